@@ -1,1 +1,34 @@
+//! Landfall lands Kafka change events in Postgres, each exactly once. Start reading at [`pipeline`].
 
+// A test that unwraps says where it failed.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod catalogue;
+pub mod change;
+pub mod cli;
+pub mod config;
+pub mod debezium;
+pub mod event_id;
+pub mod failpoint;
+pub mod fold;
+pub mod health;
+pub mod http;
+pub mod message;
+pub mod metrics;
+pub mod migrate;
+pub mod open_deletes;
+pub mod pipeline;
+pub mod position;
+pub mod postgres;
+pub mod postgres_tls;
+pub mod progress;
+pub mod retry;
+pub mod row_change;
+pub mod schema;
+pub mod shutdown;
+pub mod statement;
+pub mod table;
+pub mod table_name;
+pub mod telemetry;
+pub mod value;
+pub mod verdict;

@@ -1,1 +1,128 @@
-fn main(){}
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser as _;
+use deadpool_postgres::Pool;
+use landfall::cli::{Cli, Command};
+use landfall::config::{Config, RetryConfig};
+use landfall::health::Health;
+use landfall::retry::Delays;
+use landfall::verdict::Verdict;
+use landfall::{http, metrics, migrate, pipeline, postgres, shutdown, telemetry};
+use tokio_util::sync::CancellationToken;
+
+/// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match Config::load(&cli.config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(&config.log) {
+        eprintln!("landfall: {error}");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("landfall: can't start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Run(run) => start(&config, run.until_caught_up).await,
+            Command::Check(_) => Ok(()),
+            Command::Migrate => migrate_now(&config).await,
+        }
+    });
+    // a hanging connection or commit must not keep the process alive
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("landfall: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(config: &Config, until_caught_up: bool) -> Result<(), String> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config.summary(), "starting");
+    let stop = shutdown::on_signal().map_err(|e| e.to_string())?;
+    let recorder = metrics::install()?;
+    let health = Arc::new(Health::default());
+    let address = http::serve(config.http.listen, health.clone(), recorder).await?;
+    tracing::info!(%address, "serving /metrics, /healthz and /readyz");
+    let pool = postgres::pool(config)?;
+    if !wait_for_schema(config, &pool, &health, &stop).await? {
+        return Ok(());
+    }
+    pipeline::run::prepare_dead_letters(config).await;
+    pipeline::run::run(config, pool, health, stop, until_caught_up).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Creates or upgrades the bookkeeping schema, or with `postgres.migrate = false` looks that it is
+/// there, waiting for a Postgres that isn't. Returns whether to go on.
+async fn wait_for_schema(
+    config: &Config,
+    pool: &Pool,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Result<bool, String> {
+    let schema = &config.postgres.schema;
+    let mut delays = Delays::new(&RetryConfig {
+        ..config.retry.clone()
+    });
+    loop {
+        let failure = match prepare_schema(config, pool).await {
+            Ok(()) => {
+                health.goes_on(0);
+                return Ok(true);
+            }
+            Err(failure) if failure.verdict == Verdict::Systemic && failure.sqlstate.is_none() => {
+                return Err(failure.to_string());
+            }
+            Err(failure) => failure,
+        };
+        if !health.waits(0, failure.verdict, &failure.log_line) {
+            tracing::warn!(database = config.postgres.display_url(), schema, error = %failure, "can't prepare the bookkeeping schema yet; waiting");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(delays.next_delay()) => {}
+            () = stop.cancelled() => return Ok(false),
+        }
+    }
+}
+
+async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), landfall::verdict::Failure> {
+    let schema = &config.postgres.schema;
+    if config.postgres.migrate {
+        for name in migrate::migrate(pool, schema).await? {
+            tracing::info!(schema, migration = name, "bookkeeping schema upgraded");
+        }
+        return Ok(());
+    }
+    migrate::require(&postgres::connect(pool).await?, schema).await
+}
+
+async fn migrate_now(config: &Config) -> Result<(), String> {
+    let schema = &config.postgres.schema;
+    let applied = migrate::migrate(&postgres::pool(config)?, schema)
+        .await
+        .map_err(|f| f.to_string())?;
+    match applied.as_slice() {
+        [] => println!("schema {schema} is up to date"),
+        names => println!("schema {schema}: applied {}", names.join(", ")),
+    }
+    Ok(())
+}

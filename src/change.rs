@@ -1,0 +1,74 @@
+//! A change event, decoded as far as can be done without knowing the destination table.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::schema::Field;
+use crate::table_name::TableName;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    Create,
+    /// A snapshot's row.
+    Read,
+    Update,
+    Delete,
+    /// A record without a value: the key's row is gone.
+    Tombstone,
+}
+
+impl Operation {
+    /// The `operation` label of the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Read => "read",
+            Operation::Update => "update",
+            Operation::Delete => "delete",
+            Operation::Tombstone => "tombstone",
+        }
+    }
+
+    pub fn removes(self) -> bool {
+        matches!(self, Operation::Delete | Operation::Tombstone)
+    }
+}
+
+/// The fields of a row as the event has them: name and JSON text, in the event's order.
+#[derive(Clone, Debug, Default)]
+pub struct Fields<'r> {
+    pub values: Vec<(Cow<'r, str>, &'r str)>,
+    /// The schema of the struct these are the fields of, if the event brings one.
+    pub schema: Option<Arc<Field>>,
+}
+
+impl<'r> Fields<'r> {
+    pub fn get(&self, name: &str) -> Option<&'r str> {
+        self.values
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, raw)| *raw)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Change<'r> {
+    pub id: Uuid,
+    pub table: Arc<TableName>,
+    pub operation: Operation,
+    pub key: Fields<'r>,
+    /// Empty if the operation removes the row.
+    pub row: Fields<'r>,
+}
+
+/// What a record turned out to be.
+#[derive(Clone, Debug)]
+pub enum Decoded<'r> {
+    Change(Change<'r>),
+    /// Carries nothing to land: a heartbeat, a logical message, a truncate that isn't wanted.
+    Nothing(&'static str),
+    /// A tombstone right after the delete of its key: it belongs to that delete.
+    BelongsToDelete,
+}

@@ -1,0 +1,71 @@
+//! `[apply]`: how events become transactions.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::units::{bytes, duration};
+use super::value::{boolean, choice, integer};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyConfig {
+    /// Batches in flight at a time, each with its own Postgres connection.
+    pub lanes: usize,
+    /// A batch is full at this many events,
+    pub batch_rows: usize,
+    /// or at this many bytes,
+    pub batch_bytes: usize,
+    /// or when it has waited this long.
+    pub linger: Duration,
+    /// Whether a delete event deletes its row; otherwise it is counted and passed over.
+    pub deletes: bool,
+    pub idempotency: Idempotency,
+}
+
+/// What tells an event that was applied before from a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The event's own identity, which survives being sent again by its source.
+    EventId,
+    /// Topic, partition and offset alone.
+    Offset,
+}
+
+impl Default for ApplyConfig {
+    fn default() -> Self {
+        Self {
+            lanes: 4,
+            batch_rows: 5_000,
+            batch_bytes: 16 << 20,
+            linger: Duration::from_millis(100),
+            deletes: true,
+            idempotency: Idempotency::EventId,
+        }
+    }
+}
+
+impl ApplyConfig {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let default = Self::default();
+        let linger = duration(Duration::ZERO..=Duration::from_secs(60));
+        let idempotency = choice(&[
+            ("event_id", Idempotency::EventId),
+            ("offset", Idempotency::Offset),
+        ]);
+        Self {
+            lanes: reader.read_or("apply.lanes", default.lanes, integer(1..=64)),
+            batch_rows: reader.read_or(
+                "apply.batch_rows",
+                default.batch_rows,
+                integer(1..=100_000),
+            ),
+            batch_bytes: reader.read_or(
+                "apply.batch_bytes",
+                default.batch_bytes,
+                bytes(1 << 10..=1 << 30),
+            ),
+            linger: reader.read_or("apply.linger", default.linger, linger),
+            deletes: reader.read_or("apply.deletes", default.deletes, boolean),
+            idempotency: reader.read_or("apply.idempotency", default.idempotency, idempotency),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `[http]`: where `/metrics`, `/healthz` and `/readyz` are served.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::reader::Reader;
+use super::value::{allowed, string};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    pub listen: SocketAddr,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
+        }
+    }
+}
+
+impl HttpConfig {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let listen = reader.read_or("http.listen", Self::default().listen, |found| {
+            string(found)?.parse().map_err(|_| {
+                allowed("an IP address and a port, such as \"127.0.0.1:9464\" or \"[::]:9464\"")
+            })
+        });
+        Self { listen }
+    }
+}

@@ -1,0 +1,196 @@
+//! `[kafka]`: what to read, and with which librdkafka properties.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use figment::value::{Dict, Value};
+
+use super::reader::Reader;
+use super::secret::read_secret_file;
+use super::topic_pattern::TopicPattern;
+use super::value::{allowed, list, shown, string};
+
+const PROPERTIES: &str = "kafka.properties";
+const FILE_TWIN: &str = "_file";
+const COMMITS: &str = "Landfall commits an offset itself, after Postgres has committed its events";
+
+/// Properties that Landfall sets itself, and why.
+const OWNED: [(&str, &str); 8] = [
+    ("bootstrap.servers", "set kafka.brokers instead"),
+    ("metadata.broker.list", "set kafka.brokers instead"),
+    ("group.id", "set kafka.group instead"),
+    ("enable.auto.commit", COMMITS),
+    ("enable.auto.offset.store", COMMITS),
+    (
+        "enable.partition.eof",
+        "Landfall sets it, to know when a partition has been read to its end",
+    ),
+    (
+        "auto.offset.reset",
+        "a new group starts at the earliest offset; later, a lost position is an error and \
+         never a silent jump",
+    ),
+    (
+        "statistics.interval.ms",
+        "Landfall sets it, for its own metrics",
+    ),
+];
+
+#[derive(Clone)]
+pub struct KafkaConfig {
+    /// `host:port`, with commas between.
+    pub brokers: String,
+    pub group: String,
+    /// Never empty.
+    pub topics: Vec<TopicPattern>,
+    /// librdkafka's, secrets included: show them with `shown_properties`.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl KafkaConfig {
+    /// Whether a topic is named or matched.
+    pub fn subscribes_to(&self, topic: &str) -> bool {
+        self.topics.iter().any(|pattern| pattern.matches(topic))
+    }
+
+    /// The properties with the secrets' values replaced.
+    pub fn shown_properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.properties.iter().map(|(name, value)| {
+            let shown = if is_secret(name) { "[secret]" } else { value };
+            (name.as_str(), shown)
+        })
+    }
+
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        let brokers = reader.required("kafka.brokers", string);
+        let group = reader.read_or("kafka.group", "landfall".to_owned(), string);
+        let topics = reader.required("kafka.topics", list).map(|texts| {
+            texts
+                .iter()
+                .filter_map(|text| {
+                    TopicPattern::parse(text)
+                        .map_err(|error| reader.refuse("kafka.topics", error))
+                        .ok()
+                })
+                .collect()
+        });
+        let properties = read_properties(reader);
+        Some(Self {
+            brokers: brokers?,
+            group,
+            topics: topics?,
+            properties,
+        })
+    }
+}
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig")
+            .field("brokers", &self.brokers)
+            .field("group", &self.group)
+            .field("topics", &self.topics)
+            .field("properties", &BTreeMap::from_iter(self.shown_properties()))
+            .finish()
+    }
+}
+
+/// The property that a variable's last part means: underscores are dots there.
+pub(super) fn property_in_variable(part: &str) -> String {
+    let dotted = part.replace('_', ".");
+    match dotted.strip_suffix(".file") {
+        Some(secret) if is_secret(secret) => format!("{secret}{FILE_TWIN}"),
+        _ => dotted,
+    }
+}
+
+/// Judged by the name, generously: librdkafka grows new ones.
+fn is_secret(property: &str) -> bool {
+    [
+        "password",
+        "secret",
+        "passphrase",
+        "key.pem",
+        "jaas",
+        "oauthbearer.config",
+    ]
+    .iter()
+    .any(|part| property.contains(part))
+}
+
+fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
+    let written = reader.read_hidden(PROPERTIES, |found| match found.value {
+        Value::Dict(_, dict) => Ok(dict.clone()),
+        _ => Err(allowed("a table, [kafka.properties]")),
+    });
+    let mut entries = Vec::new();
+    flatten("", &written.unwrap_or_default(), &mut entries);
+    // Variables last, so that they replace what the file says.
+    entries.sort_by_key(|(_, value)| reader.is_from_environment(value));
+
+    let mut chosen: BTreeMap<String, (String, Value)> = BTreeMap::new();
+    for (name, value) in entries {
+        let by_variable = reader.is_from_environment(&value);
+        if let Some((_, earlier)) = chosen.get(property_of(&name))
+            && reader.is_from_environment(earlier) == by_variable
+        {
+            let text = "set twice; set the property or its _file, once";
+            refuse(reader, &name, &value, text.to_owned());
+        }
+        chosen.insert(property_of(&name).to_owned(), (name, value));
+    }
+    let mut properties = BTreeMap::new();
+    for (property, (name, value)) in chosen {
+        match read_property(&name, &value) {
+            Ok(text) => _ = properties.insert(property, text),
+            Err(error) => refuse(reader, &name, &value, error),
+        }
+    }
+    properties
+}
+
+/// The property that a key sets: `sasl.password_file` sets `sasl.password`.
+fn property_of(name: &str) -> &str {
+    name.strip_suffix(FILE_TWIN)
+        .filter(|property| is_secret(property))
+        .unwrap_or(name)
+}
+
+fn read_property(name: &str, value: &Value) -> Result<String, String> {
+    if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+        return Err(format!("cannot be set: {why}"));
+    }
+    if property_of(name) != name {
+        let path = value
+            .as_str()
+            .ok_or_else(|| format!("found {}; allowed: a path", shown(value)))?;
+        return read_secret_file(Path::new(path)).map(|secret| secret.expose().to_owned());
+    }
+    match value {
+        Value::String(_, text) => Ok(text.clone()),
+        Value::Num(..) | Value::Bool(..) => Ok(shown(value)),
+        _ => Err(format!(
+            "found {}; allowed: text, a number, true or false",
+            shown(value)
+        )),
+    }
+}
+
+/// `security.protocol = "SSL"` without quotes is a table within a table to TOML.
+fn flatten(outer: &str, dict: &Dict, entries: &mut Vec<(String, Value)>) {
+    for (name, value) in dict {
+        let name = match outer {
+            "" => name.clone(),
+            outer => format!("{outer}.{name}"),
+        };
+        match value {
+            Value::Dict(_, inner) => flatten(&name, inner, entries),
+            value => entries.push((name, value.clone())),
+        }
+    }
+}
+
+fn refuse(reader: &mut Reader, name: &str, value: &Value, text: String) {
+    reader.refuse_value(Some(value), &format!("{PROPERTIES}.{name}"), text);
+}

@@ -1,0 +1,176 @@
+//! From a file and the environment to a `Config`, or to everything that is wrong.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use figment::providers::{Format, Toml};
+use figment::value::Dict;
+use figment::{Figment, Profile, Provider};
+
+use super::environment::{variable_for, variables};
+use super::error::{ConfigError, Place, Problem};
+use super::lines::lines_of_keys;
+use super::reader::Reader;
+use super::{Config, DEFAULT_PATH};
+
+impl Config {
+    /// Reads the file, then the process's environment, whose variables win.
+    ///
+    /// A missing `landfall.toml` is no error if the environment sets all that is required;
+    /// another missing file is.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        Self::load_with(path, std::env::vars_os())
+    }
+
+    /// `load` with a given environment.
+    pub fn load_with(
+        path: &Path,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Config, ConfigError> {
+        Self::load_file(path, path == Path::new(DEFAULT_PATH), environment)
+    }
+
+    pub(super) fn load_file(
+        path: &Path,
+        may_be_absent: bool,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Config, ConfigError> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => read(Source::Text(&text), &name, environment),
+            Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
+                read(Source::Absent, &name, environment)
+            }
+            Err(error) => read(Source::Unreadable(error.to_string()), &name, environment),
+        }
+    }
+
+    /// Reads a TOML text without any environment; messages call it `<text>`.
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
+        read(Source::Text(text), "<text>", [])
+    }
+}
+
+enum Source<'a> {
+    Text(&'a str),
+    /// The default file does not exist, which the environment may make up for.
+    Absent,
+    Unreadable(String),
+}
+
+fn read(
+    source: Source,
+    name: &str,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
+    let (mut reader, file_is_whole) = open(&source, name, environment);
+    let config = Config::read(&mut reader);
+    let (mut problems, missing) = reader.finish();
+    match source {
+        // Nothing can be said of keys that may well stand in the part that was not read.
+        _ if !file_is_whole || missing.is_empty() => {}
+        Source::Absent => problems.push(in_file(
+            name,
+            None,
+            format!(
+                "no such file, and the environment does not set {}; give the file with \
+                 -c FILE or LANDFALL_CONFIG, or set the variables",
+                missing
+                    .iter()
+                    .map(|(key, _)| variable_for(key))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        )),
+        _ => problems.extend(missing.into_iter().map(|(key, place)| Problem {
+            text: match key.starts_with("route") {
+                true => "missing".to_owned(),
+                false => format!("missing; set it here or as {}", variable_for(&key)),
+            },
+            key: Some(key),
+            place,
+        })),
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(ConfigError::new(problems)),
+    }
+}
+
+/// A reader of what the file and the environment say together, and whether the file could
+/// be read to its end.
+fn open(
+    source: &Source,
+    name: &str,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Reader, bool) {
+    let mut problems = Vec::new();
+    let mut figment = Figment::new();
+    let mut lines = BTreeMap::new();
+    let mut file_is_whole = true;
+    match source {
+        Source::Absent => {}
+        Source::Unreadable(error) => {
+            file_is_whole = false;
+            problems.push(in_file(name, None, format!("cannot be read: {error}")));
+        }
+        Source::Text(text) => match Toml::from_str::<Dict>(text) {
+            Ok(_) => {
+                lines = lines_of_keys(text);
+                figment = figment.merge(Toml::string(text));
+            }
+            Err(error) => {
+                file_is_whole = false;
+                // Only the message: the error's full text quotes the line, and the line
+                // may hold a password.
+                let line = error
+                    .span()
+                    .and_then(|span| text.get(..span.start))
+                    .map(|before| before.matches('\n').count() + 1);
+                problems.push(in_file(
+                    name,
+                    line,
+                    format!("not TOML: {}", error.message()),
+                ));
+            }
+        },
+    }
+    let (variables, unreadable) = variables(environment);
+    problems.extend(unreadable.into_iter().map(|variable| Problem {
+        place: Place::Variable(variable),
+        key: None,
+        text: "its value is not UTF-8 text".to_owned(),
+    }));
+    for variable in variables {
+        figment = figment.merge(variable);
+    }
+    let root = match figment.data() {
+        Ok(mut profiles) => profiles.remove(&Profile::Default).unwrap_or_default(),
+        Err(error) => {
+            problems.push(in_file(name, None, error.to_string()));
+            Dict::new()
+        }
+    };
+    let reader = Reader::new(figment, root, name.to_owned(), lines, problems);
+    (reader, file_is_whole)
+}
+
+#[cfg(test)]
+impl Reader {
+    pub(super) fn of_text(text: &str) -> Self {
+        open(&Source::Text(text), "<text>", []).0
+    }
+}
+
+fn in_file(name: &str, line: Option<usize>, text: String) -> Problem {
+    Problem {
+        place: Place::File {
+            line,
+            name: name.to_owned(),
+        },
+        key: None,
+        text,
+    }
+}

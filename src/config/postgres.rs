@@ -1,0 +1,90 @@
+//! `[postgres]`: the destination.
+
+use super::postgres_url;
+use super::reader::Reader;
+use super::secret::{Secret, read_secret};
+use super::tls::Tls;
+use super::value::{allowed, boolean, string};
+
+const URL: &str = "postgres.url";
+
+/// An identifier's length that Postgres does not cut off, in bytes.
+const LONGEST_NAME: usize = 63;
+
+#[derive(Debug, Clone)]
+pub struct PostgresConfig {
+    /// As configured, possibly with a password: show `display_url` instead.
+    pub url: Secret,
+    /// Outdoes a password in the URL.
+    pub password: Option<Secret>,
+    /// Where the bookkeeping tables live.
+    pub schema: String,
+    /// Whether `run` creates and upgrades the bookkeeping tables.
+    pub migrate: bool,
+    // tokio-postgres' own Debug leaves the password out.
+    connection: tokio_postgres::Config,
+    tls: Tls,
+}
+
+impl PostgresConfig {
+    /// The parsed URL, with the password set.
+    pub fn connection(&self) -> tokio_postgres::Config {
+        let mut connection = self.connection.clone();
+        if let Some(password) = &self.password {
+            connection.password(password.expose());
+        }
+        connection
+    }
+
+    /// What the URL says of TLS; `postgres_tls::connector` makes it real.
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// The URL without its password and parameters.
+    pub fn display_url(&self) -> String {
+        postgres_url::display(&self.connection)
+    }
+
+    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+        if !reader.is_set(URL) && !reader.is_set("postgres.url_file") {
+            reader.note_missing(URL);
+        }
+        let url = read_secret(reader, URL);
+        let parsed = url.as_ref().and_then(|url| {
+            postgres_url::parse(url.expose())
+                .map_err(|error| reader.refuse(url_key(reader), error))
+                .ok()
+        });
+        let password = read_secret(reader, "postgres.password");
+        let schema = reader.read_or("postgres.schema", "landfall".to_owned(), |found| {
+            Some(string(found)?)
+                .filter(|name| is_schema_name(name))
+                .ok_or_else(|| {
+                    allowed("a schema name of at most 63 bytes that does not start with pg_")
+                })
+        });
+        let migrate = reader.read_or("postgres.migrate", true, boolean);
+        let (connection, tls) = parsed?;
+        Some(Self {
+            url: url?,
+            password,
+            schema,
+            migrate,
+            connection,
+            tls,
+        })
+    }
+}
+
+fn url_key(reader: &Reader) -> &'static str {
+    match reader.is_set(URL) {
+        true => URL,
+        false => "postgres.url_file",
+    }
+}
+
+/// Postgres reserves `pg_`, and cuts longer names off without an error.
+fn is_schema_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && !name.starts_with("pg_") && !name.contains('\0')
+}

@@ -1,0 +1,142 @@
+//! `[[route]]`: which table a topic's events land in.
+
+use std::collections::BTreeSet;
+
+use figment::value::Value;
+use regex::Regex;
+
+use super::reader::Reader;
+use super::table_template::TableTemplate;
+use super::topic_pattern::regex_error;
+use super::value::{allowed, because, list, string};
+use crate::table_name::TableName;
+
+#[derive(Debug, Clone)]
+pub struct RouteConfig {
+    /// Matches whole topic names, whether or not it is written with `^` and `$`.
+    pub topic: Regex,
+    pub table: TableTemplate,
+    /// The columns of the key; `None`: the fields of the record's key.
+    pub key: Option<Vec<String>>,
+}
+
+impl RouteConfig {
+    /// The table for a topic; `None` if the pattern does not match its whole name.
+    pub fn table_for(&self, topic: &str) -> Option<TableName> {
+        self.table.fill(&self.topic.captures(topic)?)
+    }
+
+    fn read(reader: &mut Reader, index: usize) -> Option<Self> {
+        let key = |name: &str| format!("route[{index}].{name}");
+        let topic = reader.required(&key("topic"), |found| {
+            let text = string(found)?;
+            whole_name(&text).map_err(|error| because(format!("{text:?} is not a regex: {error}")))
+        });
+        let table = reader.required(&key("table"), |found| {
+            let text = string(found)?;
+            // Without its pattern a template can be checked no further.
+            let Some(topic) = &topic else { return Ok(None) };
+            TableTemplate::parse(&text, topic)
+                .map(Some)
+                .map_err(|error| because(format!("{text:?}: {error}")))
+        });
+        let columns = reader.read(&key("key"), |found| {
+            let columns = list(found)?;
+            match columns.iter().collect::<BTreeSet<_>>().len() == columns.len() {
+                true => Ok(columns),
+                false => Err(because("names a column twice")),
+            }
+        });
+        Some(Self {
+            topic: topic?,
+            table: table??,
+            key: columns,
+        })
+    }
+}
+
+/// All routes that are right; the problems of the others are noted.
+pub(super) fn read_all(reader: &mut Reader) -> Vec<RouteConfig> {
+    let count = reader.read_or("route", 0, |found| match found.value {
+        Value::Array(_, routes) if routes.iter().all(|route| route.as_dict().is_some()) => {
+            Ok(routes.len())
+        }
+        _ if found.from_environment => Err(because("routes are written in the file, as [[route]]")),
+        _ => Err(allowed("tables, each under [[route]]")),
+    });
+    (0..count)
+        .filter_map(|index| RouteConfig::read(reader, index))
+        .collect()
+}
+
+/// The pattern as one that only matches a whole topic name.
+fn whole_name(pattern: &str) -> Result<Regex, String> {
+    // First by itself, so that an error is about what was written.
+    Regex::new(pattern).map_err(|error| regex_error(&error))?;
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|error| regex_error(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(topic: &str, table: &str) -> Result<RouteConfig, String> {
+        let topic = whole_name(topic)?;
+        let table = TableTemplate::parse(table, &topic)?;
+        Ok(RouteConfig {
+            topic,
+            table,
+            key: None,
+        })
+    }
+
+    #[test]
+    fn a_topic_is_taken_apart_into_schema_and_table() {
+        let pattern = "^(?<tenant>[^_]+)_(?<app>[^_]+)_(?<entity>.+)$";
+        let route = route(pattern, "${tenant}.${entity}").unwrap();
+        let table = route.table_for("acme_shop_order_line").unwrap();
+        assert_eq!(table, TableName::new("acme", "order_line"));
+        assert_eq!(route.table_for("acme_shop"), None);
+    }
+
+    #[test]
+    fn a_pattern_matches_whole_names_only() {
+        let route = route("orders|lines", "public.orders").unwrap();
+        assert!(route.table_for("orders").is_some());
+        assert!(route.table_for("old_orders").is_none());
+        assert!(route.table_for("lines2").is_none());
+    }
+
+    #[test]
+    fn only_a_dot_of_the_template_separates_schema_and_table() {
+        let route_to = |table| route("^shop[.](?<rest>.+)$", table).unwrap();
+        let table = |table| route_to(table).table_for("shop.public.orders");
+        assert_eq!(
+            table("${rest}"),
+            Some(TableName::new("public", "public.orders"))
+        );
+        assert_eq!(
+            table("raw.${rest}_in"),
+            Some(TableName::new("raw", "public.orders_in"))
+        );
+        assert_eq!(table("orders"), Some(TableName::new("public", "orders")));
+    }
+
+    #[test]
+    fn a_capture_that_took_no_part_leads_nowhere() {
+        let route = route("a(?<more>b)?", "${more}").unwrap();
+        assert_eq!(route.table_for("a"), None);
+        assert_eq!(route.table_for("ab"), Some(TableName::new("public", "b")));
+    }
+
+    #[test]
+    fn a_wrong_template_says_what_is_wrong() {
+        let error = |table| route("(?<tenant>.+)-(?<entity>.+)", table).unwrap_err();
+        assert!(error("${tenent}.x").ends_with("it has tenant, entity"));
+        assert!(error("a.b.c").starts_with("more than one dot"));
+        assert!(error("a..b").starts_with("a schema or a table without a name"));
+        assert!(error(".b").starts_with("a schema or a table without a name"));
+        assert!(error("${tenant").contains("without its }"));
+        assert!(route("x", "${y}").unwrap_err().contains("it has none"));
+    }
+}

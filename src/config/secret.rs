@@ -1,0 +1,70 @@
+//! A value that must not be shown.
+
+use std::fmt;
+use std::path::Path;
+
+use super::reader::Reader;
+use super::value::{self, Refusal};
+
+/// A password or another secret. `Debug` hides it, and there is no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The secret itself, for handing to the library that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Reads `key`, or the file that its twin `<key>_file` names.
+///
+/// A variable outdoes the file: `LANDFALL_POSTGRES__PASSWORD` wins over a
+/// `password_file` in `landfall.toml`. Both in the same place are a contradiction.
+pub(super) fn read_secret(reader: &mut Reader, key: &str) -> Option<Secret> {
+    let twin = format!("{key}_file");
+    let written = reader.read_hidden(key, value::string).map(Secret);
+    let (key_by_variable, twin_by_variable) =
+        (reader.in_environment(key), reader.in_environment(&twin));
+    if reader.is_set(key) && reader.is_set(&twin) && key_by_variable == twin_by_variable {
+        reader.refuse(&twin, format!("{key} is set as well; set only one of them"));
+    }
+    let outdone = key_by_variable && !twin_by_variable;
+    let from_file = reader.read(&twin, |found| {
+        let path = value::string(found)?;
+        // What is not used need not exist.
+        match outdone {
+            true => Ok(None),
+            false => read_secret_file(Path::new(&path))
+                .map(Some)
+                .map_err(Refusal::Because),
+        }
+    });
+    from_file.flatten().or(written)
+}
+
+/// A secret's file holds the secret and perhaps the line end that editors add.
+pub(super) fn read_secret_file(path: &Path) -> Result<Secret, String> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        // Its message would say "stream did not contain valid UTF-8", about which stream?
+        std::io::ErrorKind::InvalidData => format!("the secret file {shown} is not UTF-8 text"),
+        _ => format!("the secret file {shown} cannot be read: {error}"),
+    })?;
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        return Err(format!("the secret file {shown} is empty"));
+    }
+    Ok(Secret::new(secret))
+}

@@ -1,0 +1,109 @@
+//! The settings in force, for the log line at start. No secrets.
+
+use std::fmt;
+
+use super::units::show_bytes;
+use super::{Config, Encoding, Envelope, Idempotency, LogFormat};
+
+/// Keys and values; `{}` puts them on one line, `{:#}` each on its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary(Vec<(String, String)>);
+
+impl Summary {
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    pub(super) fn of(config: &Config) -> Self {
+        let Config {
+            kafka,
+            format,
+            postgres,
+            routes,
+            apply,
+            retry,
+            http,
+            log,
+            ..
+        } = config;
+        let mut fields = Vec::new();
+        let mut add = |key: &str, value: String| fields.push((key.to_owned(), value));
+
+        add("kafka.brokers", kafka.brokers.clone());
+        add("kafka.group", kafka.group.clone());
+        let topics: Vec<&str> = kafka.topics.iter().map(|topic| topic.as_str()).collect();
+        add("kafka.topics", topics.join(","));
+        for (name, value) in kafka.shown_properties() {
+            add(&format!("kafka.properties.{name}"), value.to_owned());
+        }
+        let envelope = match format.envelope {
+            Envelope::Debezium => "debezium",
+        };
+        add("format.envelope", envelope.to_owned());
+        let encoding = match format.encoding {
+            Encoding::Json => "json",
+        };
+        add("format.encoding", encoding.to_owned());
+        add("postgres.url", postgres.display_url());
+        add("postgres.sslmode", postgres.tls().mode.to_string());
+        add("postgres.schema", postgres.schema.clone());
+        add("postgres.migrate", postgres.migrate.to_string());
+        for (index, route) in routes.iter().enumerate() {
+            let key = route
+                .key
+                .as_ref()
+                .map(|key| format!(" key {}", key.join(",")));
+            let route = format!(
+                "{} -> {}{}",
+                route.topic,
+                route.table,
+                key.unwrap_or_default()
+            );
+            add(&format!("route[{index}]"), route);
+        }
+        add("apply.lanes", apply.lanes.to_string());
+        add("apply.batch_rows", apply.batch_rows.to_string());
+        add("apply.batch_bytes", show_bytes(apply.batch_bytes));
+        add(
+            "apply.linger",
+            humantime::format_duration(apply.linger).to_string(),
+        );
+        add("apply.deletes", apply.deletes.to_string());
+        let idempotency = match apply.idempotency {
+            Idempotency::EventId => "event_id",
+            Idempotency::Offset => "offset",
+        };
+        add("apply.idempotency", idempotency.to_owned());
+        add("retry.max_attempts", retry.max_attempts.to_string());
+        let delay = |delay| humantime::format_duration(delay).to_string();
+        add("retry.initial_delay", delay(retry.initial_delay));
+        add("retry.max_delay", delay(retry.max_delay));
+        add("dead_letter.topic", config.dead_letter_topic());
+        add("http.listen", http.listen.to_string());
+        let log_format = match log.format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        add("log.format", log_format.to_owned());
+        add("log.level", log.level.clone());
+        Self(fields)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if f.alternate() { "\n" } else { " " };
+        for (index, (key, value)) in self.fields().enumerate() {
+            if index > 0 {
+                f.write_str(separator)?;
+            }
+            match value.contains(char::is_whitespace) {
+                true => write!(f, "{key}={value:?}")?,
+                false => write!(f, "{key}={value}")?,
+            }
+        }
+        Ok(())
+    }
+}

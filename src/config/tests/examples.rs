@@ -1,0 +1,77 @@
+use super::super::reader::Reader;
+use super::*;
+
+const COMPLETE: &str = include_str!("../../../config/landfall.toml");
+
+#[test]
+fn every_default_of_the_example_is_the_default() {
+    let written = Config::parse(COMPLETE).unwrap();
+    let left_out = Config::parse(MINIMAL).unwrap();
+    assert_eq!(format!("{written:#?}"), format!("{left_out:#?}"));
+}
+
+/// `#key = ...` and `#[[route]]`, as opposed to `# prose`.
+fn uncommented() -> String {
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(key) if !key.is_empty() && !key.starts_with(' ') => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    COMPLETE
+        .lines()
+        .map(|line| uncomment(line) + "\n")
+        .collect()
+}
+
+#[test]
+fn the_keys_that_the_example_comments_out_are_right_too() {
+    let text: String = uncommented()
+        .lines()
+        .filter(|line| !line.contains("_file\"") && !line.contains("_file = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let config = Config::parse(&text).unwrap();
+    assert_eq!(config.dead_letter_topic(), "landfall.dlq");
+    assert_eq!(config.routes.len(), 1);
+    assert_eq!(config.kafka.properties.len(), 3);
+}
+
+#[test]
+fn the_example_has_every_key_and_each_by_itself() {
+    let mut reader = Reader::of_text(&uncommented());
+    Config::read(&mut reader);
+    let known = reader.known.clone();
+    let missing: Vec<&String> = known.iter().filter(|key| !reader.is_set(key)).collect();
+    assert!(
+        missing.is_empty(),
+        "not in config/landfall.toml: {missing:?}"
+    );
+    assert!(known.len() > 25, "{known:?}");
+}
+
+#[test]
+fn the_defaults_are_those_of_the_design() {
+    let config = Config::parse(MINIMAL).unwrap();
+    assert_eq!(config.kafka.group, "landfall");
+    assert_eq!(config.dead_letter_topic(), "landfall.dlq");
+    assert_eq!(config.postgres.schema, "landfall");
+    assert!(config.postgres.migrate && config.apply.deletes);
+    assert_eq!(config.apply.lanes, 4);
+    assert_eq!(config.apply.batch_bytes, 16 * 1024 * 1024);
+    assert_eq!(config.retry.max_attempts, 5);
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:9464");
+    assert!(config.subscribes_to("shop.public.orders"));
+    assert!(!config.subscribes_to("shop.public.orders2"));
+    assert!(config.route_for("shop.public.orders").is_none());
+}
+
+#[test]
+fn the_first_route_that_matches_decides() {
+    let routes = "[[route]]\ntopic = 'shop[.]public[.](?<t>.+)'\ntable = 'raw.${t}'\nkey = ['id']\n\
+                  [[route]]\ntopic = '.*'\ntable = 'rest'\n";
+    let config = Config::parse(&minimal_and(&format!("\n{routes}"))).unwrap();
+    let (route, table) = config.route_for("shop.public.orders").unwrap();
+    assert_eq!(table.to_string(), "raw.orders");
+    assert_eq!(route.key.as_deref(), Some(&["id".to_owned()][..]));
+    let (_, table) = config.route_for("other").unwrap();
+    assert_eq!(table.to_string(), "public.rest");
+}

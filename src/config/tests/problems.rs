@@ -1,0 +1,286 @@
+use super::*;
+
+/// The minimal configuration and `more`, which has exactly one problem.
+fn problem(more: &str) -> String {
+    let lines = problems(&minimal_and(more), &[]);
+    assert_eq!(lines.len(), 1, "{more}: {lines:#?}");
+    lines[0].clone()
+}
+
+#[test]
+fn six_problems_are_six_lines() {
+    let text = "\
+[kafka]
+topics = ['^(']
+broker = 'x'
+[postgres]
+url = 'mysql://db'
+password_file = '/absent'
+[apply]
+lanes = 99
+[retry]
+max_attempts = 'five'
+";
+    let variables = [("LANDFALL_KAFKA__BROKERS", "kafka:9092")];
+    let lines = problems(text, &variables);
+    let expected = [
+        "landfall.toml:2: kafka.topics: \"^(\" is not a regex: unclosed group",
+        "landfall.toml:3: kafka.broker: unknown key; did you mean kafka.brokers?",
+        "landfall.toml:5: postgres.url: allowed: a URL that starts with postgres:// or postgresql://",
+        "landfall.toml:6: postgres.password_file: the secret file /absent cannot be read: \
+         No such file or directory (os error 2)",
+        "landfall.toml:8: apply.lanes: found 99; allowed: a number from 1 to 64",
+        "landfall.toml:10: retry.max_attempts: found \"five\"; allowed: a number from 1 to 4294967295",
+    ];
+    assert_eq!(lines, expected);
+    let text = load(text, &variables).unwrap_err().to_string();
+    assert!(text.starts_with("the configuration cannot be used, 6 problems:\n  "));
+    assert_eq!(text.lines().count(), 7);
+}
+
+#[test]
+fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
+    for (more, says) in [
+        (
+            "[apply]\nlanes = 0",
+            "apply.lanes: found 0; allowed: a number from 1 to 64",
+        ),
+        (
+            "[apply]\nlanes = -1",
+            "apply.lanes: found -1; allowed: a number from 1 to 64",
+        ),
+        (
+            "[apply]\nlanes = '4'",
+            "apply.lanes: found \"4\"; allowed: a number",
+        ),
+        (
+            "[apply]\nlanes = 1.5",
+            "apply.lanes: found 1.5; allowed: a number",
+        ),
+        (
+            "[apply]\nbatch_rows = 100001",
+            "allowed: a number from 1 to 100000",
+        ),
+        (
+            "[apply]\nbatch_bytes = '1023B'",
+            "allowed: a size such as \"16MiB\", from 1KiB to 1GiB",
+        ),
+        (
+            "[apply]\nlinger = '61s'",
+            "allowed: a duration with its unit, such as \"100ms\", from 0s to 1m",
+        ),
+        (
+            "[apply]\nlinger = 100",
+            "found 100; allowed: a duration with its unit",
+        ),
+        (
+            "[apply]\ndeletes = 'no'",
+            "found \"no\"; allowed: true or false",
+        ),
+        (
+            "[apply]\nidempotency = 'none'",
+            "allowed: \"event_id\", \"offset\"",
+        ),
+        (
+            "[format]\nenvelope = 'flat'",
+            "found \"flat\"; allowed: \"debezium\"",
+        ),
+        (
+            "[format]\nencoding = 'avro'",
+            "found \"avro\"; allowed: \"json\"",
+        ),
+        (
+            "[http]\nlisten = 'localhost:9464'",
+            "allowed: an IP address and a port",
+        ),
+        (
+            "[log]\nlevel = 'inof'",
+            "found \"inof\"; allowed: error, warn, info",
+        ),
+        ("[log]\nformat = 5", "found 5; allowed: \"text\", \"json\""),
+        ("schema = 'pg_landfall'", "allowed: a schema name"),
+        ("migrate = 1", "found 1; allowed: true or false"),
+        (
+            "[retry]\nmax_delay = '50ms'",
+            "retry.max_delay: initial_delay is 100ms, which is more",
+        ),
+        ("[dead_letter]\ntopic = 'a b'", "allowed: a topic name"),
+        (
+            "[kafka.properties]\nx = []",
+            "kafka.properties.x: found a list; allowed: text, a number",
+        ),
+        (
+            "route = 1",
+            "postgres.route: unknown key; did you mean route?",
+        ),
+        (
+            "[route]\ntopic = 'a'",
+            "route: found a table; allowed: tables, each under [[route]]",
+        ),
+        (
+            "[[retry]]\nmax_attempts = 1",
+            "retry: allowed: a table, [retry]",
+        ),
+    ] {
+        let line = problem(more);
+        assert!(line.contains(says), "{more}: {line}");
+    }
+}
+
+#[test]
+fn a_key_of_later_work_is_unknown_yet() {
+    for key in [
+        "apply.truncates",
+        "apply.schema_evolution",
+        "apply.retention",
+        "retry.parent_wait",
+        "retry.when_unavailable",
+        "dead_letter.later_events",
+        "dead_letter.breaker.ratio",
+        "format.registry.url",
+    ] {
+        let (table, name) = key.split_once('.').unwrap();
+        let line = problem(&format!("[{table}]\n{name} = 'x'"));
+        assert!(line.contains("unknown key; allowed: "), "{key}: {line}");
+    }
+}
+
+#[test]
+fn an_unknown_key_suggests_the_nearest_wherever_it_belongs() {
+    for (more, says) in [
+        (
+            "[aply]\nlanes = 1",
+            "landfall.toml:9: aply: unknown key; did you mean apply?",
+        ),
+        (
+            "[[routes]]\ntopic = 'a'",
+            "routes: unknown key; did you mean route?",
+        ),
+        (
+            "lanes = 4",
+            "postgres.lanes: unknown key; did you mean apply.lanes?",
+        ),
+        (
+            "[[route]]\ntopic = 'a'\ntable = 'b'\nkeys = ['c']",
+            "landfall.toml:12: route[0].keys: unknown key; did you mean route[0].key?",
+        ),
+        (
+            "zebra = 1",
+            "postgres.zebra: unknown key; allowed: migrate, password, password_file, schema, url, url_file",
+        ),
+    ] {
+        let line = problem(more);
+        assert!(line.contains(says), "{more}: {line}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named_as_it_is_written() {
+    let environment = [
+        ("LANDFALL_APPLY__LANE", "4"),
+        ("LANDFALL_APPLY__LANES", "many"),
+        ("LANDFALL_FLY__AWAY", "1"),
+        ("LANDFALL_KAFKA__PROPERTIES__GROUP_ID", "x"),
+        ("LANDFALL_KAFKA__TOPICS", "[1, 2"),
+        ("LANDFALL_ROUTE__TOPIC", "x"),
+    ];
+    let expected = [
+        "LANDFALL_APPLY__LANE: apply.lane: unknown key; did you mean LANDFALL_APPLY__LANES?",
+        "LANDFALL_APPLY__LANES: apply.lanes: found \"many\"; allowed: a number from 1 to 64",
+        "LANDFALL_FLY__AWAY: fly: unknown key; allowed: apply, dead_letter, format, http, kafka, log, postgres, retry, route",
+        "LANDFALL_KAFKA__PROPERTIES__GROUP_ID: kafka.properties.group.id: cannot be set: set kafka.group instead",
+        "LANDFALL_KAFKA__TOPICS: kafka.topics: found \"[1, 2\"; allowed: a TOML list of texts, or texts with commas between",
+        "LANDFALL_ROUTE__TOPIC: route: routes are written in the file, as [[route]]",
+    ];
+    let lines = problems(MINIMAL, &environment);
+    let expected = expected.map(|line| format!("environment variable {line}"));
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_required_key_that_is_not_set_is_reported_once() {
+    assert_eq!(
+        problems("", &[]),
+        [
+            "landfall.toml: kafka.brokers: missing; set it here or as LANDFALL_KAFKA__BROKERS",
+            "landfall.toml: kafka.topics: missing; set it here or as LANDFALL_KAFKA__TOPICS",
+            "landfall.toml: postgres.url: missing; set it here or as LANDFALL_POSTGRES__URL",
+        ]
+    );
+    // A table that is none is the one thing to say of it.
+    let lines = problems("kafka = 5\n[postgres]\nurl = 'postgres://db'\n", &[]);
+    assert_eq!(lines, ["landfall.toml:1: kafka: allowed: a table, [kafka]"]);
+    let lines = problems("kafka = \n", &[("LANDFALL_APPLY__LANES", "0")]);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with("landfall.toml:1: not TOML: "),
+        "{lines:?}"
+    );
+    let line = problem("[[route]]\ntopic = 'a'");
+    assert!(
+        line.starts_with("landfall.toml:9: route[0].table: missing"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_property_that_landfall_owns_is_refused_with_the_reason() {
+    for (property, reason) in [
+        ("group.id", "set kafka.group"),
+        ("bootstrap.servers", "set kafka.brokers"),
+        ("enable.auto.commit", "after Postgres has committed"),
+        ("enable.auto.offset.store", "after Postgres has committed"),
+        ("enable.partition.eof", "Landfall sets it"),
+        ("auto.offset.reset", "earliest offset"),
+        ("statistics.interval.ms", "Landfall sets it"),
+    ] {
+        let line = problem(&format!("[kafka.properties]\n\"{property}\" = 'x'"));
+        let start = format!("landfall.toml:10: kafka.properties.{property}: cannot be set: ");
+        assert!(line.starts_with(&start) && line.contains(reason), "{line}");
+    }
+}
+
+#[test]
+fn the_dead_letters_topic_may_not_be_read() {
+    let line = problem("[dead_letter]\ntopic = 'shop.public.orders'");
+    assert_eq!(
+        line,
+        "landfall.toml:5: kafka.topics: \"shop.public.orders\" would read the dead \
+                      letters' own topic \"shop.public.orders\"; take it out, or set \
+                      dead_letter.topic to another topic"
+    );
+    let lines = problems(MINIMAL, &[("LANDFALL_KAFKA__TOPICS", "orders,^land")]);
+    assert!(
+        lines[0]
+            .contains("\"^land\" would read the dead letters' own topic \"landfall.dlq\"; narrow")
+    );
+    let lines = problems(MINIMAL, &[("LANDFALL_KAFKA__GROUP", "a b")]);
+    assert!(
+        lines[0].contains("kafka.group: dead letters would go to \"a b.dlq\""),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn every_wrong_route_is_reported() {
+    let text = "
+[[route]]
+topic = '('
+table = '${x}'
+[[route]]
+topic = '(?<a>.)'
+table = '${b}'
+[[route]]
+topic = 'c'
+table = 'c'
+key = ['id', 'id']
+";
+    assert_eq!(
+        problems(&minimal_and(text), &[]),
+        [
+            "landfall.toml:11: route[0].topic: \"(\" is not a regex: unclosed group",
+            "landfall.toml:15: route[1].table: \"${b}\": ${b} is not a named capture of the route's topic; it has a",
+            "landfall.toml:19: route[2].key: names a column twice",
+        ]
+    );
+}

@@ -1,0 +1,119 @@
+//! One entry of `kafka.topics`: a topic's name, or a pattern for names.
+
+use regex::Regex;
+
+/// Says which names Kafka takes.
+pub(super) const TOPIC_NAME: &str =
+    "a topic name (letters, digits, '.', '_', '-', at most 249 of them)";
+
+/// A topic to read, or a pattern of topics.
+#[derive(Debug, Clone)]
+pub enum TopicPattern {
+    Name(String),
+    /// Written with a leading `^`. It is librdkafka that subscribes to it, so the pattern
+    /// means the same in its (POSIX) syntax as in this one. The end is not anchored.
+    Regex(Regex),
+}
+
+impl TopicPattern {
+    /// As it is written, which is also what librdkafka's subscribe takes.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Regex(regex) => regex.as_str(),
+        }
+    }
+
+    pub fn matches(&self, topic: &str) -> bool {
+        match self {
+            Self::Name(name) => name == topic,
+            Self::Regex(regex) => regex.is_match(topic),
+        }
+    }
+
+    /// The error says what is wrong with the text, and what is allowed.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if !text.starts_with('^') {
+            return match is_topic_name(text) {
+                true => Ok(Self::Name(text.to_owned())),
+                false => Err(format!(
+                    "found {text:?}; allowed: {TOPIC_NAME}, or a regex that starts with ^"
+                )),
+            };
+        }
+        if let Some(construct) = foreign_construct(text) {
+            return Err(format!(
+                "{text:?}: librdkafka's POSIX regexes have no {construct}; \
+                 write [0-9] for a digit, ( ) for a group"
+            ));
+        }
+        let regex = Regex::new(text)
+            .map_err(|error| format!("{text:?} is not a regex: {}", regex_error(&error)))?;
+        Ok(Self::Regex(regex))
+    }
+}
+
+pub(super) fn is_topic_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=249).contains(&text.len()) && text.chars().all(allowed) && text != "." && text != ".."
+}
+
+/// The one line of a regex error that says what is wrong; the others draw the place.
+pub(super) fn regex_error(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().last().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+/// What Rust's regexes have and POSIX extended ones read as something else: `\d` is the
+/// letter d there, and a subscription would silently miss topics.
+fn foreign_construct(pattern: &str) -> Option<String> {
+    let after = |two: &[char]| matches!(two, ['\\', c] if c.is_ascii_alphanumeric());
+    let lazy = |two: &[char]| matches!(two, ['*' | '+' | '?' | '}', '?'] | ['(', '?']);
+    let chars: Vec<char> = pattern.chars().collect();
+    let mut rest = chars.as_slice();
+    while let [first, second, ..] = rest {
+        if after(&[*first, *second]) || lazy(&[*first, *second]) {
+            return Some(format!("{first}{second}"));
+        }
+        // An escaped character says nothing about what follows it.
+        rest = rest.get(if *first == '\\' { 2 } else { 1 }..)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_matches_itself_and_a_pattern_from_its_start() {
+        let name = TopicPattern::parse("shop.orders").unwrap();
+        assert!(name.matches("shop.orders") && !name.matches("shopXorders"));
+        let pattern = TopicPattern::parse(r"^shop\.[a-z]+").unwrap();
+        assert!(pattern.matches("shop.orders.v2") && !pattern.matches("a.shop.orders"));
+        assert_eq!(pattern.as_str(), r"^shop\.[a-z]+");
+    }
+
+    #[test]
+    fn a_pattern_that_librdkafka_reads_otherwise_is_refused() {
+        for wrong in [r"^shop\d+", "^(?:a|b)", "^a+?", r"^\w+", "^a{2}?"] {
+            assert!(
+                TopicPattern::parse(wrong).unwrap_err().contains("POSIX"),
+                "{wrong}"
+            );
+        }
+        assert!(TopicPattern::parse(r"^a\\?b(c|d)?\.[0-9]{2}$").is_ok());
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_in_one_line() {
+        let error = TopicPattern::parse("^(a").unwrap_err();
+        assert_eq!(error, r#""^(a" is not a regex: unclosed group"#);
+        assert!(
+            TopicPattern::parse("shop orders")
+                .unwrap_err()
+                .contains("allowed: a topic name")
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! Finds the keys that are set but mean nothing, and says what they were meant to be.
+
+use std::collections::BTreeSet;
+
+use figment::value::{Dict, Value};
+
+use super::environment::variable_for;
+use super::error::Problem;
+use super::nearest::{nearest, split};
+use super::reader::Reader;
+
+impl Reader {
+    /// Walks through all that is set, from `dict`, which is called `table`.
+    pub(super) fn find_unknown(&self, table: &str, dict: &Dict, problems: &mut Vec<Problem>) {
+        for (name, value) in dict {
+            let key = match table {
+                "" => name.clone(),
+                table => format!("{table}.{name}"),
+            };
+            match value {
+                Value::Array(_, values) if self.is_known_list(&key) => {
+                    for (index, value) in values.iter().enumerate() {
+                        if let Some(dict) = value.as_dict() {
+                            self.find_unknown(&format!("{key}[{index}]"), dict, problems);
+                        }
+                    }
+                }
+                _ if self.known.contains(&key) => {}
+                Value::Dict(_, dict) if self.is_known_table(&key) => {
+                    self.find_unknown(&key, dict, problems);
+                }
+                _ => problems.push(Problem {
+                    place: self.place(Some(value), &key),
+                    text: if self.is_known_table(&key) {
+                        // Not what: `postgres = "postgres://user:password@host"`
+                        format!("allowed: a table, [{key}]")
+                    } else {
+                        self.unknown(&key, value)
+                    },
+                    key: Some(key),
+                }),
+            }
+        }
+    }
+
+    fn unknown(&self, key: &str, value: &Value) -> String {
+        let tables = self
+            .known
+            .iter()
+            .filter_map(|key| Some(key.split_once('.')?.0));
+        let candidates: BTreeSet<&str> = self
+            .known
+            .iter()
+            .map(String::as_str)
+            .chain(tables.filter(|table| !table.contains('[')))
+            .collect();
+        let in_variable = self.is_from_environment(value);
+        if let Some(meant) = nearest(key, candidates.iter().copied()) {
+            return match in_variable {
+                true => format!("unknown key; did you mean {}?", variable_for(meant)),
+                false => format!("unknown key; did you mean {meant}?"),
+            };
+        }
+        let (table, _) = split(key);
+        let siblings: Vec<&str> = candidates
+            .into_iter()
+            .map(split)
+            .filter(|(candidate_table, _)| *candidate_table == table)
+            .map(|(_, name)| name)
+            .collect();
+        format!("unknown key; allowed: {}", siblings.join(", "))
+    }
+
+    fn is_known_table(&self, key: &str) -> bool {
+        self.known.iter().any(|known| {
+            known
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+
+    fn is_known_list(&self, key: &str) -> bool {
+        self.known.iter().any(|known| {
+            known
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with('['))
+        })
+    }
+}

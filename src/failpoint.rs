@@ -1,0 +1,21 @@
+//! Crash points at the seams of durability. Without the `failpoints` feature they are nothing at all.
+
+/// The seams, in the order in which a batch passes them.
+pub const SEAMS: &[&str] = &[
+    "before_transaction",
+    "before_commit",
+    "after_commit",
+    "after_offset_commit",
+];
+
+/// With `FAILPOINTS="before_commit=2*off->return"` in its environment, the lane that reaches that
+/// seam the third time says so and goes no further: now is the moment to SIGKILL the process.
+pub fn reach(seam: &'static str) {
+    debug_assert!(SEAMS.contains(&seam), "unknown seam {seam}");
+    fail::fail_point!(seam, |_| {
+        tracing::warn!(failpoint = seam, "failpoint reached");
+        loop {
+            std::thread::park();
+        }
+    });
+}

@@ -1,0 +1,52 @@
+//! A Kafka record as Landfall carries it: owned, untouched, with its coordinates.
+
+use std::fmt;
+use std::sync::Arc;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.topic, self.partition)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub key: String,
+    pub value: Option<Vec<u8>>,
+}
+
+/// A record as it came from Kafka. Key, value and headers are never changed, so that a dead
+/// letter is the original.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub source: TopicPartition,
+    pub offset: i64,
+    /// Milliseconds since 1970, as the producer or the broker set it.
+    pub timestamp: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<Header>,
+    /// Which positioning of the partition this record was read under; records of an earlier one
+    /// are left over from before a seek and are dropped.
+    pub epoch: u64,
+}
+
+impl Record {
+    /// Bytes of memory, near enough to bound a queue with.
+    pub fn size(&self) -> usize {
+        let bytes = |b: &Option<Vec<u8>>| b.as_ref().map_or(0, Vec::len);
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|h| h.key.len() + bytes(&h.value))
+            .sum();
+        // 128: the struct itself, and what the allocator adds to each of its parts
+        128 + bytes(&self.key) + bytes(&self.value) + headers
+    }
+}

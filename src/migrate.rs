@@ -1,0 +1,120 @@
+//! Creates and upgrades the bookkeeping schema. Additive, numbered, each in its own transaction, and
+//! safe to run from several processes at once.
+
+use deadpool_postgres::Pool;
+
+use crate::postgres::{connect, failure};
+use crate::statement::quote;
+use crate::verdict::{Failure, Verdict};
+
+/// In order; a migration that has been released is never changed.
+const MIGRATIONS: &[(i32, &str, &str)] =
+    &[(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
+
+/// Any number will do, as long as it stays the same: one migration at a time in a database.
+const LOCK: i64 = 0x6c61_6e64_6661_6c6c;
+
+/// The version of the schema that this build works with.
+pub fn current() -> i32 {
+    MIGRATIONS.last().map_or(0, |m| m.0)
+}
+
+/// The version that is there; 0 if the schema isn't.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn installed(
+    client: &impl deadpool_postgres::GenericClient,
+    schema: &str,
+) -> Result<i32, Failure> {
+    let table = format!("{}.migrations", quote(schema));
+    let exists = client
+        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+        .await
+        .map_err(|e| failure(&e))?;
+    if !exists.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let row = client
+        .query_one(
+            &format!("SELECT coalesce(max(version), 0) FROM {table}"),
+            &[],
+        )
+        .await;
+    Ok(row.map_err(|e| failure(&e))?.get(0))
+}
+
+/// # Errors
+/// Systemic if the schema isn't of this build's version; else as Postgres says.
+pub async fn require(
+    client: &impl deadpool_postgres::GenericClient,
+    schema: &str,
+) -> Result<(), Failure> {
+    match installed(client, schema).await? {
+        version if version == current() => Ok(()),
+        version => Err(Failure::new(
+            Verdict::Systemic,
+            format!(
+                "the schema {schema} is at version {version}, and version {} is needed: run `landfall migrate` with a role that may",
+                current()
+            ),
+        )),
+    }
+}
+
+/// Returns the names of the migrations that were applied now.
+///
+/// # Errors
+/// As Postgres says; systemic if the schema is of a later Landfall.
+pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Failure> {
+    let mut client = connect(pool).await?;
+    if installed(&client, schema).await? == current() {
+        return Ok(Vec::new()); // so that a role without the right to create can run once it is done
+    }
+    let tx = client.transaction().await.map_err(|e| failure(&e))?;
+    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await
+        .map_err(|e| failure(&e))?;
+    let (quoted, before) = (quote(schema), installed(&tx, schema).await?);
+    if before > current() {
+        return Err(Failure::new(
+            Verdict::Systemic,
+            format!(
+                "the schema {schema} is at version {before}, of a later Landfall; this one knows up to {}",
+                current()
+            ),
+        ));
+    }
+    if before == 0 {
+        // IF NOT EXISTS would ask for the right to create schemas even where the schema is there
+        let find = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1";
+        let exists = tx
+            .query_one(find, &[&schema])
+            .await
+            .map_err(|e| failure(&e))?
+            .get::<_, i64>(0)
+            > 0;
+        let create = if exists {
+            String::new()
+        } else {
+            format!("CREATE SCHEMA {quoted}; ")
+        };
+        let create = format!(
+            "{create}CREATE TABLE {quoted}.migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        );
+        tx.batch_execute(&create).await.map_err(|e| failure(&e))?;
+    }
+    let mut applied = Vec::new();
+    for (version, name, sql) in MIGRATIONS.iter().filter(|m| m.0 > before) {
+        tx.batch_execute(&sql.replace("{schema}", &quoted))
+            .await
+            .map_err(|e| failure(&e))?;
+        let note = format!("INSERT INTO {quoted}.migrations (version, name) VALUES ($1, $2)");
+        tx.execute(&note, &[version, name])
+            .await
+            .map_err(|e| failure(&e))?;
+        applied.push(*name);
+    }
+    tx.commit().await.map_err(|e| failure(&e))?;
+    Ok(applied)
+}

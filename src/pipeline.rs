@@ -1,0 +1,77 @@
+//! The whole loop. A lane owns some partitions, and lands their events batch by batch:
+//!
+//! ```text
+//! collect batch ──► Postgres transaction ──────────► DLQ delivery ──► COMMIT ──► Kafka offset commit
+//!                   watermark, ids, rows             of its rejects
+//! ```
+//!
+//! A crash between any two steps leaves a state from which a restart converges.
+
+pub mod apply;
+pub mod batch;
+pub mod commit;
+pub mod consume;
+pub mod dead_letter;
+pub mod decode;
+pub mod group;
+pub mod inbox;
+mod isolate;
+pub mod lane;
+pub mod ledger;
+pub mod run;
+pub mod take_up;
+pub mod topic_id;
+
+use crate::message::Record;
+use crate::pipeline::apply::Landing;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::inbox::Work;
+use crate::pipeline::lane::{Lane, Patience, Stopped};
+
+/// Runs a lane until its inbox ends.
+///
+/// # Errors
+/// What an operator must decide: see [`Stopped`].
+pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
+    loop {
+        let (work, _busy) = lane.inbox.next().await;
+        match work {
+            Work::TakeUp(partitions) => lane.take_up(partitions).await?,
+            Work::Records(records) => land(&mut lane, &records).await,
+            Work::End => break,
+        }
+    }
+    lane.committer.finish().await;
+    Ok(())
+}
+
+/// Lands one batch: tries until it is in, or until it turns out to be somebody else's.
+async fn land(lane: &mut Lane, records: &[Record]) {
+    let mut batch = Batch::gather(records, &lane.holdings, &mut lane.decoder);
+    if batch.is_empty() {
+        return;
+    }
+    let mut patience = Patience::new(&lane.retry);
+    let landing = loop {
+        let failure = match lane.destination.land(&mut batch, &lane.edges).await {
+            Ok(landing) => break landing,
+            Err(failure) => failure,
+        };
+        // a COMMIT whose answer got lost may be in all the same
+        if !lane
+            .wait_before_retry(&mut batch, failure, &mut patience)
+            .await
+        {
+            return lane.abandon(&batch);
+        }
+        match lane.destination.is_in(&batch).await {
+            Ok(true) => break Landing::Committed,
+            Ok(false) | Err(_) => {}
+        }
+    };
+    match landing {
+        Landing::Committed => lane.settle(batch, patience.elapsed()).await,
+        Landing::Fenced => lane.reposition(&batch, "fenced"),
+        Landing::Recreated => lane.reposition(&batch, "recreated"),
+    }
+}

@@ -1,0 +1,227 @@
+//! One attempt to land a batch: the transaction of design section 1, in its order.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use deadpool_postgres::{Object, Pool, Transaction};
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::catalogue::Catalogue;
+use crate::failpoint;
+use crate::fold::fold;
+use crate::pipeline::batch::{Batch, State};
+use crate::pipeline::isolate;
+use crate::pipeline::ledger::{Fenced, Ledger};
+use crate::postgres::{connect, failure};
+use crate::row_change::RowChange;
+use crate::statement::{self, Kind, Statement};
+use crate::verdict::{Failure, Reason, Verdict, means_catalogue_is_stale};
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Landing {
+    Committed,
+    /// The partition is somebody else's, or was repositioned: nothing was written.
+    Fenced,
+    /// The topic was deleted and created again since the records' partition was taken up.
+    Recreated,
+}
+
+/// What must be done between the rows and COMMIT, by others than Postgres.
+pub trait BeforeCommit {
+    /// Delivers the batch's rejects to the dead letter topic; returns once they are safe there.
+    fn deliver_rejects(
+        &self,
+        batch: &mut Batch<'_>,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Whether the records still are of the topics that the lane took up.
+    fn confirm_topics(
+        &self,
+        batch: &Batch<'_>,
+    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+}
+
+pub struct Destination {
+    pool: Pool,
+    catalogue: Arc<Catalogue>,
+    ledger: Arc<Ledger>,
+}
+
+impl Destination {
+    pub fn new(pool: Pool, catalogue: Arc<Catalogue>, ledger: Arc<Ledger>) -> Self {
+        Self {
+            pool,
+            catalogue,
+            ledger,
+        }
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// # Errors
+    /// With its verdict; nothing of the batch is in then, unless it was COMMIT that failed:
+    /// [`Destination::is_in`] tells.
+    pub async fn connect(&self) -> Result<Object, Failure> {
+        connect(&self.pool).await
+    }
+
+    /// # Errors
+    /// As for [`Destination::connect`].
+    pub async fn is_in(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
+        self.ledger.holds(&self.connect().await?, batch).await
+    }
+
+    /// One attempt. After an error that may be a refused row, `batch.isolate` makes the next
+    /// attempt look for the culprits.
+    ///
+    /// # Errors
+    /// With its verdict.
+    pub async fn land(
+        &self,
+        batch: &mut Batch<'_>,
+        edges: &impl BeforeCommit,
+    ) -> Result<Landing, Failure> {
+        if !batch.moves() {
+            return Ok(if edges.confirm_topics(batch).await? {
+                Landing::Committed
+            } else {
+                Landing::Recreated
+            });
+        }
+        let mut client = self.connect().await?;
+        let mut changes = self.resolve(&client, batch).await?;
+        self.ledger.prepare(&mut client, batch).await?;
+        failpoint::reach("before_transaction");
+
+        let tx = client.transaction().await.map_err(|e| failure(&e))?;
+        if let Err(Fenced) = self.ledger.advance(&tx, batch).await? {
+            return Ok(Landing::Fenced);
+        }
+        self.ledger.record(&tx, batch).await?;
+        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        if batch.isolate {
+            isolate::write(&tx, batch, &changes).await?;
+            self.strike_rejects(&tx, batch, &changes).await?;
+        } else {
+            self.forget_if_stale(batch, write(&tx, &changes).await)?;
+        }
+        edges.deliver_rejects(batch).await?;
+        if !edges.confirm_topics(batch).await? {
+            return Ok(Landing::Recreated);
+        }
+        failpoint::reach("before_commit");
+        tx.commit().await.map_err(|e| failure(&e))?;
+        failpoint::reach("after_commit");
+        Ok(Landing::Committed)
+    }
+
+    /// The pending changes with the index of their entry, as their tables see them. A change that
+    /// can't be a row of its table is rejected here.
+    async fn resolve<'r>(
+        &self,
+        client: &Object,
+        batch: &mut Batch<'r>,
+    ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
+        let mut reread = BTreeSet::new();
+        let mut changes = Vec::with_capacity(batch.entries.len());
+        let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
+        for (at, entry) in batch.entries.iter_mut().enumerate() {
+            let State::Pending(change) = &entry.state else {
+                continue;
+            };
+            let resolved = loop {
+                let table = self.catalogue.table(client, &change.table).await?;
+                match RowChange::new(change, &table) {
+                    // a column may have been added since the catalogue was read: look once more
+                    Err(f)
+                        if f.verdict == Verdict::Systemic
+                            && reread.insert(change.table.clone()) =>
+                    {
+                        self.catalogue.forget(&change.table)
+                    }
+                    result => break result,
+                }
+            };
+            match resolved {
+                Ok(change) => changes.push((at, change)),
+                Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
+                    entry.reject(&f, attempts, since)
+                }
+                Err(f) => return Err(f),
+            }
+        }
+        Ok(changes)
+    }
+
+    async fn strike_rejects(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &Batch<'_>,
+        changes: &[(usize, RowChange<'_>)],
+    ) -> Result<(), Failure> {
+        let rejected = changes
+            .iter()
+            .filter_map(|(at, _)| batch.entries.get(*at))
+            .filter(|e| matches!(e.state, State::Rejected(_)));
+        let ids: Vec<_> = rejected.map(|e| e.id).collect();
+        self.ledger.strike(tx, &ids).await
+    }
+
+    /// A statement that no longer fits its table: the catalogue is read again before anybody is blamed.
+    fn forget_if_stale(
+        &self,
+        batch: &Batch<'_>,
+        result: Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Err(f) = &result else { return Ok(()) };
+        if !f.sqlstate.as_deref().is_some_and(means_catalogue_is_stale) {
+            return result;
+        }
+        for table in batch.entries.iter().filter_map(|e| e.table.as_ref()) {
+            self.catalogue.forget(table);
+        }
+        result
+    }
+}
+
+/// Writes the net effect of the changes, given in arrival order.
+///
+/// # Errors
+/// As Postgres says, or a reject if a change carries only part of a row that isn't there.
+pub async fn write(
+    tx: &Transaction<'_>,
+    changes: &[(usize, RowChange<'_>)],
+) -> Result<(), Failure> {
+    let incomplete = || {
+        let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
+        Failure::new(Verdict::Reject(Reason::Incomplete), why)
+    };
+    let nets = fold(changes.iter().map(|(_, change)| change)).map_err(|_| incomplete())?;
+    for statement in statement::build(nets) {
+        let written = tx
+            .execute_typed(&statement.sql, &parameters(&statement))
+            .await
+            .map_err(|e| failure(&e))?;
+        if statement.kind == Kind::Update && written < statement.rows() as u64 {
+            let sql = statement.count_sql.as_deref().unwrap_or_default();
+            let found = tx
+                .query_typed_one(sql, &parameters(&statement))
+                .await
+                .map_err(|e| failure(&e))?;
+            if found.get::<_, i64>(0) < statement.rows() as i64 {
+                return Err(incomplete());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
+    statement
+        .columns
+        .iter()
+        .map(|column| (column as &(dyn ToSql + Sync), Type::TEXT_ARRAY))
+        .collect()
+}

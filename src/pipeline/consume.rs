@@ -1,0 +1,236 @@
+//! The poll thread: it alone polls Kafka, whatever Postgres is doing, and feeds the lanes' inboxes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::oneshot;
+
+use crate::config::KafkaConfig;
+use crate::message::{Header, Record, TopicPartition};
+use crate::pipeline::group::{Assigned, Group};
+
+/// How long a full lane may hold up the others before its partitions are paused: pausing makes
+/// librdkafka throw away what it has fetched, so a lane that is merely busy is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// Seeks that librdkafka isn't ready for yet are tried again for this long.
+const SEEK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request to read a partition from an offset on; answers with the epoch that its records will
+/// carry, or `None` if the partition isn't ours any more.
+pub struct Start {
+    pub source: TopicPartition,
+    pub offset: i64,
+    pub started: oneshot::Sender<Option<u64>>,
+}
+
+pub struct Poller {
+    consumer: Arc<BaseConsumer<Group>>,
+    requests: Receiver<Start>,
+    waiting: Vec<(Start, Instant)>,
+    /// The assignment as of `generation`.
+    assignment: HashMap<String, HashMap<i32, Assigned>>,
+    generation: u64,
+    full_since: Vec<Option<Instant>>,
+    paused: Vec<bool>,
+}
+
+/// # Errors
+/// A property that librdkafka refuses, or topics that can't be subscribed to.
+pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<Start>), String> {
+    let mut client = ClientConfig::new();
+    // Defaults that a user may change; the reasons are in design section 8.
+    client
+        .set("client.id", "landfall")
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("queued.max.messages.kbytes", "32768")
+        .set("fetch.queue.backoff.ms", "2")
+        .set("fetch.message.max.bytes", "1048576")
+        .set("topic.metadata.refresh.interval.ms", "10000") // how soon a new topic is found
+        .set("socket.keepalive.enable", "true");
+    for (name, value) in &config.properties {
+        client.set(name, value);
+    }
+    // Properties on which exactly once rests; the configuration refuses them.
+    client
+        .set("bootstrap.servers", &config.brokers)
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("statistics.interval.ms", "1000")
+        .set("auto.offset.reset", "error"); // never a silent jump: we say where to start
+    let lanes = group.lanes();
+    let consumer: BaseConsumer<Group> = client
+        .create_with_context(group)
+        .map_err(|e| format!("kafka: {e}"))?;
+    let topics: Vec<String> = config
+        .topics
+        .iter()
+        .map(|t| t.as_str().to_owned())
+        .collect();
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    consumer
+        .subscribe(&topics)
+        .map_err(|e| format!("kafka.topics: {e}"))?;
+    let (sender, requests) = channel();
+    let poller = Poller {
+        consumer: Arc::new(consumer),
+        requests,
+        waiting: Vec::new(),
+        assignment: HashMap::new(),
+        generation: 0,
+        full_since: vec![None; lanes],
+        paused: vec![false; lanes],
+    };
+    Ok((poller, sender))
+}
+
+impl Poller {
+    pub fn consumer(&self) -> Arc<BaseConsumer<Group>> {
+        self.consumer.clone()
+    }
+
+    /// Polls until told to stop, then closes the lanes' inboxes.
+    pub fn run(mut self) {
+        let consumer = self.consumer.clone();
+        let group = consumer.context();
+        while !group.stops() {
+            self.serve_starts(&consumer);
+            match consumer.poll(POLL) {
+                None => {
+                    self.resume_lanes(&consumer);
+                    group.nothing_to_read();
+                }
+                Some(Ok(message)) => self.hand_over(&consumer, &message),
+                Some(Err(error)) => group.on_error(&error, &consumer),
+            }
+        }
+        group.close_inboxes();
+    }
+
+    fn hand_over(&mut self, consumer: &BaseConsumer<Group>, message: &BorrowedMessage<'_>) {
+        let group = consumer.context();
+        if self.generation != group.generation() {
+            self.generation = group.generation();
+            self.assignment = group.snapshot();
+        }
+        let assigned = self
+            .assignment
+            .get(message.topic())
+            .and_then(|topic| topic.get(&message.partition()));
+        let Some(assigned) = assigned else { return };
+        let lane = assigned.lane;
+        let inbox = group.inbox(lane);
+        inbox.push(record(message, assigned.source.clone(), assigned.epoch));
+        if !inbox.is_full() {
+            self.full_since[lane] = None;
+            return;
+        }
+        let since = *self.full_since[lane].get_or_insert_with(Instant::now);
+        inbox.wait_for_space(POLL);
+        if inbox.is_full() && since.elapsed() > PATIENCE && !self.paused[lane] {
+            tracing::debug!(lane, "lane is full, its partitions are paused");
+            self.paused[lane] = consumer.pause(&list(&group.partitions_of(lane))).is_ok();
+        }
+    }
+
+    fn resume_lanes(&mut self, consumer: &BaseConsumer<Group>) {
+        let group = consumer.context();
+        for lane in 0..self.paused.len() {
+            if self.paused[lane] && group.inbox(lane).has_space() {
+                self.full_since[lane] = None;
+                self.paused[lane] = consumer
+                    .resume(&list(&group.started_partitions_of(lane)))
+                    .is_err();
+            }
+        }
+    }
+
+    fn serve_starts(&mut self, consumer: &BaseConsumer<Group>) {
+        loop {
+            match self.requests.try_recv() {
+                Ok(start) => self.waiting.push((start, Instant::now())),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        for (start, since) in std::mem::take(&mut self.waiting) {
+            let group = consumer.context();
+            if !group.is_assigned(&start.source) {
+                let _ = start.started.send(None);
+                continue;
+            }
+            match consumer.seek(
+                &start.source.topic,
+                start.source.partition,
+                Offset::Offset(start.offset),
+                Duration::from_secs(5),
+            ) {
+                Ok(()) => {
+                    // what was polled before this moment carries an older epoch
+                    let epoch = group.start(&start.source);
+                    if let Err(error) = consumer.resume(&list(std::slice::from_ref(&start.source)))
+                    {
+                        tracing::warn!(partition = %start.source, %error, "can't resume a partition");
+                    }
+                    let _ = start.started.send(epoch);
+                }
+                // a partition that was assigned a moment ago can't be sought in yet
+                Err(_) if since.elapsed() < SEEK_PATIENCE => self.waiting.push((start, since)),
+                Err(error) => {
+                    tracing::error!(partition = %start.source, offset = start.offset, %error, "can't seek");
+                    let _ = start.started.send(None);
+                }
+            }
+        }
+    }
+}
+
+pub fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for p in partitions {
+        list.add_partition(&p.topic, p.partition);
+    }
+    list
+}
+
+fn record(message: &BorrowedMessage<'_>, source: TopicPartition, epoch: u64) -> Record {
+    let header = |h: rdkafka::message::Header<'_, &[u8]>| Header {
+        key: h.key.to_owned(),
+        value: h.value.map(<[u8]>::to_vec),
+    };
+    Record {
+        source,
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: message
+            .headers()
+            .map(|headers| headers.iter().map(header).collect())
+            .unwrap_or_default(),
+        epoch,
+    }
+}
+
+/// Errors that pass by themselves and of which librdkafka tells again and again.
+pub fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+        )
+    )
+}

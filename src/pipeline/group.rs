@@ -1,0 +1,326 @@
+//! The consumer group's side of the poll thread: which partitions are ours, in which lane, and what
+//! happens when they come and go.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+use tokio_util::sync::CancellationToken;
+
+use crate::health::Health;
+use crate::message::TopicPartition;
+use crate::metrics;
+use crate::pipeline::consume::{is_passing, list};
+use crate::pipeline::inbox::Inbox;
+use crate::progress::Progress;
+
+/// How long a batch in flight may hold up a rebalance: well below every session timeout.
+const DRAIN: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+pub struct Assigned {
+    pub source: TopicPartition,
+    pub lane: usize,
+    pub epoch: u64,
+    /// Positioned at its watermark; until then it is paused.
+    started: bool,
+}
+
+pub struct Group {
+    inboxes: Vec<Arc<Inbox>>,
+    assignment: Mutex<BTreeMap<TopicPartition, Assigned>>,
+    epochs: AtomicU64,
+    runtime: tokio::runtime::Handle,
+    stop: CancellationToken,
+    pub health: Arc<Health>,
+    pub progress: Arc<Progress>,
+    /// Rises with every change of the assignment.
+    generation: AtomicU64,
+    joined: AtomicBool,
+}
+
+impl Group {
+    pub fn new(
+        inboxes: Vec<Arc<Inbox>>,
+        stop: CancellationToken,
+        health: Arc<Health>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self {
+            inboxes,
+            assignment: Mutex::default(),
+            epochs: AtomicU64::new(1),
+            runtime: tokio::runtime::Handle::current(),
+            stop,
+            health,
+            progress,
+            generation: AtomicU64::new(1),
+            joined: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Assigned>> {
+        self.assignment
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn lanes(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    pub fn inbox(&self, lane: usize) -> &Inbox {
+        &self.inboxes[lane]
+    }
+
+    pub fn stops(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    pub fn close_inboxes(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.close());
+    }
+
+    pub fn is_assigned(&self, source: &TopicPartition) -> bool {
+        self.lock().contains_key(source)
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The assignment by topic and partition, to look records up in without copying names.
+    pub fn snapshot(&self) -> HashMap<String, HashMap<i32, Assigned>> {
+        let mut topics: HashMap<String, HashMap<i32, Assigned>> = HashMap::new();
+        for assigned in self.lock().values() {
+            topics
+                .entry(assigned.source.topic.to_string())
+                .or_default()
+                .insert(assigned.source.partition, assigned.clone());
+        }
+        topics
+    }
+
+    fn changed(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
+        self.lock()
+            .values()
+            .filter(|a| a.lane == lane)
+            .map(|a| a.source.clone())
+            .collect()
+    }
+
+    pub fn started_partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
+        self.lock()
+            .values()
+            .filter(|a| a.lane == lane && a.started)
+            .map(|a| a.source.clone())
+            .collect()
+    }
+
+    /// The partition is positioned: its records from here on carry the epoch returned.
+    pub fn start(&self, source: &TopicPartition) -> Option<u64> {
+        let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
+        let mut assignment = self.lock();
+        let assigned = assignment.get_mut(source)?;
+        assigned.epoch = epoch;
+        assigned.started = true;
+        self.changed();
+        Some(epoch)
+    }
+
+    /// A poll found nothing: whatever was fetched before is with the lanes.
+    pub fn nothing_to_read(&self) {
+        self.progress.handed_over();
+    }
+
+    /// Whether an assignment was ever given.
+    pub fn has_joined(&self) -> bool {
+        self.joined.load(Ordering::Acquire)
+    }
+
+    /// Whether every assigned partition has been positioned.
+    pub fn nothing_to_take_up(&self) -> bool {
+        self.lock().values().all(|a| a.started)
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.inboxes.iter().all(|inbox| inbox.is_idle())
+    }
+
+    pub fn on_error(&self, error: &KafkaError, consumer: &BaseConsumer<Group>) {
+        match error {
+            KafkaError::PartitionEOF(_) => {}
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
+            ) => {
+                // Some partition's position is not in its log: each is looked at again by its lane,
+                // which knows whether that is a topic made anew or a gap that must be told.
+                tracing::warn!(%error, "Kafka doesn't have the offset to be read next; positions are checked again");
+                self.reposition(consumer);
+            }
+            error if is_passing(error) => tracing::debug!(%error, "kafka"),
+            error => tracing::warn!(%error, "kafka"),
+        }
+    }
+
+    /// Has every partition positioned anew by its lane.
+    fn reposition(&self, consumer: &BaseConsumer<Group>) {
+        let all: Vec<Assigned> = self
+            .lock()
+            .values()
+            .filter(|a| a.started)
+            .cloned()
+            .collect();
+        let sources: Vec<TopicPartition> = all.iter().map(|a| a.source.clone()).collect();
+        if let Err(error) = consumer.pause(&list(&sources)) {
+            tracing::warn!(%error, "can't pause partitions");
+        }
+        for a in all {
+            self.inboxes[a.lane].take_up([a.source]);
+        }
+    }
+
+    fn take(&self, consumer: &BaseConsumer<Group>, partitions: &TopicPartitionList) {
+        self.health.joined();
+        // Paused until its lane has read the watermark and said where to start.
+        if let Err(error) = consumer.pause(partitions) {
+            tracing::warn!(%error, "can't pause partitions");
+        }
+        let mut assignment = self.lock();
+        let mut load: Vec<usize> = (0..self.lanes())
+            .map(|lane| assignment.values().filter(|a| a.lane == lane).count())
+            .collect();
+        for element in partitions.elements() {
+            let source = TopicPartition {
+                topic: element.topic().into(),
+                partition: element.partition(),
+            };
+            let lane = load
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, n)| **n)
+                .map_or(0, |(lane, _)| lane);
+            load[lane] += 1;
+            self.progress.assigned(&source);
+            assignment.insert(
+                source.clone(),
+                Assigned {
+                    source: source.clone(),
+                    lane,
+                    epoch: 0,
+                    started: false,
+                },
+            );
+            self.inboxes[lane].take_up([source]);
+        }
+        self.changed();
+        self.joined.store(true, Ordering::Release);
+        metrics::assigned(assignment.len());
+        tracing::info!(
+            assigned = partitions.count(),
+            partitions = assignment.len(),
+            "partitions assigned"
+        );
+    }
+
+    /// Lets the batches in flight end, within bounds, before the partitions are somebody else's.
+    fn give_up(&self, partitions: &TopicPartitionList) {
+        let mut lanes = HashSet::new();
+        let mut sources = HashSet::new();
+        {
+            let mut assignment = self.lock();
+            for element in partitions.elements() {
+                let source = TopicPartition {
+                    topic: element.topic().into(),
+                    partition: element.partition(),
+                };
+                lanes.extend(assignment.remove(&source).map(|a| a.lane));
+                sources.insert(source);
+            }
+            self.changed();
+            metrics::assigned(assignment.len());
+        }
+        for lane in lanes {
+            self.inboxes[lane].give_up(&sources);
+            if !self.inboxes[lane].drain(&self.runtime, DRAIN) {
+                tracing::warn!(
+                    lane,
+                    "a batch was still in flight when its partitions were given up; the watermark fences it"
+                );
+            }
+        }
+        sources
+            .iter()
+            .for_each(|source| self.progress.given_up(source));
+        if !sources.is_empty() {
+            tracing::info!(revoked = sources.len(), "partitions given up");
+        }
+    }
+}
+
+impl ConsumerContext for Group {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(partitions) = rebalance {
+            self.give_up(partitions);
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => self.take(consumer, partitions),
+            Rebalance::Revoke(_) => {}
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+        }
+    }
+
+    fn commit_callback(&self, _: KafkaResult<()>, _: &TopicPartitionList) {}
+}
+
+impl ClientContext for Group {
+    fn stats(&self, statistics: Statistics) {
+        for (name, topic) in &statistics.topics {
+            for (partition, p) in &topic.partitions {
+                let offset = |o: i64| (o >= 0).then_some(o);
+                self.progress
+                    .log_end(name, *partition, offset(p.hi_offset), offset(p.eof_offset));
+            }
+        }
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka_log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka_error(&error, reason);
+    }
+}
+
+/// librdkafka's own log lines.
+pub fn kafka_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => {
+            tracing::warn!(facility, "librdkafka: {message}");
+        }
+        _ => tracing::debug!(facility, "librdkafka: {message}"),
+    }
+}
+
+/// librdkafka's errors that concern the client as a whole.
+pub fn kafka_error(error: &KafkaError, reason: &str) {
+    tracing::warn!(%error, "kafka: {reason}");
+}

@@ -1,0 +1,212 @@
+//! What the poll thread hands to a lane: records in order, and partitions to take up. Bounded by
+//! rows and bytes; the poll thread looks at [`Inbox::is_full`] and stops fetching for a full lane.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use crate::config::ApplyConfig;
+use crate::message::{Record, TopicPartition};
+
+pub enum Work {
+    /// Partitions assigned, or to be positioned anew.
+    TakeUp(Vec<TopicPartition>),
+    Records(Vec<Record>),
+    /// No more will come.
+    End,
+}
+
+#[derive(Default)]
+struct State {
+    records: VecDeque<Record>,
+    bytes: usize,
+    take_up: Vec<TopicPartition>,
+    closed: bool,
+    /// Somebody waits for the batch in flight to end.
+    draining: bool,
+}
+
+pub struct Inbox {
+    state: Mutex<State>,
+    arrived: Notify,
+    drain: Notify,
+    space: Condvar,
+    /// Held by the lane from taking a batch until that is done with.
+    busy: Arc<tokio::sync::Mutex<()>>,
+    rows: usize,
+    bytes: usize,
+    linger: Duration,
+}
+
+impl Inbox {
+    pub fn new(config: &ApplyConfig) -> Self {
+        Self {
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            drain: Notify::new(),
+            space: Condvar::new(),
+            busy: Arc::default(),
+            rows: config.batch_rows,
+            bytes: config.batch_bytes,
+            linger: config.linger,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ---- the poll thread's side
+
+    pub fn push(&self, record: Record) {
+        let mut state = self.lock();
+        state.bytes += record.size();
+        state.records.push_back(record);
+        // the lane needs waking for the first record, and once a batch is full
+        let wake = state.records.len() == 1 || state.holds_a_batch(self);
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+    }
+
+    pub fn take_up(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        let mut state = self.lock();
+        for partition in partitions {
+            if !state.take_up.contains(&partition) {
+                state.take_up.push(partition);
+            }
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Drops what is queued of partitions that are being given up or repositioned.
+    pub fn give_up(&self, partitions: &HashSet<TopicPartition>) {
+        let mut state = self.lock();
+        state.records.retain(|r| !partitions.contains(&r.source));
+        state.take_up.retain(|p| !partitions.contains(p));
+        state.bytes = state.records.iter().map(Record::size).sum();
+        self.space.notify_all();
+    }
+
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+        self.drain.notify_waiters();
+    }
+
+    /// Two batches: one in flight's successor is there before it is done.
+    pub fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.records.len() >= 2 * self.rows || state.bytes >= 2 * self.bytes
+    }
+
+    pub fn has_space(&self) -> bool {
+        let state = self.lock();
+        state.records.len() < self.rows && state.bytes < self.bytes
+    }
+
+    /// Waits until records were taken out, `timeout` at most.
+    pub fn wait_for_space(&self, timeout: Duration) {
+        let full = |s: &mut State| s.records.len() >= 2 * self.rows || s.bytes >= 2 * self.bytes;
+        let _ = self.space.wait_timeout_while(self.lock(), timeout, full);
+    }
+
+    /// Waits until the lane has no batch in flight, `timeout` at most; a lane that only waits for a
+    /// better time gives its batch up. Returns whether it is idle.
+    pub fn drain(&self, runtime: &tokio::runtime::Handle, timeout: Duration) -> bool {
+        self.lock().draining = true;
+        self.drain.notify_waiters();
+        let idle = runtime.block_on(async {
+            tokio::time::timeout(timeout, self.busy.lock())
+                .await
+                .is_ok()
+        });
+        self.lock().draining = false;
+        idle
+    }
+
+    /// Whether everything that was pushed has been dealt with.
+    pub fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.records.is_empty() && state.take_up.is_empty() && self.busy.try_lock().is_ok()
+    }
+
+    // ---- the lane's side
+
+    /// The next thing to do: at once if a batch is full, else when the oldest record has waited
+    /// `linger`. The guard marks the lane busy; it is dropped when the work is done.
+    pub async fn next(&self) -> (Work, OwnedMutexGuard<()>) {
+        let mut deadline = None;
+        loop {
+            let arrived = self.arrived.notified();
+            {
+                let busy = self.busy.clone().lock_owned().await;
+                let mut state = self.lock();
+                if state.closed {
+                    return (Work::End, busy);
+                }
+                if !state.take_up.is_empty() {
+                    return (Work::TakeUp(std::mem::take(&mut state.take_up)), busy);
+                }
+                if state.records.is_empty() {
+                    deadline = None;
+                } else {
+                    let due = *deadline.get_or_insert_with(|| Instant::now() + self.linger);
+                    if state.holds_a_batch(self) || Instant::now() >= due {
+                        let records = state.take(self.rows, self.bytes);
+                        drop(state);
+                        self.space.notify_all();
+                        return (Work::Records(records), busy);
+                    }
+                }
+            }
+            match deadline {
+                None => arrived.await,
+                Some(due) => {
+                    let _ = tokio::time::timeout_at(due, arrived).await;
+                }
+            }
+        }
+    }
+
+    /// Returns once the lane should let go of a batch that can't be landed now.
+    pub async fn asked_to_drain(&self) {
+        loop {
+            let asked = self.drain.notified();
+            {
+                let state = self.lock();
+                if state.closed || state.draining {
+                    return;
+                }
+            }
+            asked.await;
+        }
+    }
+}
+
+impl State {
+    fn holds_a_batch(&self, inbox: &Inbox) -> bool {
+        self.records.len() >= inbox.rows || self.bytes >= inbox.bytes
+    }
+
+    /// Up to so many rows and bytes, one record at least.
+    fn take(&mut self, rows: usize, bytes: usize) -> Vec<Record> {
+        let mut taken = Vec::with_capacity(rows.min(self.records.len()));
+        let mut size = 0;
+        while let Some(next) = self.records.front() {
+            let next_size = next.size();
+            if taken.len() == rows || (size + next_size > bytes && !taken.is_empty()) {
+                break;
+            }
+            size += next_size;
+            self.bytes = self.bytes.saturating_sub(next_size);
+            taken.extend(self.records.pop_front());
+        }
+        taken
+    }
+}

@@ -1,0 +1,203 @@
+//! Starting and stopping: the poll thread, the lanes, and what watches over them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalogue::Catalogue;
+use crate::config::Config;
+use crate::health::Health;
+use crate::pipeline::apply::Destination;
+use crate::pipeline::commit::Committer;
+use crate::pipeline::consume::{self, Poller, Start};
+use crate::pipeline::dead_letter::{self, DeadLetters};
+use crate::pipeline::decode::Decoder;
+use crate::pipeline::group::Group;
+use crate::pipeline::inbox::Inbox;
+use crate::pipeline::lane::{Edges, Lane, Stopped};
+use crate::pipeline::ledger::Ledger;
+use crate::pipeline::run_lane;
+use crate::pipeline::take_up::Positions;
+use crate::progress::Progress;
+
+/// How long batches in flight have to end once the process is told to stop; an attempt that is
+/// still running then is dropped, and its transaction with it.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// How long leaving the group may take; dropping a consumer can hang.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// Runs the sink until `stop`, or until everything is caught up.
+///
+/// # Errors
+/// What ends the process: a property that librdkafka refuses, a gap that an operator must decide on.
+pub async fn run(
+    config: &Config,
+    pool: Pool,
+    health: Arc<Health>,
+    stop: CancellationToken,
+    until_caught_up: bool,
+) -> Result<(), String> {
+    let progress = Arc::new(Progress::default());
+    let inboxes: Vec<Arc<Inbox>> = (0..config.apply.lanes)
+        .map(|_| Arc::new(Inbox::new(&config.apply)))
+        .collect();
+    let group = Group::new(
+        inboxes.clone(),
+        stop.clone(),
+        health.clone(),
+        progress.clone(),
+    );
+    let letters = Arc::new(DeadLetters::new(config)?);
+    let (poller, starts) = consume::subscribe(&config.kafka, group)?;
+    let consumer = poller.consumer();
+
+    let mut lanes = JoinSet::new();
+    let shared = Shared {
+        config,
+        pool,
+        catalogue: Arc::default(),
+        ledger: Arc::new(Ledger::new(
+            &config.postgres.schema,
+            &config.kafka.group,
+            config.apply.idempotency,
+        )),
+        letters,
+        positions: Positions::new(consumer.clone(), starts.clone()),
+        progress: progress.clone(),
+        health: health.clone(),
+    };
+    for (number, inbox) in inboxes.into_iter().enumerate() {
+        lanes.spawn(run_lane(shared.lane(number, inbox)));
+    }
+    drop(shared);
+    let polling = start_polling(poller, starts)?;
+    if until_caught_up {
+        tokio::spawn(stop_when_caught_up(
+            consumer.clone(),
+            progress,
+            stop.clone(),
+        ));
+    }
+
+    let outcome = watch(&mut lanes, &stop).await;
+    health.stopping();
+    stop.cancel();
+    let ended =
+        tokio::time::timeout(GRACE, async { while lanes.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::warn!(
+            "a batch was still in flight after {GRACE:?} and is dropped; it is read again at the next start"
+        );
+        lanes.abort_all();
+    }
+    leave(consumer, polling).await;
+    outcome
+}
+
+struct Shared<'c> {
+    config: &'c Config,
+    pool: Pool,
+    catalogue: Arc<Catalogue>,
+    ledger: Arc<Ledger>,
+    letters: Arc<DeadLetters>,
+    positions: Positions,
+    progress: Arc<Progress>,
+    health: Arc<Health>,
+}
+
+impl Shared<'_> {
+    fn lane(&self, number: usize, inbox: Arc<Inbox>) -> Lane {
+        Lane {
+            number,
+            inbox,
+            holdings: Default::default(),
+            decoder: Decoder::new(self.config.routes.clone().into(), self.config.apply.deletes),
+            destination: Destination::new(
+                self.pool.clone(),
+                self.catalogue.clone(),
+                self.ledger.clone(),
+            ),
+            edges: Edges {
+                letters: self.letters.clone(),
+                positions: self.positions.clone(),
+            },
+            committer: Committer::new(self.positions.consumer().clone()),
+            positions: self.positions.clone(),
+            progress: self.progress.clone(),
+            health: self.health.clone(),
+            retry: self.config.retry.clone(),
+        }
+    }
+}
+
+fn start_polling(
+    poller: Poller,
+    starts: std::sync::mpsc::Sender<Start>,
+) -> Result<std::thread::JoinHandle<()>, String> {
+    drop(starts);
+    let thread = std::thread::Builder::new().name("kafka-poll".into());
+    thread
+        .spawn(move || poller.run())
+        .map_err(|e| format!("can't start the poll thread: {e}"))
+}
+
+/// Until told to stop, or until a lane ends, which it does by itself only for a reason.
+async fn watch(
+    lanes: &mut JoinSet<Result<(), Stopped>>,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        ended = lanes.join_next() => match ended {
+            Some(Ok(Err(stopped))) => Err(stopped.to_string()),
+            Some(Err(panic)) => Err(format!("a lane failed: {panic}")),
+            Some(Ok(Ok(()))) | None => Ok(()),
+        },
+    }
+}
+
+async fn stop_when_caught_up(
+    consumer: Arc<BaseConsumer<Group>>,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let group = consumer.context();
+        if group.has_joined() && progress.caught_up(group.is_idle()) && group.nothing_to_take_up() {
+            tracing::info!("caught up");
+            stop.cancel();
+        }
+    }
+}
+
+/// Leaves the group, so that the partitions are somebody else's at once and not after a timeout.
+async fn leave(consumer: Arc<BaseConsumer<Group>>, polling: std::thread::JoinHandle<()>) {
+    let left = tokio::task::spawn_blocking(move || {
+        let _ = polling.join();
+        consumer.unsubscribe();
+        drop(consumer);
+    });
+    if tokio::time::timeout(LEAVE, left).await.is_err() {
+        tracing::warn!(
+            "leaving the consumer group took longer than {LEAVE:?}; the broker will notice by itself"
+        );
+    }
+}
+
+/// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
+/// it can't be created now is told and no more.
+pub async fn prepare_dead_letters(config: &Config) {
+    if let Err(error) = dead_letter::ensure_topic(config).await {
+        tracing::warn!(
+            topic = config.dead_letter_topic(),
+            error,
+            "the dead letter topic can't be looked after"
+        );
+    }
+}

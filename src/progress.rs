@@ -1,0 +1,123 @@
+//! How far each assigned partition has come, put together from what the lanes land and what
+//! librdkafka's statistics say of the log. Tells the lag, and when everything is caught up.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::message::TopicPartition;
+use crate::metrics;
+
+#[derive(Default)]
+pub struct Progress {
+    partitions: Mutex<HashMap<TopicPartition, Position>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    applied: Option<i64>,
+    /// The end of the log when the partition was taken up.
+    target: Option<i64>,
+    /// The end of the log as last heard.
+    high: Option<i64>,
+    /// Everything up to this offset was fetched; beyond the last record there may be nothing but
+    /// transaction markers and compacted records, so the watermark alone never gets there.
+    fetched: Option<i64>,
+    /// As `fetched`, and the records are with the lanes.
+    handed_over: Option<i64>,
+}
+
+impl Position {
+    fn lag(&self) -> Option<i64> {
+        let (applied, high) = (self.applied?, self.high?);
+        Some((high - applied).max(0))
+    }
+}
+
+impl Progress {
+    fn with(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
+        let mut partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let position = partitions.entry(source.clone()).or_default();
+        change(position);
+        if let Some(applied) = position.applied {
+            metrics::position(source, applied, position.lag());
+        }
+    }
+
+    pub fn assigned(&self, source: &TopicPartition) {
+        self.with(source, |_| ());
+    }
+
+    pub fn taken_up(&self, source: &TopicPartition, applied: i64, high: i64) {
+        self.with(source, |p| {
+            p.applied = Some(applied);
+            p.high = Some(high);
+            p.fetched = None;
+            p.handed_over = None;
+            p.target.get_or_insert(high);
+        });
+    }
+
+    pub fn applied(&self, source: &TopicPartition, next_offset: i64) {
+        self.with(source, |p| {
+            p.applied = Some(next_offset);
+            p.high = p.high.max(Some(next_offset));
+        });
+    }
+
+    /// From the statistics; only of partitions that are assigned.
+    pub fn log_end(&self, topic: &str, partition: i32, high: Option<i64>, fetched: Option<i64>) {
+        let source = TopicPartition {
+            topic: topic.into(),
+            partition,
+        };
+        if self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(&source)
+        {
+            self.with(&source, |p| {
+                p.high = high.or(p.high);
+                p.fetched = fetched.or(p.fetched);
+            });
+        }
+    }
+
+    /// The consumer's queue was found empty.
+    pub fn handed_over(&self) {
+        for position in self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values_mut()
+        {
+            position.handed_over = position.fetched;
+        }
+    }
+
+    pub fn given_up(&self, source: &TopicPartition) {
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(source);
+        metrics::position_gone(source);
+    }
+
+    /// Whether every assigned partition has reached the end that its log had when it was taken up.
+    /// `idle`: the lanes have nothing to do, so what was handed over is applied.
+    pub fn caught_up(&self, idle: bool) -> bool {
+        let partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        partitions.values().all(|p| match (p.target, p.applied) {
+            (Some(target), Some(applied)) => {
+                applied >= target || (idle && p.handed_over.is_some_and(|f| f >= target))
+            }
+            _ => false,
+        })
+    }
+}

@@ -1,0 +1,263 @@
+//! The Connect JSON schema: the `schema` half of a JSON message written with `schemas.enable=true`.
+//!
+//! Types and logical names that we don't know are kept as [`Kind::Unknown`] and [`Logical::Other`]: then the
+//! destination column decides how a value is read.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+mod logical;
+pub use logical::Logical;
+
+/// Deeper than any envelope or row; bounds the recursion over a schema that someone else wrote.
+const MAX_DEPTH: usize = 32;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// The field's name in its struct; empty for the root, array elements and map values.
+    pub name: Arc<str>,
+    pub kind: Kind,
+    pub logical: Option<Logical>,
+    /// Of a decimal, as it stands in the schema (Debezium may write it modulo 2048).
+    pub scale: Option<i32>,
+    /// Of bits: how many.
+    pub length: Option<i32>,
+    pub optional: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Float,
+    Double,
+    Boolean,
+    String,
+    Bytes,
+    Array(Box<Field>),
+    /// The values' schema; keys are written by Connect as strings or as pairs, which the JSON shows.
+    Map(Box<Field>),
+    Struct(Vec<Field>),
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    #[error("the schema is not a json object with a connect type (line {line}, column {column})")]
+    Malformed { line: usize, column: usize },
+    #[error("the schema is nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    #[error("the schema has {expected} that lacks {missing}")]
+    Incomplete {
+        expected: &'static str,
+        missing: &'static str,
+    },
+}
+
+/// Reads one whole schema, of a struct or of anything else.
+pub fn parse(raw: &str) -> Result<Field, SchemaError> {
+    let node: Node = serde_json::from_str(raw).map_err(|error| SchemaError::Malformed {
+        line: error.line(),
+        column: error.column(),
+    })?;
+    node.into_field(0)
+}
+
+impl Field {
+    /// The field of that name, if this is a struct that has it.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields().iter().find(|field| &*field.name == name)
+    }
+
+    /// [`Field::field`], looked for first where it is most likely: events have their fields in the
+    /// schema's order.
+    pub fn field_at(&self, position: usize, name: &str) -> Option<&Field> {
+        let likely = self
+            .fields()
+            .get(position)
+            .filter(|field| &*field.name == name);
+        likely.or_else(|| self.field(name))
+    }
+
+    /// A struct's fields in order; nothing for any other kind.
+    pub fn fields(&self) -> &[Field] {
+        match &self.kind {
+            Kind::Struct(fields) => fields,
+            _ => &[],
+        }
+    }
+}
+
+/// A schema as it is written.
+#[derive(Deserialize)]
+struct Node {
+    #[serde(rename = "type")]
+    kind: String,
+    field: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    optional: bool,
+    parameters: Option<Parameters>,
+    fields: Option<Vec<Node>>,
+    items: Option<Box<Node>>,
+    values: Option<Box<Node>>,
+}
+
+/// Connect writes parameters as strings; other writers of the format use numbers.
+#[derive(Deserialize)]
+struct Parameters {
+    scale: Option<Value>,
+    length: Option<Value>,
+}
+
+impl Node {
+    fn into_field(self, depth: usize) -> Result<Field, SchemaError> {
+        if depth >= MAX_DEPTH {
+            return Err(SchemaError::TooDeep);
+        }
+        let kind = match self.kind.as_str() {
+            "int8" => Kind::Int8,
+            "int16" => Kind::Int16,
+            "int32" => Kind::Int32,
+            "int64" => Kind::Int64,
+            "float" | "float32" => Kind::Float,
+            "double" | "float64" => Kind::Double,
+            "boolean" => Kind::Boolean,
+            "string" => Kind::String,
+            "bytes" => Kind::Bytes,
+            "array" => Kind::Array(inner(self.items, "an array", "items", depth)?),
+            "map" => Kind::Map(inner(self.values, "a map", "values", depth)?),
+            "struct" => Kind::Struct(
+                self.fields
+                    .ok_or(incomplete("a struct", "fields"))?
+                    .into_iter()
+                    .map(|node| node.into_field(depth + 1))
+                    .collect::<Result<_, _>>()?,
+            ),
+            _ => Kind::Unknown,
+        };
+        let (scale, length) = match &self.parameters {
+            Some(parameters) => (number(&parameters.scale), number(&parameters.length)),
+            None => (None, None),
+        };
+        Ok(Field {
+            name: Arc::from(self.field.unwrap_or_default()),
+            kind,
+            logical: self.name.as_deref().map(Logical::named),
+            scale,
+            length,
+            optional: self.optional,
+        })
+    }
+}
+
+fn inner(
+    node: Option<Box<Node>>,
+    expected: &'static str,
+    missing: &'static str,
+    depth: usize,
+) -> Result<Box<Field>, SchemaError> {
+    let node = node.ok_or(incomplete(expected, missing))?;
+    Ok(Box::new(node.into_field(depth + 1)?))
+}
+
+fn incomplete(expected: &'static str, missing: &'static str) -> SchemaError {
+    SchemaError::Incomplete { expected, missing }
+}
+
+fn number(parameter: &Option<Value>) -> Option<i32> {
+    match parameter.as_ref()? {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64().and_then(|number| i32::try_from(number).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_gives_its_rows_fields_by_name() {
+        let schema = parse(
+            r#"{"type":"struct","name":"shop.Envelope","optional":false,"version":2,"fields":[
+                {"type":"struct","field":"after","optional":true,"fields":[
+                    {"type":"int32","optional":false,"default":0,"field":"id"},
+                    {"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,
+                     "parameters":{"scale":"2046","connect.decimal.precision":"5"},"field":"price"},
+                    {"type":"bytes","name":"io.debezium.data.Bits","parameters":{"length":8},"field":"flags"},
+                    {"type":"array","items":{"type":"string","optional":true},"field":"tags"},
+                    {"type":"map","keys":{"type":"string"},"values":{"type":"string"},"field":"hs"},
+                    {"type":"float16","name":"com.example.Half","field":"odd"}]},
+                {"type":"string","optional":false,"field":"op"}]}"#,
+        )
+        .expect("a schema");
+        let after = schema.field("after").expect("after");
+        assert!(after.optional);
+        assert_eq!(after.fields().len(), 6);
+        let price = after.field("price").expect("price");
+        assert_eq!(
+            (price.logical, price.scale),
+            (Some(Logical::Decimal), Some(2046))
+        );
+        let flags = after.field("flags").expect("flags");
+        assert_eq!(
+            (flags.logical, flags.length),
+            (Some(Logical::Bits), Some(8))
+        );
+        assert!(
+            matches!(&after.field("tags").expect("tags").kind, Kind::Array(item) if item.kind == Kind::String)
+        );
+        assert!(matches!(&after.field("hs").expect("hs").kind, Kind::Map(_)));
+        let odd = after.field("odd").expect("odd");
+        assert_eq!(
+            (&odd.kind, odd.logical),
+            (&Kind::Unknown, Some(Logical::Other))
+        );
+        assert_eq!(after.field("missing"), None);
+        assert_eq!(price.field("price"), None);
+    }
+
+    #[test]
+    fn a_schema_that_is_none_or_too_deep_is_an_error() {
+        for raw in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"type":7}"#,
+            r#"{"type":"struct""#,
+        ] {
+            assert!(
+                matches!(parse(raw), Err(SchemaError::Malformed { .. })),
+                "{raw}"
+            );
+        }
+        assert_eq!(
+            parse(r#"{"type":"array"}"#),
+            Err(incomplete("an array", "items"))
+        );
+        assert_eq!(
+            parse(r#"{"type":"map"}"#),
+            Err(incomplete("a map", "values"))
+        );
+        assert_eq!(
+            parse(r#"{"type":"struct"}"#),
+            Err(incomplete("a struct", "fields"))
+        );
+        let nested = |levels: usize| {
+            format!(
+                "{}{}{}",
+                r#"{"type":"array","items":"#.repeat(levels),
+                r#"{"type":"int8"}"#,
+                "}".repeat(levels)
+            )
+        };
+        assert!(parse(&nested(MAX_DEPTH - 1)).is_ok());
+        assert_eq!(parse(&nested(MAX_DEPTH)), Err(SchemaError::TooDeep));
+        assert!(parse(&nested(100_000)).is_err());
+    }
+}

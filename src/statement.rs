@@ -1,0 +1,233 @@
+//! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::fold::Net;
+use crate::row_change::Text;
+use crate::table::Table;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// First, so that a key deleted and inserted again starts from the column defaults.
+    Delete,
+    Upsert,
+    /// Changes that carry only part of their row; touches as many rows as it carries, or one is missing.
+    Update,
+}
+
+#[derive(Debug)]
+pub struct Statement<'r> {
+    pub kind: Kind,
+    pub table: Arc<Table>,
+    pub sql: String,
+    /// Of an update: counts how many of its rows exist, as a trigger may skip a row that does.
+    pub count_sql: Option<String>,
+    /// One text array for each parameter.
+    pub columns: Vec<Vec<Text<'r>>>,
+}
+
+impl Statement<'_> {
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, Vec::len)
+    }
+}
+
+/// A name as SQL: quoted, whatever it holds.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The statements for a folded batch. Tables and keys come in sorted order, the same in every lane,
+/// so that two lanes on one table can't lock each other's rows crosswise.
+pub fn build<'r>(mut nets: Vec<Net<'r>>) -> Vec<Statement<'r>> {
+    nets.sort_unstable_by(|a, b| (&a.table.name, &a.key).cmp(&(&b.table.name, &b.key)));
+    type Shape = (Vec<usize>, Vec<usize>);
+    let mut groups: BTreeMap<
+        (crate::table_name::TableName, Kind, Shape),
+        (Arc<Table>, Vec<Vec<Text<'r>>>),
+    > = BTreeMap::new();
+    for net in nets {
+        if net.delete_first {
+            let shape = (net.key_columns.clone(), net.key_columns.clone());
+            let group = groups.entry((net.table.name.clone(), Kind::Delete, shape));
+            push(
+                &mut group.or_insert_with(|| (net.table.clone(), Vec::new())).1,
+                net.key.iter().cloned(),
+            );
+        }
+        if let Some(row) = net.row {
+            let kind = if row.whole {
+                Kind::Upsert
+            } else {
+                Kind::Update
+            };
+            let shape = (
+                net.key_columns,
+                row.cells.iter().map(|(column, _)| *column).collect(),
+            );
+            let group = groups.entry((net.table.name.clone(), kind, shape));
+            push(
+                &mut group.or_insert_with(|| (net.table.clone(), Vec::new())).1,
+                row.cells.into_iter().map(|(_, text)| text),
+            );
+        }
+    }
+    let statement =
+        |((_, kind, (key, written)), (table, columns)): (_, (Arc<Table>, Vec<Vec<Text<'r>>>))| {
+            let (key, written): (Vec<usize>, Vec<usize>) = (key, written);
+            let sql = match kind {
+                Kind::Delete => delete(&table, &key),
+                Kind::Upsert => upsert(&table, &key, &written),
+                Kind::Update => update(&table, &key, &written),
+            };
+            let count_sql = (kind == Kind::Update).then(|| count(&table, &key, &written));
+            Statement {
+                kind,
+                table,
+                sql,
+                count_sql,
+                columns,
+            }
+        };
+    groups.into_iter().map(statement).collect()
+}
+
+fn push<'r>(columns: &mut Vec<Vec<Text<'r>>>, row: impl Iterator<Item = Option<Cow<'r, str>>>) {
+    for (at, text) in row.enumerate() {
+        if columns.len() <= at {
+            columns.push(Vec::new());
+        }
+        columns[at].push(text);
+    }
+}
+
+pub fn qualified(table: &Table) -> String {
+    format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
+}
+
+/// `unnest($1::text[], …) AS u(c1, …)`
+fn rows(count: usize) -> String {
+    let list = |item: fn(usize) -> String| (1..=count).map(item).collect::<Vec<_>>().join(", ");
+    format!(
+        "unnest({}) AS u({})",
+        list(|i| format!("${i}::text[]")),
+        list(|i| format!("c{i}"))
+    )
+}
+
+/// `u.c1::"pg_catalog"."int4"`: Postgres itself parses the text for the column's type.
+fn cast(table: &Table, column: usize, parameter: usize) -> String {
+    let cast = table
+        .columns
+        .get(column)
+        .map_or("text", |c| c.cast.as_str());
+    format!("u.c{}::{cast}", parameter + 1)
+}
+
+fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
+}
+
+fn name(table: &Table, column: usize) -> String {
+    table
+        .columns
+        .get(column)
+        .map(|c| quote(&c.name))
+        .unwrap_or_default()
+}
+
+fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
+    let pairs = written
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| key.contains(column));
+    join(
+        pairs.map(|(at, column)| {
+            format!("t.{} = {}", name(table, *column), cast(table, *column, at))
+        }),
+        " AND ",
+    )
+}
+
+fn settable<'a>(
+    table: &'a Table,
+    key: &'a [usize],
+    written: &'a [usize],
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let pairs = written.iter().copied().enumerate();
+    pairs.filter(|(_, column)| {
+        !key.contains(column)
+            && !table
+                .columns
+                .get(*column)
+                .is_some_and(|c| c.identity_always)
+    })
+}
+
+fn upsert(table: &Table, key: &[usize], written: &[usize]) -> String {
+    let mut sql = format!(
+        "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT ({}) DO ",
+        qualified(table),
+        join(written.iter().map(|c| name(table, *c)), ", "),
+        join(
+            written
+                .iter()
+                .enumerate()
+                .map(|(at, c)| cast(table, *c, at)),
+            ", "
+        ),
+        rows(written.len()),
+        join(key.iter().map(|c| name(table, *c)), ", "),
+    );
+    let sets = join(
+        settable(table, key, written).map(|(_, c)| format!("{0} = EXCLUDED.{0}", name(table, c))),
+        ", ",
+    );
+    let _ = match sets.is_empty() {
+        true => write!(sql, "NOTHING"),
+        false => write!(sql, "UPDATE SET {sets}"),
+    };
+    sql
+}
+
+fn delete(table: &Table, key: &[usize]) -> String {
+    format!(
+        "DELETE FROM {} AS t USING {} WHERE {}",
+        qualified(table),
+        rows(key.len()),
+        on_key(table, key, key)
+    )
+}
+
+fn update(table: &Table, key: &[usize], written: &[usize]) -> String {
+    let mut sets = join(
+        settable(table, key, written)
+            .map(|(at, c)| format!("{} = {}", name(table, c), cast(table, c, at))),
+        ", ",
+    );
+    if sets.is_empty() {
+        // nothing but the key and values it leaves out: the row must be there all the same
+        sets = key
+            .first()
+            .map(|c| format!("{0} = t.{0}", name(table, *c)))
+            .unwrap_or_default();
+    }
+    format!(
+        "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
+        qualified(table),
+        rows(written.len()),
+        on_key(table, key, written)
+    )
+}
+
+fn count(table: &Table, key: &[usize], written: &[usize]) -> String {
+    format!(
+        "SELECT count(*) FROM {} AS t, {} WHERE {}",
+        qualified(table),
+        rows(written.len()),
+        on_key(table, key, written)
+    )
+}

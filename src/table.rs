@@ -1,0 +1,72 @@
+//! A destination table as the catalogue describes it.
+
+use std::collections::HashMap;
+
+use crate::table_name::TableName;
+
+/// A destination column's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PgType {
+    /// `pg_type.typname` of the base type ("int4", "numeric", "_text"); domains are resolved.
+    pub name: String,
+    /// `atttypmod`; -1 if none.
+    pub modifier: i32,
+    /// Of an array: its element, with the array's modifier.
+    pub element: Option<Box<PgType>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: String,
+    pub pg_type: PgType,
+    /// The base type as SQL, schema-qualified and quoted, without a modifier: an explicit cast to
+    /// `varchar(3)` would cut the value silently, an assignment refuses it.
+    pub cast: String,
+    /// GENERATED ALWAYS AS (…) STORED: computed by Postgres, never written.
+    pub generated: bool,
+    /// GENERATED ALWAYS AS IDENTITY: may be inserted with OVERRIDING SYSTEM VALUE, never updated.
+    pub identity_always: bool,
+}
+
+#[derive(Debug)]
+pub struct Table {
+    pub name: TableName,
+    pub columns: Vec<Column>,
+    /// The column sets, each in column order, that a unique index without a predicate covers.
+    pub unique_keys: Vec<Vec<usize>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Table {
+    pub fn new(name: TableName, columns: Vec<Column>, unique_keys: Vec<Vec<usize>>) -> Self {
+        let by_name = columns
+            .iter()
+            .enumerate()
+            .map(|(i, c)| (c.name.clone(), i))
+            .collect();
+        Self {
+            name,
+            columns,
+            unique_keys,
+            by_name,
+        }
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Whether `ON CONFLICT (key)` has an index to go by; `key` in column order.
+    pub fn is_unique(&self, key: &[usize]) -> bool {
+        self.unique_keys.iter().any(|unique| unique == key)
+    }
+
+    pub fn names(&self, columns: &[usize]) -> String {
+        columns
+            .iter()
+            .filter_map(|i| self.columns.get(*i))
+            .map(|c| c.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}

@@ -1,0 +1,166 @@
+//! What is done about an error. Everything that meets one asks here and nowhere else.
+
+use std::fmt;
+
+/// Why a record is put aside. The name is the `landfall.reason` header of its dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// Not JSON, not an envelope, or not what its schema says.
+    Undecodable,
+    /// Nothing tells which row it is about.
+    MissingKey,
+    /// A value that the column's type refuses.
+    Value,
+    /// A constraint or a trigger refuses the row.
+    Constraint,
+    /// Carries only part of a row that isn't there.
+    Incomplete,
+    /// A deadlock, a lock or the like that outlasted every attempt.
+    Contention,
+}
+
+impl Reason {
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Undecodable => "undecodable",
+            Reason::MissingKey => "missing_key",
+            Reason::Value => "value",
+            Reason::Constraint => "constraint",
+            Reason::Incomplete => "incomplete",
+            Reason::Contention => "contention",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try the whole batch again soon; it may well go through.
+    Retry,
+    /// Postgres can't be had, for anybody: wait, probe, dead-letter nothing.
+    Unavailable,
+    /// Something is set up wrongly, and every record would fail alike: stop taking in, say what
+    /// to do, probe. Nothing is dead-lettered.
+    Systemic,
+    /// It is this record: put it aside, apply the rest.
+    Reject(Reason),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Retry => "retry",
+            Verdict::Unavailable => "unavailable",
+            Verdict::Systemic => "systemic",
+            Verdict::Reject(_) => "reject",
+        })
+    }
+}
+
+/// The verdict on an SQLSTATE, wherever it came up: connecting, in a statement, at COMMIT.
+/// The list of what is waited for or retried is narrow, and what is unknown stops the lane rather
+/// than diverting the stream. Classes: Postgres manual, appendix A.
+pub fn of_sqlstate(code: &str) -> Verdict {
+    use Verdict::*;
+    match code {
+        // by code, where the class says too little
+        "25006" => Unavailable, // read-only: a standby, or disk-full protection
+        "25P02" | "25P03" | "25P04" => Retry, // the transaction was ended under us
+        "40002" => Reject(Reason::Constraint), // a deferred constraint, at COMMIT
+        "55P03" | "55006" => Retry, // lock_timeout; object in use
+        "57014" => Retry,       // statement_timeout, or somebody cancelled it
+        "57P04" => Systemic,    // the database was dropped
+        "XX000" | "72000" => Retry, // "tuple concurrently updated" and its like
+        _ => match code.get(..2).unwrap_or("") {
+            "08" | "53" | "57" | "58" | "F0" => Unavailable,
+            "40" => Retry,
+            "22" | "54" => Reject(Reason::Value),
+            // 21: two texts of one key, such as '1' and '01', met in one statement
+            "21" | "23" | "44" | "09" | "27" | "2F" | "38" | "39" | "P0" => {
+                Reject(Reason::Constraint)
+            }
+            _ => Systemic,
+        },
+    }
+}
+
+/// SQLSTATEs that may only mean that what we know of the table is out of date.
+pub fn means_catalogue_is_stale(code: &str) -> bool {
+    matches!(
+        code,
+        "42703" | "42P01" | "42804" | "42P10" | "428C9" | "42704" | "42846" | "3F000" | "0A000"
+    )
+}
+
+/// An error with its verdict, told twice: once for the dead letter, which holds the record anyway,
+/// and once for the log, which must never show a row's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub verdict: Verdict,
+    pub sqlstate: Option<String>,
+    /// May quote values of the row.
+    pub message: String,
+    /// Never quotes a value.
+    pub log_line: String,
+}
+
+impl Failure {
+    /// A failure whose message names no row value.
+    pub fn new(verdict: Verdict, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            verdict,
+            sqlstate: None,
+            log_line: message.clone(),
+            message,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.log_line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_has_its_verdict() {
+        let cases = [
+            ("40001", Verdict::Retry),
+            ("40P01", Verdict::Retry),
+            ("55P03", Verdict::Retry),
+            ("57014", Verdict::Retry),
+            ("08006", Verdict::Unavailable),
+            ("57P01", Verdict::Unavailable),
+            ("57P02", Verdict::Unavailable),
+            ("57P03", Verdict::Unavailable),
+            ("53100", Verdict::Unavailable),
+            ("53300", Verdict::Unavailable),
+            ("25006", Verdict::Unavailable),
+            ("42P01", Verdict::Systemic),
+            ("42501", Verdict::Systemic),
+            ("42703", Verdict::Systemic),
+            ("28P01", Verdict::Systemic),
+            ("3D000", Verdict::Systemic),
+            ("57P04", Verdict::Systemic),
+            ("22003", Verdict::Reject(Reason::Value)),
+            ("22P02", Verdict::Reject(Reason::Value)),
+            ("22021", Verdict::Reject(Reason::Value)),
+            ("54000", Verdict::Reject(Reason::Value)),
+            ("23502", Verdict::Reject(Reason::Constraint)),
+            ("23505", Verdict::Reject(Reason::Constraint)),
+            ("23514", Verdict::Reject(Reason::Constraint)),
+            ("P0001", Verdict::Reject(Reason::Constraint)),
+            ("21000", Verdict::Reject(Reason::Constraint)),
+            ("", Verdict::Systemic),
+            ("ZZ999", Verdict::Systemic),
+            ("é", Verdict::Systemic),
+        ];
+        for (code, verdict) in cases {
+            assert_eq!(of_sqlstate(code), verdict, "{code}");
+        }
+    }
+}
