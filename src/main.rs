@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _failpoints = landfall::failpoint::start();
     let cli = Cli::parse();
     let config = match Config::load(&cli.config) {
         Ok(config) => config,

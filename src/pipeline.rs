@@ -10,6 +10,7 @@
 pub mod apply;
 pub mod batch;
 pub mod commit;
+pub mod confirm;
 pub mod consume;
 pub mod dead_letter;
 pub mod decode;
@@ -37,7 +38,7 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
         let (work, _busy) = lane.inbox.next().await;
         match work {
             Work::TakeUp(partitions) => lane.take_up(partitions).await?,
-            Work::Records(records) => land(&mut lane, &records).await,
+            Work::Records(records) => land(&mut lane, &records).await?,
             Work::End => break,
         }
     }
@@ -46,10 +47,10 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
 }
 
 /// Lands one batch: tries until it is in, or until it turns out to be somebody else's.
-async fn land(lane: &mut Lane, records: &[Record]) {
+async fn land(lane: &mut Lane, records: &[Record]) -> Result<(), Stopped> {
     let mut batch = Batch::gather(records, &lane.holdings, &mut lane.decoder);
     if batch.is_empty() {
-        return;
+        return Ok(());
     }
     let mut patience = Patience::new(&lane.retry);
     let landing = loop {
@@ -62,7 +63,8 @@ async fn land(lane: &mut Lane, records: &[Record]) {
             .wait_before_retry(&mut batch, failure, &mut patience)
             .await
         {
-            return lane.abandon(&batch);
+            lane.abandon(&batch);
+            return Ok(());
         }
         match lane.destination.is_in(&batch).await {
             Ok(true) => break Landing::Committed,
@@ -73,5 +75,7 @@ async fn land(lane: &mut Lane, records: &[Record]) {
         Landing::Committed => lane.settle(batch, patience.elapsed()).await,
         Landing::Fenced => lane.reposition(&batch, "fenced"),
         Landing::Recreated => lane.reposition(&batch, "recreated"),
+        Landing::Overtaken(message) => return Err(Stopped::Gap(message)),
     }
+    Ok(())
 }

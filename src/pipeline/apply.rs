@@ -25,6 +25,8 @@ pub enum Landing {
     Fenced,
     /// The topic was deleted and created again since the records' partition was taken up.
     Recreated,
+    /// Kafka's retention has deleted events that were still to come. Nothing was written.
+    Overtaken(String),
 }
 
 /// What must be done between the rows and COMMIT, by others than Postgres.
@@ -34,11 +36,12 @@ pub trait BeforeCommit {
         &self,
         batch: &mut Batch<'_>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
-    /// Whether the records still are of the topics that the lane took up.
+    /// Whether the records are, without a gap, of the topics that the lane took up; if not, how the
+    /// attempt ends.
     fn confirm_topics(
         &self,
         batch: &Batch<'_>,
-    ) -> impl Future<Output = Result<bool, Failure>> + Send;
+    ) -> impl Future<Output = Result<Option<Landing>, Failure>> + Send;
 }
 
 pub struct Destination {
@@ -84,11 +87,10 @@ impl Destination {
         edges: &impl BeforeCommit,
     ) -> Result<Landing, Failure> {
         if !batch.moves() {
-            return Ok(if edges.confirm_topics(batch).await? {
-                Landing::Committed
-            } else {
-                Landing::Recreated
-            });
+            return Ok(edges
+                .confirm_topics(batch)
+                .await?
+                .unwrap_or(Landing::Committed));
         }
         let mut client = self.connect().await?;
         let mut changes = self.resolve(&client, batch).await?;
@@ -108,8 +110,8 @@ impl Destination {
             self.forget_if_stale(batch, write(&tx, &changes).await)?;
         }
         edges.deliver_rejects(batch).await?;
-        if !edges.confirm_topics(batch).await? {
-            return Ok(Landing::Recreated);
+        if let Some(landing) = edges.confirm_topics(batch).await? {
+            return Ok(landing);
         }
         failpoint::reach("before_commit");
         tx.commit().await.map_err(|e| failure(&e))?;

@@ -27,6 +27,8 @@ pub struct Holding {
     /// Events below are duplicates by their offset.
     pub floor: i64,
     pub epoch: u64,
+    /// The offset after the last record that was taken into a batch under this epoch.
+    pub read_to: Option<i64>,
 }
 
 pub type Holdings = HashMap<TopicPartition, Holding>;
@@ -44,6 +46,12 @@ pub struct Advance {
     pub open_deletes: OpenDeletes,
     /// Duplicates by offset.
     pub below_floor: u64,
+    /// The first offset that was expected and didn't come. Compaction and transaction markers leave
+    /// such gaps; so does retention that overtook us.
+    pub gap: Option<i64>,
+    /// Offsets began anew in the middle of the batch: what follows is another topic's, and is read
+    /// again once this batch is done with.
+    pub jumped_back: bool,
 }
 
 impl Advance {
@@ -129,11 +137,13 @@ impl<'r> Batch<'r> {
             };
             let Some(advance) = advances
                 .get_mut(at)
-                .filter(|a| a.held.epoch == record.epoch)
+                .filter(|a| a.held.epoch == record.epoch && !a.jumped_back)
             else {
                 continue;
             };
-            advance.next_offset = record.offset + 1;
+            if !advance.follow(record.offset) {
+                continue;
+            }
             if record.offset < advance.held.floor {
                 advance.below_floor += 1;
                 continue;
@@ -181,7 +191,26 @@ impl Advance {
             first_offset: first.offset,
             next_offset: first.offset,
             below_floor: 0,
+            gap: None,
+            jumped_back: false,
         }
+    }
+
+    /// Takes the offset in; not, if it lies before one that was taken in already.
+    fn follow(&mut self, offset: i64) -> bool {
+        let expected = match self.next_offset == self.first_offset {
+            true => self.held.read_to.unwrap_or(offset),
+            false => self.next_offset,
+        };
+        if offset < self.next_offset {
+            self.jumped_back = true;
+            return false;
+        }
+        if offset > expected {
+            self.gap.get_or_insert(expected);
+        }
+        self.next_offset = offset + 1;
+        true
     }
 }
 

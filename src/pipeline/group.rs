@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::health::Health;
 use crate::message::TopicPartition;
 use crate::metrics;
-use crate::pipeline::consume::{is_passing, list};
+use crate::pipeline::consume::is_passing;
 use crate::pipeline::inbox::Inbox;
 use crate::progress::Progress;
 
@@ -158,36 +158,11 @@ impl Group {
         self.inboxes.iter().all(|inbox| inbox.is_idle())
     }
 
-    pub fn on_error(&self, error: &KafkaError, consumer: &BaseConsumer<Group>) {
+    pub fn on_error(&self, error: &KafkaError) {
         match error {
             KafkaError::PartitionEOF(_) => {}
-            KafkaError::MessageConsumption(
-                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-            ) => {
-                // Some partition's position is not in its log: each is looked at again by its lane,
-                // which knows whether that is a topic made anew or a gap that must be told.
-                tracing::warn!(%error, "Kafka doesn't have the offset to be read next; positions are checked again");
-                self.reposition(consumer);
-            }
             error if is_passing(error) => tracing::debug!(%error, "kafka"),
             error => tracing::warn!(%error, "kafka"),
-        }
-    }
-
-    /// Has every partition positioned anew by its lane.
-    fn reposition(&self, consumer: &BaseConsumer<Group>) {
-        let all: Vec<Assigned> = self
-            .lock()
-            .values()
-            .filter(|a| a.started)
-            .cloned()
-            .collect();
-        let sources: Vec<TopicPartition> = all.iter().map(|a| a.source.clone()).collect();
-        if let Err(error) = consumer.pause(&list(&sources)) {
-            tracing::warn!(%error, "can't pause partitions");
-        }
-        for a in all {
-            self.inboxes[a.lane].take_up([a.source]);
         }
     }
 
@@ -322,5 +297,8 @@ pub fn kafka_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// librdkafka's errors that concern the client as a whole.
 pub fn kafka_error(error: &KafkaError, reason: &str) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        return; // news to `Progress` alone, which hears of it by the statistics
+    }
     tracing::warn!(%error, "kafka: {reason}");
 }

@@ -7,14 +7,13 @@ use crate::config::RetryConfig;
 use crate::health::Health;
 use crate::message::TopicPartition;
 use crate::metrics::{self, Outcome};
-use crate::pipeline::apply::{BeforeCommit, Destination};
+use crate::pipeline::apply::Destination;
 use crate::pipeline::batch::{Batch, Holdings, State};
 use crate::pipeline::commit::Committer;
-use crate::pipeline::dead_letter::DeadLetters;
+use crate::pipeline::confirm::Edges;
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::inbox::Inbox;
 use crate::pipeline::take_up::{Positions, TakenUp};
-use crate::pipeline::topic_id::{self, TopicId};
 use crate::progress::Progress;
 use crate::retry::Delays;
 use crate::verdict::{Failure, Verdict};
@@ -163,6 +162,11 @@ impl Lane {
         let mut offsets = Vec::with_capacity(batch.advances.len());
         for advance in batch.advances {
             offsets.push((advance.source.clone(), advance.next_offset));
+            if advance.jumped_back {
+                self.holdings.remove(&advance.source);
+                self.inbox.take_up([advance.source]);
+                continue;
+            }
             if !advance.moves() {
                 continue;
             }
@@ -172,6 +176,7 @@ impl Lane {
                 holding.next_offset = watermark;
                 holding.batch = batch.id;
                 holding.open_deletes = advance.open_deletes;
+                holding.read_to = Some(advance.next_offset);
             }
         }
         self.committer.commit(offsets).await;
@@ -243,60 +248,4 @@ impl Lane {
         self.inbox
             .take_up(batch.advances.iter().map(|a| a.source.clone()));
     }
-}
-
-/// What a batch needs of Kafka before COMMIT.
-pub struct Edges {
-    pub letters: Arc<DeadLetters>,
-    pub positions: Positions,
-}
-
-impl BeforeCommit for Edges {
-    async fn deliver_rejects(&self, batch: &mut Batch<'_>) -> Result<(), Failure> {
-        self.letters.deliver(batch).await
-    }
-
-    /// The ids are asked for after the records were received, so an id that is still the same was
-    /// the same when they were. Where it is another one, records at offsets that the new topic
-    /// doesn't have yet must be the old topic's, and are landed; others are read again.
-    async fn confirm_topics(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
-        let consumer = self.positions.consumer().clone();
-        let asked: Vec<_> = batch
-            .advances
-            .iter()
-            .map(|a| (a.source.clone(), a.held.topic_id, a.first_offset))
-            .collect();
-        let confirmed = tokio::task::spawn_blocking(move || confirm(&consumer, &asked)).await;
-        match confirmed {
-            Ok(Ok(same)) => Ok(same),
-            Ok(Err(error)) => Err(Failure::new(Verdict::Unavailable, error)),
-            Err(error) => Err(Failure::new(Verdict::Unavailable, error.to_string())),
-        }
-    }
-}
-
-fn confirm(
-    consumer: &rdkafka::consumer::BaseConsumer<crate::pipeline::group::Group>,
-    asked: &[(TopicPartition, Option<uuid::Uuid>, i64)],
-) -> Result<bool, String> {
-    use rdkafka::consumer::Consumer as _;
-    const ASK: Duration = Duration::from_secs(10);
-    let mut topics: Vec<&str> = asked.iter().map(|(source, ..)| &*source.topic).collect();
-    topics.sort_unstable();
-    topics.dedup();
-    let ids = topic_id::describe(consumer.client().native_ptr(), &topics, ASK)?;
-    for (source, held, first_offset) in asked {
-        let now = ids.get(&*source.topic).copied().unwrap_or(TopicId::Untold);
-        if let (Some(held), TopicId::Known(now)) = (held, now)
-            && *held != now
-        {
-            let (_, high) = consumer
-                .fetch_watermarks(&source.topic, source.partition, ASK)
-                .map_err(|e| format!("{source}: {e}"))?;
-            if *first_offset < high {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
 }

@@ -338,7 +338,8 @@ fn bigints(deletes: &OpenDeletes) -> String {
 }
 
 impl Holding {
-    pub fn new(row: &Row, floor: i64, epoch: u64) -> Self {
+    /// A partition that is read from `start` on.
+    pub fn new(row: &Row, start: i64, floor: i64, epoch: u64) -> Self {
         Self {
             partition_id: row.partition_id,
             topic_id: row.watermark.topic_id,
@@ -347,6 +348,7 @@ impl Holding {
             open_deletes: row.open_deletes.clone(),
             floor,
             epoch,
+            read_to: Some(start),
         }
     }
 }

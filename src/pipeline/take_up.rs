@@ -14,7 +14,7 @@ use crate::pipeline::batch::Holding;
 use crate::pipeline::consume::{Start, list};
 use crate::pipeline::group::Group;
 use crate::pipeline::topic_id::{self, TopicId};
-use crate::position::{Log, Resume, Why, resume};
+use crate::position::{Gap, Log, Resume, Why, resume};
 use crate::verdict::{Failure, Verdict};
 
 const ASK: Duration = Duration::from_secs(10);
@@ -61,19 +61,7 @@ impl Positions {
         let before = ledger.read(&client, source).await?;
         let resumed = match resume(before.as_ref().map(|row| row.watermark), log) {
             Ok(resumed) => resumed,
-            Err(gap) => {
-                return Ok(TakenUp::Gap(format!(
-                    "{source}: the destination has everything below offset {}, but Kafka's retention has deleted what comes before {}: {} events are lost to Landfall. \
-                 Restore them at the source (a snapshot of the tables), then accept the gap with: \
-                 UPDATE landfall.partitions SET next_offset = {}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
-                    gap.next_offset,
-                    gap.low,
-                    gap.low - gap.next_offset,
-                    gap.low,
-                    source.topic.replace('\'', "''"),
-                    source.partition
-                )));
-            }
+            Err(gap) => return Ok(TakenUp::Gap(gap_message(source, gap))),
         };
         tell(
             source,
@@ -114,7 +102,12 @@ impl Positions {
                     row.watermark.next_offset,
                     log.high,
                 );
-                Ok(TakenUp::Holding(Holding::new(&row, resumed.floor, epoch)))
+                Ok(TakenUp::Holding(Holding::new(
+                    &row,
+                    resumed.start,
+                    resumed.floor,
+                    epoch,
+                )))
             }
             _ => Ok(TakenUp::NotOurs),
         }
@@ -158,6 +151,19 @@ impl Positions {
             Err(error) => Err(unavailable(error.to_string())),
         }
     }
+}
+
+/// What an operator must know and can do when Kafka's retention has overtaken the sink.
+pub fn gap_message(source: &TopicPartition, gap: Gap) -> String {
+    let Gap { next_offset, low } = gap;
+    format!(
+        "{source}: the destination has everything below offset {next_offset}, but Kafka's retention has deleted what comes before {low}: \
+         {} events never reached Landfall. Bring them in at the source (a snapshot of the tables), then accept the gap: \
+         UPDATE landfall.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
+        low - next_offset,
+        source.topic.replace('\'', "''"),
+        source.partition
+    )
 }
 
 /// One line when a partition is not simply continued.

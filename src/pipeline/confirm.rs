@@ -1,0 +1,93 @@
+//! What a batch needs of Kafka before COMMIT: its rejects delivered, its topics still the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use uuid::Uuid;
+
+use crate::message::TopicPartition;
+use crate::pipeline::apply::{BeforeCommit, Landing};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::dead_letter::DeadLetters;
+use crate::pipeline::group::Group;
+use crate::pipeline::take_up::{Positions, gap_message};
+use crate::pipeline::topic_id::{self, TopicId};
+use crate::position::Gap;
+use crate::verdict::{Failure, Verdict};
+
+const ASK: Duration = Duration::from_secs(10);
+
+pub struct Edges {
+    pub letters: Arc<DeadLetters>,
+    pub positions: Positions,
+}
+
+impl BeforeCommit for Edges {
+    async fn deliver_rejects(&self, batch: &mut Batch<'_>) -> Result<(), Failure> {
+        self.letters.deliver(batch).await
+    }
+
+    async fn confirm_topics(&self, batch: &Batch<'_>) -> Result<Option<Landing>, Failure> {
+        let consumer = self.positions.consumer().clone();
+        let asked: Vec<Asked> = batch
+            .advances
+            .iter()
+            .map(|a| Asked {
+                source: a.source.clone(),
+                held: a.held.topic_id,
+                first_offset: a.first_offset,
+                gap: a.gap,
+            })
+            .collect();
+        match tokio::task::spawn_blocking(move || confirm(&consumer, &asked)).await {
+            Ok(Ok(landing)) => Ok(landing),
+            Ok(Err(error)) => Err(Failure::new(Verdict::Unavailable, error)),
+            Err(error) => Err(Failure::new(Verdict::Unavailable, error.to_string())),
+        }
+    }
+}
+
+struct Asked {
+    source: TopicPartition,
+    held: Option<Uuid>,
+    first_offset: i64,
+    gap: Option<i64>,
+}
+
+/// The ids are asked for after the records were received, so an id that is still the same was the
+/// same when they were. Where it is another one, records at offsets that the new topic doesn't have
+/// must be the old topic's, and are landed; others may be the new one's and are read again in order.
+fn confirm(consumer: &BaseConsumer<Group>, asked: &[Asked]) -> Result<Option<Landing>, String> {
+    let mut topics: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    let ids = topic_id::describe(consumer.client().native_ptr(), &topics, ASK)?;
+    for Asked {
+        source,
+        held,
+        first_offset,
+        gap,
+    } in asked
+    {
+        let now = ids.get(&*source.topic).copied().unwrap_or(TopicId::Untold);
+        let recreated = matches!((held, now), (Some(held), TopicId::Known(now)) if *held != now);
+        if now == TopicId::Gone || (!recreated && gap.is_none()) {
+            continue;
+        }
+        let (low, high) = consumer
+            .fetch_watermarks(&source.topic, source.partition, ASK)
+            .map_err(|e| format!("Kafka can't be asked about {source}: {e}"))?;
+        if recreated && *first_offset < high {
+            return Ok(Some(Landing::Recreated));
+        }
+        // offsets may be missing by compaction; they are lost if the log begins only after them
+        if let Some(next_offset) = gap.filter(|expected| !recreated && *expected < low) {
+            return Ok(Some(Landing::Overtaken(gap_message(
+                source,
+                Gap { next_offset, low },
+            ))));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,198 @@
+//! A plain client of the stack's Kafka: topics, producing, reading a topic whole.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::events::Event;
+use super::stack::stack;
+
+pub struct Kafka {
+    admin: AdminClient<DefaultClientContext>,
+    producer: FutureProducer,
+}
+
+fn client() -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &stack().kafka);
+    config
+}
+
+const WAIT: Duration = Duration::from_secs(20);
+
+impl Kafka {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            admin: client().create().expect("an admin client"),
+            producer: client()
+                .set("partitioner", "murmur2_random")
+                .set("linger.ms", "5")
+                .create()
+                .expect("a producer"),
+        }
+    }
+
+    pub async fn create_topic(&self, topic: &str, partitions: i32) {
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        // a topic that was deleted a moment ago can still be on its way out
+        super::eventually("the topic is created", async || {
+            let results = self
+                .admin
+                .create_topics([&new], &AdminOptions::new().operation_timeout(Some(WAIT)))
+                .await;
+            results
+                .expect("Kafka answers")
+                .into_iter()
+                .all(|r| r.is_ok())
+                .then_some(())
+        })
+        .await;
+    }
+
+    pub async fn delete_topic(&self, topic: &str) {
+        let results = self
+            .admin
+            .delete_topics(&[topic], &AdminOptions::new().operation_timeout(Some(WAIT)))
+            .await;
+        results
+            .expect("Kafka answers")
+            .into_iter()
+            .for_each(|r| assert!(r.is_ok(), "{r:?}"));
+    }
+
+    /// Produces in order, and returns once all of it is safe.
+    pub async fn produce(&self, topic: &str, events: &[Event]) {
+        let mut deliveries = Vec::with_capacity(events.len());
+        for event in events {
+            loop {
+                let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic);
+                record.key = event.key.as_deref();
+                record.payload = event.value.as_deref();
+                record.partition = event.partition;
+                record.timestamp = event.timestamp;
+                if !event.headers.is_empty() {
+                    let add = |all: OwnedHeaders, (key, value): &(String, Vec<u8>)| {
+                        all.insert(Header {
+                            key,
+                            value: Some(value),
+                        })
+                    };
+                    record.headers = Some(event.headers.iter().fold(OwnedHeaders::new(), add));
+                }
+                match self.producer.send_result(record) {
+                    Ok(delivery) => break deliveries.push(delivery),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await, // its queue is full
+                }
+            }
+        }
+        for delivery in deliveries {
+            delivery
+                .await
+                .expect("the producer lives")
+                .expect("Kafka takes it");
+        }
+    }
+
+    /// Every record of a topic, partition after partition.
+    pub async fn read_all(&self, topic: &str) -> Vec<OwnedMessage> {
+        let topic = topic.to_owned();
+        tokio::task::spawn_blocking(move || read_all(&topic))
+            .await
+            .expect("no panic")
+    }
+
+    /// The group's committed offsets by partition; `None` where there is none.
+    pub async fn committed(&self, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = client()
+                .set("group.id", &group)
+                .create()
+                .expect("a consumer");
+            let mut list = TopicPartitionList::new();
+            list.add_partition_range(&topic, 0, partitions - 1);
+            let offsets = consumer
+                .committed_offsets(list, WAIT)
+                .expect("Kafka answers");
+            let offset =
+                |e: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match e.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                };
+            offsets.elements().into_iter().map(offset).collect()
+        })
+        .await
+        .expect("no panic")
+    }
+
+    /// Sets the committed offsets of a group without members, as `kafka-consumer-groups` does.
+    pub async fn reset(&self, group: &str, topic: &str, partitions: i32, offset: i64) {
+        let (group, topic) = (group.to_owned(), topic.to_owned());
+        tokio::task::spawn_blocking(move || {
+            let consumer: BaseConsumer = client()
+                .set("group.id", &group)
+                .create()
+                .expect("a consumer");
+            let mut list = TopicPartitionList::new();
+            for partition in 0..partitions {
+                list.add_partition_offset(&topic, partition, Offset::Offset(offset))
+                    .expect("an offset");
+            }
+            consumer
+                .commit(&list, rdkafka::consumer::CommitMode::Sync)
+                .expect("the group has no members");
+        })
+        .await
+        .expect("no panic");
+    }
+}
+
+fn read_all(topic: &str) -> Vec<OwnedMessage> {
+    let consumer: BaseConsumer = client()
+        .set("group.id", "reader")
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("a consumer");
+    let metadata = consumer
+        .fetch_metadata(Some(topic), WAIT)
+        .expect("Kafka answers");
+    let mut left = 0;
+    let mut list = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|t| t.partitions()) {
+        let (low, high) = consumer
+            .fetch_watermarks(topic, partition.id(), WAIT)
+            .expect("Kafka answers");
+        left += high - low;
+        list.add_partition_offset(topic, partition.id(), Offset::Beginning)
+            .expect("an offset");
+    }
+    consumer.assign(&list).expect("assigned");
+    let mut messages = Vec::new();
+    while (messages.len() as i64) < left {
+        let message = consumer
+            .poll(WAIT)
+            .expect("the topic is read to its end")
+            .expect("no error");
+        messages.push(message.detach());
+    }
+    messages.sort_by_key(|m| (m.partition(), m.offset()));
+    messages
+}
+
+/// A header's value as text; every header occurs once.
+pub fn header(message: &OwnedMessage, key: &str) -> Option<String> {
+    let mut values = message.headers()?.iter().filter(|h| h.key == key);
+    let value = values
+        .next()?
+        .value
+        .map(|v| String::from_utf8_lossy(v).into_owned());
+    assert!(values.next().is_none(), "header {key} occurs twice");
+    value
+}

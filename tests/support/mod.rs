@@ -1,0 +1,34 @@
+//! What the tests stand on: the real stack, shared by all of them, and a world of its own for each
+//! (topics, group, database), so that they run side by side.
+
+pub mod audit;
+pub mod events;
+pub mod kafka;
+pub mod proxy;
+pub mod stack;
+pub mod worker;
+pub mod world;
+
+pub use events::Event;
+pub use stack::stack;
+pub use world::World;
+
+use std::time::{Duration, Instant};
+
+/// The longest that anything is waited for; tests wait for states, this only ends a hopeless wait.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Waits until `check` gives an answer.
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(answer) = check().await {
+            return answer;
+        }
+        assert!(
+            since.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} in vain until {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,61 @@
+//! A TCP proxy before Postgres that loses the answer to a COMMIT: the server has committed, the
+//! client sees its connection end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+pub struct Proxy {
+    pub port: u16,
+    /// How many answers have been lost.
+    pub lost: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    /// Forwards to `server`, and loses the answers to the next `lose` COMMITs.
+    pub async fn start(server: String, lose: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let lost = Arc::new(AtomicUsize::new(0));
+        let counter = lost.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let upstream = TcpStream::connect(&server)
+                    .await
+                    .expect("Postgres is there");
+                tokio::spawn(forward(client, upstream, counter.clone(), lose));
+            }
+        });
+        Self { port, lost }
+    }
+}
+
+async fn forward(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    lost: Arc<AtomicUsize>,
+    lose: usize,
+) {
+    let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let Ok(n @ 1..) = read else { return };
+                if server.write_all(&up[..n]).await.is_err() { return }
+                let commits = up[..n].windows(7).any(|w| w == b"COMMIT\0");
+                if commits && lost.load(Ordering::SeqCst) < lose {
+                    lost.fetch_add(1, Ordering::SeqCst);
+                    // the answer comes, so the commit is done; nobody hears of it
+                    let _ = server.read(&mut down).await;
+                    return;
+                }
+            }
+            read = server.read(&mut down) => {
+                let Ok(n @ 1..) = read else { return };
+                if client.write_all(&down[..n]).await.is_err() { return }
+            }
+        }
+    }
+}

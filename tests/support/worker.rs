@@ -1,0 +1,189 @@
+//! A real `landfall` process: its log, its metrics, and what signals do to it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::PATIENCE;
+
+pub struct Worker {
+    child: Child,
+    log: Arc<(Mutex<Vec<String>>, Condvar)>,
+}
+
+impl Worker {
+    pub fn start(arguments: &[&str], config: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_landfall"))
+            .args(arguments)
+            .arg("--config")
+            .arg(config)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("landfall starts");
+        let log = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let outputs: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("piped")),
+            Box::new(child.stderr.take().expect("piped")),
+        ];
+        for output in outputs {
+            let log = log.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    log.0.lock().expect("no panic").push(line);
+                    log.1.notify_all();
+                }
+            });
+        }
+        Self { child, log }
+    }
+
+    pub fn log(&self) -> String {
+        self.log.0.lock().expect("no panic").join("\n")
+    }
+
+    /// Waits for a line that holds all of these words, and returns it.
+    pub async fn says(&self, words: &[&str]) -> String {
+        let (log, words) = (
+            self.log.clone(),
+            words.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        );
+        let found = tokio::task::spawn_blocking(move || {
+            let since = Instant::now();
+            let mut lines = log.0.lock().expect("no panic");
+            loop {
+                if let Some(line) = lines
+                    .iter()
+                    .find(|line| words.iter().all(|word| line.contains(word)))
+                {
+                    return Ok(line.clone());
+                }
+                let Some(left) = PATIENCE.checked_sub(since.elapsed()) else {
+                    return Err(format!(
+                        "waited in vain for {words:?} in:\n{}",
+                        lines.join("\n")
+                    ));
+                };
+                lines = log.1.wait_timeout(lines, left).expect("no panic").0;
+            }
+        });
+        found
+            .await
+            .expect("no panic")
+            .unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Waits until the seam's failpoint is reached.
+    pub async fn await_seam(self, seam: &str) -> Self {
+        self.says(&["failpoint reached", seam]).await;
+        self
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait().await;
+    }
+
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// SIGTERM; returns the exit code and the log.
+    pub async fn stop(mut self) -> (Option<i32>, String) {
+        self.signal(Signal::SIGTERM);
+        let code = self.wait().await;
+        (code, self.log())
+    }
+
+    /// Waits until it ends by itself; `None` if a signal ended it.
+    pub async fn wait(&mut self) -> Option<i32> {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                return status.code();
+            }
+            assert!(
+                since.elapsed() < PATIENCE,
+                "landfall doesn't end:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What an HTTP path answers: status and body.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let line = self.says(&["serving /metrics"]).await;
+        let address = line
+            .split("address=")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next());
+        let url = format!(
+            "http://{}{path}",
+            address
+                .expect("the log names the address")
+                .trim_matches('"')
+        );
+        tokio::task::spawn_blocking(move || {
+            let agent = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .build()
+                .new_agent();
+            let mut answer = agent.get(&url).call().expect("the server answers");
+            (
+                answer.status().as_u16(),
+                answer.body_mut().read_to_string().expect("text"),
+            )
+        })
+        .await
+        .expect("no panic")
+    }
+
+    /// The sum of a metric's samples whose labels hold all of these words (`outcome="applied"`).
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let (_, text) = self.get("/metrics").await;
+        let samples = text.lines().filter(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
+                && labels.iter().all(|label| line.contains(label))
+        });
+        samples
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> u64 {
+        let statm =
+            std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap_or_default();
+        statm
+            .split_whitespace()
+            .nth(1)
+            .and_then(|pages| pages.parse::<u64>().ok())
+            .unwrap_or(0)
+            * 4096
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

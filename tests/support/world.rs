@@ -1,0 +1,166 @@
+//! One test's own topics, group, database and configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
+
+use super::kafka::Kafka;
+use super::stack::stack;
+use super::worker::Worker;
+
+pub struct World {
+    /// Unique on this stack: names topics, group and database.
+    pub name: String,
+    pub topic: String,
+    pub kafka: Kafka,
+    /// The destination, as its owner.
+    pub db: Client,
+    pub database_url: String,
+    directory: TempDir,
+    /// What the configuration says beyond the defaults: section → lines.
+    pub settings: BTreeMap<&'static str, Vec<String>>,
+    pub topics: Vec<String>,
+}
+
+impl World {
+    /// A destination database with the audited table `public.t`, and a topic of that many partitions.
+    pub async fn new(test: &str, partitions: i32) -> Self {
+        Self::on(test, partitions, &stack().postgres).await
+    }
+
+    /// The same on a Postgres of the test's own.
+    pub async fn on(test: &str, partitions: i32, postgres: &str) -> Self {
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_nanos();
+        // Postgres cuts names at 63 bytes
+        let test: String = test.chars().take(30).collect();
+        let name = format!("{test}_{:x}", nanos % 0xffff_ffff_ffff);
+        let admin = connect(&format!("{postgres}/postgres")).await;
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database of our own");
+        let database_url = format!("{postgres}/{name}");
+        let db = connect(&database_url).await;
+        let kafka = Kafka::new();
+        let topic = format!("{name}.public.t");
+        kafka.create_topic(&topic, partitions).await;
+        let mut world = Self {
+            topics: vec![topic.clone()],
+            name,
+            topic,
+            kafka,
+            db,
+            database_url,
+            directory: tempfile::tempdir().expect("a directory"),
+            settings: BTreeMap::new(),
+        };
+        // short enough for the tests that wait for it, long enough for a busy machine
+        world.set("kafka.properties", "\"session.timeout.ms\" = 6000");
+        world.set("kafka.properties", "\"heartbeat.interval.ms\" = 1000");
+        world.set("apply", "linger = \"20ms\"");
+        world.set("apply", "lanes = 2");
+        super::audit::create_table(&world.db, "t").await;
+        world
+    }
+
+    pub fn set(&mut self, section: &'static str, line: &str) {
+        self.settings
+            .entry(section)
+            .or_default()
+            .push(line.to_owned());
+    }
+
+    pub fn group(&self) -> &str {
+        &self.name
+    }
+
+    pub fn dead_letter_topic(&self) -> String {
+        format!("{}.dlq", self.name)
+    }
+
+    /// Writes the configuration as it is now.
+    pub fn config_file(&self) -> PathBuf {
+        self.config_file_for(&self.database_url)
+    }
+
+    pub fn config_file_for(&self, database_url: &str) -> PathBuf {
+        let mut text = format!(
+            "[kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ntopics = {:?}\n[postgres]\nurl = \"{database_url}\"\n[http]\nlisten = \"127.0.0.1:0\"\n",
+            stack().kafka,
+            self.group(),
+            self.topics,
+        );
+        for (section, lines) in &self.settings {
+            text += &format!("[{section}]\n{}\n", lines.join("\n"));
+        }
+        let path = self.directory.path().join("landfall.toml");
+        std::fs::write(&path, text).expect("the configuration is written");
+        path
+    }
+
+    pub fn run(&self) -> Worker {
+        Worker::start(&["run"], &self.config_file(), &[])
+    }
+
+    /// A worker that stops at the seam, on reaching it the `nth` time.
+    pub fn run_until(&self, seam: &str, nth: usize) -> Worker {
+        let plan = format!(
+            "{seam}={}return",
+            if nth > 1 {
+                format!("{}*off->", nth - 1)
+            } else {
+                String::new()
+            }
+        );
+        Worker::start(&["run"], &self.config_file(), &[("FAILPOINTS", &plan)])
+    }
+
+    /// Lands everything that is there, and returns the worker that did it.
+    pub async fn catch_up(&self) -> Worker {
+        let mut worker = Worker::start(&["run", "--until-caught-up"], &self.config_file(), &[]);
+        let code = worker.wait().await;
+        assert_eq!(
+            code,
+            Some(0),
+            "run --until-caught-up failed:\n{}",
+            worker.log()
+        );
+        worker
+    }
+
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.db
+            .query_one(sql, &[])
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e:?}"))
+            .get(0)
+    }
+
+    pub async fn until_count(&self, sql: &str, expected: i64) {
+        let mut last = None;
+        let since = std::time::Instant::now();
+        while last != Some(expected) {
+            assert!(
+                since.elapsed() < super::PATIENCE,
+                "waited in vain for {expected} from {sql}; last {last:?}"
+            );
+            if last.is_some() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            last = Some(self.count(sql).await);
+        }
+    }
+}
+
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .unwrap_or_else(|e| panic!("{url}: {e:?}"));
+    tokio::spawn(connection);
+    client
+}
