@@ -14,6 +14,13 @@ pub fn reach(seam: &'static str) {
     debug_assert!(SEAMS.contains(&seam), "unknown seam {seam}");
     fail::fail_point!(seam, |_| {
         tracing::warn!(failpoint = seam, "failpoint reached");
+        if std::env::var_os("LANDFALL_FAILPOINT_FREEZES").is_some() {
+            // the whole process stops as by SIGSTOP, and goes on from here with SIGCONT
+            let _ = std::process::Command::new("kill")
+                .args(["-STOP", &std::process::id().to_string()])
+                .status();
+            return;
+        }
         loop {
             std::thread::park();
         }

@@ -3,4 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod dead_letters;
+mod exactly_once;
+mod group;
+mod outage;
 mod support;
+mod topics;

@@ -67,6 +67,17 @@ impl Kafka {
             .for_each(|r| assert!(r.is_ok(), "{r:?}"));
     }
 
+    /// Deletes what lies below the offset in partition 0, as retention does.
+    pub async fn delete_records(&self, topic: &str, below: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(below))
+            .expect("an offset");
+        self.admin
+            .delete_records(&list, &AdminOptions::new().operation_timeout(Some(WAIT)))
+            .await
+            .expect("Kafka deletes");
+    }
+
     /// Produces in order, and returns once all of it is safe.
     pub async fn produce(&self, topic: &str, events: &[Event]) {
         let mut deliveries = Vec::with_capacity(events.len());
@@ -106,6 +117,14 @@ impl Kafka {
         tokio::task::spawn_blocking(move || read_all(&topic))
             .await
             .expect("no panic")
+    }
+
+    pub async fn read_at(&self, topic: &str, partition: i32, offset: i64) -> OwnedMessage {
+        let all = self.read_all(topic).await;
+        let found = all
+            .into_iter()
+            .find(|m| m.partition() == partition && m.offset() == offset);
+        found.unwrap_or_else(|| panic!("{topic}[{partition}] has no offset {offset}"))
     }
 
     /// The group's committed offsets by partition; `None` where there is none.

@@ -100,6 +100,19 @@ impl Worker {
         self.signal(Signal::SIGSTOP);
     }
 
+    /// Waits until the process has stopped itself.
+    pub async fn is_frozen(&self) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        super::eventually("the process is stopped", async || {
+            let stat = std::fs::read_to_string(&stat).expect("the process is there");
+            stat.rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.trim_start().starts_with('T'))
+                .then_some(())
+        })
+        .await;
+    }
+
     pub fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }

@@ -120,6 +120,32 @@ impl World {
         Worker::start(&["run"], &self.config_file(), &[("FAILPOINTS", &plan)])
     }
 
+    /// A worker that is frozen (SIGSTOP) at the seam.
+    pub async fn run_until_frozen(&self, seam: &str, nth: usize) -> Worker {
+        let plan = format!("{seam}={}*off->1*return->off", nth - 1);
+        let environment = [
+            ("FAILPOINTS", plan.as_str()),
+            ("LANDFALL_FAILPOINT_FREEZES", "1"),
+        ];
+        let worker = Worker::start(&["run"], &self.config_file(), &environment)
+            .await_seam(seam)
+            .await;
+        worker.is_frozen().await;
+        worker
+    }
+
+    pub async fn reconnect(&mut self) {
+        let url = self.database_url.clone();
+        super::eventually("Postgres is back", async || {
+            tokio_postgres::connect(&url, NoTls)
+                .await
+                .ok()
+                .map(|(_, connection)| drop(connection))
+        })
+        .await;
+        self.db = connect(&url).await;
+    }
+
     /// Lands everything that is there, and returns the worker that did it.
     pub async fn catch_up(&self) -> Worker {
         let mut worker = Worker::start(&["run", "--until-caught-up"], &self.config_file(), &[]);
@@ -131,6 +157,47 @@ impl World {
             worker.log()
         );
         worker
+    }
+
+    pub async fn migrate(&self) {
+        let mut worker = Worker::start(&["migrate"], &self.config_file(), &[]);
+        assert_eq!(
+            worker.wait().await,
+            Some(0),
+            "migrate failed:\n{}",
+            worker.log()
+        );
+    }
+
+    /// Host and port of the destination.
+    pub fn server(&self) -> String {
+        let rest = self.database_url.split('@').nth(1).expect("a user");
+        rest.split('/').next().expect("a server").to_owned()
+    }
+
+    /// A copy of the destination as it is now; returns its URL.
+    pub async fn copy_database(&mut self, suffix: &str) -> String {
+        let (postgres, copy) = (
+            self.database_url.trim_end_matches(&self.name),
+            format!("{}_{suffix}", self.name),
+        );
+        let admin = connect(&format!("{postgres}postgres")).await;
+        // a template may have no connections
+        self.db = connect(&format!("{postgres}postgres")).await;
+        let sql = format!("CREATE DATABASE {copy} TEMPLATE {}", self.name);
+        super::eventually("the database is copied", async || {
+            admin.batch_execute(&sql).await.ok()
+        })
+        .await;
+        let url = format!("{postgres}{copy}");
+        self.db = connect(&self.database_url).await;
+        url
+    }
+
+    /// From here on the destination is another database.
+    pub async fn use_database(&mut self, url: &str) {
+        self.database_url = url.to_owned();
+        self.db = connect(url).await;
     }
 
     pub async fn count(&self, sql: &str) -> i64 {

@@ -1,0 +1,201 @@
+//! Postgres or Kafka away: nothing is lost, nothing is dead-lettered, and it says what it waits for.
+
+use std::time::Duration;
+
+use crate::support::stack::{dev, root};
+use crate::support::worker::Worker;
+use crate::support::{World, audit, events};
+
+/// A Postgres of the test's own, which it may stop.
+struct OwnPostgres(std::path::PathBuf);
+
+impl OwnPostgres {
+    fn start() -> (Self, String) {
+        let name = format!("own-{}", std::process::id());
+        let own = Self(root().join(".stack").join(name));
+        let url = own.restart();
+        (own, url)
+    }
+
+    fn restart(&self) -> String {
+        format!(
+            "postgres://postgres@127.0.0.1:{}",
+            dev("postgres", &["start", &self.path()]).trim()
+        )
+    }
+
+    fn stop(&self) {
+        dev("postgres", &["stop", &self.path(), "immediate"]);
+    }
+
+    fn path(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            dev("postgres", &["stop", &self.path(), "immediate"]);
+            dev("postgres", &["remove", &self.path()]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn postgres_stopped_for_twenty_seconds_is_waited_for_without_a_dead_letter() {
+    let (postgres, url) = OwnPostgres::start();
+    let mut world = World::on("outage", 2, &url).await;
+    world.set("apply", "batch_rows = 100");
+    let worker = world.run();
+    let history = events::history(500, 6);
+    world.kafka.produce(&world.topic, &history[..1000]).await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 2", 500)
+        .await;
+
+    postgres.stop();
+    world.kafka.produce(&world.topic, &history[1000..]).await;
+    worker.says(&["waiting", "Postgres"]).await;
+    let (status, reasons) = worker.get("/readyz").await;
+    assert_eq!(
+        (status, reasons.contains("unavailable")),
+        (503, true),
+        "{reasons}"
+    );
+    // the length of the outage is the point here
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(worker.get("/healthz").await.0, 200);
+    postgres.restart();
+
+    world.reconnect().await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 6", 500)
+        .await;
+    worker.says(&["going on"]).await;
+    assert_eq!(worker.get("/readyz").await, (200, "ready\n".into()));
+    audit::assert_forward_only(&world.db).await;
+    assert_eq!(
+        world.kafka.read_all(&world.dead_letter_topic()).await.len(),
+        0
+    );
+    assert!(
+        !worker.log().contains("partitions given up"),
+        "it never left the group:\n{}",
+        worker.log()
+    );
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_stops_the_lane_until_it_is_created() {
+    let world = World::new("no_table", 1).await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t RENAME TO later")
+        .await
+        .unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &events::history(50, 2))
+        .await;
+    let worker = world.run();
+    worker
+        .says(&["stopped taking in", "table public.t does not exist"])
+        .await;
+    assert_eq!(worker.get("/readyz").await.0, 503);
+    world
+        .db
+        .batch_execute("ALTER TABLE later RENAME TO t")
+        .await
+        .unwrap();
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 2", 50)
+        .await;
+    assert_eq!(
+        world.kafka.read_all(&world.dead_letter_topic()).await.len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_column_added_to_the_table_is_noticed() {
+    let world = World::new("new_column", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[events::insert(1, 1, 1)])
+        .await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    let row = serde_json::json!({ "id": 2, "version": 1, "body": "b", "extra": 7 });
+    world
+        .kafka
+        .produce(&world.topic, &[events::change("c", 2, 2, Some(row))])
+        .await;
+    worker.says(&["has no column extra", "ADD COLUMN"]).await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ADD COLUMN extra smallint")
+        .await
+        .unwrap();
+    world
+        .until_count("SELECT count(*) FROM t WHERE extra = 7", 1)
+        .await;
+}
+
+#[tokio::test]
+async fn a_deadlock_with_a_rival_is_retried() {
+    let world = World::new("deadlock", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &events::history(2, 1))
+        .await;
+    world.catch_up().await;
+    let rival = crate::support::world::connect(&world.database_url).await;
+    rival
+        .batch_execute(
+            "SET deadlock_timeout = '1h'; BEGIN; UPDATE t SET body = 'rival' WHERE id = 2",
+        )
+        .await
+        .unwrap();
+    world
+        .kafka
+        .produce(
+            &world.topic,
+            &[events::update(70, 1, 7), events::update(71, 2, 7)],
+        )
+        .await;
+    let worker = world.run();
+    // the worker holds row 1 and waits for row 2; now the rival waits for row 1: the worker's
+    // deadlock check, the only one that runs soon, ends the worker's transaction
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    world.until_count(waits, 1).await;
+    rival
+        .batch_execute("UPDATE t SET body = 'rival' WHERE id = 1; COMMIT")
+        .await
+        .unwrap();
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 7", 2)
+        .await;
+    worker.says(&["tried again", "40P01"]).await;
+    assert_eq!(
+        world.kafka.read_all(&world.dead_letter_topic()).await.len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn kafka_and_postgres_out_of_reach_at_start_are_named_and_waited_for() {
+    let world = World::new("unreachable", 1).await;
+    let config = world.config_file_for("postgres://landfall:s3cret@127.0.0.1:9/nowhere");
+    let worker = Worker::start(
+        &["run"],
+        &config,
+        &[("LANDFALL_KAFKA__BROKERS", "127.0.0.1:9")],
+    );
+    let line = worker.says(&["waiting", "127.0.0.1:9/nowhere"]).await;
+    assert!(line.contains("refused"), "{line}");
+    assert!(!worker.log().contains("s3cret"), "{}", worker.log());
+    assert_eq!(worker.get("/readyz").await.0, 503);
+    assert_eq!(worker.stop().await.0, Some(0));
+}
