@@ -222,13 +222,16 @@ async fn a_commit_whose_answer_is_lost_is_applied_once() {
     assert_eq!(
         proxy.lost.load(std::sync::atomic::Ordering::SeqCst),
         4,
-        "four answers were lost"
+        "four answers were lost:\n{}",
+        worker.log()
     );
     assert_eq!(
         world
             .count("SELECT count(*) FROM t WHERE version = 2")
             .await,
-        500
+        500,
+        "{}",
+        worker.log()
     );
     assert_eq!(
         world

@@ -1,26 +1,21 @@
 //! What a batch needs of Kafka before COMMIT: its rejects delivered, its topics still the same.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use uuid::Uuid;
 
 use crate::message::TopicPartition;
 use crate::pipeline::apply::{BeforeCommit, Landing};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::dead_letter::DeadLetters;
-use crate::pipeline::group::Group;
-use crate::pipeline::take_up::{Positions, gap_message};
-use crate::pipeline::topic_id::{self, TopicId};
+use crate::pipeline::take_up::gap_message;
+use crate::pipeline::topic_id::{TopicId, Topics};
 use crate::position::Gap;
 use crate::verdict::{Failure, Verdict};
 
-const ASK: Duration = Duration::from_secs(10);
-
 pub struct Edges {
     pub letters: Arc<DeadLetters>,
-    pub positions: Positions,
+    pub topics: Topics,
 }
 
 impl BeforeCommit for Edges {
@@ -29,7 +24,7 @@ impl BeforeCommit for Edges {
     }
 
     async fn confirm_topics(&self, batch: &Batch<'_>) -> Result<Option<Landing>, Failure> {
-        let consumer = self.positions.consumer().clone();
+        let kafka = self.topics.clone();
         let asked: Vec<Asked> = batch
             .advances
             .iter()
@@ -40,7 +35,7 @@ impl BeforeCommit for Edges {
                 gap: a.gap,
             })
             .collect();
-        match tokio::task::spawn_blocking(move || confirm(&consumer, &asked)).await {
+        match tokio::task::spawn_blocking(move || confirm(&kafka, &asked)).await {
             Ok(Ok(landing)) => Ok(landing),
             Ok(Err(error)) => Err(Failure::new(Verdict::Unavailable, error)),
             Err(error) => Err(Failure::new(Verdict::Unavailable, error.to_string())),
@@ -58,11 +53,11 @@ struct Asked {
 /// The ids are asked for after the records were received, so an id that is still the same was the
 /// same when they were. Where it is another one, records at offsets that the new topic doesn't have
 /// must be the old topic's, and are landed; others may be the new one's and are read again in order.
-fn confirm(consumer: &BaseConsumer<Group>, asked: &[Asked]) -> Result<Option<Landing>, String> {
+fn confirm(kafka: &Topics, asked: &[Asked]) -> Result<Option<Landing>, String> {
     let mut topics: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
     topics.sort_unstable();
     topics.dedup();
-    let ids = topic_id::describe(consumer.client().native_ptr(), &topics, ASK)?;
+    let ids = kafka.ids(&topics)?;
     for Asked {
         source,
         held,
@@ -75,9 +70,7 @@ fn confirm(consumer: &BaseConsumer<Group>, asked: &[Asked]) -> Result<Option<Lan
         if now == TopicId::Gone || (!recreated && gap.is_none()) {
             continue;
         }
-        let (low, high) = consumer
-            .fetch_watermarks(&source.topic, source.partition, ASK)
-            .map_err(|e| format!("Kafka can't be asked about {source}: {e}"))?;
+        let (low, high) = kafka.log_ends(source)?;
         if recreated && *first_offset < high {
             return Ok(Some(Landing::Recreated));
         }

@@ -149,6 +149,10 @@ impl Group {
         self.joined.load(Ordering::Acquire)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Whether every assigned partition has been positioned.
     pub fn nothing_to_take_up(&self) -> bool {
         self.lock().values().all(|a| a.started)

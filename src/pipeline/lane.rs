@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::StreamExt as _;
+use futures::stream;
+
 use crate::config::RetryConfig;
 use crate::health::Health;
 use crate::message::TopicPartition;
@@ -17,6 +20,9 @@ use crate::pipeline::take_up::{Positions, TakenUp};
 use crate::progress::Progress;
 use crate::retry::Delays;
 use crate::verdict::{Failure, Verdict};
+
+/// How many partitions a lane takes up at a time; each needs a connection for a moment.
+const AT_A_TIME: usize = 4;
 
 /// Why a lane ends before its inbox does: an operator must decide.
 #[derive(Debug, thiserror::Error)]
@@ -64,28 +70,44 @@ impl Lane {
     /// # Errors
     /// Kafka no longer has what comes next.
     pub async fn take_up(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Stopped> {
-        for source in partitions {
-            self.holdings.remove(&source);
-            let mut delays = Delays::new(&self.retry);
-            loop {
-                match self.positions.take_up(&source, &self.destination).await {
-                    Ok(TakenUp::Holding(holding)) => {
-                        self.holdings.insert(source, holding);
-                        break;
-                    }
-                    Ok(TakenUp::NotOurs) => break,
-                    Ok(TakenUp::Gap(message)) => return Err(Stopped::Gap(message)),
-                    Err(failure) => {
-                        self.tell_waiting(&failure);
-                        if !self.sleep(delays.next_delay()).await {
-                            break;
-                        }
-                    }
+        for source in &partitions {
+            self.holdings.remove(source);
+        }
+        let lane = &*self;
+        let taken: Vec<_> = stream::iter(partitions)
+            .map(|source| async move {
+                let taken = lane.take_up_one(&source).await;
+                (source, taken)
+            })
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+        for (source, taken) in taken {
+            match taken {
+                TakenUp::Holding(holding) => {
+                    self.holdings.insert(source, holding);
                 }
+                TakenUp::NotOurs => {}
+                TakenUp::Gap(message) => return Err(Stopped::Gap(message)),
             }
         }
         self.tell_going_on();
         Ok(())
+    }
+
+    async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {
+        let mut delays = Delays::new(&self.retry);
+        loop {
+            match self.positions.take_up(source, &self.destination).await {
+                Ok(taken) => return taken,
+                Err(failure) => self.tell_waiting(&failure),
+            }
+            if !self.sleep(delays.next_delay()).await {
+                // whoever waits for the lane may take other partitions than this one
+                self.inbox.take_up([source.clone()]);
+                return TakenUp::NotOurs;
+            }
+        }
     }
 
     /// What to do after a failed attempt. Returns whether to try again; not, if the lane is asked to

@@ -1,7 +1,7 @@
 //! Starting and stopping: the poll thread, the lanes, and what watches over them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -14,7 +14,7 @@ use crate::health::Health;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::commit::Committer;
 use crate::pipeline::confirm::Edges;
-use crate::pipeline::consume::{self, Poller, Start};
+use crate::pipeline::consume::{self, Poller};
 use crate::pipeline::dead_letter::{self, DeadLetters};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::group::Group;
@@ -23,11 +23,15 @@ use crate::pipeline::lane::{Lane, Stopped};
 use crate::pipeline::ledger::Ledger;
 use crate::pipeline::run_lane;
 use crate::pipeline::take_up::Positions;
+use crate::pipeline::topic_id::Topics;
 use crate::progress::Progress;
 
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// How long `--until-caught-up` waits for a first partition.
+const NOTHING_ASSIGNED: Duration = Duration::from_secs(30);
 
 /// How long leaving the group may take; dropping a consumer can hang.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -53,6 +57,7 @@ pub async fn run(
         health.clone(),
         progress.clone(),
     );
+    let topics = Topics::new(config)?;
     let letters = Arc::new(DeadLetters::new(config)?);
     let (poller, starts) = consume::subscribe(&config.kafka, group)?;
     let consumer = poller.consumer();
@@ -68,7 +73,8 @@ pub async fn run(
             config.apply.idempotency,
         )),
         letters,
-        positions: Positions::new(consumer.clone(), starts.clone()),
+        positions: Positions::new(consumer.clone(), starts, topics.clone()),
+        topics,
         progress: progress.clone(),
         health: health.clone(),
     };
@@ -76,7 +82,7 @@ pub async fn run(
         lanes.spawn(run_lane(shared.lane(number, inbox)));
     }
     drop(shared);
-    let polling = start_polling(poller, starts)?;
+    let polling = start_polling(poller)?;
     if until_caught_up {
         tokio::spawn(stop_when_caught_up(
             consumer.clone(),
@@ -107,6 +113,7 @@ struct Shared<'c> {
     ledger: Arc<Ledger>,
     letters: Arc<DeadLetters>,
     positions: Positions,
+    topics: Topics,
     progress: Arc<Progress>,
     health: Arc<Health>,
 }
@@ -125,7 +132,7 @@ impl Shared<'_> {
             ),
             edges: Edges {
                 letters: self.letters.clone(),
-                positions: self.positions.clone(),
+                topics: self.topics.clone(),
             },
             committer: Committer::new(self.positions.consumer().clone()),
             positions: self.positions.clone(),
@@ -136,11 +143,7 @@ impl Shared<'_> {
     }
 }
 
-fn start_polling(
-    poller: Poller,
-    starts: std::sync::mpsc::Sender<Start>,
-) -> Result<std::thread::JoinHandle<()>, String> {
-    drop(starts);
+fn start_polling(poller: Poller) -> Result<std::thread::JoinHandle<()>, String> {
     let thread = std::thread::Builder::new().name("kafka-poll".into());
     thread
         .spawn(move || poller.run())
@@ -167,10 +170,25 @@ async fn stop_when_caught_up(
     progress: Arc<Progress>,
     stop: CancellationToken,
 ) {
+    let mut empty_since = None;
     while !stop.is_cancelled() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let group = consumer.context();
-        if group.has_joined() && progress.caught_up(group.is_idle()) && group.nothing_to_take_up() {
+        if !group.has_joined() {
+            continue;
+        }
+        if group.is_empty() {
+            // a first assignment can come before the topics are known to the member that assigns
+            if empty_since.get_or_insert_with(Instant::now).elapsed() > NOTHING_ASSIGNED {
+                tracing::warn!(
+                    "no partition was assigned: no topic matches kafka.topics, or other members have them all"
+                );
+                stop.cancel();
+            }
+            continue;
+        }
+        empty_since = None;
+        if progress.caught_up(group.is_idle()) && group.nothing_to_take_up() {
             tracing::info!("caught up");
             stop.cancel();
         }

@@ -13,7 +13,7 @@ use crate::pipeline::apply::Destination;
 use crate::pipeline::batch::Holding;
 use crate::pipeline::consume::{Start, list};
 use crate::pipeline::group::Group;
-use crate::pipeline::topic_id::{self, TopicId};
+use crate::pipeline::topic_id::{TopicId, Topics};
 use crate::position::{Gap, Log, Resume, Why, resume};
 use crate::verdict::{Failure, Verdict};
 
@@ -24,6 +24,7 @@ const ASK: Duration = Duration::from_secs(10);
 pub struct Positions {
     consumer: Arc<BaseConsumer<Group>>,
     starts: Sender<Start>,
+    topics: Topics,
 }
 
 pub enum TakenUp {
@@ -35,8 +36,12 @@ pub enum TakenUp {
 }
 
 impl Positions {
-    pub fn new(consumer: Arc<BaseConsumer<Group>>, starts: Sender<Start>) -> Self {
-        Self { consumer, starts }
+    pub fn new(consumer: Arc<BaseConsumer<Group>>, starts: Sender<Start>, topics: Topics) -> Self {
+        Self {
+            consumer,
+            starts,
+            topics,
+        }
     }
 
     pub fn consumer(&self) -> &Arc<BaseConsumer<Group>> {
@@ -115,7 +120,8 @@ impl Positions {
 
     /// What Kafka says of the partition; `None` if there is no such topic now.
     async fn log(&self, source: &TopicPartition) -> Result<Option<Log>, Failure> {
-        let (consumer, source) = (self.consumer.clone(), source.clone());
+        let (consumer, topics, source) =
+            (self.consumer.clone(), self.topics.clone(), source.clone());
         let unavailable = |what: String| {
             Failure::new(
                 Verdict::Unavailable,
@@ -123,14 +129,12 @@ impl Positions {
             )
         };
         let asked = tokio::task::spawn_blocking(move || {
-            let ids = topic_id::describe(consumer.client().native_ptr(), &[&source.topic], ASK)?;
+            let ids = topics.ids(&[&source.topic])?;
             let id = ids.get(&*source.topic).copied().unwrap_or(TopicId::Untold);
             if id == TopicId::Gone {
                 return Ok(None);
             }
-            let (low, high) = consumer
-                .fetch_watermarks(&source.topic, source.partition, ASK)
-                .map_err(|e| format!("{source}: {e}"))?;
+            let (low, high) = topics.log_ends(&source)?;
             let committed = consumer
                 .committed_offsets(list(std::slice::from_ref(&source)), ASK)
                 .map_err(|e| format!("{source}: {e}"))?;

@@ -6,10 +6,16 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::admin::AdminClient;
 use rdkafka::bindings as rd;
 use uuid::Uuid;
+
+use crate::config::Config;
+use crate::message::TopicPartition;
+use crate::pipeline::dead_letter::{Context, client_config};
 
 /// What the broker says of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,41 @@ impl TopicId {
     }
 }
 
+/// How long Kafka may take to answer.
+const ASK: Duration = Duration::from_secs(10);
+
+/// Asks Kafka about topics, over connections of its own: on the consumer's, a question would queue
+/// behind a fetch that waits for records (500 ms). Its calls block their thread.
+#[derive(Clone)]
+pub struct Topics(Arc<AdminClient<Context>>);
+
+impl Topics {
+    /// # Errors
+    /// A property that librdkafka refuses.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let admin = client_config(config).create_with_context(Context);
+        Ok(Self(Arc::new(admin.map_err(|e| format!("kafka: {e}"))?)))
+    }
+
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn ids(&self, topics: &[&str]) -> Result<HashMap<String, TopicId>, String> {
+        describe(self.0.inner().native_ptr(), topics, ASK)
+    }
+
+    /// The first offset that is still in the log, and the next one to be written.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn log_ends(&self, source: &TopicPartition) -> Result<(i64, i64), String> {
+        let ends = self
+            .0
+            .inner()
+            .fetch_watermarks(&source.topic, source.partition, ASK);
+        ends.map_err(|e| format!("Kafka can't be asked about {source}: {e}"))
+    }
+}
+
 /// Asks for the ids of topics. Blocks its thread, `timeout` at most.
 ///
 /// # Errors
@@ -39,7 +80,7 @@ impl TopicId {
 /// `client` must be a live librdkafka handle for the duration of the call. Everything that is
 /// created here is destroyed here; what `rd_kafka_event_DescribeTopics_result` and the accessors
 /// return belongs to the event and isn't used after it.
-pub fn describe(
+fn describe(
     client: *mut rd::rd_kafka_t,
     topics: &[&str],
     timeout: Duration,

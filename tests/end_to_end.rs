@@ -1,0 +1,203 @@
+//! Source Postgres → real Debezium → Kafka → Landfall → destination Postgres, compared row by row.
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::support::stack::{dev, dev_with_input, stack};
+use crate::support::{World, eventually, world};
+
+const TABLES: &str = r#"
+    CREATE TYPE mood AS ENUM ('calm', 'storm', 'it''s');
+    CREATE TABLE types (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        flag boolean, small smallint, int integer, real real, double double precision,
+        amount numeric(12,2), free numeric, name text, short varchar(20), fixed char(5),
+        day date, moment timestamp(3), precise timestamp, stamp timestamptz, clock time(3), fine time,
+        span interval, key uuid, doc jsonb, raw bytea, bits bit(8), anybits varbit, addr inet, feeling mood,
+        words text[], numbers int[], days date[], prices numeric(8,2)[], large text,
+        "Mixed ""Case"" ü" text, twice integer GENERATED ALWAYS AS (int * 2) STORED
+    );
+    CREATE TABLE "Odd Name" ("Part A" int, "select" text, value text, PRIMARY KEY ("Part A", "select"));
+"#;
+
+/// Rows of all kinds, nulls and extremes among them.
+const SNAPSHOT: &str = r#"
+    INSERT INTO types (flag, small, int, real, double, amount, free, name, short, fixed, day, moment, precise, stamp, clock, fine,
+                       span, key, doc, raw, bits, anybits, addr, feeling, words, numbers, days, prices, large, "Mixed ""Case"" ü")
+    SELECT i % 2 = 0, i, i * 1000, i / 3.0, i / 7.0, i * 1.25, trim_scale(i / 8.0), 'name ' || i || E'\t"quoted" \\ ü', 'short', 'ab',
+           date '2024-02-28' + i, timestamp '2024-01-01 10:00:00.123' + i * interval '1 hour', timestamp '1969-12-31 23:59:59.999999' + i * interval '1 s',
+           timestamptz '2024-03-31 00:00:00.5+02' + i * interval '1 min', time '00:00:00.001' + i * interval '1 s', time '12:34:56.789012',
+           i * interval '1 s', md5(i::text)::uuid, jsonb_build_object('n', i, 's', 'x"y', 'a', array[1, null, 3]), decode(md5(i::text), 'hex'),
+           (i % 256)::bit(8), B'10110', '10.0.0.1'::inet + i, (ARRAY['calm', 'storm', 'it''s'])[1 + i % 3]::mood,
+           ARRAY['a', NULL, 'b,c', '{"d"}', '', 'NULL'], ARRAY[i, NULL, -i], ARRAY[date '2024-01-01', NULL], ARRAY[1.50, NULL, -2.25], NULL, 'mixed'
+    FROM generate_series(1, 500) i;
+    INSERT INTO types (name) VALUES ('all others null');
+    INSERT INTO types (real, double, clock, free, day) VALUES ('NaN', '-Infinity', '24:00:00', 12345678901234567890123456789012345678.000123, '9999-12-31');
+    INSERT INTO types (large) SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 500);
+    INSERT INTO "Odd Name" SELECT i, 'k"' || i, 'v' FROM generate_series(1, 50) i;
+"#;
+
+const CHANGES: &str = r#"
+    UPDATE types SET amount = amount + 1, name = 'changed' WHERE id % 5 = 0;
+    UPDATE types SET name = 'the large value stays' WHERE large IS NOT NULL;
+    DELETE FROM types WHERE id % 11 = 0;
+    UPDATE "Odd Name" SET "Part A" = "Part A" + 1000 WHERE "Part A" <= 10;
+    BEGIN;
+    INSERT INTO types (name, int) SELECT 'streamed ' || i, i FROM generate_series(1, 200) i;
+    UPDATE "Odd Name" SET value = 'both' WHERE "Part A" > 1005;
+    COMMIT;
+    INSERT INTO "Odd Name" VALUES (7, 'again', '1'); DELETE FROM "Odd Name" WHERE "Part A" = 7; INSERT INTO "Odd Name" VALUES (7, 'again', '2');
+"#;
+
+struct Source {
+    db: Client,
+    connector: String,
+    database: String,
+}
+
+impl Source {
+    async fn new(world: &World, schemas: bool) -> Self {
+        let database = format!("{}_source", world.name);
+        let admin = world::connect(&format!("{}/postgres", stack().postgres)).await;
+        admin
+            .batch_execute(&format!("CREATE DATABASE {database}"))
+            .await
+            .unwrap();
+        let db = world::connect(&format!("{}/{database}", stack().postgres)).await;
+        db.batch_execute(TABLES).await.unwrap();
+        db.batch_execute(SNAPSHOT).await.unwrap();
+        let (host, port) = stack()
+            .postgres
+            .rsplit('@')
+            .next()
+            .and_then(|s| s.split_once(':'))
+            .unwrap();
+        let config = json!({
+            "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "plugin.name": "pgoutput",
+            "database.hostname": host, "database.port": port, "database.user": "postgres", "database.password": "none",
+            "database.dbname": database, "topic.prefix": world.name, "slot.name": world.name, "publication.name": world.name,
+            "publication.autocreate.mode": "filtered", "schema.include.list": "public",
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": schemas.to_string(),
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": schemas.to_string(),
+            "topic.creation.default.partitions": "4", "topic.creation.default.replication.factor": "1",
+        });
+        dev_with_input("connector", &["put", &world.name, "-"], &config.to_string());
+        dev("connector", &["wait", &world.name]);
+        Self {
+            db,
+            connector: world.name.clone(),
+            database,
+        }
+    }
+
+    /// Rows of both sides as text, in key order.
+    async fn rows(db: &Client, table: &str) -> Vec<String> {
+        db.batch_execute("SET TimeZone = 'UTC'; SET extra_float_digits = 1")
+            .await
+            .unwrap();
+        let sql = format!("SELECT t::text FROM {table} t ORDER BY 1");
+        db.query(&sql, &[])
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.get(0))
+            .collect()
+    }
+
+    async fn equals(&self, world: &World) -> bool {
+        for table in ["types", "\"Odd Name\""] {
+            if Self::rows(&self.db, table).await != Self::rows(&world.db, table).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until both sides are equal, and says how they differ if they never are.
+    async fn until_equal(&self, world: &World, log: impl Fn() -> String) {
+        let since = std::time::Instant::now();
+        while !self.equals(world).await {
+            if since.elapsed() > crate::support::PATIENCE {
+                for table in ["types", "\"Odd Name\""] {
+                    let (source, destination) = (
+                        Self::rows(&self.db, table).await,
+                        Self::rows(&world.db, table).await,
+                    );
+                    let differing = source
+                        .iter()
+                        .filter(|row| !destination.contains(row))
+                        .take(3)
+                        .collect::<Vec<_>>();
+                    eprintln!(
+                        "{table}: {} rows at the source, {} landed, missing e.g. {differing:#?}",
+                        source.len(),
+                        destination.len()
+                    );
+                }
+                panic!("source and destination differ\n{}", log());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn remove(self) {
+        dev("connector", &["delete", &self.connector]);
+        let admin = world::connect(&format!("{}/postgres", stack().postgres)).await;
+        eventually("the replication slot is dropped", async || {
+            let sql = format!("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{}'", self.connector);
+            admin.batch_execute(&sql).await.ok()
+        })
+        .await;
+        drop(self.db);
+        let _ = admin
+            .batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", self.database))
+            .await;
+    }
+}
+
+async fn snapshot_and_stream(test: &str, schemas: bool) {
+    let mut world = World::new(test, 1).await;
+    world.topics = vec![format!("^{}\\.public\\..*", world.name)];
+    world.db.batch_execute(TABLES).await.unwrap();
+    // the connector's bookkeeping of identity columns is the destination's own affair
+    let source = Source::new(&world, schemas).await;
+    let worker = world.run();
+    source.until_equal(&world, || worker.log()).await;
+    source.db.batch_execute(CHANGES).await.unwrap();
+    source.until_equal(&world, || worker.log()).await;
+    assert_eq!(
+        world.kafka.read_all(&world.dead_letter_topic()).await.len(),
+        0
+    );
+
+    // everything once more from the beginning: no row is touched
+    let (code, _) = worker.stop().await;
+    assert_eq!(code, Some(0));
+    let touched = "SELECT sum(xmin::text::bigint)::bigint FROM types";
+    let before = world.count(touched).await;
+    for topic in ["types", "Odd_Name"] {
+        world
+            .kafka
+            .reset(
+                world.group(),
+                &format!("{}.public.{topic}", world.name),
+                4,
+                0,
+            )
+            .await;
+    }
+    world.catch_up().await;
+    assert_eq!(world.count(touched).await, before);
+    assert!(source.equals(&world).await);
+    source.remove().await;
+}
+
+#[tokio::test]
+async fn snapshot_and_streamed_changes_arrive_equal_with_schemas() {
+    snapshot_and_stream("e2e_schemas", true).await;
+}
+
+#[tokio::test]
+async fn snapshot_and_streamed_changes_arrive_equal_without_schemas() {
+    snapshot_and_stream("e2e_plain", false).await;
+}
