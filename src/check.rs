@@ -2,6 +2,7 @@
 //!
 //! Looks only: nothing is created, no group is joined, no offset is committed.
 
+mod bookkeeping;
 mod destination;
 mod finding;
 mod heard;
@@ -16,6 +17,7 @@ mod report;
 mod sample;
 #[cfg(test)]
 mod testing;
+mod text;
 mod topic;
 mod topics;
 mod values;
@@ -25,7 +27,8 @@ use std::io::Write as _;
 use crate::check::destination::Destination;
 use crate::check::finding::Finding;
 use crate::check::kafka::Kafka;
-use crate::check::report::{KafkaLine, PostgresLine, Report, counted};
+use crate::check::report::{KafkaLine, PostgresLine, Report};
+use crate::check::text::counted;
 use crate::config::Config;
 
 /// Prints what there is and what is wrong with it.

@@ -1,22 +1,21 @@
 //! Postgres' side: can it be reached, may it be written to, is the bookkeeping there.
 
+use std::time::Duration;
+
 use deadpool_postgres::{GenericClient, Object};
 
+use crate::check::bookkeeping::{self, Rights};
 use crate::check::finding::Finding;
 use crate::config::{Config, PostgresConfig};
 use crate::migrate;
 use crate::postgres::{self, failure};
-use crate::statement::quote;
-use crate::verdict::Failure;
+use crate::verdict::{Failure, Verdict};
 
 /// The catalogue's columns that Landfall reads, and partitions with a primary key.
 const OLDEST: i32 = 120_000;
 
-/// The bookkeeping's tables and what `run` does with them.
-const LEDGER: [(&str, &str); 2] = [
-    ("partitions", "SELECT, INSERT, UPDATE"),
-    ("processed_events", "SELECT, INSERT"),
-];
+/// Connecting has 10 seconds of its own.
+const ANSWER: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 pub struct Destination {
@@ -35,14 +34,7 @@ pub struct Server {
     number: i32,
     in_recovery: bool,
     read_only: bool,
-    rights: Rights,
-}
-
-struct Rights {
-    create_schema: bool,
-    schema_exists: bool,
-    use_schema: bool,
-    create_in_schema: bool,
+    pub rights: Rights,
 }
 
 const SERVER: &str = "\
@@ -70,13 +62,13 @@ pub async fn look(config: &Config) -> Destination {
         let server = server(&client, &postgres.schema).await?;
         Ok::<_, Failure>((client, server))
     };
-    match asked.await {
+    match in_time(asked).await {
         Ok((client, server)) => {
             let findings = &mut destination.findings;
             findings.extend(fitness(postgres, &server));
-            findings.extend(bookkeeping(postgres, &server));
+            findings.extend(bookkeeping::version(postgres, &server));
             if server.schema_version.is_some_and(|version| version > 0) {
-                match ledger_rights(&client, &postgres.schema, &server.role).await {
+                match in_time(bookkeeping::rights(&client, config, &server.role)).await {
                     Ok(missing) => findings.extend(missing),
                     Err(failure) => findings.push(unreachable(postgres, &failure)),
                 }
@@ -87,6 +79,17 @@ pub async fn look(config: &Config) -> Destination {
         Err(failure) => destination.findings.push(unreachable(postgres, &failure)),
     }
     destination
+}
+
+/// A server that stopped in the middle of an answer isn't waited for.
+pub async fn in_time<T>(asked: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Failure::new(
+            Verdict::Unavailable,
+            format!("no answer within {ANSWER:?}"),
+        )),
+    }
 }
 
 async fn server(client: &impl GenericClient, schema: &str) -> Result<Server, Failure> {
@@ -146,92 +149,6 @@ fn fitness(postgres: &PostgresConfig, server: &Server) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-fn bookkeeping(postgres: &PostgresConfig, server: &Server) -> Option<Finding> {
-    let (schema, role) = (&postgres.schema, &server.role);
-    let Some(version) = server.schema_version else {
-        return Some(Finding::problem(
-            "schema_forbidden",
-            format!("the role {role} may not read the bookkeeping schema {schema}"),
-            grants(schema, role),
-        ));
-    };
-    let current = migrate::current();
-    if version == current {
-        return None;
-    }
-    if version > current {
-        return Some(Finding::problem(
-            "schema_too_new",
-            format!(
-                "the bookkeeping schema {schema} is at version {version}, of a later Landfall; this one knows up to {current}"
-            ),
-            "use that Landfall, or another postgres.schema",
-        ));
-    }
-    let state = match version {
-        0 => format!("the bookkeeping schema {schema} is not there yet"),
-        _ => format!(
-            "the bookkeeping schema {schema} is at version {version}, and {current} is needed"
-        ),
-    };
-    let rights = &server.rights;
-    let may = match rights.schema_exists {
-        true => rights.create_in_schema,
-        false => rights.create_schema,
-    };
-    if !postgres.migrate {
-        return Some(Finding::problem(
-            "schema_not_migrated",
-            format!("{state}, and postgres.migrate is false"),
-            "run `landfall migrate` as a role that may create it",
-        ));
-    }
-    (!may).then(|| {
-        Finding::problem(
-            "schema_not_creatable",
-            format!("{state}, and the role {role} may not create it"),
-            match rights.schema_exists {
-                true => format!("GRANT CREATE ON SCHEMA {} TO {};", quote(schema), quote(role)),
-                false => format!("run `landfall migrate` as a role that may create it, or CREATE SCHEMA {} AUTHORIZATION {};", quote(schema), quote(role)),
-            },
-        )
-    })
-}
-
-async fn ledger_rights(
-    client: &impl GenericClient,
-    schema: &str,
-    role: &str,
-) -> Result<Option<Finding>, Failure> {
-    let find = "SELECT string_agg(p, ', ') FROM unnest(string_to_array($3, ', ')) p, pg_catalog.pg_class c \
-                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                WHERE n.nspname = $1 AND c.relname = $2 AND NOT has_table_privilege(c.oid, p)";
-    let mut missing = Vec::new();
-    for (table, needed) in LEDGER {
-        let row = client
-            .query_one(find, &[&schema, &table, &needed])
-            .await
-            .map_err(|e| failure(&e))?;
-        if let Some(lacks) = row.get::<_, Option<String>>(0) {
-            missing.push(format!("{lacks} on {schema}.{table}"));
-        }
-    }
-    Ok((!missing.is_empty()).then(|| {
-        Finding::problem(
-            "schema_forbidden",
-            format!("the role {role} lacks {}", missing.join(" and ")),
-            grants(schema, role),
-        )
-    }))
-}
-
-fn grants(schema: &str, role: &str) -> String {
-    let (schema, role) = (quote(schema), quote(role));
-    format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};"
-    )
 }
 
 pub fn unreachable(postgres: &PostgresConfig, failure: &Failure) -> Finding {

@@ -9,8 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::KafkaConfig;
 
-/// The facility under which librdkafka complains of properties that do nothing.
-const USELESS_PROPERTY: &str = "CONFWARN";
+/// The facility under which librdkafka complains of properties.
+const COMPLAINT: &str = "CONFWARN";
 
 /// More reasons than this tell nothing new.
 const ENOUGH: usize = 3;
@@ -24,7 +24,7 @@ pub struct Heard {
 #[derive(Default)]
 struct Words {
     reasons: Vec<String>,
-    useless: Vec<String>,
+    doubtful: Vec<String>,
     is_down: bool,
 }
 
@@ -50,9 +50,9 @@ impl Heard {
         }
     }
 
-    /// What librdkafka says of properties that have no effect.
-    pub fn useless_properties(&self) -> Vec<String> {
-        self.lock().useless.clone()
+    /// What librdkafka says of properties that it would rather not see: deprecated ones.
+    pub fn doubtful_properties(&self) -> Vec<String> {
+        self.lock().doubtful.clone()
     }
 
     /// Every known broker refused at least once.
@@ -74,9 +74,10 @@ impl Heard {
 
 impl ClientContext for Heard {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        if facility == USELESS_PROPERTY {
+        // what this consumer ignores may be for the producer of dead letters
+        if facility == COMPLAINT && !message.contains("is a producer property") {
             let message = message.trim_start_matches("[thrd:app]: ");
-            self.lock().useless.push(self.without_secrets(message));
+            self.lock().doubtful.push(self.without_secrets(message));
         }
     }
 

@@ -44,28 +44,30 @@ pub fn look(config: &Config) -> Kafka {
     if !kafka.findings.is_empty() {
         return kafka;
     }
-    let consumer: BaseConsumer<Heard> =
-        match consume::client_config(&config.kafka).create_with_context(heard.clone()) {
-            Ok(consumer) => consumer,
-            Err(error) => {
-                kafka.findings.push(Finding::problem(
-                    "kafka_property",
-                    format!(
-                        "kafka.properties: {}",
-                        heard.without_secrets(&error.to_string())
-                    ),
-                    "correct the properties that it speaks of",
-                ));
-                return kafka;
-            }
-        };
+    let mut client = consume::client_config(&config.kafka);
+    client.set("statistics.interval.ms", "0");
+    let consumer: BaseConsumer<Heard> = match client.create_with_context(heard.clone()) {
+        Ok(consumer) => consumer,
+        Err(error) => {
+            kafka.findings.push(Finding::problem(
+                "kafka_property",
+                format!(
+                    "kafka.properties: {}",
+                    heard.without_secrets(&error.to_string())
+                ),
+                "correct the properties that it speaks of",
+            ));
+            return kafka;
+        }
+    };
+    ask(config, &consumer, &heard, &mut kafka);
+    let _ = consumer.poll(Duration::from_millis(10)); // lets librdkafka's words arrive
     kafka
         .findings
-        .extend(heard.useless_properties().iter().map(|said| {
-            let remedy = "take it out of kafka.properties";
-            Finding::warning("kafka_property_without_effect", said, remedy)
+        .extend(heard.doubtful_properties().iter().map(|said| {
+            let remedy = "follow it, or take the property out of kafka.properties";
+            Finding::warning("kafka_property_doubtful", said, remedy)
         }));
-    ask(config, &consumer, &heard, &mut kafka);
     let_go(consumer);
     sample::read(&config.kafka, &mut kafka.topics, &mut kafka.findings);
     kafka

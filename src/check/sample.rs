@@ -169,11 +169,9 @@ fn collect(
         bytes += record.size();
         let of_topic = records.entry(wants.source.topic.clone()).or_default();
         of_topic.push(record);
-        if done {
-            if let Some(wants) = wanted.remove(&place) {
-                // else a long partition would stand before the others
-                let _ = consumer.pause(&consume::list(&[wants.source]));
-            }
+        if done && let Some(wants) = wanted.remove(&place) {
+            // else a long partition would stand before the others
+            let _ = consumer.pause(&consume::list(&[wants.source]));
         }
     }
 }

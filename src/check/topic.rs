@@ -82,7 +82,7 @@ async fn read(
     name: &TableName,
     needs: &Needs,
 ) -> Result<Relation, Vec<Finding>> {
-    let failure = match relation::read(client, name).await {
+    let failure = match destination::in_time(relation::read(client, name)).await {
         Ok(relation) => return Ok(relation),
         Err(failure) => failure,
     };
