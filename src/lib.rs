@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod change;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod debezium;

@@ -9,7 +9,7 @@ use landfall::config::{Config, RetryConfig};
 use landfall::health::Health;
 use landfall::retry::Delays;
 use landfall::verdict::Verdict;
-use landfall::{http, metrics, migrate, pipeline, postgres, shutdown, telemetry};
+use landfall::{check, http, metrics, migrate, pipeline, postgres, shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Run(run) => start(&config, run.until_caught_up).await,
-            Command::Check(_) => Ok(()),
+            Command::Check(check) => check::check(&config, check.json).await,
             Command::Migrate => migrate_now(&config).await,
         }
     });

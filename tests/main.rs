@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod check;
 mod crash;
 mod dead_letters;
 mod end_to_end;

@@ -44,9 +44,8 @@ pub struct Poller {
     paused: Vec<bool>,
 }
 
-/// # Errors
-/// A property that librdkafka refuses, or topics that can't be subscribed to.
-pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<Start>), String> {
+/// The properties of the consumer: our defaults, the user's, and those that nobody may change.
+pub fn client_config(config: &KafkaConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
     // Defaults that a user may change; the reasons are in design section 8.
     client
@@ -71,8 +70,14 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<S
         // A lane seeks as soon as it has read its watermark. librdkafka can't seek where it gave up
         // on an offset ("error"); where it resets by itself, the jump shows in the offsets.
         .set("auto.offset.reset", "earliest");
+    client
+}
+
+/// # Errors
+/// A property that librdkafka refuses, or topics that can't be subscribed to.
+pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<Start>), String> {
     let lanes = group.lanes();
-    let consumer: BaseConsumer<Group> = client
+    let consumer: BaseConsumer<Group> = client_config(config)
         .create_with_context(group)
         .map_err(|e| format!("kafka: {e}"))?;
     let topics: Vec<String> = config
@@ -205,7 +210,7 @@ pub fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
     list
 }
 
-fn record(message: &BorrowedMessage<'_>, source: TopicPartition, epoch: u64) -> Record {
+pub fn record(message: &BorrowedMessage<'_>, source: TopicPartition, epoch: u64) -> Record {
     let header = |h: rdkafka::message::Header<'_, &[u8]>| Header {
         key: h.key.to_owned(),
         value: h.value.map(<[u8]>::to_vec),

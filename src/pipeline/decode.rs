@@ -332,7 +332,7 @@ impl Topic {
 }
 
 /// Debezium's default topic name: `prefix.schema.table`. Only asked where no event named a table.
-fn topic_name_as_table(topic: &str) -> Option<TableName> {
+pub fn topic_name_as_table(topic: &str) -> Option<TableName> {
     let mut parts = topic.rsplitn(3, '.');
     let (name, schema, _prefix) = (parts.next()?, parts.next()?, parts.next()?);
     Some(TableName {

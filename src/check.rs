@@ -1,0 +1,123 @@
+//! `landfall check`: is everything reachable, and does each topic have the table that it needs?
+//!
+//! Looks only: nothing is created, no group is joined, no offset is committed.
+
+mod bookkeeping;
+mod destination;
+mod finding;
+mod heard;
+mod judge;
+mod kafka;
+mod letters;
+mod observe;
+mod oddity;
+mod properties;
+mod relation;
+mod report;
+mod sample;
+#[cfg(test)]
+mod testing;
+mod text;
+mod topic;
+mod topics;
+mod values;
+
+use std::io::Write as _;
+
+use crate::check::destination::Destination;
+use crate::check::finding::Finding;
+use crate::check::kafka::Kafka;
+use crate::check::report::{KafkaLine, PostgresLine, Report};
+use crate::check::text::counted;
+use crate::config::Config;
+
+/// Prints what there is and what is wrong with it.
+///
+/// # Errors
+/// There are problems: how many. All of them have been printed.
+pub async fn check(config: &Config, json: bool) -> Result<(), String> {
+    let report = look(config).await;
+    let text = match json {
+        true => report.json(),
+        false => report.text(),
+    };
+    // whoever reads only the first lines closes the pipe
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    match report.problems() {
+        0 => Ok(()),
+        count => Err(format!("{} found", counted(count, "problem"))),
+    }
+}
+
+async fn look(config: &Config) -> Report {
+    let (kafka, destination) = tokio::join!(look_at_kafka(config), destination::look(config));
+    let mut report = Report {
+        kafka: kafka_line(config, &kafka),
+        postgres: postgres_line(config, &destination),
+        ..Report::default()
+    };
+    report.findings.extend(kafka.findings);
+    if kafka.brokers.is_some() && !kafka.has_dead_letter_topic {
+        report
+            .findings
+            .extend(letters::could_be_created(config).await);
+    }
+    report.findings.extend(destination.findings);
+    for found in &kafka.topics {
+        let (lines, findings) = topic::look(config, found, destination.client.as_ref()).await;
+        report.topics.extend(lines);
+        for finding in findings {
+            // several topics may lead to one table
+            if !report.findings.iter().any(|f| is_same(f, &finding)) {
+                report.findings.push(finding);
+            }
+        }
+    }
+    report
+}
+
+async fn look_at_kafka(config: &Config) -> Kafka {
+    let owned = config.clone();
+    match tokio::task::spawn_blocking(move || kafka::look(&owned)).await {
+        Ok(kafka) => kafka,
+        Err(error) => Kafka {
+            findings: vec![Finding::problem(
+                "kafka_unreachable",
+                format!("Kafka can't be looked at: {error}"),
+                "this is a bug of Landfall's",
+            )],
+            ..Kafka::default()
+        },
+    }
+}
+
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    let table = |finding: &Finding| finding.table.clone();
+    one.code == other.code
+        && one.found == other.found
+        && table(one) == table(other)
+        && (one.table.is_some() || one.topic == other.topic)
+}
+
+fn kafka_line(config: &Config, kafka: &Kafka) -> KafkaLine {
+    KafkaLine {
+        brokers: config.kafka.brokers.clone(),
+        reachable: kafka.brokers.is_some(),
+        broker_count: kafka.brokers,
+        group: config.kafka.group.clone(),
+        dead_letter_topic: config.dead_letter_topic(),
+        dead_letter_topic_exists: kafka.brokers.map(|_| kafka.has_dead_letter_topic),
+    }
+}
+
+fn postgres_line(config: &Config, destination: &Destination) -> PostgresLine {
+    let server = destination.server.as_ref();
+    PostgresLine {
+        url: config.postgres.display_url(),
+        reachable: server.is_some(),
+        version: server.map(|s| s.version.clone()),
+        role: server.map(|s| s.role.clone()),
+        schema: config.postgres.schema.clone(),
+        schema_version: server.and_then(|s| s.schema_version),
+    }
+}
