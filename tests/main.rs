@@ -4,6 +4,7 @@
 
 mod crash;
 mod dead_letters;
+mod deployment;
 mod exactly_once;
 mod group;
 mod outage;
