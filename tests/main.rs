@@ -6,6 +6,7 @@ mod check;
 mod crash;
 mod dead_letters;
 mod end_to_end;
+mod deployment;
 mod exactly_once;
 mod group;
 mod outage;
