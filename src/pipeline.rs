@@ -9,6 +9,7 @@
 
 pub mod apply;
 pub mod batch;
+pub mod client;
 pub mod commit;
 pub mod confirm;
 pub mod consume;
@@ -66,9 +67,8 @@ async fn land(lane: &mut Lane, records: &[Record]) -> Result<(), Stopped> {
             lane.abandon(&batch);
             return Ok(());
         }
-        match lane.destination.is_in(&batch).await {
-            Ok(true) => break Landing::Committed,
-            Ok(false) | Err(_) => {}
+        if let Ok(true) = lane.destination.is_in(&batch).await {
+            break Landing::Committed;
         }
     };
     match landing {

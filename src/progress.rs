@@ -22,14 +22,24 @@ struct Position {
     /// Everything up to this offset was fetched; beyond the last record there may be nothing but
     /// transaction markers and compacted records, so the watermark alone never gets there.
     fetched: Option<i64>,
-    /// As `fetched`, and the records are with the lanes.
-    handed_over: Option<i64>,
+    /// As `fetched`, and the lanes have nothing left to do.
+    dealt_with: Option<i64>,
 }
 
 impl Position {
+    fn tell(&self, source: &TopicPartition) {
+        if let Some(applied) = self.applied {
+            metrics::position(source, applied, self.lag());
+        }
+    }
+
+    /// A log that ends in transaction markers or compacted records has no more to give once all
+    /// of it was fetched; its watermark stays behind the end for good.
     fn lag(&self) -> Option<i64> {
         let (applied, high) = (self.applied?, self.high?);
-        Some((high - applied).max(0))
+        let rest = (high - applied).max(0);
+        let nothing_more = self.dealt_with >= self.high;
+        Some(if nothing_more { 0 } else { rest })
     }
 }
 
@@ -41,9 +51,7 @@ impl Progress {
             .unwrap_or_else(PoisonError::into_inner);
         let position = partitions.entry(source.clone()).or_default();
         change(position);
-        if let Some(applied) = position.applied {
-            metrics::position(source, applied, position.lag());
-        }
+        position.tell(source);
     }
 
     pub fn assigned(&self, source: &TopicPartition) {
@@ -55,7 +63,7 @@ impl Progress {
             p.applied = Some(applied);
             p.high = Some(high);
             p.fetched = None;
-            p.handed_over = None;
+            p.dealt_with = None;
             p.target.get_or_insert(high);
         });
     }
@@ -86,15 +94,17 @@ impl Progress {
         }
     }
 
-    /// The consumer's queue was found empty.
-    pub fn handed_over(&self) {
-        for position in self
+    /// The consumer's queue and the lanes were found empty, in this order.
+    pub fn nothing_left(&self) {
+        let mut partitions = self
             .partitions
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values_mut()
-        {
-            position.handed_over = position.fetched;
+            .unwrap_or_else(PoisonError::into_inner);
+        for (source, position) in partitions.iter_mut() {
+            if position.dealt_with != position.fetched {
+                position.dealt_with = position.fetched;
+                position.tell(source);
+            }
         }
     }
 
@@ -107,16 +117,13 @@ impl Progress {
     }
 
     /// Whether every assigned partition has reached the end that its log had when it was taken up.
-    /// `idle`: the lanes have nothing to do, so what was handed over is applied.
-    pub fn caught_up(&self, idle: bool) -> bool {
+    pub fn caught_up(&self) -> bool {
         let partitions = self
             .partitions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         partitions.values().all(|p| match (p.target, p.applied) {
-            (Some(target), Some(applied)) => {
-                applied >= target || (idle && p.handed_over.is_some_and(|f| f >= target))
-            }
+            (Some(target), Some(applied)) => applied >= target || p.dealt_with >= Some(target),
             _ => false,
         })
     }

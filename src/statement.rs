@@ -1,6 +1,5 @@
 //! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use crate::fold::Net;
 use crate::row_change::Text;
 use crate::table::Table;
+use crate::table_name::TableName;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -44,63 +44,79 @@ pub fn quote(name: &str) -> String {
 /// so that two lanes on one table can't lock each other's rows crosswise.
 pub fn build<'r>(mut nets: Vec<Net<'r>>) -> Vec<Statement<'r>> {
     nets.sort_unstable_by(|a, b| (&a.table.name, &a.key).cmp(&(&b.table.name, &b.key)));
-    type Shape = (Vec<usize>, Vec<usize>);
-    let mut groups: BTreeMap<
-        (crate::table_name::TableName, Kind, Shape),
-        (Arc<Table>, Vec<Vec<Text<'r>>>),
-    > = BTreeMap::new();
+    let mut groups: BTreeMap<Shape, Rows<'r>> = BTreeMap::new();
     for net in nets {
+        let mut add = |kind, written: Vec<usize>, row: Vec<Text<'r>>| {
+            let shape = Shape {
+                table: net.table.name.clone(),
+                kind,
+                key: net.key_columns.clone(),
+                written,
+            };
+            let rows = groups.entry(shape).or_insert_with(|| Rows {
+                table: net.table.clone(),
+                columns: Vec::new(),
+            });
+            rows.push(row);
+        };
         if net.delete_first {
-            let shape = (net.key_columns.clone(), net.key_columns.clone());
-            let group = groups.entry((net.table.name.clone(), Kind::Delete, shape));
-            push(
-                &mut group.or_insert_with(|| (net.table.clone(), Vec::new())).1,
-                net.key.iter().cloned(),
-            );
+            add(Kind::Delete, net.key_columns.clone(), net.key);
         }
         if let Some(row) = net.row {
-            let kind = if row.whole {
-                Kind::Upsert
-            } else {
-                Kind::Update
+            let kind = match row.whole {
+                true => Kind::Upsert,
+                false => Kind::Update,
             };
-            let shape = (
-                net.key_columns,
-                row.cells.iter().map(|(column, _)| *column).collect(),
-            );
-            let group = groups.entry((net.table.name.clone(), kind, shape));
-            push(
-                &mut group.or_insert_with(|| (net.table.clone(), Vec::new())).1,
-                row.cells.into_iter().map(|(_, text)| text),
-            );
+            let (written, texts) = row.cells.into_iter().unzip();
+            add(kind, written, texts);
         }
     }
-    let statement =
-        |((_, kind, (key, written)), (table, columns)): (_, (Arc<Table>, Vec<Vec<Text<'r>>>))| {
-            let (key, written): (Vec<usize>, Vec<usize>) = (key, written);
-            let sql = match kind {
-                Kind::Delete => delete(&table, &key),
-                Kind::Upsert => upsert(&table, &key, &written),
-                Kind::Update => update(&table, &key, &written),
-            };
-            let count_sql = (kind == Kind::Update).then(|| count(&table, &key, &written));
-            Statement {
-                kind,
-                table,
-                sql,
-                count_sql,
-                columns,
-            }
-        };
-    groups.into_iter().map(statement).collect()
+    groups
+        .into_iter()
+        .map(|(shape, rows)| shape.statement(rows))
+        .collect()
 }
 
-fn push<'r>(columns: &mut Vec<Vec<Text<'r>>>, row: impl Iterator<Item = Option<Cow<'r, str>>>) {
-    for (at, text) in row.enumerate() {
-        if columns.len() <= at {
-            columns.push(Vec::new());
+/// What rows must have in common to go into one statement; its order is the statements'.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Shape {
+    table: TableName,
+    kind: Kind,
+    key: Vec<usize>,
+    written: Vec<usize>,
+}
+
+struct Rows<'r> {
+    table: Arc<Table>,
+    columns: Vec<Vec<Text<'r>>>,
+}
+
+impl<'r> Rows<'r> {
+    fn push(&mut self, row: Vec<Text<'r>>) {
+        self.columns.resize_with(row.len(), Vec::new);
+        for (column, text) in self.columns.iter_mut().zip(row) {
+            column.push(text);
         }
-        columns[at].push(text);
+    }
+}
+
+impl Shape {
+    fn statement(self, rows: Rows<'_>) -> Statement<'_> {
+        let Rows { table, columns } = rows;
+        let sql = match self.kind {
+            Kind::Delete => delete(&table, &self.key),
+            Kind::Upsert => upsert(&table, &self.key, &self.written),
+            Kind::Update => update(&table, &self.key, &self.written),
+        };
+        let count_sql =
+            (self.kind == Kind::Update).then(|| count(&table, &self.key, &self.written));
+        Statement {
+            kind: self.kind,
+            table,
+            sql,
+            count_sql,
+            columns,
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 mod check;
 mod crash;
 mod dead_letters;
-mod end_to_end;
 mod deployment;
+mod end_to_end;
 mod exactly_once;
 mod group;
 mod outage;

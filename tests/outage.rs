@@ -199,3 +199,39 @@ async fn kafka_and_postgres_out_of_reach_at_start_are_named_and_waited_for() {
     assert_eq!(worker.get("/readyz").await.0, 503);
     assert_eq!(worker.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_role_that_may_only_write_lands_events_once_an_owner_has_migrated() {
+    let mut world = World::new("lesser_role", 1).await;
+    world.set("postgres", "migrate = false");
+    let worker = world.run();
+    worker.says(&["run `landfall migrate`"]).await;
+    drop(worker);
+    world.migrate().await;
+    let role = world.name.clone();
+    let grants = format!(
+        "CREATE ROLE {role} LOGIN; GRANT ALL ON t, audit TO {role}; GRANT USAGE ON SEQUENCE audit_seq_seq TO {role};
+         GRANT USAGE ON SCHEMA landfall TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA landfall TO {role}"
+    );
+    world.db.batch_execute(&grants).await.unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &events::history(50, 3))
+        .await;
+    world.database_url = world.database_url.replace("postgres@", &format!("{role}@"));
+    world.catch_up().await;
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE version = 3")
+            .await,
+        50
+    );
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM landfall.processed_events")
+            .await,
+        150
+    );
+    let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    world.db.batch_execute(&drop).await.unwrap();
+}

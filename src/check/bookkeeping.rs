@@ -123,9 +123,9 @@ pub async fn rights(
     let adds = adds.is_none_or(|row| row.get(0));
     if !adds && config.apply.idempotency == Idempotency::EventId {
         let (quoted, to) = (quote(schema), quote(role));
-        findings.push(Finding::problem(
+        findings.push(Finding::warning(
             "schema_not_owned",
-            format!("the role {role} may not add the days' partitions to {schema}.processed_events, which only its owner may"),
+            format!("the role {role} may not add the days' partitions to {schema}.processed_events, which only its owner may: events of all days share the default partition"),
             format!("ALTER TABLE {quoted}.processed_events OWNER TO {to}; GRANT USAGE, CREATE ON SCHEMA {quoted} TO {to};"),
         ));
     }

@@ -14,7 +14,7 @@ use crate::check::properties;
 use crate::check::sample::{self, Partition, Topic};
 use crate::check::topics::{self, Listed};
 use crate::config::{Config, KafkaConfig};
-use crate::pipeline::consume;
+use crate::pipeline::client;
 
 /// How long Kafka has to answer.
 const REACH: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub fn look(config: &Config) -> Kafka {
     if !kafka.findings.is_empty() {
         return kafka;
     }
-    let mut client = consume::client_config(&config.kafka);
+    let mut client = client::consumer(&config.kafka);
     client.set("statistics.interval.ms", "0");
     let consumer: BaseConsumer<Heard> = match client.create_with_context(heard.clone()) {
         Ok(consumer) => consumer,

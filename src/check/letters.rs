@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::check::finding::Finding;
 use crate::check::heard::Heard;
 use crate::config::Config;
-use crate::pipeline::dead_letter;
+use crate::pipeline::client;
 
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -18,14 +18,13 @@ pub async fn could_be_created(config: &Config) -> Option<Finding> {
          without it the first reject stops `run`"
     );
     let heard = Heard::new(&config.kafka);
-    let admin: AdminClient<Heard> =
-        match dead_letter::client_config(config).create_with_context(heard.clone()) {
-            Ok(admin) => admin,
-            Err(error) => {
-                let found = heard.without_secrets(&error.to_string());
-                return Some(Finding::problem("kafka_property", found, "correct it"));
-            }
-        };
+    let admin: AdminClient<Heard> = match client::plain(config).create_with_context(heard.clone()) {
+        Ok(admin) => admin,
+        Err(error) => {
+            let found = heard.without_secrets(&error.to_string());
+            return Some(Finding::problem("kafka_property", found, "correct it"));
+        }
+    };
     let new = NewTopic::new(&topic, -1, TopicReplication::Fixed(-1));
     let options = AdminOptions::new()
         .validate_only(true)

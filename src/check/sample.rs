@@ -16,7 +16,7 @@ use crate::check::heard::Heard;
 use crate::check::kafka::let_go;
 use crate::config::KafkaConfig;
 use crate::message::{Record, TopicPartition};
-use crate::pipeline::consume;
+use crate::pipeline::{client, consume};
 
 /// Records of a partition that are enough.
 const ENOUGH: i64 = 50;
@@ -131,7 +131,7 @@ fn start(
     heard: &Heard,
     list: &TopicPartitionList,
 ) -> Result<BaseConsumer<Heard>, String> {
-    let mut client = consume::client_config(config);
+    let mut client = client::consumer(config);
     client.remove("group.instance.id");
     client
         .set("group.id", format!("landfall-check-{}", Uuid::new_v4()))

@@ -57,7 +57,11 @@ impl KafkaConfig {
     /// The properties with the secrets' values replaced.
     pub fn shown_properties(&self) -> impl Iterator<Item = (&str, &str)> {
         self.properties.iter().map(|(name, value)| {
-            let shown = if is_secret(name) { "[secret]" } else { value };
+            let shown = if may_be_secret(name) {
+                "[secret]"
+            } else {
+                value
+            };
             (name.as_str(), shown)
         })
     }
@@ -103,6 +107,24 @@ pub(super) fn property_in_variable(part: &str) -> String {
         Some(secret) if is_secret(secret) => format!("{secret}{FILE_TWIN}"),
         _ => dotted,
     }
+}
+
+/// Of SASL and keys only what is known to be harmless is shown: a misspelt secret is one too.
+fn may_be_secret(property: &str) -> bool {
+    let harmless = [
+        "sasl.mechanism",
+        "sasl.mechanisms",
+        "sasl.username",
+        "sasl.oauthbearer.method",
+        "sasl.oauthbearer.client.id",
+        "sasl.oauthbearer.token.endpoint.url",
+        "ssl.key.location",
+        "ssl.keystore.location",
+    ];
+    let guarded = ["sasl.", "ssl.key"]
+        .iter()
+        .any(|part| property.starts_with(part));
+    is_secret(property) || (guarded && !harmless.contains(&property))
 }
 
 /// Judged by the name, generously: librdkafka grows new ones.

@@ -16,6 +16,8 @@ use crate::verdict::{Failure, Verdict};
 pub struct Edges {
     pub letters: Arc<DeadLetters>,
     pub topics: Topics,
+    /// The quoted name of the bookkeeping schema.
+    pub schema: String,
 }
 
 impl BeforeCommit for Edges {
@@ -24,7 +26,7 @@ impl BeforeCommit for Edges {
     }
 
     async fn confirm_topics(&self, batch: &Batch<'_>) -> Result<Option<Landing>, Failure> {
-        let kafka = self.topics.clone();
+        let (kafka, schema) = (self.topics.clone(), self.schema.clone());
         let asked: Vec<Asked> = batch
             .advances
             .iter()
@@ -35,7 +37,7 @@ impl BeforeCommit for Edges {
                 gap: a.gap,
             })
             .collect();
-        match tokio::task::spawn_blocking(move || confirm(&kafka, &asked)).await {
+        match tokio::task::spawn_blocking(move || confirm(&kafka, &schema, &asked)).await {
             Ok(Ok(landing)) => Ok(landing),
             Ok(Err(error)) => Err(Failure::new(Verdict::Unavailable, error)),
             Err(error) => Err(Failure::new(Verdict::Unavailable, error.to_string())),
@@ -53,7 +55,7 @@ struct Asked {
 /// The ids are asked for after the records were received, so an id that is still the same was the
 /// same when they were. Where it is another one, records at offsets that the new topic doesn't have
 /// must be the old topic's, and are landed; others may be the new one's and are read again in order.
-fn confirm(kafka: &Topics, asked: &[Asked]) -> Result<Option<Landing>, String> {
+fn confirm(kafka: &Topics, schema: &str, asked: &[Asked]) -> Result<Option<Landing>, String> {
     let mut topics: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
     topics.sort_unstable();
     topics.dedup();
@@ -79,6 +81,7 @@ fn confirm(kafka: &Topics, asked: &[Asked]) -> Result<Option<Landing>, String> {
             return Ok(Some(Landing::Overtaken(gap_message(
                 source,
                 Gap { next_offset, low },
+                schema,
             ))));
         }
     }

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
@@ -14,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::config::KafkaConfig;
 use crate::message::{Header, Record, TopicPartition};
+use crate::pipeline::client;
 use crate::pipeline::group::{Assigned, Group};
 
 /// How long a full lane may hold up the others before its partitions are paused: pausing makes
@@ -44,42 +44,13 @@ pub struct Poller {
     paused: Vec<bool>,
 }
 
-/// The properties of the consumer: our defaults, the user's, and those that nobody may change.
-pub fn client_config(config: &KafkaConfig) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    // Defaults that a user may change; the reasons are in design section 8.
-    client
-        .set("client.id", "landfall")
-        .set("partition.assignment.strategy", "cooperative-sticky")
-        .set("queued.max.messages.kbytes", "32768")
-        .set("fetch.queue.backoff.ms", "2")
-        .set("fetch.message.max.bytes", "1048576")
-        .set("topic.metadata.refresh.interval.ms", "10000") // how soon a new topic is found
-        .set("socket.keepalive.enable", "true");
-    for (name, value) in &config.properties {
-        client.set(name, value);
-    }
-    // Properties on which exactly once rests; the configuration refuses them.
-    client
-        .set("bootstrap.servers", &config.brokers)
-        .set("group.id", &config.group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
-        .set("statistics.interval.ms", "1000")
-        // A lane seeks as soon as it has read its watermark. librdkafka can't seek where it gave up
-        // on an offset ("error"); where it resets by itself, the jump shows in the offsets.
-        .set("auto.offset.reset", "earliest");
-    client
-}
-
 /// # Errors
 /// A property that librdkafka refuses, or topics that can't be subscribed to.
 pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<Start>), String> {
     let lanes = group.lanes();
-    let consumer: BaseConsumer<Group> = client_config(config)
+    let consumer: BaseConsumer<Group> = client::consumer(config)
         .create_with_context(group)
-        .map_err(|e| format!("kafka: {e}"))?;
+        .map_err(|e| client::refused(&e))?;
     let topics: Vec<String> = config
         .topics
         .iter()
@@ -164,11 +135,8 @@ impl Poller {
     }
 
     fn serve_starts(&mut self, consumer: &BaseConsumer<Group>) {
-        loop {
-            match self.requests.try_recv() {
-                Ok(start) => self.waiting.push((start, Instant::now())),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(start) = self.requests.try_recv() {
+            self.waiting.push((start, Instant::now()));
         }
         for (start, since) in std::mem::take(&mut self.waiting) {
             let group = consumer.context();

@@ -4,9 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use uuid::Uuid;
@@ -15,7 +13,7 @@ use crate::config::Config;
 use crate::message::Record;
 use crate::metrics;
 use crate::pipeline::batch::{Batch, Reject};
-use crate::pipeline::group::{kafka_error, kafka_log};
+use crate::pipeline::client::{self, Context};
 use crate::verdict::{Failure, Verdict};
 
 /// Shorter than the idle-in-transaction timeout, since the transaction waits for the delivery.
@@ -27,23 +25,11 @@ pub struct DeadLetters {
     group: String,
 }
 
-#[derive(Clone)]
-pub struct Context;
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_log(level, facility, message);
-    }
-    fn error(&self, error: KafkaError, reason: &str) {
-        kafka_error(&error, reason);
-    }
-}
-
 impl DeadLetters {
     /// # Errors
     /// A property that librdkafka refuses.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let mut client = client_config(config);
+        let mut client = client::plain(config);
         client
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -51,7 +37,7 @@ impl DeadLetters {
             .set("message.timeout.ms", DELIVERY.as_millis().to_string());
         let producer = client
             .create_with_context(Context)
-            .map_err(|e| format!("kafka: {e}"))?;
+            .map_err(|e| client::refused(&e))?;
         Ok(Self {
             producer,
             topic: config.dead_letter_topic(),
@@ -165,46 +151,15 @@ pub fn headers(
     ]
 }
 
-/// The configured properties without those that only a consumer knows, about which librdkafka
-/// would complain.
-pub fn client_config(config: &Config) -> ClientConfig {
-    let consumer_only = [
-        "fetch.",
-        "queued.",
-        "session.timeout",
-        "heartbeat.",
-        "max.poll.",
-        "partition.assignment.",
-        "group.",
-        "isolation.level",
-        "check.crcs",
-        "consume.",
-    ];
-    let mut client = ClientConfig::new();
-    client
-        .set("client.id", "landfall")
-        .set("socket.keepalive.enable", "true");
-    for (name, value) in config
-        .kafka
-        .properties
-        .iter()
-        .filter(|(name, _)| !consumer_only.iter().any(|p| name.starts_with(p)))
-    {
-        client.set(name, value);
-    }
-    client.set("bootstrap.servers", &config.kafka.brokers);
-    client
-}
-
 /// Creates the dead letter topic if it isn't there, with the broker's defaults.
 ///
 /// # Errors
 /// It isn't there and can't be created.
 pub async fn ensure_topic(config: &Config) -> Result<(), String> {
     let topic = config.dead_letter_topic();
-    let admin: AdminClient<Context> = client_config(config)
+    let admin: AdminClient<Context> = client::plain(config)
         .create_with_context(Context)
-        .map_err(|e| format!("kafka: {e}"))?;
+        .map_err(|e| client::refused(&e))?;
     let new = NewTopic::new(&topic, -1, TopicReplication::Fixed(-1));
     let results = admin
         .create_topics(

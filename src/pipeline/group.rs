@@ -10,13 +10,14 @@ use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 use crate::message::TopicPartition;
 use crate::metrics;
+use crate::pipeline::client::{kafka_error, kafka_log};
 use crate::pipeline::consume::is_passing;
 use crate::pipeline::inbox::Inbox;
 use crate::progress::Progress;
@@ -141,7 +142,9 @@ impl Group {
 
     /// A poll found nothing: whatever was fetched before is with the lanes.
     pub fn nothing_to_read(&self) {
-        self.progress.handed_over();
+        if self.is_idle() {
+            self.progress.nothing_left();
+        }
     }
 
     /// Whether an assignment was ever given.
@@ -284,25 +287,4 @@ impl ClientContext for Group {
     fn error(&self, error: KafkaError, reason: &str) {
         kafka_error(&error, reason);
     }
-}
-
-/// librdkafka's own log lines.
-pub fn kafka_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => {
-            tracing::warn!(facility, "librdkafka: {message}");
-        }
-        _ => tracing::debug!(facility, "librdkafka: {message}"),
-    }
-}
-
-/// librdkafka's errors that concern the client as a whole.
-pub fn kafka_error(error: &KafkaError, reason: &str) {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-        return; // news to `Progress` alone, which hears of it by the statistics
-    }
-    tracing::warn!(%error, "kafka: {reason}");
 }

@@ -2,8 +2,6 @@
 //! with O(k log n) statements for k culprits. The halves are applied in arrival order, so the rest
 //! lands as it would have.
 
-use std::ops::Range;
-
 use deadpool_postgres::Transaction;
 
 use crate::pipeline::apply;
@@ -31,7 +29,7 @@ pub async fn write(
     }
     let mut contended = 0;
     // the next range to try is the last; later ranges lie below it
-    let mut ranges: Vec<Range<usize>> = vec![0..changes.len()];
+    let mut ranges = Vec::from([0..changes.len()]);
     while let Some(range) = ranges.pop() {
         let Some(part) = changes.get(range.clone()).filter(|part| !part.is_empty()) else {
             continue;

@@ -50,6 +50,11 @@ impl Ledger {
         }
     }
 
+    /// The quoted name of the bookkeeping schema.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
     /// # Errors
     /// As Postgres says.
     pub async fn read(
@@ -325,8 +330,14 @@ impl Ledger {
         );
         match tx.batch_execute(&sql).await {
             Ok(()) => tx.commit().await.map_err(|e| failure(&e)),
-            // events of that day are in the default partition already, and so they stay together
-            Err(e) if e.code().is_some_and(|c| c.code() == "23514") => Ok(()),
+            // 23514: events of that day are in the default partition already, and so they stay
+            // together. 42501: a role that may only write to the ledger; then all days do that.
+            Err(e)
+                if e.code()
+                    .is_some_and(|c| ["23514", "42501"].contains(&c.code())) =>
+            {
+                Ok(())
+            }
             Err(e) => Err(failure(&e)),
         }
     }

@@ -133,6 +133,7 @@ impl Shared<'_> {
             edges: Edges {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
+                schema: self.ledger.schema().to_owned(),
             },
             committer: Committer::new(self.positions.consumer().clone()),
             positions: self.positions.clone(),
@@ -188,7 +189,7 @@ async fn stop_when_caught_up(
             continue;
         }
         empty_since = None;
-        if progress.caught_up(group.is_idle()) && group.nothing_to_take_up() {
+        if progress.caught_up() && group.nothing_to_take_up() {
             tracing::info!("caught up");
             stop.cancel();
         }

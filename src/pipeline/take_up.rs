@@ -66,7 +66,13 @@ impl Positions {
         let before = ledger.read(&client, source).await?;
         let resumed = match resume(before.as_ref().map(|row| row.watermark), log) {
             Ok(resumed) => resumed,
-            Err(gap) => return Ok(TakenUp::Gap(gap_message(source, gap))),
+            Err(gap) => {
+                return Ok(TakenUp::Gap(gap_message(
+                    source,
+                    gap,
+                    destination.ledger().schema(),
+                )));
+            }
         };
         tell(
             source,
@@ -158,12 +164,12 @@ impl Positions {
 }
 
 /// What an operator must know and can do when Kafka's retention has overtaken the sink.
-pub fn gap_message(source: &TopicPartition, gap: Gap) -> String {
+pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
     let Gap { next_offset, low } = gap;
     format!(
         "{source}: the destination has everything below offset {next_offset}, but Kafka's retention has deleted what comes before {low}: \
          {} events never reached Landfall. Bring them in at the source (a snapshot of the tables), then accept the gap: \
-         UPDATE landfall.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
+         UPDATE {schema}.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
         low - next_offset,
         source.topic.replace('\'', "''"),
         source.partition

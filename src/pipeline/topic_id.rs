@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as rd;
+use rdkafka::client::Client;
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::message::TopicPartition;
-use crate::pipeline::dead_letter::{Context, client_config};
+use crate::pipeline::client::{self, Context};
 
 /// What the broker says of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +49,14 @@ impl Topics {
     /// # Errors
     /// A property that librdkafka refuses.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let admin = client_config(config).create_with_context(Context);
-        Ok(Self(Arc::new(admin.map_err(|e| format!("kafka: {e}"))?)))
+        let admin = client::plain(config).create_with_context(Context);
+        Ok(Self(Arc::new(admin.map_err(|e| client::refused(&e))?)))
     }
 
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn ids(&self, topics: &[&str]) -> Result<HashMap<String, TopicId>, String> {
-        describe(self.0.inner().native_ptr(), topics, ASK)
+        describe(self.0.inner(), topics, ASK)
     }
 
     /// The first offset that is still in the log, and the next one to be written.
@@ -77,14 +78,15 @@ impl Topics {
 /// No broker answered in time, or it refused.
 ///
 /// # Safety of the calls within
-/// `client` must be a live librdkafka handle for the duration of the call. Everything that is
-/// created here is destroyed here; what `rd_kafka_event_DescribeTopics_result` and the accessors
-/// return belongs to the event and isn't used after it.
+/// The handle lives as long as `client` is borrowed. Everything that is created here is destroyed
+/// here; what `rd_kafka_event_DescribeTopics_result` and the accessors return belongs to the event
+/// and isn't used after it.
 fn describe(
-    client: *mut rd::rd_kafka_t,
+    client: &Client<Context>,
     topics: &[&str],
     timeout: Duration,
 ) -> Result<HashMap<String, TopicId>, String> {
+    let client = client.native_ptr();
     let names: Vec<CString> = topics
         .iter()
         .filter_map(|t| CString::new(*t).ok())

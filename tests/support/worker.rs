@@ -13,6 +13,7 @@ use super::PATIENCE;
 
 pub struct Worker {
     child: Child,
+    readers: Vec<std::thread::JoinHandle<()>>,
     log: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
@@ -33,16 +34,20 @@ impl Worker {
             Box::new(child.stdout.take().expect("piped")),
             Box::new(child.stderr.take().expect("piped")),
         ];
-        for output in outputs {
+        let readers = outputs.map(|output| {
             let log = log.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
                     log.0.lock().expect("no panic").push(line);
                     log.1.notify_all();
                 }
-            });
+            })
+        });
+        Self {
+            child,
+            readers: readers.into(),
+            log,
         }
-        Self { child, log }
     }
 
     pub fn log(&self) -> String {
@@ -129,6 +134,10 @@ impl Worker {
         let since = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("our child") {
+                // so that its last words are in the log
+                self.readers
+                    .drain(..)
+                    .for_each(|reader| reader.join().expect("no panic"));
                 return status.code();
             }
             assert!(

@@ -96,7 +96,12 @@ impl World {
             self.topics,
         );
         for (section, lines) in &self.settings {
-            text += &format!("[{section}]\n{}\n", lines.join("\n"));
+            let (header, lines) = (format!("[{section}]\n"), lines.join("\n") + "\n");
+            // the sections above have what every configuration needs; more goes beneath it
+            match text.find(&header) {
+                Some(at) => text.insert_str(at + header.len(), &lines),
+                None => text += &(header + &lines),
+            }
         }
         let path = self.directory.path().join("landfall.toml");
         std::fs::write(&path, text).expect("the configuration is written");

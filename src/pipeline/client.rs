@@ -1,0 +1,117 @@
+//! How every client of Kafka is set up, and what is passed on of what it says.
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::config::{Config, KafkaConfig};
+
+/// The properties of the consumer: our defaults, the user's, and those that nobody may change.
+pub fn consumer(config: &KafkaConfig) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    // Defaults that a user may change; the reasons are in design section 8.
+    client
+        .set("client.id", "landfall")
+        .set("queued.max.messages.kbytes", "32768")
+        .set("fetch.queue.backoff.ms", "2")
+        .set("fetch.message.max.bytes", "1048576")
+        .set("topic.metadata.refresh.interval.ms", "10000") // how soon a new topic is found
+        .set("socket.keepalive.enable", "true");
+    // The newer protocol has the broker assign, and refuses to be told how.
+    if config
+        .properties
+        .get("group.protocol")
+        .is_none_or(|p| p != "consumer")
+    {
+        client.set("partition.assignment.strategy", "cooperative-sticky");
+    }
+    for (name, value) in &config.properties {
+        client.set(name, value);
+    }
+    // Properties on which exactly once rests; the configuration refuses them.
+    client
+        .set("bootstrap.servers", &config.brokers)
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("statistics.interval.ms", "1000")
+        // A lane seeks as soon as it has read its watermark. librdkafka can't seek where it gave up
+        // on an offset ("error"); where it resets by itself, the jump shows in the offsets.
+        .set("auto.offset.reset", "earliest");
+    client
+}
+
+/// The configured properties without those that only a consumer knows, about which librdkafka
+/// would complain.
+pub fn plain(config: &Config) -> ClientConfig {
+    let consumer_only = [
+        "fetch.",
+        "queued.",
+        "session.timeout",
+        "heartbeat.",
+        "max.poll.",
+        "partition.assignment.",
+        "group.",
+        "isolation.level",
+        "check.crcs",
+        "consume.",
+    ];
+    let mut client = ClientConfig::new();
+    client
+        .set("client.id", "landfall")
+        .set("socket.keepalive.enable", "true");
+    for (name, value) in config
+        .kafka
+        .properties
+        .iter()
+        .filter(|(name, _)| !consumer_only.iter().any(|p| name.starts_with(p)))
+    {
+        client.set(name, value);
+    }
+    client.set("bootstrap.servers", &config.kafka.brokers);
+    client
+}
+
+/// A refused configuration, without the values: that of a misspelt `sasl.pasword` is a secret.
+pub fn refused(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("kafka.properties: librdkafka refuses {name}; `landfall check` says why")
+        }
+        error => format!("kafka: {error}"),
+    }
+}
+
+#[derive(Clone)]
+pub struct Context;
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka_log(level, facility, message);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka_error(&error, reason);
+    }
+}
+
+/// librdkafka's own log lines.
+pub fn kafka_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => {
+            tracing::warn!(facility, "librdkafka: {message}");
+        }
+        _ => tracing::debug!(facility, "librdkafka: {message}"),
+    }
+}
+
+/// librdkafka's errors that concern the client as a whole.
+pub fn kafka_error(error: &KafkaError, reason: &str) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        return; // news to `Progress` alone, which hears of it by the statistics
+    }
+    tracing::warn!(%error, "kafka: {reason}");
+}
