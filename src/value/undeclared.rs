@@ -14,8 +14,8 @@ use crate::table::PgType;
 /// Base64 (Debezium's default) or a decimal's own text (`decimal.handling.mode=string`, and everybody else).
 ///
 /// Only `numeric(p,s)` can be base64: without precision Debezium sends a struct. What can be read one way only,
-/// and fits the column, is read that way. "1234" can be both, and a wrong guess would land another number
-/// without a trace, so that is refused; with a schema there is nothing to guess.
+/// and fits the column, is read that way. For a column without decimals "1234" can be both, and a wrong guess
+/// would land another number without a trace, so that is refused; with a schema there is nothing to guess.
 pub(super) fn decimal<'a>(
     json: Json<'a>,
     family: Family,
@@ -51,7 +51,8 @@ pub(super) fn decimal<'a>(
         i64::try_from(digits).is_ok_and(|digits| digits <= i64::from(precision) - i64::from(scale))
     });
     match (decoded, integer_digits) {
-        (Some(_), Some(_)) if text_fits => Err(ValueError::AmbiguousDecimal),
+        // A text with decimals has its point, which no base64 has.
+        (Some(_), Some(_)) if text_fits && scale <= 0 => Err(ValueError::AmbiguousDecimal),
         (Some(number), _) => Ok(Cow::Owned(number)),
         // Postgres says what doesn't fit.
         (None, Some(_)) => Ok(text),
@@ -128,10 +129,12 @@ mod tests {
             // The base64 would be a number of 7 digits, the text one of 4.
             ("\"1234\"", "", "numeric(5,0)", "1234"),
             ("\"1234\"", "", "numeric(8,5)", "-26.58824"),
+            // With two decimals the text would have been 1234.00.
+            ("\"1234\"", "", "numeric(10,2)", "-26588.24"),
             ("\"12345678\"", "", "numeric(10,2)", "12345678"),
         ]);
         assert_eq!(
-            refused("\"1234\"", "", "numeric(10,2)"),
+            refused("\"1234\"", "", "numeric(10,0)"),
             ValueError::AmbiguousDecimal
         );
         refused("\"BNI=\"", "", "numeric"); // of what scale?
