@@ -36,10 +36,9 @@ use crate::pipeline::lane::{Lane, Patience, Stopped};
 /// What an operator must decide: see [`Stopped`].
 pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
     loop {
-        let (work, _busy) = lane.inbox.next().await;
-        match work {
+        match lane.inbox.next().await {
             Work::TakeUp(partitions) => lane.take_up(partitions).await?,
-            Work::Records(records) => land(&mut lane, &records).await?,
+            Work::Records(records, _busy) => land(&mut lane, &records).await?,
             Work::End => break,
         }
     }

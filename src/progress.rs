@@ -2,10 +2,15 @@
 //! librdkafka's statistics say of the log. Tells the lag, and when everything is caught up.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::message::TopicPartition;
 use crate::metrics;
+
+/// librdkafka's statistics are up to two seconds old: for so long they may speak of what had been
+/// fetched before a seek.
+const STALE: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub struct Progress {
@@ -22,6 +27,7 @@ struct Position {
     /// Everything up to this offset was fetched; beyond the last record there may be nothing but
     /// transaction markers and compacted records, so the watermark alone never gets there.
     fetched: Option<i64>,
+    taken_up_at: Option<Instant>,
     /// As `fetched`, and the lanes have nothing left to do.
     dealt_with: Option<i64>,
 }
@@ -44,18 +50,22 @@ impl Position {
 }
 
 impl Progress {
-    fn with(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
-        let mut partitions = self
-            .partitions
+    fn lock(&self) -> MutexGuard<'_, HashMap<TopicPartition, Position>> {
+        self.partitions
             .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let position = partitions.entry(source.clone()).or_default();
-        change(position);
-        position.tell(source);
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known of a partition, if it is still assigned.
+    fn with(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
+        if let Some(position) = self.lock().get_mut(source) {
+            change(position);
+            position.tell(source);
+        }
     }
 
     pub fn assigned(&self, source: &TopicPartition) {
-        self.with(source, |_| ());
+        self.lock().entry(source.clone()).or_default();
     }
 
     pub fn taken_up(&self, source: &TopicPartition, applied: i64, high: i64) {
@@ -63,6 +73,7 @@ impl Progress {
             p.applied = Some(applied);
             p.high = Some(high);
             p.fetched = None;
+            p.taken_up_at = Some(Instant::now());
             p.dealt_with = None;
             p.target.get_or_insert(high);
         });
@@ -81,25 +92,17 @@ impl Progress {
             topic: topic.into(),
             partition,
         };
-        if self
-            .partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(&source)
-        {
-            self.with(&source, |p| {
-                p.high = high.or(p.high);
+        self.with(&source, |p| {
+            p.high = high.or(p.high);
+            if p.taken_up_at.is_some_and(|at| at.elapsed() > STALE) {
                 p.fetched = fetched.or(p.fetched);
-            });
-        }
+            }
+        });
     }
 
     /// The consumer's queue and the lanes were found empty, in this order.
     pub fn nothing_left(&self) {
-        let mut partitions = self
-            .partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut partitions = self.lock();
         for (source, position) in partitions.iter_mut() {
             if position.dealt_with != position.fetched {
                 position.dealt_with = position.fetched;
@@ -109,19 +112,13 @@ impl Progress {
     }
 
     pub fn given_up(&self, source: &TopicPartition) {
-        self.partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(source);
+        self.lock().remove(source);
         metrics::position_gone(source);
     }
 
     /// Whether every assigned partition has reached the end that its log had when it was taken up.
     pub fn caught_up(&self) -> bool {
-        let partitions = self
-            .partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let partitions = self.lock();
         partitions.values().all(|p| match (p.target, p.applied) {
             (Some(target), Some(applied)) => applied >= target || p.dealt_with >= Some(target),
             _ => false,

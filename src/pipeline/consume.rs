@@ -84,11 +84,9 @@ impl Poller {
         let group = consumer.context();
         while !group.stops() {
             self.serve_starts(&consumer);
+            self.resume_lanes(&consumer);
             match consumer.poll(POLL) {
-                None => {
-                    self.resume_lanes(&consumer);
-                    group.nothing_to_read();
-                }
+                None => group.nothing_to_read(),
                 Some(Ok(message)) => self.hand_over(&consumer, &message),
                 Some(Err(error)) => group.on_error(&error),
             }
@@ -153,8 +151,12 @@ impl Poller {
                 Ok(()) => {
                     // what was polled before this moment carries an older epoch
                     let epoch = group.start(&start.source);
-                    if let Err(error) = consumer.resume(&list(std::slice::from_ref(&start.source)))
-                    {
+                    // a full lane's partitions are resumed together, once it has space
+                    let paused = group
+                        .lane_of(&start.source)
+                        .is_some_and(|lane| self.paused[lane]);
+                    let source = list(std::slice::from_ref(&start.source));
+                    if !paused && let Err(error) = consumer.resume(&source) {
                         tracing::warn!(partition = %start.source, %error, "can't resume a partition");
                     }
                     let _ = start.started.send(epoch);

@@ -93,6 +93,10 @@ impl Group {
         self.lock().contains_key(source)
     }
 
+    pub fn lane_of(&self, source: &TopicPartition) -> Option<usize> {
+        self.lock().get(source).map(|a| a.lane)
+    }
+
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

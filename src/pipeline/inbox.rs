@@ -14,7 +14,8 @@ use crate::message::{Record, TopicPartition};
 pub enum Work {
     /// Partitions assigned, or to be positioned anew.
     TakeUp(Vec<TopicPartition>),
-    Records(Vec<Record>),
+    /// The guard marks the lane busy; it is dropped when the batch is done with.
+    Records(Vec<Record>, OwnedMutexGuard<()>),
     /// No more will come.
     End,
 }
@@ -24,6 +25,8 @@ struct State {
     records: VecDeque<Record>,
     bytes: usize,
     take_up: Vec<TopicPartition>,
+    /// The lane is at it. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
+    taking_up: bool,
     closed: bool,
     /// Somebody waits for the batch in flight to end.
     draining: bool,
@@ -133,14 +136,20 @@ impl Inbox {
     /// Whether everything that was pushed has been dealt with.
     pub fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.records.is_empty() && state.take_up.is_empty() && self.busy.try_lock().is_ok()
+        let nothing_queued = state.records.is_empty() && state.take_up.is_empty();
+        nothing_queued && !state.taking_up && self.busy.try_lock().is_ok()
     }
 
     // ---- the lane's side
 
-    /// The next thing to do: at once if a batch is full, else when the oldest record has waited
-    /// `linger`. The guard marks the lane busy; it is dropped when the work is done.
-    pub async fn next(&self) -> (Work, OwnedMutexGuard<()>) {
+    /// The partitions that [`Work::TakeUp`] gave are positioned.
+    pub fn taken_up(&self) {
+        self.lock().taking_up = false;
+    }
+
+    /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
+    /// `linger`.
+    pub async fn next(&self) -> Work {
         let mut deadline = None;
         loop {
             let arrived = self.arrived.notified();
@@ -148,10 +157,11 @@ impl Inbox {
                 let busy = self.busy.clone().lock_owned().await;
                 let mut state = self.lock();
                 if state.closed {
-                    return (Work::End, busy);
+                    return Work::End;
                 }
                 if !state.take_up.is_empty() {
-                    return (Work::TakeUp(std::mem::take(&mut state.take_up)), busy);
+                    state.taking_up = true;
+                    return Work::TakeUp(std::mem::take(&mut state.take_up));
                 }
                 if state.records.is_empty() {
                     deadline = None;
@@ -161,7 +171,7 @@ impl Inbox {
                         let records = state.take(self.rows, self.bytes);
                         drop(state);
                         self.space.notify_all();
-                        return (Work::Records(records), busy);
+                        return Work::Records(records, busy);
                     }
                 }
             }

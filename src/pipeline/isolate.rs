@@ -29,7 +29,8 @@ pub async fn write(
     }
     let mut contended = 0;
     // the next range to try is the last; later ranges lie below it
-    let mut ranges = Vec::from([0..changes.len()]);
+    let mut ranges = Vec::new();
+    ranges.push(0..changes.len());
     while let Some(range) = ranges.pop() {
         let Some(part) = changes.get(range.clone()).filter(|part| !part.is_empty()) else {
             continue;

@@ -49,6 +49,8 @@ pub struct Lane {
 pub struct Patience {
     delays: Delays,
     since: Instant,
+    /// Attempts that ended with a verdict of `retry`.
+    retries: u32,
 }
 
 impl Patience {
@@ -56,6 +58,7 @@ impl Patience {
         Self {
             delays: Delays::new(config),
             since: Instant::now(),
+            retries: 0,
         }
     }
 
@@ -91,6 +94,7 @@ impl Lane {
                 TakenUp::Gap(message) => return Err(Stopped::Gap(message)),
             }
         }
+        self.inbox.taken_up();
         self.tell_going_on();
         Ok(())
     }
@@ -122,19 +126,26 @@ impl Lane {
         batch.first_failed_at.get_or_insert_with(SystemTime::now);
         metrics::failed_attempt(failure.verdict.to_string());
         match failure.verdict {
-            Verdict::Reject(_) => {
-                // the second refusal came at COMMIT: look at constraints right away to see whose it is
-                batch.constraints_immediate |= batch.isolate;
+            Verdict::Reject(_) if !batch.constraints_immediate => {
+                // a second refusal came at COMMIT: look at constraints right away to see whose it is
+                batch.constraints_immediate = batch.isolate;
                 batch.isolate = true;
                 return true;
             }
-            Verdict::Retry if batch.attempts >= self.retry.max_attempts => {
-                batch.isolate = true;
-                batch.out_of_attempts = true;
-                tracing::warn!(lane = self.number, attempts = batch.attempts, error = %failure, "retries exhausted: looking for the events that are in the way");
-            }
+            // refused, and yet no event of it was: nothing that dead letters could mend
+            Verdict::Reject(_) => self.tell_waiting(&failure),
             Verdict::Retry => {
-                tracing::info!(lane = self.number, attempt = batch.attempts, error = %failure, "batch will be tried again")
+                patience.retries += 1;
+                tracing::info!(lane = self.number, attempt = batch.attempts, error = %failure, "batch will be tried again");
+                if patience.retries == self.retry.max_attempts {
+                    batch.isolate = true;
+                    batch.out_of_attempts = true;
+                    tracing::warn!(
+                        lane = self.number,
+                        attempts = patience.retries,
+                        "retries exhausted: looking for the events that are in the way"
+                    );
+                }
             }
             Verdict::Unavailable | Verdict::Systemic => self.tell_waiting(&failure),
         }

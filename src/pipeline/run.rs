@@ -201,7 +201,12 @@ async fn leave(consumer: Arc<BaseConsumer<Group>>, polling: std::thread::JoinHan
     let left = tokio::task::spawn_blocking(move || {
         let _ = polling.join();
         consumer.unsubscribe();
-        drop(consumer);
+        // the consumer is closed, and the group left, by whoever lets go of it last
+        let mut consumer = consumer;
+        while let Err(shared) = Arc::try_unwrap(consumer) {
+            std::thread::sleep(Duration::from_millis(10));
+            consumer = shared;
+        }
     });
     if tokio::time::timeout(LEAVE, left).await.is_err() {
         tracing::warn!(

@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 
 pub struct Stack {
     pub kafka: String,
-    pub connect: String,
     /// Without a database.
     pub postgres: String,
 }
@@ -34,7 +33,6 @@ pub fn stack() -> &'static Stack {
         };
         Stack {
             kafka: get("LANDFALL_STACK_KAFKA"),
-            connect: get("LANDFALL_STACK_CONNECT"),
             postgres: get("LANDFALL_STACK_POSTGRES"),
         }
     })

@@ -189,18 +189,6 @@ impl Worker {
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
-
-    /// Resident memory in bytes.
-    pub fn resident(&self) -> u64 {
-        let statm =
-            std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap_or_default();
-        statm
-            .split_whitespace()
-            .nth(1)
-            .and_then(|pages| pages.parse::<u64>().ok())
-            .unwrap_or(0)
-            * 4096
-    }
 }
 
 impl Drop for Worker {
