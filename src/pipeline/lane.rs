@@ -189,6 +189,7 @@ impl Lane {
                 self.inbox.take_up([advance.source]);
                 continue;
             }
+            self.progress.read(&advance.source, advance.next_offset);
             if !advance.moves() {
                 continue;
             }
