@@ -10,7 +10,7 @@ wait_until() {
     ((SECONDS - started < PATIENCE)) ||
       fail_with_log "after $PATIENCE s, it is still not so that $what (LANDFALL_DEMO_PATIENCE=600 waits longer)"
     show_progress
-    sleep 0.5
+    sleep 0.8
   done
   progressed "$what"
 }
