@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 # From whatever an earlier run left to fresh databases, no topics and a new connector.
 
 GROUP=landfall-demo
@@ -12,12 +13,21 @@ remove_earlier_run() {
   rm -f "$DEMO"/*.{rows,diff,toml,log,err,txt}
   local connector
   for connector in $("$DEV/connector" list); do
-    [[ $connector != landfall-demo-* ]] || "$DEV/connector" delete "$connector"
+    [[ $connector != landfall-demo-* ]] || delete_connector "$connector"
   done
   remove_topics &
   local topics=$!
   remove_databases
   wait "$topics" || fail "the topics of an earlier run can't be removed" "make stack-down, then make demo; or throw all data away: dev/stack down --purge"
+}
+
+# Connect answers at once, and ends the tasks a little later.
+delete_connector() {
+  "$DEV/connector" delete "$1"
+  for _ in {1..100}; do
+    "$DEV/connector" status "$1" >/dev/null 2>&1 || return 0
+    sleep 0.1
+  done
 }
 
 # Unlike its topics, the group can't be deleted while it has members; they may only just have died.
@@ -32,18 +42,22 @@ remove_topics() {
   return 1
 }
 
-# A slot can be dropped once its connector has let go of it.
+# A task that was about to start when its connector was deleted may still make its slot anew, until its
+# database is gone; and that can't go before its slots.
 remove_databases() {
-  local slot="pg_replication_slots WHERE slot_name = '$SLOT'"
+  local slots="pg_replication_slots WHERE database = '$SOURCE'"
   for _ in {1..100}; do
-    query postgres "SELECT pg_terminate_backend(active_pid) FROM $slot AND active" >/dev/null
-    query postgres "SELECT pg_drop_replication_slot(slot_name) FROM $slot" >/dev/null 2>"$DEMO/slot.err" && break
+    query postgres "SELECT pg_terminate_backend(active_pid) FROM $slots AND active" >/dev/null
+    if {
+      query postgres "SELECT pg_drop_replication_slot(slot_name) FROM $slots" >/dev/null &&
+        query postgres "DROP DATABASE IF EXISTS $SOURCE WITH (FORCE)"
+    } 2>"$DEMO/databases.err"; then
+      query postgres "DROP DATABASE IF EXISTS $DESTINATION WITH (FORCE)"
+      return
+    fi
     sleep 0.2
   done
-  [[ -z $(query postgres "SELECT 1 FROM $slot") ]] ||
-    fail "the replication slot $SLOT of an earlier run can't be dropped: $(cat "$DEMO/slot.err")" "dev/stack down, then make demo"
-  query postgres "DROP DATABASE IF EXISTS $SOURCE WITH (FORCE)"
-  query postgres "DROP DATABASE IF EXISTS $DESTINATION WITH (FORCE)"
+  fail "database $SOURCE of an earlier run can't be dropped: $(<"$DEMO/databases.err")" "dev/stack down, then make demo"
 }
 
 create_databases() {
