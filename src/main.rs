@@ -1,5 +1,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -69,7 +70,14 @@ async fn start(config: &Config, until_caught_up: bool) -> Result<(), String> {
     }
     pipeline::run::prepare_dead_letters(config).await;
     pipeline::run::run(config, pool, health, stop, until_caught_up).await?;
-    tracing::info!("stopped");
+    let totals = &metrics::TOTALS;
+    tracing::info!(
+        applied = totals.applied.load(Relaxed),
+        duplicates = totals.duplicates.load(Relaxed),
+        skipped = totals.skipped.load(Relaxed),
+        dead_lettered = totals.dead_lettered.load(Relaxed),
+        "stopped"
+    );
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Every metric there is: its name, its unit, what it means. Recorded through the functions below,
 //! so that a label is never misspelt.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
@@ -55,6 +57,33 @@ impl Outcome {
             Outcome::Duplicate => "duplicate",
             Outcome::Skipped => "skipped",
             Outcome::DeadLettered => "dead_lettered",
+        }
+    }
+}
+
+/// What became of all events since the process started, which a scrape just before its end misses.
+#[derive(Debug)]
+pub struct Totals {
+    pub applied: AtomicU64,
+    pub duplicates: AtomicU64,
+    pub skipped: AtomicU64,
+    pub dead_lettered: AtomicU64,
+}
+
+pub static TOTALS: Totals = Totals {
+    applied: AtomicU64::new(0),
+    duplicates: AtomicU64::new(0),
+    skipped: AtomicU64::new(0),
+    dead_lettered: AtomicU64::new(0),
+};
+
+impl Totals {
+    fn of(&self, outcome: Outcome) -> &AtomicU64 {
+        match outcome {
+            Outcome::Applied => &self.applied,
+            Outcome::Duplicate => &self.duplicates,
+            Outcome::Skipped => &self.skipped,
+            Outcome::DeadLettered => &self.dead_lettered,
         }
     }
 }
@@ -118,6 +147,7 @@ fn describe() {
 pub fn events(topic: &str, table: &str, operation: &'static str, outcome: Outcome, count: u64) {
     counter!(EVENTS, "topic" => topic.to_owned(), "table" => table.to_owned(), "operation" => operation, "outcome" => outcome.name())
         .increment(count);
+    TOTALS.of(outcome).fetch_add(count, Relaxed);
 }
 
 pub fn batch(outcome: &'static str) {

@@ -20,6 +20,8 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, Default)]
 struct Position {
     applied: Option<i64>,
+    /// The next offset to read. Behind `applied` while duplicates are counted.
+    read: Option<i64>,
     /// The end of the log when the partition was taken up.
     target: Option<i64>,
     /// The end of the log as last heard.
@@ -68,9 +70,10 @@ impl Progress {
         self.lock().entry(source.clone()).or_default();
     }
 
-    pub fn taken_up(&self, source: &TopicPartition, applied: i64, high: i64) {
+    pub fn taken_up(&self, source: &TopicPartition, applied: i64, start: i64, high: i64) {
         self.with(source, |p| {
             p.applied = Some(applied);
+            p.read = Some(start);
             p.high = Some(high);
             p.fetched = None;
             p.taken_up_at = Some(Instant::now());
@@ -84,6 +87,11 @@ impl Progress {
             p.applied = Some(next_offset);
             p.high = p.high.max(Some(next_offset));
         });
+    }
+
+    /// Everything below is done with: applied, or a duplicate.
+    pub fn read(&self, source: &TopicPartition, next_offset: i64) {
+        self.with(source, |p| p.read = Some(next_offset));
     }
 
     /// From the statistics; only of partitions that are assigned.
@@ -116,12 +124,32 @@ impl Progress {
         metrics::position_gone(source);
     }
 
-    /// Whether every assigned partition has reached the end that its log had when it was taken up.
+    /// Whether every assigned partition has been read to the end that its log had when it was taken up.
     pub fn caught_up(&self) -> bool {
         let partitions = self.lock();
-        partitions.values().all(|p| match (p.target, p.applied) {
-            (Some(target), Some(applied)) => applied >= target || p.dealt_with >= Some(target),
+        partitions.values().all(|p| match (p.target, p.read) {
+            (Some(target), Some(read)) => read >= target || p.dealt_with >= Some(target),
             _ => false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_applied_long_ago_is_read_to_its_end_before_everything_is_caught_up() {
+        let progress = Progress::default();
+        let source = TopicPartition {
+            topic: "orders".into(),
+            partition: 0,
+        };
+        progress.taken_up(&source, 10, 0, 10);
+        assert!(!progress.caught_up());
+        progress.read(&source, 4);
+        assert!(!progress.caught_up());
+        progress.read(&source, 10);
+        assert!(progress.caught_up());
     }
 }

@@ -200,16 +200,16 @@ impl Lane {
                 self.inbox.take_up([advance.source]);
                 continue;
             }
-            if !advance.moves() {
+            self.progress.read(&advance.source, advance.next_offset);
+            let Some(holding) = self.holdings.get_mut(&advance.source) else {
                 continue;
-            }
-            let watermark = advance.watermark();
-            self.progress.applied(&advance.source, watermark);
-            if let Some(holding) = self.holdings.get_mut(&advance.source) {
-                holding.next_offset = watermark;
+            };
+            holding.read_to = Some(advance.next_offset);
+            if advance.moves() {
+                holding.next_offset = advance.watermark();
                 holding.batch = batch.id;
                 holding.open_deletes = advance.open_deletes;
-                holding.read_to = Some(advance.next_offset);
+                self.progress.applied(&advance.source, holding.next_offset);
             }
         }
         self.committer.commit(offsets).await;

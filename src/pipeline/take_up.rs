@@ -111,6 +111,7 @@ impl Positions {
                 self.consumer.context().progress.taken_up(
                     source,
                     row.watermark.next_offset,
+                    resumed.start,
                     log.high,
                 );
                 Ok(TakenUp::Holding(Holding::new(
