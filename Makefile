@@ -1,10 +1,12 @@
 # Everything there is to do with a clone. `make` alone tells.
-.PHONY: help demo test bench stack stack-down build release fmt
+.PHONY: help demo test stack stack-down build release fmt
 
 help:
 	@echo 'make demo        the whole way once: source Postgres -> Debezium -> Kafka -> Landfall -> destination, proven'
-	@echo 'make test        everything that CI runs'
+	@echo 'make test        everything that CI runs: format, lints, scripts, all tests on the real stack'
 	@echo 'make stack       start the local Kafka, Connect, registry and Postgres (make stack-down ends them)'
+	@echo 'make release     build target/release/landfall (make build: a quick, slower one)'
+	@echo 'make fmt         format the code'
 
 demo: release
 	@dev/demo
@@ -18,6 +20,13 @@ stack:
 stack-down:
 	@dev/stack down
 
+build:
+	@dev/prerequisites build
+	cargo build --locked
+
 release:
 	@dev/prerequisites build
 	cargo build --release --locked
+
+fmt:
+	cargo fmt

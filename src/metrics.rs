@@ -1,6 +1,8 @@
 //! Every metric there is: its name, its unit, what it means. Recorded through the functions below,
 //! so that a label is never misspelt.
 
+#![allow(clippy::disallowed_macros)] // here they are allowed
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use metrics::{

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// Signals can't be listened for.
+#[allow(clippy::exit)] // the second signal
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) = (

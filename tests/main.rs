@@ -1,14 +1,18 @@
 //! The guarantees, on the real stack. One binary, so that it is linked once.
 
-#![allow(clippy::unwrap_used)]
+// A test that panics says where it failed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod check;
+mod configuration;
 mod crash;
 mod dead_letters;
 mod deployment;
 mod end_to_end;
 mod exactly_once;
 mod group;
+mod house;
 mod outage;
+mod shutdown;
 mod support;
 mod topics;

@@ -4,6 +4,8 @@
 //!
 //! rdkafka has no safe call for DescribeTopics yet; this file is the only one with unsafe code.
 
+#![allow(unsafe_code)]
+
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
 use std::sync::Arc;

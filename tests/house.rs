@@ -1,0 +1,304 @@
+//! The house rules: what holds the code, the documents and the examples together.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Parser as _;
+use landfall::cli::Cli;
+use landfall::config::Config;
+use landfall::{failpoint, metrics};
+use regex::Regex;
+
+/// The files that speak with Kafka or Postgres, or name their clients' types, and why they must.
+/// A path that ends with `/` is a folder. All others are pure, and tested without a server.
+const SPEAKERS: [(&str, &str); 17] = [
+    ("src/catalogue.rs", "reads the destination's tables"),
+    ("src/check/", "looks at both sides"),
+    ("src/config/postgres.rs", "holds the parsed URL"),
+    ("src/config/postgres_url.rs", "the driver parses the URL"),
+    ("src/main.rs", "opens the pool"),
+    ("src/migrate.rs", "creates the bookkeeping tables"),
+    ("src/pipeline/apply.rs", "the transaction"),
+    ("src/pipeline/commit.rs", "commits offsets"),
+    ("src/pipeline/consume.rs", "polls"),
+    ("src/pipeline/dead_letter.rs", "publishes rejects"),
+    ("src/pipeline/group.rs", "is called by rebalances"),
+    ("src/pipeline/isolate.rs", "the transaction's savepoints"),
+    (
+        "src/pipeline/ledger.rs",
+        "the bookkeeping in the transaction",
+    ),
+    ("src/pipeline/run.rs", "starts and closes the clients"),
+    ("src/pipeline/take_up.rs", "asks both sides for a position"),
+    ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),
+    (
+        "src/postgres",
+        "connects, with and without TLS; maps errors",
+    ),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+}
+
+/// Every file below a folder of the repository, as paths from its root.
+fn files(below: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(below)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+            if path.is_dir() {
+                if ![".git", ".stack", "target"].contains(&name) {
+                    folders.push(path);
+                }
+            } else {
+                found.push(name.to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_allowed(file: &str) -> bool {
+    SPEAKERS.iter().any(|(allowed, _)| match allowed {
+        folder if folder.ends_with('/') => file.starts_with(folder),
+        file_or_stem => {
+            file == *file_or_stem
+                || (!file_or_stem.ends_with(".rs") && file.starts_with(file_or_stem))
+        }
+    })
+}
+
+#[test]
+fn only_what_speaks_with_kafka_or_postgres_imports_their_clients() {
+    let client =
+        Regex::new(r"\b(rdkafka|tokio_postgres|deadpool_postgres|postgres_openssl)\s*(::|;)")
+            .unwrap();
+    let importing: Vec<String> = files("src")
+        .into_iter()
+        .filter(|file| {
+            let source = text(file);
+            let mut code = source.lines().filter(|l| !l.trim_start().starts_with("//"));
+            code.any(|line| client.is_match(line))
+        })
+        .collect();
+    let not_allowed: Vec<&String> = importing.iter().filter(|file| !is_allowed(file)).collect();
+    assert!(
+        not_allowed.is_empty(),
+        "pure files import a client; if one has to, add it to SPEAKERS with the reason: {not_allowed:?}"
+    );
+    for (allowed, _) in SPEAKERS {
+        assert!(
+            importing.iter().any(|file| file.starts_with(allowed)),
+            "{allowed} is allowed to import a client and doesn't"
+        );
+    }
+}
+
+#[test]
+fn every_crash_seam_has_a_test_that_kills_the_worker_there() {
+    let tests = text("tests/crash.rs");
+    for seam in failpoint::SEAMS {
+        assert!(tests.contains(&format!("crash_at(\"{seam}\")")), "{seam}");
+    }
+}
+
+/// The fenced blocks of a document that are marked as one of these languages.
+fn blocks(document: &str, languages: &[&str]) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut language: Option<String> = None;
+    for line in document.lines() {
+        match (&language, line.trim_start().strip_prefix("```")) {
+            (None, Some(opened)) => {
+                language = Some(opened.to_owned());
+                blocks.push((opened.to_owned(), String::new()));
+            }
+            (Some(_), Some(_)) => language = None,
+            (Some(_), None) => {
+                let (_, block) = blocks.last_mut().unwrap();
+                *block += &format!("{line}\n");
+            }
+            (None, None) => {}
+        }
+    }
+    assert_eq!(language, None, "a block that isn't closed");
+    let wanted = blocks
+        .into_iter()
+        .filter(|(l, _)| languages.contains(&&**l));
+    wanted.map(|(_, block)| block).collect()
+}
+
+/// What the document shows in `code` and the lines of its shell blocks, without comments.
+fn commands(document: &str) -> Vec<String> {
+    let code = Regex::new("`([^`\n]+)`").unwrap();
+    let inline = code.captures_iter(document).map(|c| c[1].to_owned());
+    let lines = blocks(document, &["sh", "console"]);
+    let lines = lines.iter().flat_map(|block| block.lines());
+    let lines = lines.map(|line| line.trim().trim_start_matches("$ ").to_owned());
+    inline
+        .chain(lines)
+        .map(|command| command.split(" #").next().unwrap().trim().to_owned())
+        .collect()
+}
+
+const DOCUMENTS: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
+
+#[test]
+fn every_make_target_in_the_documents_exists() {
+    let makefile = text("Makefile");
+    let mut named = BTreeSet::new();
+    for document in DOCUMENTS {
+        for command in commands(&text(document)) {
+            let targets = command.strip_prefix("make ").map(str::to_owned);
+            named.extend(targets.iter().flat_map(|t| t.split(' ')).map(str::to_owned));
+        }
+    }
+    assert!(
+        named.contains("demo") && named.contains("test"),
+        "{named:?}"
+    );
+    for target in named {
+        assert!(makefile.contains(&format!("\n{target}:")), "make {target}");
+    }
+}
+
+#[test]
+fn every_landfall_command_line_in_the_documents_is_one_that_it_takes() {
+    let variable = Regex::new(r"^[A-Z_]+=\S* ").unwrap();
+    let mut parsed = 0;
+    for document in DOCUMENTS {
+        for command in commands(&text(document)) {
+            let mut command = command.as_str();
+            while let Some(found) = variable.find(command) {
+                command = &command[found.end()..];
+            }
+            let mut words = command.split_whitespace();
+            let program = words.next().unwrap_or_default();
+            if !(program == "landfall" || program.ends_with("/landfall")) || words.next().is_none()
+            {
+                continue;
+            }
+            let words = command.split_whitespace().take_while(|word| *word != "|");
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{document}: {command}: {error}");
+            }
+            parsed += 1;
+        }
+    }
+    assert!(parsed > 3, "{parsed}");
+}
+
+/// The secret files that a configuration names need not be on this machine.
+fn read(name: &str, configuration: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "s3cret\n").unwrap();
+    let file = Regex::new(r#"(?m)(_file"? *= *)"[^"]*""#).unwrap();
+    let at = format!("${{1}}\"{}\"", secret.display());
+    let configuration = file.replace_all(configuration, at);
+    Config::parse(&configuration).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+#[test]
+fn every_configuration_that_is_shown_is_one_that_landfall_reads() {
+    for document in DOCUMENTS {
+        for block in blocks(&text(document), &["toml"]) {
+            read(document, &block);
+        }
+    }
+    let examples = files("config");
+    assert!(examples.contains(&"config/landfall.toml".to_owned()));
+    for example in examples.iter().filter(|file| file.ends_with(".toml")) {
+        read(example, &text(example));
+    }
+}
+
+#[test]
+fn every_key_and_every_metric_that_the_readme_names_exists() {
+    let readme = text("README.md");
+    let metric = Regex::new(r"\blandfall_[a-z_]+").unwrap();
+    let unknown: Vec<&str> = metric
+        .find_iter(&readme)
+        .map(|found| found.as_str())
+        .filter(|name| !metrics::ALL.contains(name))
+        .collect();
+    assert!(unknown.is_empty(), "no such metrics: {unknown:?}");
+
+    let sections = "kafka|format|postgres|route|apply|retry|dead_letter|http|log";
+    let key = Regex::new(&format!(r"`((?:{sections})\.[a-z_]+)(?: = [^`]*)?`")).unwrap();
+    let example = text("config/landfall.toml");
+    for found in key.captures_iter(&readme) {
+        let (section, name) = found[1].split_once('.').unwrap();
+        let headers = [format!("[{section}]\n"), format!("#[[{section}]]\n")];
+        let begin = headers.iter().find_map(|h| example.find(h.as_str()));
+        let below = &example[begin.unwrap_or_else(|| panic!("no [{section}]"))..];
+        let end = below[1..].find("\n[").unwrap_or(below.len() - 1);
+        let below = &below[..=end];
+        let written = [format!("\n{name} = "), format!("\n#{name} = ")];
+        let kafka_properties = &found[1] == "kafka.properties";
+        assert!(
+            kafka_properties || written.iter().any(|w| below.contains(w.as_str())),
+            "{} is not in config/landfall.toml",
+            &found[1]
+        );
+    }
+}
+
+#[test]
+fn every_path_that_the_documents_name_is_there() {
+    let path = Regex::new(r"[`(]((?:src|tests|dev|config|deploy|monitoring|migrations)/[\w./-]*|[A-Z]\w+\.md|LICENSE)[`)]").unwrap();
+    for document in DOCUMENTS {
+        for found in path.captures_iter(&text(document)) {
+            assert!(root().join(&found[1]).exists(), "{document}: {}", &found[1]);
+        }
+    }
+}
+
+/// Where packages and images come from is the machine's configuration, which may be a mirror.
+#[test]
+fn no_file_names_a_registry_host() {
+    let host = Regex::new(
+        r"(?i)\b((static|index)[.]crates[.]io|crates[.]io/|repo1?[.]maven|maven[.]org|registry[.]npmjs|registry[.]yarnpkg|pypi[.]org|pythonhosted|proxy[.]golang[.]org|sum[.]golang[.]org|deb[.]debian[.]org|docker[.]io|ghcr[.]io|quay[.]io|gcr[.]io|mcr[.]microsoft)",
+    )
+    .unwrap();
+    for file in files("") {
+        // images and the like have no text to look at
+        let Ok(text) = std::fs::read_to_string(root().join(&file)) else {
+            continue;
+        };
+        let found: Vec<&str> = host.find_iter(&text).map(|found| found.as_str()).collect();
+        assert!(found.is_empty(), "{file}: {found:?}");
+    }
+}
+
+#[test]
+fn the_changelog_tells_of_this_version() {
+    let changelog = text("CHANGELOG.md");
+    let version = format!("## [{}]", env!("CARGO_PKG_VERSION"));
+    assert!(changelog.contains("## [Unreleased]") || changelog.contains(&version));
+}
+
+#[test]
+fn the_readme_names_the_rust_that_it_takes() {
+    let named = concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(text("README.md").contains(named), "{named}");
+}
+
+#[test]
+fn every_script_can_be_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scripts = files("dev").into_iter().chain(files(".ci"));
+    for script in scripts {
+        let path: PathBuf = root().join(&script);
+        let is_script = text(&script).starts_with("#!");
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111 != 0, is_script, "{script}");
+    }
+}
