@@ -19,6 +19,7 @@ async fn starts_at_once(world: &World) -> Worker {
     successor
         .says(&["partitions assigned", "partitions=2"])
         .await;
+    successor.says(&["session.timeout.ms=45000"]).await;
     let took = since.elapsed();
     assert!(
         took < Duration::from_secs(20),
