@@ -143,6 +143,74 @@ async fn a_column_added_to_the_table_is_noticed() {
         .await;
 }
 
+/// The events before the one with the new column must not be written by what was known of the table
+/// before: a row that is inserted first and deleted later would be deleted first and stay.
+#[tokio::test]
+async fn a_column_added_in_the_middle_of_a_batch_changes_no_order() {
+    let world = World::new("new_column_order", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[events::insert(1, 1, 1)])
+        .await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    let row = serde_json::json!({ "id": 3, "version": 1, "body": "b", "extra": 7 });
+    let batch = [
+        events::insert(10, 2, 1),
+        events::change("c", 11, 3, Some(row)),
+        events::delete(12, 2),
+        events::tombstone(2),
+    ];
+    world.kafka.produce(&world.topic, &batch).await;
+    worker.says(&["has no column extra", "ADD COLUMN"]).await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ADD COLUMN extra smallint")
+        .await
+        .unwrap();
+    world
+        .until_count("SELECT count(*) FROM t WHERE extra = 7", 1)
+        .await;
+    assert_eq!(world.count("SELECT count(*) FROM t WHERE id = 2").await, 0);
+}
+
+#[tokio::test]
+async fn a_value_that_fits_since_its_column_was_altered_is_no_dead_letter() {
+    let world = World::new("altered", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[events::insert(1, 1, 1)])
+        .await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ADD COLUMN seen bytea")
+        .await
+        .unwrap();
+    let event = |lsn: i64, id: i64, seen: &str| {
+        let row = serde_json::json!({ "id": id, "version": 1, "body": "b", "seen": seen });
+        events::change("c", lsn, id, Some(row))
+    };
+    world
+        .kafka
+        .produce(&world.topic, &[event(2, 2, "AAEC")])
+        .await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ALTER seen TYPE text USING encode(seen, 'base64')")
+        .await
+        .unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &[event(3, 3, "not base64!")])
+        .await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE seen = 'not base64!'", 1)
+        .await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
 #[tokio::test]
 async fn a_deadlock_with_a_rival_is_retried() {
     let world = World::new("deadlock", 1).await;
