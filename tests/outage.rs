@@ -303,3 +303,37 @@ async fn a_role_that_may_only_write_lands_events_once_an_owner_has_migrated() {
     let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
     world.db.batch_execute(&drop).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_table_that_somebody_keeps_locked_costs_time_and_no_dead_letters() {
+    let mut world = World::new("contended", 1).await;
+    world.set("retry", "max_attempts = 2\ninitial_delay = \"10ms\"");
+    // what every write meets while somebody holds the table: the lock timeout, without its ten seconds
+    let sql = "CREATE FUNCTION locked() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'locked' USING ERRCODE = '55P03'; END $$;
+               CREATE TRIGGER locked BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION locked()";
+    world.db.batch_execute(sql).await.unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &events::history(60, 1))
+        .await;
+    let worker = world.run();
+    worker.says(&["retries exhausted"]).await;
+    crate::support::eventually("the batch was searched more than once", async || {
+        let waited = worker
+            .metric("landfall_failed_attempts_total", &["unavailable"])
+            .await;
+        (waited >= 3.0).then_some(())
+    })
+    .await;
+    world
+        .db
+        .batch_execute("DROP TRIGGER locked ON t")
+        .await
+        .unwrap();
+    world.until_count("SELECT count(*) FROM t", 60).await;
+    assert_eq!(
+        world.kafka.read_all(&world.dead_letter_topic()).await.len(),
+        0
+    );
+    assert_eq!(worker.stop().await.0, Some(0));
+}
