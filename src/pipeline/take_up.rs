@@ -64,7 +64,11 @@ impl Positions {
         let client = destination.connect().await?;
         let ledger = destination.ledger();
         let before = ledger.read(&client, source).await?;
-        let resumed = match resume(before.as_ref().map(|row| row.watermark), log) {
+        let resumed = match resume(
+            before.as_ref().map(|row| row.watermark),
+            log,
+            ledger.keeps_ids(),
+        ) {
             Ok(resumed) => resumed,
             Err(gap) => {
                 return Ok(TakenUp::Gap(gap_message(
