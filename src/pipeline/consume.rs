@@ -125,9 +125,11 @@ impl Poller {
         for lane in 0..self.paused.len() {
             if self.paused[lane] && group.inbox(lane).has_space() {
                 self.full_since[lane] = None;
-                self.paused[lane] = consumer
-                    .resume(&list(&group.started_partitions_of(lane)))
-                    .is_err();
+                let partitions = group.started_partitions_of(lane);
+                for source in &partitions {
+                    group.progress.resumed(source);
+                }
+                self.paused[lane] = consumer.resume(&list(&partitions)).is_err();
             }
         }
     }
