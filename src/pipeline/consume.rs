@@ -73,6 +73,15 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<S
     Ok((poller, sender))
 }
 
+/// However the poll thread ends: lanes that nobody feeds must not wait for ever.
+struct ClosesInboxes<'g>(&'g Group);
+
+impl Drop for ClosesInboxes<'_> {
+    fn drop(&mut self) {
+        self.0.close_inboxes();
+    }
+}
+
 impl Poller {
     pub fn consumer(&self) -> Arc<BaseConsumer<Group>> {
         self.consumer.clone()
@@ -82,16 +91,20 @@ impl Poller {
     pub fn run(mut self) {
         let consumer = self.consumer.clone();
         let group = consumer.context();
+        let _closes = ClosesInboxes(group);
         while !group.stops() {
             self.serve_starts(&consumer);
             self.resume_lanes(&consumer);
             match consumer.poll(POLL) {
                 None => group.nothing_to_read(),
                 Some(Ok(message)) => self.hand_over(&consumer, &message),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    tracing::error!(%error, "kafka: this consumer can't go on");
+                    break;
+                }
                 Some(Err(error)) => group.on_error(&error),
             }
         }
-        group.close_inboxes();
     }
 
     fn hand_over(&mut self, consumer: &BaseConsumer<Group>, message: &BorrowedMessage<'_>) {
