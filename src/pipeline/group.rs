@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -237,14 +238,21 @@ impl Group {
             self.changed();
             metrics::assigned(assignment.len());
         }
-        for lane in lanes {
-            self.inboxes[lane].give_up(&sources);
-            if !self.inboxes[lane].drain(&self.runtime, DRAIN) {
-                tracing::warn!(
-                    lane,
-                    "a batch was still in flight when its partitions were given up; the watermark fences it"
-                );
-            }
+        let drains = lanes.iter().map(|lane| {
+            self.inboxes[*lane].give_up(&sources);
+            self.inboxes[*lane].drain(DRAIN)
+        });
+        // all at once: together they have as long as one
+        let drained = self.runtime.block_on(join_all(drains));
+        for lane in lanes
+            .iter()
+            .zip(drained)
+            .filter_map(|(lane, idle)| (!idle).then_some(lane))
+        {
+            tracing::warn!(
+                lane,
+                "a batch was still in flight when its partitions were given up; the watermark fences it"
+            );
         }
         sources
             .iter()
