@@ -29,6 +29,8 @@ const SEEK_PATIENCE: Duration = Duration::from_secs(30);
 /// carry, or `None` if the partition isn't ours any more.
 pub struct Start {
     pub source: TopicPartition,
+    /// The lane that asks.
+    pub lane: usize,
     pub offset: i64,
     pub started: oneshot::Sender<Option<u64>>,
 }
@@ -153,7 +155,7 @@ impl Poller {
         }
         for (start, since) in std::mem::take(&mut self.waiting) {
             let group = consumer.context();
-            if !group.is_assigned(&start.source) {
+            if !group.is_held_by(&start.source, start.lane) {
                 let _ = start.started.send(None);
                 continue;
             }
@@ -165,11 +167,9 @@ impl Poller {
             ) {
                 Ok(()) => {
                     // what was polled before this moment carries an older epoch
-                    let epoch = group.start(&start.source);
+                    let epoch = group.start(&start.source, start.lane);
                     // a full lane's partitions are resumed together, once it has space
-                    let paused = group
-                        .lane_of(&start.source)
-                        .is_some_and(|lane| self.paused[lane]);
+                    let paused = self.paused[start.lane];
                     let source = list(std::slice::from_ref(&start.source));
                     if !paused && let Err(error) = consumer.resume(&source) {
                         tracing::warn!(partition = %start.source, %error, "can't resume a partition");
