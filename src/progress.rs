@@ -78,7 +78,8 @@ impl Progress {
             p.fetched = None;
             p.taken_up_at = Some(Instant::now());
             p.dealt_with = None;
-            p.target.get_or_insert(high);
+            // a topic created again may be shorter than it was
+            p.target = Some(p.target.map_or(high, |target| target.min(high)));
         });
     }
 
@@ -86,6 +87,15 @@ impl Progress {
         self.with(source, |p| {
             p.applied = Some(next_offset);
             p.high = p.high.max(Some(next_offset));
+        });
+    }
+
+    /// Paused records were thrown away: what had been fetched is fetched again.
+    pub fn resumed(&self, source: &TopicPartition) {
+        self.with(source, |p| {
+            p.fetched = None;
+            p.taken_up_at = Some(Instant::now());
+            p.dealt_with = None;
         });
     }
 
@@ -145,6 +155,7 @@ mod tests {
             topic: "orders".into(),
             partition: 0,
         };
+        progress.assigned(&source);
         progress.taken_up(&source, 10, 0, 10);
         assert!(!progress.caught_up());
         progress.read(&source, 4);

@@ -143,6 +143,74 @@ async fn a_column_added_to_the_table_is_noticed() {
         .await;
 }
 
+/// The events before the one with the new column must not be written by what was known of the table
+/// before: a row that is inserted first and deleted later would be deleted first and stay.
+#[tokio::test]
+async fn a_column_added_in_the_middle_of_a_batch_changes_no_order() {
+    let world = World::new("new_column_order", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[events::insert(1, 1, 1)])
+        .await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    let row = serde_json::json!({ "id": 3, "version": 1, "body": "b", "extra": 7 });
+    let batch = [
+        events::insert(10, 2, 1),
+        events::change("c", 11, 3, Some(row)),
+        events::delete(12, 2),
+        events::tombstone(2),
+    ];
+    world.kafka.produce(&world.topic, &batch).await;
+    worker.says(&["has no column extra", "ADD COLUMN"]).await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ADD COLUMN extra smallint")
+        .await
+        .unwrap();
+    world
+        .until_count("SELECT count(*) FROM t WHERE extra = 7", 1)
+        .await;
+    assert_eq!(world.count("SELECT count(*) FROM t WHERE id = 2").await, 0);
+}
+
+#[tokio::test]
+async fn a_value_that_fits_since_its_column_was_altered_is_no_dead_letter() {
+    let world = World::new("altered", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[events::insert(1, 1, 1)])
+        .await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ADD COLUMN seen bytea")
+        .await
+        .unwrap();
+    let event = |lsn: i64, id: i64, seen: &str| {
+        let row = serde_json::json!({ "id": id, "version": 1, "body": "b", "seen": seen });
+        events::change("c", lsn, id, Some(row))
+    };
+    world
+        .kafka
+        .produce(&world.topic, &[event(2, 2, "AAEC")])
+        .await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    world
+        .db
+        .batch_execute("ALTER TABLE t ALTER seen TYPE text USING encode(seen, 'base64')")
+        .await
+        .unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &[event(3, 3, "not base64!")])
+        .await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE seen = 'not base64!'", 1)
+        .await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
 #[tokio::test]
 async fn a_deadlock_with_a_rival_is_retried() {
     let world = World::new("deadlock", 1).await;
@@ -234,4 +302,38 @@ async fn a_role_that_may_only_write_lands_events_once_an_owner_has_migrated() {
     );
     let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
     world.db.batch_execute(&drop).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_keeps_locked_costs_time_and_no_dead_letters() {
+    let mut world = World::new("contended", 1).await;
+    world.set("retry", "max_attempts = 2\ninitial_delay = \"10ms\"");
+    // what every write meets while somebody holds the table: the lock timeout, without its ten seconds
+    let sql = "CREATE FUNCTION locked() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'locked' USING ERRCODE = '55P03'; END $$;
+               CREATE TRIGGER locked BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION locked()";
+    world.db.batch_execute(sql).await.unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &events::history(60, 1))
+        .await;
+    let worker = world.run();
+    worker.says(&["retries exhausted"]).await;
+    crate::support::eventually("the batch was searched more than once", async || {
+        let waited = worker
+            .metric("landfall_failed_attempts_total", &["unavailable"])
+            .await;
+        (waited >= 3.0).then_some(())
+    })
+    .await;
+    world
+        .db
+        .batch_execute("DROP TRIGGER locked ON t")
+        .await
+        .unwrap();
+    world.until_count("SELECT count(*) FROM t", 60).await;
+    assert_eq!(
+        world.kafka.read_all(&world.dead_letter_topic()).await.len(),
+        0
+    );
+    assert_eq!(worker.stop().await.0, Some(0));
 }

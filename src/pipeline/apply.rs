@@ -1,6 +1,6 @@
 //! One attempt to land a batch: the transaction of design section 1, in its order.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use crate::pipeline::ledger::{Fenced, Ledger};
 use crate::postgres::{connect, failure};
 use crate::row_change::RowChange;
 use crate::statement::{self, Kind, Statement};
+use crate::table::Table;
+use crate::table_name::TableName;
 use crate::verdict::{Failure, Reason, Verdict, means_catalogue_is_stale};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -126,35 +128,40 @@ impl Destination {
         client: &Object,
         batch: &mut Batch<'r>,
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
-        let mut reread = BTreeSet::new();
-        let mut changes = Vec::with_capacity(batch.entries.len());
         let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
-        for (at, entry) in batch.entries.iter_mut().enumerate() {
-            let State::Pending(change) = &entry.state else {
-                continue;
-            };
-            let resolved = loop {
-                let table = self.catalogue.table(client, &change.table).await?;
-                match RowChange::new(change, &table) {
-                    // a column may have been added since the catalogue was read: look once more
-                    Err(f)
-                        if f.verdict == Verdict::Systemic
-                            && reread.insert(change.table.clone()) =>
-                    {
-                        self.catalogue.forget(&change.table)
+        // one look at each table for all of the attempt: columns go by their index in it
+        let mut tables: HashMap<Arc<TableName>, Arc<Table>> = HashMap::new();
+        let mut reread = HashSet::new();
+        'anew: loop {
+            let mut changes = Vec::with_capacity(batch.entries.len());
+            for (at, entry) in batch.entries.iter_mut().enumerate() {
+                let State::Pending(change) = &entry.state else {
+                    continue;
+                };
+                let table = match tables.get(&change.table) {
+                    Some(table) => table.clone(),
+                    None => {
+                        let table = self.catalogue.table(client, &change.table).await?;
+                        tables.insert(change.table.clone(), table.clone());
+                        table
                     }
-                    result => break result,
+                };
+                match RowChange::new(change, &table) {
+                    Ok(change) => changes.push((at, change)),
+                    // it may have been altered since it was read: look once more, and begin anew
+                    Err(_) if reread.insert(change.table.clone()) => {
+                        self.catalogue.forget(&change.table);
+                        tables.remove(&change.table);
+                        continue 'anew;
+                    }
+                    Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
+                        entry.reject(&f, attempts, since)
+                    }
+                    Err(f) => return Err(f),
                 }
-            };
-            match resolved {
-                Ok(change) => changes.push((at, change)),
-                Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
-                    entry.reject(&f, attempts, since)
-                }
-                Err(f) => return Err(f),
             }
+            return Ok(changes);
         }
-        Ok(changes)
     }
 
     async fn strike_rejects(

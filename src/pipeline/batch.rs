@@ -128,7 +128,9 @@ impl<'r> Batch<'r> {
             let at = match advances.iter().position(|a| a.source == record.source) {
                 Some(at) => at,
                 None => {
-                    let Some(held) = holdings.get(&record.source) else {
+                    // not one that is left over from before a seek: the others would be measured by it
+                    let held = holdings.get(&record.source);
+                    let Some(held) = held.filter(|h| h.epoch == record.epoch) else {
                         continue;
                     };
                     advances.push(Advance::new(record, held.clone()));
@@ -276,3 +278,7 @@ impl<'r> Entry<'r> {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

@@ -29,6 +29,8 @@ const SEEK_PATIENCE: Duration = Duration::from_secs(30);
 /// carry, or `None` if the partition isn't ours any more.
 pub struct Start {
     pub source: TopicPartition,
+    /// The lane that asks.
+    pub lane: usize,
     pub offset: i64,
     pub started: oneshot::Sender<Option<u64>>,
 }
@@ -73,6 +75,15 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<S
     Ok((poller, sender))
 }
 
+/// However the poll thread ends: lanes that nobody feeds must not wait for ever.
+struct ClosesInboxes<'g>(&'g Group);
+
+impl Drop for ClosesInboxes<'_> {
+    fn drop(&mut self) {
+        self.0.close_inboxes();
+    }
+}
+
 impl Poller {
     pub fn consumer(&self) -> Arc<BaseConsumer<Group>> {
         self.consumer.clone()
@@ -82,16 +93,20 @@ impl Poller {
     pub fn run(mut self) {
         let consumer = self.consumer.clone();
         let group = consumer.context();
+        let _closes = ClosesInboxes(group);
         while !group.stops() {
             self.serve_starts(&consumer);
             self.resume_lanes(&consumer);
             match consumer.poll(POLL) {
                 None => group.nothing_to_read(),
                 Some(Ok(message)) => self.hand_over(&consumer, &message),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    tracing::error!(%error, "kafka: this consumer can't go on");
+                    break;
+                }
                 Some(Err(error)) => group.on_error(&error),
             }
         }
-        group.close_inboxes();
     }
 
     fn hand_over(&mut self, consumer: &BaseConsumer<Group>, message: &BorrowedMessage<'_>) {
@@ -125,9 +140,11 @@ impl Poller {
         for lane in 0..self.paused.len() {
             if self.paused[lane] && group.inbox(lane).has_space() {
                 self.full_since[lane] = None;
-                self.paused[lane] = consumer
-                    .resume(&list(&group.started_partitions_of(lane)))
-                    .is_err();
+                let partitions = group.started_partitions_of(lane);
+                for source in &partitions {
+                    group.progress.resumed(source);
+                }
+                self.paused[lane] = consumer.resume(&list(&partitions)).is_err();
             }
         }
     }
@@ -138,7 +155,7 @@ impl Poller {
         }
         for (start, since) in std::mem::take(&mut self.waiting) {
             let group = consumer.context();
-            if !group.is_assigned(&start.source) {
+            if !group.is_held_by(&start.source, start.lane) {
                 let _ = start.started.send(None);
                 continue;
             }
@@ -150,11 +167,9 @@ impl Poller {
             ) {
                 Ok(()) => {
                     // what was polled before this moment carries an older epoch
-                    let epoch = group.start(&start.source);
+                    let epoch = group.start(&start.source, start.lane);
                     // a full lane's partitions are resumed together, once it has space
-                    let paused = group
-                        .lane_of(&start.source)
-                        .is_some_and(|lane| self.paused[lane]);
+                    let paused = self.paused[start.lane];
                     let source = list(std::slice::from_ref(&start.source));
                     if !paused && let Err(error) = consumer.resume(&source) {
                         tracing::warn!(partition = %start.source, %error, "can't resume a partition");

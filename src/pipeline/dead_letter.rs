@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use uuid::Uuid;
@@ -30,6 +30,10 @@ impl DeadLetters {
     /// A property that librdkafka refuses.
     pub fn new(config: &Config) -> Result<Self, String> {
         let mut client = client::plain(config);
+        if !config.kafka.properties.contains_key("message.max.bytes") {
+            // the topic's own limit counts: a record that Kafka took must not be too large for us
+            client.set("message.max.bytes", "1000000000");
+        }
         client
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -83,7 +87,7 @@ impl DeadLetters {
         match self.producer.send(message, DELIVERY).await {
             Ok(_) => Ok(()),
             Err((error, _)) => Err(Failure::new(
-                Verdict::Unavailable,
+                verdict_on(&error),
                 format!(
                     "can't publish to the dead letter topic {}: {error}",
                     self.topic
@@ -112,6 +116,19 @@ impl DeadLetters {
                 value: Some(value.as_bytes()),
             })
         })
+    }
+}
+
+/// A letter that is larger than its topic allows won't be smaller next time.
+fn verdict_on(error: &KafkaError) -> Verdict {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed,
+        ) => Verdict::Systemic,
+        _ => Verdict::Unavailable,
     }
 }
 

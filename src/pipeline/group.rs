@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -93,6 +94,11 @@ impl Group {
         self.lock().contains_key(source)
     }
 
+    /// Whether the partition is that lane's. It may have been given up and be another one's since.
+    pub fn is_held_by(&self, source: &TopicPartition, lane: usize) -> bool {
+        self.lane_of(source) == Some(lane)
+    }
+
     pub fn lane_of(&self, source: &TopicPartition) -> Option<usize> {
         self.lock().get(source).map(|a| a.lane)
     }
@@ -133,11 +139,12 @@ impl Group {
             .collect()
     }
 
-    /// The partition is positioned: its records from here on carry the epoch returned.
-    pub fn start(&self, source: &TopicPartition) -> Option<u64> {
+    /// The partition is positioned: its records from here on carry the epoch returned. `None` if it
+    /// isn't the lane's any more.
+    pub fn start(&self, source: &TopicPartition, lane: usize) -> Option<u64> {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
         let mut assignment = self.lock();
-        let assigned = assignment.get_mut(source)?;
+        let assigned = assignment.get_mut(source).filter(|a| a.lane == lane)?;
         assigned.epoch = epoch;
         assigned.started = true;
         self.changed();
@@ -237,14 +244,21 @@ impl Group {
             self.changed();
             metrics::assigned(assignment.len());
         }
-        for lane in lanes {
-            self.inboxes[lane].give_up(&sources);
-            if !self.inboxes[lane].drain(&self.runtime, DRAIN) {
-                tracing::warn!(
-                    lane,
-                    "a batch was still in flight when its partitions were given up; the watermark fences it"
-                );
-            }
+        let drains = lanes.iter().map(|lane| {
+            self.inboxes[*lane].give_up(&sources);
+            self.inboxes[*lane].drain(DRAIN)
+        });
+        // all at once: together they have as long as one
+        let drained = self.runtime.block_on(join_all(drains));
+        for lane in lanes
+            .iter()
+            .zip(drained)
+            .filter_map(|(lane, idle)| (!idle).then_some(lane))
+        {
+            tracing::warn!(
+                lane,
+                "a batch was still in flight when its partitions were given up; the watermark fences it"
+            );
         }
         sources
             .iter()
@@ -292,3 +306,7 @@ impl ClientContext for Group {
         kafka_error(&error, reason);
     }
 }
+
+#[cfg(test)]
+#[path = "group_tests.rs"]
+mod tests;

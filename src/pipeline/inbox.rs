@@ -121,16 +121,12 @@ impl Inbox {
 
     /// Waits until the lane has no batch in flight, `timeout` at most; a lane that only waits for a
     /// better time gives its batch up. Returns whether it is idle.
-    pub fn drain(&self, runtime: &tokio::runtime::Handle, timeout: Duration) -> bool {
+    pub async fn drain(&self, timeout: Duration) -> bool {
         self.lock().draining = true;
         self.drain.notify_waiters();
-        let idle = runtime.block_on(async {
-            tokio::time::timeout(timeout, self.busy.lock())
-                .await
-                .is_ok()
-        });
+        let idle = tokio::time::timeout(timeout, self.busy.lock()).await;
         self.lock().draining = false;
-        idle
+        idle.is_ok()
     }
 
     /// Whether everything that was pushed has been dealt with.
@@ -220,3 +216,7 @@ impl State {
         taken
     }
 }
+
+#[cfg(test)]
+#[path = "inbox_tests.rs"]
+mod tests;

@@ -27,6 +27,8 @@ pub async fn write(
             .await
             .map_err(|e| failure(&e))?;
     }
+    // noted only once all is written: an attempt that fails leaves the batch as it was
+    let mut refused = Vec::new();
     let mut contended = 0;
     // the next range to try is the last; later ranges lie below it
     let mut ranges = Vec::new();
@@ -53,10 +55,6 @@ pub async fn write(
             .await
             .map_err(|e| failure(&e))?;
         if let [(at, _)] = part {
-            let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
-            if let Some(entry) = batch.entries.get_mut(*at) {
-                entry.reject(&refusal, attempts, since);
-            }
             contended += usize::from(refusal.verdict == Verdict::Retry);
             if contended > MOST_CONTENDED {
                 return Err(Failure {
@@ -64,10 +62,17 @@ pub async fn write(
                     ..refusal
                 });
             }
+            refused.push((*at, refusal));
         } else {
             let middle = range.start + range.len() / 2;
             ranges.push(middle..range.end);
             ranges.push(range.start..middle);
+        }
+    }
+    let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
+    for (at, refusal) in &refused {
+        if let Some(entry) = batch.entries.get_mut(*at) {
+            entry.reject(refusal, attempts, since);
         }
     }
     Ok(())

@@ -24,6 +24,9 @@ use crate::verdict::{Failure, Verdict};
 /// How many partitions a lane takes up at a time; each needs a connection for a moment.
 const AT_A_TIME: usize = 4;
 
+/// When to ask again for a topic that isn't there.
+const NO_TOPIC: Duration = Duration::from_secs(1);
+
 /// Why a lane ends before its inbox does: an operator must decide.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
@@ -91,6 +94,14 @@ impl Lane {
                     self.holdings.insert(source, holding);
                 }
                 TakenUp::NotOurs => {}
+                // until a rebalance takes it away, or the topic is there
+                TakenUp::NoTopic => {
+                    let inbox = self.inbox.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(NO_TOPIC).await;
+                        inbox.take_up([source]);
+                    });
+                }
                 TakenUp::Gap(message) => return Err(Stopped::Gap(message)),
             }
         }
@@ -102,7 +113,8 @@ impl Lane {
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {
         let mut delays = Delays::new(&self.retry);
         loop {
-            match self.positions.take_up(source, &self.destination).await {
+            let (positions, lane) = (&self.positions, self.number);
+            match positions.take_up(source, lane, &self.destination).await {
                 Ok(taken) => return taken,
                 Err(failure) => self.tell_waiting(&failure),
             }

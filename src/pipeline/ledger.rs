@@ -55,6 +55,11 @@ impl Ledger {
         &self.schema
     }
 
+    /// Whether events are recognised by their ids; else by their offsets alone.
+    pub fn keeps_ids(&self) -> bool {
+        self.idempotency == Idempotency::EventId
+    }
+
     /// # Errors
     /// As Postgres says.
     pub async fn read(
@@ -356,7 +361,11 @@ impl Holding {
             topic_id: row.watermark.topic_id,
             next_offset: row.watermark.next_offset,
             batch: row.batch,
-            open_deletes: row.open_deletes.clone(),
+            // the row's are those at its watermark
+            open_deletes: match floor < row.watermark.next_offset {
+                true => OpenDeletes::default(),
+                false => row.open_deletes.clone(),
+            },
             floor,
             epoch,
             read_to: Some(start),

@@ -161,7 +161,8 @@ async fn watch(
         ended = lanes.join_next() => match ended {
             Some(Ok(Err(stopped))) => Err(stopped.to_string()),
             Some(Err(panic)) => Err(format!("a lane failed: {panic}")),
-            Some(Ok(Ok(()))) | None => Ok(()),
+            Some(Ok(Ok(()))) | None if stop.is_cancelled() => Ok(()),
+            Some(Ok(Ok(()))) | None => Err("reading from Kafka has ended".into()),
         },
     }
 }

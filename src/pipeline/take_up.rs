@@ -29,8 +29,10 @@ pub struct Positions {
 
 pub enum TakenUp {
     Holding(Holding),
-    /// The partition or its topic is gone meanwhile.
+    /// The partition is somebody else's meanwhile.
     NotOurs,
+    /// No broker that was asked knows the topic: it is deleted, or so new that not all of them do.
+    NoTopic,
     /// Kafka no longer has what comes next. An operator must decide.
     Gap(String),
 }
@@ -53,18 +55,24 @@ impl Positions {
     pub async fn take_up(
         &self,
         source: &TopicPartition,
+        lane: usize,
         destination: &Destination,
     ) -> Result<TakenUp, Failure> {
-        if !self.consumer.context().is_assigned(source) {
+        let group = self.consumer.context();
+        if !group.is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
         }
         let Some(log) = self.log(source).await? else {
-            return Ok(TakenUp::NotOurs);
+            return Ok(TakenUp::NoTopic);
         };
         let client = destination.connect().await?;
         let ledger = destination.ledger();
         let before = ledger.read(&client, source).await?;
-        let resumed = match resume(before.as_ref().map(|row| row.watermark), log) {
+        let resumed = match resume(
+            before.as_ref().map(|row| row.watermark),
+            log,
+            ledger.keeps_ids(),
+        ) {
             Ok(resumed) => resumed,
             Err(gap) => {
                 return Ok(TakenUp::Gap(gap_message(
@@ -100,6 +108,7 @@ impl Positions {
         let (started, answer) = oneshot::channel();
         let start = Start {
             source: source.clone(),
+            lane,
             offset: resumed.start,
             started,
         };
@@ -108,12 +117,9 @@ impl Positions {
             .map_err(|_| Failure::new(Verdict::Retry, "the consumer is closing"))?;
         match answer.await {
             Ok(Some(epoch)) => {
-                self.consumer.context().progress.taken_up(
-                    source,
-                    row.watermark.next_offset,
-                    resumed.start,
-                    log.high,
-                );
+                group
+                    .progress
+                    .taken_up(source, row.watermark.next_offset, resumed.start, log.high);
                 Ok(TakenUp::Holding(Holding::new(
                     &row,
                     resumed.start,
@@ -121,6 +127,10 @@ impl Positions {
                     epoch,
                 )))
             }
+            _ if group.is_held_by(source, lane) => Err(Failure::new(
+                Verdict::Unavailable,
+                format!("Kafka can't be read at {source}, offset {}", resumed.start),
+            )),
             _ => Ok(TakenUp::NotOurs),
         }
     }

@@ -1,0 +1,174 @@
+use super::*;
+
+const P: fn() -> TopicPartition = || TopicPartition {
+    topic: "shop.public.t".into(),
+    partition: 0,
+};
+
+fn holding(start: i64, floor: i64, epoch: u64) -> Holding {
+    Holding {
+        partition_id: 1,
+        topic_id: Some(Uuid::from_u128(7)),
+        next_offset: floor,
+        batch: Uuid::from_u128(8),
+        open_deletes: OpenDeletes::default(),
+        floor,
+        epoch,
+        read_to: Some(start),
+    }
+}
+
+fn holdings(holding: Holding) -> Holdings {
+    Holdings::from([(P(), holding)])
+}
+
+fn record(offset: i64, epoch: u64) -> Record {
+    let row = format!(r#"{{"id":{offset},"version":1}}"#);
+    let source =
+        format!(r#"{{"schema":"public","table":"t","lsn":{offset},"ts_ms":1793491200000}}"#);
+    Record {
+        source: P(),
+        offset,
+        timestamp: Some(1_793_491_200_000),
+        key: Some(format!(r#"{{"id":{offset}}}"#).into_bytes()),
+        value: Some(
+            format!(r#"{{"before":null,"after":{row},"source":{source},"op":"c"}}"#).into_bytes(),
+        ),
+        headers: Vec::new(),
+        epoch,
+    }
+}
+
+fn records(offsets: impl IntoIterator<Item = i64>, epoch: u64) -> Vec<Record> {
+    offsets.into_iter().map(|o| record(o, epoch)).collect()
+}
+
+fn gather<'r>(records: &'r [Record], holding: Holding) -> Batch<'r> {
+    let mut decoder = Decoder::new(Vec::new().into(), true);
+    Batch::gather(records, &holdings(holding), &mut decoder)
+}
+
+fn offsets(batch: &Batch<'_>) -> Vec<i64> {
+    batch.entries.iter().map(|e| e.record.offset).collect()
+}
+
+#[test]
+fn records_left_over_from_before_a_seek_are_dropped_and_hide_none_of_those_after_it() {
+    let mut all = records(400..403, 1);
+    all.extend(records(200..205, 2));
+    let batch = gather(&all, holding(200, 200, 2));
+    assert_eq!(offsets(&batch), [200, 201, 202, 203, 204]);
+    let advance = &batch.advances[0];
+    assert_eq!((advance.first_offset, advance.next_offset), (200, 205));
+    assert_eq!((advance.gap, advance.jumped_back), (None, false));
+}
+
+#[test]
+fn records_left_over_below_a_seek_are_dropped_too() {
+    let mut all = records(100..103, 1);
+    all.extend(records(200..202, 2));
+    let batch = gather(&all, holding(200, 200, 2));
+    assert_eq!(offsets(&batch), [200, 201]);
+    assert_eq!(batch.advances[0].first_offset, 200);
+}
+
+#[test]
+fn nothing_but_left_over_records_make_an_empty_batch() {
+    let all = records(100..103, 1);
+    assert!(gather(&all, holding(200, 200, 2)).is_empty());
+}
+
+#[test]
+fn records_of_a_partition_that_is_not_held_are_dropped() {
+    let all = records(0..3, 1);
+    let mut decoder = Decoder::new(Vec::new().into(), true);
+    assert!(Batch::gather(&all, &Holdings::default(), &mut decoder).is_empty());
+}
+
+#[test]
+fn records_below_the_floor_are_counted_and_neither_written_nor_taking_the_watermark_back() {
+    let all = records(10..15, 1);
+    let batch = gather(&all, holding(10, 50, 1));
+    let advance = &batch.advances[0];
+    assert_eq!((batch.entries.len(), advance.below_floor), (0, 5));
+    assert_eq!((batch.moves(), advance.watermark()), (false, 50));
+    assert_eq!(advance.next_offset, 15, "what is committed to Kafka");
+}
+
+#[test]
+fn a_batch_across_the_floor_writes_what_lies_above_it() {
+    let all = records(48..53, 1);
+    let batch = gather(&all, holding(48, 50, 1));
+    assert_eq!(offsets(&batch), [50, 51, 52]);
+    assert_eq!(
+        (batch.advances[0].below_floor, batch.advances[0].watermark()),
+        (2, 53)
+    );
+}
+
+#[test]
+fn the_first_offset_that_did_not_come_is_noted_be_it_before_the_batch_or_within() {
+    let before = records(12..14, 1);
+    assert_eq!(
+        gather(&before, holding(10, 10, 1)).advances[0].gap,
+        Some(10)
+    );
+    let mut within = records(10..12, 1);
+    within.extend(records([15, 20], 1));
+    assert_eq!(
+        gather(&within, holding(10, 10, 1)).advances[0].gap,
+        Some(12)
+    );
+    let none = records(10..14, 1);
+    assert_eq!(gather(&none, holding(10, 10, 1)).advances[0].gap, None);
+}
+
+#[test]
+fn where_offsets_begin_anew_the_batch_ends() {
+    let mut all = records(290..293, 1);
+    all.extend(records(0..5, 1));
+    let batch = gather(&all, holding(290, 0, 1));
+    assert_eq!(offsets(&batch), [290, 291, 292]);
+    assert!(batch.advances[0].jumped_back);
+    assert_eq!(batch.advances[0].next_offset, 293);
+}
+
+#[test]
+fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
+    let mut all = records(10..13, 1);
+    all[1].value = Some(b"not json".to_vec());
+    let batch = gather(&all, holding(10, 10, 1));
+    assert_eq!(batch.entries.len(), 3);
+    assert!(matches!(&batch.entries[1].state, State::Rejected(r) if !r.published));
+    assert_eq!(batch.advances[0].next_offset, 13);
+}
+
+#[test]
+fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
+    let mut delete = record(10, 1);
+    let text = String::from_utf8(delete.value.clone().unwrap()).unwrap();
+    delete.value = Some(text.replace(r#""op":"c""#, r#""op":"d""#).into_bytes());
+    let mut tombstone = record(11, 1);
+    (tombstone.key, tombstone.value) = (delete.key.clone(), None);
+
+    let first = [delete];
+    let batch = gather(&first, holding(10, 10, 1));
+    let open = batch.advances[0].open_deletes.clone();
+    assert_ne!(open, OpenDeletes::default());
+
+    let held = Holding {
+        open_deletes: open,
+        ..holding(11, 11, 1)
+    };
+    let second = [tombstone];
+    let batch = gather(&second, held);
+    assert!(matches!(
+        batch.entries[0].state,
+        State::Nothing("tombstone")
+    ));
+    assert_eq!(batch.advances[0].open_deletes, OpenDeletes::default());
+
+    // without its delete it stands alone, and removes the row
+    let batch = gather(&second, holding(11, 11, 1));
+    assert_eq!(batch.entries[0].operation, Some(Operation::Tombstone));
+}

@@ -1,0 +1,138 @@
+use super::*;
+use crate::config::Idempotency;
+
+fn inbox(batch_rows: usize, batch_bytes: usize) -> Arc<Inbox> {
+    Arc::new(Inbox::new(&ApplyConfig {
+        lanes: 1,
+        batch_rows,
+        batch_bytes,
+        linger: Duration::from_millis(30),
+        deletes: true,
+        idempotency: Idempotency::EventId,
+    }))
+}
+
+fn partition(partition: i32) -> TopicPartition {
+    TopicPartition {
+        topic: "t".into(),
+        partition,
+    }
+}
+
+fn record(of: i32, offset: i64, bytes: usize) -> Record {
+    Record {
+        source: partition(of),
+        offset,
+        timestamp: None,
+        key: None,
+        value: Some(vec![b'x'; bytes]),
+        headers: Vec::new(),
+        epoch: 1,
+    }
+}
+
+async fn records(inbox: &Inbox) -> Vec<i64> {
+    match inbox.next().await {
+        Work::Records(records, _busy) => records.iter().map(|r| r.offset).collect(),
+        Work::TakeUp(_) => panic!("partitions to take up"),
+        Work::End => panic!("the end"),
+    }
+}
+
+#[tokio::test]
+async fn a_batch_ends_at_its_rows_and_the_rest_is_the_next() {
+    let inbox = inbox(3, 1_000_000);
+    (0..5).for_each(|offset| inbox.push(record(0, offset, 10)));
+    assert_eq!(records(&inbox).await, [0, 1, 2]);
+    assert_eq!(records(&inbox).await, [3, 4]);
+    assert!(inbox.is_idle());
+}
+
+#[tokio::test]
+async fn a_batch_ends_at_its_bytes_and_holds_one_record_at_least() {
+    let inbox = inbox(100, 1_000);
+    inbox.push(record(0, 0, 5_000));
+    inbox.push(record(0, 1, 300));
+    inbox.push(record(0, 2, 300));
+    inbox.push(record(0, 3, 300));
+    assert_eq!(records(&inbox).await, [0]);
+    assert_eq!(records(&inbox).await, [1, 2]);
+    assert_eq!(records(&inbox).await, [3]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_not_full_waits_for_its_linger_and_no_longer() {
+    let inbox = inbox(100, 1_000_000);
+    inbox.push(record(0, 0, 10));
+    let since = Instant::now();
+    assert_eq!(records(&inbox).await, [0]);
+    let waited = since.elapsed();
+    assert!(waited >= Duration::from_millis(30) && waited < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn partitions_are_taken_up_before_any_record() {
+    let inbox = inbox(1, 1_000_000);
+    inbox.push(record(0, 0, 10));
+    inbox.take_up([partition(0)]);
+    inbox.take_up([partition(0), partition(1)]);
+    let work = inbox.next().await;
+    assert!(matches!(work, Work::TakeUp(p) if p == [partition(0), partition(1)]));
+    assert!(!inbox.is_idle(), "until it is said to be done");
+    inbox.taken_up();
+    assert_eq!(records(&inbox).await, [0]);
+}
+
+#[tokio::test]
+async fn what_is_queued_of_a_partition_given_up_is_dropped_and_makes_room() {
+    let inbox = inbox(2, 1_000_000);
+    (0..4).for_each(|offset| inbox.push(record(offset as i32 % 2, offset, 10)));
+    inbox.take_up([partition(0), partition(1)]);
+    assert!(inbox.is_full() && !inbox.has_space());
+    inbox.give_up(&HashSet::from([partition(0)]));
+    assert!(!inbox.is_full());
+    assert!(matches!(inbox.next().await, Work::TakeUp(p) if p == [partition(1)]));
+    assert_eq!(records(&inbox).await, [1, 3]);
+}
+
+#[tokio::test]
+async fn a_full_inbox_is_waited_for_only_so_long() {
+    let inbox = inbox(1, 1_000_000);
+    (0..2).for_each(|offset| inbox.push(record(0, offset, 10)));
+    inbox.wait_for_space(Duration::from_millis(20));
+    assert!(inbox.is_full());
+    assert_eq!(records(&inbox).await, [0]);
+    inbox.wait_for_space(Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn draining_waits_for_the_batch_in_flight_and_only_so_long() {
+    let inbox = inbox(1, 1_000_000);
+    assert!(
+        inbox.drain(Duration::from_secs(5)).await,
+        "nothing in flight"
+    );
+    inbox.push(record(0, 0, 10));
+    let Work::Records(_, busy) = inbox.next().await else {
+        panic!("a batch");
+    };
+    assert!(!inbox.drain(Duration::from_millis(20)).await);
+    let draining = tokio::spawn({
+        let inbox = inbox.clone();
+        async move { inbox.drain(Duration::from_secs(60)).await }
+    });
+    // a lane that waits for a better time hears of it
+    inbox.asked_to_drain().await;
+    drop(busy);
+    assert!(draining.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_closed_inbox_ends_at_once_whatever_it_holds() {
+    let inbox = inbox(1, 1_000_000);
+    inbox.push(record(0, 0, 10));
+    inbox.take_up([partition(0)]);
+    inbox.close();
+    assert!(matches!(inbox.next().await, Work::End));
+    inbox.asked_to_drain().await;
+}
