@@ -113,3 +113,7 @@ impl<'r> Row<'r> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -38,6 +38,8 @@ pub mod shutdown;
 pub mod statement;
 pub mod table;
 pub mod table_name;
+#[cfg(test)]
+mod table_testing;
 pub mod telemetry;
 pub mod value;
 pub mod verdict;

@@ -57,3 +57,7 @@ impl OpenDeletes {
         Self(keys.into_iter().map(|k| k as u64).collect())
     }
 }
+
+#[cfg(test)]
+#[path = "open_deletes_tests.rs"]
+mod tests;

@@ -247,3 +247,7 @@ fn count(table: &Table, key: &[usize], written: &[usize]) -> String {
         on_key(table, key, written)
     )
 }
+
+#[cfg(test)]
+#[path = "statement_tests.rs"]
+mod tests;

@@ -192,3 +192,7 @@ pub async fn ensure_topic(config: &Config) -> Result<(), String> {
         )),
     }
 }
+
+#[cfg(test)]
+#[path = "dead_letter_tests.rs"]
+mod tests;

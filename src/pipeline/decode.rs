@@ -340,3 +340,7 @@ pub fn topic_name_as_table(topic: &str) -> Option<TableName> {
         name: name.to_owned(),
     })
 }
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

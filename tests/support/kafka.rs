@@ -164,9 +164,12 @@ impl Kafka {
                 list.add_partition_offset(&topic, partition, Offset::Offset(offset))
                     .expect("an offset");
             }
-            consumer
-                .commit(&list, rdkafka::consumer::CommitMode::Sync)
-                .expect("the group has no members");
+            // Kafka refuses as long as it takes a killed member for alive
+            let since = std::time::Instant::now();
+            while let Err(error) = consumer.commit(&list, rdkafka::consumer::CommitMode::Sync) {
+                assert!(since.elapsed() < WAIT, "the group has members: {error}");
+                std::thread::sleep(Duration::from_millis(200));
+            }
         })
         .await
         .expect("no panic");

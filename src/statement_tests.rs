@@ -1,0 +1,193 @@
+use super::*;
+use crate::fold::Row;
+use crate::table_testing::table;
+
+fn text(value: &'static str) -> Text<'static> {
+    Some(value.into())
+}
+
+/// A net change whose key is its first `key` columns.
+fn net(
+    table: &Arc<Table>,
+    key: usize,
+    cells: &[(usize, &'static str)],
+    whole: bool,
+    delete_first: bool,
+) -> Net<'static> {
+    let texts: Vec<_> = cells.iter().map(|(at, value)| (*at, text(value))).collect();
+    Net {
+        table: table.clone(),
+        key_columns: texts[..key].iter().map(|(at, _)| *at).collect(),
+        key: texts[..key].iter().map(|(_, text)| text.clone()).collect(),
+        row: (texts.len() > key || !delete_first).then_some(Row {
+            cells: texts,
+            whole,
+        }),
+        delete_first,
+    }
+}
+
+fn only(nets: Vec<Net<'_>>) -> Statement<'_> {
+    let mut statements = build(nets);
+    assert_eq!(statements.len(), 1);
+    statements.remove(0)
+}
+
+#[test]
+fn a_whole_row_is_inserted_or_replaces_what_it_names() {
+    let t = table("t", "id:int4 name:text", &[&["id"]]);
+    let statement = only(vec![net(&t, 1, &[(0, "1"), (1, "x")], true, false)]);
+    assert_eq!(
+        statement.sql,
+        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT u.c1::"pg_catalog"."int4", u.c2::"pg_catalog"."text" FROM unnest($1::text[], $2::text[]) AS u(c1, c2) ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
+    );
+    assert_eq!(statement.columns, [vec![text("1")], vec![text("x")]]);
+    assert_eq!(statement.count_sql, None);
+}
+
+#[test]
+fn names_are_quoted_whatever_they_hold() {
+    let t = table(
+        r#"ta"ble; DROP"#,
+        r#"Id:int4 select:text a"b:text"#,
+        &[&["Id"]],
+    );
+    let statement = only(vec![net(
+        &t,
+        1,
+        &[(0, "1"), (1, "x"), (2, "y")],
+        true,
+        false,
+    )]);
+    assert!(
+        statement
+            .sql
+            .starts_with(r#"INSERT INTO "public"."ta""ble; DROP" AS t ("Id", "select", "a""b") "#)
+    );
+    assert!(statement.sql.ends_with(
+        r#"ON CONFLICT ("Id") DO UPDATE SET "select" = EXCLUDED."select", "a""b" = EXCLUDED."a""b""#
+    ));
+}
+
+#[test]
+fn a_composite_key_is_matched_by_all_of_its_columns() {
+    let t = table("t", "a:int4 b:uuid c:text", &[&["a", "b"]]);
+    let delete = only(vec![net(&t, 2, &[(0, "1"), (1, "u")], true, true)]);
+    assert_eq!(
+        delete.sql,
+        r#"DELETE FROM "public"."t" AS t USING unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
+    );
+    let upsert = only(vec![net(
+        &t,
+        2,
+        &[(0, "1"), (1, "u"), (2, "x")],
+        true,
+        false,
+    )]);
+    assert!(
+        upsert
+            .sql
+            .ends_with(r#"ON CONFLICT ("a", "b") DO UPDATE SET "c" = EXCLUDED."c""#)
+    );
+}
+
+#[test]
+fn a_table_that_is_nothing_but_its_key_has_nothing_to_set() {
+    let t = table("t", "a:int4 b:int4", &[&["a", "b"]]);
+    let upsert = only(vec![net(&t, 2, &[(0, "1"), (1, "2")], true, false)]);
+    assert!(upsert.sql.ends_with(r#"ON CONFLICT ("a", "b") DO NOTHING"#));
+}
+
+#[test]
+fn an_identity_column_is_inserted_and_never_set() {
+    let t = table("t", "id:int4 n:int8! x:text", &[&["id"]]);
+    let cells = [(0, "1"), (1, "7"), (2, "x")];
+    let upsert = only(vec![net(&t, 1, &cells, true, false)]);
+    assert!(
+        upsert
+            .sql
+            .contains(r#"("id", "n", "x") OVERRIDING SYSTEM VALUE"#)
+    );
+    assert!(upsert.sql.ends_with(r#"DO UPDATE SET "x" = EXCLUDED."x""#));
+    let update = only(vec![net(&t, 1, &cells, false, false)]);
+    assert!(
+        update
+            .sql
+            .contains(r#"SET "x" = u.c3::"pg_catalog"."text" FROM"#)
+    );
+}
+
+#[test]
+fn part_of_a_row_updates_and_can_be_counted() {
+    let t = table("t", "id:int4 a:text b:text", &[&["id"]]);
+    let update = only(vec![net(&t, 1, &[(0, "1"), (2, "y")], false, false)]);
+    assert_eq!(
+        update.sql,
+        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."id" = u.c1::"pg_catalog"."int4""#
+    );
+    assert_eq!(
+        update.count_sql.as_deref(),
+        Some(
+            r#"SELECT count(*) FROM "public"."t" AS t, unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."id" = u.c1::"pg_catalog"."int4""#
+        )
+    );
+    let nothing_but_the_key = only(vec![net(&t, 1, &[(0, "1")], false, false)]);
+    assert!(
+        nothing_but_the_key
+            .sql
+            .contains(r#"SET "id" = t."id" FROM"#)
+    );
+}
+
+#[test]
+fn a_row_that_is_replaced_is_deleted_by_a_statement_before_its_insert() {
+    let t = table("t", "id:int4 a:text", &[&["id"]]);
+    let statements = build(vec![
+        net(&t, 1, &[(0, "2"), (1, "y")], true, false),
+        net(&t, 1, &[(0, "1"), (1, "x")], true, true),
+    ]);
+    let kinds: Vec<Kind> = statements.iter().map(|s| s.kind).collect();
+    assert_eq!(kinds, [Kind::Delete, Kind::Upsert]);
+    assert_eq!(statements[0].columns, [vec![text("1")]]);
+    assert_eq!(statements[1].columns[0], [text("1"), text("2")]);
+}
+
+#[test]
+fn rows_come_in_the_order_of_their_keys_and_statements_in_that_of_their_tables() {
+    let (t, u) = (
+        table("t", "id:int4 a:text", &[&["id"]]),
+        table("u", "id:int4 a:text", &[&["id"]]),
+    );
+    let row = |table, id, a| net(table, 1, &[(0, id), (1, a)], true, false);
+    let statements = build(vec![
+        row(&u, "3", "c"),
+        row(&t, "2", "b"),
+        row(&u, "1", "a"),
+        row(&t, "1", "z"),
+    ]);
+    let tables: Vec<&str> = statements
+        .iter()
+        .map(|s| s.table.name.name.as_str())
+        .collect();
+    assert_eq!(tables, ["t", "u"]);
+    assert_eq!(
+        statements[0].columns,
+        [[text("1"), text("2")], [text("z"), text("b")]]
+    );
+    assert_eq!(
+        statements[1].columns,
+        [[text("1"), text("3")], [text("a"), text("c")]]
+    );
+    assert_eq!(statements[0].rows(), 2);
+}
+
+#[test]
+fn rows_with_other_columns_go_into_a_statement_of_their_own() {
+    let t = table("t", "id:int4 a:text b:text", &[&["id"]]);
+    let statements = build(vec![
+        net(&t, 1, &[(0, "1"), (1, "x")], true, false),
+        net(&t, 1, &[(0, "2"), (2, "y")], true, false),
+    ]);
+    assert_eq!(statements.len(), 2);
+    assert!(statements.iter().all(|s| s.rows() == 1));
+}

@@ -1,0 +1,240 @@
+//! Everything at once, in an order nobody thought of: workers that are killed, frozen and stopped,
+//! connections that are cut, tables that are locked, offsets that are rewound, history that is sent
+//! again. At the end each event is in exactly once.
+//!
+//! `CHAOS_SEED` plays a run again as far as timing lets it, `CHAOS_SECONDS` makes it longer.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::events::{change, delete, insert, tombstone, update};
+use crate::support::worker::Worker;
+use crate::support::{Event, World, audit};
+
+const KEYS: u64 = 80;
+const PARTITIONS: i32 = 3;
+
+/// A xorshift: the same numbers from the same seed, whatever crate goes in or out.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A source table with its history, and how far that has been sent.
+#[derive(Default)]
+struct Source {
+    rows: BTreeMap<i64, (i64, String)>,
+    history: Vec<Event>,
+    sent: usize,
+    /// Log position and version at once: both only rise.
+    clock: i64,
+    /// Events that have a position of their own.
+    distinct: i64,
+}
+
+impl Source {
+    fn change(&mut self, chance: &mut Chance) {
+        let id = chance.below(KEYS) as i64;
+        self.clock += 1;
+        self.distinct += 1;
+        let at = self.clock;
+        match (self.rows.get(&id).cloned(), chance.below(10)) {
+            (None, _) => {
+                self.history.push(insert(at, id, at));
+                self.rows.insert(id, (at, format!("body {id} {at}")));
+            }
+            (Some(_), 0 | 1) => {
+                self.history.extend([delete(at, id), tombstone(id)]);
+                self.rows.remove(&id);
+            }
+            (Some((_, body)), 2) => {
+                // its large value is unchanged
+                let row =
+                    json!({ "id": id, "version": at, "body": "__debezium_unavailable_value" });
+                self.history.push(change("u", at, id, Some(row)));
+                self.rows.insert(id, (at, body));
+            }
+            (Some(_), _) => {
+                self.history.push(update(at, id, at));
+                self.rows.insert(id, (at, format!("body {id} {at}")));
+            }
+        }
+    }
+
+    /// Sends what is new; now and then after some of what was sent before, as a connector does that
+    /// was restarted before it had noted its position.
+    async fn send(&mut self, world: &World, chance: &mut Chance) {
+        let mut from = self.sent;
+        if chance.below(4) == 0 {
+            from = from.saturating_sub(chance.below(120) as usize);
+            while from > 0 && self.history[from].value.is_none() {
+                from -= 1; // a delete and its tombstone come together
+            }
+        }
+        world
+            .kafka
+            .produce(&world.topic, &self.history[from..])
+            .await;
+        self.sent = self.history.len();
+    }
+}
+
+struct Workers<'w> {
+    world: &'w World,
+    running: Vec<Worker>,
+    logs: Vec<String>,
+}
+
+impl Workers<'_> {
+    fn start(&mut self) {
+        self.running.push(self.world.run());
+    }
+
+    async fn kill(&mut self, at: usize) {
+        let worker = self.running.remove(at);
+        self.logs.push(worker.log());
+        worker.kill().await;
+    }
+
+    async fn stop(&mut self, at: usize) {
+        let (code, log) = self.running.remove(at).stop().await;
+        assert_eq!(code, Some(0), "{log}");
+        self.logs.push(log);
+    }
+
+    async fn kill_all(&mut self) {
+        while !self.running.is_empty() {
+            self.kill(0).await;
+        }
+    }
+}
+
+const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND application_name = 'landfall'";
+
+async fn strike(workers: &mut Workers<'_>, chance: &mut Chance) -> &'static str {
+    let world = workers.world;
+    let victim = chance.below(workers.running.len() as u64) as usize;
+    match chance.below(12) {
+        0 | 1 => {
+            workers.kill(victim).await;
+            workers.start();
+            "killed"
+        }
+        2 => {
+            workers.stop(victim).await;
+            workers.start();
+            "stopped"
+        }
+        3 | 4 => {
+            // at times beyond the session timeout of six seconds
+            let frozen = Duration::from_millis([300, 900, 8_000][chance.below(3) as usize]);
+            workers.running[victim].freeze();
+            tokio::time::sleep(frozen).await;
+            workers.running[victim].thaw();
+            "frozen"
+        }
+        5..=7 => {
+            world.count(CUT).await;
+            "cut off"
+        }
+        8 => {
+            let sql = "BEGIN; LOCK TABLE t; SELECT pg_sleep(0.7); COMMIT";
+            world.db.batch_execute(sql).await.unwrap();
+            "locked"
+        }
+        9 if workers.running.len() < 3 => {
+            workers.start();
+            "joined"
+        }
+        10 if workers.running.len() > 1 => {
+            workers.stop(victim).await;
+            "left"
+        }
+        _ => {
+            workers.kill_all().await;
+            let offset = chance.below(200) as i64;
+            world
+                .kafka
+                .reset(world.group(), &world.topic, PARTITIONS, offset)
+                .await;
+            workers.start();
+            workers.start();
+            "rewound"
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_in_whatever_order_each_event_is_applied_once() {
+    let variable = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = variable("CHAOS_SEED").unwrap_or(now.unwrap().as_nanos() as u64 | 1);
+    let length = Duration::from_secs(variable("CHAOS_SECONDS").unwrap_or(20));
+    println!("CHAOS_SEED={seed}");
+    let mut chance = Chance(seed.max(1));
+
+    let mut world = World::new("chaos", PARTITIONS).await;
+    world.set("apply", "batch_rows = 25");
+    world.set("retry", "initial_delay = \"50ms\"\nmax_delay = \"500ms\"");
+    let mut source = Source::default();
+    let mut workers = Workers {
+        world: &world,
+        running: Vec::new(),
+        logs: Vec::new(),
+    };
+    workers.start();
+    workers.start();
+    let since = Instant::now();
+    let mut struck = Vec::new();
+    while since.elapsed() < length {
+        for _ in 0..50 + chance.below(250) {
+            source.change(&mut chance);
+        }
+        source.send(&world, &mut chance).await;
+        struck.push(strike(&mut workers, &mut chance).await);
+        tokio::time::sleep(Duration::from_millis(chance.below(1_200))).await;
+    }
+    workers.kill_all().await;
+    let logs = std::mem::take(&mut workers.logs).join("\n--- the next worker\n");
+    let last = world.catch_up().await;
+
+    let story = || {
+        let path = std::env::temp_dir().join(format!("landfall-chaos-{seed}.log"));
+        let text = format!("{struck:?}\n{logs}\n--- the last worker\n{}", last.log());
+        std::fs::write(&path, text).unwrap();
+        format!(
+            "CHAOS_SEED={seed}; the workers' logs are in {}",
+            path.display()
+        )
+    };
+    let rows = world
+        .db
+        .query("SELECT id, version, body FROM t ORDER BY id", &[])
+        .await
+        .unwrap();
+    let found: BTreeMap<i64, (i64, String)> = rows
+        .iter()
+        .map(|row| (row.get(0), (row.get(1), row.get(2))))
+        .collect();
+    assert_eq!(found, source.rows, "{}", story());
+    let recorded = world
+        .count("SELECT count(*) FROM landfall.processed_events")
+        .await;
+    assert_eq!(recorded, source.distinct, "{}", story());
+    let letters = world.kafka.read_all(&world.dead_letter_topic()).await;
+    assert_eq!(letters.len(), 0, "{}", story());
+    audit::assert_forward_only(&world.db).await;
+    println!("{} events through {struck:?}", source.history.len());
+    if variable("CHAOS_SEED").is_some() {
+        println!("{}", story());
+    }
+}
