@@ -22,7 +22,9 @@ pub mod lane;
 pub mod ledger;
 pub mod run;
 pub mod take_up;
+pub mod topic;
 pub mod topic_id;
+pub mod watermark;
 
 use crate::message::Record;
 use crate::pipeline::apply::Landing;

@@ -27,6 +27,7 @@ const SPEAKERS: [(&str, &str); 18] = [
     ("src/pipeline/isolate.rs", "the transaction's savepoints"),
     (
         "src/pipeline/ledger.rs",
+        "src/pipeline/watermark.rs",
         "the bookkeeping in the transaction",
     ),
     ("src/pipeline/run.rs", "starts and closes the clients"),

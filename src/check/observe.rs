@@ -9,7 +9,8 @@ use crate::check::oddity::Oddity;
 use crate::config::Config;
 use crate::message::Record;
 use crate::open_deletes::OpenDeletes;
-use crate::pipeline::decode::{Decoder, topic_name_as_table};
+use crate::pipeline::decode::Decoder;
+use crate::pipeline::topic::topic_name_as_table;
 use crate::table_name::TableName;
 
 /// Where a topic's table is known from.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::change::{Change, Operation};
 use crate::config::Config;
 use crate::message::TopicPartition;
 
