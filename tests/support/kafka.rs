@@ -7,7 +7,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, Headers as _, Message as _, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::events::Event;
@@ -52,6 +52,18 @@ impl Kafka {
                 .into_iter()
                 .all(|r| r.is_ok())
                 .then_some(())
+        })
+        .await;
+        // the broker hears of it a moment after the controller has answered
+        super::eventually("the broker knows the topic", async || {
+            let metadata = self.producer.client().fetch_metadata(Some(topic), WAIT);
+            let metadata = metadata.expect("Kafka answers");
+            let known = metadata
+                .topics()
+                .iter()
+                .map(|t| t.partitions().len())
+                .sum::<usize>();
+            (known == partitions as usize).then_some(())
         })
         .await;
     }

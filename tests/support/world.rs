@@ -104,7 +104,10 @@ impl World {
             }
         }
         let path = self.directory.path().join("landfall.toml");
-        std::fs::write(&path, text).expect("the configuration is written");
+        // renamed into place: a worker that was started a moment ago may be reading it
+        let new = path.with_extension("new");
+        std::fs::write(&new, text).expect("the configuration is written");
+        std::fs::rename(&new, &path).expect("the configuration is replaced");
         path
     }
 
