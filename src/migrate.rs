@@ -28,8 +28,12 @@ pub async fn installed(
     schema: &str,
 ) -> Result<i32, Failure> {
     let table = format!("{}.migrations", quote(schema));
+    // not to_regclass: it answers from the session's cache, which misses what another process has
+    // created while this one waited for the lock
+    let find = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname = $1 AND c.relname = 'migrations')";
     let exists = client
-        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+        .query_one(find, &[&schema])
         .await
         .map_err(|e| failure(&e))?;
     if !exists.get::<_, bool>(0) {

@@ -119,6 +119,18 @@ async fn migrate_tells_what_it_did_and_the_second_time_that_there_is_nothing_to_
 }
 
 #[tokio::test]
+async fn several_that_migrate_at_once_wait_for_one_another() {
+    let world = World::new("migrate_at_once", 1).await;
+    let config = world.config_file();
+    let said: Vec<String> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..6).map(|_| scope.spawn(|| migrate(&config))).collect();
+        started.into_iter().map(|m| m.join().unwrap()).collect()
+    });
+    let applied = said.iter().filter(|text| text.contains("applied")).count();
+    assert_eq!(applied, 1, "{said:?}");
+}
+
+#[tokio::test]
 async fn migrate_without_a_postgres_exits_1_and_names_it_without_its_password() {
     let world = World::new("migrate_nowhere", 1).await;
     let config = world.config_file_for("postgres://landfall:hunter2@127.0.0.1:9/nowhere");
