@@ -63,3 +63,44 @@ async fn a_worker_frozen_beyond_the_session_timeout_writes_nothing_stale_when_it
     assert_eq!(successor.stop().await.0, Some(0));
     assert_eq!(zombie.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_fenced_batch_is_read_again_with_all_that_was_read_behind_it() {
+    let mut world = World::new("fenced", 1).await;
+    // long enough for what is read after the seek to meet what is left over from before it
+    world.settings.remove("apply");
+    world.set("apply", "batch_rows = 700\nlinger = \"700ms\"\nlanes = 1");
+    let history = events::history(1000, 5);
+    let worker = world.run();
+    for version in 1..=4 {
+        let from = (version - 1) * 1000;
+        // as if another process had written the partition
+        let _ = world
+            .db
+            .batch_execute("UPDATE landfall.partitions SET batch = gen_random_uuid()")
+            .await;
+        world
+            .kafka
+            .produce(&world.topic, &history[from..from + 1000])
+            .await;
+        // each in its turn, so that nothing of it hides behind the next
+        world
+            .until_count("SELECT coalesce(max(version), 0) FROM t", version as i64)
+            .await;
+    }
+    world.kafka.produce(&world.topic, &history[4000..]).await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 5", 1000)
+        .await;
+    worker.says(&["batch dropped", "fenced"]).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM landfall.processed_events")
+            .await,
+        5000,
+        "{log}"
+    );
+    audit::assert_forward_only(&world.db).await;
+}
