@@ -9,6 +9,7 @@
 
 pub mod apply;
 pub mod batch;
+pub mod caught_up;
 pub mod client;
 pub mod commit;
 pub mod confirm;

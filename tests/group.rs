@@ -1,5 +1,6 @@
 //! Several workers in one group: one dies, one hangs and comes back.
 
+use crate::support::worker::Worker;
 use crate::support::{World, audit, events};
 
 #[tokio::test]
@@ -103,4 +104,47 @@ async fn a_fenced_batch_is_read_again_with_all_that_was_read_behind_it() {
         "{log}"
     );
     audit::assert_forward_only(&world.db).await;
+}
+
+#[tokio::test]
+async fn until_caught_up_waits_for_the_partitions_of_other_members_too() {
+    let world = World::new("others", 2).await;
+    let both =
+        |lsn: i64, version: i64| [0, 1].map(|n| events::update(lsn + n, n, version).on(n as i32));
+    world.kafka.produce(&world.topic, &both(10, 1)).await;
+    let fellow = world.run();
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 1", 2)
+        .await;
+    let mut rivals = Vec::new();
+    for id in [0, 1] {
+        let rival = crate::support::world::connect(&world.database_url).await;
+        let lock = format!("BEGIN; SELECT FROM t WHERE id = {id} FOR UPDATE");
+        rival.batch_execute(&lock).await.unwrap();
+        rivals.push(rival);
+    }
+    world.kafka.produce(&world.topic, &both(20, 2)).await;
+
+    let debug = [("LANDFALL_LOG__LEVEL", "debug")];
+    let mut job = Worker::start(&["run", "--until-caught-up"], &world.config_file(), &debug);
+    let line = job.says(&["continues at its watermark"]).await;
+    let own = usize::from(line.contains(".public.t[1]"));
+    rivals[own].batch_execute("COMMIT").await.unwrap();
+    world
+        .until_count(
+            &format!("SELECT count(*) FROM t WHERE id = {own} AND version = 2"),
+            1,
+        )
+        .await;
+    job.says(&["other members' partitions"]).await;
+    assert!(job.is_running(), "{}", job.log());
+    rivals[1 - own].batch_execute("COMMIT").await.unwrap();
+    assert_eq!(job.wait().await, Some(0), "{}", job.log());
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE version = 2")
+            .await,
+        2
+    );
+    assert_eq!(fellow.stop().await.0, Some(0));
 }

@@ -11,7 +11,7 @@ use regex::Regex;
 
 /// The files that speak with Kafka or Postgres, or name their clients' types, and why they must.
 /// A path that ends with `/` is a folder. All others are pure, and tested without a server.
-const SPEAKERS: [(&str, &str); 19] = [
+const SPEAKERS: [(&str, &str); 20] = [
     ("src/catalogue.rs", "reads the destination's tables"),
     ("src/check/", "looks at both sides"),
     ("src/config/postgres.rs", "holds the parsed URL"),
@@ -19,6 +19,10 @@ const SPEAKERS: [(&str, &str); 19] = [
     ("src/main.rs", "opens the pool"),
     ("src/migrate.rs", "creates the bookkeeping tables"),
     ("src/pipeline/apply.rs", "the transaction"),
+    (
+        "src/pipeline/caught_up.rs",
+        "looks at other members' partitions",
+    ),
     ("src/pipeline/client.rs", "how Kafka's clients are set up"),
     ("src/pipeline/commit.rs", "commits offsets"),
     ("src/pipeline/consume.rs", "polls"),

@@ -163,10 +163,6 @@ impl Group {
         self.joined.load(Ordering::Acquire)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
     /// Whether every assigned partition has been positioned.
     pub fn nothing_to_take_up(&self) -> bool {
         self.lock().values().all(|a| a.started)

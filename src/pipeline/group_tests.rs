@@ -71,5 +71,5 @@ fn partitions_given_up_are_gone_from_inbox_and_assignment_once_the_batch_in_flig
     let mut list = TopicPartitionList::new();
     list.add_partition("t", 0);
     group.give_up(&list);
-    assert!(group.is_empty() && group.is_idle());
+    assert!(group.partitions_of(0).is_empty() && group.is_idle());
 }

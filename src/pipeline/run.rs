@@ -1,7 +1,7 @@
 //! Starting and stopping: the poll thread, the lanes, and what watches over them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -12,6 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::health::Health;
 use crate::pipeline::apply::Destination;
+use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::commit::Committer;
 use crate::pipeline::confirm::Edges;
 use crate::pipeline::consume::{self, Poller};
@@ -29,9 +30,6 @@ use crate::progress::Progress;
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// How long `--until-caught-up` waits for a first partition.
-const NOTHING_ASSIGNED: Duration = Duration::from_secs(30);
 
 /// How long leaving the group may take; dropping a consumer can hang.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -81,17 +79,24 @@ pub async fn run(
     for (number, inbox) in inboxes.into_iter().enumerate() {
         lanes.spawn(run_lane(shared.lane(number, inbox)));
     }
+    let caught_up = CaughtUp {
+        consumer: consumer.clone(),
+        topics: shared.topics.clone(),
+        destination: shared.destination(),
+    };
     drop(shared);
     let polling = start_polling(poller)?;
-    if until_caught_up {
-        tokio::spawn(stop_when_caught_up(
-            consumer.clone(),
-            progress,
-            stop.clone(),
-        ));
-    }
-
-    let outcome = watch(&mut lanes, &stop).await;
+    let caught_up = async move {
+        if until_caught_up {
+            return caught_up.wait(&config.kafka).await;
+        }
+        drop(caught_up); // it holds the consumer
+        std::future::pending().await
+    };
+    let outcome = tokio::select! {
+        outcome = watch(&mut lanes, &stop) => outcome,
+        outcome = caught_up => outcome,
+    };
     health.stopping();
     stop.cancel();
     let ended =
@@ -119,17 +124,21 @@ struct Shared<'c> {
 }
 
 impl Shared<'_> {
+    fn destination(&self) -> Destination {
+        Destination::new(
+            self.pool.clone(),
+            self.catalogue.clone(),
+            self.ledger.clone(),
+        )
+    }
+
     fn lane(&self, number: usize, inbox: Arc<Inbox>) -> Lane {
         Lane {
             number,
             inbox,
             holdings: Default::default(),
             decoder: Decoder::new(self.config.routes.clone().into(), self.config.apply.deletes),
-            destination: Destination::new(
-                self.pool.clone(),
-                self.catalogue.clone(),
-                self.ledger.clone(),
-            ),
+            destination: self.destination(),
             edges: Edges {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
@@ -164,36 +173,6 @@ async fn watch(
             Some(Ok(Ok(()))) | None if stop.is_cancelled() => Ok(()),
             Some(Ok(Ok(()))) | None => Err("reading from Kafka has ended".into()),
         },
-    }
-}
-
-async fn stop_when_caught_up(
-    consumer: Arc<BaseConsumer<Group>>,
-    progress: Arc<Progress>,
-    stop: CancellationToken,
-) {
-    let mut empty_since = None;
-    while !stop.is_cancelled() {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let group = consumer.context();
-        if !group.has_joined() {
-            continue;
-        }
-        if group.is_empty() {
-            // a first assignment can come before the topics are known to the member that assigns
-            if empty_since.get_or_insert_with(Instant::now).elapsed() > NOTHING_ASSIGNED {
-                tracing::warn!(
-                    "no partition was assigned: no topic matches kafka.topics, or other members have them all"
-                );
-                stop.cancel();
-            }
-            continue;
-        }
-        empty_since = None;
-        if progress.caught_up() && group.nothing_to_take_up() {
-            tracing::info!("caught up");
-            stop.cancel();
-        }
     }
 }
 

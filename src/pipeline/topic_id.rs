@@ -61,6 +61,28 @@ impl Topics {
         describe(self.0.inner(), topics, ASK)
     }
 
+    /// Every partition of the topics that are `wanted`.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn partitions(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<TopicPartition>, String> {
+        let metadata = self.0.inner().fetch_metadata(None, ASK);
+        let metadata = metadata.map_err(|e| format!("Kafka can't be asked for its topics: {e}"))?;
+        let topics = metadata
+            .topics()
+            .iter()
+            .filter(|topic| wanted(topic.name()));
+        let partitions = topics.flat_map(|topic| {
+            let name: Arc<str> = topic.name().into();
+            let ids = topic.partitions().iter().map(|p| p.id());
+            ids.map(move |partition| TopicPartition {
+                topic: name.clone(),
+                partition,
+            })
+        });
+        Ok(partitions.collect())
+    }
+
     /// The first offset that is still in the log, and the next one to be written.
     ///
     /// # Errors

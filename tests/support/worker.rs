@@ -129,6 +129,10 @@ impl Worker {
         (code, self.log())
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("our child").is_none()
+    }
+
     /// Waits until it ends by itself; `None` if a signal ended it.
     pub async fn wait(&mut self) -> Option<i32> {
         let since = Instant::now();

@@ -1,0 +1,149 @@
+//! `run --until-caught-up`: waits until every partition has reached the end that its log had at the
+//! start. Those of other members of the group count too, by their watermarks in Postgres: a member
+//! that was killed keeps its partitions until its session ends, and then they are ours.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use crate::config::KafkaConfig;
+use crate::message::TopicPartition;
+use crate::pipeline::apply::Destination;
+use crate::pipeline::group::Group;
+use crate::pipeline::topic_id::Topics;
+use crate::verdict::Failure;
+
+/// How often the own partitions are looked at, and how often those of others.
+const OWN: Duration = Duration::from_millis(100);
+const OTHERS: Duration = Duration::from_millis(500);
+
+/// How long another member may leave its partition where it is. Longer than a dead one keeps it.
+const STANDSTILL: Duration = Duration::from_secs(120);
+
+/// A partition as it was at the start.
+struct Target {
+    source: TopicPartition,
+    end: i64,
+    /// The watermark as last seen with another member, and since when.
+    seen: Option<(Option<i64>, Instant)>,
+}
+
+pub struct CaughtUp {
+    pub consumer: Arc<BaseConsumer<Group>>,
+    pub topics: Topics,
+    pub destination: Destination,
+}
+
+impl CaughtUp {
+    /// # Errors
+    /// Another member has a partition and doesn't get on with it.
+    pub async fn wait(self, config: &KafkaConfig) -> Result<(), String> {
+        let group = self.consumer.context();
+        while !group.has_joined() {
+            tokio::time::sleep(OWN).await;
+        }
+        let mut targets = self.targets(config).await;
+        if targets.is_empty() {
+            tracing::warn!("no topic matches kafka.topics: there is nothing to land");
+        }
+        loop {
+            tokio::time::sleep(OWN).await;
+            if !group.progress.caught_up() || !group.nothing_to_take_up() {
+                continue;
+            }
+            match self.others_are_there(&mut targets).await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(failure) => {
+                    tracing::debug!(error = %failure, "can't look at other members' partitions yet")
+                }
+            }
+            if let Some(message) = targets.iter().find_map(Target::stands_still) {
+                return Err(message);
+            }
+            tokio::time::sleep(OTHERS).await;
+        }
+        tracing::info!("caught up");
+        Ok(())
+    }
+
+    /// Asks until Kafka answers.
+    async fn targets(&self, config: &KafkaConfig) -> Vec<Target> {
+        loop {
+            let (topics, config) = (self.topics.clone(), config.clone());
+            let asked = tokio::task::spawn_blocking(move || {
+                let partitions = topics.partitions(|topic| config.subscribes_to(topic))?;
+                let target = |source: TopicPartition| {
+                    let (low, end) = topics.log_ends(&source)?;
+                    // what is empty has nothing to reach, and maybe no watermark either
+                    Ok::<_, String>((end > low).then_some(Target {
+                        source,
+                        end,
+                        seen: None,
+                    }))
+                };
+                partitions
+                    .into_iter()
+                    .filter_map(|p| target(p).transpose())
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            match asked.await {
+                Ok(Ok(targets)) => return targets,
+                Ok(Err(error)) => tracing::debug!(error, "can't ask for the ends of the logs yet"),
+                Err(error) => tracing::debug!(%error, "can't ask for the ends of the logs yet"),
+            }
+            tokio::time::sleep(OTHERS).await;
+        }
+    }
+
+    async fn others_are_there(&self, targets: &mut [Target]) -> Result<bool, Failure> {
+        let group = self.consumer.context();
+        let mut all = true;
+        let others = targets
+            .iter()
+            .filter(|t| !group.is_assigned(&t.source))
+            .count();
+        if others > 0 {
+            tracing::debug!(others, "waiting for other members' partitions");
+        }
+        for target in targets {
+            if group.is_assigned(&target.source) {
+                target.seen = None;
+                continue;
+            }
+            let client = self.destination.connect().await?;
+            let row = self
+                .destination
+                .ledger()
+                .read(&client, &target.source)
+                .await?;
+            let watermark = row.map(|row| row.watermark.next_offset);
+            if watermark >= Some(target.end) {
+                target.seen = None;
+                continue;
+            }
+            all = false;
+            if target.seen.is_none_or(|(before, _)| before != watermark) {
+                target.seen = Some((watermark, Instant::now()));
+            }
+        }
+        // one that was given up a moment ago may have been ours when its turn came
+        Ok(all && group.progress.caught_up() && group.nothing_to_take_up())
+    }
+}
+
+impl Target {
+    fn stands_still(&self) -> Option<String> {
+        let (watermark, since) = self.seen?;
+        (since.elapsed() > STANDSTILL).then(|| {
+            format!(
+                "{} is another member's of the group, and has stood at offset {} for {STANDSTILL:?}; its log ended at {} at the start. \
+                 Look at that member's log, or stop it",
+                self.source,
+                watermark.map_or("none".into(), |w| w.to_string()),
+                self.end
+            )
+        })
+    }
+}
