@@ -25,7 +25,7 @@ impl Chance {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % limit
+        (self.0 >> 32) % limit
     }
 }
 
