@@ -340,3 +340,32 @@ async fn without_the_ledger_offsets_alone_tell_what_is_applied() {
     );
     audit::assert_forward_only(&world.db).await;
 }
+
+#[tokio::test]
+async fn a_log_with_transaction_markers_is_read_to_its_end() {
+    let world = World::new("markers", 1).await;
+    let history = events::history(100, 3);
+    for part in history.chunks(100) {
+        world.kafka.produce_in_transaction(&world.topic, part).await;
+    }
+    // the log ends in a marker, which no watermark passes
+    let worker = world.catch_up().await;
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE version = 3")
+            .await,
+        100,
+        "{}",
+        worker.log()
+    );
+    let worker = world.run();
+    crate::support::eventually("there is no lag", async || {
+        let told = worker
+            .get("/metrics")
+            .await
+            .1
+            .contains("landfall_lag_events{");
+        (told && worker.metric("landfall_lag_events", &[]).await == 0.0).then_some(())
+    })
+    .await;
+}

@@ -89,6 +89,14 @@ impl Destination {
         batch: &mut Batch<'_>,
         edges: &impl BeforeCommit,
     ) -> Result<Landing, Failure> {
+        if batch.has_gaps() {
+            // asked before anything can make the batch wait: retention that passes it meanwhile has
+            // not deleted anything unseen
+            if let Some(landing) = edges.confirm_topics(batch).await? {
+                return Ok(landing);
+            }
+            batch.accept_gaps();
+        }
         if !batch.moves() {
             return Ok(edges
                 .confirm_topics(batch)

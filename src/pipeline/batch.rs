@@ -169,6 +169,16 @@ impl<'r> Batch<'r> {
         self.advances.is_empty()
     }
 
+    /// Whether offsets are missing whose fate hasn't been looked at.
+    pub fn has_gaps(&self) -> bool {
+        self.advances.iter().any(|a| a.gap.is_some())
+    }
+
+    /// Nothing was lost in them.
+    pub fn accept_gaps(&mut self) {
+        self.advances.iter_mut().for_each(|a| a.gap = None);
+    }
+
     /// Whether Postgres has anything to write.
     pub fn moves(&self) -> bool {
         self.advances.iter().any(Advance::moves)

@@ -90,39 +90,29 @@ impl Kafka {
             .expect("Kafka deletes");
     }
 
-    /// Produces in order, and returns once all of it is safe.
-    pub async fn produce(&self, topic: &str, events: &[Event]) {
-        let mut deliveries = Vec::with_capacity(events.len());
-        for event in events {
-            loop {
-                let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic);
-                record.key = event.key.as_deref();
-                record.payload = event.value.as_deref();
-                record.partition = event.partition;
-                record.timestamp = event.timestamp;
-                if !event.headers.is_empty() {
-                    let add = |all: OwnedHeaders, (key, value): &(String, Vec<u8>)| {
-                        all.insert(Header {
-                            key,
-                            value: Some(value),
-                        })
-                    };
-                    record.headers = Some(event.headers.iter().fold(OwnedHeaders::new(), add));
-                }
-                match self.producer.send_result(record) {
-                    Ok(delivery) => break deliveries.push(delivery),
-                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await, // its queue is full
-                }
-            }
-        }
-        for delivery in deliveries {
-            delivery
-                .await
-                .expect("the producer lives")
-                .expect("Kafka takes it");
-        }
+    /// Produces in a transaction, which leaves a marker in each partition's log.
+    pub async fn produce_in_transaction(&self, topic: &str, events: &[Event]) {
+        let producer: FutureProducer = client()
+            .set("transactional.id", topic)
+            .create()
+            .expect("a producer");
+        let own = producer.clone();
+        tokio::task::spawn_blocking(move || own.init_transactions(WAIT))
+            .await
+            .expect("no panic")
+            .expect("Kafka does transactions");
+        producer.begin_transaction().expect("begun");
+        send(&producer, topic, events).await;
+        tokio::task::spawn_blocking(move || producer.commit_transaction(WAIT))
+            .await
+            .expect("no panic")
+            .expect("committed");
     }
 
+    /// Produces in order, and returns once all of it is safe.
+    pub async fn produce(&self, topic: &str, events: &[Event]) {
+        send(&self.producer, topic, events).await;
+    }
     /// Every record of a topic, partition after partition.
     pub async fn read_all(&self, topic: &str) -> Vec<OwnedMessage> {
         let topic = topic.to_owned();
@@ -185,6 +175,38 @@ impl Kafka {
         })
         .await
         .expect("no panic");
+    }
+}
+
+async fn send(producer: &FutureProducer, topic: &str, events: &[Event]) {
+    let mut deliveries = Vec::with_capacity(events.len());
+    for event in events {
+        loop {
+            let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic);
+            record.key = event.key.as_deref();
+            record.payload = event.value.as_deref();
+            record.partition = event.partition;
+            record.timestamp = event.timestamp;
+            if !event.headers.is_empty() {
+                let add = |all: OwnedHeaders, (key, value): &(String, Vec<u8>)| {
+                    all.insert(Header {
+                        key,
+                        value: Some(value),
+                    })
+                };
+                record.headers = Some(event.headers.iter().fold(OwnedHeaders::new(), add));
+            }
+            match producer.send_result(record) {
+                Ok(delivery) => break deliveries.push(delivery),
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await, // its queue is full
+            }
+        }
+    }
+    for delivery in deliveries {
+        delivery
+            .await
+            .expect("the producer lives")
+            .expect("Kafka takes it");
     }
 }
 
