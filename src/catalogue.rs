@@ -62,10 +62,6 @@ impl Catalogue {
         self.lock().remove(name);
     }
 
-    pub fn forget_all(&self) {
-        self.lock().clear();
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Arc<Table>>> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command};
-use landfall::config::{Config, RetryConfig};
+use landfall::config::Config;
 use landfall::health::Health;
 use landfall::retry::Delays;
 use landfall::verdict::Verdict;
@@ -90,9 +90,7 @@ async fn wait_for_schema(
     stop: &CancellationToken,
 ) -> Result<bool, String> {
     let schema = &config.postgres.schema;
-    let mut delays = Delays::new(&RetryConfig {
-        ..config.retry.clone()
-    });
+    let mut delays = Delays::new(&config.retry);
     loop {
         let failure = match prepare_schema(config, pool).await {
             Ok(()) => {

@@ -114,11 +114,13 @@ impl Destination {
         }
         self.ledger.record(&tx, batch).await?;
         changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        let written = match batch.isolate {
+            true => isolate::write(&tx, batch, &changes).await,
+            false => write(&tx, &changes).await,
+        };
+        self.forget_if_stale(batch, written)?;
         if batch.isolate {
-            isolate::write(&tx, batch, &changes).await?;
             self.strike_rejects(&tx, batch, &changes).await?;
-        } else {
-            self.forget_if_stale(batch, write(&tx, &changes).await)?;
         }
         edges.deliver_rejects(batch).await?;
         if let Some(landing) = edges.confirm_topics(batch).await? {

@@ -104,18 +104,16 @@ impl Inbox {
 
     /// Two batches: one in flight's successor is there before it is done.
     pub fn is_full(&self) -> bool {
-        let state = self.lock();
-        state.records.len() >= 2 * self.rows || state.bytes >= 2 * self.bytes
+        self.lock().is_full(self)
     }
 
     pub fn has_space(&self) -> bool {
-        let state = self.lock();
-        state.records.len() < self.rows && state.bytes < self.bytes
+        !self.lock().holds_a_batch(self)
     }
 
     /// Waits until records were taken out, `timeout` at most.
     pub fn wait_for_space(&self, timeout: Duration) {
-        let full = |s: &mut State| s.records.len() >= 2 * self.rows || s.bytes >= 2 * self.bytes;
+        let full = |state: &mut State| state.is_full(self);
         let _ = self.space.wait_timeout_while(self.lock(), timeout, full);
     }
 
@@ -198,6 +196,10 @@ impl Inbox {
 impl State {
     fn holds_a_batch(&self, inbox: &Inbox) -> bool {
         self.records.len() >= inbox.rows || self.bytes >= inbox.bytes
+    }
+
+    fn is_full(&self, inbox: &Inbox) -> bool {
+        self.records.len() >= 2 * inbox.rows || self.bytes >= 2 * inbox.bytes
     }
 
     /// Up to so many rows and bytes, one record at least.
