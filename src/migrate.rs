@@ -8,8 +8,14 @@ use crate::statement::quote;
 use crate::verdict::{Failure, Verdict};
 
 /// In order; a migration that has been released is never changed.
-const MIGRATIONS: &[(i32, &str, &str)] =
-    &[(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
+const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (1, "ledger", include_str!("../migrations/0001_ledger.sql")),
+    (
+        2,
+        "dead_letters",
+        include_str!("../migrations/0002_dead_letters.sql"),
+    ),
+];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.
 const LOCK: i64 = 0x6c61_6e64_6661_6c6c;

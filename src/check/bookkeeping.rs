@@ -11,9 +11,10 @@ use crate::statement::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with them.
-const LEDGER: [(&str, &str); 2] = [
+const LEDGER: [(&str, &str); 3] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
-    ("processed_events", "SELECT, INSERT"),
+    ("processed_events", "SELECT, INSERT, DELETE"),
+    ("dead_letters", "SELECT, INSERT, UPDATE"),
 ];
 
 /// Of our role, on the database and the schema.
