@@ -17,3 +17,4 @@ mod outage;
 mod shutdown;
 mod support;
 mod topics;
+mod verdicts;
