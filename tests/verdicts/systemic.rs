@@ -119,6 +119,23 @@ async fn a_sequence_that_is_at_its_end_stops_the_lane_until_it_goes_on() {
     stopped(&words).until_mended(&world, end, go_on).await;
 }
 
+/// Postgres calls it what it calls a text that tsvector can't read, which is a row's fault.
+#[tokio::test]
+async fn a_trigger_with_a_syntax_error_stops_the_lane_until_it_is_mended() {
+    let world = World::new("syntax", 1).await;
+    let trigger = |statement| {
+        format!(
+            "CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN EXECUTE '{statement}'; RETURN NEW; END $$;
+            CREATE OR REPLACE TRIGGER tell BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION tell()"
+        )
+    };
+    let words = ["stopped taking in", "syntax error", "42601"];
+    let wrong = async || sql(&world, &trigger("SELEC 1")).await;
+    let right = async || sql(&world, &trigger("SELECT 1")).await;
+    stopped(&words).until_mended(&world, wrong, right).await;
+}
+
 /// What a session is told at its start is the configuration's doing, not a row's.
 #[tokio::test]
 async fn a_setting_that_postgres_refuses_while_connecting_stops_the_lane_until_it_is_valid() {
