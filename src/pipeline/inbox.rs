@@ -11,6 +11,10 @@ use tokio::time::Instant;
 use crate::config::ApplyConfig;
 use crate::message::{Record, TopicPartition};
 
+/// How far a batch grows that waits for the parents of its rows.
+const MOST_ROWS: usize = 100_000;
+const MOST_BYTES: usize = 128 << 20;
+
 pub enum Work {
     /// Partitions assigned, or to be positioned anew.
     TakeUp(Vec<TopicPartition>),
@@ -176,6 +180,24 @@ impl Inbox {
                 }
             }
         }
+    }
+
+    /// Adds what is there to a batch that waits for more, one batch's worth at a time, up to a limit.
+    pub fn add_more(&self, records: &mut Vec<Record>) {
+        let size: usize = records.iter().map(Record::size).sum();
+        let rows = self.rows.min(MOST_ROWS.saturating_sub(records.len()));
+        let bytes = self.bytes.min(MOST_BYTES.saturating_sub(size));
+        if rows == 0 || bytes == 0 {
+            return;
+        }
+        let more = self.lock().take(rows, bytes);
+        self.space.notify_all();
+        records.extend(more);
+    }
+
+    /// Held while the lane is at something, as a batch's guard is.
+    pub async fn busy(&self) -> OwnedMutexGuard<()> {
+        self.busy.clone().lock_owned().await
     }
 
     /// Returns once the lane should let go of a batch that can't be landed now.
