@@ -42,6 +42,7 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
         match lane.inbox.next().await {
             Work::TakeUp(partitions) => lane.take_up(partitions).await?,
             Work::Records(records, _busy) => land(&mut lane, &records).await?,
+            Work::Idle => lane.look_at_rows().await,
             Work::End => break,
         }
     }

@@ -11,11 +11,16 @@ use tokio::time::Instant;
 use crate::config::ApplyConfig;
 use crate::message::{Record, TopicPartition};
 
+/// After how long without anything to do a lane looks whether its partitions are still as it left them.
+const IDLE: Duration = Duration::from_secs(5);
+
 pub enum Work {
     /// Partitions assigned, or to be positioned anew.
     TakeUp(Vec<TopicPartition>),
     /// The guard marks the lane busy; it is dropped when the batch is done with.
     Records(Vec<Record>, OwnedMutexGuard<()>),
+    /// Nothing has come for a while.
+    Idle,
     /// No more will come.
     End,
 }
@@ -170,7 +175,11 @@ impl Inbox {
                 }
             }
             match deadline {
-                None => arrived.await,
+                None => {
+                    if tokio::time::timeout(IDLE, arrived).await.is_err() {
+                        return Work::Idle;
+                    }
+                }
                 Some(due) => {
                     let _ = tokio::time::timeout_at(due, arrived).await;
                 }
