@@ -13,6 +13,7 @@ async fn an_idle_worker_reads_a_forgotten_topic_again_from_its_first_record() {
         .kafka
         .produce(&world.topic, &events::history(50, 2))
         .await;
+    world.migrate().await;
     let worker = world.run();
     world.until_count(IDS, 100).await;
     put_aside(&world, &[]).await;
@@ -96,12 +97,21 @@ async fn a_batch_that_is_being_written_is_waited_for_and_forgotten_too() {
         .await;
     let worker = world.run_until_frozen("before_commit", 2).await;
     // the frozen batch holds the partition's row
-    let forget = command(&world, &format!("forget --topic {}", world.topic))
+    let mut forget = command(&world, &format!("forget --topic {}", world.topic))
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'";
-    world.until_count(waiting, 1).await;
+    eventually("forget waits for the batch", async || {
+        let ended = forget.try_wait().unwrap();
+        assert!(
+            ended.is_none(),
+            "it didn't wait: {ended:?}\n{}",
+            worker.log()
+        );
+        (world.count(waiting).await == 1).then_some(())
+    })
+    .await;
     worker.thaw();
     let output = forget.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
