@@ -41,6 +41,7 @@ mod tests {
             max_attempts: 5,
             initial_delay,
             max_delay,
+            ..RetryConfig::default()
         });
         for n in 0..100u32 {
             let middle = max_delay.min(initial_delay * 2u32.pow(n.min(10)));

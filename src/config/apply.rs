@@ -6,6 +6,8 @@ use super::reader::Reader;
 use super::units::{bytes, duration};
 use super::value::{boolean, choice, integer};
 
+const DAY: u64 = 86_400;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyConfig {
     /// Batches in flight at a time, each with its own Postgres connection.
@@ -19,6 +21,8 @@ pub struct ApplyConfig {
     /// Whether a delete event deletes its row; otherwise it is counted and passed over.
     pub deletes: bool,
     pub idempotency: Idempotency,
+    /// How long the id of an event that was applied is kept at least.
+    pub retention: Duration,
 }
 
 /// What tells an event that was applied before from a new one.
@@ -39,6 +43,7 @@ impl Default for ApplyConfig {
             linger: Duration::from_millis(100),
             deletes: true,
             idempotency: Idempotency::EventId,
+            retention: Duration::from_secs(7 * DAY),
         }
     }
 }
@@ -66,6 +71,11 @@ impl ApplyConfig {
             linger: reader.read_or("apply.linger", default.linger, linger),
             deletes: reader.read_or("apply.deletes", default.deletes, boolean),
             idempotency: reader.read_or("apply.idempotency", default.idempotency, idempotency),
+            retention: reader.read_or(
+                "apply.retention",
+                default.retention,
+                duration(Duration::from_secs(3600)..=Duration::from_secs(3650 * DAY)),
+            ),
         }
     }
 }

@@ -1,16 +1,77 @@
-//! `[dead_letter]`: where events go that cannot be applied.
+//! `[dead_letter]`: where events go that cannot be applied, what becomes of later events of their
+//! keys, and when there are too many.
+
+use std::time::Duration;
 
 use super::kafka::KafkaConfig;
 use super::reader::Reader;
 use super::topic_pattern::{TOPIC_NAME, TopicPattern, is_topic_name};
-use super::value::{allowed, string};
+use super::units::duration;
+use super::value::{allowed, choice, integer, ratio, string};
 
 const TOPIC: &str = "dead_letter.topic";
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetterConfig {
     /// `None`: the group's name with `.dlq`. Ask `Config::dead_letter_topic`.
     pub topic: Option<String>,
+    /// Of the topic, if Landfall has to create it; `None`: as the broker has it.
+    pub partitions: Option<i32>,
+    pub replication: Option<i32>,
+    pub later_events: LaterEvents,
+    pub breaker: BreakerConfig,
+}
+
+/// What becomes of an event whose key has a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaterEvents {
+    /// One that carries the whole row is applied and makes the letter obsolete; one that carries
+    /// only part of it is put behind the letter.
+    Supersede,
+    /// All are put behind it.
+    Park,
+}
+
+impl LaterEvents {
+    pub const CHOICES: [(&'static str, Self); 2] =
+        [("supersede", Self::Supersede), ("park", Self::Park)];
+}
+
+/// When so many events are refused that something else must be wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BreakerConfig {
+    /// More than this part of the last
+    pub ratio: f64,
+    /// so many events.
+    pub window: usize,
+    /// Between two probes, also of a set-up that is wrong.
+    pub open: Duration,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self {
+            ratio: 0.5,
+            window: 100,
+            open: Duration::from_secs(30),
+        }
+    }
+}
+
+impl BreakerConfig {
+    fn read(reader: &mut Reader) -> Self {
+        let default = Self::default();
+        let open = duration(Duration::from_millis(1)..=Duration::from_secs(3600));
+        Self {
+            ratio: reader.read_or("dead_letter.breaker.ratio", default.ratio, ratio),
+            window: reader.read_or(
+                "dead_letter.breaker.window",
+                default.window,
+                integer(1..=1_000_000),
+            ),
+            open: reader.read_or("dead_letter.breaker.open", default.open, open),
+        }
+    }
 }
 
 impl DeadLetterConfig {
@@ -25,7 +86,17 @@ impl DeadLetterConfig {
                 .filter(|topic| is_topic_name(topic))
                 .ok_or_else(|| allowed(TOPIC_NAME))
         });
-        let read = Self { topic };
+        let read = Self {
+            topic,
+            partitions: reader.read("dead_letter.partitions", integer(1..=10_000)),
+            replication: reader.read("dead_letter.replication", integer(1..=1_000)),
+            later_events: reader.read_or(
+                "dead_letter.later_events",
+                LaterEvents::Supersede,
+                choice(&LaterEvents::CHOICES),
+            ),
+            breaker: BreakerConfig::read(reader),
+        };
         if let Some(kafka) = kafka {
             read.refuse_loop(reader, kafka);
         }

@@ -31,14 +31,14 @@ mod unknown;
 mod value;
 
 pub use apply::{ApplyConfig, Idempotency};
-pub use dead_letter::DeadLetterConfig;
+pub use dead_letter::{BreakerConfig, DeadLetterConfig, LaterEvents};
 pub use error::ConfigError;
 pub use format::{Encoding, Envelope, FormatConfig};
 pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
 pub use log::{LogConfig, LogFormat};
 pub use postgres::PostgresConfig;
-pub use retry::RetryConfig;
+pub use retry::{RetryConfig, WhenUnavailable};
 pub use route::RouteConfig;
 pub use secret::Secret;
 pub use summary::Summary;

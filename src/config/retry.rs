@@ -1,11 +1,11 @@
 //! `[retry]`: how a batch is tried again after a deadlock, a serialization failure or a
-//! lock timeout.
+//! lock timeout, while a parent row is missing, and while Postgres can't be had.
 
 use std::time::Duration;
 
 use super::reader::Reader;
 use super::units::duration;
-use super::value::integer;
+use super::value::{choice, integer};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryConfig {
@@ -15,6 +15,23 @@ pub struct RetryConfig {
     pub initial_delay: Duration,
     /// up to this.
     pub max_delay: Duration,
+    /// How long an event may wait for the row that its foreign key names.
+    pub parent_wait: Duration,
+    pub when_unavailable: WhenUnavailable,
+}
+
+/// What becomes of events while Postgres is down or refuses everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenUnavailable {
+    /// They stay in Kafka until it is back.
+    Wait,
+    /// After `max_attempts` they go to the dead letter topic, in order.
+    DeadLetter,
+}
+
+impl WhenUnavailable {
+    pub const CHOICES: [(&'static str, Self); 2] =
+        [("wait", Self::Wait), ("dead_letter", Self::DeadLetter)];
 }
 
 impl Default for RetryConfig {
@@ -23,6 +40,8 @@ impl Default for RetryConfig {
             max_attempts: 5,
             initial_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(10),
+            parent_wait: Duration::from_secs(30),
+            when_unavailable: WhenUnavailable::Wait,
         }
     }
 }
@@ -39,6 +58,16 @@ impl RetryConfig {
             ),
             initial_delay: reader.read_or("retry.initial_delay", default.initial_delay, delay()),
             max_delay: reader.read_or("retry.max_delay", default.max_delay, delay()),
+            parent_wait: reader.read_or(
+                "retry.parent_wait",
+                default.parent_wait,
+                duration(Duration::ZERO..=Duration::from_secs(3600)),
+            ),
+            when_unavailable: reader.read_or(
+                "retry.when_unavailable",
+                default.when_unavailable,
+                choice(&WhenUnavailable::CHOICES),
+            ),
         };
         if read.initial_delay > read.max_delay {
             // Named after the one that is written down; the other may be a default.

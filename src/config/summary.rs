@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::units::show_bytes;
-use super::{Config, Encoding, Envelope, Idempotency, LogFormat};
+use super::{Config, Encoding, Envelope, Idempotency, LaterEvents, LogFormat, WhenUnavailable};
 
 /// Keys and values; `{}` puts them on one line, `{:#}` each on its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +76,32 @@ impl Summary {
             Idempotency::Offset => "offset",
         };
         add("apply.idempotency", idempotency.to_owned());
+        add(
+            "apply.retention",
+            humantime::format_duration(apply.retention).to_string(),
+        );
         add("retry.max_attempts", retry.max_attempts.to_string());
         let delay = |delay| humantime::format_duration(delay).to_string();
         add("retry.initial_delay", delay(retry.initial_delay));
         add("retry.max_delay", delay(retry.max_delay));
+        add("retry.parent_wait", delay(retry.parent_wait));
+        add(
+            "retry.when_unavailable",
+            name_of(&WhenUnavailable::CHOICES, retry.when_unavailable),
+        );
+        let letters = &config.dead_letter;
         add("dead_letter.topic", config.dead_letter_topic());
+        let default = |number: Option<i32>| number.map_or("default".to_owned(), |n| n.to_string());
+        add("dead_letter.partitions", default(letters.partitions));
+        add("dead_letter.replication", default(letters.replication));
+        add(
+            "dead_letter.later_events",
+            name_of(&LaterEvents::CHOICES, letters.later_events),
+        );
+        let breaker = &letters.breaker;
+        add("dead_letter.breaker.ratio", breaker.ratio.to_string());
+        add("dead_letter.breaker.window", breaker.window.to_string());
+        add("dead_letter.breaker.open", delay(breaker.open));
         add("http.listen", http.listen.to_string());
         let log_format = match log.format {
             LogFormat::Text => "text",
@@ -90,6 +111,11 @@ impl Summary {
         add("log.level", log.level.clone());
         Self(fields)
     }
+}
+
+fn name_of<T: PartialEq>(choices: &[(&'static str, T)], value: T) -> String {
+    let chosen = choices.iter().find(|(_, choice)| *choice == value);
+    chosen.map_or("", |(name, _)| name).to_owned()
 }
 
 impl fmt::Display for Summary {

@@ -75,6 +75,20 @@ where
     }
 }
 
+/// More than 0, at most 1.
+pub(super) fn ratio(found: &Found) -> Result<f64, Refusal> {
+    let number = match found.value {
+        Value::String(_, text) if found.from_environment => text.parse().ok(),
+        Value::Num(_, number) => number
+            .to_f64()
+            .or_else(|| number.to_u128().map(|n| n as f64)),
+        _ => None,
+    };
+    number
+        .filter(|ratio| *ratio > 0.0 && *ratio <= 1.0)
+        .ok_or_else(|| allowed("a number above 0, up to 1"))
+}
+
 /// A number that is neither negative nor a fraction.
 pub(super) fn whole_number(value: &Value) -> Option<u128> {
     value.to_u128().or_else(|| value.to_i128()?.try_into().ok())

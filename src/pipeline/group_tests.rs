@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{ApplyConfig, Idempotency};
+use crate::config::ApplyConfig;
 
 fn apply() -> ApplyConfig {
     ApplyConfig {
@@ -7,8 +7,7 @@ fn apply() -> ApplyConfig {
         batch_rows: 3,
         batch_bytes: 1_000_000,
         linger: Duration::from_millis(10),
-        deletes: true,
-        idempotency: Idempotency::EventId,
+        ..ApplyConfig::default()
     }
 }
 

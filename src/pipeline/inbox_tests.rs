@@ -1,5 +1,4 @@
 use super::*;
-use crate::config::Idempotency;
 
 fn inbox(batch_rows: usize, batch_bytes: usize) -> Arc<Inbox> {
     Arc::new(Inbox::new(&ApplyConfig {
@@ -7,8 +6,7 @@ fn inbox(batch_rows: usize, batch_bytes: usize) -> Arc<Inbox> {
         batch_rows,
         batch_bytes,
         linger: Duration::from_millis(30),
-        deletes: true,
-        idempotency: Idempotency::EventId,
+        ..ApplyConfig::default()
     }))
 }
 

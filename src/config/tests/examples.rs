@@ -1,4 +1,5 @@
 use super::super::reader::Reader;
+use super::super::{LaterEvents, WhenUnavailable};
 use super::*;
 
 const COMPLETE: &str = include_str!("../../../config/landfall.toml");
@@ -58,6 +59,13 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!(config.apply.lanes, 4);
     assert_eq!(config.apply.batch_bytes, 16 * 1024 * 1024);
     assert_eq!(config.retry.max_attempts, 5);
+    assert_eq!(config.retry.parent_wait.as_secs(), 30);
+    assert_eq!(config.retry.when_unavailable, WhenUnavailable::Wait);
+    assert_eq!(config.dead_letter.later_events, LaterEvents::Supersede);
+    let breaker = &config.dead_letter.breaker;
+    assert_eq!((breaker.ratio, breaker.window), (0.5, 100));
+    assert_eq!(breaker.open.as_secs(), 30);
+    assert_eq!(config.apply.retention.as_secs(), 7 * 86_400);
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:9464");
     assert!(config.subscribes_to("shop.public.orders"));
     assert!(!config.subscribes_to("shop.public.orders2"));

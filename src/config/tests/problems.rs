@@ -106,6 +106,18 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
         ),
         ("[dead_letter]\ntopic = 'a b'", "allowed: a topic name"),
         (
+            "[dead_letter]\nlater_events = 'drop'",
+            "allowed: \"supersede\", \"park\"",
+        ),
+        (
+            "[dead_letter.breaker]\nratio = 1.5",
+            "found 1.5; allowed: a number above 0, up to 1",
+        ),
+        (
+            "[retry]\nwhen_unavailable = 'skip'",
+            "allowed: \"wait\", \"dead_letter\"",
+        ),
+        (
             "[kafka.properties]\nx = []",
             "kafka.properties.x: found a list; allowed: text, a number",
         ),
@@ -132,11 +144,6 @@ fn a_key_of_later_work_is_unknown_yet() {
     for key in [
         "apply.truncates",
         "apply.schema_evolution",
-        "apply.retention",
-        "retry.parent_wait",
-        "retry.when_unavailable",
-        "dead_letter.later_events",
-        "dead_letter.breaker.ratio",
         "format.registry.url",
     ] {
         let (table, name) = key.split_once('.').unwrap();
