@@ -48,9 +48,13 @@ use crate::pipeline::patience::{Next, Patience};
 /// What an operator must decide: see [`Stopped`].
 pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
     loop {
-        match lane.next().await {
+        match lane.inbox.next().await {
             Work::TakeUp(partitions) => lane.take_up(partitions).await?,
             Work::Records(records, _busy) => land(&mut lane, records).await?,
+            Work::Idle => match lane.owed_letters() {
+                0 => lane.look_at_rows().await,
+                _ => land(&mut lane, Vec::new()).await?,
+            },
             Work::End => break,
         }
     }

@@ -16,6 +16,11 @@ const SPEAKERS: &[(&str, &str)] = &[
     ("src/check/", "looks at both sides"),
     ("src/config/postgres.rs", "holds the parsed URL"),
     ("src/config/postgres_url.rs", "the driver parses the URL"),
+    ("src/dlq/", "reads and marks the dead letters"),
+    (
+        "src/forget.rs",
+        "takes partitions out of the bookkeeping tables",
+    ),
     ("src/main.rs", "opens the pool"),
     ("src/migrate.rs", "creates the bookkeeping tables"),
     ("src/pipeline/apply.rs", "the transaction"),
@@ -41,6 +46,7 @@ const SPEAKERS: &[(&str, &str)] = &[
     ("src/pipeline/run.rs", "starts and closes the clients"),
     ("src/pipeline/take_up.rs", "asks both sides for a position"),
     ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),
+    ("src/status/kafka.rs", "asks for log ends and offsets"),
     (
         "src/postgres",
         "connects, with and without TLS; maps errors",

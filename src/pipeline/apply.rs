@@ -12,6 +12,8 @@ use crate::catalogue::Catalogue;
 use crate::config::LaterEvents;
 use crate::failpoint;
 use crate::fold::fold;
+use crate::message::TopicPartition;
+use crate::pipeline::advance::Holdings;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, State};
 use crate::pipeline::isolate;
@@ -88,6 +90,17 @@ impl Destination {
     /// As for [`Destination::connect`].
     pub async fn is_in(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
         self.ledger.holds(&self.connect().await?, batch).await
+    }
+
+    /// Which of the partitions somebody else has written, or taken out, since the lane last did.
+    ///
+    /// # Errors
+    /// As for [`Destination::connect`].
+    pub async fn moved(&self, holdings: &Holdings) -> Result<Vec<TopicPartition>, Failure> {
+        if holdings.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ledger.moved(&self.connect().await?, holdings).await
     }
 
     /// One attempt. After an error that may be a refused row, `batch.isolate` makes the next

@@ -14,12 +14,16 @@ use crate::message::{Record, TopicPartition};
 /// How far a batch grows that waits for the parents of its rows.
 const MOST_ROWS: usize = 100_000;
 const MOST_BYTES: usize = 128 << 20;
+/// After how long without anything to do a lane looks whether its partitions are still as it left them.
+const IDLE: Duration = Duration::from_secs(5);
 
 pub enum Work {
     /// Partitions assigned, or to be positioned anew.
     TakeUp(Vec<TopicPartition>),
     /// The guard marks the lane busy; it is dropped when the batch is done with.
     Records(Vec<Record>, OwnedMutexGuard<()>),
+    /// Nothing has come for a while.
+    Idle,
     /// No more will come.
     End,
 }
@@ -174,7 +178,11 @@ impl Inbox {
                 }
             }
             match deadline {
-                None => arrived.await,
+                None => {
+                    if tokio::time::timeout(IDLE, arrived).await.is_err() {
+                        return Work::Idle;
+                    }
+                }
                 Some(due) => {
                     let _ = tokio::time::timeout_at(due, arrived).await;
                 }
@@ -193,11 +201,6 @@ impl Inbox {
         let more = self.lock().take(rows, bytes);
         self.space.notify_all();
         records.extend(more);
-    }
-
-    /// Held while the lane is at something, as a batch's guard is.
-    pub async fn busy(&self) -> OwnedMutexGuard<()> {
-        self.busy.clone().lock_owned().await
     }
 
     /// Returns once the lane should let go of a batch that can't be landed now.

@@ -18,7 +18,7 @@ use crate::pipeline::commit::Committer;
 use crate::pipeline::confirm::Edges;
 use crate::pipeline::count::count;
 use crate::pipeline::decode::Decoder;
-use crate::pipeline::inbox::{Inbox, Work};
+use crate::pipeline::inbox::Inbox;
 use crate::pipeline::take_up::{Positions, TakenUp};
 use crate::progress::Progress;
 use crate::retry::Delays;
@@ -57,17 +57,6 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The next thing to do. While letters are owed, the lane doesn't wait for records to write them.
-    pub async fn next(&self) -> Work {
-        if self.owed_letters() == 0 {
-            return self.inbox.next().await;
-        }
-        match tokio::time::timeout(self.retry.max_delay, self.inbox.next()).await {
-            Ok(work) => work,
-            Err(_) => Work::Records(Vec::new(), self.inbox.busy().await),
-        }
-    }
-
     /// Takes up partitions, waiting for Kafka and Postgres as long as it takes.
     ///
     /// # Errors
@@ -105,6 +94,22 @@ impl Lane {
         self.inbox.taken_up();
         self.tell_going_on();
         Ok(())
+    }
+
+    /// A batch that comes is fenced by itself if an operator let a partition be read again
+    /// (`landfall forget`); a lane to which none comes has to look.
+    pub async fn look_at_rows(&mut self) {
+        // Postgres' troubles are told by the next batch
+        let Ok(moved) = self.destination.moved(&self.holdings).await else {
+            return;
+        };
+        for source in &moved {
+            tracing::debug!(lane = self.number, partition = %source, "moved by somebody else: positioned anew");
+            self.holdings.remove(source);
+        }
+        if !moved.is_empty() {
+            self.inbox.take_up(moved);
+        }
     }
 
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {

@@ -1,5 +1,6 @@
 //! `partitions`: how far each Kafka partition has been applied, and by which batch.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use deadpool_postgres::{GenericClient, Transaction};
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use crate::message::TopicPartition;
 use crate::open_deletes::OpenDeletes;
-use crate::pipeline::advance::Holding;
+use crate::pipeline::advance::{Holding, Holdings};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::ledger::Ledger;
 use crate::pipeline::letters::LettersThere;
@@ -151,6 +152,28 @@ impl Ledger {
             }),
             None => Err(Fenced),
         })
+    }
+
+    /// The partitions whose row isn't any more as the lane last saw or wrote it.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn moved(
+        &self,
+        client: &impl GenericClient,
+        holdings: &Holdings,
+    ) -> Result<Vec<TopicPartition>, Failure> {
+        let ids: Vec<i32> = holdings.values().map(|held| held.partition_id).collect();
+        let sql = format!(
+            "SELECT partition_id, batch FROM {}.partitions WHERE partition_id = ANY($1)",
+            self.schema
+        );
+        let rows = client.query(&sql, &[&ids]).await.map_err(|e| failure(&e))?;
+        let there: HashMap<i32, Uuid> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let moved = holdings
+            .iter()
+            .filter(|(_, held)| there.get(&held.partition_id) != Some(&held.batch));
+        Ok(moved.map(|(source, _)| source.clone()).collect())
     }
 
     /// Whether the batch is in: asked after a COMMIT whose answer got lost.
