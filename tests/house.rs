@@ -11,7 +11,7 @@ use regex::Regex;
 
 /// The files that speak with Kafka or Postgres, or name their clients' types, and why they must.
 /// A path that ends with `/` is a folder. All others are pure, and tested without a server.
-const SPEAKERS: [(&str, &str); 20] = [
+const SPEAKERS: [(&str, &str); 22] = [
     ("src/catalogue.rs", "reads the destination's tables"),
     ("src/check/", "looks at both sides"),
     ("src/config/postgres.rs", "holds the parsed URL"),
@@ -27,9 +27,17 @@ const SPEAKERS: [(&str, &str); 20] = [
     ("src/pipeline/commit.rs", "commits offsets"),
     ("src/pipeline/consume.rs", "polls"),
     ("src/pipeline/dead_letter.rs", "publishes rejects"),
+    (
+        "src/pipeline/dead_letter_topic.rs",
+        "creates the dead letter topic",
+    ),
     ("src/pipeline/group.rs", "is called by rebalances"),
     ("src/pipeline/isolate.rs", "the transaction's savepoints"),
     ("src/pipeline/ledger.rs", "event ids, in the transaction"),
+    (
+        "src/pipeline/ledger_days.rs",
+        "the partitions that event ids go into",
+    ),
     (
         "src/pipeline/watermark.rs",
         "watermarks, in the transaction",

@@ -16,7 +16,8 @@ use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::commit::Committer;
 use crate::pipeline::confirm::Edges;
 use crate::pipeline::consume::{self, Poller};
-use crate::pipeline::dead_letter::{self, DeadLetters};
+use crate::pipeline::dead_letter::DeadLetters;
+use crate::pipeline::dead_letter_topic;
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::group::Group;
 use crate::pipeline::inbox::Inbox;
@@ -198,7 +199,7 @@ async fn leave(consumer: Arc<BaseConsumer<Group>>, polling: std::thread::JoinHan
 /// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
 /// it can't be created now is told and no more.
 pub async fn prepare_dead_letters(config: &Config) {
-    if let Err(error) = dead_letter::ensure_topic(config).await {
+    if let Err(error) = dead_letter_topic::ensure(config).await {
         tracing::warn!(
             topic = config.dead_letter_topic(),
             error,
