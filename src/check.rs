@@ -8,6 +8,7 @@ mod finding;
 mod heard;
 mod judge;
 mod kafka;
+mod keeping;
 mod letters;
 mod observe;
 mod oddity;
@@ -61,6 +62,13 @@ async fn look(config: &Config) -> Report {
         report
             .findings
             .extend(letters::could_be_created(config).await);
+    }
+    if kafka.brokers.is_some() {
+        let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
+        let letters = config.dead_letter_topic();
+        let letters = kafka.has_dead_letter_topic.then_some(&*letters);
+        let findings = keeping::look(config, &sources, letters).await;
+        report.findings.extend(findings);
     }
     report.findings.extend(destination.findings);
     for found in &kafka.topics {

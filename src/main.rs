@@ -10,7 +10,7 @@ use landfall::config::Config;
 use landfall::health::Health;
 use landfall::retry::Delays;
 use landfall::verdict::Verdict;
-use landfall::{check, http, metrics, migrate, pipeline, postgres, shutdown, telemetry};
+use landfall::{check, http, metrics, migrate, pipeline, postgres, retention, shutdown, telemetry};
 use tokio_util::sync::CancellationToken;
 
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
             Command::Run(run) => start(&config, run.until_caught_up).await,
             Command::Check(check) => check::check(&config, check.json).await,
             Command::Migrate => migrate_now(&config).await,
+            Command::Prune(prune) => retention::prune(&config, prune.dry_run, prune.json).await,
         }
     });
     // a hanging connection or commit must not keep the process alive

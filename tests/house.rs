@@ -11,7 +11,7 @@ use regex::Regex;
 
 /// The files that speak with Kafka or Postgres, or name their clients' types, and why they must.
 /// A path that ends with `/` is a folder. All others are pure, and tested without a server.
-const SPEAKERS: [(&str, &str); 22] = [
+const SPEAKERS: [(&str, &str); 24] = [
     ("src/catalogue.rs", "reads the destination's tables"),
     ("src/check/", "looks at both sides"),
     ("src/config/postgres.rs", "holds the parsed URL"),
@@ -48,6 +48,14 @@ const SPEAKERS: [(&str, &str); 22] = [
     (
         "src/postgres",
         "connects, with and without TLS; maps errors",
+    ),
+    (
+        "src/retention.rs",
+        "takes a connection for looking after the ledger",
+    ),
+    (
+        "src/retention/sweep.rs",
+        "creates and drops the ledger's partitions",
     ),
 ];
 

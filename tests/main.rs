@@ -14,6 +14,7 @@ mod exactly_once;
 mod group;
 mod house;
 mod outage;
+mod retention;
 mod shutdown;
 mod support;
 mod topics;

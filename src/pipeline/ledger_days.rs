@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Transaction};
 use uuid::Uuid;
 
 use crate::pipeline::batch::Batch;
@@ -74,10 +74,21 @@ impl Ledger {
             .clear();
     }
 
+    async fn create_day(&self, client: &mut Object, day: u64) -> Result<(), Failure> {
+        let tx = client.transaction().await.map_err(|e| failure(&e))?;
+        match self.enter_day(&tx, day).await? {
+            Day::Created(_) => tx.commit().await.map_err(|e| failure(&e)),
+            // then its events share the default partition
+            Day::WasThere | Day::InDefault | Day::Forbidden => Ok(()),
+        }
+    }
+
+    /// Creates a day's partition, in a transaction of its own: it has failed unless this says
+    /// `Created` or `WasThere`.
+    ///
     /// # Errors
     /// As Postgres says.
-    pub async fn create_day(&self, client: &mut Object, day: u64) -> Result<Day, Failure> {
-        let tx = client.transaction().await.map_err(|e| failure(&e))?;
+    pub async fn enter_day(&self, tx: &Transaction<'_>, day: u64) -> Result<Day, Failure> {
         // one at a time: CREATE … IF NOT EXISTS can fail when two sessions race for it
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), \
                    'processed_events_' || to_char(to_timestamp($2::bigint * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD')";
@@ -86,7 +97,7 @@ impl Ledger {
             .await
             .map_err(|e| failure(&e))?
             .get(1);
-        if self.has_table(&tx, &name).await? {
+        if self.has_table(tx, &name).await? {
             return Ok(Day::WasThere);
         }
         let bound = |day: u64| Uuid::from_u128(u128::from(day * DAY_MS) << 80);
@@ -97,10 +108,7 @@ impl Ledger {
             schema = self.schema,
         );
         match tx.batch_execute(&sql).await {
-            Ok(()) => {
-                tx.commit().await.map_err(|e| failure(&e))?;
-                Ok(Day::Created(name))
-            }
+            Ok(()) => Ok(Day::Created(name)),
             Err(e) => match e.code().map(|code| code.code()) {
                 Some("23514") => Ok(Day::InDefault),
                 Some("42501") => Ok(Day::Forbidden),
@@ -111,17 +119,13 @@ impl Ledger {
 
     /// Not by to_regclass: it answers from the session's cache, which misses what another process
     /// has created while this one waited for the lock.
-    async fn has_table(
-        &self,
-        client: &impl deadpool_postgres::GenericClient,
-        name: &str,
-    ) -> Result<bool, Failure> {
+    async fn has_table(&self, tx: &Transaction<'_>, name: &str) -> Result<bool, Failure> {
         let sql = format!(
             "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_class ledger USING (relnamespace) \
              WHERE ledger.oid = '{}.processed_events'::regclass AND c.relname = $1)",
             self.schema.replace('\'', "''")
         );
-        let row = client
+        let row = tx
             .query_one(&sql, &[&name])
             .await
             .map_err(|e| failure(&e))?;

@@ -27,6 +27,7 @@ use crate::pipeline::run_lane;
 use crate::pipeline::take_up::Positions;
 use crate::pipeline::topic_id::Topics;
 use crate::progress::Progress;
+use crate::retention;
 
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
@@ -85,6 +86,14 @@ pub async fn run(
         topics: shared.topics.clone(),
         destination: shared.destination(),
     };
+    // ended with this set
+    let mut beside = JoinSet::new();
+    beside.spawn(retention::keep(
+        config.clone(),
+        shared.pool.clone(),
+        shared.ledger.clone(),
+        until_caught_up,
+    ));
     drop(shared);
     let polling = start_polling(poller)?;
     let caught_up = async move {
@@ -98,6 +107,10 @@ pub async fn run(
         outcome = watch(&mut lanes, &stop) => outcome,
         outcome = caught_up => outcome,
     };
+    if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
+        // a nightly job that has little to land has its ledger looked after all the same
+        let _ = tokio::time::timeout(GRACE, beside.join_next()).await;
+    }
     health.stopping();
     stop.cancel();
     let ended =
