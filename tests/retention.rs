@@ -262,6 +262,7 @@ async fn days_are_dropped_while_a_worker_lands_and_each_event_lands_once() {
     world.migrate().await;
     let worker = world.run();
     // old and new days by turns; what is old is made so as soon as it is there
+    let mut said = String::new();
     for round in 0..10 {
         let from = round * 1000;
         let days: Vec<Event> = (0..10)
@@ -272,9 +273,10 @@ async fn days_are_dropped_while_a_worker_lands_and_each_event_lands_once() {
         world.until_count(&landed, round * 500 + 100).await;
         let old = "UPDATE landfall.processed_events SET applied_at = now() - interval '8 days'";
         world.db.batch_execute(old).await.expect(old);
-        prune(&world, &[]).await;
+        said += &prune(&world, &[]).await;
     }
     world.until_count("SELECT count(*) FROM t", 5000).await;
+    assert!(said.contains("dropped  "), "{said}");
 
     let log = worker.stop().await.1;
     assert_eq!(
@@ -332,8 +334,23 @@ async fn a_lane_that_writes_for_long_is_not_waited_for_at_the_others_cost() {
     let hold = "BEGIN; INSERT INTO landfall.processed_events (id, partition_id) VALUES (gen_random_uuid(), 1)";
     other.batch_execute(hold).await.expect("it writes");
 
+    let worker = world.run();
     let mut pruning = start_prune(&world, &[]);
+    for id in 100..140 {
+        world
+            .kafka
+            .produce(&world.topic, &days_ago(0, id..id + 1))
+            .await;
+        let landed = format!("SELECT count(*) FROM t WHERE id = {id}");
+        world.until_count(&landed, 1).await;
+    }
     assert_eq!(pruning.wait().await, Some(1), "{}", pruning.log());
+    let (code, log) = worker.stop().await;
+    assert_eq!(
+        (code, log.contains("tried again")),
+        (Some(0), false),
+        "{log}"
+    );
     assert!(pruning.log().contains("lock timeout"), "{}", pruning.log());
     assert!(has(&world, &day).await);
 
