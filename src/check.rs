@@ -5,9 +5,9 @@
 mod bookkeeping;
 mod destination;
 mod finding;
-mod heard;
+pub(crate) mod heard;
 mod judge;
-mod kafka;
+pub(crate) mod kafka;
 mod keeping;
 mod letters;
 mod observe;

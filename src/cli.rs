@@ -1,9 +1,14 @@
 //! The command line. What each command does is elsewhere; this is its grammar and help.
 
+mod dlq;
+
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
+pub use crate::cli::dlq::{Discard, Dlq, DlqCommand, List, WantedState};
 use crate::config::DEFAULT_PATH;
 
 const EXAMPLES: &str = "\
@@ -13,6 +18,8 @@ Examples:
   landfall run -c warehouse.toml     The same with another configuration
   LANDFALL_APPLY__LANES=8 landfall run
                                      Each key of the file can be set by a variable
+  landfall status                    How far is each partition, what was put aside?
+  landfall dlq list                  What was put aside, and why
 
 Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.";
 
@@ -42,6 +49,24 @@ Examples:
   landfall prune --json | jq         One object a line
 
 A day's ids go when the day is over, and nothing was applied to it, for apply.retention.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  landfall status
+  landfall status --json | jq        One object a line
+
+committed: the group's offset in Kafka; applied: everything below it is in the destination;
+end: the end of the log; lag: what is still to be applied. It joins no group, so it can be asked
+while workers run. Exits 1 if Kafka or Postgres can't be asked, with what the other one says.";
+
+const FORGET_EXAMPLES: &str = "\
+Examples:
+  landfall forget --topic shop.public.orders
+  landfall forget --topic shop.public.orders --partition 3
+
+Everything that Kafka still has of it is read and applied once more, from the first record on; a
+running worker notices within seconds. The rows that the events wrote stay as they are, so empty
+the table first if they should not be there. The role needs DELETE on the bookkeeping tables.";
 
 /// Lands Kafka change events in Postgres, each exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -76,6 +101,38 @@ pub enum Command {
     /// Forget the ids of events that were applied longer ago than apply.retention.
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(Prune),
+    /// Show how far each partition has come, and what was put aside.
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Status),
+    /// Look at dead letters, or give them up.
+    Dlq(Dlq),
+    /// Let a topic be processed again, from its first record on.
+    #[command(after_help = FORGET_EXAMPLES)]
+    Forget(Forget),
+}
+
+impl Cli {
+    /// Reads the command line; ends the process with 2 if it is wrong, with 0 after `--help`.
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        match cli.require_an_answer(std::io::stdin().is_terminal()) {
+            Ok(()) => cli,
+            Err(error) => error.exit(),
+        }
+    }
+
+    /// What asks before it does something needs somebody to ask.
+    fn require_an_answer(&self, is_terminal: bool) -> Result<(), clap::Error> {
+        match &self.command {
+            Command::Dlq(Dlq {
+                command: DlqCommand::Discard(discard),
+            }) if !discard.yes && !is_terminal => Err(Self::command().error(
+                ErrorKind::MissingRequiredArgument,
+                "standard input is no terminal, so nobody can be asked: say --yes to discard without",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -103,11 +160,26 @@ pub struct Prune {
     pub json: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Status {
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Forget {
+    /// The topic to process again.
+    #[arg(long)]
+    pub topic: String,
+
+    /// Only this partition of it.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partition: Option<i32>,
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-    use clap::error::ErrorKind;
-
     use super::*;
 
     #[test]
@@ -140,5 +212,31 @@ mod tests {
         assert_eq!((help.kind(), help.exit_code()), (ErrorKind::DisplayHelp, 0));
         assert!(help.to_string().contains("Examples:"));
         assert_eq!(parse(&["landfall", "--version"]).exit_code(), 0);
+    }
+
+    #[test]
+    fn every_command_shows_examples_in_its_help() {
+        let mut commands = vec![Cli::command()];
+        while let Some(mut command) = commands.pop() {
+            let help = command.render_help().to_string();
+            assert!(help.contains("Examples:"), "{help}");
+            let below = command.get_subcommands().filter(|c| c.get_name() != "help");
+            commands.extend(below.cloned());
+        }
+    }
+
+    #[test]
+    fn discarding_says_what_and_asks_unless_told_not_to() {
+        let parse =
+            |words: &[&str]| Cli::try_parse_from([&["landfall", "dlq", "discard"], words].concat());
+        assert_eq!(parse(&[]).unwrap_err().exit_code(), 2);
+        assert_eq!(parse(&["--yes"]).unwrap_err().exit_code(), 2);
+        assert!(parse(&["--all", "--topic", "t"]).is_err());
+        let unattended = |words: &[&str]| parse(words).unwrap().require_an_answer(false);
+        assert!(parse(&["--all"]).unwrap().require_an_answer(true).is_ok());
+        assert!(unattended(&["--all", "--yes"]).is_ok());
+        let refused = unattended(&["--id", "7"]).unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
+        assert!(refused.to_string().contains("--yes"), "{refused}");
     }
 }

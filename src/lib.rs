@@ -11,17 +11,22 @@
     )
 )]
 
+pub mod breaker;
 pub mod catalogue;
 pub mod change;
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod debezium;
+pub mod dlq;
 pub mod event_id;
 pub mod failpoint;
 pub mod fold;
+pub mod foreign_keys;
+pub mod forget;
 pub mod health;
 pub mod http;
+pub mod letter;
 pub mod message;
 pub mod metrics;
 pub mod migrate;
@@ -37,10 +42,12 @@ pub mod row_change;
 pub mod schema;
 pub mod shutdown;
 pub mod statement;
+pub mod status;
 pub mod table;
 pub mod table_name;
 #[cfg(test)]
 mod table_testing;
 pub mod telemetry;
+pub mod terminal;
 pub mod value;
 pub mod verdict;

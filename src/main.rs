@@ -3,21 +3,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use clap::Parser as _;
 use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command};
 use landfall::config::Config;
 use landfall::health::Health;
 use landfall::retry::Delays;
 use landfall::verdict::Verdict;
-use landfall::{check, http, metrics, migrate, pipeline, postgres, retention, shutdown, telemetry};
+use landfall::{
+    check, dlq, forget, http, metrics, migrate, pipeline, postgres, retention, shutdown, status,
+    telemetry,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _failpoints = landfall::failpoint::start();
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
         Err(error) => {
@@ -45,6 +47,9 @@ fn main() -> ExitCode {
             Command::Check(check) => check::check(&config, check.json).await,
             Command::Migrate => migrate_now(&config).await,
             Command::Prune(prune) => retention::prune(&config, prune.dry_run, prune.json).await,
+            Command::Status(asked) => status::status(&config, asked.json).await,
+            Command::Dlq(dlq) => dlq::run(&config, &dlq.command).await,
+            Command::Forget(what) => forget::forget(&config, &what).await,
         }
     });
     // a hanging connection or commit must not keep the process alive

@@ -11,11 +11,16 @@ use regex::Regex;
 
 /// The files that speak with Kafka or Postgres, or name their clients' types, and why they must.
 /// A path that ends with `/` is a folder. All others are pure, and tested without a server.
-const SPEAKERS: [(&str, &str); 24] = [
+const SPEAKERS: &[(&str, &str)] = &[
     ("src/catalogue.rs", "reads the destination's tables"),
     ("src/check/", "looks at both sides"),
     ("src/config/postgres.rs", "holds the parsed URL"),
     ("src/config/postgres_url.rs", "the driver parses the URL"),
+    ("src/dlq/", "reads and marks the dead letters"),
+    (
+        "src/forget.rs",
+        "takes partitions out of the bookkeeping tables",
+    ),
     ("src/main.rs", "opens the pool"),
     ("src/migrate.rs", "creates the bookkeeping tables"),
     ("src/pipeline/apply.rs", "the transaction"),
@@ -39,12 +44,17 @@ const SPEAKERS: [(&str, &str); 24] = [
         "the partitions that event ids go into",
     ),
     (
+        "src/pipeline/letters.rs",
+        "dead letters, in the transaction",
+    ),
+    (
         "src/pipeline/watermark.rs",
         "watermarks, in the transaction",
     ),
     ("src/pipeline/run.rs", "starts and closes the clients"),
     ("src/pipeline/take_up.rs", "asks both sides for a position"),
     ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),
+    ("src/status/kafka.rs", "asks for log ends and offsets"),
     (
         "src/postgres",
         "connects, with and without TLS; maps errors",

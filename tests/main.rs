@@ -5,6 +5,7 @@
 
 mod chaos;
 mod check;
+mod commands;
 mod configuration;
 mod crash;
 mod dead_letters;

@@ -16,8 +16,8 @@ use crate::check::topics::{self, Listed};
 use crate::config::{Config, KafkaConfig};
 use crate::pipeline::client;
 
-/// How long Kafka has to answer.
-const REACH: Duration = Duration::from_secs(10);
+/// How long Kafka has to answer a question.
+pub const REACH: Duration = Duration::from_secs(10);
 
 /// Brokers that all refuse are given this long, not longer: one of a host's addresses may answer.
 const REFUSED: Duration = Duration::from_secs(3);
@@ -128,7 +128,7 @@ fn listed(topic: &rdkafka::metadata::MetadataTopic) -> Listed {
     }
 }
 
-fn reach(consumer: &BaseConsumer<Heard>, heard: &Heard) -> Result<Metadata, KafkaError> {
+pub fn reach(consumer: &BaseConsumer<Heard>, heard: &Heard) -> Result<Metadata, KafkaError> {
     let started = Instant::now();
     loop {
         let error = match consumer.fetch_metadata(None, Duration::from_secs(2)) {

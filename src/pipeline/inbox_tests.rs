@@ -33,6 +33,7 @@ async fn records(inbox: &Inbox) -> Vec<i64> {
     match inbox.next().await {
         Work::Records(records, _busy) => records.iter().map(|r| r.offset).collect(),
         Work::TakeUp(_) => panic!("partitions to take up"),
+        Work::Idle => panic!("nothing came"),
         Work::End => panic!("the end"),
     }
 }

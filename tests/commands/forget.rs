@@ -1,0 +1,185 @@
+//! What is forgotten is processed again, once, also by a worker that runs.
+
+use crate::commands::{command, done, landfall, put_aside};
+use crate::support::{World, audit, events, eventually};
+
+const IDS: &str = "SELECT count(*) FROM landfall.processed_events";
+const ROWS: &str = "SELECT count(*) FROM t";
+
+#[tokio::test]
+async fn an_idle_worker_reads_a_forgotten_topic_again_from_its_first_record() {
+    let world = World::new("forget_idle", 2).await;
+    world
+        .kafka
+        .produce(&world.topic, &events::history(50, 2))
+        .await;
+    world.migrate().await;
+    let worker = world.run();
+    world.until_count(IDS, 100).await;
+    put_aside(&world, &[]).await;
+    let other = put_aside(&world, &[("topic", "'other'")]).await;
+    world.db.batch_execute("DELETE FROM t").await.unwrap();
+
+    let answer = done(&world, &format!("forget --topic {}", world.topic));
+
+    // no event comes that could be fenced: the worker has to look by itself
+    world.until_count(IDS, 100).await;
+    world.until_count(ROWS, 50).await;
+    let mut ids = 0;
+    for line in answer.text.lines().skip(2).take(2) {
+        let cells: Vec<i64> = line
+            .split_whitespace()
+            .map(|c| c.parse().unwrap())
+            .collect();
+        assert_eq!(cells[1], cells[2], "{}", answer.text);
+        ids += cells[2];
+    }
+    assert_eq!(ids, 100, "{}", answer.text);
+    let letters = world
+        .db
+        .query("SELECT id FROM landfall.dead_letters", &[])
+        .await
+        .unwrap();
+    let letters: Vec<i64> = letters.iter().map(|row| row.get(0)).collect();
+    assert_eq!(letters, [other]);
+    // and it goes on from there
+    world
+        .kafka
+        .produce(&world.topic, &events::history(50, 3)[100..])
+        .await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 3", 50)
+        .await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+    audit::assert_forward_only(&world.db).await;
+}
+
+#[tokio::test]
+async fn one_partition_is_forgotten_and_the_others_are_left_alone() {
+    let world = World::new("forget_one", 2).await;
+    for partition in [0, 1] {
+        let ids = |e: &mut events::Event| e.partition = Some(partition);
+        let first = i64::from(partition) * 100;
+        let mut some: Vec<_> = (1..=10)
+            .map(|id| events::insert(first + id, first + id, 1))
+            .collect();
+        some.iter_mut().for_each(ids);
+        world.kafka.produce(&world.topic, &some).await;
+    }
+    world.catch_up().await;
+    put_aside(&world, &[("partition", "0")]).await;
+    put_aside(&world, &[("partition", "1")]).await;
+    world.db.batch_execute("DELETE FROM t").await.unwrap();
+
+    done(
+        &world,
+        &format!("forget --topic {} --partition 1", world.topic),
+    );
+
+    assert_eq!(world.count(IDS).await, 10);
+    let letters = "SELECT sum(partition) FROM landfall.dead_letters";
+    assert_eq!(world.count(letters).await, 0);
+    let worker = world.catch_up().await;
+    let again = "SELECT count(*) FROM t WHERE id > 100";
+    assert_eq!(world.count(again).await, 10, "{}", worker.log());
+    assert_eq!(world.count(ROWS).await, 10, "{}", worker.log());
+    assert_eq!(world.count(IDS).await, 20);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_being_written_is_waited_for_and_forgotten_too() {
+    let mut world = World::new("forget_busy", 1).await;
+    world.set("apply", "batch_rows = 40");
+    world
+        .kafka
+        .produce(&world.topic, &events::history(50, 2))
+        .await;
+    let worker = world.run_until_frozen("before_commit", 2).await;
+    // the frozen batch holds the partition's row
+    let mut forget = command(&world, &format!("forget --topic {}", world.topic))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'";
+    eventually("forget waits for the batch", async || {
+        let ended = forget.try_wait().unwrap();
+        assert!(
+            ended.is_none(),
+            "it didn't wait: {ended:?}\n{}",
+            worker.log()
+        );
+        (world.count(waiting).await == 1).then_some(())
+    })
+    .await;
+    worker.thaw();
+    let output = forget.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("80"), "both batches are forgotten: {text}");
+    world.until_count(IDS, 100).await;
+    eventually("everything is applied", async || {
+        let end = "SELECT next_offset FROM landfall.partitions";
+        let row = world.db.query_opt(end, &[]).await.unwrap();
+        row.is_some_and(|row| row.get::<_, i64>(0) == 100)
+            .then_some(())
+    })
+    .await;
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE version = 2")
+            .await,
+        50
+    );
+}
+
+#[tokio::test]
+async fn what_kafka_has_deleted_meanwhile_is_no_gap_after_forgetting() {
+    let world = World::new("forget_low", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &events::history(10, 1))
+        .await;
+    world.catch_up().await;
+    world.kafka.delete_records(&world.topic, 4).await;
+    done(&world, &format!("forget --topic {}", world.topic));
+    world.catch_up().await;
+    assert_eq!(world.count(IDS).await, 6);
+    assert_eq!(world.count(ROWS).await, 10);
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_refused_with_what_is() {
+    let world = World::new("forget_unknown", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &events::history(3, 1))
+        .await;
+    world.catch_up().await;
+    let refused = landfall(&world, "forget --topic orders");
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.error.contains("topic orders") && refused.error.contains(&world.topic),
+        "{}",
+        refused.error
+    );
+    let refused = landfall(
+        &world,
+        &format!("forget --topic {} --partition 9", world.topic),
+    );
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.error.contains("partition 9") && refused.error.contains("known are 0"),
+        "{}",
+        refused.error
+    );
+    assert_eq!(
+        landfall(
+            &world,
+            &format!("forget --topic {} --partition -1", world.topic)
+        )
+        .code,
+        Some(2)
+    );
+    assert_eq!(world.count(IDS).await, 3);
+}
