@@ -22,12 +22,12 @@ const SESSION: &str = "\
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A pool with a connection for each lane, and two for everything else.
+/// A pool with a connection for each lane, one for retention, and two for everything else.
 ///
 /// # Errors
 /// The TLS files of the URL can't be used.
 pub fn pool(config: &Config) -> Result<Pool, String> {
-    let size = config.apply.lanes + 2;
+    let size = config.apply.lanes + 3;
     let connection = connection(&config.postgres);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
