@@ -111,7 +111,6 @@ async fn a_full_disk_is_waited_for() {
 }
 
 #[tokio::test]
-#[ignore = "waits for ever: the session that was told to be read-only goes back to the pool, and is never asked again what holds now"]
 async fn a_database_that_is_made_read_only_is_waited_for() {
     let world = World::new("read_only", 1).await;
     let broken = Broken {
