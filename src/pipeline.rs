@@ -17,6 +17,7 @@ pub mod consume;
 pub mod dead_letter;
 pub mod decode;
 pub mod group;
+mod idle;
 pub mod inbox;
 mod isolate;
 pub mod lane;
