@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::GenericClient;
 
+use crate::foreign_keys::rank;
 use crate::postgres::failure;
 use crate::statement::quote;
 use crate::table::{Column, PgType, Table};
@@ -41,6 +42,10 @@ const UNIQUE_KEYS: &str = "\
     SELECT (SELECT array_agg(k ORDER BY o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(k, o) WHERE o <= i.indnkeyatts) \
     FROM pg_catalog.pg_index i \
     WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL";
+
+/// Of every table, since what a parent refers to matters as well. Those of partitions follow theirs.
+const FOREIGN_KEYS: &str = "\
+    SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid <> confrelid";
 
 impl Catalogue {
     /// # Errors
@@ -128,5 +133,14 @@ async fn load(client: &impl GenericClient, name: &TableName) -> Result<Table, Fa
         key.sort_unstable();
         unique_keys.push(key);
     }
-    Ok(Table::new(name.clone(), columns, unique_keys))
+    let references: Vec<(u32, u32)> = client
+        .query(FOREIGN_KEYS, &[])
+        .await
+        .map_err(|e| failure(&e))?
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    let mut table = Table::new(name.clone(), columns, unique_keys);
+    table.rank = rank(oid, &references);
+    Ok(table)
 }

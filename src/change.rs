@@ -63,6 +63,40 @@ pub struct Change<'r> {
     pub row: Fields<'r>,
 }
 
+/// Which row an event is about, known even where the event itself can't be read.
+#[derive(Clone, Debug)]
+pub struct RowKey<'r> {
+    pub table: Arc<TableName>,
+    pub key: Fields<'r>,
+}
+
+/// By which letters and later events of one row meet: equal for equal texts in equal order.
+pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
+    let mut hash = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(&table.schema);
+    part(&table.name);
+    for (name, raw) in &key.values {
+        part(name);
+        part(raw);
+    }
+    let bytes = hash.finalize();
+    let first = bytes.as_bytes().first_chunk().copied().unwrap_or_default();
+    i64::from_le_bytes(first)
+}
+
+/// The key as a JSON object, for people.
+pub fn key_json(key: &Fields<'_>) -> String {
+    let fields = key.values.iter().map(|(name, raw)| {
+        let name = serde_json::Value::from(name.as_ref());
+        format!("{name}:{raw}")
+    });
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
 /// What a record turned out to be.
 #[derive(Clone, Debug)]
 pub enum Decoded<'r> {

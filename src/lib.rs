@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod breaker;
 pub mod catalogue;
 pub mod change;
 pub mod check;
@@ -21,9 +22,11 @@ pub mod dlq;
 pub mod event_id;
 pub mod failpoint;
 pub mod fold;
+pub mod foreign_keys;
 pub mod forget;
 pub mod health;
 pub mod http;
+pub mod letter;
 pub mod message;
 pub mod metrics;
 pub mod migrate;

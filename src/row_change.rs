@@ -32,6 +32,11 @@ pub enum Effect<'r> {
 }
 
 impl<'r> RowChange<'r> {
+    /// Whether it leaves nothing of its row as it was.
+    pub fn is_whole(&self) -> bool {
+        !matches!(self.effect, Effect::Row { whole: false, .. })
+    }
+
     /// # Errors
     /// Systemic: the table lacks a column or a unique index on the key. Reject: a value that can't
     /// be what its column holds, or a key with a null.

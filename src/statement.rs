@@ -1,4 +1,5 @@
-//! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays.
+//! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays. First
+//! the deletes, children before their parents, then the rest, parents before their children.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,8 +12,10 @@ use crate::table_name::TableName;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// First, so that a key deleted and inserted again starts from the column defaults.
     Delete,
+    /// A key deleted and inserted again. The row is changed in place, so that no foreign key takes
+    /// others with it; columns that the event doesn't carry start from their defaults.
+    Replace,
     Upsert,
     /// Changes that carry only part of their row; touches as many rows as it carries, or one is missing.
     Update,
@@ -44,7 +47,7 @@ pub fn quote(name: &str) -> String {
 /// so that two lanes on one table can't lock each other's rows crosswise.
 pub fn build<'r>(mut nets: Vec<Net<'r>>) -> Vec<Statement<'r>> {
     nets.sort_unstable_by(|a, b| (&a.table.name, &a.key).cmp(&(&b.table.name, &b.key)));
-    let mut groups: BTreeMap<Shape, Rows<'r>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Turn, Shape), Rows<'r>> = BTreeMap::new();
     for net in nets {
         let mut add = |kind, written: Vec<usize>, row: Vec<Text<'r>>| {
             let shape = Shape {
@@ -53,29 +56,38 @@ pub fn build<'r>(mut nets: Vec<Net<'r>>) -> Vec<Statement<'r>> {
                 key: net.key_columns.clone(),
                 written,
             };
-            let rows = groups.entry(shape).or_insert_with(|| Rows {
+            let rank = net.table.rank as i64;
+            let turn = match kind {
+                Kind::Delete => (false, -rank),
+                _ => (true, rank),
+            };
+            let rows = groups.entry((turn, shape)).or_insert_with(|| Rows {
                 table: net.table.clone(),
                 columns: Vec::new(),
             });
             rows.push(row);
         };
-        if net.delete_first {
-            add(Kind::Delete, net.key_columns.clone(), net.key);
-        }
-        if let Some(row) = net.row {
-            let kind = match row.whole {
-                true => Kind::Upsert,
-                false => Kind::Update,
-            };
-            let (written, texts) = row.cells.into_iter().unzip();
-            add(kind, written, texts);
+        match net.row {
+            None => add(Kind::Delete, net.key_columns.clone(), net.key),
+            Some(row) => {
+                let kind = match (row.whole, net.delete_first) {
+                    (true, true) => Kind::Replace,
+                    (true, false) => Kind::Upsert,
+                    (false, _) => Kind::Update,
+                };
+                let (written, texts) = row.cells.into_iter().unzip();
+                add(kind, written, texts);
+            }
         }
     }
     groups
         .into_iter()
-        .map(|(shape, rows)| shape.statement(rows))
+        .map(|((_, shape), rows)| shape.statement(rows))
         .collect()
 }
+
+/// Whether it comes after the deletes, and the table's rank there.
+type Turn = (bool, i64);
 
 /// What rows must have in common to go into one statement; its order is the statements'.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +117,8 @@ impl Shape {
         let Rows { table, columns } = rows;
         let sql = match self.kind {
             Kind::Delete => delete(&table, &self.key),
-            Kind::Upsert => upsert(&table, &self.key, &self.written),
+            Kind::Replace => upsert(&table, &self.key, &self.written, true),
+            Kind::Upsert => upsert(&table, &self.key, &self.written, false),
             Kind::Update => update(&table, &self.key, &self.written),
         };
         let count_sql =
@@ -183,7 +196,8 @@ fn settable<'a>(
     })
 }
 
-fn upsert(table: &Table, key: &[usize], written: &[usize]) -> String {
+/// `anew`: what isn't written is set to its default.
+fn upsert(table: &Table, key: &[usize], written: &[usize], anew: bool) -> String {
     let mut sql = format!(
         "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ON CONFLICT ({}) DO ",
         qualified(table),
@@ -198,10 +212,14 @@ fn upsert(table: &Table, key: &[usize], written: &[usize]) -> String {
         rows(written.len()),
         join(key.iter().map(|c| name(table, *c)), ", "),
     );
-    let sets = join(
-        settable(table, key, written).map(|(_, c)| format!("{0} = EXCLUDED.{0}", name(table, c))),
-        ", ",
-    );
+    let carried =
+        settable(table, key, written).map(|(_, c)| format!("{0} = EXCLUDED.{0}", name(table, c)));
+    let left_out = (0..table.columns.len())
+        .filter(|c| {
+            anew && !written.contains(c) && !table.columns.get(*c).is_none_or(|c| c.generated)
+        })
+        .map(|c| format!("{} = DEFAULT", name(table, c)));
+    let sets = join(carried.chain(left_out), ", ");
     let _ = match sets.is_empty() {
         true => write!(sql, "NOTHING"),
         false => write!(sql, "UPDATE SET {sets}"),

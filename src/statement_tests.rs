@@ -140,16 +140,39 @@ fn part_of_a_row_updates_and_can_be_counted() {
 }
 
 #[test]
-fn a_row_that_is_replaced_is_deleted_by_a_statement_before_its_insert() {
-    let t = table("t", "id:int4 a:text", &[&["id"]]);
+fn a_row_that_is_replaced_is_never_deleted_and_starts_from_its_defaults() {
+    let t = table("t", "id:int4 a:text b:text", &[&["id"]]);
     let statements = build(vec![
         net(&t, 1, &[(0, "2"), (1, "y")], true, false),
         net(&t, 1, &[(0, "1"), (1, "x")], true, true),
     ]);
     let kinds: Vec<Kind> = statements.iter().map(|s| s.kind).collect();
-    assert_eq!(kinds, [Kind::Delete, Kind::Upsert]);
-    assert_eq!(statements[0].columns, [vec![text("1")]]);
-    assert_eq!(statements[1].columns[0], [text("1"), text("2")]);
+    assert_eq!(kinds, [Kind::Replace, Kind::Upsert]);
+    assert_eq!(statements[0].columns, [[text("1")], [text("x")]]);
+    let set = r#"DO UPDATE SET "a" = EXCLUDED."a", "b" = DEFAULT"#;
+    assert!(statements[0].sql.ends_with(set), "{}", statements[0].sql);
+    assert_eq!(statements[1].columns, [[text("2")], [text("y")]]);
+}
+
+#[test]
+fn parents_are_written_first_and_deleted_last() {
+    let ranked = |name, rank| {
+        let table = table(name, "id:int4", &[&["id"]]);
+        let mut table = Arc::into_inner(table).unwrap();
+        table.rank = rank;
+        Arc::new(table)
+    };
+    let (child, parent, other) = (ranked("a", 1), ranked("b", 0), ranked("c", 0));
+    let gone = |table| net(table, 1, &[(0, "1")], true, true);
+    let row = |table| net(table, 1, &[(0, "2")], true, false);
+    let nets = [&child, &parent, &other].map(|t| [gone(t), row(t)]);
+    let order: Vec<_> = build(nets.into_iter().flatten().collect())
+        .iter()
+        .map(|s| (s.kind, s.table.name.name.clone()))
+        .collect();
+    let (d, u) = (Kind::Delete, Kind::Upsert);
+    let expected = [(d, "a"), (d, "b"), (d, "c"), (u, "b"), (u, "c"), (u, "a")];
+    assert_eq!(order, expected.map(|(kind, name)| (kind, name.to_owned())));
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The column sets, each in column order, that a unique index without a predicate covers.
     pub unique_keys: Vec<Vec<usize>>,
+    /// How many foreign keys lead from it to a table that refers to no other: parents have less.
+    pub rank: usize,
     by_name: HashMap<String, usize>,
 }
 
@@ -48,6 +50,7 @@ impl Table {
             name,
             columns,
             unique_keys,
+            rank: 0,
             by_name,
         }
     }

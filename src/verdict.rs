@@ -17,9 +17,18 @@ pub enum Reason {
     Incomplete,
     /// A deadlock, a lock or the like that outlasted every attempt.
     Contention,
+    /// Nothing wrong with it: an event of its key was put aside before it, and it has to wait behind.
+    Behind,
+    /// Nothing wrong with it: Postgres was away, and `retry.when_unavailable` is `dead_letter`.
+    Unavailable,
 }
 
 impl Reason {
+    /// Whether the event was refused for what it is; the others only had bad luck.
+    pub fn is_refusal(self) -> bool {
+        !matches!(self, Reason::Behind | Reason::Unavailable)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Reason::Undecodable => "undecodable",
@@ -28,6 +37,8 @@ impl Reason {
             Reason::Constraint => "constraint",
             Reason::Incomplete => "incomplete",
             Reason::Contention => "contention",
+            Reason::Behind => "behind",
+            Reason::Unavailable => "unavailable",
         }
     }
 }
@@ -36,6 +47,8 @@ impl Reason {
 pub enum Verdict {
     /// Try the whole batch again soon; it may well go through.
     Retry,
+    /// A foreign key's other side may still come: let the batch grow, try again for a while.
+    Early,
     /// Postgres can't be had, for anybody: wait, probe, dead-letter nothing.
     Unavailable,
     /// Something is set up wrongly, and every record would fail alike: stop taking in, say what
@@ -49,6 +62,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Verdict::Retry => "retry",
+            Verdict::Early => "early",
             Verdict::Unavailable => "unavailable",
             Verdict::Systemic => "systemic",
             Verdict::Reject(_) => "reject",
@@ -63,13 +77,14 @@ pub fn of_sqlstate(code: &str) -> Verdict {
     use Verdict::*;
     match code {
         // by code, where the class says too little
-        "25006" => Unavailable, // read-only: a standby, or disk-full protection
-        "25P02" | "25P03" | "25P04" => Retry, // the transaction was ended under us
+        "23503" => Early,                      // a foreign key
+        "25006" => Unavailable,                // read-only: a standby, or disk-full protection
+        "25P02" | "25P03" | "25P04" => Retry,  // the transaction was ended under us
         "40002" => Reject(Reason::Constraint), // a deferred constraint, at COMMIT
-        "55P03" | "55006" => Retry, // lock_timeout; object in use
-        "57014" => Retry,       // statement_timeout, or somebody cancelled it
-        "57P04" => Systemic,    // the database was dropped
-        "XX000" | "72000" => Retry, // "tuple concurrently updated" and its like
+        "55P03" | "55006" => Retry,            // lock_timeout; object in use
+        "57014" => Retry,                      // statement_timeout, or somebody cancelled it
+        "57P04" => Systemic,                   // the database was dropped
+        "XX000" | "72000" => Retry,            // "tuple concurrently updated" and its like
         _ => match code.get(..2).unwrap_or("") {
             "08" | "53" | "57" | "58" | "F0" => Unavailable,
             "40" => Retry,
@@ -87,7 +102,16 @@ pub fn of_sqlstate(code: &str) -> Verdict {
 pub fn means_catalogue_is_stale(code: &str) -> bool {
     matches!(
         code,
-        "42703" | "42P01" | "42804" | "42P10" | "428C9" | "42704" | "42846" | "3F000" | "0A000"
+        "23503"
+            | "42703"
+            | "42P01"
+            | "42804"
+            | "42P10"
+            | "428C9"
+            | "42704"
+            | "42846"
+            | "3F000"
+            | "0A000"
     )
 }
 
@@ -150,6 +174,7 @@ mod tests {
             ("22P02", Verdict::Reject(Reason::Value)),
             ("22021", Verdict::Reject(Reason::Value)),
             ("54000", Verdict::Reject(Reason::Value)),
+            ("23503", Verdict::Early),
             ("23502", Verdict::Reject(Reason::Constraint)),
             ("23505", Verdict::Reject(Reason::Constraint)),
             ("23514", Verdict::Reject(Reason::Constraint)),

@@ -189,7 +189,11 @@ async fn ten_bad_records_among_thousands_are_put_aside_alone() {
         assert_eq!(get("landfall.sqlstate"), *sqlstate);
         assert_eq!(
             get("landfall.table"),
-            if *stage == "TASK_PUT" { "public.t" } else { "" }
+            if *stage == "KEY_CONVERTER" {
+                ""
+            } else {
+                "public.t"
+            }
         );
         assert!(get("landfall.attempts").parse::<u32>().unwrap() >= 1);
         let (first, last) = (

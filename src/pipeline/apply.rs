@@ -1,19 +1,24 @@
 //! One attempt to land a batch: the transaction of design section 1, in its order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
 use deadpool_postgres::{Object, Pool, Transaction};
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::breaker::Breaker;
 use crate::catalogue::Catalogue;
+use crate::config::LaterEvents;
 use crate::failpoint;
 use crate::fold::fold;
 use crate::message::TopicPartition;
-use crate::pipeline::batch::{Batch, Holdings, State};
+use crate::pipeline::advance::Holdings;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::entry::{Entry, State};
 use crate::pipeline::isolate;
 use crate::pipeline::ledger::Ledger;
+use crate::pipeline::order::{Item, Order};
 use crate::pipeline::watermark::Fenced;
 use crate::postgres::{connect, failure};
 use crate::row_change::RowChange;
@@ -52,14 +57,21 @@ pub struct Destination {
     pool: Pool,
     catalogue: Arc<Catalogue>,
     ledger: Arc<Ledger>,
+    later_events: LaterEvents,
 }
 
 impl Destination {
-    pub fn new(pool: Pool, catalogue: Arc<Catalogue>, ledger: Arc<Ledger>) -> Self {
+    pub fn new(
+        pool: Pool,
+        catalogue: Arc<Catalogue>,
+        ledger: Arc<Ledger>,
+        later_events: LaterEvents,
+    ) -> Self {
         Self {
             pool,
             catalogue,
             ledger,
+            later_events,
         }
     }
 
@@ -95,11 +107,12 @@ impl Destination {
     /// attempt look for the culprits.
     ///
     /// # Errors
-    /// With its verdict.
+    /// With its verdict; systemic, if more of the batch was refused than `breaker` allows.
     pub async fn land(
         &self,
         batch: &mut Batch<'_>,
         edges: &impl BeforeCommit,
+        breaker: &Breaker,
     ) -> Result<Landing, Failure> {
         if batch.has_gaps() {
             // asked before anything can make the batch wait: retention that passes it meanwhile has
@@ -121,20 +134,22 @@ impl Destination {
         failpoint::reach("before_transaction");
 
         let tx = client.transaction().await.map_err(|e| failure(&e))?;
-        if let Err(Fenced) = self.ledger.advance(&tx, batch).await? {
-            return Ok(Landing::Fenced);
-        }
-        self.ledger.record(&tx, batch).await?;
-        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
-        let written = match batch.isolate {
-            true => isolate::write(&tx, batch, &changes).await,
-            false => write(&tx, &changes).await,
+        let letters = match self.ledger.advance(&tx, batch).await? {
+            Ok(letters) => letters,
+            Err(Fenced) => return Ok(Landing::Fenced),
         };
+        let owed: Vec<_> = batch.owed().cloned().collect();
+        self.ledger.enter_letters(&tx, &owed).await?;
+        let any = letters.any || !owed.is_empty();
+        self.ledger.record(&tx, batch, any).await?;
+        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        let parked = letters.parked || !owed.is_empty();
+        let written = self.write_in_order(&tx, batch, &changes, parked).await;
         self.forget_if_stale(batch, written)?;
-        if batch.isolate {
-            self.strike_rejects(&tx, batch, &changes).await?;
-        }
+        breaker.judge(batch)?;
         edges.deliver_rejects(batch).await?;
+        let letters: Vec<_> = batch.letters().collect();
+        self.ledger.enter_letters(&tx, &letters).await?;
         if let Some(landing) = edges.confirm_topics(batch).await? {
             return Ok(landing);
         }
@@ -158,7 +173,7 @@ impl Destination {
         'anew: loop {
             let mut changes = Vec::with_capacity(batch.entries.len());
             for (at, entry) in batch.entries.iter_mut().enumerate() {
-                let State::Pending(change) = &entry.state else {
+                let (State::Pending, Some(change)) = (&entry.state, &entry.change) else {
                     continue;
                 };
                 let table = match tables.get(&change.table) {
@@ -187,18 +202,69 @@ impl Destination {
         }
     }
 
-    async fn strike_rejects(
+    /// Writes the changes, but for those that are refused and those that must wait behind a letter of
+    /// their key; notes both, and the letters that were made obsolete. While there are no letters
+    /// and nothing is refused, keys needn't be looked at.
+    async fn write_in_order(
         &self,
         tx: &Transaction<'_>,
-        batch: &Batch<'_>,
+        batch: &mut Batch<'_>,
         changes: &[(usize, RowChange<'_>)],
+        parked: bool,
     ) -> Result<(), Failure> {
-        let rejected = changes
+        let rejects = batch.entries.iter().any(Entry::is_rejected);
+        if !parked && !rejects && !batch.isolate {
+            let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
+            return write(tx, &all).await;
+        }
+        let items: Vec<Item> = changes
             .iter()
-            .filter_map(|(at, _)| batch.entries.get(*at))
-            .filter(|e| matches!(e.state, State::Rejected(_)));
-        let ids: Vec<_> = rejected.map(|e| e.id).collect();
-        self.ledger.strike(tx, &ids).await
+            .map(|(at, change)| Item {
+                entry: *at,
+                key: batch.entries[*at].key_hash().unwrap_or_default(),
+                whole: change.is_whole(),
+            })
+            .collect();
+        let mut order = Order::new(self.later_events);
+        if parked {
+            let keys: BTreeSet<i64> = items.iter().map(|item| item.key).collect();
+            let keys: Vec<i64> = keys.into_iter().collect();
+            self.ledger.queue(tx, &keys, &mut order).await?;
+        }
+        for (at, entry) in batch.entries.iter().enumerate() {
+            if let Some(key) = entry.key_hash().filter(|_| entry.is_rejected()) {
+                order.add_entry(key, at);
+            }
+        }
+        let refused = if batch.isolate {
+            let found = isolate::write(tx, batch, changes, &items, &mut order).await?;
+            let (refused, parked) = (found.refused.len(), order.parked().len());
+            tracing::info!(
+                events = changes.len(),
+                refused,
+                parked,
+                statements = found.statements,
+                "refused batch taken apart"
+            );
+            found.refused
+        } else {
+            let sifted = order.sift(items.iter().copied());
+            let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
+            let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
+            write(tx, &write_them).await?;
+            order.note(sifted);
+            BTreeMap::new()
+        };
+        batch.put_aside(&refused, &order);
+        let set_aside = refused.keys().chain(order.parked());
+        let ids: Vec<_> = set_aside
+            .filter_map(|at| batch.entries.get(*at))
+            .map(|entry| entry.id)
+            .collect();
+        self.ledger.strike(tx, &ids).await?;
+        self.ledger
+            .supersede(tx, batch, &order.superseded_rows())
+            .await
     }
 
     /// A statement that no longer fits its table: the catalogue is read again before anybody is blamed.
@@ -211,7 +277,7 @@ impl Destination {
         if !f.sqlstate.as_deref().is_some_and(means_catalogue_is_stale) {
             return result;
         }
-        for table in batch.entries.iter().filter_map(|e| e.table.as_ref()) {
+        for table in batch.entries.iter().filter_map(Entry::table) {
             self.catalogue.forget(table);
         }
         result
@@ -222,15 +288,12 @@ impl Destination {
 ///
 /// # Errors
 /// As Postgres says, or a reject if a change carries only part of a row that isn't there.
-pub async fn write(
-    tx: &Transaction<'_>,
-    changes: &[(usize, RowChange<'_>)],
-) -> Result<(), Failure> {
+pub async fn write(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Result<(), Failure> {
     let incomplete = || {
         let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
         Failure::new(Verdict::Reject(Reason::Incomplete), why)
     };
-    let nets = fold(changes.iter().map(|(_, change)| change)).map_err(|_| incomplete())?;
+    let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
     for statement in statement::build(nets) {
         let written = tx
             .execute_typed(&statement.sql, &parameters(&statement))

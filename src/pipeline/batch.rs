@@ -1,106 +1,18 @@
 //! A batch: the unit of everything. Read together, written in one transaction, dead-lettered
 //! together, committed together; rejects ride inside.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::change::{Change, Decoded, Operation};
-use crate::event_id;
-use crate::message::{Record, TopicPartition};
-use crate::open_deletes::OpenDeletes;
+use crate::letter::Letter;
+use crate::message::Record;
+use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
-use crate::table_name::TableName;
-use crate::verdict::{Failure, Reason, Verdict};
-
-/// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
-#[derive(Clone, Debug)]
-pub struct Holding {
-    pub partition_id: i32,
-    pub topic_id: Option<Uuid>,
-    pub next_offset: i64,
-    /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
-    pub batch: Uuid,
-    pub open_deletes: OpenDeletes,
-    /// Events below are duplicates by their offset.
-    pub floor: i64,
-    pub epoch: u64,
-    /// The offset after the last record that was taken into a batch under this epoch.
-    pub read_to: Option<i64>,
-}
-
-pub type Holdings = HashMap<TopicPartition, Holding>;
-
-/// How far the batch takes a partition.
-#[derive(Clone, Debug)]
-pub struct Advance {
-    pub source: TopicPartition,
-    /// The row as it must still be for the batch to be written.
-    pub held: Holding,
-    /// Offset of the first record of the batch.
-    pub first_offset: i64,
-    /// The next offset to read, which is what is committed to Kafka.
-    pub next_offset: i64,
-    pub open_deletes: OpenDeletes,
-    /// Duplicates by offset.
-    pub below_floor: u64,
-    /// The first offset that was expected and didn't come. Compaction and transaction markers leave
-    /// such gaps; so does retention that overtook us.
-    pub gap: Option<i64>,
-    /// Offsets began anew in the middle of the batch: what follows is another topic's, and is read
-    /// again once this batch is done with.
-    pub jumped_back: bool,
-}
-
-impl Advance {
-    /// What the watermark becomes. Reading duplicates again doesn't take it back.
-    pub fn watermark(&self) -> i64 {
-        if self.moves() {
-            self.next_offset
-        } else {
-            self.held.next_offset
-        }
-    }
-
-    pub fn moves(&self) -> bool {
-        self.next_offset > self.held.floor
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Reject {
-    pub reason: Reason,
-    /// Kafka Connect's name of the step: KEY_CONVERTER, VALUE_CONVERTER, TRANSFORMATION, TASK_PUT.
-    pub stage: &'static str,
-    pub sqlstate: Option<String>,
-    /// May quote values of the row: for the letter, not for the log.
-    pub message: String,
-    pub attempts: u32,
-    pub first_failed_at: SystemTime,
-    pub last_failed_at: SystemTime,
-    /// A batch that is tried again publishes its rejects once.
-    pub published: bool,
-}
-
-#[derive(Clone, Debug)]
-pub enum State<'r> {
-    Pending(Change<'r>),
-    Nothing(&'static str),
-    Rejected(Reject),
-}
-
-#[derive(Clone, Debug)]
-pub struct Entry<'r> {
-    pub record: &'r Record,
-    pub id: Uuid,
-    pub table: Option<Arc<TableName>>,
-    pub operation: Option<Operation>,
-    pub state: State<'r>,
-    /// Found in the ledger by the attempt that went through.
-    pub duplicate: bool,
-}
+use crate::pipeline::entry::{Entry, Reject, State};
+use crate::pipeline::order::Order;
+use crate::verdict::Failure;
 
 pub struct Batch<'r> {
     /// Written to the partitions' rows: tells later whether this batch is in.
@@ -116,11 +28,14 @@ pub struct Batch<'r> {
     pub constraints_immediate: bool,
     /// Every attempt met a deadlock or a lock: whoever still does is put aside.
     pub out_of_attempts: bool,
+    /// Parents were waited for in vain: whoever still has none is put aside.
+    pub orphans_given_up: bool,
 }
 
 impl<'r> Batch<'r> {
     /// Decodes the records that belong to the lane's holdings; records of a partition that was given
     /// up or repositioned since they were read are dropped.
+    /// Without records it is nothing but the letters that partitions owe.
     pub fn gather(records: &'r [Record], holdings: &Holdings, decoder: &mut Decoder) -> Self {
         let mut advances: Vec<Advance> = Vec::new();
         let mut entries = Vec::with_capacity(records.len());
@@ -153,6 +68,10 @@ impl<'r> Batch<'r> {
             entries.push(Entry::decode(record, advance, decoder));
         }
         advances.retain(|a| a.next_offset > a.first_offset);
+        if records.is_empty() {
+            let owing = holdings.iter().filter(|(_, held)| !held.owed.is_empty());
+            advances.extend(owing.filter_map(|(source, held)| Advance::of_debt(source, held)));
+        }
         Self {
             id: Uuid::new_v4(),
             entries,
@@ -162,7 +81,99 @@ impl<'r> Batch<'r> {
             isolate: false,
             constraints_immediate: false,
             out_of_attempts: false,
+            orphans_given_up: false,
         }
+    }
+
+    /// Goes on where a smaller batch of the same records left off.
+    pub fn resume(mut self, before: Progress) -> Self {
+        self.attempts = before.attempts;
+        self.first_failed_at = before.first_failed_at;
+        self.isolate = before.isolate;
+        self.constraints_immediate = before.constraints_immediate;
+        self.out_of_attempts = before.out_of_attempts;
+        self.orphans_given_up = before.orphans_given_up;
+        // the smaller one's entries are the first of this one's
+        for (entry, published) in self.entries.iter_mut().zip(before.published) {
+            if let Some(reject) = published {
+                entry.state = State::Rejected(reject);
+            }
+        }
+        self
+    }
+
+    /// How far the attempts at the batch have come, to [`Batch::resume`] with.
+    pub fn progress(self) -> Progress {
+        Progress {
+            attempts: self.attempts,
+            first_failed_at: self.first_failed_at,
+            isolate: self.isolate,
+            constraints_immediate: self.constraints_immediate,
+            out_of_attempts: self.out_of_attempts,
+            orphans_given_up: self.orphans_given_up,
+            published: self
+                .entries
+                .into_iter()
+                .map(|entry| match entry.state {
+                    State::Rejected(reject) if reject.published.is_some() => Some(reject),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// Letters from before the batch that have no row yet.
+    pub fn owed(&self) -> impl Iterator<Item = &Letter> {
+        let moving = self.advances.iter().filter(|a| a.moves());
+        moving.flat_map(|a| a.held.owed.iter())
+    }
+
+    /// Notes what the attempt has found: who is refused, who waits behind a letter of its key, and
+    /// whose letter is obsolete already.
+    pub fn put_aside(&mut self, refused: &BTreeMap<usize, Failure>, order: &Order) {
+        let (attempts, since) = (self.attempts + 1, self.first_failed_at);
+        for entry in &mut self.entries {
+            if let State::Rejected(reject) = &mut entry.state {
+                reject.superseded_by = None; // of an attempt before this one
+            }
+        }
+        for (at, failure) in refused {
+            if let Some(entry) = self.entries.get_mut(*at) {
+                entry.reject(failure, attempts, since);
+            }
+        }
+        for at in order.parked() {
+            if let Some(entry) = self.entries.get_mut(*at) {
+                entry.park(attempts);
+            }
+        }
+        for (at, by) in order.superseded_entries() {
+            let by = self.entries.get(by).map(|entry| entry.id);
+            if let Some(State::Rejected(reject)) = self.entries.get_mut(at).map(|e| &mut e.state) {
+                reject.superseded_by = by;
+            }
+        }
+    }
+
+    /// Takes back the refusals whose cause may be mended before the next attempt.
+    pub fn revive(&mut self) {
+        for entry in &mut self.entries {
+            let unpublished =
+                matches!(&entry.state, State::Rejected(reject) if reject.published.is_none());
+            if unpublished && entry.change.is_some() {
+                entry.state = State::Pending;
+            }
+        }
+    }
+
+    /// The events that were landed, as `false`, or refused, as `true`, in arrival order.
+    pub fn outcomes(&self) -> impl Iterator<Item = bool> {
+        let fresh = self.entries.iter().filter(|e| !e.duplicate);
+        fresh.filter_map(|e| match &e.state {
+            State::Pending => Some(false),
+            State::Rejected(reject) => reject.reason.is_refusal().then_some(true),
+            State::Nothing(_) => None,
+        })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -184,109 +195,67 @@ impl<'r> Batch<'r> {
         self.advances.iter().any(Advance::moves)
     }
 
-    pub fn rejects(
-        &mut self,
-    ) -> impl Iterator<Item = (&'r Record, Uuid, Option<&Arc<TableName>>, &mut Reject)> {
-        self.entries.iter_mut().filter_map(|e| match &mut e.state {
-            State::Rejected(reject) => Some((e.record, e.id, e.table.as_ref(), reject)),
-            _ => None,
+    /// What its events were refused for, for people: no value of a row.
+    pub fn refusals(&self) -> String {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|e| !e.duplicate) {
+            if let State::Rejected(reject) = &entry.state {
+                let sqlstate = reject.cause.sqlstate.as_deref();
+                let code = sqlstate.map_or(String::new(), |code| format!(", SQLSTATE {code}"));
+                let table = entry
+                    .table()
+                    .map_or(String::new(), |t| format!(", table {t}"));
+                let what = format!("{}{code}{table}", reject.reason.name());
+                *counts.entry(what).or_default() += 1;
+            }
+        }
+        let counts = counts
+            .iter()
+            .map(|(what, count)| format!("{count} times {what}"));
+        counts.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The rejects that aren't published yet.
+    pub fn unpublished(&mut self) -> impl Iterator<Item = Unpublished<'_, 'r>> {
+        let fresh = self.entries.iter_mut().filter(|e| !e.duplicate);
+        fresh.filter_map(|e| {
+            let table = e.table().map(ToString::to_string).unwrap_or_default();
+            match &mut e.state {
+                State::Rejected(reject) if reject.published.is_none() => Some(Unpublished {
+                    record: e.record,
+                    id: e.id,
+                    table,
+                    reject,
+                }),
+                _ => None,
+            }
         })
     }
-}
 
-impl Advance {
-    fn new(first: &Record, held: Holding) -> Self {
-        Self {
-            source: first.source.clone(),
-            open_deletes: held.open_deletes.clone(),
-            held,
-            first_offset: first.offset,
-            next_offset: first.offset,
-            below_floor: 0,
-            gap: None,
-            jumped_back: false,
-        }
-    }
-
-    /// Takes the offset in; not, if it lies before one that was taken in already.
-    fn follow(&mut self, offset: i64) -> bool {
-        let expected = match self.next_offset == self.first_offset {
-            true => self.held.read_to.unwrap_or(offset),
-            false => self.next_offset,
-        };
-        if offset < self.next_offset {
-            self.jumped_back = true;
-            return false;
-        }
-        if offset > expected {
-            self.gap.get_or_insert(expected);
-        }
-        self.next_offset = offset + 1;
-        true
+    /// The letters of the batch, all of them published.
+    pub fn letters(&self) -> impl Iterator<Item = Letter> {
+        let fresh = self.entries.iter().filter(|e| !e.duplicate);
+        fresh.filter_map(Entry::letter)
     }
 }
 
-impl<'r> Entry<'r> {
-    fn decode(record: &'r Record, advance: &mut Advance, decoder: &mut Decoder) -> Self {
-        let topic_id = advance.held.topic_id;
-        let own_id = || event_id::of_coordinates(record, topic_id);
-        let (id, state) = match decoder.decode(record, topic_id, &mut advance.open_deletes) {
-            Ok(Decoded::Change(change)) => (change.id, State::Pending(change)),
-            Ok(Decoded::Nothing(what)) => (own_id(), State::Nothing(what)),
-            Ok(Decoded::BelongsToDelete) => (own_id(), State::Nothing("tombstone")),
-            Err(error) => {
-                let now = SystemTime::now();
-                let reject = Reject {
-                    reason: error.reason,
-                    stage: error.stage,
-                    sqlstate: None,
-                    message: error.message,
-                    attempts: 1,
-                    first_failed_at: now,
-                    last_failed_at: now,
-                    published: false,
-                };
-                (own_id(), State::Rejected(reject))
-            }
-        };
-        let change = match &state {
-            State::Pending(change) => Some(change),
-            _ => None,
-        };
-        let (table, operation) = (change.map(|c| c.table.clone()), change.map(|c| c.operation));
-        Self {
-            record,
-            id,
-            table,
-            operation,
-            state,
-            duplicate: false,
-        }
-    }
+/// A reject on its way to the dead letter topic.
+pub struct Unpublished<'b, 'r> {
+    pub record: &'r Record,
+    pub id: Uuid,
+    pub table: String,
+    pub reject: &'b mut Reject,
+}
 
-    /// Puts the entry aside because of what Postgres, or a look at its table, said.
-    pub fn reject(
-        &mut self,
-        failure: &Failure,
-        attempts: u32,
-        first_failed_at: Option<SystemTime>,
-    ) {
-        let reason = match failure.verdict {
-            Verdict::Reject(reason) => reason,
-            _ => Reason::Contention,
-        };
-        let now = SystemTime::now();
-        self.state = State::Rejected(Reject {
-            reason,
-            stage: "TASK_PUT",
-            sqlstate: failure.sqlstate.clone(),
-            message: failure.message.clone(),
-            attempts,
-            first_failed_at: first_failed_at.unwrap_or(now),
-            last_failed_at: now,
-            published: false,
-        });
-    }
+/// What is kept of a batch that grows.
+pub struct Progress {
+    attempts: u32,
+    first_failed_at: Option<SystemTime>,
+    isolate: bool,
+    constraints_immediate: bool,
+    out_of_attempts: bool,
+    orphans_given_up: bool,
+    published: Vec<Option<Reject>>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,10 @@
+use uuid::Uuid;
+
 use super::*;
+use crate::change::Operation;
+use crate::message::TopicPartition;
+use crate::open_deletes::OpenDeletes;
+use crate::pipeline::advance::Holding;
 
 const P: fn() -> TopicPartition = || TopicPartition {
     topic: "shop.public.t".into(),
@@ -15,6 +21,7 @@ fn holding(start: i64, floor: i64, epoch: u64) -> Holding {
         floor,
         epoch,
         read_to: Some(start),
+        owed: Default::default(),
     }
 }
 
@@ -139,7 +146,7 @@ fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
     all[1].value = Some(b"not json".to_vec());
     let batch = gather(&all, holding(10, 10, 1));
     assert_eq!(batch.entries.len(), 3);
-    assert!(matches!(&batch.entries[1].state, State::Rejected(r) if !r.published));
+    assert!(matches!(&batch.entries[1].state, State::Rejected(r) if r.published.is_none()));
     assert_eq!(batch.advances[0].next_offset, 13);
 }
 
@@ -170,5 +177,5 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
 
     // without its delete it stands alone, and removes the row
     let batch = gather(&second, holding(11, 11, 1));
-    assert_eq!(batch.entries[0].operation, Some(Operation::Tombstone));
+    assert_eq!(batch.entries[0].operation(), Some(Operation::Tombstone));
 }

@@ -1,6 +1,7 @@
 //! Publishing rejects: the original record untouched, with the headers that say what became of it.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -10,9 +11,10 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::letter::{self, Cause, Place};
 use crate::message::Record;
 use crate::metrics;
-use crate::pipeline::batch::{Batch, Reject};
+use crate::pipeline::batch::{Batch, Unpublished};
 use crate::pipeline::client::{self, Context};
 use crate::verdict::{Failure, Verdict};
 
@@ -21,7 +23,7 @@ const DELIVERY: Duration = Duration::from_secs(20);
 
 pub struct DeadLetters {
     producer: FutureProducer<Context>,
-    topic: String,
+    topic: Arc<str>,
     group: String,
 }
 
@@ -44,7 +46,7 @@ impl DeadLetters {
             .map_err(|e| client::refused(&e))?;
         Ok(Self {
             producer,
-            topic: config.dead_letter_topic(),
+            topic: config.dead_letter_topic().into(),
             group: config.kafka.group.clone(),
         })
     }
@@ -54,57 +56,94 @@ impl DeadLetters {
     /// # Errors
     /// Unavailable: Kafka didn't take them. What was taken is marked and not sent again.
     pub async fn deliver(&self, batch: &mut Batch<'_>) -> Result<(), Failure> {
-        let waiting: Vec<_> = batch
-            .rejects()
-            .filter(|(.., reject)| !reject.published)
-            .collect();
-        let deliveries = waiting.into_iter().map(|(record, id, table, reject)| {
-            let table = table.map(ToString::to_string).unwrap_or_default();
-            async move {
-                self.publish(record, id, &table, reject).await.map(|()| {
-                    reject.published = true;
-                    metrics::dead_letter(&table, reject.reason.name());
-                    tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.reason.name(),
-                        sqlstate = reject.sqlstate, "record put aside as a dead letter");
-                })
-            }
+        let waiting: Vec<_> = batch.unpublished().collect();
+        let deliveries = waiting.into_iter().map(|letter| async move {
+            let Unpublished {
+                record,
+                id,
+                table,
+                reject,
+            } = letter;
+            let place = self.publish(record, id, &table, &reject.cause).await?;
+            metrics::dead_letter(&table, reject.reason.name());
+            tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.reason.name(),
+                sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
+            reject.published = Some(place);
+            Ok(())
         });
         join_all(deliveries).await.into_iter().collect()
     }
 
-    async fn publish(
+    /// Publishes one letter, without its value if it is too large for the topic, and then without its
+    /// key and its own headers if it still is.
+    ///
+    /// # Errors
+    /// As for [`DeadLetters::deliver`].
+    pub async fn publish(
         &self,
         record: &Record,
         id: Uuid,
         table: &str,
-        reject: &Reject,
-    ) -> Result<(), Failure> {
-        let mut message: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(&self.topic).headers(self.headers(record, id, table, reject));
-        message.key = record.key.as_deref();
-        message.payload = record.value.as_deref();
-        message.timestamp = record.timestamp;
-        match self.producer.send(message, DELIVERY).await {
-            Ok(_) => Ok(()),
-            Err((error, _)) => Err(Failure::new(
-                verdict_on(&error),
-                format!(
-                    "can't publish to the dead letter topic {}: {error}",
-                    self.topic
-                ),
-            )),
+        cause: &Cause,
+    ) -> Result<Place, Failure> {
+        let mut sent = self.send(record, id, table, cause, Part::All).await;
+        for part in [Part::NoValue, Part::OursAlone] {
+            if sent.as_ref().is_err_and(is_too_large) {
+                sent = self.send(record, id, table, cause, part).await;
+            }
         }
+        sent.map_err(|error| {
+            let topic = &self.topic;
+            let text = format!("can't publish to the dead letter topic {topic}: {error}");
+            Failure::new(verdict_on(&error), text)
+        })
+    }
+
+    async fn send(
+        &self,
+        record: &Record,
+        id: Uuid,
+        table: &str,
+        cause: &Cause,
+        part: Part,
+    ) -> Result<Place, KafkaError> {
+        let mut headers = self.headers(record, id, table, cause, part);
+        let left_out = (part != Part::All).then_some(record.size() as i64);
+        if let Some(bytes) = left_out {
+            let bytes = bytes.to_string();
+            headers = headers.insert(Header {
+                key: letter::LEFT_OUT,
+                value: Some(bytes.as_bytes()),
+            });
+        }
+        let mut message: FutureRecord<'_, [u8], [u8]> =
+            FutureRecord::to(&self.topic).headers(headers);
+        message.key = record.key.as_deref().filter(|_| part != Part::OursAlone);
+        message.payload = record.value.as_deref().filter(|_| part == Part::All);
+        message.timestamp = record.timestamp;
+        let delivery = self.producer.send(message, DELIVERY).await;
+        let delivery = delivery.map_err(|(error, _)| error)?;
+        Ok(Place {
+            topic: self.topic.clone(),
+            partition: delivery.partition,
+            offset: delivery.offset,
+            left_out,
+        })
     }
 
     /// The record's own headers, and after them ours, which replace those of an earlier round.
-    fn headers(&self, record: &Record, id: Uuid, table: &str, reject: &Reject) -> OwnedHeaders {
-        let ours = headers(record, id, table, reject, &self.group);
-        let kept = record
-            .headers
-            .iter()
-            .filter(|h| !ours.iter().any(|(key, _)| *key == h.key));
+    fn headers(
+        &self,
+        record: &Record,
+        id: Uuid,
+        table: &str,
+        cause: &Cause,
+        part: Part,
+    ) -> OwnedHeaders {
+        let ours = letter::headers(record, id, table, cause, &self.group);
+        let own = letter::own_headers(record).filter(|_| part != Part::OursAlone);
         let headers = OwnedHeaders::new_with_capacity(record.headers.len() + ours.len());
-        let headers = kept.fold(headers, |all, h| {
+        let headers = own.fold(headers, |all, h| {
             all.insert(Header {
                 key: &h.key,
                 value: h.value.as_deref(),
@@ -119,7 +158,21 @@ impl DeadLetters {
     }
 }
 
-/// A letter that is larger than its topic allows won't be smaller next time.
+/// How much of a record goes into its letter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    NoValue,
+    OursAlone,
+}
+
+fn is_too_large(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{InvalidMessageSize, MessageSizeTooLarge};
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(MessageSizeTooLarge | InvalidMessageSize))
+}
+
+/// What no waiting mends.
 fn verdict_on(error: &KafkaError) -> Verdict {
     match error.rdkafka_error_code() {
         Some(
@@ -130,42 +183,6 @@ fn verdict_on(error: &KafkaError) -> Verdict {
         ) => Verdict::Systemic,
         _ => Verdict::Unavailable,
     }
-}
-
-/// What a dead letter's headers say: those that Kafka Connect's users know, and ours.
-pub fn headers(
-    record: &Record,
-    id: Uuid,
-    table: &str,
-    reject: &Reject,
-    group: &str,
-) -> Vec<(&'static str, String)> {
-    let time = |at: SystemTime| humantime::format_rfc3339_millis(at).to_string();
-    vec![
-        ("__connect.errors.topic", record.source.topic.to_string()),
-        (
-            "__connect.errors.partition",
-            record.source.partition.to_string(),
-        ),
-        ("__connect.errors.offset", record.offset.to_string()),
-        ("__connect.errors.stage", reject.stage.to_owned()),
-        (
-            "__connect.errors.exception.class.name",
-            format!("landfall.{}", reject.reason.name()),
-        ),
-        ("__connect.errors.exception.message", reject.message.clone()),
-        ("landfall.event.id", id.to_string()),
-        ("landfall.reason", reject.reason.name().to_owned()),
-        (
-            "landfall.sqlstate",
-            reject.sqlstate.clone().unwrap_or_default(),
-        ),
-        ("landfall.table", table.to_owned()),
-        ("landfall.attempts", reject.attempts.to_string()),
-        ("landfall.first.failed.at", time(reject.first_failed_at)),
-        ("landfall.last.failed.at", time(reject.last_failed_at)),
-        ("landfall.group", group.to_owned()),
-    ]
 }
 
 /// Creates the dead letter topic if it isn't there, with the broker's defaults.

@@ -1,24 +1,24 @@
 use rdkafka::message::Headers as _;
 
 use super::*;
+use std::time::SystemTime;
+
 use crate::message::TopicPartition;
-use crate::verdict::Reason;
 
 fn letters() -> DeadLetters {
     let config = "[kafka]\nbrokers = \"127.0.0.1:9\"\ngroup = \"g\"\ntopics = [\"t\"]\n[postgres]\nurl = \"postgres://a@b/c\"\n";
     DeadLetters::new(&Config::parse(config).unwrap()).unwrap()
 }
 
-fn reject(attempts: u32) -> Reject {
-    Reject {
-        reason: Reason::Constraint,
+fn cause(attempts: u32) -> Cause {
+    Cause {
+        reason: "constraint",
         stage: "TASK_PUT",
         sqlstate: Some("23505".into()),
         message: "duplicate key".into(),
         attempts,
         first_failed_at: SystemTime::UNIX_EPOCH,
         last_failed_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
-        published: false,
     }
 }
 
@@ -51,7 +51,7 @@ async fn a_letters_headers_replace_those_of_its_earlier_round_and_keep_the_recor
         epoch: 1,
     };
     let id = Uuid::from_u128(5);
-    let first = pairs(&letters.headers(&record, id, "public.orders", &reject(1)));
+    let first = pairs(&letters.headers(&record, id, "public.orders", &cause(1), Part::All));
     assert_eq!(
         first[..3],
         [
@@ -65,7 +65,7 @@ async fn a_letters_headers_replace_those_of_its_earlier_round_and_keep_the_recor
         .iter()
         .map(|(key, value)| own(key, value.as_deref()))
         .collect();
-    let second = pairs(&letters.headers(&record, id, "public.orders", &reject(2)));
+    let second = pairs(&letters.headers(&record, id, "public.orders", &cause(2), Part::All));
     assert_eq!(second.len(), first.len(), "they never pile up");
     let get = |key: &str| {
         let mut found = second.iter().filter(|(k, _)| k == key);

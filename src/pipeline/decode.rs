@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::change::{Decoded, Fields};
+use crate::change::{Decoded, Fields, RowKey};
 use crate::config::RouteConfig;
 use crate::debezium::{self, Envelope};
 use crate::message::Record;
@@ -53,6 +53,20 @@ impl Decoder {
         }
     }
 
+    fn topic(&mut self, record: &Record) -> &mut Topic {
+        let routes = &self.routes;
+        self.topics
+            .entry(record.source.topic.clone())
+            .or_insert_with(|| Topic::new(routes, &record.source.topic))
+    }
+
+    /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
+    pub fn row_key<'r>(&mut self, record: &'r Record) -> Option<RowKey<'r>> {
+        let topic = self.topic(record);
+        let key = key_fields(record, topic).ok()?;
+        topic.row_key(record, key)
+    }
+
     /// `open_deletes` are the partition's; the record's own delete or row is noted there.
     ///
     /// # Errors
@@ -63,11 +77,7 @@ impl Decoder {
         topic_id: Option<Uuid>,
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let routes = &self.routes;
-        let topic = self
-            .topics
-            .entry(record.source.topic.clone())
-            .or_insert_with(|| Topic::new(routes, &record.source.topic));
+        let topic = self.topic(record);
         let key = key_fields(record, topic)?;
         let value = match record.value.as_deref() {
             Some(bytes) if !bytes.is_empty() => {

@@ -11,6 +11,9 @@ use tokio::time::Instant;
 use crate::config::ApplyConfig;
 use crate::message::{Record, TopicPartition};
 
+/// How far a batch grows that waits for the parents of its rows.
+const MOST_ROWS: usize = 100_000;
+const MOST_BYTES: usize = 128 << 20;
 /// After how long without anything to do a lane looks whether its partitions are still as it left them.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -185,6 +188,19 @@ impl Inbox {
                 }
             }
         }
+    }
+
+    /// Adds what is there to a batch that waits for more, one batch's worth at a time, up to a limit.
+    pub fn add_more(&self, records: &mut Vec<Record>) {
+        let size: usize = records.iter().map(Record::size).sum();
+        let rows = self.rows.min(MOST_ROWS.saturating_sub(records.len()));
+        let bytes = self.bytes.min(MOST_BYTES.saturating_sub(size));
+        if rows == 0 || bytes == 0 {
+            return;
+        }
+        let more = self.lock().take(rows, bytes);
+        self.space.notify_all();
+        records.extend(more);
     }
 
     /// Returns once the lane should let go of a batch that can't be landed now.

@@ -1,11 +1,17 @@
 //! Finding the culprits of a refused batch: it is halved, under savepoints, until they stand alone,
 //! with O(k log n) statements for k culprits. The halves are applied in arrival order, so the rest
-//! lands as it would have.
+//! lands as it would have, and an event is blamed only where it stands; but tables that refer to
+//! each other go parents first. Whoever was refused for what may only have come in the wrong order
+//! is tried again once all the others are in.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
 
 use crate::pipeline::apply;
+use crate::pipeline::arrange::arrange;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::order::{Item, Order};
 use crate::postgres::failure;
 use crate::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
@@ -13,67 +19,189 @@ use crate::verdict::{Failure, Verdict};
 /// When more than this many events of a batch wait for somebody's lock it is not the events' fault.
 const MOST_CONTENDED: usize = 10;
 
-/// Writes all that can be written and rejects the entries of the rest. `changes` in arrival order.
+/// While parents may still come, the search ends after this many events without one.
+const ENOUGH_ORPHANS: usize = 10;
+
+/// What the search came to.
+pub struct Found {
+    /// Entries of the batch, with what was said of them.
+    pub refused: BTreeMap<usize, Failure>,
+    /// Savepoints and all.
+    pub statements: usize,
+}
+
+struct Search<'s, 'r> {
+    tx: &'s Transaction<'s>,
+    changes: &'s [(usize, RowChange<'r>)],
+    items: &'s [Item],
+    order: &'s mut Order,
+    found: Found,
+    out_of_attempts: bool,
+    orphans_given_up: bool,
+}
+
+/// Writes all that can be written and says who was refused; `order` knows who was put behind whom.
+/// `changes` in arrival order, with an item for each.
 ///
 /// # Errors
-/// Whatever isn't a refusal of a row.
+/// Whatever isn't a refusal of a row; early, if there are events whose parent may still come.
 pub async fn write(
     tx: &Transaction<'_>,
-    batch: &mut Batch<'_>,
+    batch: &Batch<'_>,
     changes: &[(usize, RowChange<'_>)],
-) -> Result<(), Failure> {
+    items: &[Item],
+    order: &mut Order,
+) -> Result<Found, Failure> {
+    let mut search = Search {
+        tx,
+        changes,
+        items,
+        order,
+        found: Found {
+            refused: BTreeMap::new(),
+            statements: 0,
+        },
+        out_of_attempts: batch.out_of_attempts,
+        orphans_given_up: batch.orphans_given_up,
+    };
     if batch.constraints_immediate {
-        tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
-            .await
-            .map_err(|e| failure(&e))?;
+        search.execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
     }
-    // noted only once all is written: an attempt that fails leaves the batch as it was
-    let mut refused = Vec::new();
-    let mut contended = 0;
-    // the next range to try is the last; later ranges lie below it
-    let mut ranges = Vec::new();
-    ranges.push(0..changes.len());
-    while let Some(range) = ranges.pop() {
-        let Some(part) = changes.get(range.clone()).filter(|part| !part.is_empty()) else {
-            continue;
-        };
-        tx.batch_execute("SAVEPOINT part")
-            .await
-            .map_err(|e| failure(&e))?;
-        let Err(refusal) = apply::write(tx, part).await else {
-            tx.batch_execute("RELEASE SAVEPOINT part")
-                .await
-                .map_err(|e| failure(&e))?;
-            continue;
-        };
-        match refusal.verdict {
-            Verdict::Reject(_) => {}
-            Verdict::Retry if batch.out_of_attempts => {}
-            _ => return Err(refusal),
-        }
-        tx.batch_execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
-            .await
-            .map_err(|e| failure(&e))?;
-        if let [(at, _)] = part {
-            contended += usize::from(refusal.verdict == Verdict::Retry);
-            if contended > MOST_CONTENDED {
-                return Err(Failure {
-                    verdict: Verdict::Unavailable,
-                    ..refusal
-                });
+    search.halve(arrange(changes)).await?;
+    search.try_again().await?;
+    let found = search.found;
+    let orphan = |f: &&Failure| f.verdict == Verdict::Early && !batch.orphans_given_up;
+    match found.refused.values().find(orphan) {
+        Some(early) => Err(early.clone()),
+        None => Ok(found),
+    }
+}
+
+impl Search<'_, '_> {
+    /// Those that may only have come in the wrong order, until nothing more is gained.
+    async fn try_again(&mut self) -> Result<(), Failure> {
+        loop {
+            let again = self.wrongly_ordered();
+            let keys: BTreeSet<i64> = again.iter().map(|(_, item)| item.key).collect();
+            // with those that were put behind them
+            let parked = |item: &Item| {
+                keys.contains(&item.key)
+                    && self.order.parked().contains(&item.entry)
+                    && !self.order.is_superseded(item.key, item.entry)
+            };
+            let mut tried: Vec<usize> = self
+                .items
+                .iter()
+                .enumerate()
+                .filter(|(at, item)| again.iter().any(|(a, _)| a == at) || parked(item))
+                .map(|(at, _)| at)
+                .collect();
+            if again.is_empty() {
+                return Ok(());
             }
-            refused.push((*at, refusal));
-        } else {
-            let middle = range.start + range.len() / 2;
-            ranges.push(middle..range.end);
-            ranges.push(range.start..middle);
+            let before = self.found.refused.len();
+            let entries: BTreeSet<usize> = tried
+                .iter()
+                .filter_map(|at| Some(self.items.get(*at)?.entry))
+                .collect();
+            self.found
+                .refused
+                .retain(|entry, _| !entries.contains(entry));
+            self.order.take_back(&entries);
+            tried.sort_by_key(|at| self.changes.get(*at).map_or(0, |(_, c)| c.table.rank));
+            self.halve(tried).await?;
+            if self.found.refused.len() >= before {
+                return Ok(());
+            }
         }
     }
-    let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
-    for (at, refusal) in &refused {
-        if let Some(entry) = batch.entries.get_mut(*at) {
-            entry.reject(refusal, attempts, since);
-        }
+
+    fn wrongly_ordered(&self) -> Vec<(usize, Item)> {
+        let may_be = |item: &Item| {
+            let refusal = self.found.refused.get(&item.entry);
+            refusal.is_some_and(|f| {
+                f.verdict == Verdict::Early || f.sqlstate.as_deref() == Some("23505")
+            }) && !self.order.is_superseded(item.key, item.entry)
+        };
+        let all = self.items.iter().copied().enumerate();
+        all.filter(|(_, item)| may_be(item)).collect()
     }
-    Ok(())
+
+    /// Applies these changes, given by their positions, halving what is refused.
+    async fn halve(&mut self, sequence: Vec<usize>) -> Result<(), Failure> {
+        // the next range to try is the last; later ranges lie below it
+        let mut ranges = Vec::new();
+        ranges.push(0..sequence.len());
+        while let Some(range) = ranges.pop() {
+            let Some(part) = sequence.get(range.clone()).filter(|part| !part.is_empty()) else {
+                continue;
+            };
+            let Err(refusal) = self.try_part(part).await? else {
+                continue;
+            };
+            if let [at] = part {
+                self.refuse(*at, refusal)?;
+            } else {
+                let middle = range.start + range.len() / 2;
+                ranges.push(middle..range.end);
+                ranges.push(range.start..middle);
+            }
+        }
+        Ok(())
+    }
+
+    /// The inner result is a refusal of the part, after which it is as if it had not been tried.
+    async fn try_part(&mut self, part: &[usize]) -> Result<Result<(), Failure>, Failure> {
+        let items = part.iter().filter_map(|at| self.items.get(*at)).copied();
+        let sifted = self.order.sift(items);
+        let changes: Vec<&RowChange<'_>> = sifted
+            .write
+            .iter()
+            .filter_map(|at| Some(&self.changes.get(*part.get(*at)?)?.1))
+            .collect();
+        if !changes.is_empty() {
+            self.execute("SAVEPOINT part").await?;
+            self.found.statements += 1;
+            if let Err(refusal) = apply::write(self.tx, &changes).await {
+                match refusal.verdict {
+                    Verdict::Reject(_) | Verdict::Early => {}
+                    Verdict::Retry if self.out_of_attempts => {}
+                    _ => return Err(refusal),
+                }
+                self.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+                    .await?;
+                return Ok(Err(refusal));
+            }
+            self.execute("RELEASE SAVEPOINT part").await?;
+        }
+        self.order.note(sifted);
+        Ok(Ok(()))
+    }
+
+    fn refuse(&mut self, at: usize, refusal: Failure) -> Result<(), Failure> {
+        let Some(item) = self.items.get(at) else {
+            return Ok(());
+        };
+        self.order.add_entry(item.key, item.entry);
+        self.found.refused.insert(item.entry, refusal.clone());
+        let with = |verdict| {
+            let refused = self.found.refused.values();
+            refused.filter(|f| f.verdict == verdict).count()
+        };
+        if with(Verdict::Retry) > MOST_CONTENDED {
+            return Err(Failure {
+                verdict: Verdict::Unavailable,
+                ..refusal
+            });
+        }
+        if with(Verdict::Early) > ENOUGH_ORPHANS && !self.orphans_given_up {
+            return Err(refusal);
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
+        self.found.statements += 1;
+        self.tx.batch_execute(sql).await.map_err(|e| failure(&e))
+    }
 }

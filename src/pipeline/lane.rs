@@ -1,19 +1,22 @@
 //! A lane: its partitions, its one batch in flight, and what it does about failures.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream;
 
+use crate::breaker::Breaker;
 use crate::config::RetryConfig;
 use crate::health::Health;
 use crate::message::TopicPartition;
-use crate::metrics::{self, Outcome};
+use crate::metrics;
+use crate::pipeline::advance::Holdings;
 use crate::pipeline::apply::Destination;
-use crate::pipeline::batch::{Batch, Holdings, State};
+use crate::pipeline::batch::Batch;
 use crate::pipeline::commit::Committer;
 use crate::pipeline::confirm::Edges;
+use crate::pipeline::count::count;
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::inbox::Inbox;
 use crate::pipeline::take_up::{Positions, TakenUp};
@@ -46,28 +49,11 @@ pub struct Lane {
     pub progress: Arc<Progress>,
     pub health: Arc<Health>,
     pub retry: RetryConfig,
-}
-
-/// How long a batch has been tried, and how long to wait before the next attempt.
-pub struct Patience {
-    delays: Delays,
-    since: Instant,
-    /// Attempts that ended with a verdict of `retry`.
-    retries: u32,
-}
-
-impl Patience {
-    pub fn new(config: &RetryConfig) -> Self {
-        Self {
-            delays: Delays::new(config),
-            since: Instant::now(),
-            retries: 0,
-        }
-    }
-
-    pub fn elapsed(&self) -> Duration {
-        self.since.elapsed()
-    }
+    pub breaker: Breaker,
+    /// Between two probes while the breaker is open.
+    pub breaker_open: Duration,
+    /// Postgres is away, and events go to the dead letter topic.
+    pub diverting: bool,
 }
 
 impl Lane {
@@ -114,11 +100,13 @@ impl Lane {
         let mut delays = Delays::new(&self.retry);
         loop {
             let (positions, lane) = (&self.positions, self.number);
-            match positions.take_up(source, lane, &self.destination).await {
+            let failure = match positions.take_up(source, lane, &self.destination).await {
                 Ok(taken) => return taken,
-                Err(failure) => self.tell_waiting(&failure),
-            }
-            if !self.sleep(delays.next_delay()).await {
+                Err(failure) => failure,
+            };
+            self.tell_waiting(&failure);
+            let pause = self.pause(failure.verdict, &mut delays);
+            if !self.sleep(pause).await {
                 // whoever waits for the lane may take other partitions than this one
                 self.inbox.take_up([source.clone()]);
                 return TakenUp::NotOurs;
@@ -126,46 +114,8 @@ impl Lane {
         }
     }
 
-    /// What to do after a failed attempt. Returns whether to try again; not, if the lane is asked to
-    /// let go of its batch.
-    pub async fn wait_before_retry(
-        &self,
-        batch: &mut Batch<'_>,
-        failure: Failure,
-        patience: &mut Patience,
-    ) -> bool {
-        batch.attempts += 1;
-        batch.first_failed_at.get_or_insert_with(SystemTime::now);
-        metrics::failed_attempt(failure.verdict.to_string());
-        match failure.verdict {
-            Verdict::Reject(_) if !batch.constraints_immediate => {
-                // a second refusal came at COMMIT: look at constraints right away to see whose it is
-                batch.constraints_immediate = batch.isolate;
-                batch.isolate = true;
-                return true;
-            }
-            // refused, and yet no event of it was: nothing that dead letters could mend
-            Verdict::Reject(_) => self.tell_waiting(&failure),
-            Verdict::Retry => {
-                patience.retries += 1;
-                tracing::info!(lane = self.number, attempt = batch.attempts, error = %failure, "batch will be tried again");
-                if patience.retries == self.retry.max_attempts {
-                    batch.isolate = true;
-                    batch.out_of_attempts = true;
-                    tracing::warn!(
-                        lane = self.number,
-                        attempts = patience.retries,
-                        "retries exhausted: looking for the events that are in the way"
-                    );
-                }
-            }
-            Verdict::Unavailable | Verdict::Systemic => self.tell_waiting(&failure),
-        }
-        self.sleep(patience.delays.next_delay()).await
-    }
-
     /// One line when it changes, however often it is tried.
-    fn tell_waiting(&self, failure: &Failure) {
+    pub(super) fn tell_waiting(&self, failure: &Failure) {
         if self
             .health
             .waits(self.number, failure.verdict, &failure.log_line)
@@ -174,7 +124,7 @@ impl Lane {
         }
         match failure.verdict {
             Verdict::Systemic => {
-                tracing::error!(lane = self.number, error = %failure, "stopped taking in until this is mended; probing")
+                tracing::error!(lane = self.number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; probing every {:?}", self.breaker_open)
             }
             _ => {
                 tracing::warn!(lane = self.number, error = %failure, "waiting; nothing is lost or dead-lettered meanwhile")
@@ -182,14 +132,22 @@ impl Lane {
         }
     }
 
-    fn tell_going_on(&self) {
+    pub(super) fn tell_going_on(&self) {
         if self.health.goes_on(self.number) {
             tracing::info!(lane = self.number, "going on");
         }
     }
 
+    /// How long to wait before it is tried again.
+    pub(super) fn pause(&self, verdict: Verdict, delays: &mut Delays) -> Duration {
+        match verdict {
+            Verdict::Systemic => self.breaker_open,
+            _ => delays.next_delay(),
+        }
+    }
+
     /// Returns whether the time passed without the lane being asked to let go.
-    async fn sleep(&self, delay: Duration) -> bool {
+    pub(super) async fn sleep(&self, delay: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(delay) => true,
             () = self.inbox.asked_to_drain() => false,
@@ -203,7 +161,9 @@ impl Lane {
         if batch.moves() {
             metrics::landed(batch.entries.len(), took.as_secs_f64());
         }
-        self.count(&batch);
+        count(&batch);
+        self.breaker.note_batch(&batch);
+        self.diverting = false;
         let mut offsets = Vec::with_capacity(batch.advances.len());
         for advance in batch.advances {
             offsets.push((advance.source.clone(), advance.next_offset));
@@ -221,51 +181,11 @@ impl Lane {
                 holding.next_offset = advance.watermark();
                 holding.batch = batch.id;
                 holding.open_deletes = advance.open_deletes;
+                holding.owed = Arc::default();
                 self.progress.applied(&advance.source, holding.next_offset);
             }
         }
         self.committer.commit(offsets).await;
-    }
-
-    fn count(&self, batch: &Batch<'_>) {
-        let mut counts: std::collections::HashMap<(&str, String, &'static str, Outcome), u64> =
-            std::collections::HashMap::new();
-        let mut count = |topic, table, operation, outcome, n| {
-            *counts
-                .entry((topic, table, operation, outcome))
-                .or_default() += n
-        };
-        for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {
-            count(
-                &advance.source.topic,
-                String::new(),
-                "",
-                Outcome::Duplicate,
-                advance.below_floor,
-            );
-        }
-        for entry in &batch.entries {
-            let (operation, outcome) = match &entry.state {
-                State::Nothing(what) => (*what, Outcome::Skipped),
-                State::Rejected(_) => (
-                    entry.operation.map_or("", |o| o.name()),
-                    Outcome::DeadLettered,
-                ),
-                State::Pending(_) if entry.duplicate => {
-                    (entry.operation.map_or("", |o| o.name()), Outcome::Duplicate)
-                }
-                State::Pending(_) => (entry.operation.map_or("", |o| o.name()), Outcome::Applied),
-            };
-            let table = entry
-                .table
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            count(&entry.record.source.topic, table, operation, outcome, 1);
-        }
-        for ((topic, table, operation, outcome), n) in counts {
-            metrics::events(topic, &table, operation, outcome, n);
-        }
     }
 
     /// Postgres or Kafka says something else than we thought: positions are read again, and the

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::config::Idempotency;
 use crate::message::TopicPartition;
-use crate::pipeline::batch::{Batch, State};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::entry::State;
 use crate::postgres::failure;
 use crate::statement::quote;
 use crate::verdict::Failure;
@@ -46,14 +47,22 @@ impl Ledger {
         self.idempotency == Idempotency::EventId
     }
 
-    /// Enters the ids of the batch's pending events, and marks those that were there already. Of
-    /// two equal ids in the batch the first counts.
+    /// Enters the ids of the batch's pending events, and marks those that were there already, or
+    /// have a dead letter if there are `letters`. Of two equal ids in the batch the first counts.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn record(&self, tx: &Transaction<'_>, batch: &mut Batch<'_>) -> Result<(), Failure> {
+    pub async fn record(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &mut Batch<'_>,
+        letters: bool,
+    ) -> Result<(), Failure> {
         for entry in &mut batch.entries {
             entry.duplicate = false;
+        }
+        if letters {
+            self.mark_letters(tx, batch).await?;
         }
         if self.idempotency == Idempotency::Offset {
             return Ok(());
@@ -65,10 +74,7 @@ impl Ledger {
                 .find(|a| a.source == *source)
                 .map_or(0, |a| a.held.partition_id)
         };
-        let pending = batch
-            .entries
-            .iter()
-            .filter(|e| matches!(e.state, State::Pending(_)));
+        let pending = batch.entries.iter().filter(|e| e.is_fresh());
         let mut ids: Vec<(Uuid, i32)> = pending.map(|e| (e.id, held(&e.record.source))).collect();
         if ids.is_empty() {
             return Ok(());
@@ -88,12 +94,28 @@ impl Ledger {
             .await
             .map_err(|e| failure(&e))?;
         let mut fresh: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
-        for entry in batch
-            .entries
-            .iter_mut()
-            .filter(|e| matches!(e.state, State::Pending(_)))
-        {
+        for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
             entry.duplicate = !fresh.remove(&entry.id);
+        }
+        Ok(())
+    }
+
+    /// An event that has a letter was dealt with, whatever became of the letter since.
+    async fn mark_letters(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &mut Batch<'_>,
+    ) -> Result<(), Failure> {
+        let unpublished = |state: &State| match state {
+            State::Pending => true,
+            State::Rejected(reject) => reject.published.is_none(),
+            State::Nothing(_) => false,
+        };
+        let asked = batch.entries.iter().filter(|e| unpublished(&e.state));
+        let ids: Vec<Uuid> = asked.map(|e| e.id).collect();
+        let known = self.known_letters(tx, &ids).await?;
+        for entry in &mut batch.entries {
+            entry.duplicate = unpublished(&entry.state) && known.contains(&entry.id);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::breaker::Breaker;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::health::Health;
@@ -129,6 +130,7 @@ impl Shared<'_> {
             self.pool.clone(),
             self.catalogue.clone(),
             self.ledger.clone(),
+            self.config.dead_letter.later_events,
         )
     }
 
@@ -149,6 +151,9 @@ impl Shared<'_> {
             progress: self.progress.clone(),
             health: self.health.clone(),
             retry: self.config.retry.clone(),
+            breaker: Breaker::new(&self.config.dead_letter.breaker),
+            breaker_open: self.config.dead_letter.breaker.open,
+            diverting: false,
         }
     }
 }

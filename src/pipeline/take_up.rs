@@ -9,8 +9,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::sync::oneshot;
 
 use crate::message::TopicPartition;
+use crate::pipeline::advance::Holding;
 use crate::pipeline::apply::Destination;
-use crate::pipeline::batch::Holding;
 use crate::pipeline::consume::{Start, list};
 use crate::pipeline::group::Group;
 use crate::pipeline::topic_id::{TopicId, Topics};

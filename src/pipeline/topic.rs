@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::change::{Change, Decoded, Fields, Operation};
+use crate::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::config::RouteConfig;
 use crate::debezium::{self, Envelope, Source};
 use crate::event_id::{self, Identity};
@@ -152,28 +152,10 @@ impl Topic {
             return Ok(Decoded::BelongsToDelete);
         }
         let id = event_id::of_coordinates(record, topic_id);
-        // A tombstone says nothing of its table: the route, or the one its topic's events named.
-        let table = match (&self.route, self.tables.as_slice()) {
-            (Some((table, _)), _) => table.clone(),
-            (None, [table]) => table.clone(),
-            (None, []) => match topic_name_as_table(&record.source.topic) {
-                Some(table) => Arc::new(table),
-                None => {
-                    return refuse(
-                        Reason::Undecodable,
-                        "TRANSFORMATION",
-                        "a tombstone names no table, and neither does its topic: add a [[route]] for it",
-                    );
-                }
-            },
-            (None, _) => {
-                return refuse(
-                    Reason::Undecodable,
-                    "TRANSFORMATION",
-                    "a tombstone names no table, and its topic carries several: add a [[route]] for it",
-                );
-            }
-        };
+        let table = self.only_table(record).or_else(|why| {
+            let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
+            refuse(Reason::Undecodable, "TRANSFORMATION", text)
+        })?;
         let key = self.key(key, None)?;
         Ok(Decoded::Change(Change {
             id,
@@ -182,6 +164,25 @@ impl Topic {
             key,
             row: Fields::default(),
         }))
+    }
+
+    /// The table of a record that says nothing of it: the route's, or the one its topic's events named.
+    fn only_table(&self, record: &Record) -> Result<Arc<TableName>, &'static str> {
+        match (&self.route, self.tables.as_slice()) {
+            (Some((table, _)), _) => Ok(table.clone()),
+            (None, [table]) => Ok(table.clone()),
+            (None, []) => topic_name_as_table(&record.source.topic)
+                .map(Arc::new)
+                .ok_or("neither does its topic"),
+            (None, _) => Err("its topic carries several"),
+        }
+    }
+
+    /// Which row a record is about whose value can't be read.
+    pub fn row_key<'r>(&self, record: &Record, key: Fields<'r>) -> Option<RowKey<'r>> {
+        let table = self.only_table(record).ok()?;
+        let key = self.key(key, None).ok()?;
+        Some(RowKey { table, key })
     }
 
     /// The key's fields: the route's columns out of the row, or else the record key's fields.

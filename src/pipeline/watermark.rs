@@ -1,6 +1,7 @@
 //! `partitions`: how far each Kafka partition has been applied, and by which batch.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::types::Type;
@@ -8,8 +9,10 @@ use uuid::Uuid;
 
 use crate::message::TopicPartition;
 use crate::open_deletes::OpenDeletes;
-use crate::pipeline::batch::{Batch, Holding, Holdings};
+use crate::pipeline::advance::{Holding, Holdings};
+use crate::pipeline::batch::Batch;
 use crate::pipeline::ledger::Ledger;
+use crate::pipeline::letters::LettersThere;
 use crate::position::Watermark;
 use crate::postgres::failure;
 use crate::verdict::Failure;
@@ -100,7 +103,8 @@ impl Ledger {
     }
 
     /// Moves the watermarks of the batch's partitions, first of all: it locks their rows, so that
-    /// of two writers one waits and then finds itself fenced.
+    /// of two writers one waits and then finds itself fenced. Tells by the way whether there are
+    /// letters: a lane's own are in by then, since it writes its batches one after the other.
     ///
     /// # Errors
     /// As Postgres says.
@@ -108,7 +112,7 @@ impl Ledger {
         &self,
         tx: &Transaction<'_>,
         batch: &Batch<'_>,
-    ) -> Result<Result<(), Fenced>, Failure> {
+    ) -> Result<Result<LettersThere, Fenced>, Failure> {
         let mut moving: Vec<_> = batch.advances.iter().filter(|a| a.moves()).collect();
         moving.sort_unstable_by_key(|a| a.held.partition_id);
         let ids: Vec<i32> = moving.iter().map(|a| a.held.partition_id).collect();
@@ -118,14 +122,16 @@ impl Ledger {
         // an array of arrays would have to be rectangular, so each list travels as text
         let deletes: Vec<String> = moving.iter().map(|a| bigints(&a.open_deletes)).collect();
         let sql = format!(
-            "UPDATE {}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
+            "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              consumer_group = $7, updated_at = now() \
              FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) AS u(id, seen, was, next, deletes) \
-             WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was",
+             WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
+             RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
+             (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked'))",
             self.schema
         );
-        let written = tx
-            .execute_typed(
+        let rows = tx
+            .query_typed(
                 &sql,
                 &[
                     (&ids, Type::INT4_ARRAY),
@@ -139,10 +145,12 @@ impl Ledger {
             )
             .await
             .map_err(|e| failure(&e))?;
-        Ok(if written == moving.len() as u64 {
-            Ok(())
-        } else {
-            Err(Fenced)
+        Ok(match rows.first().filter(|_| rows.len() == moving.len()) {
+            Some(row) => Ok(LettersThere {
+                any: row.get(0),
+                parked: row.get(1),
+            }),
+            None => Err(Fenced),
         })
     }
 
@@ -210,6 +218,7 @@ impl Holding {
             floor,
             epoch,
             read_to: Some(start),
+            owed: Arc::default(),
         }
     }
 }

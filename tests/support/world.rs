@@ -64,6 +64,7 @@ impl World {
         world.set("kafka.properties", "\"heartbeat.interval.ms\" = 1000");
         world.set("apply", "linger = \"20ms\"");
         world.set("apply", "lanes = 2");
+        world.set("dead_letter.breaker", "open = \"300ms\"");
         super::audit::create_table(&world.db, "t").await;
         world
     }

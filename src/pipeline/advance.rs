@@ -1,0 +1,115 @@
+//! A partition within a batch: how far it was applied, how far the batch takes it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::letter::Letter;
+use crate::message::{Record, TopicPartition};
+use crate::open_deletes::OpenDeletes;
+
+/// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    pub partition_id: i32,
+    pub topic_id: Option<Uuid>,
+    pub next_offset: i64,
+    /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
+    pub batch: Uuid,
+    pub open_deletes: OpenDeletes,
+    /// Events below are duplicates by their offset.
+    pub floor: i64,
+    pub epoch: u64,
+    /// The offset after the last record that was taken into a batch under this epoch.
+    pub read_to: Option<i64>,
+    /// Letters that were published while Postgres was away, and have no row yet: the next batch of
+    /// the partition writes them. If it never comes to that, the partition is read from its
+    /// watermark again, and their events with it.
+    pub owed: Arc<Vec<Letter>>,
+}
+
+pub type Holdings = HashMap<TopicPartition, Holding>;
+
+/// How far the batch takes a partition.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    pub source: TopicPartition,
+    /// The row as it must still be for the batch to be written.
+    pub held: Holding,
+    /// Offset of the first record of the batch.
+    pub first_offset: i64,
+    /// The next offset to read, which is what is committed to Kafka.
+    pub next_offset: i64,
+    pub open_deletes: OpenDeletes,
+    /// Duplicates by offset.
+    pub below_floor: u64,
+    /// The first offset that was expected and didn't come. Compaction and transaction markers leave
+    /// such gaps; so does retention that overtook us.
+    pub gap: Option<i64>,
+    /// Offsets began anew in the middle of the batch: what follows is another topic's, and is read
+    /// again once this batch is done with.
+    pub jumped_back: bool,
+}
+
+impl Advance {
+    /// What the watermark becomes. Reading duplicates again doesn't take it back.
+    pub fn watermark(&self) -> i64 {
+        if self.moves() {
+            self.next_offset
+        } else {
+            self.held.next_offset
+        }
+    }
+
+    pub fn moves(&self) -> bool {
+        self.next_offset > self.held.floor
+    }
+}
+
+impl Advance {
+    /// To the position that was read to while Postgres was away.
+    pub fn of_debt(source: &TopicPartition, held: &Holding) -> Option<Self> {
+        let read_to = held.read_to?;
+        Some(Self {
+            source: source.clone(),
+            held: held.clone(),
+            first_offset: read_to,
+            next_offset: read_to,
+            open_deletes: held.open_deletes.clone(),
+            below_floor: 0,
+            gap: None,
+            jumped_back: false,
+        })
+    }
+
+    pub fn new(first: &Record, held: Holding) -> Self {
+        Self {
+            source: first.source.clone(),
+            open_deletes: held.open_deletes.clone(),
+            held,
+            first_offset: first.offset,
+            next_offset: first.offset,
+            below_floor: 0,
+            gap: None,
+            jumped_back: false,
+        }
+    }
+
+    /// Takes the offset in; not, if it lies before one that was taken in already.
+    pub fn follow(&mut self, offset: i64) -> bool {
+        let expected = match self.next_offset == self.first_offset {
+            true => self.held.read_to.unwrap_or(offset),
+            false => self.next_offset,
+        };
+        if offset < self.next_offset {
+            self.jumped_back = true;
+            return false;
+        }
+        if offset > expected {
+            self.gap.get_or_insert(expected);
+        }
+        self.next_offset = offset + 1;
+        true
+    }
+}

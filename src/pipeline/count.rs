@@ -1,0 +1,37 @@
+//! What became of a batch's records, for the metrics.
+
+use std::collections::HashMap;
+
+use crate::metrics::{self, Outcome};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::entry::State;
+use crate::table_name::TableName;
+
+/// Counts what became of each record of a batch.
+pub fn count(batch: &Batch<'_>) {
+    type What<'b> = (&'b str, Option<&'b TableName>, &'static str, Outcome);
+    let mut counts: HashMap<What<'_>, u64> = HashMap::new();
+    for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {
+        let what = (&*advance.source.topic, None, "", Outcome::Duplicate);
+        *counts.entry(what).or_default() += advance.below_floor;
+    }
+    for entry in &batch.entries {
+        let outcome = match &entry.state {
+            State::Nothing(_) => Outcome::Skipped,
+            _ if entry.duplicate => Outcome::Duplicate,
+            State::Rejected(_) => Outcome::DeadLettered,
+            State::Pending => Outcome::Applied,
+        };
+        let operation = match &entry.state {
+            State::Nothing(what) => what,
+            _ => entry.operation().map_or("", |o| o.name()),
+        };
+        let (topic, table) = (&*entry.record.source.topic, entry.table());
+        let what = (topic, table.map(|t| &**t), operation, outcome);
+        *counts.entry(what).or_default() += 1;
+    }
+    for ((topic, table, operation, outcome), n) in counts {
+        let table = table.map(ToString::to_string).unwrap_or_default();
+        metrics::events(topic, &table, operation, outcome, n);
+    }
+}

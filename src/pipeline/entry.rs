@@ -1,0 +1,195 @@
+//! A record within a batch: what it turned out to be, and what becomes of it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
+use crate::event_id;
+use crate::letter::{Cause, Letter, Place};
+use crate::message::Record;
+use crate::pipeline::advance::Advance;
+use crate::pipeline::decode::Decoder;
+use crate::table_name::TableName;
+use crate::verdict::{Failure, Reason, Verdict};
+
+#[derive(Clone, Debug)]
+pub struct Reject {
+    pub reason: Reason,
+    pub cause: Cause,
+    /// A batch that is tried again publishes its rejects once.
+    pub published: Option<Place>,
+    /// A later event of the batch has made it obsolete.
+    pub superseded_by: Option<Uuid>,
+}
+
+#[derive(Clone, Debug)]
+pub enum State {
+    Pending,
+    Nothing(&'static str),
+    Rejected(Reject),
+}
+
+#[derive(Clone, Debug)]
+pub struct Entry<'r> {
+    pub record: &'r Record,
+    pub id: Uuid,
+    /// Always there if pending.
+    pub change: Option<Change<'r>>,
+    /// Of a record that can't be decoded.
+    row_key: Option<Box<RowKey<'r>>>,
+    pub state: State,
+    /// Found in the ledger or among the letters by the attempt that went through.
+    pub duplicate: bool,
+}
+
+impl<'r> Entry<'r> {
+    pub fn decode(record: &'r Record, advance: &mut Advance, decoder: &mut Decoder) -> Self {
+        let topic_id = advance.held.topic_id;
+        let own_id = || event_id::of_coordinates(record, topic_id);
+        let mut entry = Self {
+            record,
+            id: Uuid::nil(),
+            change: None,
+            row_key: None,
+            state: State::Pending,
+            duplicate: false,
+        };
+        match decoder.decode(record, topic_id, &mut advance.open_deletes) {
+            Ok(Decoded::Change(change)) => {
+                entry.id = change.id;
+                entry.change = Some(change);
+            }
+            Ok(Decoded::Nothing(what)) => {
+                entry.id = own_id();
+                entry.state = State::Nothing(what);
+            }
+            Ok(Decoded::BelongsToDelete) => {
+                entry.id = own_id();
+                entry.state = State::Nothing("tombstone");
+            }
+            Err(error) => {
+                entry.id = own_id();
+                entry.row_key = decoder.row_key(record).map(Box::new);
+                entry.put_aside(error.reason, error.stage, None, error.message, 1, None);
+            }
+        }
+        entry
+    }
+
+    /// Whether it is to be applied, as far as is known.
+    pub fn is_fresh(&self) -> bool {
+        matches!(self.state, State::Pending) && !self.duplicate
+    }
+
+    /// Whether it is a dead letter, or about to be one.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self.state, State::Rejected(_)) && !self.duplicate
+    }
+
+    pub fn table(&self) -> Option<&Arc<TableName>> {
+        self.row().map(|(table, _)| table)
+    }
+
+    pub fn operation(&self) -> Option<Operation> {
+        self.change.as_ref().map(|c| c.operation)
+    }
+
+    /// Which row it is about, if anything tells.
+    fn row(&self) -> Option<(&Arc<TableName>, &Fields<'r>)> {
+        match (&self.change, &self.row_key) {
+            (Some(change), _) => Some((&change.table, &change.key)),
+            (None, Some(row)) => Some((&row.table, &row.key)),
+            (None, None) => None,
+        }
+    }
+
+    /// By which the events of one row meet.
+    pub fn key_hash(&self) -> Option<i64> {
+        self.row().map(|(table, key)| row_hash(table, key))
+    }
+
+    /// Puts the entry aside because of what Postgres, or a look at its table, said.
+    pub fn reject(
+        &mut self,
+        failure: &Failure,
+        attempts: u32,
+        first_failed_at: Option<SystemTime>,
+    ) {
+        let reason = match failure.verdict {
+            Verdict::Reject(reason) => reason,
+            Verdict::Early => Reason::Constraint,
+            Verdict::Unavailable | Verdict::Systemic => Reason::Unavailable,
+            Verdict::Retry => Reason::Contention,
+        };
+        let (sqlstate, message) = (failure.sqlstate.clone(), failure.message.clone());
+        self.put_aside(
+            reason,
+            "TASK_PUT",
+            sqlstate,
+            message,
+            attempts,
+            first_failed_at,
+        );
+    }
+
+    /// Puts the entry behind a letter of its key.
+    pub fn park(&mut self, attempts: u32) {
+        let message = "an earlier event of this key is a dead letter; replayed after it";
+        self.put_aside(
+            Reason::Behind,
+            "TASK_PUT",
+            None,
+            message.to_owned(),
+            attempts,
+            None,
+        );
+    }
+
+    fn put_aside(
+        &mut self,
+        reason: Reason,
+        stage: &'static str,
+        sqlstate: Option<String>,
+        message: String,
+        attempts: u32,
+        first_failed_at: Option<SystemTime>,
+    ) {
+        let now = SystemTime::now();
+        self.state = State::Rejected(Reject {
+            reason,
+            cause: Cause {
+                reason: reason.name(),
+                stage,
+                sqlstate,
+                message,
+                attempts,
+                first_failed_at: first_failed_at.unwrap_or(now),
+                last_failed_at: now,
+            },
+            published: None,
+            superseded_by: None,
+        });
+    }
+
+    /// Once it is published.
+    pub fn letter(&self) -> Option<Letter> {
+        let State::Rejected(reject) = &self.state else {
+            return None;
+        };
+        let row = self.row();
+        Some(Letter {
+            event_id: self.id,
+            source: self.record.source.clone(),
+            offset: self.record.offset,
+            table: row.map(|(table, _)| table.to_string()),
+            operation: self.operation().map(Operation::name),
+            key: row.map(|(_, key)| key_json(key)),
+            key_hash: self.key_hash(),
+            cause: reject.cause.clone(),
+            place: reject.published.clone()?,
+            superseded_by: reject.superseded_by,
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! The order of a key after one of its events was put aside: a later event with the whole row makes
+//! the letter obsolete, any other is parked behind it. Pure: what is written is decided here, and
+//! noted only once it is written.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::config::LaterEvents;
+
+/// The keys that have letters, and what became of those.
+pub struct Order {
+    later_events: LaterEvents,
+    keys: HashMap<i64, Vec<Letter>>,
+    parked: BTreeSet<usize>,
+}
+
+/// A letter of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Letter {
+    from: From,
+    /// The entry of the batch that made it obsolete.
+    superseded_by: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    /// `dead_letters.id`: it was there before the batch.
+    Row(i64),
+    /// An entry of the batch.
+    Entry(usize),
+}
+
+/// What must be known of an event to tell what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    /// Its entry in the batch.
+    pub entry: usize,
+    pub key: i64,
+    /// Whether it leaves nothing of the row as it was: all its columns, or a delete.
+    pub whole: bool,
+}
+
+/// A decision on a part of the batch, to be noted once it is written.
+pub struct Sifted {
+    /// Positions in what was given that are to be written.
+    pub write: Vec<usize>,
+    parked: Vec<usize>,
+    keys: HashMap<i64, Vec<Letter>>,
+}
+
+impl Order {
+    pub fn new(later_events: LaterEvents) -> Self {
+        Self {
+            later_events,
+            keys: HashMap::new(),
+            parked: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// A letter from before the batch.
+    pub fn add_row(&mut self, key: i64, id: i64) {
+        self.add(key, From::Row(id));
+    }
+
+    /// An entry of the batch was refused.
+    pub fn add_entry(&mut self, key: i64, entry: usize) {
+        self.add(key, From::Entry(entry));
+    }
+
+    fn add(&mut self, key: i64, from: From) {
+        let letter = Letter {
+            from,
+            superseded_by: None,
+        };
+        self.keys.entry(key).or_default().push(letter);
+    }
+
+    /// What is to be written of a part, whose events of one key come in arrival order.
+    pub fn sift(&self, part: impl IntoIterator<Item = Item>) -> Sifted {
+        let mut sifted = Sifted {
+            write: Vec::new(),
+            parked: Vec::new(),
+            keys: HashMap::new(),
+        };
+        for (position, item) in part.into_iter().enumerate() {
+            let letters = match (
+                sifted.keys.contains_key(&item.key),
+                self.keys.get(&item.key),
+            ) {
+                (false, None) => {
+                    sifted.write.push(position);
+                    continue;
+                }
+                (false, Some(letters)) => sifted.keys.entry(item.key).or_insert(letters.clone()),
+                (true, _) => sifted.keys.entry(item.key).or_default(),
+            };
+            let supersedes = item.whole && self.later_events == LaterEvents::Supersede;
+            let mut open = letters
+                .iter_mut()
+                .filter(|l| l.is_open_before(item.entry))
+                .peekable();
+            if open.peek().is_some() && !supersedes {
+                sifted.parked.push(item.entry);
+                drop(open);
+                letters.push(Letter {
+                    from: From::Entry(item.entry),
+                    superseded_by: None,
+                });
+                continue;
+            }
+            open.for_each(|letter| letter.superseded_by = Some(item.entry));
+            sifted.write.push(position);
+        }
+        sifted
+    }
+
+    /// What was decided has been written.
+    pub fn note(&mut self, sifted: Sifted) {
+        self.keys.extend(sifted.keys);
+        self.parked.extend(sifted.parked);
+    }
+
+    /// Whether a later event of its key has made the entry's letter obsolete.
+    pub fn is_superseded(&self, key: i64, entry: usize) -> bool {
+        let letters = self.keys.get(&key).into_iter().flatten();
+        letters
+            .filter(|l| l.from == From::Entry(entry))
+            .any(|l| l.superseded_by.is_some())
+    }
+
+    /// Takes back that the entries were put aside, for they are tried once more.
+    pub fn take_back(&mut self, entries: &BTreeSet<usize>) {
+        for letters in self.keys.values_mut() {
+            letters.retain(|l| !matches!(l.from, From::Entry(e) if entries.contains(&e)));
+        }
+        self.keys.retain(|_, letters| !letters.is_empty());
+        self.parked.retain(|entry| !entries.contains(entry));
+    }
+
+    /// The entries that were put behind a letter.
+    pub fn parked(&self) -> &BTreeSet<usize> {
+        &self.parked
+    }
+
+    /// Rows of `dead_letters` with the entry that made them obsolete.
+    pub fn superseded_rows(&self) -> Vec<(i64, usize)> {
+        self.superseded(|from| match from {
+            From::Row(id) => Some(id),
+            From::Entry(_) => None,
+        })
+    }
+
+    /// Entries of the batch with the later one that made their letter obsolete.
+    pub fn superseded_entries(&self) -> Vec<(usize, usize)> {
+        self.superseded(|from| match from {
+            From::Entry(entry) => Some(entry),
+            From::Row(_) => None,
+        })
+    }
+
+    fn superseded<T: Ord>(&self, which: impl Fn(From) -> Option<T>) -> Vec<(T, usize)> {
+        let letters = self.keys.values().flatten();
+        let mut found: Vec<(T, usize)> = letters
+            .filter_map(|l| Some((which(l.from)?, l.superseded_by?)))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+}
+
+impl Letter {
+    fn is_open_before(&self, entry: usize) -> bool {
+        let before = match self.from {
+            From::Row(_) => true,
+            From::Entry(own) => own < entry,
+        };
+        before && self.superseded_by.is_none()
+    }
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

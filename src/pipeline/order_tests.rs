@@ -1,0 +1,76 @@
+use super::*;
+
+fn item(entry: usize, key: i64, whole: bool) -> Item {
+    Item { entry, key, whole }
+}
+
+fn written(order: &mut Order, items: &[Item]) -> Vec<usize> {
+    let sifted = order.sift(items.iter().copied());
+    let entries = sifted.write.iter().map(|at| items[*at].entry).collect();
+    order.note(sifted);
+    entries
+}
+
+#[test]
+fn a_whole_later_event_supersedes_the_letter_and_those_after_it_are_free() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(1, 70);
+    let items = [
+        item(0, 1, true),
+        item(1, 1, false),
+        item(2, 2, false),
+        item(3, 1, true),
+    ];
+    assert_eq!(written(&mut order, &items), [0, 1, 2, 3]);
+    assert_eq!(order.superseded_rows(), [(70, 0)]);
+    assert!(order.parked().is_empty());
+}
+
+#[test]
+fn a_partial_later_event_is_parked_and_superseded_with_the_letter() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_entry(1, 4);
+    let items = [
+        item(3, 1, false),
+        item(5, 1, false),
+        item(6, 1, false),
+        item(8, 1, true),
+    ];
+    assert_eq!(written(&mut order, &items), [3, 8]);
+    assert_eq!(order.parked().iter().copied().collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(order.superseded_entries(), [(4, 8), (5, 8), (6, 8)]);
+    assert!(order.is_superseded(1, 4));
+}
+
+#[test]
+fn all_later_events_are_parked_if_so_configured() {
+    let mut order = Order::new(LaterEvents::Park);
+    order.add_row(1, 70);
+    let items = [item(0, 1, true), item(1, 1, true), item(2, 2, true)];
+    assert_eq!(written(&mut order, &items), [2]);
+    assert!(order.superseded_rows().is_empty());
+    assert_eq!(order.parked().len(), 2);
+}
+
+#[test]
+fn what_was_not_written_is_not_noted() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(1, 70);
+    let items = [item(0, 1, true)];
+    drop(order.sift(items));
+    assert!(order.superseded_rows().is_empty());
+    // it was refused itself: another letter of the key
+    order.add_entry(1, 0);
+    assert_eq!(written(&mut order, &[item(1, 1, false)]), [] as [usize; 0]);
+}
+
+#[test]
+fn an_entry_that_is_tried_again_frees_those_behind_it() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_entry(1, 0);
+    assert_eq!(written(&mut order, &[item(1, 1, false)]), [] as [usize; 0]);
+    order.take_back(&BTreeSet::from([0, 1]));
+    assert!(order.is_empty());
+    let items = [item(0, 1, true), item(1, 1, false)];
+    assert_eq!(written(&mut order, &items), [0, 1]);
+}

@@ -1,0 +1,170 @@
+//! What a lane does after a failed attempt: how often a batch is tried, and how long it is waited for.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::{RetryConfig, WhenUnavailable};
+use crate::metrics;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::divert::MOST_OWED;
+use crate::pipeline::lane::Lane;
+use crate::retry::Delays;
+use crate::verdict::{Failure, Verdict};
+
+/// A parent may come at any moment, so it is looked for at least this often.
+const PARENT_PROBE: Duration = Duration::from_secs(1);
+
+/// How long a batch has been tried, and how long to wait before the next attempt.
+pub struct Patience {
+    delays: Delays,
+    parent_delays: Delays,
+    since: Instant,
+    /// Attempts that ended with a verdict of `retry`.
+    retries: u32,
+    /// Attempts that found Postgres away.
+    away: u32,
+    /// When a foreign key objected first.
+    orphan_since: Option<Instant>,
+}
+
+/// How to go on after a failed attempt.
+#[derive(Debug)]
+pub enum Next {
+    Again,
+    /// With what the batch's partitions have brought meanwhile.
+    Grow,
+    /// Postgres is away for too long: the events go to the dead letter topic.
+    Divert(Failure),
+    /// Somebody waits for the lane.
+    LetGo,
+}
+
+impl Patience {
+    pub fn new(config: &RetryConfig) -> Self {
+        let often = RetryConfig {
+            max_delay: config.max_delay.min(PARENT_PROBE),
+            initial_delay: config.initial_delay.min(PARENT_PROBE),
+            ..config.clone()
+        };
+        Self {
+            delays: Delays::new(config),
+            parent_delays: Delays::new(&often),
+            since: Instant::now(),
+            retries: 0,
+            away: 0,
+            orphan_since: None,
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+impl Lane {
+    /// Decides how to go on after a failed attempt, and waits before it.
+    pub async fn after_failure(
+        &self,
+        batch: &mut Batch<'_>,
+        failure: Failure,
+        patience: &mut Patience,
+    ) -> Next {
+        batch.attempts += 1;
+        batch.first_failed_at.get_or_insert_with(SystemTime::now);
+        metrics::failed_attempt(failure.verdict.to_string());
+        match failure.verdict {
+            Verdict::Reject(_) if !batch.constraints_immediate => {
+                // a second refusal came at COMMIT: look at constraints right away to see whose it is
+                batch.constraints_immediate = batch.isolate;
+                batch.isolate = true;
+                return Next::Again;
+            }
+            // refused, and yet no event of it was: nothing that dead letters could mend
+            Verdict::Reject(_) => self.tell_waiting(&failure),
+            Verdict::Early => return self.wait_for_parents(batch, &failure, patience).await,
+            Verdict::Retry => self.count_retry(batch, &failure, patience),
+            Verdict::Systemic => {
+                self.tell_waiting(&failure);
+                // what was refused may be mended with the rest
+                batch.revive();
+            }
+            Verdict::Unavailable => {
+                self.tell_waiting(&failure);
+                patience.away += 1;
+                if self.is_to_divert(patience) {
+                    return Next::Divert(failure);
+                }
+            }
+        }
+        let pause = self.pause(failure.verdict, &mut patience.delays);
+        self.wait(pause, Next::Again).await
+    }
+
+    async fn wait(&self, pause: Duration, then: Next) -> Next {
+        match self.sleep(pause).await {
+            true => then,
+            false => Next::LetGo,
+        }
+    }
+
+    fn count_retry(&self, batch: &mut Batch<'_>, failure: &Failure, patience: &mut Patience) {
+        patience.retries += 1;
+        tracing::info!(lane = self.number, attempt = batch.attempts, error = %failure, "batch will be tried again");
+        if patience.retries == self.retry.max_attempts {
+            batch.isolate = true;
+            batch.out_of_attempts = true;
+            tracing::warn!(
+                lane = self.number,
+                attempts = patience.retries,
+                "retries exhausted: looking for the events that are in the way"
+            );
+        }
+    }
+
+    /// Once it is known that Postgres is away, each further batch is tried once.
+    fn is_to_divert(&self, patience: &Patience) -> bool {
+        let enough = match self.diverting {
+            true => 1,
+            false => self.retry.max_attempts,
+        };
+        let room = self.owed_letters() < MOST_OWED;
+        self.retry.when_unavailable == WhenUnavailable::DeadLetter
+            && room
+            && patience.away >= enough
+    }
+
+    /// The row that a foreign key names may lie behind in this lane, or come through another one.
+    async fn wait_for_parents(
+        &self,
+        batch: &mut Batch<'_>,
+        failure: &Failure,
+        patience: &mut Patience,
+    ) -> Next {
+        if !batch.isolate {
+            // it may only be the order within the batch, which the search sets right
+            batch.isolate = true;
+            return Next::Again;
+        }
+        let first = patience.orphan_since.is_none();
+        let since = *patience.orphan_since.get_or_insert_with(Instant::now);
+        if first {
+            tracing::info!(lane = self.number, error = %failure, wait = ?self.retry.parent_wait, "waiting for the row that a foreign key names");
+        }
+        let left = self.retry.parent_wait.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            let pause = patience.parent_delays.next_delay().min(left);
+            return self.wait(pause, Next::Grow).await;
+        }
+        if !batch.orphans_given_up {
+            batch.orphans_given_up = true;
+            return Next::Again;
+        }
+        if !batch.constraints_immediate {
+            // it came at COMMIT: look at constraints right away to see whose it is
+            batch.constraints_immediate = true;
+            return Next::Again;
+        }
+        self.tell_waiting(failure);
+        let pause = patience.delays.next_delay();
+        self.wait(pause, Next::Again).await
+    }
+}
