@@ -15,9 +15,11 @@ pub fn reach(seam: &'static str) {
     fail::fail_point!(seam, |_| {
         tracing::warn!(failpoint = seam, "failpoint reached");
         if std::env::var_os("LANDFALL_FAILPOINT_FREEZES").is_some() {
-            // the whole process stops as by SIGSTOP, and goes on from here with SIGCONT
-            let _ = std::process::Command::new("kill")
-                .args(["-STOP", &std::process::id().to_string()])
+            // The whole process stops as by SIGSTOP, and goes on from here with SIGCONT. Whoever sends
+            // the signal sees it through: this thread could run on for a moment after it was sent.
+            let stop = r#"kill -STOP "$0"; until grep -q '^State:.*stopped' "/proc/$0/status"; do :; done"#;
+            let _ = std::process::Command::new("sh")
+                .args(["-c", stop, &std::process::id().to_string()])
                 .status();
             return;
         }

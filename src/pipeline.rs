@@ -23,6 +23,7 @@ pub mod decode;
 mod divert;
 pub mod entry;
 pub mod group;
+mod idle;
 pub mod inbox;
 mod isolate;
 pub mod lane;

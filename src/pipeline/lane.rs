@@ -96,22 +96,6 @@ impl Lane {
         Ok(())
     }
 
-    /// A batch that comes is fenced by itself if an operator let a partition be read again
-    /// (`landfall forget`); a lane to which none comes has to look.
-    pub async fn look_at_rows(&mut self) {
-        // Postgres' troubles are told by the next batch
-        let Ok(moved) = self.destination.moved(&self.holdings).await else {
-            return;
-        };
-        for source in &moved {
-            tracing::debug!(lane = self.number, partition = %source, "moved by somebody else: positioned anew");
-            self.holdings.remove(source);
-        }
-        if !moved.is_empty() {
-            self.inbox.take_up(moved);
-        }
-    }
-
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {
         let mut delays = Delays::new(&self.retry);
         loop {

@@ -183,3 +183,25 @@ async fn what_is_not_known_is_refused_with_what_is() {
     );
     assert_eq!(world.count(IDS).await, 3);
 }
+
+#[tokio::test]
+async fn an_event_that_was_put_aside_gets_another_chance() {
+    let world = World::new("forget_letter", 1).await;
+    let refuse = "ALTER TABLE t ADD CONSTRAINT positive CHECK (version > 0)";
+    world.db.batch_execute(refuse).await.unwrap();
+    let events = [events::insert(1, 1, 1), events::insert(2, 2, 0)];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let letters = done(&world, "dlq list --json --reason constraint");
+    assert_eq!(letters.all("key"), ["{\"id\":2}"], "{}", letters.text);
+    assert_eq!(letters.all("sqlstate"), ["23514"]);
+
+    let allow = "ALTER TABLE t DROP CONSTRAINT positive";
+    world.db.batch_execute(allow).await.unwrap();
+    done(&world, &format!("forget --topic {}", world.topic));
+    world.catch_up().await;
+
+    assert_eq!(world.count(ROWS).await, 2);
+    let letters = done(&world, "dlq list --json --state all");
+    assert_eq!(letters.text, "", "the letter is forgotten");
+}
