@@ -77,7 +77,7 @@ pub fn of_sqlstate(code: &str) -> Verdict {
     use Verdict::*;
     match code {
         // by code, where the class says too little
-        "23503" => Early,                      // a foreign key
+        "23503" | "23001" => Early,            // a foreign key
         "25006" => Unavailable,                // read-only: a standby, or disk-full protection
         "25P02" | "25P03" | "25P04" => Retry,  // the transaction was ended under us
         "40002" => Reject(Reason::Constraint), // a deferred constraint, at COMMIT

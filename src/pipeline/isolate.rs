@@ -16,7 +16,8 @@ use crate::postgres::failure;
 use crate::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
 
-/// When more than this many events of a batch wait for somebody's lock it is not the events' fault.
+/// When more than this many events of a batch, or all of several, wait for somebody's lock it is not
+/// the events' fault.
 const MOST_CONTENDED: usize = 10;
 
 /// While parents may still come, the search ends after this many events without one.
@@ -70,6 +71,19 @@ pub async fn write(
     search.halve(arrange(changes)).await?;
     search.try_again().await?;
     let found = search.found;
+    let contended = |f: &&Failure| f.verdict == Verdict::Retry;
+    let all_contended = found.refused.values().filter(contended).count() == changes.len();
+    if let Some(failure) = found
+        .refused
+        .values()
+        .next()
+        .filter(|_| all_contended && changes.len() > 1)
+    {
+        return Err(Failure {
+            verdict: Verdict::Unavailable,
+            ..failure.clone()
+        });
+    }
     let orphan = |f: &&Failure| f.verdict == Verdict::Early && !batch.orphans_given_up;
     match found.refused.values().find(orphan) {
         Some(early) => Err(early.clone()),
