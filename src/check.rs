@@ -8,6 +8,7 @@ mod finding;
 pub(crate) mod heard;
 mod judge;
 pub(crate) mod kafka;
+mod keeping;
 mod letters;
 mod observe;
 mod oddity;
@@ -58,9 +59,20 @@ async fn look(config: &Config) -> Report {
     };
     report.findings.extend(kafka.findings);
     if kafka.brokers.is_some() && !kafka.has_dead_letter_topic {
-        report
-            .findings
-            .extend(letters::could_be_created(config).await);
+        let hindrance = letters::could_be_created(config).await;
+        report.kafka.dead_letter_topic_creatable = match &hindrance {
+            None => Some(true),
+            Some(finding) if finding.is_problem() => Some(false),
+            Some(_) => None,
+        };
+        report.findings.extend(hindrance);
+    }
+    if kafka.brokers.is_some() {
+        let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
+        let letters = config.dead_letter_topic();
+        let letters = kafka.has_dead_letter_topic.then_some(&*letters);
+        let findings = keeping::look(config, &sources, letters).await;
+        report.findings.extend(findings);
     }
     report.findings.extend(destination.findings);
     for found in &kafka.topics {
@@ -107,6 +119,7 @@ fn kafka_line(config: &Config, kafka: &Kafka) -> KafkaLine {
         group: config.kafka.group.clone(),
         dead_letter_topic: config.dead_letter_topic(),
         dead_letter_topic_exists: kafka.brokers.map(|_| kafka.has_dead_letter_topic),
+        dead_letter_topic_creatable: None,
     }
 }
 

@@ -42,6 +42,14 @@ Examples:
   landfall migrate                   As a role that may create a schema; then let `run`
                                      use a lesser one, with postgres.migrate = false";
 
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  landfall prune                     Also done by `run`, at its start and then hourly
+  landfall prune --dry-run           Say what would be done, and change nothing
+  landfall prune --json | jq         One object a line
+
+A day's ids go when the day is over, and nothing was applied to it, for apply.retention.";
+
 const STATUS_EXAMPLES: &str = "\
 Examples:
   landfall status
@@ -90,6 +98,9 @@ pub enum Command {
     /// Create or upgrade the bookkeeping tables.
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate,
+    /// Forget the ids of events that were applied longer ago than apply.retention.
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(Prune),
     /// Show how far each partition has come, and what was put aside.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
@@ -133,6 +144,17 @@ pub struct Run {
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
+    /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Prune {
+    /// Change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

@@ -36,6 +36,7 @@ pub mod position;
 pub mod postgres;
 pub mod postgres_tls;
 pub mod progress;
+pub mod retention;
 pub mod retry;
 pub mod row_change;
 pub mod schema;

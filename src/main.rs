@@ -10,7 +10,8 @@ use landfall::health::Health;
 use landfall::retry::Delays;
 use landfall::verdict::Verdict;
 use landfall::{
-    check, dlq, forget, http, metrics, migrate, pipeline, postgres, shutdown, status, telemetry,
+    check, dlq, forget, http, metrics, migrate, pipeline, postgres, retention, shutdown, status,
+    telemetry,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             Command::Run(run) => start(&config, run.until_caught_up).await,
             Command::Check(check) => check::check(&config, check.json).await,
             Command::Migrate => migrate_now(&config).await,
+            Command::Prune(prune) => retention::prune(&config, prune.dry_run, prune.json).await,
             Command::Status(asked) => status::status(&config, asked.json).await,
             Command::Dlq(dlq) => dlq::run(&config, &dlq.command).await,
             Command::Forget(what) => forget::forget(&config, &what).await,

@@ -23,6 +23,7 @@ pub const WATERMARK: &str = "landfall_watermark_offset";
 pub const PARTITIONS: &str = "landfall_assigned_partitions";
 pub const WAITING: &str = "landfall_waiting_lanes";
 pub const LAST_APPLIED: &str = "landfall_last_applied_timestamp_seconds";
+pub const LAST_PRUNED: &str = "landfall_last_pruned_timestamp_seconds";
 pub const BUILD: &str = "landfall_build_info";
 
 /// All of the above, for the tests that compare dashboards and documentation with them.
@@ -38,6 +39,7 @@ pub const ALL: &[&str] = &[
     PARTITIONS,
     WAITING,
     LAST_APPLIED,
+    LAST_PRUNED,
     BUILD,
 ];
 
@@ -143,6 +145,11 @@ fn describe() {
         Unit::Seconds,
         "When the last batch was committed, in seconds since 1970"
     );
+    describe_gauge!(
+        LAST_PRUNED,
+        Unit::Seconds,
+        "When the ids of old events were last forgotten, and days created, without anything in the way, in seconds since 1970"
+    );
     describe_gauge!(BUILD, "1, labelled with the version that runs");
 }
 
@@ -159,11 +166,19 @@ pub fn batch(outcome: &'static str) {
 pub fn landed(records: usize, seconds: f64) {
     histogram!(BATCH_EVENTS).record(records as f64);
     histogram!(APPLY_SECONDS).record(seconds);
-    gauge!(LAST_APPLIED).set(
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0.0, |d| d.as_secs_f64()),
-    );
+    gauge!(LAST_APPLIED).set(now());
+}
+
+/// A pass over the ledger that has done all it should.
+pub fn pruned() {
+    gauge!(LAST_PRUNED).set(now());
+}
+
+/// In seconds since 1970.
+fn now() -> f64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0.0, |d| d.as_secs_f64())
 }
 
 pub fn dead_letter(table: &str, reason: &'static str) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
+use tokio_postgres::error::DbError;
 
 use crate::config::{Config, PostgresConfig};
 use crate::postgres_tls;
@@ -21,12 +22,12 @@ const SESSION: &str = "\
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A pool with a connection for each lane, and two for everything else.
+/// A pool with a connection for each lane, one for retention, and two for everything else.
 ///
 /// # Errors
 /// The TLS files of the URL can't be used.
 pub fn pool(config: &Config) -> Result<Pool, String> {
-    let size = config.apply.lanes + 2;
+    let size = config.apply.lanes + 3;
     let connection = connection(&config.postgres);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
@@ -73,7 +74,7 @@ fn connection(postgres: &PostgresConfig) -> tokio_postgres::Config {
 pub async fn connect(pool: &Pool) -> Result<Object, Failure> {
     pool.get().await.map_err(|error| match error {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            failure(&error)
+            while_connecting(&error)
         }
         other => Failure::new(
             Verdict::Unavailable,
@@ -87,8 +88,43 @@ pub fn failure(error: &tokio_postgres::Error) -> Failure {
     let Some(db) = error.as_db_error() else {
         return client_failure(error);
     };
+    let verdict = verdict_on(db);
+    told(db, verdict, quotes_no_row(db.code().code(), verdict))
+}
+
+/// No row is to blame before there is a session, whatever the code: it is a setting of the URL, the
+/// role or the database.
+fn while_connecting(error: &tokio_postgres::Error) -> Failure {
+    let Some(db) = error.as_db_error() else {
+        return client_failure(error);
+    };
+    match verdict_on(db) {
+        Verdict::Reject(_) => told(db, Verdict::Systemic, true),
+        verdict => told(db, verdict, true),
+    }
+}
+
+fn verdict_on(db: &DbError) -> Verdict {
+    match db.code().code() {
+        // what tsvector, ltree or jsonpath can't read they call a syntax error; one of a statement,
+        // be it ours or a trigger's, has a position in it
+        "42601" | "42602" | "42622" if db.position().is_none() => Verdict::Reject(Reason::Value),
+        code => of_sqlstate(code),
+    }
+}
+
+/// Only the messages of these never quote a row: they speak of names, locks and the server.
+fn quotes_no_row(code: &str, verdict: Verdict) -> bool {
+    let classes = [
+        "08", "0A", "25", "26", "28", "2F", "3D", "3F", "40", "42", "53", "55", "57", "58", "F0",
+    ];
+    !matches!(verdict, Verdict::Reject(_))
+        && (classes.contains(&code.get(..2).unwrap_or(""))
+            || ["2200H", "54011", "54023", "XX001", "XX002"].contains(&code))
+}
+
+fn told(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
     let code = db.code().code();
-    let verdict = of_sqlstate(code);
     let details = [db.detail(), db.hint(), db.where_()]
         .into_iter()
         .flatten()
@@ -99,11 +135,6 @@ pub fn failure(error: &tokio_postgres::Error) -> Failure {
     } else {
         format!("{} ({details})", db.message())
     };
-    // Only these classes' messages never quote a row: they speak of names, locks and the server.
-    let harmless = [
-        "08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58",
-    ]
-    .contains(&code.get(..2).unwrap_or(""));
     let names = [
         ("table", db.table()),
         ("column", db.column()),
@@ -113,7 +144,7 @@ pub fn failure(error: &tokio_postgres::Error) -> Failure {
         .into_iter()
         .filter_map(|(what, name)| name.map(|n| format!(", {what} {n}")))
         .collect();
-    let log_line = match harmless {
+    let log_line = match openly {
         true => format!("Postgres: {} (SQLSTATE {code}{names})", db.message()),
         false => format!("Postgres refused a row (SQLSTATE {code}{names})"),
     };

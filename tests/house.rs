@@ -32,9 +32,17 @@ const SPEAKERS: &[(&str, &str)] = &[
     ("src/pipeline/commit.rs", "commits offsets"),
     ("src/pipeline/consume.rs", "polls"),
     ("src/pipeline/dead_letter.rs", "publishes rejects"),
+    (
+        "src/pipeline/dead_letter_topic.rs",
+        "creates the dead letter topic",
+    ),
     ("src/pipeline/group.rs", "is called by rebalances"),
     ("src/pipeline/isolate.rs", "the transaction's savepoints"),
     ("src/pipeline/ledger.rs", "event ids, in the transaction"),
+    (
+        "src/pipeline/ledger_days.rs",
+        "the partitions that event ids go into",
+    ),
     (
         "src/pipeline/letters.rs",
         "dead letters, in the transaction",
@@ -50,6 +58,14 @@ const SPEAKERS: &[(&str, &str)] = &[
     (
         "src/postgres",
         "connects, with and without TLS; maps errors",
+    ),
+    (
+        "src/retention.rs",
+        "takes a connection for looking after the ledger",
+    ),
+    (
+        "src/retention/sweep.rs",
+        "creates and drops the ledger's partitions",
     ),
 ];
 

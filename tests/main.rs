@@ -15,6 +15,8 @@ mod exactly_once;
 mod group;
 mod house;
 mod outage;
+mod retention;
 mod shutdown;
 mod support;
 mod topics;
+mod verdicts;

@@ -2,50 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::stack::{dev, root};
+use crate::support::own_postgres::OwnPostgres;
 use crate::support::worker::Worker;
 use crate::support::{World, audit, events};
 
-/// A Postgres of the test's own, which it may stop.
-struct OwnPostgres(std::path::PathBuf);
-
-impl OwnPostgres {
-    fn start() -> (Self, String) {
-        let name = format!("own-{}", std::process::id());
-        let own = Self(root().join(".stack").join(name));
-        let url = own.restart();
-        (own, url)
-    }
-
-    fn restart(&self) -> String {
-        format!(
-            "postgres://postgres@127.0.0.1:{}",
-            dev("postgres", &["start", &self.path()]).trim()
-        )
-    }
-
-    fn stop(&self) {
-        dev("postgres", &["stop", &self.path(), "immediate"]);
-    }
-
-    fn path(&self) -> String {
-        self.0.display().to_string()
-    }
-}
-
-impl Drop for OwnPostgres {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            dev("postgres", &["stop", &self.path(), "immediate"]);
-            dev("postgres", &["remove", &self.path()]);
-        }
-    }
-}
-
 #[tokio::test]
 async fn postgres_stopped_for_twenty_seconds_is_waited_for_without_a_dead_letter() {
-    let (postgres, url) = OwnPostgres::start();
-    let mut world = World::on("outage", 2, &url).await;
+    let postgres = OwnPostgres::start(&[]);
+    let mut world = World::on("outage", 2, &postgres.url()).await;
     world.set("apply", "batch_rows = 100");
     let worker = world.run();
     let history = events::history(500, 6);

@@ -89,6 +89,17 @@ const ADDS_PARTITIONS: &str = "\
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = 'processed_events'";
 
+/// The statements that let our role do to the days' partitions what retention does: drop them, and
+/// delete from the default one. Null if it may.
+const MENDS_RETENTION: &str = "\
+    SELECT string_agg(CASE WHEN is_default THEN format('GRANT SELECT, DELETE ON %s TO %I;', oid::regclass, current_user) \
+                           ELSE format('ALTER TABLE %s OWNER TO %I;', oid::regclass, current_user) END, ' ' ORDER BY relname) \
+    FROM (SELECT c.*, pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' AS is_default FROM pg_catalog.pg_inherits i \
+          JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class l ON l.oid = i.inhparent \
+          JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace WHERE n.nspname = $1 AND l.relname = 'processed_events') p \
+    WHERE CASE WHEN is_default THEN NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'DELETE')) \
+               ELSE NOT pg_has_role(relowner, 'USAGE') END";
+
 /// What the role lacks on the tables that are there.
 ///
 /// # Errors
@@ -117,17 +128,40 @@ pub async fn rights(
             grants(schema, role),
         ));
     }
+    if config.apply.idempotency == Idempotency::EventId {
+        findings.extend(days(client, schema, role).await?);
+    }
+    Ok(findings)
+}
+
+/// What it lacks to look after the days' partitions, without which `run` gets along.
+async fn days(
+    client: &impl GenericClient,
+    schema: &str,
+    role: &str,
+) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
     let adds = client
         .query_opt(ADDS_PARTITIONS, &[&schema])
         .await
         .map_err(|e| failure(&e))?;
-    let adds = adds.is_none_or(|row| row.get(0));
-    if !adds && config.apply.idempotency == Idempotency::EventId {
+    if !adds.is_none_or(|row| row.get(0)) {
         let (quoted, to) = (quote(schema), quote(role));
         findings.push(Finding::warning(
             "schema_not_owned",
             format!("the role {role} may not add the days' partitions to {schema}.processed_events, which only its owner may: events of all days share the default partition"),
             format!("ALTER TABLE {quoted}.processed_events OWNER TO {to}; GRANT USAGE, CREATE ON SCHEMA {quoted} TO {to};"),
+        ));
+    }
+    let mends = client
+        .query_one(MENDS_RETENTION, &[&schema])
+        .await
+        .map_err(|e| failure(&e))?;
+    if let Some(remedy) = mends.get::<_, Option<String>>(0) {
+        findings.push(Finding::warning(
+            "ledger_not_prunable",
+            format!("the role {role} may not forget the ids of old events (apply.retention), for it owns not all days of {schema}.processed_events or can't delete from its default partition: the ledger grows"),
+            format!("{remedy} or let its owner run `landfall prune`"),
         ));
     }
     Ok(findings)

@@ -168,7 +168,7 @@ pub fn unreachable(postgres: &PostgresConfig, failure: &Failure) -> Finding {
         Some("42501") => ("postgres_login", "GRANT CONNECT ON DATABASE to the role"),
         Some("53300") => (
             "postgres_unreachable",
-            "raise max_connections, or the role's or the database's limit; Landfall needs apply.lanes + 2",
+            "raise max_connections, or the role's or the database's limit; Landfall needs apply.lanes + 3",
         ),
         Some(_) => ("postgres_unreachable", "see the server's log"),
         None => (

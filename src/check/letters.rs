@@ -1,22 +1,19 @@
 //! The dead letter topic: is it there, or could `run` create it?
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions};
 
 use crate::check::finding::Finding;
 use crate::check::heard::Heard;
 use crate::config::Config;
-use crate::pipeline::client;
+use crate::pipeline::{client, dead_letter_topic};
 
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Asks the broker to create the topic without doing so. `None`: it would.
 pub async fn could_be_created(config: &Config) -> Option<Finding> {
     let topic = config.dead_letter_topic();
-    let remedy = format!(
-        "create {topic} yourself, or let the user create it (kafka-acls --operation Create --topic {topic}); \
-         without it the first reject stops `run`"
-    );
     let heard = Heard::new(&config.kafka);
     let admin: AdminClient<Heard> = match client::plain(config).create_with_context(heard.clone()) {
         Ok(admin) => admin,
@@ -25,7 +22,7 @@ pub async fn could_be_created(config: &Config) -> Option<Finding> {
             return Some(Finding::problem("kafka_property", found, "correct it"));
         }
     };
-    let new = NewTopic::new(&topic, -1, TopicReplication::Fixed(-1));
+    let new = dead_letter_topic::wanted(config, &topic);
     let options = AdminOptions::new()
         .validate_only(true)
         .request_timeout(Some(ANSWER));
@@ -36,6 +33,7 @@ pub async fn could_be_created(config: &Config) -> Option<Finding> {
                 "the dead letter topic {topic} is not there, and whether it can be created is unknown: {}",
                 heard.without_secrets(&error.to_string())
             );
+            let remedy = format!("create {topic} yourself, or check again");
             return Some(
                 Finding::warning("dead_letter_topic_unknown", found, remedy).of_topic(&topic),
             );
@@ -44,5 +42,9 @@ pub async fn could_be_created(config: &Config) -> Option<Finding> {
     let (_, error) = answer.err()?;
     let found =
         format!("the dead letter topic {topic} is not there, and can't be created: {error}");
+    let remedy = format!(
+        "{}; without it the first reject stops `run`",
+        dead_letter_topic::remedy(error, &topic)
+    );
     Some(Finding::problem("dead_letter_topic", found, remedy).of_topic(&topic))
 }

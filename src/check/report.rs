@@ -23,6 +23,8 @@ pub struct KafkaLine {
     pub group: String,
     pub dead_letter_topic: String,
     pub dead_letter_topic_exists: Option<bool>,
+    /// Whether `run` could create it; `None` if it is there, or nobody knows.
+    pub dead_letter_topic_creatable: Option<bool>,
 }
 
 #[derive(Debug, Default, Serialize)]

@@ -30,9 +30,14 @@ impl Report {
             return format!("kafka     {}: not reached", kafka.brokers);
         };
         let brokers = counted(count, "broker");
-        let letters = match kafka.dead_letter_topic_exists {
-            Some(true) => "is there",
-            _ => "is not there yet, `run` creates it",
+        let letters = match (
+            kafka.dead_letter_topic_exists,
+            kafka.dead_letter_topic_creatable,
+        ) {
+            (Some(true), _) => "is there",
+            (_, Some(true)) => "is not there yet, `run` creates it",
+            (_, Some(false)) => "is not there, and `run` can't create it",
+            (_, None) => "is not there",
         };
         format!(
             "kafka     {}: {brokers}; group {}; dead letter topic {} {letters}",

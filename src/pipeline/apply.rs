@@ -75,6 +75,11 @@ impl Destination {
         }
     }
 
+    /// Whoever waits asks over a new session: one keeps what it was told at its start.
+    pub fn forget_sessions(&self) {
+        self.pool.retain(|_, _| false);
+    }
+
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -182,31 +181,6 @@ fn verdict_on(error: &KafkaError) -> Verdict {
             | RDKafkaErrorCode::ClusterAuthorizationFailed,
         ) => Verdict::Systemic,
         _ => Verdict::Unavailable,
-    }
-}
-
-/// Creates the dead letter topic if it isn't there, with the broker's defaults.
-///
-/// # Errors
-/// It isn't there and can't be created.
-pub async fn ensure_topic(config: &Config) -> Result<(), String> {
-    let topic = config.dead_letter_topic();
-    let admin: AdminClient<Context> = client::plain(config)
-        .create_with_context(Context)
-        .map_err(|e| client::refused(&e))?;
-    let new = NewTopic::new(&topic, -1, TopicReplication::Fixed(-1));
-    let results = admin
-        .create_topics(
-            [&new],
-            &AdminOptions::new().operation_timeout(Some(DELIVERY)),
-        )
-        .await
-        .map_err(|e| e.to_string())?;
-    match results.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) | None => Ok(()),
-        Some(Err((topic, error))) => Err(format!(
-            "can't create the dead letter topic {topic}: {error}"
-        )),
     }
 }
 

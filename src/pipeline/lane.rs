@@ -116,6 +116,7 @@ impl Lane {
 
     /// One line when it changes, however often it is tried.
     pub(super) fn tell_waiting(&self, failure: &Failure) {
+        self.destination.forget_sessions();
         if self
             .health
             .waits(self.number, failure.verdict, &failure.log_line)

@@ -1,8 +1,7 @@
 //! `processed_events`: the ids of what has been applied.
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::HashSet;
+use std::sync::Mutex;
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
@@ -16,15 +15,13 @@ use crate::postgres::failure;
 use crate::statement::quote;
 use crate::verdict::Failure;
 
-const DAY_MS: u64 = 86_400_000;
-
-/// The bookkeeping tables; `partitions` is in [`crate::pipeline::watermark`].
+/// The bookkeeping tables; `partitions` is in [`crate::pipeline::watermark`], their days in [`crate::pipeline::ledger_days`].
 pub struct Ledger {
     pub(super) schema: String,
     pub(super) group: String,
     idempotency: Idempotency,
     /// Days whose partition is there, or can't be.
-    days: Mutex<HashSet<u64>>,
+    pub(super) days: Mutex<HashSet<u64>>,
 }
 
 impl Ledger {
@@ -136,84 +133,5 @@ impl Ledger {
             .await
             .map_err(|e| failure(&e))?;
         Ok(())
-    }
-
-    /// Creates the ledger's partitions for the days of these events, outside of any transaction of
-    /// theirs. Days far from today share the default partition, whatever a wrong clock may say.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub async fn prepare(
-        &self,
-        client: &mut deadpool_postgres::Object,
-        batch: &Batch<'_>,
-    ) -> Result<(), Failure> {
-        if self.idempotency == Idempotency::Offset {
-            return Ok(());
-        }
-        let today = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as u64)
-            / DAY_MS;
-        let missing: BTreeSet<u64> = {
-            let known = self.days.lock().unwrap_or_else(PoisonError::into_inner);
-            let days = batch
-                .entries
-                .iter()
-                .map(|e| (e.id.as_u128() >> 80) as u64 / DAY_MS);
-            days.filter(|d| *d + 400 > today && *d < today + 2 && !known.contains(d))
-                .collect()
-        };
-        for day in missing {
-            self.create_day(client, day).await?;
-            self.days
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(day);
-        }
-        Ok(())
-    }
-
-    async fn create_day(
-        &self,
-        client: &mut deadpool_postgres::Object,
-        day: u64,
-    ) -> Result<(), Failure> {
-        let bound = |day: u64| Uuid::from_u128(u128::from(day * DAY_MS) << 80);
-        let tx = client.transaction().await.map_err(|e| failure(&e))?;
-        // one at a time: CREATE … IF NOT EXISTS can fail when two sessions race for it
-        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), \
-                   'processed_events_' || to_char(to_timestamp($2::bigint * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD')";
-        let name: String = tx
-            .query_one(sql, &[&self.schema, &(day as i64)])
-            .await
-            .map_err(|e| failure(&e))?
-            .get(1);
-        let table = format!("{}.{name}", self.schema);
-        let exists = tx
-            .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
-            .await
-            .map_err(|e| failure(&e))?;
-        if exists.get::<_, bool>(0) {
-            return Ok(());
-        }
-        let sql = format!(
-            "CREATE TABLE {table} PARTITION OF {}.processed_events FOR VALUES FROM ('{}') TO ('{}')",
-            self.schema,
-            bound(day),
-            bound(day + 1)
-        );
-        match tx.batch_execute(&sql).await {
-            Ok(()) => tx.commit().await.map_err(|e| failure(&e)),
-            // 23514: events of that day are in the default partition already, and so they stay
-            // together. 42501: a role that may only write to the ledger; then all days do that.
-            Err(e)
-                if e.code()
-                    .is_some_and(|c| ["23514", "42501"].contains(&c.code())) =>
-            {
-                Ok(())
-            }
-            Err(e) => Err(failure(&e)),
-        }
     }
 }

@@ -17,7 +17,8 @@ use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::commit::Committer;
 use crate::pipeline::confirm::Edges;
 use crate::pipeline::consume::{self, Poller};
-use crate::pipeline::dead_letter::{self, DeadLetters};
+use crate::pipeline::dead_letter::DeadLetters;
+use crate::pipeline::dead_letter_topic;
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::group::Group;
 use crate::pipeline::inbox::Inbox;
@@ -27,6 +28,7 @@ use crate::pipeline::run_lane;
 use crate::pipeline::take_up::Positions;
 use crate::pipeline::topic_id::Topics;
 use crate::progress::Progress;
+use crate::retention;
 
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
@@ -85,6 +87,14 @@ pub async fn run(
         topics: shared.topics.clone(),
         destination: shared.destination(),
     };
+    // ended with this set
+    let mut beside = JoinSet::new();
+    beside.spawn(retention::keep(
+        config.clone(),
+        shared.pool.clone(),
+        shared.ledger.clone(),
+        until_caught_up,
+    ));
     drop(shared);
     let polling = start_polling(poller)?;
     let caught_up = async move {
@@ -98,6 +108,10 @@ pub async fn run(
         outcome = watch(&mut lanes, &stop) => outcome,
         outcome = caught_up => outcome,
     };
+    if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
+        // a nightly job that has little to land has its ledger looked after all the same
+        let _ = tokio::time::timeout(GRACE, beside.join_next()).await;
+    }
     health.stopping();
     stop.cancel();
     let ended =
@@ -203,7 +217,7 @@ async fn leave(consumer: Arc<BaseConsumer<Group>>, polling: std::thread::JoinHan
 /// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
 /// it can't be created now is told and no more.
 pub async fn prepare_dead_letters(config: &Config) {
-    if let Err(error) = dead_letter::ensure_topic(config).await {
+    if let Err(error) = dead_letter_topic::ensure(config).await {
         tracing::warn!(
             topic = config.dead_letter_topic(),
             error,

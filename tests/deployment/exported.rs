@@ -156,6 +156,7 @@ fn record_each() {
     metrics::failed_attempt(Verdict::Retry.to_string());
     metrics::position(&source, 1, Some(1));
     metrics::assigned(1);
+    metrics::pruned();
     metrics::waiting(Verdict::Systemic.to_string(), 1);
 }
 

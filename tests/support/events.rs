@@ -81,6 +81,15 @@ impl Event {
         }
     }
 
+    /// The same change at another time, in milliseconds since 1970.
+    pub fn at(mut self, ms: i64) -> Self {
+        let value = self.value.as_ref().expect("a change");
+        let mut value: Value = serde_json::from_slice(value).expect("JSON");
+        value["source"]["ts_ms"] = ms.into();
+        self.value = Some(value.to_string().into_bytes());
+        self
+    }
+
     pub fn on(mut self, partition: i32) -> Self {
         self.partition = Some(partition);
         self

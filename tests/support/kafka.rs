@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -66,6 +68,26 @@ impl Kafka {
             (known == partitions as usize).then_some(())
         })
         .await;
+    }
+
+    /// Sets these of a topic's properties; the others go back to the broker's defaults.
+    pub async fn configure(&self, topic: &str, properties: &[(&str, &str)]) {
+        let new = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let new = properties.iter().fold(new, |new, (k, v)| new.set(k, v));
+        let options = AdminOptions::new().operation_timeout(Some(WAIT));
+        let results = self.admin.alter_configs([&new], &options).await;
+        let results = results.expect("Kafka answers");
+        results
+            .into_iter()
+            .for_each(|r| assert!(r.is_ok(), "{r:?}"));
+    }
+
+    pub fn partitions(&self, topic: &str) -> usize {
+        let metadata = self.producer.client().fetch_metadata(None, WAIT);
+        let metadata = metadata.expect("Kafka answers");
+        let mut topics = metadata.topics().iter();
+        let found = topics.find(|t| t.name() == topic);
+        found.map_or(0, |t| t.partitions().len())
     }
 
     pub async fn delete_topic(&self, topic: &str) {

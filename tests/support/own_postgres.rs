@@ -1,0 +1,68 @@
+//! A Postgres of the test's own, which it may stop, fill, or set up as it likes.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::stack::{dev, root};
+
+pub struct OwnPostgres {
+    directory: PathBuf,
+    settings: Vec<String>,
+}
+
+impl OwnPostgres {
+    /// `settings` are `NAME=VALUE`, and hold through restarts.
+    pub fn start(settings: &[&str]) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("own-{}-{number}", std::process::id());
+        let own = Self {
+            directory: root().join(".stack").join(name),
+            settings: settings
+                .iter()
+                .flat_map(|s| ["-c".to_owned(), s.to_string()])
+                .collect(),
+        };
+        own.restart();
+        own
+    }
+
+    /// Without a database; it stays the same.
+    pub fn url(&self) -> String {
+        let port = dev("postgres", &["port", &self.path()]);
+        format!("postgres://postgres@127.0.0.1:{}", port.trim())
+    }
+
+    pub fn restart(&self) {
+        let path = self.path();
+        let mut arguments = vec!["start", &path];
+        arguments.extend(self.settings.iter().map(String::as_str));
+        dev("postgres", &arguments);
+    }
+
+    pub fn stop(&self) {
+        dev("postgres", &["stop", &self.path(), "immediate"]);
+    }
+
+    /// All that it has said.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log")).expect("it has a log")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn path(&self) -> String {
+        self.directory.display().to_string()
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.stop();
+            dev("postgres", &["remove", &self.path()]);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Retry: somebody was in the way for a moment. The whole batch is tried again.
+
+use super::{
+    OTHERS, ROWS, VERSIONS, WAIT_FOR_A_LOCK, all_landed_once, commit, rival, sql, waits_for_a_lock,
+    with_rows,
+};
+use crate::support::kafka::header;
+use crate::support::world::connect;
+use crate::support::{World, events};
+
+/// A lock timeout without its ten seconds: every statement that writes `t` sets a shorter one for
+/// its transaction. It is Postgres that waits, gives up, and says so.
+const IMPATIENT: &str = "CREATE FUNCTION impatient() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM set_config('lock_timeout', '100ms', true); RETURN NULL; END $$;
+    CREATE TRIGGER impatient BEFORE INSERT OR UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION impatient()";
+
+#[tokio::test]
+async fn a_row_that_a_rival_keeps_locked_for_a_while_is_retried() {
+    let mut world = with_rows("row_lock").await;
+    world.set("retry", "max_attempts = 1000\nmax_delay = \"200ms\"");
+    sql(&world, IMPATIENT).await;
+    let rival = rival(&world).await;
+    let worker = world.run();
+    worker.says(&["tried again", "attempt=3", "55P03"]).await;
+    let newer = "SELECT count(*) FROM t WHERE version > 1";
+    assert_eq!(world.count(newer).await, 0, "all of a batch or nothing");
+    commit(&rival).await;
+    all_landed_once(&world, worker, OTHERS).await;
+}
+
+#[tokio::test]
+async fn a_row_that_stays_locked_through_every_attempt_is_put_aside_alone() {
+    let mut world = World::new("row_locked", 1).await;
+    let rows = events::history(60, 1);
+    world.kafka.produce(&world.topic, &rows).await;
+    world.catch_up().await;
+    world.set("retry", "max_attempts = 2\ninitial_delay = \"10ms\"");
+    sql(&world, IMPATIENT).await;
+    let rival = rival(&world).await;
+    let updates: Vec<_> = (1..=60)
+        .map(|id| events::update(1000 + id, id, 2))
+        .collect();
+    world.kafka.produce(&world.topic, &updates).await;
+    let worker = world.run();
+    let others = "SELECT count(*) FROM t WHERE version = 2 AND id <> 7";
+    world.until_count(others, 59).await;
+    let letters = world.kafka.read_all(&world.dead_letter_topic()).await;
+    assert_eq!(letters.len(), 1, "{}", worker.log());
+    let said = |key| header(&letters[0], key).unwrap();
+    assert_eq!(said("landfall.reason"), "contention");
+    assert_eq!(said("landfall.sqlstate"), "55P03");
+    assert_eq!(said("__connect.errors.offset"), "66");
+    commit(&rival).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_statement_that_somebody_cancels_is_retried() {
+    let world = with_rows("cancelled").await;
+    let rival = rival(&world).await;
+    let worker = world.run();
+    waits_for_a_lock(&world).await;
+    let cancel = format!("SELECT count(pg_cancel_backend(pid)) {WAIT_FOR_A_LOCK}");
+    assert_eq!(world.count(&cancel).await, 1);
+    worker.says(&["tried again", "57014"]).await;
+    commit(&rival).await;
+    all_landed_once(&world, worker, OTHERS).await;
+}
+
+#[tokio::test]
+async fn a_serialization_failure_is_retried() {
+    let world = with_rows("serialization").await;
+    let database = &world.name;
+    let stricter =
+        format!("ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'");
+    sql(&world, &stricter).await;
+    let rival = connect(&world.database_url).await;
+    // without the audit's trigger: this write isn't the worker's
+    let write =
+        "SET session_replication_role = replica; BEGIN; UPDATE t SET body = 'rival' WHERE id = 7";
+    rival.batch_execute(write).await.unwrap();
+    let worker = world.run();
+    // its snapshot is older than what the rival commits now
+    waits_for_a_lock(&world).await;
+    commit(&rival).await;
+    worker.says(&["tried again", "40001"]).await;
+    all_landed_once(&world, worker, OTHERS).await;
+}
+
+#[tokio::test]
+async fn an_internal_error_that_passes_is_retried() {
+    let world = World::new("internal", 1).await;
+    // as Postgres says of a row of its catalogue that somebody changes meanwhile
+    let stumbling = "CREATE SEQUENCE tries;
+        CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('tries') <= 3 THEN
+                RAISE EXCEPTION 'tuple concurrently updated' USING ERRCODE = 'XX000';
+            END IF;
+            RETURN NULL; END $$;
+        CREATE TRIGGER stumble BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION stumble()";
+    sql(&world, stumbling).await;
+    let history = events::history(ROWS, VERSIONS);
+    world.kafka.produce(&world.topic, &history).await;
+    let worker = world.run();
+    worker.says(&["tried again", "attempt=3", "XX000"]).await;
+    all_landed_once(&world, worker, ROWS * VERSIONS).await;
+}

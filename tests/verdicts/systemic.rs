@@ -1,0 +1,157 @@
+//! Systemic: something is set up wrongly, and every event would fail alike. The lane stops taking in
+//! and says what is wrong, until somebody mends it.
+
+use super::{Broken, drop_role, end_sessions, grants, sql, write_as_a_role};
+use crate::support::own_postgres::OwnPostgres;
+use crate::support::{World, audit};
+
+fn stopped<'a>(words: &'a [&'a str]) -> Broken<'a> {
+    Broken {
+        says: words,
+        verdict: "systemic",
+    }
+}
+
+#[tokio::test]
+async fn a_privilege_that_is_revoked_stops_the_lane_until_it_is_granted_again() {
+    let mut world = World::new("revoked", 1).await;
+    let role = write_as_a_role(&mut world).await;
+    let words = [
+        "stopped taking in",
+        "permission denied for table t",
+        "42501",
+    ];
+    let revoke = async || sql(&world, &format!("REVOKE INSERT, UPDATE ON t FROM {role}")).await;
+    let grant = async || sql(&world, &format!("GRANT INSERT, UPDATE ON t TO {role}")).await;
+    stopped(&words).until_mended(&world, revoke, grant).await;
+    drop_role(&world, &role).await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_stops_the_lane_until_it_is_created_again() {
+    let world = World::new("dropped", 1).await;
+    let words = ["stopped taking in", "public.t does not exist"];
+    // its rows come back with their next events, which carry all of them
+    let drop = async || sql(&world, "DROP TABLE t").await;
+    let create = async || audit::create_table(&world.db, "t").await;
+    stopped(&words).until_mended(&world, drop, create).await;
+}
+
+#[tokio::test]
+async fn a_column_that_is_dropped_stops_the_lane_until_it_is_added_again() {
+    let world = World::new("no_column", 1).await;
+    let words = ["stopped taking in", "has no column body", "ADD COLUMN"];
+    let drop = async || sql(&world, "ALTER TABLE t DROP COLUMN body").await;
+    let add = async || sql(&world, "ALTER TABLE t ADD COLUMN body text").await;
+    stopped(&words).until_mended(&world, drop, add).await;
+    let bodies = "SELECT count(*) FROM t WHERE body = format('body %s 4', id)";
+    assert_eq!(world.count(bodies).await, super::ROWS);
+}
+
+#[tokio::test]
+async fn a_role_that_is_dropped_stops_the_lane_until_it_is_there_again() {
+    let mut world = World::new("no_role", 1).await;
+    let role = write_as_a_role(&mut world).await;
+    let words = ["stopped taking in", "does not exist", "28000"];
+    let drop = async || {
+        drop_role(&world, &role).await;
+        end_sessions(&world).await;
+    };
+    let create = async || {
+        let again = format!("CREATE ROLE {role} LOGIN; {}", grants(&role));
+        sql(&world, &again).await;
+    };
+    stopped(&words).until_mended(&world, drop, create).await;
+    drop_role(&world, &role).await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_changed_stops_the_lane_until_it_is_right_again() {
+    let postgres = OwnPostgres::start(&[]);
+    let mut world = World::on("password", 1, &postgres.url()).await;
+    let role = write_as_a_role(&mut world).await;
+    let set_password = |password| format!("ALTER ROLE {role} PASSWORD '{password}'");
+    sql(&world, &set_password("s3cret")).await;
+    let rules =
+        "local all all trust\nhost all postgres all trust\nhost all all all scram-sha-256\n";
+    std::fs::write(postgres.data().join("pg_hba.conf"), rules).unwrap();
+    sql(&world, "SELECT pg_reload_conf()").await;
+    let with_password = format!("{role}:s3cret@");
+    world.database_url = world
+        .database_url
+        .replace(&format!("{role}@"), &with_password);
+    let words = [
+        "stopped taking in",
+        "password authentication failed",
+        "28P01",
+    ];
+    let change = async || {
+        sql(&world, &set_password("another")).await;
+        end_sessions(&world).await;
+    };
+    let change_back = async || sql(&world, &set_password("s3cret")).await;
+    stopped(&words)
+        .until_mended(&world, change, change_back)
+        .await;
+}
+
+/// Every row would meet it, whatever is in the row.
+#[tokio::test]
+async fn a_sequence_that_is_at_its_end_stops_the_lane_until_it_goes_on() {
+    let world = World::new("sequence", 1).await;
+    let counted = "CREATE SEQUENCE n; CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM nextval('n'); RETURN NEW; END $$;
+        CREATE TRIGGER count_it BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION count_it()";
+    sql(&world, counted).await;
+    let words = [
+        "stopped taking in",
+        "reached maximum value of sequence",
+        "2200H",
+    ];
+    let end = async || {
+        sql(
+            &world,
+            "SELECT setval('n', 100); ALTER SEQUENCE n MAXVALUE 100",
+        )
+        .await
+    };
+    let go_on = async || sql(&world, "ALTER SEQUENCE n NO MAXVALUE").await;
+    stopped(&words).until_mended(&world, end, go_on).await;
+}
+
+/// Postgres calls it what it calls a text that tsvector can't read, which is a row's fault.
+#[tokio::test]
+async fn a_trigger_with_a_syntax_error_stops_the_lane_until_it_is_mended() {
+    let world = World::new("syntax", 1).await;
+    let trigger = |statement| {
+        format!(
+            "CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN EXECUTE '{statement}'; RETURN NEW; END $$;
+            CREATE OR REPLACE TRIGGER tell BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION tell()"
+        )
+    };
+    let words = ["stopped taking in", "syntax error", "42601"];
+    let wrong = async || sql(&world, &trigger("SELEC 1")).await;
+    let right = async || sql(&world, &trigger("SELECT 1")).await;
+    stopped(&words).until_mended(&world, wrong, right).await;
+}
+
+/// What a session is told at its start is the configuration's doing, not a row's.
+#[tokio::test]
+async fn a_setting_that_postgres_refuses_while_connecting_stops_the_lane_until_it_is_valid() {
+    let mut world = World::new("setting", 1).await;
+    let server = world.database_url.clone();
+    let role = write_as_a_role(&mut world).await;
+    world.database_url = format!("{server}?options=-c%20role%3D{role}");
+    let words = ["stopped taking in", "does not exist", "22023"];
+    let drop = async || {
+        drop_role(&world, &role).await;
+        end_sessions(&world).await;
+    };
+    let create = async || {
+        let again = format!("CREATE ROLE {role}; {}", grants(&role));
+        sql(&world, &again).await;
+    };
+    stopped(&words).until_mended(&world, drop, create).await;
+    drop_role(&world, &role).await;
+}
