@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::dlq::row::State;
-use crate::dlq::select::{Chosen, Filters};
+use crate::dlq::select::{Chosen, Filters, HEADING};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +48,7 @@ pub struct List {
     pub filters: Filters,
 
     /// Only in this state; can be repeated [default: parked; with --summary: all].
-    #[arg(long, value_enum, help_heading = "Which letters")]
+    #[arg(long, value_enum, help_heading = HEADING)]
     pub state: Vec<WantedState>,
 
     /// At most this many, the oldest [default: 100; with --json: all].
@@ -103,7 +103,7 @@ pub struct Discard {
     pub chosen: Chosen,
 
     /// All of them.
-    #[arg(long, help_heading = "Which letters", conflicts_with_all = ["id", "topic", "table", "reason", "since"])]
+    #[arg(long, help_heading = HEADING, conflicts_with_all = ["id", "topic", "table", "reason", "since"])]
     pub all: bool,
 
     /// Don't ask.
