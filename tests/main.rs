@@ -15,6 +15,7 @@ mod exactly_once;
 mod group;
 mod house;
 mod outage;
+mod replay;
 mod retention;
 mod shutdown;
 mod support;
