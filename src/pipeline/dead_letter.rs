@@ -94,7 +94,7 @@ impl DeadLetters {
         sent.map_err(|error| {
             let topic = &self.topic;
             let text = format!("can't publish to the dead letter topic {topic}: {error}");
-            Failure::new(verdict_on(&error), text)
+            Failure::of_kafka(verdict_on(&error), text)
         })
     }
 

@@ -61,6 +61,7 @@ impl Ledger {
         if letters {
             self.mark_letters(tx, batch).await?;
         }
+        self.mark_applied_rejects(tx, batch).await?;
         if self.idempotency == Idempotency::Offset {
             return Ok(());
         }
@@ -93,6 +94,32 @@ impl Ledger {
         let mut fresh: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
             entry.duplicate = !fresh.remove(&entry.id);
+        }
+        Ok(())
+    }
+
+    /// An event that was applied when its table still took it, and has come again since, is no reject.
+    async fn mark_applied_rejects(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &mut Batch<'_>,
+    ) -> Result<(), Failure> {
+        let rejects = batch.entries.iter().filter(|e| e.is_rejected());
+        let ids: Vec<Uuid> = rejects.map(|e| e.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT id FROM {}.processed_events WHERE id = ANY($1)",
+            self.schema
+        );
+        let rows = tx
+            .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
+            .await
+            .map_err(|e| failure(&e))?;
+        let applied: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        for entry in batch.entries.iter_mut().filter(|e| e.is_rejected()) {
+            entry.duplicate = applied.contains(&entry.id);
         }
         Ok(())
     }
