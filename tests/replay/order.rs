@@ -51,9 +51,10 @@ async fn a_keys_letters_are_replayed_up_to_the_first_that_fails() {
 #[tokio::test]
 async fn a_dry_run_shows_each_letter_what_those_before_it_would_leave_and_changes_nothing() {
     let world = three_letters("dry").await;
-    let everything = "SELECT coalesce((SELECT sum(hashtextextended(d::text, 0)) FROM landfall.dead_letters d), 0)::bigint
-        # coalesce((SELECT sum(hashtextextended(a::text, 0)) FROM audit a), 0)::bigint
-        # (SELECT count(*) FROM landfall.processed_events)";
+    let everything = "SELECT hashtextextended(concat(
+            (SELECT string_agg(d::text, ',' ORDER BY id) FROM landfall.dead_letters d),
+            (SELECT string_agg(a::text, ',' ORDER BY seq) FROM audit a),
+            (SELECT count(*) FROM landfall.processed_events)), 0)";
     let before = world.count(everything).await;
     let look = async |code: i32| {
         let answer = landfall(&world, "dlq replay --dry-run --json");
