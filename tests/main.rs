@@ -14,6 +14,7 @@ mod end_to_end;
 mod exactly_once;
 mod group;
 mod house;
+mod operations;
 mod outage;
 mod replay;
 mod retention;
