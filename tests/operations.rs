@@ -1,6 +1,7 @@
 //! `docs/operations.md` is a session: every command in it is run, in order, against a real worker, Kafka
 //! and a Postgres of its own, and has to answer what the document says.
 
+mod answers;
 mod document;
 mod runbook;
 mod shell;

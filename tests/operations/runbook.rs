@@ -9,15 +9,10 @@ fn text(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
-/// Without line ends and what stands between a message's parts.
-fn document() -> String {
-    text(DOCUMENT)
-}
-
 #[test]
 fn every_alert_has_a_section() {
     let alert = Regex::new(r"- alert: (\w+)").unwrap();
-    let (document, alerts) = (document(), text("monitoring/alerts.yml"));
+    let (document, alerts) = (text(DOCUMENT), text("monitoring/alerts.yml"));
     let names: Vec<&str> = alert
         .captures_iter(&alerts)
         .map(|c| c.get(1).unwrap().as_str())
@@ -34,7 +29,7 @@ fn every_alert_has_a_section() {
 
 #[test]
 fn every_warning_and_error_of_the_log_is_in_the_table() {
-    let document = document();
+    let document = text(DOCUMENT);
     let call = Regex::new(r#"(?s)tracing::(?:warn|error)!\((.*?)\)(?:;|\n)"#).unwrap();
     let message = Regex::new(r#""((?:[^"\\]|\\.)*)""#).unwrap();
     let mut seen = 0;
