@@ -100,7 +100,7 @@ pub fn headers(
         (OFFSET, record.offset.to_string()),
         (STAGE, cause.stage.to_owned()),
         (CLASS, format!("landfall.{}", cause.reason)),
-        (MESSAGE, cut(&cause.message).to_owned()),
+        (MESSAGE, cut(&cause.message, MESSAGE_BYTES).to_owned()),
         (EVENT_ID, id.to_string()),
         (REASON, cause.reason.to_owned()),
         (SQLSTATE, cause.sqlstate.clone().unwrap_or_default()),
@@ -173,8 +173,9 @@ impl Posted {
     }
 }
 
-fn cut(message: &str) -> &str {
-    let end = message.floor_char_boundary(MESSAGE_BYTES.min(message.len()));
+/// The beginning of a message, so many bytes at most.
+pub fn cut(message: &str, bytes: usize) -> &str {
+    let end = message.floor_char_boundary(bytes.min(message.len()));
     message.get(..end).unwrap_or(message)
 }
 

@@ -51,6 +51,7 @@ const SPEAKERS: &[(&str, &str)] = &[
         "src/pipeline/watermark.rs",
         "watermarks, in the transaction",
     ),
+    ("src/pipeline/rows.rs", "the transaction's statements"),
     ("src/pipeline/run.rs", "starts and closes the clients"),
     ("src/pipeline/take_up.rs", "asks both sides for a position"),
     ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),
@@ -168,13 +169,20 @@ fn blocks(document: &str, languages: &[&str]) -> Vec<String> {
     wanted.map(|(_, block)| block).collect()
 }
 
-/// What the document shows in `code` and the lines of its shell blocks, without comments.
+/// What the document shows in `code`, the lines of its shell blocks without comments, and what is typed
+/// at a prompt; not what is answered there.
 fn commands(document: &str) -> Vec<String> {
     let code = Regex::new("`([^`\n]+)`").unwrap();
-    let inline = code.captures_iter(document).map(|c| c[1].to_owned());
-    let lines = blocks(document, &["sh", "console"]);
-    let lines = lines.iter().flat_map(|block| block.lines());
-    let lines = lines.map(|line| line.trim().trim_start_matches("$ ").to_owned());
+    let block = Regex::new("(?ms)^```.*?^```$").unwrap();
+    let prose = block.replace_all(document, "");
+    let inline = code.captures_iter(&prose).map(|c| c[1].to_owned());
+    let shell = blocks(document, &["sh"]).concat();
+    let session = blocks(document, &["console"]).concat();
+    let typed = session.lines().filter_map(|line| line.strip_prefix("$ "));
+    let lines = shell
+        .lines()
+        .chain(typed)
+        .map(|line| line.trim().to_owned());
     inline
         .chain(lines)
         .map(|command| command.split(" #").next().unwrap().trim().to_owned())

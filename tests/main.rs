@@ -3,6 +3,7 @@
 // A test that panics says where it failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod breaker;
 mod chaos;
 mod check;
 mod commands;
@@ -10,11 +11,14 @@ mod configuration;
 mod crash;
 mod dead_letters;
 mod deployment;
+mod divert;
 mod end_to_end;
 mod exactly_once;
 mod group;
 mod house;
+mod letters;
 mod operations;
+mod order;
 mod outage;
 mod replay;
 mod retention;

@@ -1,7 +1,7 @@
 //! A batch: the unit of everything. Read together, written in one transaction, dead-lettered
 //! together, committed together; rejects ride inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::SystemTime;
 
 use uuid::Uuid;
@@ -128,6 +128,25 @@ impl<'r> Batch<'r> {
         moving.flat_map(|a| a.held.owed.iter())
     }
 
+    /// The ids of these entries, in arrival order.
+    pub fn ids(&self, which: impl Fn(&Entry<'r>) -> bool) -> Vec<Uuid> {
+        let entries = self.entries.iter().filter(|e| which(e));
+        entries.map(|e| e.id).collect()
+    }
+
+    /// Marks those that the batch has a letter for already, as it holds the same event twice. To be
+    /// asked before the rest is written.
+    pub fn mark_twins(&mut self) {
+        let mut letters = HashSet::new();
+        for entry in self.entries.iter_mut().filter(|e| !e.duplicate) {
+            entry.duplicate = match entry.state {
+                State::Rejected(_) => !letters.insert(entry.id),
+                State::Pending => letters.contains(&entry.id),
+                State::Nothing(_) => false,
+            };
+        }
+    }
+
     /// Notes what the attempt has found: who is refused, who waits behind a letter of its key, and
     /// whose letter is obsolete already.
     pub fn put_aside(&mut self, refused: &BTreeMap<usize, Failure>, order: &Order) {
@@ -146,6 +165,11 @@ impl<'r> Batch<'r> {
             if let Some(entry) = self.entries.get_mut(*at) {
                 entry.park(attempts);
             }
+        }
+        // where ids aren't kept, the same event may have been refused twice: one letter is enough
+        let mut letters = HashSet::new();
+        for entry in self.entries.iter_mut().filter(|e| e.is_rejected()) {
+            entry.duplicate = !letters.insert(entry.id);
         }
         for (at, by) in order.superseded_entries() {
             let by = self.entries.get(by).map(|entry| entry.id);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::config::Idempotency;
 use crate::message::TopicPartition;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::entry::State;
+use crate::pipeline::entry::{Entry, State};
 use crate::postgres::failure;
 use crate::statement::quote;
 use crate::verdict::Failure;
@@ -62,6 +62,7 @@ impl Ledger {
             self.mark_letters(tx, batch).await?;
         }
         self.mark_applied_rejects(tx, batch).await?;
+        batch.mark_twins();
         if self.idempotency == Idempotency::Offset {
             return Ok(());
         }
@@ -130,16 +131,11 @@ impl Ledger {
         tx: &Transaction<'_>,
         batch: &mut Batch<'_>,
     ) -> Result<(), Failure> {
-        let unpublished = |state: &State| match state {
-            State::Pending => true,
-            State::Rejected(reject) => reject.published.is_none(),
-            State::Nothing(_) => false,
-        };
-        let asked = batch.entries.iter().filter(|e| unpublished(&e.state));
-        let ids: Vec<Uuid> = asked.map(|e| e.id).collect();
+        let asked = |e: &Entry<'_>| matches!(e.state, State::Pending) || e.is_unpublished();
+        let ids: Vec<Uuid> = batch.ids(asked);
         let known = self.known_letters(tx, &ids).await?;
-        for entry in &mut batch.entries {
-            entry.duplicate = unpublished(&entry.state) && known.contains(&entry.id);
+        for entry in batch.entries.iter_mut().filter(|e| asked(e)) {
+            entry.duplicate = known.contains(&entry.id);
         }
         Ok(())
     }
