@@ -108,10 +108,16 @@ impl Attempts {
             Decoded::Nothing(what) => return Ok(Outcome::Nothing(what)),
             Decoded::BelongsToDelete => return Ok(Outcome::Nothing("tombstone")),
         };
-        if let (None, false) = (letter.row, self.force) {
-            let key = row_hash(&change.table, &change.key);
-            if let Some(first) = self.parked_of(tx, key).await? {
-                return Ok(Outcome::Behind(first.to_string()));
+        let key = row_hash(&change.table, &change.key);
+        match letter.row {
+            _ if self.force => {}
+            // its key was unknown, or routes have changed since: later events were not put in order with it
+            Some(_) if letter.key_hash != Some(key) => return Ok(Outcome::RowUnknown),
+            Some(_) => {}
+            None => {
+                if let Some(first) = self.parked_of(tx, key).await? {
+                    return Ok(Outcome::Behind(first.to_string()));
+                }
             }
         }
         let outcome = match self.record(tx, letter).await? {
