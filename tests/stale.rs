@@ -117,3 +117,29 @@ async fn what_a_replay_puts_in_while_its_topic_is_forgotten_is_forgotten_too() {
         "so it is applied again in its turn"
     );
 }
+
+#[tokio::test]
+async fn what_was_diverted_once_is_the_workers_after_its_topic_was_forgotten() {
+    let world = world("forget_diverted").await;
+    land(&world, &[insert(1, 1, 1), update(2, 1, 2)]).await;
+    // as it was published while Postgres was away
+    let mut letter = update(2, 1, 2);
+    for (name, value) in [
+        ("__connect.errors.topic", world.topic.as_str()),
+        ("__connect.errors.partition", "0"),
+        ("__connect.errors.offset", "1"),
+        ("landfall.event.id", "01a19467-e801-e722-4854-13fd77e6c006"),
+        ("landfall.reason", "unavailable"),
+        ("landfall.group", world.group()),
+    ] {
+        letter = letter.with_header(name, value);
+    }
+    let topic = world.dead_letter_topic();
+    world.kafka.produce(&topic, &[letter]).await;
+    done(&world, &format!("forget --topic {}", world.topic));
+    let answer = done(&world, "dlq replay").text;
+    assert!(
+        answer.ends_with("replayed 0, left to worker 1\n"),
+        "what comes before it hasn't been applied: {answer}"
+    );
+}

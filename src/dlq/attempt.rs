@@ -187,7 +187,7 @@ impl Attempts {
             .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
             .await
             .map_err(refused)?;
-        let watermark = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+        let watermark = rows.first().map(|row| row.get::<_, i64>(0));
         let sql = format!(
             "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
              (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
@@ -205,11 +205,13 @@ impl Attempts {
             return Ok(Some(Outcome::NotParked(state.unwrap_or(State::Parked))));
         }
         let diverted = letter.reason == Reason::Unavailable.name();
-        Ok(match (letter.offset >= watermark, diverted) {
+        Ok(match watermark {
             _ if self.force => None,
-            (true, true) => None,
-            (true, false) => Some(Outcome::LeftToWorker),
-            (false, _) => Some(Outcome::Unordered),
+            // never applied, or forgotten: what comes before it isn't in either
+            None => Some(Outcome::LeftToWorker),
+            Some(watermark) if letter.offset < watermark => Some(Outcome::Unordered),
+            Some(_) if diverted => None,
+            Some(_) => Some(Outcome::LeftToWorker),
         })
     }
 
