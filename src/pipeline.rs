@@ -32,6 +32,7 @@ pub mod ledger_days;
 pub mod letters;
 pub mod order;
 mod patience;
+pub mod rows;
 pub mod run;
 pub mod take_up;
 pub mod topic;

@@ -13,8 +13,8 @@ use crate::dlq::row::State;
 use crate::letter::{Cause, Place};
 use crate::message::Record;
 use crate::open_deletes::OpenDeletes;
-use crate::pipeline::apply;
 use crate::pipeline::decode::{Decoder, Undecodable};
+use crate::pipeline::rows;
 use crate::postgres::failure;
 use crate::row_change::RowChange;
 use crate::statement::quote;
@@ -123,7 +123,7 @@ impl Attempts {
         let outcome = match self.record(tx, letter).await? {
             true => {
                 let row = self.resolve(tx, &change).await?;
-                apply::write(tx, &[&row]).await?;
+                rows::write(tx, &[&row]).await?;
                 outcome
             }
             false => Outcome::InAlready,
