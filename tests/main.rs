@@ -23,6 +23,7 @@ mod outage;
 mod replay;
 mod retention;
 mod shutdown;
+mod stale;
 mod support;
 mod topics;
 mod verdicts;

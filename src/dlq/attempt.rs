@@ -108,10 +108,16 @@ impl Attempts {
             Decoded::Nothing(what) => return Ok(Outcome::Nothing(what)),
             Decoded::BelongsToDelete => return Ok(Outcome::Nothing("tombstone")),
         };
-        if let (None, false) = (letter.row, self.force) {
-            let key = row_hash(&change.table, &change.key);
-            if let Some(first) = self.parked_of(tx, key).await? {
-                return Ok(Outcome::Behind(first.to_string()));
+        let key = row_hash(&change.table, &change.key);
+        match letter.row {
+            _ if self.force => {}
+            // its key was unknown, or routes have changed since: later events were not put in order with it
+            Some(_) if letter.key_hash != Some(key) => return Ok(Outcome::RowUnknown),
+            Some(_) => {}
+            None => {
+                if let Some(first) = self.parked_of(tx, key).await? {
+                    return Ok(Outcome::Behind(first.to_string()));
+                }
             }
         }
         let outcome = match self.record(tx, letter).await? {
@@ -181,7 +187,7 @@ impl Attempts {
             .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
             .await
             .map_err(refused)?;
-        let watermark = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+        let watermark = rows.first().map(|row| row.get::<_, i64>(0));
         let sql = format!(
             "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
              (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
@@ -199,11 +205,13 @@ impl Attempts {
             return Ok(Some(Outcome::NotParked(state.unwrap_or(State::Parked))));
         }
         let diverted = letter.reason == Reason::Unavailable.name();
-        Ok(match (letter.offset >= watermark, diverted) {
+        Ok(match watermark {
             _ if self.force => None,
-            (true, true) => None,
-            (true, false) => Some(Outcome::LeftToWorker),
-            (false, _) => Some(Outcome::Unordered),
+            // never applied, or forgotten: what comes before it isn't in either
+            None => Some(Outcome::LeftToWorker),
+            Some(watermark) if letter.offset < watermark => Some(Outcome::Unordered),
+            Some(_) if diverted => None,
+            Some(_) => Some(Outcome::LeftToWorker),
         })
     }
 

@@ -22,6 +22,9 @@ pub enum Outcome {
     LeftToWorker,
     /// It has no row, and nothing tells what came after it.
     Unordered,
+    /// When it was put aside nothing told which row it is about, or something else did; so nobody has
+    /// looked for what came after it.
+    RowUnknown,
     /// The record isn't in Kafka any more.
     Missing(String),
     Failed(Cause),
@@ -39,7 +42,7 @@ impl Outcome {
             Outcome::Behind(_) => "behind",
             Outcome::Nothing(_) => "nothing_to_land",
             Outcome::LeftToWorker => "left_to_worker",
-            Outcome::Unordered => "unordered",
+            Outcome::Unordered | Outcome::RowUnknown => "unordered",
             Outcome::Missing(_) => "missing",
             Outcome::Failed(_) => "failed",
         }
@@ -70,6 +73,9 @@ impl Outcome {
             }
             Outcome::Unordered => {
                 "has no row in dead_letters, so nothing tells what came after it; --force would apply it all the same".to_owned()
+            }
+            Outcome::RowUnknown => {
+                "was put aside before it was known that it is about this row, so nothing tells what came after it; --force would apply it all the same".to_owned()
             }
             Outcome::Missing(why) => format!("{is} lost: {why}"),
             Outcome::Failed(cause) => {

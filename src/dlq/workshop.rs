@@ -94,7 +94,7 @@ impl<'c> Workshop<'c> {
         // too large for its topic: only where it came from there is a whole one
         let (source, offset) = (&letter.source, letter.offset);
         let whole = tokio::task::block_in_place(|| reader.read(source, offset))?;
-        let same = |r: &Record| r.timestamp == found.timestamp && r.size() as i64 == bytes;
+        let same = |r: &Record| r.timestamp == found.timestamp && r.bytes() as i64 == bytes;
         Ok(whole.filter(same).ok_or_else(|| {
             format!("its {bytes} bytes were too many for the dead letter topic, and {source} no longer holds it at offset {offset}")
         }))
