@@ -61,6 +61,7 @@ impl Attempts {
             May::ByForce(why) if self.force => Outcome::Forced(why),
             May::ByForce(Why::Is(state)) => return Ok(Outcome::NotParked(state)),
             May::ByForce(Why::LeftToWorker) => return Ok(Outcome::LeftToWorker),
+            May::ByForce(Why::RowUnknown) => return Ok(Outcome::RowUnknown),
             May::ByForce(Why::Unordered) => return Ok(Outcome::Unordered),
             May::Not(outcome) => return Ok(outcome),
         };
@@ -72,12 +73,19 @@ impl Attempts {
             Decoded::Nothing(what) => return Ok(Outcome::Nothing(what)),
             Decoded::BelongsToDelete => return Ok(Outcome::Nothing("tombstone")),
         };
-        if letter.row.is_none() {
-            let key = row_hash(&change.table, &change.key);
-            if let Some(first) = self.parked_of(tx, key).await? {
-                return Ok(Outcome::Behind(first.to_string()));
-            }
+        let key = row_hash(&change.table, &change.key);
+        // else its key was unknown, or routes have changed since: later events were not put in order with it
+        let known = letter.row.is_none() || letter.key_hash == Some(key);
+        if letter.row.is_none()
+            && let Some(first) = self.parked_of(tx, key).await?
+        {
+            return Ok(Outcome::Behind(first.to_string()));
         }
+        let outcome = match outcome {
+            Outcome::Applied if !known && self.force => Outcome::Forced(Why::RowUnknown),
+            _ if !known && !self.force => return Ok(Outcome::RowUnknown),
+            outcome => outcome,
+        };
         let outcome = match self.record(tx, letter).await? {
             true => {
                 let row = self.resolve(tx, &change).await?;

@@ -14,6 +14,8 @@ pub enum Why {
     LeftToWorker,
     /// It has no row, and nothing tells what came after it.
     Unordered,
+    /// See [`Outcome::RowUnknown`].
+    RowUnknown,
 }
 
 impl Why {
@@ -21,7 +23,7 @@ impl Why {
         match self {
             Why::Is(state) => format!("it is {state}"),
             Why::LeftToWorker => "it is left to the worker".to_owned(),
-            Why::Unordered => "nothing tells what came after it".to_owned(),
+            Why::Unordered | Why::RowUnknown => "nothing tells what came after it".to_owned(),
         }
     }
 }
@@ -43,6 +45,9 @@ pub enum Outcome {
     LeftToWorker,
     /// See [`Why::Unordered`].
     Unordered,
+    /// When it was put aside nothing told which row it is about, or something else did; so nobody has
+    /// looked for what came after it.
+    RowUnknown,
     /// The record isn't in Kafka any more.
     Missing(String),
     Failed(Cause),
@@ -60,7 +65,7 @@ impl Outcome {
             Outcome::Behind(_) => "behind",
             Outcome::Nothing(_) => "nothing_to_land",
             Outcome::LeftToWorker => "left_to_worker",
-            Outcome::Unordered => "unordered",
+            Outcome::Unordered | Outcome::RowUnknown => "unordered",
             Outcome::Missing(_) => "missing",
             Outcome::Failed(_) => "failed",
         }
@@ -95,6 +100,9 @@ impl Outcome {
             }
             Outcome::Unordered => {
                 "has no row in dead_letters, so nothing tells what came after it; --force would apply it all the same".to_owned()
+            }
+            Outcome::RowUnknown => {
+                "was put aside before it was known that it is about this row, so nothing tells what came after it; --force would apply it all the same".to_owned()
             }
             Outcome::Missing(why) => format!("{is} lost: {why}"),
             Outcome::Failed(cause) => {

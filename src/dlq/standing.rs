@@ -71,7 +71,7 @@ impl Attempts {
             .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
             .await
             .map_err(refused)?;
-        let watermark = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+        let watermark = rows.first().map(|row| row.get::<_, i64>(0));
         let sql = format!(
             "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
              (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
@@ -88,10 +88,11 @@ impl Attempts {
             return Ok(May::Not(Outcome::NotParked(state(entered))));
         }
         let diverted = letter.reason == Reason::Unavailable.name();
-        Ok(match letter.offset >= watermark {
-            true if diverted && self.keeps_ids => May::GoIn,
-            true => May::ByForce(Why::LeftToWorker),
-            false => May::ByForce(Why::Unordered),
+        Ok(match watermark {
+            Some(watermark) if letter.offset < watermark => May::ByForce(Why::Unordered),
+            Some(_) if diverted && self.keeps_ids => May::GoIn,
+            // of no watermark: never applied, or forgotten; what comes before it isn't in either
+            _ => May::ByForce(Why::LeftToWorker),
         })
     }
 
