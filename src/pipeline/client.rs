@@ -89,6 +89,8 @@ pub struct Context;
 impl rdkafka::consumer::ConsumerContext for Context {}
 
 impl ClientContext for Context {
+    /// The worker's consumer hears them itself; nobody else asks for them.
+    fn stats(&self, _: rdkafka::Statistics) {}
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         kafka_log(level, facility, message);
     }
