@@ -17,6 +17,7 @@ mod exactly_once;
 mod group;
 mod house;
 mod letters;
+mod operations;
 mod order;
 mod outage;
 mod replay;

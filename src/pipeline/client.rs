@@ -3,6 +3,7 @@
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
 
 use crate::config::{Config, KafkaConfig};
 
@@ -89,14 +90,14 @@ pub struct Context;
 impl rdkafka::consumer::ConsumerContext for Context {}
 
 impl ClientContext for Context {
-    /// The worker's consumer hears them itself; nobody else asks for them.
-    fn stats(&self, _: rdkafka::Statistics) {}
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         kafka_log(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
         kafka_error(&error, reason);
     }
+    /// Of interest to the group's consumer alone; others would have them logged.
+    fn stats(&self, _: Statistics) {}
 }
 
 /// librdkafka's own log lines.
