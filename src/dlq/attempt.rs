@@ -56,13 +56,13 @@ impl Attempts {
             Some(id) => self.by_row(tx, id).await?,
             None => self.without_row(tx, letter).await?,
         };
-        let outcome = match outcome {
+        let mut outcome = match outcome {
             May::GoIn => Outcome::Applied,
             May::ByForce(why) if self.force => Outcome::Forced(why),
             May::ByForce(Why::Is(state)) => return Ok(Outcome::NotParked(state)),
             May::ByForce(Why::LeftToWorker) => return Ok(Outcome::LeftToWorker),
-            May::ByForce(Why::RowUnknown) => return Ok(Outcome::RowUnknown),
             May::ByForce(Why::Unordered) => return Ok(Outcome::Unordered),
+            May::ByForce(Why::RowUnknown) => return Ok(Outcome::RowUnknown),
             May::Not(outcome) => return Ok(outcome),
         };
         let decoded = self
@@ -74,18 +74,17 @@ impl Attempts {
             Decoded::BelongsToDelete => return Ok(Outcome::Nothing("tombstone")),
         };
         let key = row_hash(&change.table, &change.key);
-        // else its key was unknown, or routes have changed since: later events were not put in order with it
-        let known = letter.row.is_none() || letter.key_hash == Some(key);
-        if letter.row.is_none()
-            && let Some(first) = self.parked_of(tx, key).await?
-        {
-            return Ok(Outcome::Behind(first.to_string()));
+        match letter.row {
+            Some(_) if letter.key_hash == Some(key) => {}
+            // its key was unknown, or routes have changed since: later events were not put in order with it
+            Some(_) if self.force => outcome = Outcome::Forced(Why::RowUnknown),
+            Some(_) => return Ok(Outcome::RowUnknown),
+            None => {
+                if let Some(first) = self.parked_of(tx, key).await? {
+                    return Ok(Outcome::Behind(first.to_string()));
+                }
+            }
         }
-        let outcome = match outcome {
-            Outcome::Applied if !known && self.force => Outcome::Forced(Why::RowUnknown),
-            _ if !known && !self.force => return Ok(Outcome::RowUnknown),
-            outcome => outcome,
-        };
         let outcome = match self.record(tx, letter).await? {
             true => {
                 let row = self.resolve(tx, &change).await?;

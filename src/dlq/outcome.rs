@@ -14,7 +14,8 @@ pub enum Why {
     LeftToWorker,
     /// It has no row, and nothing tells what came after it.
     Unordered,
-    /// See [`Outcome::RowUnknown`].
+    /// When it was put aside nothing told which row it is about, or something else did; so nobody has
+    /// looked for what came after it.
     RowUnknown,
 }
 
@@ -45,8 +46,7 @@ pub enum Outcome {
     LeftToWorker,
     /// See [`Why::Unordered`].
     Unordered,
-    /// When it was put aside nothing told which row it is about, or something else did; so nobody has
-    /// looked for what came after it.
+    /// See [`Why::RowUnknown`].
     RowUnknown,
     /// The record isn't in Kafka any more.
     Missing(String),

@@ -89,10 +89,11 @@ impl Attempts {
         }
         let diverted = letter.reason == Reason::Unavailable.name();
         Ok(match watermark {
+            // never applied, or forgotten: what comes before it isn't in either
+            None => May::ByForce(Why::LeftToWorker),
             Some(watermark) if letter.offset < watermark => May::ByForce(Why::Unordered),
             Some(_) if diverted && self.keeps_ids => May::GoIn,
-            // of no watermark: never applied, or forgotten; what comes before it isn't in either
-            _ => May::ByForce(Why::LeftToWorker),
+            Some(_) => May::ByForce(Why::LeftToWorker),
         })
     }
 
