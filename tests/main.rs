@@ -15,6 +15,7 @@ mod exactly_once;
 mod group;
 mod house;
 mod outage;
+mod parents;
 mod retention;
 mod shutdown;
 mod support;
