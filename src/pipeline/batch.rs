@@ -1,13 +1,13 @@
 //! A batch: the unit of everything. Read together, written in one transaction, dead-lettered
 //! together, committed together; rejects ride inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use crate::letter::Letter;
-use crate::message::Record;
+use crate::message::{Coordinates, Record, TopicPartition};
 use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::entry::{Entry, Reject, State};
@@ -28,8 +28,12 @@ pub struct Batch<'r> {
     pub constraints_immediate: bool,
     /// Every attempt met a deadlock or a lock: whoever still does is put aside.
     pub out_of_attempts: bool,
-    /// Parents were waited for in vain: whoever still has none is put aside.
-    pub orphans_given_up: bool,
+    /// Records whose parents were waited for in vain: those that still have none are put aside.
+    pub given_up: HashSet<Coordinates>,
+    /// Entries whose parents may still come, as the last attempt found.
+    pub waiting: Vec<usize>,
+    /// Rejects that were published with records which aren't of this batch now.
+    published: HashMap<Coordinates, Reject>,
 }
 
 impl<'r> Batch<'r> {
@@ -81,45 +85,77 @@ impl<'r> Batch<'r> {
             isolate: false,
             constraints_immediate: false,
             out_of_attempts: false,
-            orphans_given_up: false,
+            given_up: HashSet::new(),
+            waiting: Vec::new(),
+            published: HashMap::new(),
         }
     }
 
-    /// Goes on where a smaller batch of the same records left off.
-    pub fn resume(mut self, before: Progress) -> Self {
+    /// Goes on where another batch of the same records left off.
+    pub fn resume(mut self, mut before: Progress) -> Self {
         self.attempts = before.attempts;
         self.first_failed_at = before.first_failed_at;
         self.isolate = before.isolate;
         self.constraints_immediate = before.constraints_immediate;
         self.out_of_attempts = before.out_of_attempts;
-        self.orphans_given_up = before.orphans_given_up;
-        // the smaller one's entries are the first of this one's
-        for (entry, published) in self.entries.iter_mut().zip(before.published) {
-            if let Some(reject) = published {
-                entry.state = State::Rejected(reject);
+        self.given_up = before.given_up;
+        if !before.published.is_empty() {
+            for entry in &mut self.entries {
+                if let Some(reject) = before.published.remove(&entry.record.coordinates()) {
+                    entry.state = State::Rejected(reject);
+                }
             }
         }
+        self.published = before.published;
         self
     }
 
     /// How far the attempts at the batch have come, to [`Batch::resume`] with.
     pub fn progress(self) -> Progress {
+        let mut published = self.published;
+        for entry in self.entries {
+            if let State::Rejected(reject) = entry.state
+                && reject.published.is_some()
+            {
+                published.insert(entry.record.coordinates(), reject);
+            }
+        }
         Progress {
             attempts: self.attempts,
             first_failed_at: self.first_failed_at,
             isolate: self.isolate,
             constraints_immediate: self.constraints_immediate,
             out_of_attempts: self.out_of_attempts,
-            orphans_given_up: self.orphans_given_up,
-            published: self
-                .entries
-                .into_iter()
-                .map(|entry| match entry.state {
-                    State::Rejected(reject) if reject.published.is_some() => Some(reject),
-                    _ => None,
-                })
-                .collect(),
+            given_up: self.given_up,
+            published,
         }
+    }
+
+    /// Whether the entry's parent was waited for in vain.
+    pub fn has_given_up(&self, entry: usize) -> bool {
+        let record = self.entries.get(entry).map(|e| e.record.coordinates());
+        !self.given_up.is_empty() && record.is_some_and(|r| self.given_up.contains(&r))
+    }
+
+    /// The records whose parents may still come.
+    pub fn waiting_records(&self) -> Vec<Coordinates> {
+        let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
+        entries.map(|e| e.record.coordinates()).collect()
+    }
+
+    /// The first such record of each partition, if there are others before one of them.
+    pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
+        let mut first: HashMap<TopicPartition, i64> = HashMap::new();
+        for (source, offset) in self.waiting_records() {
+            let first = first.entry(source).or_insert(offset);
+            *first = offset.min(*first);
+        }
+        let ahead = |entry: &Entry<'_>| {
+            let wait = first.get(&entry.record.source);
+            wait.is_none_or(|wait| entry.record.offset < *wait)
+        };
+        let any = self.entries.iter().any(ahead);
+        any.then_some(first)
     }
 
     /// Letters from before the batch that have no row yet.
@@ -247,15 +283,16 @@ pub struct Unpublished<'b, 'r> {
     pub reject: &'b mut Reject,
 }
 
-/// What is kept of a batch that grows.
+/// What is kept of a batch that grows, or is divided.
+#[derive(Clone, Default)]
 pub struct Progress {
     attempts: u32,
     first_failed_at: Option<SystemTime>,
     isolate: bool,
     constraints_immediate: bool,
     out_of_attempts: bool,
-    orphans_given_up: bool,
-    published: Vec<Option<Reject>>,
+    given_up: HashSet<Coordinates>,
+    published: HashMap<Coordinates, Reject>,
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ const MOST_ROUNDS: usize = 8;
 pub struct Found {
     /// Entries of the batch, with what was said of them.
     pub refused: BTreeMap<usize, Failure>,
+    /// Entries whose parents may still come.
+    pub waiting: Vec<usize>,
     /// Savepoints and all.
     pub statements: usize,
 }
@@ -43,14 +45,18 @@ struct Search<'s, 'r> {
     /// Positions that wait for parents together with others of their part, all changes of a key.
     put_off: Vec<usize>,
     out_of_attempts: bool,
-    orphans_given_up: bool,
+    /// By position: whether its parent was waited for in vain.
+    given_up: Vec<bool>,
+    /// Some of them were: all that are to be put aside have to be found.
+    to_the_end: bool,
 }
 
 /// Writes all that can be written and says who was refused; `order` knows who was put behind whom.
 /// `changes` in arrival order, with an item for each.
 ///
 /// # Errors
-/// Whatever isn't a refusal of a row; early, if there are events whose parent may still come.
+/// Whatever isn't a refusal of a row. Events whose parent may still come are none: they are in
+/// [`Found::waiting`].
 pub async fn write(
     tx: &Transaction<'_>,
     batch: &Batch<'_>,
@@ -65,11 +71,16 @@ pub async fn write(
         order,
         found: Found {
             refused: BTreeMap::new(),
+            waiting: Vec::new(),
             statements: 0,
         },
         put_off: Vec::new(),
         out_of_attempts: batch.out_of_attempts,
-        orphans_given_up: batch.orphans_given_up,
+        given_up: changes
+            .iter()
+            .map(|(at, _)| batch.has_given_up(*at))
+            .collect(),
+        to_the_end: !batch.given_up.is_empty(),
     };
     if batch.constraints_immediate {
         search.execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
@@ -77,7 +88,11 @@ pub async fn write(
     let sequence = arrange(changes);
     search.halve(&sequence).await?;
     search.try_again(&sequence).await?;
-    let found = search.found;
+    let waiting = search.waiting();
+    let found = Found {
+        waiting,
+        ..search.found
+    };
     let contended = |f: &&Failure| f.verdict == Verdict::Retry;
     let all_contended = found.refused.values().filter(contended).count() == changes.len();
     if let Some(failure) = found
@@ -91,11 +106,7 @@ pub async fn write(
             ..failure.clone()
         });
     }
-    let orphan = |f: &&Failure| f.verdict == Verdict::Early && !batch.orphans_given_up;
-    match found.refused.values().find(orphan) {
-        Some(early) => Err(early.clone()),
-        None => Ok(found),
-    }
+    Ok(found)
 }
 
 impl Search<'_, '_> {
@@ -132,11 +143,27 @@ impl Search<'_, '_> {
             self.order.take_back(&entries);
             self.halve(&tried).await?;
             let gained = self.found.refused.len() + self.put_off.len() < before;
-            if !gained || round == MOST_ROUNDS && !self.orphans_given_up {
+            if !gained || round == MOST_ROUNDS && !self.to_the_end {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
+    fn waiting(&self) -> Vec<usize> {
+        let entry = |at: &usize| Some(self.items.get(*at)?.entry);
+        let waits = |(item, given_up): (&Item, &bool)| {
+            let refusal = self.found.refused.get(&item.entry);
+            let early = refusal.is_some_and(|f| f.verdict == Verdict::Early);
+            (early && !given_up).then_some(item.entry)
+        };
+        let refused = self.items.iter().zip(&self.given_up).filter_map(waits);
+        self.put_off
+            .iter()
+            .filter_map(entry)
+            .chain(refused)
+            .collect()
     }
 
     fn wrongly_ordered(&self) -> Vec<Item> {
@@ -163,7 +190,7 @@ impl Search<'_, '_> {
             let Err(refusal) = self.try_part(part).await? else {
                 continue;
             };
-            let early = refusal.verdict == Verdict::Early && !self.orphans_given_up;
+            let early = refusal.verdict == Verdict::Early && !self.to_the_end;
             if let [at] = part {
                 orphans += usize::from(early);
                 self.refuse(*at, refusal)?;

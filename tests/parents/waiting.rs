@@ -173,7 +173,7 @@ async fn a_rebalance_while_waiting_for_a_parent_loses_nothing() {
     first.says(&["waiting for the row", "lane=1"]).await;
     let second = world.run();
     second.says(&["waiting for the row"]).await;
-    let parents = [source.parent(1).on(1), source.parent(2).on(0)];
+    let parents = [source.parent(1).on(0), source.parent(2).on(1)];
     world.kafka.produce(&world.topic, &parents).await;
     world.until_count("SELECT count(*) FROM child", 2).await;
     world.until_count("SELECT count(*) FROM t", 100).await;
