@@ -14,6 +14,7 @@ mod end_to_end;
 mod exactly_once;
 mod group;
 mod house;
+mod isolation;
 mod outage;
 mod parents;
 mod retention;

@@ -65,3 +65,63 @@ pub fn keys_reversed(sequence: &[usize], items: &[Item]) -> Vec<usize> {
     let keys: Vec<&[usize]> = sequence.chunk_by(|a, b| key(a) == key(b)).collect();
     keys.into_iter().rev().flatten().copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::table_testing::table;
+
+    /// Changes of these keys, a `-` before those that delete, with the sequence they are tried in.
+    fn tried(keys: &[i64]) -> (Vec<(usize, RowChange<'static>)>, Vec<Item>, Vec<usize>) {
+        let mut table = Arc::into_inner(table("t", "id:int4", &[&["id"]])).unwrap();
+        table.referenced = true;
+        let table = Arc::new(table);
+        let change = |key: &i64| RowChange {
+            table: table.clone(),
+            key_columns: vec![0],
+            key: vec![Some(key.abs().to_string().into())],
+            effect: match *key < 0 {
+                true => Effect::Gone,
+                false => Effect::Row {
+                    cells: Vec::new(),
+                    whole: true,
+                },
+            },
+        };
+        let changes: Vec<_> = keys.iter().map(change).enumerate().collect();
+        let item = |(entry, key): (usize, &i64)| Item {
+            entry,
+            key: key.abs(),
+            whole: true,
+        };
+        let items = keys.iter().enumerate().map(item).collect();
+        let sequence = arrange(&changes);
+        (changes, items, sequence)
+    }
+
+    #[test]
+    fn keys_that_others_refer_to_stay_together_and_go_last() {
+        let (_, items, sequence) = tried(&[1, -2, 3, -1, 2, -3]);
+        assert_eq!(sequence, [1, 4, 0, 3, 2, 5]);
+        assert_eq!(keys_reversed(&sequence, &items), [2, 5, 0, 3, 1, 4]);
+    }
+
+    #[test]
+    fn a_range_is_divided_between_keys_as_long_as_it_has_several() {
+        let (changes, items, sequence) = tried(&[1, 1, 1, 1, 2, 3]);
+        let at = |range| divide(&sequence, &range, &items, &changes);
+        assert_eq!(at(0..6), (4, true));
+        assert_eq!(at(4..6), (5, true));
+        assert_eq!(at(0..4), (2, false));
+    }
+
+    #[test]
+    fn a_delete_stays_with_the_insert_that_follows() {
+        let (changes, items, sequence) = tried(&[-1, 1, 1]);
+        let at = |range| divide(&sequence, &range, &items, &changes);
+        assert_eq!(at(0..3), (2, false));
+        assert_eq!(at(0..2), (1, false), "unless they are all that is left");
+    }
+}
