@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-pub use crate::cli::dlq::{Discard, Dlq, DlqCommand, List, WantedState};
+pub use crate::cli::dlq::{Discard, Dlq, DlqCommand, List, Replay, Show, WantedState};
 use crate::config::DEFAULT_PATH;
 
 const EXAMPLES: &str = "\

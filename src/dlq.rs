@@ -1,11 +1,19 @@
 //! `landfall dlq`: what was put aside, for those who decide what becomes of it.
 
+mod attempt;
+mod candidate;
 mod discard;
 mod list;
+mod outcome;
+mod reader;
+mod replay;
 pub mod row;
 pub mod select;
+mod show;
 mod since;
+mod strays;
 mod summary;
+mod workshop;
 
 use crate::cli::DlqCommand;
 use crate::config::Config;
@@ -16,10 +24,12 @@ use crate::migrate;
 pub async fn run(config: &Config, command: &DlqCommand) -> Result<(), String> {
     let client = migrate::open(config).await?;
     let schema = &config.postgres.schema;
-    match command {
+    let failure = match command {
+        DlqCommand::Show(which) => return show::show(config, client, which).await,
+        DlqCommand::Replay(which) => return replay::replay(config, client, which).await,
         DlqCommand::List(list) if list.summary => summary::summarize(&client, schema, list).await,
         DlqCommand::List(list) => list::list(&client, schema, list).await,
         DlqCommand::Discard(discard) => discard::discard(&client, schema, discard).await,
-    }
-    .map_err(|error| error.to_string())
+    };
+    failure.map_err(|error| error.to_string())
 }

@@ -8,10 +8,14 @@ pub const SEAMS: &[&str] = &[
     "after_offset_commit",
 ];
 
+/// Those that `landfall dlq replay` passes with each letter.
+pub const REPLAY_SEAMS: &[&str] = &["replay_before_commit", "replay_after_commit"];
+
 /// With `FAILPOINTS="before_commit=2*off->return"` in its environment, the lane that reaches that
 /// seam the third time says so and goes no further: now is the moment to SIGKILL the process.
 pub fn reach(seam: &'static str) {
-    debug_assert!(SEAMS.contains(&seam), "unknown seam {seam}");
+    let known = SEAMS.contains(&seam) || REPLAY_SEAMS.contains(&seam);
+    debug_assert!(known, "unknown seam {seam}");
     fail::fail_point!(seam, |_| {
         tracing::warn!(failpoint = seam, "failpoint reached");
         if std::env::var_os("LANDFALL_FAILPOINT_FREEZES").is_some() {

@@ -100,7 +100,7 @@ pub fn headers(
         (OFFSET, record.offset.to_string()),
         (STAGE, cause.stage.to_owned()),
         (CLASS, format!("landfall.{}", cause.reason)),
-        (MESSAGE, cut(&cause.message).to_owned()),
+        (MESSAGE, cut(&cause.message, MESSAGE_BYTES).to_owned()),
         (EVENT_ID, id.to_string()),
         (REASON, cause.reason.to_owned()),
         (SQLSTATE, cause.sqlstate.clone().unwrap_or_default()),
@@ -118,7 +118,139 @@ pub fn own_headers(record: &Record) -> impl Iterator<Item = &Header> {
     record.headers.iter().filter(own)
 }
 
-fn cut(message: &str) -> &str {
-    let end = message.floor_char_boundary(MESSAGE_BYTES.min(message.len()));
+/// What the headers of a letter in the dead letter topic say of its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub event_id: Uuid,
+    pub source: TopicPartition,
+    pub offset: i64,
+    pub table: Option<String>,
+    pub reason: String,
+    pub group: String,
+    pub attempts: u32,
+    pub first_failed_at: Option<SystemTime>,
+    pub last_failed_at: Option<SystemTime>,
+    /// Bytes of the record, if it was too large to be put there whole.
+    pub left_out: Option<i64>,
+}
+
+impl Posted {
+    /// `None` if the record is no letter of ours.
+    pub fn read(letter: &Record) -> Option<Self> {
+        let text = |key: &str| {
+            let header = letter.headers.iter().rfind(|h| h.key == key)?;
+            std::str::from_utf8(header.value.as_deref()?).ok()
+        };
+        let time = |key| humantime::parse_rfc3339(text(key)?).ok();
+        Some(Self {
+            event_id: text(EVENT_ID)?.parse().ok()?,
+            source: TopicPartition {
+                topic: text(TOPIC)?.into(),
+                partition: text(PARTITION)?.parse().ok()?,
+            },
+            offset: text(OFFSET)?.parse().ok()?,
+            table: text(TABLE).filter(|t| !t.is_empty()).map(ToOwned::to_owned),
+            reason: text(REASON).unwrap_or_default().to_owned(),
+            group: text(GROUP).unwrap_or_default().to_owned(),
+            attempts: text(ATTEMPTS).and_then(|t| t.parse().ok()).unwrap_or(1),
+            first_failed_at: time(FIRST_FAILED_AT),
+            last_failed_at: time(LAST_FAILED_AT),
+            left_out: text(LEFT_OUT).and_then(|t| t.parse().ok()),
+        })
+    }
+
+    /// The record as it was before it became a letter.
+    pub fn original(&self, letter: &Record) -> Record {
+        Record {
+            source: self.source.clone(),
+            offset: self.offset,
+            timestamp: letter.timestamp,
+            key: letter.key.clone(),
+            value: letter.value.clone(),
+            headers: own_headers(letter).cloned().collect(),
+            epoch: 0,
+        }
+    }
+}
+
+/// The beginning of a message, so many bytes at most.
+pub fn cut(message: &str, bytes: usize) -> &str {
+    let end = message.floor_char_boundary(bytes.min(message.len()));
     message.get(..end).unwrap_or(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            source: TopicPartition {
+                topic: "orders".into(),
+                partition: 3,
+            },
+            offset: 9,
+            timestamp: Some(5),
+            key: Some(b"k".to_vec()),
+            value: Some(b"v".to_vec()),
+            headers: vec![Header {
+                key: "trace".into(),
+                value: None,
+            }],
+            epoch: 0,
+        }
+    }
+
+    fn letter(of: &Record) -> Record {
+        let cause = Cause {
+            reason: "value",
+            stage: "TASK_PUT",
+            sqlstate: None,
+            message: "é".repeat(MESSAGE_BYTES),
+            attempts: 2,
+            first_failed_at: SystemTime::UNIX_EPOCH,
+            last_failed_at: SystemTime::UNIX_EPOCH,
+        };
+        let ours = headers(of, Uuid::from_u128(7), "public.t", &cause, "g");
+        let mut letter = of.clone();
+        letter.source.topic = "g.dlq".into();
+        letter.offset = 0;
+        letter.headers = own_headers(of).cloned().collect();
+        letter
+            .headers
+            .extend(ours.into_iter().map(|(key, value)| Header {
+                key: key.to_owned(),
+                value: Some(value.into_bytes()),
+            }));
+        letter
+    }
+
+    #[test]
+    fn a_letter_gives_back_the_record_that_it_was_made_of() {
+        let original = record();
+        let letter = letter(&original);
+        let posted = Posted::read(&letter).unwrap();
+        assert_eq!(posted.event_id, Uuid::from_u128(7));
+        assert_eq!((posted.reason.as_str(), posted.attempts), ("value", 2));
+        let again = posted.original(&letter);
+        assert_eq!((&again.source, again.offset), (&original.source, 9));
+        assert_eq!((again.key, again.value), (original.key, original.value));
+        assert_eq!(again.headers, original.headers);
+    }
+
+    #[test]
+    fn a_message_is_cut_between_characters() {
+        let letter = letter(&record());
+        let message = letter.headers.iter().find(|h| h.key == MESSAGE).unwrap();
+        let message = message.value.as_deref().unwrap();
+        assert!(message.len() <= MESSAGE_BYTES && std::str::from_utf8(message).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_letter_is_none() {
+        assert_eq!(Posted::read(&record()), None);
+        let mut letter = letter(&record());
+        letter.headers.retain(|h| h.key != OFFSET);
+        assert_eq!(Posted::read(&letter), None);
+    }
 }

@@ -47,13 +47,18 @@ impl Record {
 
     /// Bytes of memory, near enough to bound a queue with.
     pub fn size(&self) -> usize {
+        // the struct itself, and what the allocator adds to each of its parts
+        128 + self.bytes()
+    }
+
+    /// Bytes of key, value and headers.
+    pub fn bytes(&self) -> usize {
         let bytes = |b: &Option<Vec<u8>>| b.as_ref().map_or(0, Vec::len);
         let headers: usize = self
             .headers
             .iter()
             .map(|h| h.key.len() + bytes(&h.value))
             .sum();
-        // 128: the struct itself, and what the allocator adds to each of its parts
-        128 + bytes(&self.key) + bytes(&self.value) + headers
+        bytes(&self.key) + bytes(&self.value) + headers
     }
 }

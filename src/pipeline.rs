@@ -33,6 +33,8 @@ pub mod ledger_days;
 pub mod letters;
 pub mod order;
 mod patience;
+mod progress;
+pub mod rows;
 pub mod run;
 pub mod take_up;
 pub mod topic;
@@ -43,11 +45,12 @@ use std::collections::HashMap;
 
 use crate::message::{Record, TopicPartition};
 use crate::pipeline::apply::Landing;
-use crate::pipeline::batch::{Batch, Progress};
+use crate::pipeline::batch::Batch;
 use crate::pipeline::hand::Hand;
 use crate::pipeline::inbox::Work;
 use crate::pipeline::lane::{Lane, Stopped};
 use crate::pipeline::patience::{Next, Patience};
+use crate::pipeline::progress::Progress;
 
 /// Runs a lane until its inbox ends.
 ///

@@ -153,6 +153,7 @@ fn told(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         sqlstate: Some(code.to_owned()),
         message,
         log_line,
+        of_kafka: false,
     }
 }
 

@@ -133,6 +133,8 @@ pub struct Failure {
     pub message: String,
     /// Never quotes a value.
     pub log_line: String,
+    /// Kafka's, not Postgres'.
+    pub of_kafka: bool,
 }
 
 impl Failure {
@@ -144,6 +146,15 @@ impl Failure {
             sqlstate: None,
             log_line: message.clone(),
             message,
+            of_kafka: false,
+        }
+    }
+
+    /// The same of Kafka.
+    pub fn of_kafka(verdict: Verdict, message: impl Into<String>) -> Self {
+        Self {
+            of_kafka: true,
+            ..Self::new(verdict, message)
         }
     }
 }

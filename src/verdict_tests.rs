@@ -49,8 +49,8 @@ const APPENDIX_A: &[(Verdict, &str)] = &[
     (VALUE, "2203F 2203G"),
     (SYSTEMIC, "2200H"),
     // 23: integrity constraint violation
-    (CONSTRAINT, "23000 23001 23502 23505 23514 23P01"),
-    (EARLY, "23503"),
+    (CONSTRAINT, "23000 23502 23505 23514 23P01"),
+    (EARLY, "23001 23503"),
     // 24: invalid cursor state
     (SYSTEMIC, "24000"),
     // 25: invalid transaction state

@@ -224,7 +224,8 @@ async fn ten_bad_records_among_thousands_are_put_aside_alone() {
 
 #[tokio::test]
 async fn a_constraint_checked_at_commit_is_found_too() {
-    let world = World::new("deferred", 1).await;
+    let mut world = World::new("deferred", 1).await;
+    world.set("retry", "parent_wait = \"300ms\"");
     let sql = "CREATE TABLE parent (id bigint PRIMARY KEY); INSERT INTO parent SELECT generate_series(1, 100);
                ALTER TABLE t ADD FOREIGN KEY (version) REFERENCES parent DEFERRABLE INITIALLY DEFERRED";
     world.db.batch_execute(sql).await.unwrap();
@@ -246,4 +247,27 @@ async fn a_constraint_checked_at_commit_is_found_too() {
         header(&letters[0], "landfall.sqlstate").as_deref(),
         Some("23503")
     );
+}
+
+#[tokio::test]
+async fn an_event_that_was_applied_and_comes_again_is_no_reject_when_its_table_has_changed() {
+    let world = World::new("applied_before", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[insert(1, 1, 1), insert(2, 2, 1)])
+        .await;
+    world.catch_up().await;
+    let sql = "ALTER TABLE t ALTER COLUMN body TYPE bytea USING convert_to(body, 'UTF8')";
+    world.db.batch_execute(sql).await.unwrap();
+    world
+        .kafka
+        .produce(&world.topic, &[insert(1, 1, 1), insert(3, 3, 1)])
+        .await;
+    world.catch_up().await;
+    let letters = world.kafka.read_all(&world.dead_letter_topic()).await;
+    let offsets: Vec<_> = letters
+        .iter()
+        .map(|l| header(l, "__connect.errors.offset"))
+        .collect();
+    assert_eq!(offsets, [Some("3".to_owned())]);
 }

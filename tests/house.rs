@@ -51,6 +51,7 @@ const SPEAKERS: &[(&str, &str)] = &[
         "src/pipeline/watermark.rs",
         "watermarks, in the transaction",
     ),
+    ("src/pipeline/rows.rs", "the transaction's statements"),
     ("src/pipeline/run.rs", "starts and closes the clients"),
     ("src/pipeline/take_up.rs", "asks both sides for a position"),
     ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),

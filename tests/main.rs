@@ -3,6 +3,7 @@
 // A test that panics says where it failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod breaker;
 mod chaos;
 mod check;
 mod commands;
@@ -10,13 +11,17 @@ mod configuration;
 mod crash;
 mod dead_letters;
 mod deployment;
+mod divert;
 mod end_to_end;
 mod exactly_once;
 mod group;
 mod house;
 mod isolation;
+mod letters;
+mod order;
 mod outage;
 mod parents;
+mod replay;
 mod retention;
 mod shutdown;
 mod support;

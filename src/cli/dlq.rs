@@ -3,12 +3,15 @@
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::dlq::row::State;
-use crate::dlq::select::{Chosen, Filters};
+use crate::dlq::select::{Chosen, Filters, HEADING, LetterId};
 
 const EXAMPLES: &str = "\
 Examples:
   landfall dlq list                       What can still be replayed, oldest first
   landfall dlq list --summary             How many, by table, reason and state
+  landfall dlq show 42                    The record, the error, and what a replay would do
+  landfall dlq replay --dry-run           What would become of each
+  landfall dlq replay --table public.orders
   landfall dlq discard --id 42            Give one up";
 
 const LIST_EXAMPLES: &str = "\
@@ -25,6 +28,23 @@ Examples:
 
 Only parked letters are discarded. They stay in the table, marked, and in the dead letter topic.";
 
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  landfall dlq show 42
+  landfall dlq show 0198f2a0-4c00-7c1d-8f3e-5b6a7c8d9e0f    By the event's id
+  landfall dlq show 42 --json | jq .record.value";
+
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  landfall dlq replay --dry-run                   What would happen, letter by letter
+  landfall dlq replay --id 42
+  landfall dlq replay --table public.orders --reason constraint --since 2h
+  landfall dlq replay --rate 100                  Gently, beside a busy worker
+
+A key's letters are replayed oldest first, up to the first that fails. A letter that a later event
+of its key has superseded is left alone. What was replayed is marked: the command can be stopped,
+run again, and run while the worker runs. Exits 1 if a letter failed again.";
+
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Dlq {
@@ -37,6 +57,12 @@ pub enum DlqCommand {
     /// List dead letters, oldest first.
     #[command(after_help = LIST_EXAMPLES)]
     List(List),
+    /// Show one letter: its record, its error, its key's other letters, what a replay would do.
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(Show),
+    /// Put letters in, through the same path as the worker.
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(Replay),
     /// Give letters up: they won't be replayed any more.
     #[command(after_help = DISCARD_EXAMPLES)]
     Discard(Discard),
@@ -48,7 +74,7 @@ pub struct List {
     pub filters: Filters,
 
     /// Only in this state; can be repeated [default: parked; with --summary: all].
-    #[arg(long, value_enum, help_heading = "Which letters")]
+    #[arg(long, value_enum, help_heading = HEADING)]
     pub state: Vec<WantedState>,
 
     /// At most this many, the oldest [default: 100; with --json: all].
@@ -60,6 +86,44 @@ pub struct List {
     pub summary: bool,
 
     /// Print one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Show {
+    /// The number that `dlq list` shows, or the event's id.
+    #[arg(value_name = "ID")]
+    pub id: LetterId,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Replay {
+    #[command(flatten)]
+    pub chosen: Chosen,
+
+    /// At most this many, the oldest.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+
+    /// At most this many a second.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+
+    /// Change nothing; say for each letter what would happen.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Also letters that are superseded or discarded, and those that wait behind others: they may
+    /// overwrite newer data, or bring a deleted row back.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print one JSON object a line: each letter's outcome, then the counts.
     #[arg(long)]
     pub json: bool,
 }
@@ -103,7 +167,7 @@ pub struct Discard {
     pub chosen: Chosen,
 
     /// All of them.
-    #[arg(long, help_heading = "Which letters", conflicts_with_all = ["id", "topic", "table", "reason", "since"])]
+    #[arg(long, help_heading = HEADING, conflicts_with_all = ["id", "topic", "table", "reason", "since"])]
     pub all: bool,
 
     /// Don't ask.

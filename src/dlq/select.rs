@@ -11,33 +11,34 @@ use uuid::Uuid;
 use crate::dlq::row::{Letter, State};
 use crate::dlq::since;
 
+/// Of the help, above what chooses letters.
+pub const HEADING: &str = "Which letters";
+
 /// Filters narrow one another; one that is given several times takes any of its values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Which letters")]
 pub struct Filters {
     /// Only from this topic; can be repeated.
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", help_heading = HEADING)]
     pub topic: Vec<String>,
 
     /// Only for this table; can be repeated.
-    #[arg(long, value_name = "SCHEMA.TABLE")]
+    #[arg(long, value_name = "SCHEMA.TABLE", help_heading = HEADING)]
     pub table: Vec<String>,
 
     /// Only put aside for this reason, such as value or constraint; can be repeated.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", help_heading = HEADING)]
     pub reason: Vec<String>,
 
     /// Only if it failed, for the last time, since then: 30min, 2h, 2026-11-21T12:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = since::parse)]
+    #[arg(long, value_name = "TIME", value_parser = since::parse, help_heading = HEADING)]
     pub since: Option<SystemTime>,
 }
 
 /// The filters, and letters by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Which letters")]
 pub struct Chosen {
     /// Only this one, by the number that `dlq list` shows or by its event id; can be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = HEADING)]
     pub id: Vec<LetterId>,
 
     #[command(flatten)]

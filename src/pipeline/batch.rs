@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::letter::Letter;
-use crate::message::{Coordinates, Record, TopicPartition};
+use crate::message::{Coordinates, Record};
 use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::entry::{Entry, Reject, State};
@@ -33,7 +33,7 @@ pub struct Batch<'r> {
     /// Entries whose parents may still come, as the last attempt found.
     pub waiting: Vec<usize>,
     /// Rejects that were published with records which aren't of this batch now.
-    published: HashMap<Coordinates, Reject>,
+    pub(super) published: HashMap<Coordinates, Reject>,
 }
 
 impl<'r> Batch<'r> {
@@ -91,77 +91,29 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// Goes on where another batch of the same records left off.
-    pub fn resume(mut self, mut before: Progress) -> Self {
-        self.attempts = before.attempts;
-        self.first_failed_at = before.first_failed_at;
-        self.isolate = before.isolate;
-        self.constraints_immediate = before.constraints_immediate;
-        self.out_of_attempts = before.out_of_attempts;
-        self.given_up = before.given_up;
-        if !before.published.is_empty() {
-            for entry in &mut self.entries {
-                if let Some(reject) = before.published.remove(&entry.record.coordinates()) {
-                    entry.state = State::Rejected(reject);
-                }
-            }
-        }
-        self.published = before.published;
-        self
-    }
-
-    /// How far the attempts at the batch have come, to [`Batch::resume`] with.
-    pub fn progress(self) -> Progress {
-        let mut published = self.published;
-        for entry in self.entries {
-            if let State::Rejected(reject) = entry.state
-                && reject.published.is_some()
-            {
-                published.insert(entry.record.coordinates(), reject);
-            }
-        }
-        Progress {
-            attempts: self.attempts,
-            first_failed_at: self.first_failed_at,
-            isolate: self.isolate,
-            constraints_immediate: self.constraints_immediate,
-            out_of_attempts: self.out_of_attempts,
-            given_up: self.given_up,
-            published,
-        }
-    }
-
-    /// Whether the entry's parent was waited for in vain.
-    pub fn has_given_up(&self, entry: usize) -> bool {
-        let record = self.entries.get(entry).map(|e| e.record.coordinates());
-        !self.given_up.is_empty() && record.is_some_and(|r| self.given_up.contains(&r))
-    }
-
-    /// The records whose parents may still come.
-    pub fn waiting_records(&self) -> Vec<Coordinates> {
-        let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
-        entries.map(|e| e.record.coordinates()).collect()
-    }
-
-    /// The first such record of each partition, if there are others before one of them.
-    pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
-        let mut first: HashMap<TopicPartition, i64> = HashMap::new();
-        for (source, offset) in self.waiting_records() {
-            let first = first.entry(source).or_insert(offset);
-            *first = offset.min(*first);
-        }
-        let ahead = |entry: &Entry<'_>| {
-            let wait = first.get(&entry.record.source);
-            wait.is_none_or(|wait| entry.record.offset < *wait)
-        };
-        let any = self.entries.iter().any(ahead);
-        any.then_some(first)
-    }
-
     /// Letters from before the batch that have no row yet.
     pub fn owed(&self) -> impl Iterator<Item = &Letter> {
         let moving = self.advances.iter().filter(|a| a.moves());
         moving.flat_map(|a| a.held.owed.iter())
+    }
+
+    /// The ids of these entries, in arrival order.
+    pub fn ids(&self, which: impl Fn(&Entry<'r>) -> bool) -> Vec<Uuid> {
+        let entries = self.entries.iter().filter(|e| which(e));
+        entries.map(|e| e.id).collect()
+    }
+
+    /// Marks those that the batch has a letter for already, as it holds the same event twice. To be
+    /// asked before the rest is written.
+    pub fn mark_twins(&mut self) {
+        let mut letters = HashSet::new();
+        for entry in self.entries.iter_mut().filter(|e| !e.duplicate) {
+            entry.duplicate = match entry.state {
+                State::Rejected(_) => !letters.insert(entry.id),
+                State::Pending => letters.contains(&entry.id),
+                State::Nothing(_) => false,
+            };
+        }
     }
 
     /// Notes what the attempt has found: who is refused, who waits behind a letter of its key, and
@@ -182,6 +134,11 @@ impl<'r> Batch<'r> {
             if let Some(entry) = self.entries.get_mut(*at) {
                 entry.park(attempts);
             }
+        }
+        // where ids aren't kept, the same event may have been refused twice: one letter is enough
+        let mut letters = HashSet::new();
+        for entry in self.entries.iter_mut().filter(|e| e.is_rejected()) {
+            entry.duplicate = !letters.insert(entry.id);
         }
         for (at, by) in order.superseded_entries() {
             let by = self.entries.get(by).map(|entry| entry.id);
@@ -281,18 +238,6 @@ pub struct Unpublished<'b, 'r> {
     pub id: Uuid,
     pub table: String,
     pub reject: &'b mut Reject,
-}
-
-/// What is kept of a batch that grows, or is divided.
-#[derive(Clone, Default)]
-pub struct Progress {
-    attempts: u32,
-    first_failed_at: Option<SystemTime>,
-    isolate: bool,
-    constraints_immediate: bool,
-    out_of_attempts: bool,
-    given_up: HashSet<Coordinates>,
-    published: HashMap<Coordinates, Reject>,
 }
 
 #[cfg(test)]

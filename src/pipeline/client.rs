@@ -86,6 +86,8 @@ pub fn refused(error: &KafkaError) -> String {
 #[derive(Clone)]
 pub struct Context;
 
+impl rdkafka::consumer::ConsumerContext for Context {}
+
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         kafka_log(level, facility, message);

@@ -39,8 +39,8 @@ impl BeforeCommit for Edges {
             .collect();
         match tokio::task::spawn_blocking(move || confirm(&kafka, &schema, &asked)).await {
             Ok(Ok(landing)) => Ok(landing),
-            Ok(Err(error)) => Err(Failure::new(Verdict::Unavailable, error)),
-            Err(error) => Err(Failure::new(Verdict::Unavailable, error.to_string())),
+            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error)),
+            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -20,8 +21,14 @@ use crate::verdict::{Failure, Verdict};
 /// Shorter than the idle-in-transaction timeout, since the transaction waits for the delivery.
 const DELIVERY: Duration = Duration::from_secs(20);
 
+/// Bytes of an error's message in a letter that was too large.
+const SHORT_MESSAGE: usize = 512;
+
 pub struct DeadLetters {
     producer: FutureProducer<Context>,
+    /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
+    /// with others may be too large only together with them.
+    alone: FutureProducer<Context>,
     topic: Arc<str>,
     group: String,
 }
@@ -40,11 +47,13 @@ impl DeadLetters {
             .set("enable.idempotence", "true")
             .set("linger.ms", "0")
             .set("message.timeout.ms", DELIVERY.as_millis().to_string());
-        let producer = client
-            .create_with_context(Context)
-            .map_err(|e| client::refused(&e))?;
+        let producer = |client: &ClientConfig| {
+            let created = client.create_with_context(Context);
+            created.map_err(|e| client::refused(&e))
+        };
         Ok(Self {
-            producer,
+            producer: producer(&client)?,
+            alone: producer(client.set("batch.num.messages", "1"))?,
             topic: config.dead_letter_topic().into(),
             group: config.kafka.group.clone(),
         })
@@ -73,8 +82,8 @@ impl DeadLetters {
         join_all(deliveries).await.into_iter().collect()
     }
 
-    /// Publishes one letter, without its value if it is too large for the topic, and then without its
-    /// key and its own headers if it still is.
+    /// Publishes one letter: by itself if it is too large for the topic together with others, without
+    /// its value if it still is, and then without its key and its own headers.
     ///
     /// # Errors
     /// As for [`DeadLetters::deliver`].
@@ -86,7 +95,7 @@ impl DeadLetters {
         cause: &Cause,
     ) -> Result<Place, Failure> {
         let mut sent = self.send(record, id, table, cause, Part::All).await;
-        for part in [Part::NoValue, Part::OursAlone] {
+        for part in [Part::Alone, Part::NoValue, Part::OursAlone] {
             if sent.as_ref().is_err_and(is_too_large) {
                 sent = self.send(record, id, table, cause, part).await;
             }
@@ -94,7 +103,7 @@ impl DeadLetters {
         sent.map_err(|error| {
             let topic = &self.topic;
             let text = format!("can't publish to the dead letter topic {topic}: {error}");
-            Failure::new(verdict_on(&error), text)
+            Failure::of_kafka(verdict_on(&error), text)
         })
     }
 
@@ -106,8 +115,15 @@ impl DeadLetters {
         cause: &Cause,
         part: Part,
     ) -> Result<Place, KafkaError> {
+        let whole = matches!(part, Part::All | Part::Alone);
+        let left_out = (!whole).then_some(record.bytes() as i64);
+        // what there is to say must not be too large itself; the letter's row has all of it
+        let short = left_out.map(|_| Cause {
+            message: letter::cut(&cause.message, SHORT_MESSAGE).to_owned(),
+            ..cause.clone()
+        });
+        let cause = short.as_ref().unwrap_or(cause);
         let mut headers = self.headers(record, id, table, cause, part);
-        let left_out = (part != Part::All).then_some(record.size() as i64);
         if let Some(bytes) = left_out {
             let bytes = bytes.to_string();
             headers = headers.insert(Header {
@@ -118,9 +134,13 @@ impl DeadLetters {
         let mut message: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(&self.topic).headers(headers);
         message.key = record.key.as_deref().filter(|_| part != Part::OursAlone);
-        message.payload = record.value.as_deref().filter(|_| part == Part::All);
+        message.payload = record.value.as_deref().filter(|_| whole);
         message.timestamp = record.timestamp;
-        let delivery = self.producer.send(message, DELIVERY).await;
+        let producer = match part {
+            Part::All => &self.producer,
+            _ => &self.alone,
+        };
+        let delivery = producer.send(message, DELIVERY).await;
         let delivery = delivery.map_err(|(error, _)| error)?;
         Ok(Place {
             topic: self.topic.clone(),
@@ -161,6 +181,8 @@ impl DeadLetters {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     All,
+    /// All of it, by itself.
+    Alone,
     NoValue,
     OursAlone,
 }

@@ -30,6 +30,7 @@ impl Lane {
         for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
             entry.reject(&unavailable, attempts, since);
         }
+        batch.mark_twins();
         let mut delays = Delays::new(&self.retry);
         while let Err(failure) = self.edges.deliver_rejects(&mut batch).await {
             self.tell_waiting(&failure);

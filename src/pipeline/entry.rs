@@ -88,6 +88,11 @@ impl<'r> Entry<'r> {
         matches!(self.state, State::Rejected(_)) && !self.duplicate
     }
 
+    /// Whether it is to be published yet.
+    pub fn is_unpublished(&self) -> bool {
+        matches!(&self.state, State::Rejected(reject) if reject.published.is_none() && !self.duplicate)
+    }
+
     pub fn table(&self) -> Option<&Arc<TableName>> {
         self.row().map(|(table, _)| table)
     }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
 
-use crate::pipeline::apply;
 use crate::pipeline::arrange::{arrange, divide, keys_reversed};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::order::{Item, Order};
+use crate::pipeline::rows;
 use crate::postgres::failure;
 use crate::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
@@ -219,7 +219,7 @@ impl Search<'_, '_> {
         if !changes.is_empty() {
             self.execute("SAVEPOINT part").await?;
             self.found.statements += 1;
-            if let Err(refusal) = apply::write(self.tx, &changes).await {
+            if let Err(refusal) = rows::write(self.tx, &changes).await {
                 match refusal.verdict {
                     Verdict::Reject(_) | Verdict::Early => {}
                     Verdict::Retry if self.out_of_attempts => {}

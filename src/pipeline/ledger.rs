@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::config::Idempotency;
 use crate::message::TopicPartition;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::entry::State;
+use crate::pipeline::entry::{Entry, State};
 use crate::postgres::failure;
 use crate::statement::quote;
 use crate::verdict::Failure;
@@ -61,6 +61,8 @@ impl Ledger {
         if letters {
             self.mark_letters(tx, batch).await?;
         }
+        self.mark_applied_rejects(tx, batch).await?;
+        batch.mark_twins();
         if self.idempotency == Idempotency::Offset {
             return Ok(());
         }
@@ -97,22 +99,43 @@ impl Ledger {
         Ok(())
     }
 
+    /// An event that was applied when its table still took it, and has come again since, is no reject.
+    async fn mark_applied_rejects(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &mut Batch<'_>,
+    ) -> Result<(), Failure> {
+        let rejects = batch.entries.iter().filter(|e| e.is_rejected());
+        let ids: Vec<Uuid> = rejects.map(|e| e.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT id FROM {}.processed_events WHERE id = ANY($1)",
+            self.schema
+        );
+        let rows = tx
+            .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
+            .await
+            .map_err(|e| failure(&e))?;
+        let applied: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        for entry in batch.entries.iter_mut().filter(|e| e.is_rejected()) {
+            entry.duplicate = applied.contains(&entry.id);
+        }
+        Ok(())
+    }
+
     /// An event that has a letter was dealt with, whatever became of the letter since.
     async fn mark_letters(
         &self,
         tx: &Transaction<'_>,
         batch: &mut Batch<'_>,
     ) -> Result<(), Failure> {
-        let unpublished = |state: &State| match state {
-            State::Pending => true,
-            State::Rejected(reject) => reject.published.is_none(),
-            State::Nothing(_) => false,
-        };
-        let asked = batch.entries.iter().filter(|e| unpublished(&e.state));
-        let ids: Vec<Uuid> = asked.map(|e| e.id).collect();
+        let asked = |e: &Entry<'_>| matches!(e.state, State::Pending) || e.is_unpublished();
+        let ids: Vec<Uuid> = batch.ids(asked);
         let known = self.known_letters(tx, &ids).await?;
-        for entry in &mut batch.entries {
-            entry.duplicate = unpublished(&entry.state) && known.contains(&entry.id);
+        for entry in batch.entries.iter_mut().filter(|e| asked(e)) {
+            entry.duplicate = known.contains(&entry.id);
         }
         Ok(())
     }

@@ -102,8 +102,8 @@ impl Lane {
             }
             Verdict::Unavailable => {
                 self.tell_waiting(&failure);
-                patience.away += 1;
-                if self.is_to_divert(patience) {
+                patience.away += u32::from(!failure.of_kafka);
+                if !failure.of_kafka && self.is_to_divert(patience) {
                     return Next::Divert(failure);
                 }
             }

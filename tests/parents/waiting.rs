@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{FOREVER, Source, family, land, letters, no_letters, orphan};
-use crate::support::{Event, eventually};
 use crate::support::events::insert;
+use crate::support::{Event, eventually};
 
 #[tokio::test]
 async fn a_parent_five_hundred_events_behind_in_its_partition_is_reached() {
@@ -56,19 +56,34 @@ async fn each_orphan_waits_its_own_time() {
     const WAIT: Duration = Duration::from_secs(10);
     let world = family("own_time", 1, "parent_wait = \"10s\"", "").await;
     let mut source = Source::default();
-    world.kafka.produce(&world.topic, &[source.child(1, 1)]).await;
+    world
+        .kafka
+        .produce(&world.topic, &[source.child(1, 1)])
+        .await;
     let worker = world.run();
-    worker.says(&["waiting for the row that a foreign key names"]).await;
+    worker
+        .says(&["waiting for the row that a foreign key names"])
+        .await;
     let since = Instant::now();
     eventually("half of its time is over", async || {
         (since.elapsed() > WAIT / 2).then_some(())
     })
     .await;
-    world.kafka.produce(&world.topic, &[source.child(2, 2)]).await;
-    world.until_count("SELECT count(*) FROM landfall.dead_letters", 1).await;
+    world
+        .kafka
+        .produce(&world.topic, &[source.child(2, 2)])
+        .await;
+    world
+        .until_count("SELECT count(*) FROM landfall.dead_letters", 1)
+        .await;
     world.kafka.produce(&world.topic, &[source.parent(2)]).await;
     world.until_count("SELECT count(*) FROM child", 1).await;
-    assert_eq!(letters(&world).await, [orphan("public.child 1")], "{}", worker.log());
+    assert_eq!(
+        letters(&world).await,
+        [orphan("public.child 1")],
+        "{}",
+        worker.log()
+    );
 }
 
 #[tokio::test]

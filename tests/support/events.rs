@@ -57,6 +57,17 @@ pub fn tombstone(id: i64) -> Event {
     }
 }
 
+/// An update that leaves out `body`, a large value which has not changed.
+pub fn partial(lsn: i64, id: i64, version: i64) -> Event {
+    let row = json!({ "id": id, "version": version, "body": "__debezium_unavailable_value" });
+    change("u", lsn, id, Some(row))
+}
+
+/// A record whose key can be read and whose value can't.
+pub fn broken(id: i64) -> Event {
+    Event::raw(&json!({ "id": id }).to_string(), "{ broken")
+}
+
 /// `keys` rows, each inserted and then updated up to `versions`, log positions rising.
 pub fn history(keys: i64, versions: i64) -> Vec<Event> {
     let event = |version: i64, id: i64| {

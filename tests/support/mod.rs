@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod events;
 pub mod kafka;
+pub mod letters;
 pub mod own_postgres;
 pub mod proxy;
 pub mod stack;

@@ -1,5 +1,5 @@
-//! A TCP proxy before Postgres that loses the answer to a COMMIT: the server has committed, the
-//! client sees its connection end.
+//! A TCP proxy before Postgres that loses the answer to a COMMIT, or the COMMIT itself: the server has
+//! committed, or has not, and the client sees its connection end in either case.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,13 +9,22 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub struct Proxy {
     pub port: u16,
-    /// How many answers have been lost.
+    /// How many have been lost.
     pub lost: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     /// Forwards to `server`, and loses the answers to the next `lose` COMMITs.
     pub async fn start(server: String, lose: usize) -> Self {
+        Self::losing(server, lose, true).await
+    }
+
+    /// Forwards to `server`, but for the next `lose` COMMITs, which never get there.
+    pub async fn before_commit(server: String, lose: usize) -> Self {
+        Self::losing(server, lose, false).await
+    }
+
+    async fn losing(server: String, lose: usize, arrives: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let lost = Arc::new(AtomicUsize::new(0));
@@ -25,7 +34,7 @@ impl Proxy {
                 let upstream = TcpStream::connect(&server)
                     .await
                     .expect("Postgres is there");
-                tokio::spawn(forward(client, upstream, counter.clone(), lose));
+                tokio::spawn(forward(client, upstream, counter.clone(), lose, arrives));
             }
         });
         Self { port, lost }
@@ -37,16 +46,21 @@ async fn forward(
     mut server: TcpStream,
     lost: Arc<AtomicUsize>,
     lose: usize,
+    arrives: bool,
 ) {
     let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
                 let Ok(n @ 1..) = read else { return };
-                if server.write_all(&up[..n]).await.is_err() { return }
                 let commits = up[..n].windows(7).any(|w| w == b"COMMIT\0");
-                if commits && lost.load(Ordering::SeqCst) < lose {
+                let loses = commits && lost.load(Ordering::SeqCst) < lose;
+                if loses {
                     lost.fetch_add(1, Ordering::SeqCst);
+                    if !arrives { return }
+                }
+                if server.write_all(&up[..n]).await.is_err() { return }
+                if loses {
                     // the answer comes, so the commit is done; nobody hears of it
                     let _ = server.read(&mut down).await;
                     return;

@@ -233,6 +233,35 @@ impl World {
     }
 }
 
+/// A database of 15 MB for each test would fill the disk of whoever keeps the stack; that of a test
+/// that failed stays to be looked at.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let (name, url) = (self.name.clone(), self.database_url.clone());
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let (server, _) = url.rsplit_once('/').expect("a database");
+                // a Postgres of the test's own may be gone already
+                if let Ok((admin, connection)) =
+                    tokio_postgres::connect(&format!("{server}/postgres"), NoTls).await
+                {
+                    tokio::spawn(connection);
+                    let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                    let _ = admin.batch_execute(&sql).await;
+                }
+            });
+        });
+        let _ = dropping.join();
+    }
+}
+
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
         .await
