@@ -45,7 +45,7 @@ const UNIQUE_KEYS: &str = "\
 
 /// Of every table, since what a parent refers to matters as well. Those of partitions follow theirs.
 const FOREIGN_KEYS: &str = "\
-    SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid <> confrelid";
+    SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f'";
 
 impl Catalogue {
     /// # Errors
@@ -142,5 +142,6 @@ async fn load(client: &impl GenericClient, name: &TableName) -> Result<Table, Fa
         .collect();
     let mut table = Table::new(name.clone(), columns, unique_keys);
     table.rank = rank(oid, &references);
+    table.referenced = references.iter().any(|(_, parent)| *parent == oid);
     Ok(table)
 }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 /// `references` are pairs of child and parent.
 pub fn rank(table: u32, references: &[(u32, u32)]) -> usize {
     let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
-    for (child, parent) in references {
+    for (child, parent) in references.iter().filter(|(child, parent)| child != parent) {
         parents.entry(*child).or_default().push(*parent);
     }
     // as many rounds as there are steps to the farthest ancestor

@@ -15,6 +15,9 @@ impl fmt::Display for TopicPartition {
     }
 }
 
+/// A record's coordinates: partition and offset.
+pub type Coordinates = (TopicPartition, i64);
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub key: String,
@@ -38,6 +41,10 @@ pub struct Record {
 }
 
 impl Record {
+    pub fn coordinates(&self) -> Coordinates {
+        (self.source.clone(), self.offset)
+    }
+
     /// Bytes of memory, near enough to bound a queue with.
     pub fn size(&self) -> usize {
         // the struct itself, and what the allocator adds to each of its parts

@@ -23,6 +23,7 @@ pub mod decode;
 mod divert;
 pub mod entry;
 pub mod group;
+mod hand;
 mod idle;
 pub mod inbox;
 mod isolate;
@@ -32,6 +33,7 @@ pub mod ledger_days;
 pub mod letters;
 pub mod order;
 mod patience;
+mod progress;
 pub mod rows;
 pub mod run;
 pub mod take_up;
@@ -39,12 +41,16 @@ pub mod topic;
 pub mod topic_id;
 pub mod watermark;
 
-use crate::message::Record;
+use std::collections::HashMap;
+
+use crate::message::{Record, TopicPartition};
 use crate::pipeline::apply::Landing;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::hand::Hand;
 use crate::pipeline::inbox::Work;
 use crate::pipeline::lane::{Lane, Stopped};
 use crate::pipeline::patience::{Next, Patience};
+use crate::pipeline::progress::Progress;
 
 /// Runs a lane until its inbox ends.
 ///
@@ -66,34 +72,80 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
     Ok(())
 }
 
-/// Lands one batch: tries until it is in, or until it turns out to be somebody else's.
-async fn land(lane: &mut Lane, mut records: Vec<Record>) -> Result<(), Stopped> {
-    let mut batch = Batch::gather(&records, &lane.holdings, &mut lane.decoder);
-    if batch.is_empty() {
-        return Ok(());
-    }
+/// Lands what was read: tries until it is in, or until it turns out to be somebody else's.
+async fn land(lane: &mut Lane, records: Vec<Record>) -> Result<(), Stopped> {
+    let mut hand = Hand::new(records);
     let mut patience = Patience::new(&lane.retry);
+    let (mut progress, mut behind) = (Progress::default(), Progress::default());
+    loop {
+        let batch = Batch::gather(&hand.records, &lane.holdings, &mut lane.decoder);
+        if batch.is_empty() {
+            match hand.next() {
+                true => continue,
+                false => return Ok(()),
+            }
+        }
+        let whole = hand.is_whole();
+        match land_batch(lane, batch.resume(progress), &mut patience, whole).await? {
+            Landed::Done => {
+                progress = std::mem::take(&mut behind);
+                if !hand.next() {
+                    return Ok(());
+                }
+            }
+            Landed::Grow(so_far) => {
+                progress = so_far;
+                hand.take_all();
+                lane.inbox.add_more(&mut hand.records);
+            }
+            Landed::Divide(first_waiting, so_far) => {
+                behind = so_far.clone();
+                progress = so_far;
+                hand.put_behind(&first_waiting);
+            }
+            Landed::LetGo => {
+                hand.take_all();
+                let all = Batch::gather(&hand.records, &lane.holdings, &mut lane.decoder);
+                lane.abandon(&all);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What became of a batch.
+enum Landed {
+    Done,
+    /// It is to be tried again with more,
+    Grow(Progress),
+    /// or each partition's records before this offset by themselves.
+    Divide(HashMap<TopicPartition, i64>, Progress),
+    LetGo,
+}
+
+/// Tries a batch until it is in, or must be another one.
+async fn land_batch(
+    lane: &mut Lane,
+    mut batch: Batch<'_>,
+    patience: &mut Patience,
+    whole: bool,
+) -> Result<Landed, Stopped> {
     let landing = loop {
         let (edges, breaker) = (&lane.edges, &lane.breaker);
         let failure = match lane.destination.land(&mut batch, edges, breaker).await {
             Ok(landing) => break landing,
             Err(failure) => failure,
         };
-        match lane.after_failure(&mut batch, failure, &mut patience).await {
+        let next = lane.after_failure(&mut batch, failure, patience, whole);
+        match next.await {
             Next::Again => {}
-            Next::Grow => {
-                let progress = batch.progress();
-                lane.inbox.add_more(&mut records);
-                batch = Batch::gather(&records, &lane.holdings, &mut lane.decoder).resume(progress);
-            }
+            Next::Grow => return Ok(Landed::Grow(batch.progress())),
+            Next::Divide(first) => return Ok(Landed::Divide(first, batch.progress())),
             Next::Divert(failure) => {
                 lane.divert(batch, &failure).await;
-                return Ok(());
+                return Ok(Landed::Done);
             }
-            Next::LetGo => {
-                lane.abandon(&batch);
-                return Ok(());
-            }
+            Next::LetGo => return Ok(Landed::LetGo),
         }
         // a COMMIT whose answer got lost may be in all the same
         if let Ok(true) = lane.destination.is_in(&batch).await {
@@ -106,5 +158,5 @@ async fn land(lane: &mut Lane, mut records: Vec<Record>) -> Result<(), Stopped> 
         Landing::Recreated => lane.reposition(&batch, "recreated"),
         Landing::Overtaken(message) => return Err(Stopped::Gap(message)),
     }
-    Ok(())
+    Ok(Landed::Done)
 }

@@ -1,5 +1,5 @@
-//! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays. First
-//! the deletes, children before their parents, then the rest, parents before their children.
+//! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays, in the
+//! order in which foreign keys take them: see [`Table::turn`].
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::fold::Net;
 use crate::row_change::Text;
-use crate::table::Table;
+use crate::table::{Table, Turn};
 use crate::table_name::TableName;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,11 +56,7 @@ pub fn build<'r>(mut nets: Vec<Net<'r>>) -> Vec<Statement<'r>> {
                 key: net.key_columns.clone(),
                 written,
             };
-            let rank = net.table.rank as i64;
-            let turn = match kind {
-                Kind::Delete => (false, -rank),
-                _ => (true, rank),
-            };
+            let turn = net.table.turn(kind == Kind::Delete);
             let rows = groups.entry((turn, shape)).or_insert_with(|| Rows {
                 table: net.table.clone(),
                 columns: Vec::new(),
@@ -85,9 +81,6 @@ pub fn build<'r>(mut nets: Vec<Net<'r>>) -> Vec<Statement<'r>> {
         .map(|((_, shape), rows)| shape.statement(rows))
         .collect()
 }
-
-/// Whether it comes after the deletes, and the table's rank there.
-type Turn = (bool, i64);
 
 /// What rows must have in common to go into one statement; its order is the statements'.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

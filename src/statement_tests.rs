@@ -155,24 +155,29 @@ fn a_row_that_is_replaced_is_never_deleted_and_starts_from_its_defaults() {
 }
 
 #[test]
-fn parents_are_written_first_and_deleted_last() {
-    let ranked = |name, rank| {
+fn parents_are_written_first_and_go_once_nothing_can_refer_to_them() {
+    let related = |name, rank, referenced| {
         let table = table(name, "id:int4", &[&["id"]]);
         let mut table = Arc::into_inner(table).unwrap();
-        table.rank = rank;
+        (table.rank, table.referenced) = (rank, referenced);
         Arc::new(table)
     };
-    let (child, parent, other) = (ranked("a", 1), ranked("b", 0), ranked("c", 0));
+    let (a, b) = (related("a", 2, false), related("b", 1, true));
+    let (c, other) = (related("c", 0, true), related("d", 0, false));
     let gone = |table| net(table, 1, &[(0, "1")], true, true);
     let row = |table| net(table, 1, &[(0, "2")], true, false);
-    let nets = [&child, &parent, &other].map(|t| [gone(t), row(t)]);
+    let nets = [&a, &b, &c, &other].map(|t| [gone(t), row(t)]);
     let order: Vec<_> = build(nets.into_iter().flatten().collect())
         .iter()
         .map(|s| (s.kind, s.table.name.name.clone()))
         .collect();
     let (d, u) = (Kind::Delete, Kind::Upsert);
-    let expected = [(d, "a"), (d, "b"), (d, "c"), (u, "b"), (u, "c"), (u, "a")];
-    assert_eq!(order, expected.map(|(kind, name)| (kind, name.to_owned())));
+    let written = [(u, "c"), (u, "d"), (u, "b"), (u, "a")];
+    let expected = [&[(d, "a"), (d, "d")][..], &written, &[(d, "b"), (d, "c")]].concat();
+    let expected = expected
+        .into_iter()
+        .map(|(kind, name)| (kind, name.to_owned()));
+    assert_eq!(order, expected.collect::<Vec<_>>());
 }
 
 #[test]

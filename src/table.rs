@@ -36,10 +36,27 @@ pub struct Table {
     pub unique_keys: Vec<Vec<usize>>,
     /// How many foreign keys lead from it to a table that refers to no other: parents have less.
     pub rank: usize,
+    /// Whether a foreign key leads to it, be it one of its own: deleting a row may take others with it.
+    pub referenced: bool,
     by_name: HashMap<String, usize>,
 }
 
+/// When a change is written: what comes first is less.
+pub type Turn = (u8, i64);
+
 impl Table {
+    /// Rows to which nothing refers go first, which frees their unique values. Then the others are
+    /// written, parents before their children; then parents go, children before their parents: by
+    /// then nothing refers to them but what goes as well, even where a foreign key cascades.
+    pub fn turn(&self, gone: bool) -> Turn {
+        let rank = self.rank as i64;
+        match (gone, self.referenced) {
+            (true, false) => (0, -rank),
+            (false, _) => (1, rank),
+            (true, true) => (2, -rank),
+        }
+    }
+
     pub fn new(name: TableName, columns: Vec<Column>, unique_keys: Vec<Vec<usize>>) -> Self {
         let by_name = columns
             .iter()
@@ -51,6 +68,7 @@ impl Table {
             columns,
             unique_keys,
             rank: 0,
+            referenced: false,
             by_name,
         }
     }

@@ -1,13 +1,13 @@
 //! A batch: the unit of everything. Read together, written in one transaction, dead-lettered
 //! together, committed together; rejects ride inside.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use crate::letter::Letter;
-use crate::message::Record;
+use crate::message::{Coordinates, Record};
 use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::entry::{Entry, Reject, State};
@@ -28,8 +28,12 @@ pub struct Batch<'r> {
     pub constraints_immediate: bool,
     /// Every attempt met a deadlock or a lock: whoever still does is put aside.
     pub out_of_attempts: bool,
-    /// Parents were waited for in vain: whoever still has none is put aside.
-    pub orphans_given_up: bool,
+    /// Records whose parents were waited for in vain: those that still have none are put aside.
+    pub given_up: HashSet<Coordinates>,
+    /// Entries whose parents may still come, as the last attempt found.
+    pub waiting: Vec<usize>,
+    /// Rejects that were published with records which aren't of this batch now.
+    pub(super) published: HashMap<Coordinates, Reject>,
 }
 
 impl<'r> Batch<'r> {
@@ -84,44 +88,9 @@ impl<'r> Batch<'r> {
             isolate: false,
             constraints_immediate: false,
             out_of_attempts: false,
-            orphans_given_up: false,
-        }
-    }
-
-    /// Goes on where a smaller batch of the same records left off.
-    pub fn resume(mut self, before: Progress) -> Self {
-        self.attempts = before.attempts;
-        self.first_failed_at = before.first_failed_at;
-        self.isolate = before.isolate;
-        self.constraints_immediate = before.constraints_immediate;
-        self.out_of_attempts = before.out_of_attempts;
-        self.orphans_given_up = before.orphans_given_up;
-        // the smaller one's entries are the first of this one's
-        for (entry, published) in self.entries.iter_mut().zip(before.published) {
-            if let Some(reject) = published {
-                entry.state = State::Rejected(reject);
-            }
-        }
-        self
-    }
-
-    /// How far the attempts at the batch have come, to [`Batch::resume`] with.
-    pub fn progress(self) -> Progress {
-        Progress {
-            attempts: self.attempts,
-            first_failed_at: self.first_failed_at,
-            isolate: self.isolate,
-            constraints_immediate: self.constraints_immediate,
-            out_of_attempts: self.out_of_attempts,
-            orphans_given_up: self.orphans_given_up,
-            published: self
-                .entries
-                .into_iter()
-                .map(|entry| match entry.state {
-                    State::Rejected(reject) if reject.published.is_some() => Some(reject),
-                    _ => None,
-                })
-                .collect(),
+            given_up: HashSet::new(),
+            waiting: Vec::new(),
+            published: HashMap::new(),
         }
     }
 
@@ -272,17 +241,6 @@ pub struct Unpublished<'b, 'r> {
     pub id: Uuid,
     pub table: String,
     pub reject: &'b mut Reject,
-}
-
-/// What is kept of a batch that grows.
-pub struct Progress {
-    attempts: u32,
-    first_failed_at: Option<SystemTime>,
-    isolate: bool,
-    constraints_immediate: bool,
-    out_of_attempts: bool,
-    orphans_given_up: bool,
-    published: Vec<Option<Reject>>,
 }
 
 #[cfg(test)]

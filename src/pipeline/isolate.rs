@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
 
-use crate::pipeline::arrange::arrange;
+use crate::pipeline::arrange::{arrange, divide, keys_reversed};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::order::{Item, Order};
 use crate::pipeline::rows;
@@ -20,13 +20,18 @@ use crate::verdict::{Failure, Verdict};
 /// the events' fault.
 const MOST_CONTENDED: usize = 10;
 
-/// While parents may still come, the search ends after this many events without one.
+/// While parents may still come, this many events without one are looked for; what else lacks one
+/// is put off as it stands,
 const ENOUGH_ORPHANS: usize = 10;
+/// and tried again so many times at most, each time after whatever could be written.
+const MOST_ROUNDS: usize = 8;
 
 /// What the search came to.
 pub struct Found {
     /// Entries of the batch, with what was said of them.
     pub refused: BTreeMap<usize, Failure>,
+    /// Entries whose parents may still come.
+    pub waiting: Vec<usize>,
     /// Savepoints and all.
     pub statements: usize,
 }
@@ -37,15 +42,21 @@ struct Search<'s, 'r> {
     items: &'s [Item],
     order: &'s mut Order,
     found: Found,
+    /// Positions that wait for parents together with others of their part, all changes of a key.
+    put_off: Vec<usize>,
     out_of_attempts: bool,
-    orphans_given_up: bool,
+    /// By position: whether its parent was waited for in vain.
+    given_up: Vec<bool>,
+    /// Some of them were: all that are to be put aside have to be found.
+    to_the_end: bool,
 }
 
 /// Writes all that can be written and says who was refused; `order` knows who was put behind whom.
 /// `changes` in arrival order, with an item for each.
 ///
 /// # Errors
-/// Whatever isn't a refusal of a row; early, if there are events whose parent may still come.
+/// Whatever isn't a refusal of a row. Events whose parent may still come are none: they are in
+/// [`Found::waiting`].
 pub async fn write(
     tx: &Transaction<'_>,
     batch: &Batch<'_>,
@@ -60,17 +71,28 @@ pub async fn write(
         order,
         found: Found {
             refused: BTreeMap::new(),
+            waiting: Vec::new(),
             statements: 0,
         },
+        put_off: Vec::new(),
         out_of_attempts: batch.out_of_attempts,
-        orphans_given_up: batch.orphans_given_up,
+        given_up: changes
+            .iter()
+            .map(|(at, _)| batch.has_given_up(*at))
+            .collect(),
+        to_the_end: !batch.given_up.is_empty(),
     };
     if batch.constraints_immediate {
         search.execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
     }
-    search.halve(arrange(changes)).await?;
-    search.try_again().await?;
-    let found = search.found;
+    let sequence = arrange(changes);
+    search.halve(&sequence).await?;
+    search.try_again(&sequence).await?;
+    let waiting = search.waiting();
+    let found = Found {
+        waiting,
+        ..search.found
+    };
     let contended = |f: &&Failure| f.verdict == Verdict::Retry;
     let all_contended = found.refused.values().filter(contended).count() == changes.len();
     if let Some(failure) = found
@@ -84,65 +106,80 @@ pub async fn write(
             ..failure.clone()
         });
     }
-    let orphan = |f: &&Failure| f.verdict == Verdict::Early && !batch.orphans_given_up;
-    match found.refused.values().find(orphan) {
-        Some(early) => Err(early.clone()),
-        None => Ok(found),
-    }
+    Ok(found)
 }
 
 impl Search<'_, '_> {
     /// Those that may only have come in the wrong order, until nothing more is gained.
-    async fn try_again(&mut self) -> Result<(), Failure> {
-        loop {
+    async fn try_again(&mut self, sequence: &[usize]) -> Result<(), Failure> {
+        for round in 1.. {
             let again = self.wrongly_ordered();
-            let keys: BTreeSet<i64> = again.iter().map(|(_, item)| item.key).collect();
-            // with those that were put behind them
-            let parked = |item: &Item| {
-                keys.contains(&item.key)
-                    && self.order.parked().contains(&item.entry)
-                    && !self.order.is_superseded(item.key, item.entry)
-            };
-            let mut tried: Vec<usize> = self
-                .items
-                .iter()
-                .enumerate()
-                .filter(|(at, item)| again.iter().any(|(a, _)| a == at) || parked(item))
-                .map(|(at, _)| at)
-                .collect();
-            if again.is_empty() {
+            if again.is_empty() && self.put_off.is_empty() {
                 return Ok(());
             }
-            let before = self.found.refused.len();
-            let entries: BTreeSet<usize> = tried
+            let keys: BTreeSet<i64> = again.iter().map(|item| item.key).collect();
+            let entries: BTreeSet<usize> = again.iter().map(|item| item.entry).collect();
+            // with those that were put behind them
+            let is_tried = |item: &Item| {
+                entries.contains(&item.entry)
+                    || keys.contains(&item.key)
+                        && self.order.parked().contains(&item.entry)
+                        && !self.order.is_superseded(item.key, item.entry)
+            };
+            // what was put off may be what the others wait for, and its last what its first does
+            let before = self.found.refused.len() + self.put_off.len();
+            let mut tried = keys_reversed(&std::mem::take(&mut self.put_off), self.items);
+            let item = |at: &usize| self.items.get(*at);
+            let refused = sequence
                 .iter()
-                .filter_map(|at| Some(self.items.get(*at)?.entry))
-                .collect();
+                .filter(|at| item(at).is_some_and(is_tried))
+                .copied();
+            tried.extend(refused);
+            let entries = tried.iter().filter_map(|at| Some(item(at)?.entry));
+            let entries: BTreeSet<usize> = entries.collect();
             self.found
                 .refused
                 .retain(|entry, _| !entries.contains(entry));
             self.order.take_back(&entries);
-            tried.sort_by_key(|at| self.changes.get(*at).map_or(0, |(_, c)| c.table.rank));
-            self.halve(tried).await?;
-            if self.found.refused.len() >= before {
+            self.halve(&tried).await?;
+            let gained = self.found.refused.len() + self.put_off.len() < before;
+            if !gained || round == MOST_ROUNDS && !self.to_the_end {
                 return Ok(());
             }
         }
+        Ok(())
     }
 
-    fn wrongly_ordered(&self) -> Vec<(usize, Item)> {
-        let may_be = |item: &Item| {
+    /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
+    fn waiting(&self) -> Vec<usize> {
+        let entry = |at: &usize| Some(self.items.get(*at)?.entry);
+        let waits = |(item, given_up): (&Item, &bool)| {
+            let refusal = self.found.refused.get(&item.entry);
+            let early = refusal.is_some_and(|f| f.verdict == Verdict::Early);
+            (early && !given_up).then_some(item.entry)
+        };
+        let refused = self.items.iter().zip(&self.given_up).filter_map(waits);
+        self.put_off
+            .iter()
+            .filter_map(entry)
+            .chain(refused)
+            .collect()
+    }
+
+    fn wrongly_ordered(&self) -> Vec<Item> {
+        let may_be = |item: &&Item| {
             let refusal = self.found.refused.get(&item.entry);
             refusal.is_some_and(|f| {
-                f.verdict == Verdict::Early || f.sqlstate.as_deref() == Some("23505")
+                f.verdict == Verdict::Early
+                    || matches!(f.sqlstate.as_deref(), Some("23505" | "23P01"))
             }) && !self.order.is_superseded(item.key, item.entry)
         };
-        let all = self.items.iter().copied().enumerate();
-        all.filter(|(_, item)| may_be(item)).collect()
+        self.items.iter().filter(may_be).copied().collect()
     }
 
     /// Applies these changes, given by their positions, halving what is refused.
-    async fn halve(&mut self, sequence: Vec<usize>) -> Result<(), Failure> {
+    async fn halve(&mut self, sequence: &[usize]) -> Result<(), Failure> {
+        let mut orphans = 0;
         // the next range to try is the last; later ranges lie below it
         let mut ranges = Vec::new();
         ranges.push(0..sequence.len());
@@ -153,10 +190,16 @@ impl Search<'_, '_> {
             let Err(refusal) = self.try_part(part).await? else {
                 continue;
             };
+            let early = refusal.verdict == Verdict::Early && !self.to_the_end;
             if let [at] = part {
+                orphans += usize::from(early);
                 self.refuse(*at, refusal)?;
+                continue;
+            }
+            let (middle, several) = divide(sequence, &range, self.items, self.changes);
+            if early && several && orphans >= ENOUGH_ORPHANS {
+                self.put_off.extend(part);
             } else {
-                let middle = range.start + range.len() / 2;
                 ranges.push(middle..range.end);
                 ranges.push(range.start..middle);
             }
@@ -207,9 +250,6 @@ impl Search<'_, '_> {
                 verdict: Verdict::Unavailable,
                 ..refusal
             });
-        }
-        if with(Verdict::Early) > ENOUGH_ORPHANS && !self.orphans_given_up {
-            return Err(refusal);
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! What a lane does after a failed attempt: how often a batch is tried, and how long it is waited for.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{RetryConfig, WhenUnavailable};
+use crate::message::{Coordinates, TopicPartition};
 use crate::metrics;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::MOST_OWED;
@@ -22,8 +24,10 @@ pub struct Patience {
     retries: u32,
     /// Attempts that found Postgres away.
     away: u32,
-    /// When a foreign key objected first.
-    orphan_since: Option<Instant>,
+    /// When a foreign key objected at COMMIT first, which doesn't tell whose it is.
+    objected_at_commit: Option<Instant>,
+    /// Since when records are known to have no parent.
+    orphans: HashMap<Coordinates, Instant>,
 }
 
 /// How to go on after a failed attempt.
@@ -32,6 +36,8 @@ pub enum Next {
     Again,
     /// With what the batch's partitions have brought meanwhile.
     Grow,
+    /// First what lies before these offsets, the first of each partition that wait for a parent.
+    Divide(HashMap<TopicPartition, i64>),
     /// Postgres is away for too long: the events go to the dead letter topic.
     Divert(Failure),
     /// Somebody waits for the lane.
@@ -51,7 +57,8 @@ impl Patience {
             since: Instant::now(),
             retries: 0,
             away: 0,
-            orphan_since: None,
+            objected_at_commit: None,
+            orphans: HashMap::new(),
         }
     }
 
@@ -61,12 +68,14 @@ impl Patience {
 }
 
 impl Lane {
-    /// Decides how to go on after a failed attempt, and waits before it.
+    /// Decides how to go on after a failed attempt, and waits before it; `whole` unless there are
+    /// records behind those of the batch.
     pub async fn after_failure(
         &self,
         batch: &mut Batch<'_>,
         failure: Failure,
         patience: &mut Patience,
+        whole: bool,
     ) -> Next {
         batch.attempts += 1;
         batch.first_failed_at.get_or_insert_with(SystemTime::now);
@@ -80,7 +89,11 @@ impl Lane {
             }
             // refused, and yet no event of it was: nothing that dead letters could mend
             Verdict::Reject(_) => self.tell_waiting(&failure),
-            Verdict::Early => return self.wait_for_parents(batch, &failure, patience).await,
+            Verdict::Early => {
+                return self
+                    .wait_for_parents(batch, &failure, patience, whole)
+                    .await;
+            }
             Verdict::Retry => self.count_retry(batch, &failure, patience),
             Verdict::Systemic => {
                 self.tell_waiting(&failure);
@@ -132,34 +145,63 @@ impl Lane {
             && patience.away >= enough
     }
 
-    /// The row that a foreign key names may lie behind in this lane, or come through another one.
+    /// The row that a foreign key names may lie behind in this lane, or come through another one,
+    /// which may wait for rows of this batch in turn: what doesn't wait is landed first.
     async fn wait_for_parents(
         &self,
         batch: &mut Batch<'_>,
         failure: &Failure,
         patience: &mut Patience,
+        whole: bool,
     ) -> Next {
         if !batch.isolate {
             // it may only be the order within the batch, which the search sets right
             batch.isolate = true;
             return Next::Again;
         }
-        let first = patience.orphan_since.is_none();
-        let since = *patience.orphan_since.get_or_insert_with(Instant::now);
-        if first {
+        if patience.orphans.is_empty() && patience.objected_at_commit.is_none() {
             tracing::info!(lane = self.number, error = %failure, wait = ?self.retry.parent_wait, "waiting for the row that a foreign key names");
         }
+        if batch.waiting.is_empty() {
+            return self.wait_at_commit(batch, failure, patience).await;
+        }
+        let since = patience.objected_at_commit.unwrap_or_else(Instant::now);
+        let mut left = self.retry.parent_wait;
+        for orphan in batch.waiting_records() {
+            let since = *patience.orphans.entry(orphan.clone()).or_insert(since);
+            let its_left = self.retry.parent_wait.saturating_sub(since.elapsed());
+            // not as long as its parent may be among what lies behind
+            if its_left.is_zero() && whole {
+                batch.given_up.insert(orphan);
+            }
+            left = left.min(its_left);
+        }
+        if whole && left.is_zero() {
+            return Next::Again;
+        }
+        match batch.first_waiting() {
+            Some(first) => Next::Divide(first),
+            None => {
+                let pause = patience.parent_delays.next_delay().min(left);
+                self.wait(pause, Next::Grow).await
+            }
+        }
+    }
+
+    async fn wait_at_commit(
+        &self,
+        batch: &mut Batch<'_>,
+        failure: &Failure,
+        patience: &mut Patience,
+    ) -> Next {
+        let since = *patience.objected_at_commit.get_or_insert_with(Instant::now);
         let left = self.retry.parent_wait.saturating_sub(since.elapsed());
         if !left.is_zero() {
             let pause = patience.parent_delays.next_delay().min(left);
             return self.wait(pause, Next::Grow).await;
         }
-        if !batch.orphans_given_up {
-            batch.orphans_given_up = true;
-            return Next::Again;
-        }
         if !batch.constraints_immediate {
-            // it came at COMMIT: look at constraints right away to see whose it is
+            // look at constraints right away to see whose it is
             batch.constraints_immediate = true;
             return Next::Again;
         }

@@ -27,6 +27,7 @@ impl Destination {
         changes: &[(usize, RowChange<'_>)],
         parked: bool,
     ) -> Result<(), Failure> {
+        batch.waiting.clear();
         let rejects = batch.entries.iter().any(Entry::is_rejected);
         if !parked && !rejects && !batch.isolate {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
@@ -53,6 +54,12 @@ impl Destination {
         }
         let refused = if batch.isolate {
             let found = isolate::write(tx, batch, changes, &items, &mut order).await?;
+            batch.waiting = found.waiting;
+            let mut refused = found.refused.iter();
+            let early = refused.find(|(_, f)| f.verdict == Verdict::Early);
+            if let Some((_, early)) = early.filter(|_| !batch.waiting.is_empty()) {
+                return Err(early.clone());
+            }
             let (refused, parked) = (found.refused.len(), order.parked().len());
             tracing::info!(
                 events = changes.len(),
