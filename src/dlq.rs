@@ -2,15 +2,21 @@
 
 mod attempt;
 mod candidate;
+mod choose;
 mod discard;
+mod line;
 mod list;
+mod look;
+mod mark;
 mod outcome;
 mod reader;
+mod refusal;
 mod replay;
 pub mod row;
 pub mod select;
 mod show;
 mod since;
+mod standing;
 mod strays;
 mod summary;
 mod workshop;

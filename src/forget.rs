@@ -63,12 +63,7 @@ async fn forget_all(
     let partitions = lock(&tx, schema, what).await?;
     let ids: Vec<i32> = partitions.iter().map(|p| p.id).collect();
     let numbers: Vec<i32> = partitions.iter().map(|p| p.number).collect();
-    let events = format!(
-        "WITH gone AS (DELETE FROM {schema}.processed_events WHERE partition_id = ANY($1) RETURNING partition_id) \
-         SELECT partition_id, count(*) FROM gone GROUP BY 1"
-    );
-    let rows = tx.query(&events, &[&ids]).await.map_err(|e| failure(&e))?;
-    let events: HashMap<i32, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    // letters first: a replay holds one while it enters its id
     let letters = format!(
         "WITH gone AS (DELETE FROM {schema}.dead_letters WHERE topic = $1 AND partition = ANY($2) RETURNING partition) \
          SELECT partition, count(*) FROM gone GROUP BY 1"
@@ -78,6 +73,12 @@ async fn forget_all(
         .await
         .map_err(|e| failure(&e))?;
     let letters: HashMap<i32, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let events = format!(
+        "WITH gone AS (DELETE FROM {schema}.processed_events WHERE partition_id = ANY($1) RETURNING partition_id) \
+         SELECT partition_id, count(*) FROM gone GROUP BY 1"
+    );
+    let rows = tx.query(&events, &[&ids]).await.map_err(|e| failure(&e))?;
+    let events: HashMap<i32, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     // not set to 0: Kafka may have deleted what is there, and that would be a gap
     let rows = format!("DELETE FROM {schema}.partitions WHERE partition_id = ANY($1)");
     tx.execute(&rows, &[&ids]).await.map_err(|e| failure(&e))?;

@@ -32,6 +32,8 @@ struct Position {
     taken_up_at: Option<Instant>,
     /// As `fetched`, and the lanes have nothing left to do.
     dealt_with: Option<i64>,
+    /// Some of it lies in the dead letter topic alone, until Postgres is back.
+    diverted: bool,
 }
 
 impl Position {
@@ -46,7 +48,7 @@ impl Position {
     fn lag(&self) -> Option<i64> {
         let (applied, high) = (self.applied?, self.high?);
         let rest = (high - applied).max(0);
-        let nothing_more = self.dealt_with >= self.high;
+        let nothing_more = self.dealt_with >= self.high && !self.diverted;
         Some(if nothing_more { 0 } else { rest })
     }
 }
@@ -78,6 +80,7 @@ impl Progress {
             p.fetched = None;
             p.taken_up_at = Some(Instant::now());
             p.dealt_with = None;
+            p.diverted = false;
             // a topic created again may be shorter than it was
             p.target = Some(p.target.map_or(high, |target| target.min(high)));
         });
@@ -86,6 +89,7 @@ impl Progress {
     pub fn applied(&self, source: &TopicPartition, next_offset: i64) {
         self.with(source, |p| {
             p.applied = Some(next_offset);
+            p.diverted = false;
             p.high = p.high.max(Some(next_offset));
         });
     }
@@ -102,6 +106,11 @@ impl Progress {
     /// Everything below is done with: applied, or a duplicate.
     pub fn read(&self, source: &TopicPartition, next_offset: i64) {
         self.with(source, |p| p.read = Some(next_offset));
+    }
+
+    /// Put aside while Postgres was away: not caught up before it is entered there.
+    pub fn diverted(&self, source: &TopicPartition) {
+        self.with(source, |p| p.diverted = true);
     }
 
     /// From the statistics; only of partitions that are assigned.
@@ -138,6 +147,7 @@ impl Progress {
     pub fn caught_up(&self) -> bool {
         let partitions = self.lock();
         partitions.values().all(|p| match (p.target, p.read) {
+            _ if p.diverted => false,
             (Some(target), Some(read)) => read >= target || p.dealt_with >= Some(target),
             _ => false,
         })
@@ -161,6 +171,22 @@ mod tests {
         progress.read(&source, 4);
         assert!(!progress.caught_up());
         progress.read(&source, 10);
+        assert!(progress.caught_up());
+    }
+
+    #[test]
+    fn what_lies_in_the_dead_letter_topic_alone_is_not_caught_up() {
+        let progress = Progress::default();
+        let source = TopicPartition {
+            topic: "orders".into(),
+            partition: 0,
+        };
+        progress.assigned(&source);
+        progress.taken_up(&source, 0, 0, 10);
+        progress.read(&source, 10);
+        progress.diverted(&source);
+        assert!(!progress.caught_up());
+        progress.applied(&source, 10);
         assert!(progress.caught_up());
     }
 }

@@ -142,6 +142,10 @@ fn every_crash_seam_has_a_test_that_kills_the_worker_there() {
     for seam in failpoint::SEAMS {
         assert!(tests.contains(&format!("crash_at(\"{seam}\")")), "{seam}");
     }
+    let tests = text("tests/replay/crashes.rs");
+    for seam in failpoint::REPLAY_SEAMS {
+        assert!(tests.contains(&format!("killed_at(\"{seam}\")")), "{seam}");
+    }
 }
 
 /// The fenced blocks of a document that are marked as one of these languages.
@@ -169,20 +173,27 @@ fn blocks(document: &str, languages: &[&str]) -> Vec<String> {
     wanted.map(|(_, block)| block).collect()
 }
 
-/// What the document shows in `code` and the lines of its shell blocks, without comments.
+/// What the document shows in `code`, the lines of its shell blocks without comments, and what is typed
+/// at a prompt; not what is answered there.
 fn commands(document: &str) -> Vec<String> {
     let code = Regex::new("`([^`\n]+)`").unwrap();
-    let inline = code.captures_iter(document).map(|c| c[1].to_owned());
-    let lines = blocks(document, &["sh", "console"]);
-    let lines = lines.iter().flat_map(|block| block.lines());
-    let lines = lines.map(|line| line.trim().trim_start_matches("$ ").to_owned());
+    let block = Regex::new("(?ms)^```.*?^```$").unwrap();
+    let prose = block.replace_all(document, "");
+    let inline = code.captures_iter(&prose).map(|c| c[1].to_owned());
+    let shell = blocks(document, &["sh"]).concat();
+    let session = blocks(document, &["console"]).concat();
+    let typed = session.lines().filter_map(|line| line.strip_prefix("$ "));
+    let lines = shell
+        .lines()
+        .chain(typed)
+        .map(|line| line.trim().to_owned());
     inline
         .chain(lines)
         .map(|command| command.split(" #").next().unwrap().trim().to_owned())
         .collect()
 }
 
-const DOCUMENTS: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
+const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/operations.md"];
 
 #[test]
 fn every_make_target_in_the_documents_exists() {
@@ -219,7 +230,9 @@ fn every_landfall_command_line_in_the_documents_is_one_that_it_takes() {
             {
                 continue;
             }
-            let words = command.split_whitespace().take_while(|word| *word != "|");
+            let words = command
+                .split_whitespace()
+                .take_while(|word| !["|", "2>>", "&"].contains(word));
             if let Err(error) = Cli::try_parse_from(words) {
                 panic!("{document}: {command}: {error}");
             }
@@ -255,8 +268,9 @@ fn every_configuration_that_is_shown_is_one_that_landfall_reads() {
 }
 
 #[test]
-fn every_key_and_every_metric_that_the_readme_names_exists() {
-    let readme = text("README.md");
+fn every_key_and_every_metric_that_the_documents_name_exists() {
+    let documents = DOCUMENTS.map(text).concat();
+    let readme = text("README.md") + &text("docs/operations.md");
     let metric = Regex::new(r"\blandfall_[a-z_]+").unwrap();
     let unknown: Vec<&str> = metric
         .find_iter(&readme)
@@ -266,19 +280,21 @@ fn every_key_and_every_metric_that_the_readme_names_exists() {
     assert!(unknown.is_empty(), "no such metrics: {unknown:?}");
 
     let sections = "kafka|format|postgres|route|apply|retry|dead_letter|http|log";
-    let key = Regex::new(&format!(r"`((?:{sections})\.[a-z_]+)(?: = [^`]*)?`")).unwrap();
+    let key = Regex::new(&format!(r"`((?:{sections})(?:\.[a-z_]+)+)(?: = [^`]*)?`")).unwrap();
     let example = text("config/landfall.toml");
-    for found in key.captures_iter(&readme) {
-        let (section, name) = found[1].split_once('.').unwrap();
+    for found in key.captures_iter(&documents) {
+        if example.contains(&format!("[{}]\n", &found[1])) {
+            continue; // a section
+        }
+        let (section, name) = found[1].rsplit_once('.').unwrap();
         let headers = [format!("[{section}]\n"), format!("#[[{section}]]\n")];
         let begin = headers.iter().find_map(|h| example.find(h.as_str()));
         let below = &example[begin.unwrap_or_else(|| panic!("no [{section}]"))..];
         let end = below[1..].find("\n[").unwrap_or(below.len() - 1);
         let below = &below[..=end];
         let written = [format!("\n{name} = "), format!("\n#{name} = ")];
-        let kafka_properties = &found[1] == "kafka.properties";
         assert!(
-            kafka_properties || written.iter().any(|w| below.contains(w.as_str())),
+            written.iter().any(|w| below.contains(w.as_str())),
             "{} is not in config/landfall.toml",
             &found[1]
         );
@@ -287,7 +303,7 @@ fn every_key_and_every_metric_that_the_readme_names_exists() {
 
 #[test]
 fn every_path_that_the_documents_name_is_there() {
-    let path = Regex::new(r"[`(]((?:src|tests|dev|config|deploy|monitoring|migrations)/[\w./-]*|[A-Z]\w+\.md|LICENSE)[`)]").unwrap();
+    let path = Regex::new(r"[`(]((?:src|tests|dev|docs|config|deploy|monitoring|migrations)/[\w./-]*|[A-Z]\w+\.md|LICENSE)[`)]").unwrap();
     for document in DOCUMENTS {
         for found in path.captures_iter(&text(document)) {
             assert!(root().join(&found[1]).exists(), "{document}: {}", &found[1]);

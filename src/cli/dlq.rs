@@ -118,8 +118,8 @@ pub struct Replay {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Also letters that are superseded or discarded, and those that wait behind others: they may
-    /// overwrite newer data, or bring a deleted row back.
+    /// Also letters that are superseded or discarded, or that the worker is to read again: they may
+    /// overwrite newer data, or bring a deleted row back. A key's first that fails still stops it.
     #[arg(long)]
     pub force: bool,
 

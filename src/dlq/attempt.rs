@@ -1,55 +1,31 @@
 //! One letter in a transaction: the same decoding, rows and statements as in the pipeline, with the
 //! original event's id.
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 
 use crate::catalogue::Catalogue;
 use crate::change::{Change, Decoded, row_hash};
-use crate::config::Config;
+use crate::config::{Config, Idempotency};
 use crate::dlq::candidate::Candidate;
-use crate::dlq::outcome::Outcome;
-use crate::dlq::row::State;
-use crate::letter::{Cause, Place};
+use crate::dlq::outcome::{Outcome, Why};
+use crate::dlq::refusal::{Refusal, refused};
+use crate::dlq::standing::May;
 use crate::message::Record;
 use crate::open_deletes::OpenDeletes;
-use crate::pipeline::decode::{Decoder, Undecodable};
+use crate::pipeline::decode::Decoder;
 use crate::pipeline::rows;
-use crate::postgres::failure;
 use crate::row_change::RowChange;
 use crate::statement::quote;
-use crate::verdict::{Failure, Reason};
-
-/// Why a letter isn't in.
-#[derive(Debug)]
-pub enum Refusal {
-    Undecodable(Undecodable),
-    Failure(Failure),
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Refusal::Failure(failure)
-    }
-}
-
-fn refused(error: tokio_postgres::Error) -> Refusal {
-    Refusal::Failure(failure(&error))
-}
 
 pub struct Attempts {
     catalogue: Catalogue,
     decoder: Decoder,
     /// The quoted name of the bookkeeping schema.
-    schema: String,
+    pub(super) schema: String,
+    /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
+    pub(super) keeps_ids: bool,
     force: bool,
-}
-
-/// A letter's row as it stands, locked.
-struct Standing {
-    state: State,
-    /// An earlier letter of its key that is still parked.
-    first: Option<i64>,
 }
 
 impl Attempts {
@@ -58,14 +34,14 @@ impl Attempts {
             catalogue: Catalogue::default(),
             decoder: Decoder::new(config.routes.clone().into(), config.apply.deletes),
             schema: quote(&config.postgres.schema),
+            keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
         }
     }
 
-    /// Puts the letter in, in a transaction that the caller ends. `passed`: letters that count as
-    /// replayed, though their rows don't say so (of a dry run).
+    /// Puts the letter in, in a transaction that the caller ends.
     ///
-    /// The order of locks is the lanes': letters, ids, rows. So a lane with a later event of the key
+    /// Letters are locked before rows, as lanes do it. So a lane with a later event of the key
     /// is waited for, or waits and then finds the letter replayed.
     ///
     /// # Errors
@@ -75,30 +51,19 @@ impl Attempts {
         tx: &Transaction<'_>,
         letter: &Candidate,
         record: &Record,
-        passed: &[i64],
     ) -> Result<Outcome, Refusal> {
-        let standing = match letter.row {
-            Some(id) => Some(self.lock(tx, id, passed).await?),
-            None => None,
+        let outcome = match letter.row {
+            Some(id) => self.by_row(tx, id).await?,
+            None => self.without_row(tx, letter).await?,
         };
-        let outcome = match &standing {
-            Some(Standing { state, .. }) if *state == State::Replayed => {
-                return Ok(Outcome::NotParked(*state));
-            }
-            Some(Standing { state, .. }) if *state != State::Parked && !self.force => {
-                return Ok(Outcome::NotParked(*state));
-            }
-            Some(Standing { state, .. }) if *state != State::Parked => Outcome::Forced(*state),
-            Some(Standing {
-                first: Some(first), ..
-            }) if !self.force => {
-                return Ok(Outcome::Behind(first.to_string()));
-            }
-            Some(_) => Outcome::Applied,
-            None => match self.without_row(tx, letter).await? {
-                Some(outcome) => return Ok(outcome),
-                None => Outcome::Applied,
-            },
+        let mut outcome = match outcome {
+            May::GoIn => Outcome::Applied,
+            May::ByForce(why) if self.force => Outcome::Forced(why),
+            May::ByForce(Why::Is(state)) => return Ok(Outcome::NotParked(state)),
+            May::ByForce(Why::LeftToWorker) => return Ok(Outcome::LeftToWorker),
+            May::ByForce(Why::Unordered) => return Ok(Outcome::Unordered),
+            May::ByForce(Why::RowUnknown) => return Ok(Outcome::RowUnknown),
+            May::Not(outcome) => return Ok(outcome),
         };
         let decoded = self
             .decoder
@@ -108,10 +73,16 @@ impl Attempts {
             Decoded::Nothing(what) => return Ok(Outcome::Nothing(what)),
             Decoded::BelongsToDelete => return Ok(Outcome::Nothing("tombstone")),
         };
-        if let (None, false) = (letter.row, self.force) {
-            let key = row_hash(&change.table, &change.key);
-            if let Some(first) = self.parked_of(tx, key).await? {
-                return Ok(Outcome::Behind(first.to_string()));
+        let key = row_hash(&change.table, &change.key);
+        match letter.row {
+            Some(_) if letter.key_hash == Some(key) => {}
+            // its key was unknown, or routes have changed since: later events were not put in order with it
+            Some(_) if self.force => outcome = Outcome::Forced(Why::RowUnknown),
+            Some(_) => return Ok(Outcome::RowUnknown),
+            None => {
+                if let Some(first) = self.parked_of(tx, key).await? {
+                    return Ok(Outcome::Behind(first.to_string()));
+                }
             }
         }
         let outcome = match self.record(tx, letter).await? {
@@ -131,92 +102,6 @@ impl Attempts {
     /// What is known of the table is older than the table.
     pub fn forget_tables(&mut self) {
         self.catalogue = Catalogue::default();
-    }
-
-    async fn lock(
-        &self,
-        tx: &Transaction<'_>,
-        id: i64,
-        passed: &[i64],
-    ) -> Result<Standing, Refusal> {
-        let sql = format!(
-            "SELECT d.state, (SELECT min(e.id) FROM {0}.dead_letters e \
-             WHERE e.state = 'parked' AND e.key_hash = d.key_hash AND e.id < d.id AND e.id <> ALL($2)) \
-             FROM {0}.dead_letters d WHERE d.id = $1 FOR UPDATE OF d",
-            self.schema
-        );
-        let row = tx
-            .query_typed(&sql, &[(&id, Type::INT8), (&passed, Type::INT8_ARRAY)])
-            .await
-            .map_err(refused)?;
-        let Some(row) = row.first() else {
-            // forgotten while we were about it
-            return Ok(Standing {
-                state: State::Discarded,
-                first: None,
-            });
-        };
-        let state: String = row.get(0);
-        let state = State::ALL.into_iter().find(|s| s.name() == state);
-        Ok(Standing {
-            state: state.unwrap_or(State::Discarded),
-            first: row.get(1),
-        })
-    }
-
-    /// A letter without a row may only be replayed where it is certain what came before and after its
-    /// event: it was diverted while Postgres was away, and the watermark hasn't got past it, so that
-    /// nothing behind it has been applied. Returns what it is otherwise.
-    async fn without_row(
-        &self,
-        tx: &Transaction<'_>,
-        letter: &Candidate,
-    ) -> Result<Option<Outcome>, Refusal> {
-        let sql = format!(
-            "SELECT next_offset FROM {}.partitions WHERE topic = $1 AND partition = $2 FOR SHARE",
-            self.schema
-        );
-        let (topic, partition) = (&*letter.source.topic, letter.source.partition);
-        let rows = tx
-            .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
-            .await
-            .map_err(refused)?;
-        let watermark = rows.first().map_or(0, |row| row.get::<_, i64>(0));
-        let sql = format!(
-            "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
-             (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
-            self.schema
-        );
-        let row = tx
-            .query_typed_one(&sql, &[(&letter.event_id, Type::UUID)])
-            .await
-            .map_err(refused)?;
-        if row.get(0) {
-            return Ok(Some(Outcome::InAlready));
-        }
-        if let Some(state) = row.get::<_, Option<String>>(1) {
-            let state = State::ALL.into_iter().find(|s| s.name() == state);
-            return Ok(Some(Outcome::NotParked(state.unwrap_or(State::Parked))));
-        }
-        let diverted = letter.reason == Reason::Unavailable.name();
-        Ok(match (letter.offset >= watermark, diverted) {
-            _ if self.force => None,
-            (true, true) => None,
-            (true, false) => Some(Outcome::LeftToWorker),
-            (false, _) => Some(Outcome::Unordered),
-        })
-    }
-
-    async fn parked_of(&self, tx: &Transaction<'_>, key: i64) -> Result<Option<i64>, Refusal> {
-        let sql = format!(
-            "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' AND key_hash = $1",
-            self.schema
-        );
-        let row = tx
-            .query_typed_one(&sql, &[(&key, Type::INT8)])
-            .await
-            .map_err(refused)?;
-        Ok(row.get(0))
     }
 
     /// Enters the event's id; `false` if it was there.
@@ -249,58 +134,5 @@ impl Attempts {
     ) -> Result<RowChange<'r>, Refusal> {
         let table = self.catalogue.table(tx, &change.table).await?;
         Ok(RowChange::new(change, &table)?)
-    }
-
-    async fn mark_replayed(&self, tx: &Transaction<'_>, id: i64) -> Result<(), Refusal> {
-        let sql = format!(
-            "UPDATE {}.dead_letters SET state = 'replayed', state_changed_at = now() WHERE id = $1",
-            self.schema
-        );
-        tx.execute_typed(&sql, &[(&id, Type::INT8)])
-            .await
-            .map_err(refused)?;
-        Ok(())
-    }
-
-    /// Notes that the letter has failed again, and where its new copy lies.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub async fn note_failure(
-        &self,
-        client: &Object,
-        id: i64,
-        cause: &Cause,
-        place: &Place,
-    ) -> Result<(), Failure> {
-        let sql = format!(
-            "UPDATE {}.dead_letters SET reason = $2, stage = $3, sqlstate = $4, message = $5, attempts = $6, \
-             last_failed_at = $7, dlq_topic = $8, dlq_partition = $9, dlq_offset = $10, left_out_bytes = $11 \
-             WHERE id = $1",
-            self.schema
-        );
-        // Postgres' text holds no NUL
-        let message = cause.message.replace('\0', "\u{fffd}");
-        let attempts = i32::try_from(cause.attempts).unwrap_or(i32::MAX);
-        client
-            .execute_typed(
-                &sql,
-                &[
-                    (&id, Type::INT8),
-                    (&cause.reason, Type::TEXT),
-                    (&cause.stage, Type::TEXT),
-                    (&cause.sqlstate, Type::TEXT),
-                    (&message, Type::TEXT),
-                    (&attempts, Type::INT4),
-                    (&cause.last_failed_at, Type::TIMESTAMPTZ),
-                    (&&*place.topic, Type::TEXT),
-                    (&place.partition, Type::INT4),
-                    (&place.offset, Type::INT8),
-                    (&place.left_out, Type::INT8),
-                ],
-            )
-            .await
-            .map_err(|e| failure(&e))?;
-        Ok(())
     }
 }

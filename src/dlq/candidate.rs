@@ -11,6 +11,8 @@ use crate::terminal::printable;
 
 #[derive(Clone, Debug)]
 pub struct Candidate {
+    /// Whether it is to be replayed; else it only keeps its place in the order.
+    pub chosen: bool,
     /// `dead_letters.id`; `None` if it has no row.
     pub row: Option<i64>,
     pub event_id: Uuid,
@@ -30,6 +32,7 @@ pub struct Candidate {
 impl Candidate {
     pub fn of_row(letter: row::Letter) -> Self {
         Self {
+            chosen: true,
             row: Some(letter.id),
             event_id: letter.event_id,
             state: letter.state,
@@ -58,6 +61,7 @@ impl Candidate {
     pub fn of_topic(posted: Posted, place: Place) -> Self {
         let now = SystemTime::now();
         Self {
+            chosen: true,
             row: None,
             event_id: posted.event_id,
             state: State::Parked,

@@ -5,11 +5,35 @@ use std::collections::BTreeMap;
 use crate::dlq::row::State;
 use crate::letter::Cause;
 
+/// Why a letter isn't put in, unless an operator insists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Superseded or discarded.
+    Is(State),
+    /// It has no row: its batch was never committed, and the worker will read its event again.
+    LeftToWorker,
+    /// It has no row, and nothing tells what came after it.
+    Unordered,
+    /// When it was put aside nothing told which row it is about, or something else did; so nobody has
+    /// looked for what came after it.
+    RowUnknown,
+}
+
+impl Why {
+    fn clause(self) -> String {
+        match self {
+            Why::Is(state) => format!("it is {state}"),
+            Why::LeftToWorker => "it is left to the worker".to_owned(),
+            Why::Unordered | Why::RowUnknown => "nothing tells what came after it".to_owned(),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Outcome {
     Applied,
     /// By force, over what a later event of its key has written or an operator has decided.
-    Forced(State),
+    Forced(Why),
     /// Its event is in the destination already.
     InAlready,
     /// Superseded, discarded or replayed.
@@ -18,10 +42,12 @@ pub enum Outcome {
     Behind(String),
     /// It carries nothing to land as Landfall is configured now.
     Nothing(&'static str),
-    /// It has no row: its batch was never committed, and the worker will read its event again.
+    /// See [`Why::LeftToWorker`].
     LeftToWorker,
-    /// It has no row, and nothing tells what came after it.
+    /// See [`Why::Unordered`].
     Unordered,
+    /// See [`Why::RowUnknown`].
+    RowUnknown,
     /// The record isn't in Kafka any more.
     Missing(String),
     Failed(Cause),
@@ -39,7 +65,7 @@ impl Outcome {
             Outcome::Behind(_) => "behind",
             Outcome::Nothing(_) => "nothing_to_land",
             Outcome::LeftToWorker => "left_to_worker",
-            Outcome::Unordered => "unordered",
+            Outcome::Unordered | Outcome::RowUnknown => "unordered",
             Outcome::Missing(_) => "missing",
             Outcome::Failed(_) => "failed",
         }
@@ -53,15 +79,19 @@ impl Outcome {
         };
         match self {
             Outcome::Applied => format!("{was} applied"),
-            Outcome::Forced(state) => {
-                format!("{was} applied by force, though it is {state}: it may overwrite newer data")
+            Outcome::Forced(why) => {
+                let though = why.clause();
+                format!("{was} applied by force, though {though}: it may overwrite newer data")
             }
             Outcome::InAlready => "is in the destination already".to_owned(),
             Outcome::NotParked(State::Superseded) => {
                 "is superseded by a later event of its key; --force would apply it over that".to_owned()
             }
+            Outcome::NotParked(State::Parked) => {
+                "was entered by the worker this moment: run the same command again".to_owned()
+            }
             Outcome::NotParked(state) => format!("is {state}; nothing to do"),
-            Outcome::Behind(first) => format!("waits behind letter {first} of its key"),
+            Outcome::Behind(first) => format!("waits behind letter {first}"),
             Outcome::Nothing(what) => {
                 format!("carries nothing to land ({what}), as Landfall is configured now")
             }
@@ -70,6 +100,9 @@ impl Outcome {
             }
             Outcome::Unordered => {
                 "has no row in dead_letters, so nothing tells what came after it; --force would apply it all the same".to_owned()
+            }
+            Outcome::RowUnknown => {
+                "was put aside before it was known that it is about this row, so nothing tells what came after it; --force would apply it all the same".to_owned()
             }
             Outcome::Missing(why) => format!("{is} lost: {why}"),
             Outcome::Failed(cause) => {

@@ -49,15 +49,12 @@ impl Reader {
     /// # Errors
     /// Kafka can't be asked, or doesn't answer in time.
     pub fn read(&mut self, source: &TopicPartition, offset: i64) -> Result<Option<Record>, String> {
-        if !self
-            .topics
-            .partitions(|topic| topic == &*source.topic)?
-            .contains(source)
-        {
-            return Ok(None);
-        }
         let near = |cursor: &Cursor| (cursor.next..cursor.next + NEAR).contains(&offset);
         if !self.open.get(source).is_some_and(near) {
+            let there = self.topics.partitions(|topic| topic == &*source.topic)?;
+            if !there.contains(source) {
+                return Ok(None);
+            }
             let (low, high) = self.topics.log_ends(source)?;
             if !(low..high).contains(&offset) {
                 return Ok(None);

@@ -2,10 +2,12 @@
 
 use deadpool_postgres::Object;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::cli::Show;
 use crate::config::Config;
 use crate::dlq::candidate::Candidate;
+use crate::dlq::choose::no_letter;
 use crate::dlq::outcome::Outcome;
 use crate::dlq::row::{COLUMNS, Letter, State};
 use crate::dlq::select::{Chosen, LetterId, Selection};
@@ -25,13 +27,13 @@ pub async fn show(config: &Config, client: Object, show: &Show) -> Result<(), St
         .await
         .map_err(|f| f.to_string())?
         .pop();
+    let mut group = match (&row, show.id) {
+        (None, LetterId::Event(event)) => up_to(event, &mut workshop).await?,
+        _ => Vec::new(),
+    };
     let letter = match (&row, show.id) {
         (Some(row), _) => Candidate::of_row(row.clone()),
-        (None, LetterId::Event(_)) => workshop
-            .strays(config, &only(show.id), || ())
-            .await?
-            .pop()
-            .ok_or_else(|| no_letter(show.id))?,
+        (None, LetterId::Event(_)) => group.last().cloned().ok_or_else(|| no_letter(show.id))?,
         (None, LetterId::Row(_)) => return Err(no_letter(show.id)),
     };
     let others = match letter.key_hash {
@@ -41,7 +43,10 @@ pub async fn show(config: &Config, client: Object, show: &Show) -> Result<(), St
         None => Vec::new(),
     };
     let record = workshop.record(&letter)?;
-    let outcome = workshop.look(std::slice::from_ref(&letter)).await?.pop();
+    if group.is_empty() {
+        group.push(letter.clone());
+    }
+    let outcome = workshop.look(&group).await?.pop();
     match show.json {
         true => {
             terminal::print_json(&as_json(
@@ -57,8 +62,20 @@ pub async fn show(config: &Config, client: Object, show: &Show) -> Result<(), St
     Ok(())
 }
 
-fn no_letter(id: LetterId) -> String {
-    format!("there is no letter {id}; `landfall dlq list --state all` shows them")
+/// The letters without a row of one partition, up to this one, with which it would be replayed; empty
+/// if there is no such letter.
+async fn up_to(event: Uuid, workshop: &mut Workshop<'_>) -> Result<Vec<Candidate>, String> {
+    let mut strays = workshop
+        .strays(&only(LetterId::Event(event)), || ())
+        .await?;
+    let Some(at) = strays.iter().position(|l| l.event_id == event) else {
+        return Ok(Vec::new());
+    };
+    let source = strays.get(at).map(|l| l.source.clone());
+    strays.truncate(at + 1);
+    strays.retain(|l| Some(&l.source) == source.as_ref());
+    strays.iter_mut().for_each(|l| l.chosen = true);
+    Ok(strays)
 }
 
 fn only(id: LetterId) -> Chosen {

@@ -1,7 +1,7 @@
 //! Letters that lie in the dead letter topic and have no row: published in `dead_letter` mode while
 //! Postgres was away, or by an attempt that came to nothing. Found by reading the topic.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use deadpool_postgres::Object;
 use tokio_postgres::types::Type;
@@ -16,8 +16,9 @@ use crate::message::Record;
 use crate::postgres::failure;
 use crate::statement::quote;
 
-/// In the order of their partitions and offsets; the latest copy of each. `progress` is told of each
-/// record that was read.
+/// All of the group's that aren't in, in the order of their partitions and offsets; the latest copy of each. Those
+/// that the filters don't let through are there too, not chosen. `progress` is told of each record
+/// that was read.
 ///
 /// # Errors
 /// Kafka or Postgres can't be asked.
@@ -34,22 +35,28 @@ pub async fn find(
     tokio::task::block_in_place(|| {
         reader.scan(&topic, |record| {
             progress();
-            if let Some(letter) = candidate(&record, &config.kafka.group, chosen) {
+            if let Some(mut letter) = candidate(&record, &config.kafka.group) {
+                letter.chosen = chooses(chosen, &letter);
                 found.insert(letter.event_id, letter);
             }
             true
         })
     })?;
     let ids: Vec<Uuid> = found.keys().copied().collect();
-    let known = with_rows(client, &config.postgres.schema, &ids).await?;
-    let strays = found.into_values().filter(|l| !known.contains(&l.event_id));
-    let mut strays: Vec<Candidate> = strays.collect();
+    let known = known(client, &config.postgres.schema, &ids).await?;
+    let mut strays: Vec<Candidate> = found.into_values().collect();
+    strays.retain(|letter| match known.get(&letter.event_id) {
+        Some(Known::Row) => false,
+        // of no interest, and there may be very many; but who asks for one is told
+        Some(Known::Applied) => chosen.id.iter().any(|id| names(id, letter)),
+        None => true,
+    });
     strays.sort_by(|a, b| (&a.source, a.offset).cmp(&(&b.source, b.offset)));
     Ok(strays)
 }
 
-/// A letter of this group that the filters let through.
-fn candidate(record: &Record, group: &str, chosen: &Chosen) -> Option<Candidate> {
+/// A letter of this group.
+fn candidate(record: &Record, group: &str) -> Option<Candidate> {
     let posted = Posted::read(record).filter(|posted| posted.group == group)?;
     let place = Place {
         topic: record.source.topic.clone(),
@@ -57,8 +64,7 @@ fn candidate(record: &Record, group: &str, chosen: &Chosen) -> Option<Candidate>
         offset: record.offset,
         left_out: posted.left_out,
     };
-    let letter = Candidate::of_topic(posted, place);
-    chooses(chosen, &letter).then_some(letter)
+    Some(Candidate::of_topic(posted, place))
 }
 
 /// The filters of the table, on a letter that isn't there.
@@ -66,8 +72,7 @@ fn chooses(chosen: &Chosen, letter: &Candidate) -> bool {
     let among =
         |wanted: &[String], found: &str| wanted.is_empty() || wanted.iter().any(|w| w == found);
     let filters = &chosen.filters;
-    let by_id = |id: &LetterId| matches!(id, LetterId::Event(event) if *event == letter.event_id);
-    (chosen.id.is_empty() || chosen.id.iter().any(by_id))
+    (chosen.id.is_empty() || chosen.id.iter().any(|id| names(id, letter)))
         && among(&filters.topic, &letter.source.topic)
         && among(&filters.table, letter.table.as_deref().unwrap_or_default())
         && among(&filters.reason, &letter.reason)
@@ -76,14 +81,35 @@ fn chooses(chosen: &Chosen, letter: &Candidate) -> bool {
             .is_none_or(|since| letter.last_failed_at >= since)
 }
 
-async fn with_rows(client: &Object, schema: &str, ids: &[Uuid]) -> Result<HashSet<Uuid>, String> {
+fn names(id: &LetterId, letter: &Candidate) -> bool {
+    matches!(id, LetterId::Event(event) if *event == letter.event_id)
+}
+
+/// What Postgres has of an event.
+enum Known {
+    /// In `dead_letters`.
+    Row,
+    Applied,
+}
+
+async fn known(
+    client: &Object,
+    schema: &str,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Known>, String> {
     let sql = format!(
-        "SELECT event_id FROM {}.dead_letters WHERE event_id = ANY($1)",
+        "SELECT u.id, EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) FROM unnest($1::uuid[]) AS u(id) \
+         WHERE EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) \
+         OR EXISTS (SELECT FROM {0}.processed_events p WHERE p.id = u.id)",
         quote(schema)
     );
     let rows = client
         .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
         .await
         .map_err(|e| failure(&e).to_string())?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let known = rows.iter().map(|row| match row.get(1) {
+        true => (row.get(0), Known::Row),
+        false => (row.get(0), Known::Applied),
+    });
+    Ok(known.collect())
 }

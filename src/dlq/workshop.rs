@@ -1,30 +1,31 @@
 //! What is needed to put letters in: their records, a connection, and a way to publish them again.
 
-use std::time::SystemTime;
-
 use deadpool_postgres::Object;
 
 use crate::config::{Config, RetryConfig};
-use crate::dlq::attempt::{Attempts, Refusal};
+use crate::dlq::attempt::Attempts;
 use crate::dlq::candidate::Candidate;
 use crate::dlq::outcome::Outcome;
 use crate::dlq::reader::Reader;
+use crate::dlq::refusal::{Refusal, cause_of};
 use crate::dlq::select::Chosen;
 use crate::dlq::strays;
 use crate::failpoint;
 use crate::letter::{Cause, Posted};
 use crate::message::{Record, TopicPartition};
+use crate::migrate;
 use crate::pipeline::dead_letter::DeadLetters;
 use crate::postgres::failure;
 use crate::retry::Delays;
-use crate::verdict::{Failure, Reason, Verdict, means_catalogue_is_stale};
+use crate::verdict::{Failure, Verdict, means_catalogue_is_stale};
 
 pub struct Workshop<'c> {
+    config: &'c Config,
     retry: &'c RetryConfig,
-    client: Object,
+    pub(super) client: Object,
     reader: Reader,
     letters: DeadLetters,
-    attempts: Attempts,
+    pub(super) attempts: Attempts,
 }
 
 pub enum Tried {
@@ -38,6 +39,7 @@ impl<'c> Workshop<'c> {
     /// A property that librdkafka refuses.
     pub fn new(config: &'c Config, client: Object, force: bool) -> Result<Self, String> {
         Ok(Self {
+            config,
             retry: &config.retry,
             client,
             reader: Reader::new(config)?,
@@ -58,11 +60,17 @@ impl<'c> Workshop<'c> {
     /// As for [`strays::find`].
     pub async fn strays(
         &mut self,
-        config: &Config,
         chosen: &Chosen,
         progress: impl Fn(),
     ) -> Result<Vec<Candidate>, String> {
-        strays::find(config, &self.client, &mut self.reader, chosen, progress).await
+        strays::find(
+            self.config,
+            &self.client,
+            &mut self.reader,
+            chosen,
+            progress,
+        )
+        .await
     }
 
     /// The record as it was read from its source; the inner error says why there is none.
@@ -94,7 +102,7 @@ impl<'c> Workshop<'c> {
         // too large for its topic: only where it came from there is a whole one
         let (source, offset) = (&letter.source, letter.offset);
         let whole = tokio::task::block_in_place(|| reader.read(source, offset))?;
-        let same = |r: &Record| r.timestamp == found.timestamp && r.size() as i64 == bytes;
+        let same = |r: &Record| r.timestamp == found.timestamp && r.bytes() as i64 == bytes;
         Ok(whole.filter(same).ok_or_else(|| {
             format!("its {bytes} bytes were too many for the dead letter topic, and {source} no longer holds it at offset {offset}")
         }))
@@ -138,6 +146,7 @@ impl<'c> Workshop<'c> {
             self.attempts.forget_tables();
             if matches!(failure.verdict, Verdict::Retry | Verdict::Unavailable) {
                 tokio::time::sleep(delays.next_delay()).await;
+                self.connect_again().await;
             }
         };
         if let Refusal::Failure(Failure {
@@ -155,10 +164,31 @@ impl<'c> Workshop<'c> {
         Ok(Tried::Done(Outcome::Failed(cause)))
     }
 
+    /// If the session has ended. Without success the next attempt says why.
+    async fn connect_again(&mut self) {
+        if self.client.is_closed()
+            && let Ok(client) = migrate::open(self.config).await
+        {
+            self.client = client;
+        }
+    }
+
+    /// Whether a letter without a row, that isn't chosen, keeps those behind it waiting.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn holds_up(&mut self, letter: &Candidate) -> Result<bool, String> {
+        let told = |e| failure(&e).to_string();
+        let tx = self.client.transaction().await.map_err(told)?;
+        let may = self.attempts.without_row(&tx, letter).await;
+        let may = may.map_err(|refusal| cause_of(refusal, letter).0.message)?;
+        Ok(may.holds_up())
+    }
+
     async fn once(&mut self, letter: &Candidate, record: &Record) -> Result<Outcome, Refusal> {
         let refused = |e| Refusal::Failure(failure(&e));
         let tx = self.client.transaction().await.map_err(refused)?;
-        let outcome = self.attempts.put_in(&tx, letter, record, &[]).await?;
+        let outcome = self.attempts.put_in(&tx, letter, record).await?;
         failpoint::reach("replay_before_commit");
         tx.commit().await.map_err(refused)?;
         failpoint::reach("replay_after_commit");
@@ -186,77 +216,4 @@ impl<'c> Workshop<'c> {
             .await
             .map_err(|f| f.to_string())
     }
-
-    /// What would become of these letters of one key, oldest first: in one transaction that is rolled
-    /// back, so that each meets what those before it would leave.
-    ///
-    /// # Errors
-    /// Kafka or Postgres can't be asked.
-    pub async fn look(&mut self, key: &[Candidate]) -> Result<Vec<Outcome>, String> {
-        let mut records = Vec::with_capacity(key.len());
-        for letter in key {
-            records.push(self.record(letter)?);
-        }
-        let told = |e| failure(&e).to_string();
-        let tx = self.client.transaction().await.map_err(told)?;
-        let mut passed = Vec::new();
-        let mut outcomes = Vec::with_capacity(key.len());
-        for (letter, record) in key.iter().zip(records) {
-            let record = match record {
-                Ok(record) => record,
-                Err(why) => {
-                    outcomes.push(Outcome::Missing(why));
-                    continue;
-                }
-            };
-            tx.batch_execute("SAVEPOINT letter").await.map_err(told)?;
-            let outcome = match self.attempts.put_in(&tx, letter, &record, &passed).await {
-                Ok(outcome) => outcome,
-                Err(Refusal::Failure(f)) if f.verdict == Verdict::Unavailable => {
-                    return Err(f.to_string());
-                }
-                Err(refusal) => {
-                    tx.batch_execute("ROLLBACK TO SAVEPOINT letter")
-                        .await
-                        .map_err(told)?;
-                    Outcome::Failed(cause_of(refusal, letter).0)
-                }
-            };
-            if matches!(
-                outcome,
-                Outcome::Applied | Outcome::Forced(_) | Outcome::InAlready
-            ) {
-                passed.extend(letter.row);
-            }
-            outcomes.push(outcome);
-        }
-        tx.rollback().await.map_err(told)?;
-        Ok(outcomes)
-    }
-}
-
-/// What the letter's headers and row are to say, and whether it is the letter's own fault.
-fn cause_of(refusal: Refusal, letter: &Candidate) -> (Cause, bool) {
-    let (reason, stage, sqlstate, message, own) = match refusal {
-        Refusal::Undecodable(u) => (u.reason, u.stage, None, u.message, true),
-        Refusal::Failure(f) => {
-            let (reason, own) = match f.verdict {
-                Verdict::Reject(reason) => (reason, true),
-                Verdict::Early => (Reason::Constraint, true),
-                Verdict::Retry => (Reason::Contention, false),
-                Verdict::Unavailable | Verdict::Systemic => (Reason::Unavailable, false),
-            };
-            (reason, "TASK_PUT", f.sqlstate, f.message, own)
-        }
-    };
-    let cause = Cause {
-        reason: reason.name(),
-        stage,
-        sqlstate,
-        message,
-        attempts: letter.attempts.saturating_add(1),
-        first_failed_at: letter.first_failed_at,
-        last_failed_at: SystemTime::now(),
-    };
-    (cause, own)
 }

@@ -39,7 +39,7 @@ pub struct Batch<'r> {
 impl<'r> Batch<'r> {
     /// Decodes the records that belong to the lane's holdings; records of a partition that was given
     /// up or repositioned since they were read are dropped.
-    /// Without records it is nothing but the letters that partitions owe.
+    /// Partitions that owe letters come along without records, lest they wait for some.
     pub fn gather(records: &'r [Record], holdings: &Holdings, decoder: &mut Decoder) -> Self {
         let mut advances: Vec<Advance> = Vec::new();
         let mut entries = Vec::with_capacity(records.len());
@@ -72,10 +72,13 @@ impl<'r> Batch<'r> {
             entries.push(Entry::decode(record, advance, decoder));
         }
         advances.retain(|a| a.next_offset > a.first_offset);
-        if records.is_empty() {
-            let owing = holdings.iter().filter(|(_, held)| !held.owed.is_empty());
-            advances.extend(owing.filter_map(|(source, held)| Advance::of_debt(source, held)));
-        }
+        let owing = holdings.iter().filter(|(source, held)| {
+            !held.owed.is_empty() && !advances.iter().any(|a| a.source == **source)
+        });
+        let debts: Vec<Advance> = owing
+            .filter_map(|(source, held)| Advance::of_debt(source, held))
+            .collect();
+        advances.extend(debts);
         Self {
             id: Uuid::new_v4(),
             entries,

@@ -179,3 +179,54 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     let batch = gather(&second, holding(11, 11, 1));
     assert_eq!(batch.entries[0].operation(), Some(Operation::Tombstone));
 }
+
+#[test]
+fn letters_that_a_partition_without_records_owes_come_along() {
+    let letter = crate::letter::Letter {
+        event_id: Uuid::from_u128(9),
+        source: P(),
+        offset: 4,
+        table: None,
+        operation: None,
+        key: None,
+        key_hash: None,
+        cause: crate::letter::Cause {
+            reason: "unavailable",
+            stage: "TASK_PUT",
+            sqlstate: None,
+            message: String::new(),
+            attempts: 1,
+            first_failed_at: SystemTime::UNIX_EPOCH,
+            last_failed_at: SystemTime::UNIX_EPOCH,
+        },
+        place: crate::letter::Place {
+            topic: "dlq".into(),
+            partition: 0,
+            offset: 0,
+            left_out: None,
+        },
+        superseded_by: None,
+    };
+    let owing = Holding {
+        owed: std::sync::Arc::new(vec![letter]),
+        ..holding(5, 3, 1)
+    };
+    let other = TopicPartition {
+        partition: 1,
+        ..P()
+    };
+    let holdings = Holdings::from([(P(), owing), (other.clone(), holding(7, 7, 2))]);
+    let mut decoder = Decoder::new(Vec::new().into(), true);
+    let record = Record {
+        source: other,
+        ..record(7, 2)
+    };
+    for records in [vec![record], Vec::new()] {
+        let batch = Batch::gather(&records, &holdings, &mut decoder);
+        assert_eq!(batch.owed().count(), 1);
+        assert_eq!(batch.entries.len(), records.len());
+        assert_eq!(batch.advances.len(), records.len() + 1);
+        let debt = batch.advances.iter().find(|a| a.source == P()).unwrap();
+        assert_eq!((debt.held.next_offset, debt.watermark()), (3, 5));
+    }
+}

@@ -3,6 +3,7 @@
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
 
 use crate::config::{Config, KafkaConfig};
 
@@ -95,6 +96,8 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         kafka_error(&error, reason);
     }
+    /// Of interest to the group's consumer alone; others would have them logged.
+    fn stats(&self, _: Statistics) {}
 }
 
 /// librdkafka's own log lines.

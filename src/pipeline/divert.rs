@@ -56,7 +56,7 @@ impl Lane {
                 self.inbox.take_up([advance.source]);
                 continue;
             }
-            self.progress.read(&advance.source, advance.next_offset);
+            self.progress.diverted(&advance.source);
             if let Some(holding) = self.holdings.get_mut(&advance.source) {
                 holding.read_to = Some(advance.next_offset);
                 holding.open_deletes = advance.open_deletes;

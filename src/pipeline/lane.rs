@@ -125,7 +125,7 @@ impl Lane {
         }
         match failure.verdict {
             Verdict::Systemic => {
-                tracing::error!(lane = self.number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; probing every {:?}", self.breaker_open)
+                tracing::error!(lane = self.number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; `landfall check` says more; probing every {:?}", self.breaker_open)
             }
             _ => {
                 tracing::warn!(lane = self.number, error = %failure, "waiting; nothing is lost or dead-lettered meanwhile")

@@ -17,6 +17,11 @@ use crate::verdict::Failure;
 /// Rows in one statement.
 const AT_A_TIME: usize = 1_000;
 
+/// What a letter's row is entered with, but for its state.
+const COLUMNS: &str = "event_id, topic, partition, \"offset\", table_name, operation, key, key_hash, \
+    reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
+    dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by";
+
 /// Whether there are letters at all: what needs no looking at costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LettersThere {
@@ -109,21 +114,21 @@ impl Ledger {
         tx: &Transaction<'_>,
         letters: &[Letter],
     ) -> Result<(), Failure> {
+        // numbered as they came, however Postgres goes through them: a key's letters are replayed by number
         let sql = format!(
-            "INSERT INTO {0}.dead_letters (event_id, topic, partition, \"offset\", table_name, operation, key, key_hash, \
-             reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
-             dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by, state) \
-             SELECT u.*, CASE WHEN u.superseded_by IS NULL THEN 'parked' ELSE 'superseded' END \
-             FROM json_to_recordset($1::json) AS u(event_id uuid, topic text, partition int, \"offset\" bigint, \
+            "INSERT INTO {0}.dead_letters ({COLUMNS}, state) \
+             SELECT {COLUMNS}, CASE WHEN superseded_by IS NULL THEN 'parked' ELSE 'superseded' END \
+             FROM json_to_recordset($1::json) AS u(turn int, event_id uuid, topic text, partition int, \"offset\" bigint, \
              table_name text, operation text, key text, key_hash bigint, reason text, stage text, sqlstate text, \
              message text, attempts int, first_failed_at timestamptz, last_failed_at timestamptz, consumer_group text, \
              dlq_topic text, dlq_partition int, dlq_offset bigint, left_out_bytes bigint, superseded_by uuid) \
              WHERE NOT EXISTS (SELECT FROM {0}.processed_events WHERE id = u.event_id) \
-             ON CONFLICT (event_id) DO NOTHING",
+             ORDER BY turn ON CONFLICT (event_id) DO NOTHING",
             self.schema
         );
         for some in letters.chunks(AT_A_TIME) {
-            let rows: Vec<_> = some.iter().map(|l| as_row(l, &self.group)).collect();
+            let rows = some.iter().enumerate();
+            let rows: Vec<_> = rows.map(|(n, l)| as_row(n, l, &self.group)).collect();
             let rows = serde_json::Value::from(rows).to_string();
             tx.execute_typed(&sql, &[(&rows, Type::TEXT)])
                 .await
@@ -134,12 +139,13 @@ impl Ledger {
 }
 
 /// As `json_to_recordset` takes it: a name for each column.
-fn as_row(letter: &Letter, group: &str) -> serde_json::Value {
+fn as_row(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
     let Letter { cause, place, .. } = letter;
     // Postgres' text holds no NUL
     let text = |text: &str| text.replace('\0', "\u{fffd}");
     let time = |at| humantime::format_rfc3339_micros(at).to_string();
     serde_json::json!({
+        "turn": turn,
         "event_id": letter.event_id.to_string(),
         "topic": &*letter.source.topic,
         "partition": letter.source.partition,

@@ -102,12 +102,15 @@ impl Sweep<'_> {
             .query(sql, &[&ledger])
             .await
             .map_err(|e| failure(&e))?;
-        let partition = |row: tokio_postgres::Row| Partition {
-            name: row.get(0),
-            bound: row.get(1),
-            owned: row.get(2),
+        // of one that is dropped at this moment the bound is null, whatever the snapshot says
+        let partition = |row: tokio_postgres::Row| {
+            Some(Partition {
+                name: row.get(0),
+                bound: row.get::<_, Option<String>>(1)?,
+                owned: row.get::<_, Option<bool>>(2)?,
+            })
         };
-        Ok(rows.into_iter().map(partition).collect())
+        Ok(rows.into_iter().filter_map(partition).collect())
     }
 
     async fn drop_if_old(

@@ -53,7 +53,8 @@ impl OwnPostgres {
         self.directory.join("data")
     }
 
-    fn path(&self) -> String {
+    /// What `dev/postgres` knows it by.
+    pub fn path(&self) -> String {
         self.directory.display().to_string()
     }
 }
