@@ -26,6 +26,7 @@ pub mod foreign_keys;
 pub mod forget;
 pub mod health;
 pub mod http;
+pub mod json_object;
 pub mod letter;
 pub mod message;
 pub mod metrics;

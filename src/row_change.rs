@@ -99,7 +99,7 @@ fn cells<'r>(
 ) -> Result<(Vec<(usize, Text<'r>)>, bool), Failure> {
     let mut whole = true;
     let mut cells = Vec::with_capacity(fields.values.len() + 1);
-    for (position, (name, raw)) in fields.values.iter().enumerate() {
+    for (position, (name, raw)) in fields.iter().enumerate() {
         let Some(index) = table.column(name) else {
             return Err(Failure::new(
                 Verdict::Systemic,
@@ -115,8 +115,7 @@ fn cells<'r>(
             continue;
         }
         let schema = fields
-            .schema
-            .as_deref()
+            .schema()
             .and_then(|schema| schema.field_at(position, name));
         match value::to_text(raw, schema, &column.pg_type) {
             Ok(Value::Text(text)) => cells.push((index, Some(text))),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
+use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::letter::Letter;
@@ -40,7 +41,13 @@ impl<'r> Batch<'r> {
     /// Decodes the records that belong to the lane's holdings; records of a partition that was given
     /// up or repositioned since they were read are dropped.
     /// Partitions that owe letters come along without records, lest they wait for some.
-    pub fn gather(records: &'r [Record], holdings: &Holdings, decoder: &mut Decoder) -> Self {
+    /// What is decoded and can't be borrowed from the records lies in `arena`.
+    pub fn gather(
+        records: &'r [Record],
+        arena: &'r Bump,
+        holdings: &Holdings,
+        decoder: &mut Decoder,
+    ) -> Self {
         let mut advances: Vec<Advance> = Vec::new();
         let mut entries = Vec::with_capacity(records.len());
         for record in records {
@@ -69,7 +76,7 @@ impl<'r> Batch<'r> {
                 advance.below_floor += 1;
                 continue;
             }
-            entries.push(Entry::decode(record, advance, decoder));
+            entries.push(Entry::decode(record, arena, advance, decoder));
         }
         advances.retain(|a| a.next_offset > a.first_offset);
         let owing = holdings.iter().filter(|(source, held)| {

@@ -50,9 +50,14 @@ fn records(offsets: impl IntoIterator<Item = i64>, epoch: u64) -> Vec<Record> {
     offsets.into_iter().map(|o| record(o, epoch)).collect()
 }
 
+/// Of a test, which ends soon.
+fn arena() -> &'static Bump {
+    Box::leak(Box::default())
+}
+
 fn gather<'r>(records: &'r [Record], holding: Holding) -> Batch<'r> {
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    Batch::gather(records, &holdings(holding), &mut decoder)
+    Batch::gather(records, arena(), &holdings(holding), &mut decoder)
 }
 
 fn offsets(batch: &Batch<'_>) -> Vec<i64> {
@@ -89,7 +94,7 @@ fn nothing_but_left_over_records_make_an_empty_batch() {
 fn records_of_a_partition_that_is_not_held_are_dropped() {
     let all = records(0..3, 1);
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    assert!(Batch::gather(&all, &Holdings::default(), &mut decoder).is_empty());
+    assert!(Batch::gather(&all, arena(), &Holdings::default(), &mut decoder).is_empty());
 }
 
 #[test]
@@ -222,7 +227,7 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         ..record(7, 2)
     };
     for records in [vec![record], Vec::new()] {
-        let batch = Batch::gather(&records, &holdings, &mut decoder);
+        let batch = Batch::gather(&records, arena(), &holdings, &mut decoder);
         assert_eq!(batch.owed().count(), 1);
         assert_eq!(batch.entries.len(), records.len());
         assert_eq!(batch.advances.len(), records.len() + 1);
