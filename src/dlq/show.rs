@@ -166,7 +166,10 @@ fn print(
                 );
             }
             line("record key", &shown(record.key.as_deref()));
-            line("record value", &shown(record.value.as_ref().map(Body::whole).as_deref()));
+            line(
+                "record value",
+                &shown(record.value.as_ref().map(Body::whole).as_deref()),
+            );
         }
         Err(why) => line("record", &format!("lost: {why}")),
     }

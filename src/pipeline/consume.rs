@@ -131,7 +131,12 @@ impl Poller {
             self.heads.insert(topic.clone(), Heads::default());
         }
         if let Some(heads) = self.heads.get_mut(topic) {
-            inbox.push(record(message, assigned.source.clone(), assigned.epoch, heads));
+            inbox.push(record(
+                message,
+                assigned.source.clone(),
+                assigned.epoch,
+                heads,
+            ));
         }
         if !inbox.is_full() {
             self.full_since[lane] = None;

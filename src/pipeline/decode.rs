@@ -85,7 +85,8 @@ impl Decoder {
         let value = match &record.value {
             Some(body) if !body.is_empty() => {
                 let (head, rest) = body.parts();
-                let text = std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"));
+                let text =
+                    std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"));
                 text.and_then(|text| match head {
                     Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema),
                     None => debezium::unwrap(text, &mut topic.value_schema),
