@@ -101,7 +101,11 @@ impl Poller {
         while !group.stops() {
             self.serve_starts(&consumer);
             self.resume_lanes(&consumer);
-            match consumer.poll(POLL) {
+            let polled = consumer.poll(Duration::ZERO).or_else(|| {
+                group.nothing_more();
+                consumer.poll(POLL)
+            });
+            match polled {
                 None => group.nothing_to_read(),
                 Some(Ok(message)) => self.hand_over(&consumer, &message),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
