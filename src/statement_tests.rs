@@ -50,7 +50,7 @@ fn a_whole_row_is_inserted_or_replaces_what_it_names() {
     let statement = only(vec![net(&t, 1, &[(0, "1"), (1, "x")], true, false)]);
     assert_eq!(
         statement.sql,
-        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT u.c1::"pg_catalog"."int4", u.c2::"pg_catalog"."text" FROM unnest($1::text[], $2::text[]) AS u(c1, c2) ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
+        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::text[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text" ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
     );
     assert_eq!(statement.columns, [[Some("1")], [Some("x")]]);
     assert_eq!(statement.count_sql, None);
@@ -86,7 +86,7 @@ fn a_composite_key_is_matched_by_all_of_its_columns() {
     let delete = only(vec![net(&t, 2, &[(0, "1"), (1, "u")], true, true)]);
     assert_eq!(
         delete.sql,
-        r#"DELETE FROM "public"."t" AS t USING unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
+        r#"DELETE FROM "public"."t" AS t USING (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
     );
     let upsert = only(vec![net(
         &t,
@@ -134,12 +134,12 @@ fn part_of_a_row_updates_and_can_be_counted() {
     let update = only(vec![net(&t, 1, &[(0, "1"), (2, "y")], false, false)]);
     assert_eq!(
         update.sql,
-        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."id" = u.c1::"pg_catalog"."int4""#
+        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
     );
     assert_eq!(
         update.count_sql.as_deref(),
         Some(
-            r#"SELECT count(*) FROM "public"."t" AS t, unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."id" = u.c1::"pg_catalog"."int4""#
+            r#"SELECT count(*) FROM "public"."t" AS t, (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
         )
     );
     let nothing_but_the_key = only(vec![net(&t, 1, &[(0, "1")], false, false)]);

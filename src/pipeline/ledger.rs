@@ -74,7 +74,7 @@ impl Ledger {
         ids.sort_unstable();
         let (ids, partitions): (Vec<Uuid>, Vec<i32>) = ids.into_iter().unzip();
         let sql = format!(
-            "INSERT INTO {}.processed_events (id, partition_id) SELECT * FROM unnest($1::uuid[], $2::int[]) ON CONFLICT DO NOTHING",
+            "INSERT INTO {}.processed_events (id, partition_id) SELECT unnest($1::uuid[]), unnest($2::int[]) ON CONFLICT DO NOTHING",
             self.schema
         );
         let entered = tx
