@@ -37,7 +37,11 @@ impl Kafka {
         Ok(records)
     }
 
-    fn partitions(&self, topic: &str) -> Result<Vec<i32>> {
+    /// None if there is no such topic.
+    ///
+    /// # Errors
+    /// As Kafka says.
+    pub fn partitions(&self, topic: &str) -> Result<Vec<i32>> {
         // of all topics, for asking for one by name would create it
         let metadata = self.client.fetch_metadata(None, TIMEOUT)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);

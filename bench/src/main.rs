@@ -1,52 +1,62 @@
-//! `make bench`: Landfall and the Debezium JDBC sink, side by side on the same topics. Start reading at
-//! [`measure`].
+//! `make bench`: Landfall and the Debezium JDBC sink, side by side on the same topics. What is compared
+//! is in [`experiment`], how it is measured in [`measure`].
 
 mod bench;
 mod cli;
 mod connector;
 mod database;
 mod equality;
+mod experiment;
+mod figures;
 mod kafka;
+mod latency;
+mod ledger;
+mod limit;
+mod machine;
 mod make;
 mod measure;
+mod outage;
 mod process;
+mod records;
+mod results;
+mod rounds;
 mod show;
 mod sink;
+mod split;
 mod stack;
 mod table;
 mod wait;
 mod workload;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser as _;
 
 use crate::bench::Bench;
-use crate::cli::Cli;
-use crate::measure::Setting;
-use crate::sink::Sink;
+use crate::cli::{Cli, Command};
+use crate::experiment::Run;
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let bench = Bench::start(cli.options)?;
-    for name in bench.options.workload.split(',') {
-        let topic = workload::topic(name).ok_or_else(|| anyhow::anyhow!("no workload {name}"))?;
-        for round in 0..bench.options.rounds {
-            for sink in [
-                Sink::landfall(),
-                Sink::Jdbc { tuned: false },
-                Sink::Jdbc { tuned: true },
-            ] {
-                if !bench.options.sink.is_empty()
-                    && !format!("{sink:?}")
-                        .to_lowercase()
-                        .contains(&bench.options.sink)
-                {
-                    continue;
-                }
-                let m = bench.measure(topic, &sink, &Setting::usual(topic))?;
-                bench.show.line(&format!("{name} {round} {sink:?} {:.0}/s cpu {:.1} s/M rss {} MB ({} records in {:.2} s)", m.records as f64 / m.seconds, m.cpu_seconds / m.records as f64 * 1e6, m.peak_rss >> 20, m.records, m.seconds));
+    let all = experiment::all(&cli.options)?;
+    let chosen = rounds::chosen(&all, &cli.options.workload)?;
+    let bench = Bench::start(cli.options.clone())?;
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => {
+            let failed = bench.run(&chosen)?;
+            results::render(&bench, &all)?;
+            if failed > 0 {
+                bail!("{failed} measurements failed, see above");
             }
         }
+        Command::Make => {
+            for variant in chosen.iter().flat_map(|e| &e.variants) {
+                if let Run::Lands(topic, ..) = &variant.run {
+                    bench.made(topic.source)?;
+                }
+            }
+        }
+        Command::Render => results::render(&bench, &all)?,
+        Command::Down => bench.stack.down()?,
     }
     Ok(())
 }

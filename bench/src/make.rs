@@ -25,6 +25,8 @@ pub struct Made {
     definition: String,
     /// Records of each of its topics.
     pub records: u64,
+    /// When, in milliseconds since 1970.
+    pub made_at: u64,
 }
 
 impl Bench {
@@ -46,6 +48,7 @@ impl Bench {
             records: self
                 .make(source)
                 .with_context(|| format!("making the topics of {}", source.name()))?,
+            made_at: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
         };
         std::fs::write(self.marker(source), serde_json::to_string(&made)?)?;
         Ok(made)

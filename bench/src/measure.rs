@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use postgres::Client;
+use serde::{Deserialize, Serialize};
 
 use crate::bench::Bench;
 use crate::database::Database;
@@ -17,7 +18,7 @@ const SLOWEST: u64 = 500;
 const STARTING: Duration = Duration::from_secs(90);
 
 /// What a sink did, from the moment when its consumers had their partitions to when the last row was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Measured {
     pub records: u64,
     pub seconds: f64,

@@ -1,7 +1,7 @@
 //! The sinks that are compared.
 
 mod jdbc;
-mod landfall;
+pub mod landfall;
 
 use anyhow::Result;
 

@@ -6,6 +6,17 @@ pub struct Column {
     pub value: String,
 }
 
+impl Column {
+    /// Its type alone.
+    pub fn sql_type(&self) -> &str {
+        let end = self
+            .definition
+            .find(" NOT NULL")
+            .or_else(|| self.definition.find(" PRIMARY"));
+        &self.definition[..end.unwrap_or(self.definition.len())]
+    }
+}
+
 /// The first column is `id`, the key.
 pub struct Table {
     pub columns: Vec<Column>,

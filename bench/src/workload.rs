@@ -71,10 +71,6 @@ pub const TOPICS: [Topic; 6] = [
     },
 ];
 
-/// The topic of that name.
-pub fn topic(name: &str) -> Option<Topic> {
-    TOPICS.into_iter().find(|topic| topic.name == name)
-}
 
 impl Topic {
     pub fn full_name(self) -> String {
