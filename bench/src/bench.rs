@@ -24,9 +24,7 @@ impl Bench {
     pub fn start(options: Options) -> Result<Self> {
         let show = Show::new();
         show.now("bringing up the stack");
-        let folder = options.stack.clone();
-        let folder = folder.unwrap_or_else(|| options.state.join("stack"));
-        let stack = Stack::up(&folder, &options.state)?;
+        let stack = Stack::up(options.stack.as_deref(), &options.state)?;
         let kafka = Kafka::new(stack.value("KAFKA")?)?;
         for folder in ["logs", "figures"] {
             std::fs::create_dir_all(options.state.join(folder)).context("the state's folders")?;

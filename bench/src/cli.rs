@@ -19,6 +19,8 @@ pub enum Command {
     Run,
     /// Only makes the topics of the workloads.
     Make,
+    /// Brings the stack up and leaves it so; otherwise each run starts it and ends it.
+    Up,
     /// Only writes RESULTS.md and throughput.svg from the figures there are.
     Render,
     /// Ends the bench's stack; its topics are kept.
@@ -27,10 +29,10 @@ pub enum Command {
 
 #[derive(clap::Args, Clone)]
 pub struct Options {
-    /// What to run, with commas between: all, or names of `--list`.
+    /// What to run, with commas between: all, or names as in RESULTS.md.
     #[arg(long, env = "WORKLOAD", default_value = "all", global = true)]
     pub workload: String,
-    /// Which sinks: those whose name contains one of these words, with commas between.
+    /// Of each workload only what has one of these words in its name, with commas between.
     #[arg(long, env = "SINK", default_value = "", global = true)]
     pub sink: String,
     /// How often each sink is run on each workload.

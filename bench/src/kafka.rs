@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures::executor::block_on;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -10,6 +11,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a broker says of a partition that it has just been given.
+const LEADERLESS: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::NotLeaderForPartition,
+    RDKafkaErrorCode::LeaderNotAvailable,
+    RDKafkaErrorCode::UnknownTopicOrPartition,
+];
 
 pub struct Kafka {
     pub brokers: String,
@@ -31,10 +39,27 @@ impl Kafka {
     pub fn records(&self, topic: &str) -> Result<u64> {
         let mut records = 0;
         for partition in self.partitions(topic)? {
-            let (low, high) = self.client.fetch_watermarks(topic, partition, TIMEOUT)?;
+            let (low, high) = self.ends(topic, partition)?;
             records += u64::try_from(high - low)?;
         }
         Ok(records)
+    }
+
+    /// The first and the next offset of a partition; of one that has just been made, once it has a leader.
+    fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
+        crate::wait::until("the partition has a leader", TIMEOUT, || {
+            match self.client.fetch_watermarks(topic, partition, TIMEOUT) {
+                Ok(ends) => Ok(Some(ends)),
+                Err(error)
+                    if error
+                        .rdkafka_error_code()
+                        .is_some_and(|c| LEADERLESS.contains(&c)) =>
+                {
+                    Ok(None)
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
     /// None if there is no such topic.
@@ -60,29 +85,29 @@ impl Kafka {
         Ok(names.filter(|name| name.starts_with(prefix)).collect())
     }
 
-    /// Deletes topics, and waits until they are gone.
+    /// Deletes topics until they are gone: a producer that is just leaving may create one once more.
     ///
     /// # Errors
     /// As Kafka says, if not that there is no such topic.
     pub fn delete(&self, topics: &[String]) -> Result<()> {
-        if topics.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let results = futures::executor::block_on(self.admin()?.delete_topics(&names, &options()))?;
-        for result in results {
-            match result {
-                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
-                Err((topic, code)) => return Err(KafkaError::AdminOp(code)).context(topic),
-            }
-        }
-        crate::wait::until("the topics are deleted", TIMEOUT, || {
+        let admin = self.admin()?;
+        crate::wait::until("the topics are deleted", 3 * TIMEOUT, || {
+            let mut there = Vec::new();
             for topic in topics {
                 if !self.partitions(topic)?.is_empty() {
-                    return Ok(None);
+                    there.push(topic.as_str());
                 }
             }
-            Ok(Some(()))
+            if there.is_empty() {
+                return Ok(Some(()));
+            }
+            for result in block_on(admin.delete_topics(&there, &options()))? {
+                match result {
+                    Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                    Err((topic, code)) => return Err(KafkaError::AdminOp(code)).context(topic),
+                }
+            }
+            Ok(None)
         })
     }
 

@@ -8,7 +8,7 @@ use anyhow::Result;
 use postgres::Client;
 
 use crate::bench::Bench;
-use crate::connector;
+use crate::connector::{Connectors, drop_slot};
 use crate::database::Database;
 use crate::figures::Latency;
 use crate::process::Process;
@@ -31,44 +31,35 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What fails, or that not all rows arrive.
 pub fn measure(bench: &Bench, sink: &Sink) -> Result<Latency> {
     bench.stack.start_connect()?;
+    let connectors = Connectors::new(&bench.stack)?;
     let topic = format!("{PREFIX}.public.{TABLE}");
     let source = Database::source(&bench.stack, "bench_latency")?;
-    drop_slot(&source)?;
+    drop_slot(&source, PREFIX)?;
     bench.kafka.delete(std::slice::from_ref(&topic))?;
     let mut client = source.recreate()?;
     client.batch_execute(CREATE)?;
     client.batch_execute(&format!("CREATE PUBLICATION bench FOR TABLE {TABLE}"))?;
     insert(&mut client, 0)?;
-    let name = format!(
-        "bench-{PREFIX}-{}",
-        SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()
-    );
-    let config = connector::config(&bench.stack, &source.name, PREFIX, Encoding::Json)?;
-    bench
-        .stack
-        .dev("connector", &["put", &name, "-"], &config.to_string())?;
-    let measured = with_connector(bench, sink, &topic, &mut client, &name);
-    bench.stack.dev("connector", &["delete", &name], "")?;
-    drop_slot(&source)?;
+    connectors.put(&source.name, PREFIX, Encoding::Json)?;
+    let measured = run(bench, sink, &topic, &mut client);
+    drop(connectors);
+    drop_slot(&source, PREFIX)?;
     measured
 }
 
-fn with_connector(
-    bench: &Bench,
-    sink: &Sink,
-    topic: &str,
-    source: &mut Client,
-    name: &str,
-) -> Result<Latency> {
-    bench.stack.dev("connector", &["wait", name], "")?;
+fn run(bench: &Bench, sink: &Sink, topic: &str, source: &mut Client) -> Result<Latency> {
     wait::until("the topic is there", PATIENCE, || {
         Ok((bench.kafka.records(topic)? > 0).then_some(()))
     })?;
     let destination = Database::destination(&bench.stack, "bench")?;
     let mut client = destination.recreate()?;
     client.batch_execute(CREATE)?;
+    let name = format!(
+        "bench-{}",
+        SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()
+    );
     let task = Task {
-        name,
+        name: &name,
         topics: topic,
         encoding: Encoding::Json,
         destination: &destination,
@@ -130,13 +121,5 @@ fn percentiles(bench: &Bench, topic: &str, client: &mut Client) -> Result<Latenc
         p99: row.get(1),
         own_p50: row.get(2),
         own_p99: row.get(3),
-    })
-}
-
-fn drop_slot(source: &Database) -> Result<()> {
-    let mut client = source.cluster()?;
-    wait::until("the slot is free", PATIENCE, || {
-        let sql = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1";
-        Ok(client.execute(sql, &[&connector::slot(PREFIX)]).ok().map(drop))
     })
 }

@@ -26,18 +26,28 @@ pub fn commit() -> String {
     format!("{commit}{}", if changed.is_empty() { "" } else { "+" })
 }
 
+fn read(file: &str) -> String {
+    std::fs::read_to_string(file).unwrap_or_default()
+}
+
+/// Of the first line that begins so, what follows the separator.
+fn value(text: &str, name: &str, separator: char) -> String {
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|l| l.split_once(separator))
+        .map(|(_, v)| v.trim().to_owned())
+        .unwrap_or_default()
+}
+
+/// What dev/versions.env pins.
+pub fn version(name: &str) -> String {
+    value(&read("dev/versions.env"), name, '=')
+}
+
 /// Lines for the results.
 ///
 /// # Errors
 /// If the destination isn't up.
 pub fn facts(bench: &Bench) -> Result<Vec<String>> {
-    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
-    let value = |text: &str, name: &str, separator: char| {
-        let line = text.lines().find(|line| line.starts_with(name));
-        line.and_then(|l| l.split_once(separator))
-            .map(|(_, v)| v.trim().to_owned())
-            .unwrap_or_default()
-    };
     let cpu = value(&read("/proc/cpuinfo"), "model name", ':');
     let cores = std::thread::available_parallelism()?;
     let memory = value(&read("/proc/meminfo"), "MemTotal", ':');
@@ -50,8 +60,6 @@ pub fn facts(bench: &Bench) -> Result<Vec<String>> {
     let kernel = read("/proc/sys/kernel/osrelease");
     let mut client = Database::destination(&bench.stack, "postgres")?.connect()?;
     let postgres: String = client.query_one("SHOW server_version", &[])?.get(0);
-    let versions = read("dev/versions.env");
-    let version = |name: &str| value(&versions, name, '=');
     Ok(vec![
         format!(
             "{cores} cores of {cpu}, {gigabytes} GiB, Linux {}; broker, sink and Postgres on this one machine",

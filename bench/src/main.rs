@@ -28,25 +28,50 @@ mod table;
 mod wait;
 mod workload;
 
-use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
 use clap::Parser as _;
 
 use crate::bench::Bench;
 use crate::cli::{Cli, Command};
-use crate::experiment::Run;
+use crate::experiment::{Experiment, Run};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let cli = Cli::parse();
     let all = experiment::all(&cli.options)?;
     let chosen = rounds::chosen(&all, &cli.options.workload)?;
     let bench = Bench::start(cli.options.clone())?;
-    match cli.command.unwrap_or(Command::Run) {
+    let command = cli.command.unwrap_or(Command::Run);
+    let keep = matches!(command, Command::Up);
+    let done = work(&bench, &command, &all, &chosen);
+    if !keep {
+        bench.stack.leave()?;
+    }
+    done
+}
+
+fn work(
+    bench: &Bench,
+    command: &Command,
+    all: &[Experiment],
+    chosen: &[&Experiment],
+) -> Result<()> {
+    match command {
         Command::Run => {
-            let failed = bench.run(&chosen)?;
-            results::render(&bench, &all)?;
-            if failed > 0 {
-                bail!("{failed} measurements failed, see above");
-            }
+            let failed = bench.run(chosen)?;
+            results::render(bench, all, chosen)?;
+            ensure!(failed == 0, "{failed} measurements failed, see above");
         }
         Command::Make => {
             for variant in chosen.iter().flat_map(|e| &e.variants) {
@@ -55,7 +80,8 @@ fn main() -> Result<()> {
                 }
             }
         }
-        Command::Render => results::render(&bench, &all)?,
+        Command::Up => {}
+        Command::Render => results::render(bench, all, chosen)?,
         Command::Down => bench.stack.down()?,
     }
     Ok(())

@@ -77,34 +77,34 @@ impl Bench {
     /// Returns how many records each topic has.
     fn make(&self, source: Source) -> Result<u64> {
         self.stack.start_connect()?;
+        let connectors = connector::Connectors::new(&self.stack)?;
         let topics: Vec<Topic> = source.topics().collect();
         let names: Vec<String> = topics.iter().map(|t| t.full_name()).collect();
         self.kafka.delete(&names)?;
         let database = Database::source(&self.stack, &source.database())?;
         drop_slots(&database, &topics)?;
-        let volume = source.volume(self.options.events);
+        let rows = source.volume(self.options.events).rows;
         self.show
             .now(&format!("{}: filling the source table", source.name()));
         let mut client = database.recreate()?;
-        fill(&mut client, source, volume.rows)?;
-        // under a name it used before, a connector would go on where it was
-        let age = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let connectors: Vec<String> = topics
-            .iter()
-            .map(|t| format!("bench-{}-{age}", t.name))
-            .collect();
-        for (topic, connector) in topics.iter().zip(&connectors) {
-            let config =
-                connector::config(&self.stack, &database.name, topic.name, topic.encoding)?;
-            self.stack
-                .dev("connector", &["put", connector, "-"], &config.to_string())?;
+        fill(&mut client, source, rows)?;
+        for topic in &topics {
+            connectors.put(&database.name, topic.name, topic.encoding)?;
         }
-        for connector in &connectors {
-            self.stack.dev("connector", &["wait", connector], "")?;
-        }
-        self.await_records(source, "snapshot", &names, volume.rows)?;
-        let mut records = volume.rows;
-        let transactions = volume.updates.div_ceil(UPDATES);
+        self.await_records(source, "snapshot", &names, rows)?;
+        let records = rows + self.change(source, &mut client)?;
+        self.await_records(source, "changes", &names, records)?;
+        drop(connectors);
+        drop_slots(&database, &topics)?;
+        client.batch_execute("VACUUM ANALYZE")?;
+        Ok(records)
+    }
+
+    /// Changes the source's rows; returns how many records that makes.
+    fn change(&self, source: Source, client: &mut Client) -> Result<u64> {
+        let mut records = 0;
+        let updates = source.volume(self.options.events).updates;
+        let transactions = updates.div_ceil(UPDATES);
         for transaction in 0..transactions {
             let row = client.query_one("SELECT change($1)", &[&i64::try_from(transaction)?])?;
             records += u64::try_from(row.get::<_, i64>(0))?;
@@ -117,14 +117,7 @@ impl Bench {
         }
         let last = FIRST_SENTINEL + SENTINELS - 1;
         client.batch_execute(&source.table().insert(TABLE, FIRST_SENTINEL, last))?;
-        records += SENTINELS;
-        self.await_records(source, "changes", &names, records)?;
-        for connector in &connectors {
-            self.stack.dev("connector", &["delete", connector], "")?;
-        }
-        drop_slots(&database, &topics)?;
-        client.batch_execute("VACUUM ANALYZE")?;
-        Ok(records)
+        Ok(records + SENTINELS)
     }
 
     fn await_records(
@@ -214,15 +207,8 @@ fn changes(source: Source, rows: u64) -> String {
     )
 }
 
-/// A slot that nobody reads keeps WAL, and one that somebody reads costs more than a sink.
 fn drop_slots(database: &Database, topics: &[Topic]) -> Result<()> {
-    let mut client = database.cluster()?;
-    for topic in topics {
-        let slot = connector::slot(topic.name);
-        wait::until("the slot is free", PATIENCE, || {
-            let sql = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1";
-            Ok(client.execute(sql, &[&slot]).ok())
-        })?;
-    }
-    Ok(())
+    topics
+        .iter()
+        .try_for_each(|topic| connector::drop_slot(database, topic.name))
 }

@@ -14,11 +14,11 @@ use crate::machine;
 
 pub use summary::Summary;
 
-/// Writes both.
+/// Writes both, and prints the tables of those in `printed`.
 ///
 /// # Errors
 /// If a file can't be read or written.
-pub fn render(bench: &Bench, experiments: &[Experiment]) -> Result<()> {
+pub fn render(bench: &Bench, experiments: &[Experiment], printed: &[&Experiment]) -> Result<()> {
     let mut all = Vec::new();
     for experiment in experiments {
         let figures = figures::read(&bench.options.state, experiment.name)?;
@@ -36,8 +36,13 @@ pub fn render(bench: &Bench, experiments: &[Experiment]) -> Result<()> {
         facts.concat(),
         taken(&all),
         goals::table(&all),
-        tables::tables(&all)
+        tables::tables(&all.iter().collect::<Vec<_>>())
     );
+    let printed: Vec<_> = all
+        .iter()
+        .filter(|(e, _)| printed.iter().any(|p| p.name == e.name))
+        .collect();
+    println!("\n{}", tables::tables(&printed));
     let file = folder.join("RESULTS.md");
     std::fs::write(&file, &text).with_context(|| file.display().to_string())
 }

@@ -18,6 +18,10 @@ const DESTINATION: [&str; 5] = [
 ];
 
 pub struct Stack {
+    /// Nobody else uses it; else its Connect is left alone.
+    own: bool,
+    /// It ran already, and is kept.
+    was_there: bool,
     root: PathBuf,
     folder: PathBuf,
     destination: PathBuf,
@@ -25,23 +29,32 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Brings it up.
+    /// Brings it up: the one in the folder `shared`, or one in `state`, as the destination is.
     ///
     /// # Errors
     /// What the scripts say.
-    pub fn up(folder: &Path, state: &Path) -> Result<Self> {
+    pub fn up(shared: Option<&Path>, state: &Path) -> Result<Self> {
         std::fs::create_dir_all(state)?;
         let absolute = |path: &Path| std::path::absolute(path).context("a path");
+        let own = state.join("stack");
         let mut stack = Self {
+            own: shared.is_none(),
+            was_there: false,
             root: absolute(Path::new("."))?,
-            folder: absolute(folder)?,
+            folder: absolute(shared.unwrap_or(&own))?,
             destination: absolute(state)?.join("destination"),
             values: HashMap::new(),
         };
+        stack.was_there = stack.runs();
         stack.dev("stack", &["up"], "")?;
         stack.read_values()?;
         stack.start_destination()?;
         Ok(stack)
+    }
+
+    fn runs(&self) -> bool {
+        let port = std::fs::read_to_string(self.folder.join("kafka/port")).unwrap_or_default();
+        std::net::TcpStream::connect(format!("127.0.0.1:{}", port.trim())).is_ok()
     }
 
     fn read_values(&mut self) -> Result<()> {
@@ -98,6 +111,9 @@ impl Stack {
 
     /// Ends Kafka Connect, whose idling would be measured along.
     pub fn stop_connect(&self) -> Result<()> {
+        if !self.own {
+            return Ok(());
+        }
         self.dev("stack", &["down", "connect"], "").map(drop)
     }
 
@@ -105,8 +121,20 @@ impl Stack {
         self.dev("stack", &["up", "connect"], "").map(drop)
     }
 
+    /// Ends what was started for this run.
+    pub fn leave(&self) -> Result<()> {
+        if self.own && self.was_there {
+            return Ok(());
+        }
+        self.down()
+    }
+
+    /// Ends it, unless others use it, and the destination.
     pub fn down(&self) -> Result<()> {
         self.stop_destination()?;
+        if !self.own {
+            return Ok(());
+        }
         self.dev("stack", &["down"], "").map(drop)
     }
 

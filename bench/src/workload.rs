@@ -71,7 +71,6 @@ pub const TOPICS: [Topic; 6] = [
     },
 ];
 
-
 impl Topic {
     pub fn full_name(self) -> String {
         format!("{}.public.{TABLE}", self.name)
@@ -116,16 +115,15 @@ impl Source {
         };
         Volume {
             rows,
-            updates: events - rows - 2 * deletes,
-            deletes,
+            updates: events - rows - 2 * deletes, // a delete is two records, itself and its tombstone
         }
     }
 }
 
-/// How much a source does. A delete is two records, itself and its tombstone.
+/// How much a source does, besides some deletes with each transaction's updates.
 #[derive(Clone, Copy, Debug)]
 pub struct Volume {
+    /// In the snapshot.
     pub rows: u64,
     pub updates: u64,
-    pub deletes: u64,
 }

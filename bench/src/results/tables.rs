@@ -4,7 +4,7 @@ use crate::experiment::{Experiment, JDBC, JDBC_TUNED};
 use crate::results::Summary;
 use crate::results::summary::{Variant, median};
 
-pub fn tables(all: &[(&Experiment, Summary)]) -> String {
+pub fn tables(all: &[&(&Experiment, Summary)]) -> String {
     let known = all
         .iter()
         .filter(|(_, summary)| !summary.variants.is_empty());

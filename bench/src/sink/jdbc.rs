@@ -1,13 +1,15 @@
 //! The Debezium JDBC sink, in a standalone Connect worker that does nothing else, with the heap and the
 //! collector that Kafka's own start script gives it.
 
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::connector::converters;
+use crate::machine;
 use crate::process::Process;
 use crate::sink::Task;
 use crate::workload::TABLE;
@@ -49,10 +51,29 @@ pub fn start(bench: &Bench, task: &Task<'_>, tuned: bool) -> Result<Process> {
     Process::start(&mut command, &bench.log("jdbc"))
 }
 
+/// The sink's folder beside the Avro converter's, whichever connectors the stack's own Connect offers.
+fn plugins(bench: &Bench) -> Result<String> {
+    let path = bench.stack.value("CONNECT_PLUGINS")?;
+    let converter = Path::new(path.split(',').next().unwrap_or_default());
+    let cache = converter
+        .parent()
+        .context("the folder of Connect's plugins")?;
+    let sink = cache.join(format!(
+        "debezium-jdbc-{}",
+        machine::version("DEBEZIUM_VERSION")
+    ));
+    ensure!(
+        sink.is_dir(),
+        "{} is missing: LANDFALL_STACK_DEBEZIUM=jdbc dev/stack fetch",
+        sink.display()
+    );
+    Ok(format!("{},{}", converter.display(), sink.display()))
+}
+
 fn worker_config(bench: &Bench, state: &str) -> Result<Value> {
     Ok(json!({
         "bootstrap.servers": bench.kafka.brokers,
-        "plugin.path": bench.stack.value("CONNECT_PLUGINS")?,
+        "plugin.path": plugins(bench)?,
         "plugin.discovery": "service_load",
         "listeners": "http://127.0.0.1:0",
         "offset.storage.file.filename": format!("{state}/connect.offsets"),
