@@ -86,7 +86,7 @@ fn run(bench: &Bench, sink: &Sink, topic: &str, source: &mut Client) -> Result<L
 
 /// The n-th transaction.
 fn insert(client: &mut Client, n: i64) -> Result<()> {
-    let sql = "INSERT INTO orders SELECT i, i % 1000, md5(i::text), i % 100000 / 100.0, i % 2 = 0, clock_timestamp() FROM generate_series($1, $2) i";
+    let sql = "INSERT INTO orders SELECT i, i % 1000, md5(i::text), i % 100000 / 100.0, i % 2 = 0, clock_timestamp() FROM generate_series($1::bigint, $2::bigint) i";
     client.execute(sql, &[&(n * ROWS), &(n * ROWS + ROWS - 1)])?;
     Ok(())
 }
