@@ -1,6 +1,5 @@
 //! A change event, decoded as far as can be done without knowing the destination table.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -36,20 +35,46 @@ impl Operation {
     }
 }
 
-/// The fields of a row as the event has them: name and JSON text, in the event's order.
-#[derive(Clone, Debug, Default)]
-pub struct Fields<'r> {
-    pub values: Vec<(Cow<'r, str>, &'r str)>,
-    /// The schema of the struct these are the fields of, if the event brings one.
+/// What the fields of a struct are called, in order. Events of a topic share theirs, so that what
+/// follows from the names is found once.
+#[derive(Debug, Default)]
+pub struct Shape {
+    pub names: Vec<Box<str>>,
+    /// The struct's schema, if the event brings one.
     pub schema: Option<Arc<Field>>,
 }
 
+/// The fields of a row as the event has them, in its order. Borrowed from the record, or from the
+/// arena of its batch.
+#[derive(Clone, Debug, Default)]
+pub struct Fields<'r> {
+    /// `None` where there are no fields.
+    pub shape: Option<Arc<Shape>>,
+    /// Each field's JSON text; as many as the shape has names.
+    pub values: &'r [&'r str],
+}
+
 impl<'r> Fields<'r> {
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub fn names(&self) -> &[Box<str>] {
+        self.shape.as_ref().map_or(&[], |shape| &shape.names)
+    }
+
+    pub fn schema(&self) -> Option<&Arc<Field>> {
+        self.shape.as_ref()?.schema.as_ref()
+    }
+
+    /// Names and JSON texts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'r str)> {
+        let names = self.names().iter().map(AsRef::as_ref);
+        names.zip(self.values.iter().copied())
+    }
+
     pub fn get(&self, name: &str) -> Option<&'r str> {
-        self.values
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, raw)| *raw)
+        self.iter().find(|(n, _)| *n == name).map(|(_, raw)| raw)
     }
 }
 
@@ -79,7 +104,7 @@ pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
     };
     part(&table.schema);
     part(&table.name);
-    for (name, raw) in &key.values {
+    for (name, raw) in key.iter() {
         part(name);
         part(raw);
     }
@@ -90,8 +115,8 @@ pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
 
 /// The key as a JSON object, for people.
 pub fn key_json(key: &Fields<'_>) -> String {
-    let fields = key.values.iter().map(|(name, raw)| {
-        let name = serde_json::Value::from(name.as_ref());
+    let fields = key.iter().map(|(name, raw)| {
+        let name = serde_json::Value::from(name);
         format!("{name}:{raw}")
     });
     format!("{{{}}}", fields.collect::<Vec<_>>().join(","))

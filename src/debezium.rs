@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use bumpalo::Bump;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::change::Fields;
+use crate::body;
+use crate::change::{Fields, Shape};
+use crate::json_object::{Name, Nullable, Object, Wrapper};
 use crate::schema::{self, Field};
 
 /// The last `schema` part seen of a topic's keys or values. It comes with every message (4 kB of a
@@ -18,6 +21,30 @@ pub struct SchemaCache {
     /// `{"schema":…,"payload":`
     prefix: String,
     schema: Option<EventSchema>,
+    /// By the heads that the poll thread recognised.
+    heads: Vec<(Arc<[u8]>, EventSchema)>,
+    /// What the key, or `after`, looked like last.
+    shape: Arc<Shape>,
+}
+
+impl SchemaCache {
+    /// To read the key's struct with.
+    pub fn key<'s, 'r>(
+        &'s mut self,
+        schema: Option<&EventSchema>,
+        arena: &'r Bump,
+    ) -> Object<'s, 'r> {
+        Object::new(&mut self.shape, schema.map(|s| &s.whole), arena)
+    }
+
+    /// To read a row with.
+    pub fn row<'s, 'r>(
+        &'s mut self,
+        schema: Option<&EventSchema>,
+        arena: &'r Bump,
+    ) -> Object<'s, 'r> {
+        Object::new(&mut self.shape, schema.and_then(|s| s.row.as_ref()), arena)
+    }
 }
 
 #[derive(Clone)]
@@ -45,22 +72,17 @@ pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r
         return Ok(unless_null(payload.trim_ascii(), cache.schema.clone()));
     }
     if text.starts_with("{\"schema\"") {
-        let wrapper = fields(text, None)?;
-        if let [(schema, raw_schema), (payload, raw_payload)] = wrapper.values.as_slice()
+        let Wrapper(fields) = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        if let [(Name(schema), raw_schema), (Name(payload), raw_payload)] = fields.as_slice()
+            && let (raw_schema, raw_payload) = (raw_schema.get(), raw_payload.get())
             && schema == "schema"
             && payload == "payload"
-            && (raw_schema.starts_with('{') || *raw_schema == "null")
+            && (raw_schema.starts_with('{') || raw_schema == "null")
         {
-            if *raw_schema == "null" {
+            if raw_schema == "null" {
                 return Ok(unless_null(raw_payload, None));
             }
-            let whole =
-                schema::parse(raw_schema).map_err(|e| format!("the schema can't be read: {e}"))?;
-            let row = whole.field("after").cloned().map(Arc::new);
-            let parsed = EventSchema {
-                whole: Arc::new(whole),
-                row,
-            };
+            let parsed = event_schema(raw_schema)?;
             // only what JsonConverter itself writes can be recognised by its bytes
             let prefix = format!("{{\"schema\":{raw_schema},\"payload\":");
             cache.prefix = if text.starts_with(&prefix) {
@@ -75,110 +97,127 @@ pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r
     Ok(unless_null(text, None))
 }
 
+/// [`unwrap`] where the poll thread has recognised the schema already. `rest` is the payload with the
+/// wrapper's closing brace.
+///
+/// # Errors
+/// As for [`unwrap`].
+pub fn unwrap_headed<'r>(
+    head: &Arc<[u8]>,
+    rest: &'r str,
+    cache: &mut SchemaCache,
+) -> Result<Unwrapped<'r>, String> {
+    let payload = rest.trim_ascii_end().strip_suffix('}');
+    let payload = payload.ok_or("the value is cut off behind its schema")?;
+    let known = cache
+        .heads
+        .iter()
+        .find(|(known, _)| Arc::ptr_eq(known, head));
+    let schema = match known {
+        Some((_, schema)) => schema.clone(),
+        None => {
+            let text = std::str::from_utf8(body::schema_of(head));
+            let schema = event_schema(text.map_err(|e| format!("the schema is not UTF-8: {e}"))?)?;
+            if cache.heads.len() == body::MOST_HEADS {
+                cache.heads.remove(0);
+            }
+            cache.heads.push((head.clone(), schema.clone()));
+            schema
+        }
+    };
+    Ok(unless_null(payload.trim_ascii(), Some(schema)))
+}
+
+fn event_schema(raw: &str) -> Result<EventSchema, String> {
+    let whole = schema::parse(raw).map_err(|e| format!("the schema can't be read: {e}"))?;
+    let row = whole.field("after").cloned().map(Arc::new);
+    Ok(EventSchema {
+        whole: Arc::new(whole),
+        row,
+    })
+}
+
 fn unless_null(payload: &str, schema: Option<EventSchema>) -> Unwrapped<'_> {
     (payload != "null").then_some((payload, schema))
 }
 
-/// The fields of a JSON object, each with its text as it stands there.
-///
-/// # Errors
-/// It isn't a JSON object.
-pub fn object(raw: &str) -> Result<Vec<(Cow<'_, str>, &str)>, String> {
-    let Entries(values) = serde_json::from_str(raw).map_err(|e| e.to_string())?;
-    Ok(values)
-}
-
-/// [`object`] with the struct's schema.
-pub fn fields(raw: &str, schema: Option<EventSchema>) -> Result<Fields<'_>, String> {
-    Ok(Fields {
-        values: object(raw)?,
-        schema: schema.map(|s| s.whole),
-    })
-}
-
-struct Entries<'r>(Vec<(Cow<'r, str>, &'r str)>);
-
-impl<'de: 'r, 'r> Deserialize<'de> for Entries<'r> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Vec<(Cow<'de, str>, &'de str)>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::with_capacity(16);
-                while let Some((Name(name), value)) =
-                    map.next_entry::<Name<'de>, &'de RawValue>()?
-                {
-                    entries.push((name, value.get()));
-                }
-                Ok(entries)
-            }
-        }
-        deserializer.deserialize_map(Object).map(Entries)
-    }
-}
-
-/// A name, borrowed unless it holds an escape (serde gives a plain Cow only owned).
-#[derive(Deserialize)]
-struct Name<'r>(#[serde(borrow)] Cow<'r, str>);
-
 pub struct Envelope<'r> {
     pub op: Cow<'r, str>,
-    before: Option<&'r str>,
-    row_schema: Option<Arc<Field>>,
+    /// The row as it was; read only if it is asked for.
+    pub before: Option<Fields<'r>>,
     pub after: Option<Fields<'r>>,
     pub source: Source<'r>,
 }
 
-#[derive(Deserialize)]
-struct RawEnvelope<'r> {
-    #[serde(borrow)]
-    op: Cow<'r, str>,
-    #[serde(borrow)]
-    before: Option<&'r RawValue>,
-    #[serde(borrow)]
-    after: Option<&'r RawValue>,
-    #[serde(borrow)]
-    source: Option<Source<'r>>,
+/// The envelope with its rows in one pass.
+struct EnvelopeSeed<'s, 'r> {
+    row: Object<'s, 'r>,
+    with_before: bool,
+}
+
+impl<'de: 'r, 'r> DeserializeSeed<'de> for EnvelopeSeed<'_, 'r> {
+    type Value = Envelope<'r>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
+    type Value = Envelope<'r>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with op, after and source")
+    }
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut op, mut before, mut after, mut source) = (None, None, None, None);
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+            match name.as_ref() {
+                "op" => set(&mut op, map.next_value::<Name<'de>>()?.0, "op")?,
+                "before" if self.with_before => {
+                    let row = map.next_value_seed(Nullable(self.row.again()))?;
+                    set(&mut before, row, "before")?;
+                }
+                "after" => {
+                    let row = map.next_value_seed(Nullable(self.row.again()))?;
+                    set(&mut after, row, "after")?;
+                }
+                "source" => set(
+                    &mut source,
+                    map.next_value::<Option<Source<'de>>>()?,
+                    "source",
+                )?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Envelope {
+            op: op.ok_or_else(|| A::Error::missing_field("op"))?,
+            before: before.flatten(),
+            after: after.flatten(),
+            source: source.flatten().unwrap_or_default(),
+        })
+    }
+}
+
+/// A name that stands twice in an envelope says two things.
+fn set<T, E: de::Error>(field: &mut Option<T>, value: T, name: &'static str) -> Result<(), E> {
+    match field.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(E::duplicate_field(name)),
+    }
 }
 
 impl<'r> Envelope<'r> {
+    /// `row` reads `after`, and `before` if that is wanted: only a delete whose route names key
+    /// columns needs it.
+    ///
     /// # Errors
     /// It isn't an envelope of Debezium's.
-    pub fn parse(payload: &'r str, schema: Option<EventSchema>) -> Result<Self, String> {
-        let raw: RawEnvelope<'r> = serde_json::from_str(payload)
-            .map_err(|e| format!("the value is not a Debezium envelope: {e}"))?;
-        let row_schema = schema.and_then(|s| s.row);
-        let after = raw
-            .after
-            .map(|raw| row("after", raw.get(), &row_schema))
-            .transpose()?;
-        let before = raw.before.map(RawValue::get);
-        Ok(Self {
-            before,
-            after,
-            op: raw.op,
-            source: raw.source.unwrap_or_default(),
-            row_schema,
-        })
+    pub fn parse(payload: &'r str, row: Object<'_, 'r>, with_before: bool) -> Result<Self, String> {
+        let mut json = serde_json::Deserializer::from_str(payload);
+        let envelope = EnvelopeSeed { row, with_before }.deserialize(&mut json);
+        envelope
+            .and_then(|envelope| json.end().map(|()| envelope))
+            .map_err(|e| format!("the value is not a Debezium envelope: {e}"))
     }
-
-    /// The row as it was: needed only for a delete whose route names key columns.
-    pub fn before(&self) -> Result<Option<Fields<'r>>, String> {
-        self.before
-            .map(|raw| row("before", raw, &self.row_schema))
-            .transpose()
-    }
-}
-
-fn row<'r>(name: &str, raw: &'r str, schema: &Option<Arc<Field>>) -> Result<Fields<'r>, String> {
-    let values = object(raw).map_err(|e| format!("{name} is not a row: {e}"))?;
-    Ok(Fields {
-        values,
-        schema: schema.clone(),
-    })
 }
 
 /// Where at its source an event comes from. Which of the fields there are depends on the connector.

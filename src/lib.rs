@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod body;
 pub mod breaker;
 pub mod catalogue;
 pub mod change;
@@ -26,7 +27,9 @@ pub mod foreign_keys;
 pub mod forget;
 pub mod health;
 pub mod http;
+pub mod json_object;
 pub mod letter;
+pub mod mapping;
 pub mod message;
 pub mod metrics;
 pub mod migrate;

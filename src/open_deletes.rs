@@ -16,7 +16,7 @@ pub struct OpenDeletes(Vec<u64>);
 /// A key's hash, equal for equal texts in equal order.
 pub fn key_hash(key: &Fields<'_>) -> u64 {
     let mut hash = blake3::Hasher::new();
-    for (name, raw) in &key.values {
+    for (name, raw) in key.iter() {
         hash.update(&(name.len() as u64).to_le_bytes())
             .update(name.as_bytes());
         hash.update(&(raw.len() as u64).to_le_bytes())

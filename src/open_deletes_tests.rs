@@ -1,14 +1,17 @@
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::*;
+use crate::change::Shape;
 
 fn key(values: &[(&'static str, &'static str)]) -> u64 {
-    key_hash(&Fields {
-        values: values
-            .iter()
-            .map(|(n, v)| (Cow::Borrowed(*n), *v))
-            .collect(),
+    let (names, values): (Vec<&str>, Vec<&str>) = values.iter().copied().unzip();
+    let shape = Shape {
+        names: names.into_iter().map(Into::into).collect(),
         schema: None,
+    };
+    key_hash(&Fields {
+        shape: Some(Arc::new(shape)),
+        values: &values,
     })
 }
 

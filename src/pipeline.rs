@@ -43,6 +43,8 @@ pub mod watermark;
 
 use std::collections::HashMap;
 
+use bumpalo::Bump;
+
 use crate::message::{Record, TopicPartition};
 use crate::pipeline::apply::Landing;
 use crate::pipeline::batch::Batch;
@@ -77,8 +79,10 @@ async fn land(lane: &mut Lane, records: Vec<Record>) -> Result<(), Stopped> {
     let mut hand = Hand::new(records);
     let mut patience = Patience::new(&lane.retry);
     let (mut progress, mut behind) = (Progress::default(), Progress::default());
+    let mut arena = Bump::new();
     loop {
-        let batch = Batch::gather(&hand.records, &lane.holdings, &mut lane.decoder);
+        arena.reset();
+        let batch = Batch::gather(&hand.records, &arena, &lane.holdings, &mut lane.decoder);
         if batch.is_empty() {
             match hand.next() {
                 true => continue,
@@ -105,7 +109,8 @@ async fn land(lane: &mut Lane, records: Vec<Record>) -> Result<(), Stopped> {
             }
             Landed::LetGo => {
                 hand.take_all();
-                let all = Batch::gather(&hand.records, &lane.holdings, &mut lane.decoder);
+                let (records, holdings) = (&hand.records, &lane.holdings);
+                let all = Batch::gather(records, &arena, holdings, &mut lane.decoder);
                 lane.abandon(&all);
                 return Ok(());
             }

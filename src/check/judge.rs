@@ -28,7 +28,7 @@ impl Needs {
         let mut keys = BTreeSet::new();
         for change in changes {
             let names = |fields: &crate::change::Fields<'_>| -> Vec<String> {
-                fields.values.iter().map(|(n, _)| n.to_string()).collect()
+                fields.names().iter().map(ToString::to_string).collect()
             };
             let key = names(&change.key);
             for name in key.iter().cloned().chain(names(&change.row)) {

@@ -22,10 +22,11 @@ fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
 fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
     let mut decoder = Decoder::new(Vec::new().into(), true);
     let mut open = OpenDeletes::default();
+    let arena = bumpalo::Bump::new();
     let changes: Vec<_> = records
         .iter()
         .map(
-            |record| match decoder.decode(record, None, &mut open).unwrap() {
+            |record| match decoder.decode(record, &arena, None, &mut open).unwrap() {
                 Decoded::Change(change) => change,
                 other => panic!("{other:?}"),
             },

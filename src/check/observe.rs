@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use bumpalo::Bump;
 use serde::Serialize;
 
 use crate::change::{Change, Decoded, Operation};
@@ -34,7 +35,7 @@ pub struct Observed<'r> {
 }
 
 /// `records` in order within a partition.
-pub fn observe<'r>(config: &Config, records: &'r [Record]) -> Observed<'r> {
+pub fn observe<'r>(config: &Config, records: &'r [Record], arena: &'r Bump) -> Observed<'r> {
     let mut decoder = Decoder::new(config.routes.clone().into(), true);
     let mut open_deletes: HashMap<i32, OpenDeletes> = HashMap::new();
     let mut observed = Observed {
@@ -44,7 +45,7 @@ pub fn observe<'r>(config: &Config, records: &'r [Record]) -> Observed<'r> {
     let mut tombstones = Vec::new();
     for record in records {
         let open = open_deletes.entry(record.source.partition).or_default();
-        match decoder.decode(record, None, open) {
+        match decoder.decode(record, arena, None, open) {
             Ok(Decoded::Change(change)) if change.operation == Operation::Tombstone => {
                 tombstones.push(change);
             }

@@ -21,7 +21,8 @@ pub async fn look(
     topic: &Topic,
     client: Option<&Object>,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
-    let observed = observe(config, &topic.records);
+    let arena = bumpalo::Bump::new();
+    let observed = observe(config, &topic.records, &arena);
     let mut findings = of_records(topic, &observed);
     let mut lines = Vec::new();
     let mut tables: Vec<(TableName, Origin, Vec<Change<'_>>)> = Vec::new();

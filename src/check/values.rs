@@ -36,7 +36,7 @@ pub fn required(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> 
 
 /// Events that leave an unchanged value out update the row that is there, and need no other column.
 fn is_whole(relation: &Relation, change: &Change<'_>) -> bool {
-    !change.row.values.iter().enumerate().any(|(at, (name, _))| {
+    !change.row.iter().enumerate().any(|(at, (name, _))| {
         matches!(
             text(relation, change, at, name),
             Some(Ok(Value::Unavailable))
@@ -54,8 +54,8 @@ fn text<'r>(
     if column.generated {
         return None;
     }
-    let (_, raw) = change.row.values.get(position)?;
-    let schema = change.row.schema.as_deref();
+    let raw = change.row.values.get(position)?;
+    let schema = change.row.schema();
     let field = schema.and_then(|schema| schema.field_at(position, name));
     Some(value::to_text(raw, field, &column.pg_type))
 }
@@ -67,8 +67,8 @@ pub fn convert(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
         let (mut values, mut nulls, mut refused) = (0, 0, Vec::new());
         for change in changes {
-            let mut names = change.row.values.iter();
-            let Some(at) = names.position(|(name, _)| *name == column.name) else {
+            let mut names = change.row.names().iter();
+            let Some(at) = names.position(|name| **name == *column.name) else {
                 continue;
             };
             match text(relation, change, at, &column.name) {

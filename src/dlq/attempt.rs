@@ -1,6 +1,7 @@
 //! One letter in a transaction: the same decoding, rows and statements as in the pipeline, with the
 //! original event's id.
 
+use bumpalo::Bump;
 use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 
@@ -65,9 +66,8 @@ impl Attempts {
             May::ByForce(Why::RowUnknown) => return Ok(Outcome::RowUnknown),
             May::Not(outcome) => return Ok(outcome),
         };
-        let decoded = self
-            .decoder
-            .decode(record, None, &mut OpenDeletes::default());
+        let (arena, mut open_deletes) = (Bump::new(), OpenDeletes::default());
+        let decoded = self.decoder.decode(record, &arena, None, &mut open_deletes);
         let change = match decoded.map_err(Refusal::Undecodable)? {
             Decoded::Change(change) => change,
             Decoded::Nothing(what) => return Ok(Outcome::Nothing(what)),

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::SystemTime;
 
+use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::letter::Letter;
-use crate::message::{Coordinates, Record};
+use crate::message::{Coordinates, Record, TopicPartition};
 use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::entry::{Entry, Reject, State};
@@ -40,11 +41,25 @@ impl<'r> Batch<'r> {
     /// Decodes the records that belong to the lane's holdings; records of a partition that was given
     /// up or repositioned since they were read are dropped.
     /// Partitions that owe letters come along without records, lest they wait for some.
-    pub fn gather(records: &'r [Record], holdings: &Holdings, decoder: &mut Decoder) -> Self {
+    /// What is decoded and can't be borrowed from the records lies in `arena`.
+    pub fn gather(
+        records: &'r [Record],
+        arena: &'r Bump,
+        holdings: &Holdings,
+        decoder: &mut Decoder,
+    ) -> Self {
         let mut advances: Vec<Advance> = Vec::new();
         let mut entries = Vec::with_capacity(records.len());
+        let mut places: HashMap<&TopicPartition, usize> = HashMap::new();
+        let mut last = usize::MAX;
         for record in records {
-            let at = match advances.iter().position(|a| a.source == record.source) {
+            // a partition's records mostly come many at a time
+            let is_last = advances.get(last).is_some_and(|a| a.source == record.source);
+            let place = match is_last {
+                true => Some(last),
+                false => places.get(&record.source).copied(),
+            };
+            let at = match place {
                 Some(at) => at,
                 None => {
                     // not one that is left over from before a seek: the others would be measured by it
@@ -52,10 +67,12 @@ impl<'r> Batch<'r> {
                     let Some(held) = held.filter(|h| h.epoch == record.epoch) else {
                         continue;
                     };
+                    places.insert(&record.source, advances.len());
                     advances.push(Advance::new(record, held.clone()));
                     advances.len() - 1
                 }
             };
+            last = at;
             let Some(advance) = advances
                 .get_mut(at)
                 .filter(|a| a.held.epoch == record.epoch && !a.jumped_back)
@@ -69,7 +86,7 @@ impl<'r> Batch<'r> {
                 advance.below_floor += 1;
                 continue;
             }
-            entries.push(Entry::decode(record, advance, decoder));
+            entries.push(Entry::decode(record, arena, advance, decoder));
         }
         advances.retain(|a| a.next_offset > a.first_offset);
         let owing = holdings.iter().filter(|(source, held)| {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::change::{Decoded, Fields, RowKey};
@@ -61,45 +62,48 @@ impl Decoder {
     }
 
     /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
-    pub fn row_key<'r>(&mut self, record: &'r Record) -> Option<RowKey<'r>> {
+    pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
         let topic = self.topic(record);
-        let key = key_fields(record, topic).ok()?;
-        topic.row_key(record, key)
+        let key = key_fields(record, topic, arena).ok()?;
+        topic.row_key(record, key, arena)
     }
 
-    /// `open_deletes` are the partition's; the record's own delete or row is noted there.
+    /// `open_deletes` are the partition's; the record's own delete or row is noted there. What can't
+    /// be borrowed from the record lies in the arena.
     ///
     /// # Errors
     /// The record is no envelope, or names no row; nothing was noted then.
     pub fn decode<'r>(
         &mut self,
         record: &'r Record,
+        arena: &'r Bump,
         topic_id: Option<Uuid>,
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
         let topic = self.topic(record);
-        let key = key_fields(record, topic)?;
-        let value = match record.value.as_deref() {
-            Some(bytes) if !bytes.is_empty() => {
-                let text = std::str::from_utf8(bytes).or_else(|e| {
-                    refuse(
-                        Reason::Undecodable,
-                        "VALUE_CONVERTER",
-                        format!("the value is not UTF-8: {e}"),
-                    )
-                })?;
-                debezium::unwrap(text, &mut topic.value_schema)
-                    .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?
+        let key = key_fields(record, topic, arena)?;
+        let value = match &record.value {
+            Some(body) if !body.is_empty() => {
+                let (head, rest) = body.parts();
+                let text =
+                    std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"));
+                text.and_then(|text| match head {
+                    Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema),
+                    None => debezium::unwrap(text, &mut topic.value_schema),
+                })
+                .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?
             }
             _ => None,
         };
         let decoded = match value {
             Some((payload, schema)) => {
-                let envelope = Envelope::parse(payload, schema)
+                let with_before = topic.has_routed_key();
+                let row = topic.value_schema.row(schema.as_ref(), arena);
+                let envelope = Envelope::parse(payload, row, with_before)
                     .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?;
-                topic.change(record, key, envelope, topic_id, open_deletes)
+                topic.change(record, key, envelope, arena, topic_id, open_deletes)
             }
-            None => topic.tombstone(record, key, topic_id, open_deletes),
+            None => topic.tombstone(record, key, arena, topic_id, open_deletes),
         }?;
         match decoded {
             Decoded::Change(change) if change.operation.removes() && !self.deletes => {
@@ -110,16 +114,20 @@ impl Decoder {
     }
 }
 
-fn key_fields<'r>(record: &'r Record, topic: &mut Topic) -> Result<Fields<'r>, Undecodable> {
+fn key_fields<'r>(
+    record: &'r Record,
+    topic: &mut Topic,
+    arena: &'r Bump,
+) -> Result<Fields<'r>, Undecodable> {
     let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
         return Ok(Fields::default());
     };
-    let with_route_key = topic.route.as_ref().is_some_and(|(_, key)| key.is_some());
+    let with_route_key = topic.has_routed_key();
     let parsed = std::str::from_utf8(bytes)
         .map_err(|e| format!("the key is not UTF-8: {e}"))
         .and_then(|text| debezium::unwrap(text, &mut topic.key_schema))
         .and_then(|unwrapped| match unwrapped {
-            Some((payload, schema)) => debezium::fields(payload, schema),
+            Some((payload, schema)) => topic.key_schema.key(schema.as_ref(), arena).read(payload),
             None => Ok(Fields::default()),
         });
     match parsed {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
@@ -35,6 +36,8 @@ pub enum State {
 pub struct Entry<'r> {
     pub record: &'r Record,
     pub id: Uuid,
+    /// Of its partition's row in `partitions`.
+    pub partition_id: i32,
     /// Always there if pending.
     pub change: Option<Change<'r>>,
     /// Of a record that can't be decoded.
@@ -45,18 +48,24 @@ pub struct Entry<'r> {
 }
 
 impl<'r> Entry<'r> {
-    pub fn decode(record: &'r Record, advance: &mut Advance, decoder: &mut Decoder) -> Self {
+    pub fn decode(
+        record: &'r Record,
+        arena: &'r Bump,
+        advance: &mut Advance,
+        decoder: &mut Decoder,
+    ) -> Self {
         let topic_id = advance.held.topic_id;
         let own_id = || event_id::of_coordinates(record, topic_id);
         let mut entry = Self {
             record,
             id: Uuid::nil(),
+            partition_id: advance.held.partition_id,
             change: None,
             row_key: None,
             state: State::Pending,
             duplicate: false,
         };
-        match decoder.decode(record, topic_id, &mut advance.open_deletes) {
+        match decoder.decode(record, arena, topic_id, &mut advance.open_deletes) {
             Ok(Decoded::Change(change)) => {
                 entry.id = change.id;
                 entry.change = Some(change);
@@ -71,7 +80,7 @@ impl<'r> Entry<'r> {
             }
             Err(error) => {
                 entry.id = own_id();
-                entry.row_key = decoder.row_key(record).map(Box::new);
+                entry.row_key = decoder.row_key(record, arena).map(Box::new);
                 entry.put_aside(error.reason, error.stage, None, error.message, 1, None);
             }
         }

@@ -23,7 +23,7 @@ fn record(of: i32, offset: i64, bytes: usize) -> Record {
         offset,
         timestamp: None,
         key: None,
-        value: Some(vec![b'x'; bytes]),
+        value: Some(vec![b'x'; bytes].into()),
         headers: Vec::new(),
         epoch: 1,
     }
@@ -67,6 +67,20 @@ async fn a_batch_that_is_not_full_waits_for_its_linger_and_no_longer() {
     assert_eq!(records(&inbox).await, [0]);
     let waited = since.elapsed();
     assert!(waited >= Duration::from_millis(30) && waited < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_batch_goes_without_its_linger_when_kafka_has_nothing_more() {
+    let mut inbox = Arc::into_inner(inbox(100, 1_000_000)).unwrap();
+    inbox.linger = Duration::from_secs(3600);
+    inbox.push(record(0, 0, 10));
+    inbox.nothing_more();
+    assert_eq!(records(&inbox).await, [0]);
+    inbox.push(record(0, 1, 10));
+    let next = tokio::time::timeout(Duration::from_millis(50), inbox.next()).await;
+    assert!(next.is_err(), "there may be more by now");
+    inbox.nothing_more();
+    assert_eq!(records(&inbox).await, [1]);
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bumpalo::Bump;
 use uuid::Uuid;
 
-use crate::change::{Change, Decoded, Fields, Operation, RowKey};
+use crate::change::{Change, Decoded, Fields, Operation, RowKey, Shape};
 use crate::config::RouteConfig;
 use crate::debezium::{self, Envelope, Source};
 use crate::event_id::{self, Identity};
@@ -23,6 +24,8 @@ pub struct Topic {
     tables: Vec<Arc<TableName>>,
     pub(super) key_schema: debezium::SchemaCache,
     pub(super) value_schema: debezium::SchemaCache,
+    /// What the route's key columns look like.
+    routed_key: Arc<Shape>,
 }
 
 impl Topic {
@@ -34,6 +37,11 @@ impl Topic {
             route,
             ..Self::default()
         }
+    }
+
+    /// Whether the route says which columns are the key.
+    pub fn has_routed_key(&self) -> bool {
+        matches!(&self.route, Some((_, Some(_))))
     }
 
     /// The destination table of an event that says where it comes from.
@@ -62,6 +70,7 @@ impl Topic {
         record: &'r Record,
         key: Fields<'r>,
         envelope: Envelope<'r>,
+        arena: &'r Bump,
         topic_id: Option<Uuid>,
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
@@ -88,13 +97,9 @@ impl Topic {
                 "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
             );
         };
-        let routed_key = matches!(&self.route, Some((_, Some(_))));
         let row = match operation.removes() {
             false => envelope.after,
-            true if routed_key => envelope
-                .before()
-                .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?,
-            true => None,
+            true => envelope.before,
         };
         if row.is_none() && !operation.removes() {
             return refuse(
@@ -103,8 +108,8 @@ impl Topic {
                 "the event has no after",
             );
         }
-        let tombstone_key = (!key.values.is_empty()).then(|| key_hash(&key));
-        let key = self.key(key, row.as_ref())?;
+        let tombstone_key = (!key.is_empty()).then(|| key_hash(&key));
+        let key = self.key(key, row.as_ref(), arena)?;
         let id = match envelope.source.position() {
             Some(position) => {
                 let identity = Identity::new("debezium", envelope.source.ts_ms.unwrap_or(0));
@@ -112,8 +117,7 @@ impl Topic {
                     .iter()
                     .fold(identity, |i, part| i.part(part.as_bytes()))
                     .part(operation.name().as_bytes());
-                key.values
-                    .iter()
+                key.iter()
                     .fold(identity, |i, (name, raw)| {
                         i.part(name.as_bytes()).part(raw.as_bytes())
                     })
@@ -138,10 +142,11 @@ impl Topic {
         &mut self,
         record: &'r Record,
         key: Fields<'r>,
+        arena: &'r Bump,
         topic_id: Option<Uuid>,
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
-        if key.values.is_empty() {
+        if key.is_empty() {
             return refuse(
                 Reason::MissingKey,
                 "KEY_CONVERTER",
@@ -156,7 +161,7 @@ impl Topic {
             let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
             refuse(Reason::Undecodable, "TRANSFORMATION", text)
         })?;
-        let key = self.key(key, None)?;
+        let key = self.key(key, None, arena)?;
         Ok(Decoded::Change(Change {
             id,
             table,
@@ -179,20 +184,26 @@ impl Topic {
     }
 
     /// Which row a record is about whose value can't be read.
-    pub fn row_key<'r>(&self, record: &Record, key: Fields<'r>) -> Option<RowKey<'r>> {
+    pub fn row_key<'r>(
+        &mut self,
+        record: &Record,
+        key: Fields<'r>,
+        arena: &'r Bump,
+    ) -> Option<RowKey<'r>> {
         let table = self.only_table(record).ok()?;
-        let key = self.key(key, None).ok()?;
+        let key = self.key(key, None, arena).ok()?;
         Some(RowKey { table, key })
     }
 
     /// The key's fields: the route's columns out of the row, or else the record key's fields.
     fn key<'r>(
-        &self,
+        &mut self,
         key: Fields<'r>,
         row: Option<&Fields<'r>>,
+        arena: &'r Bump,
     ) -> Result<Fields<'r>, Undecodable> {
         let Some((_, Some(columns))) = &self.route else {
-            if key.values.is_empty() {
+            if key.is_empty() {
                 return refuse(
                     Reason::MissingKey,
                     "KEY_CONVERTER",
@@ -201,7 +212,8 @@ impl Topic {
             }
             return Ok(key);
         };
-        let mut fields = Fields::default();
+        let mut schema = None;
+        let mut values = bumpalo::collections::Vec::with_capacity_in(columns.len(), arena);
         for column in columns {
             let (from, raw) = match (row.and_then(|r| r.get(column)), key.get(column)) {
                 (Some(raw), _) => (row, raw),
@@ -214,10 +226,21 @@ impl Topic {
                     );
                 }
             };
-            fields.schema = from.and_then(|f| f.schema.clone());
-            fields.values.push((column.clone().into(), raw));
+            schema = from.and_then(Fields::schema);
+            values.push(raw);
         }
-        Ok(fields)
+        if self.routed_key.names.len() != columns.len()
+            || self.routed_key.schema.as_ref().map(Arc::as_ptr) != schema.map(Arc::as_ptr)
+        {
+            self.routed_key = Arc::new(Shape {
+                names: columns.iter().map(|c| c.as_str().into()).collect(),
+                schema: schema.cloned(),
+            });
+        }
+        Ok(Fields {
+            shape: Some(self.routed_key.clone()),
+            values: values.into_bump_slice(),
+        })
     }
 }
 
