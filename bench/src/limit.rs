@@ -170,23 +170,25 @@ struct Statements {
 impl Statements {
     fn prepare(client: &mut Client, table: &Table) -> Result<Self> {
         let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
-        let parameters: Vec<String> = (1..=names.len()).map(|i| format!("${i}::text[]")).collect();
-        let casts: Vec<String> = table
+        // unnested where values are selected: in FROM, Postgres would store each array once more
+        let values = table
             .columns
             .iter()
-            .map(|c| format!("{}::{}", c.name, c.sql_type()))
-            .collect();
+            .enumerate()
+            .map(|(i, c)| format!("unnest(${}::text[])::{}", i + 1, c.sql_type()));
+        let values: Vec<String> = values.collect();
         let sets: Vec<String> = names[1..]
             .iter()
             .map(|n| format!("{n} = excluded.{n}"))
             .collect();
-        let (names, parameters) = (names.join(", "), parameters.join(", "));
         let upsert = format!(
-            "INSERT INTO {TABLE} ({names}) SELECT {} FROM unnest({parameters}) AS r({names}) ON CONFLICT (id) DO UPDATE SET {}",
-            casts.join(", "),
+            "INSERT INTO {TABLE} ({}) SELECT {} ON CONFLICT (id) DO UPDATE SET {}",
+            names.join(", "),
+            values.join(", "),
             sets.join(", ")
         );
-        let ids = "INSERT INTO ledger (id, partition_id) SELECT i, 1 FROM unnest($1) i ON CONFLICT DO NOTHING";
+        let ids =
+            "INSERT INTO ledger (id, partition_id) SELECT unnest($1), 1 ON CONFLICT DO NOTHING";
         let delete = format!("DELETE FROM {TABLE} WHERE id = ANY ($1)");
         Ok(Self {
             ids: client.prepare_typed(ids, &[Type::UUID_ARRAY])?,

@@ -1,5 +1,8 @@
 //! A short run of the bench on the tests' stack. What it asserts is equality, never time.
 
+// A test that panics says where it failed.
+#![allow(clippy::expect_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -42,6 +42,7 @@ fn verdict(goal: &Goal) -> &'static str {
     };
     match (reaches(goal.aim), reaches(goal.at_least)) {
         (true, _) => "met, aim too",
+        (_, true) if goal.at_least.is_infinite() => "aim missed",
         (_, true) => "met",
         _ => "**missed**",
     }
@@ -53,6 +54,13 @@ fn goals<'s>(
 ) -> Vec<Goal> {
     let times = |f: f64| format!("{f:.1}×");
     let percent = |f: f64| format!("{:.0} %", f * 100.0);
+    let lost = |f: f64| {
+        if f < 0.0 {
+            format!("{:.0} % faster", -100.0 * f)
+        } else {
+            format!("{:.0} %", f * 100.0)
+        }
+    };
     let ratio = |what, name, at_least, aim| Goal {
         what,
         figure: of(name).and_then(against_peer),
@@ -74,7 +82,7 @@ fn goals<'s>(
             figure: rates.map(|(from, to)| 1.0 - to / from),
             at_least,
             aim,
-            shown: percent,
+            shown: lost,
         }
     };
     vec![

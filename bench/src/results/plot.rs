@@ -75,8 +75,9 @@ pub fn draw(file: &Path, all: &[(&Experiment, Summary)]) -> Result<()> {
                     &BLACK,
                 )])?;
             }
-            let legend = sink as f64 * 0.17 * names.len().max(1) as f64 + 0.1;
-            chart.draw_series([label(format!("■ {name}"), (legend, top * 1.11), color)])?;
+            let at = sink as f64 * 0.17 * names.len().max(1) as f64 + 0.1;
+            chart.draw_series([label(format!("■  {name}"), (at, top * 1.11), &BLACK)])?;
+            chart.draw_series([label("■".to_owned(), (at, top * 1.11), color)])?;
         }
         for (i, name) in names.iter().enumerate() {
             chart.draw_series([label(
