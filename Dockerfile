@@ -14,8 +14,8 @@ ENV CARGO_PROFILE_RELEASE_DEBUG=none
 COPY Cargo.toml Cargo.lock ./
 # A member of the workspace has to be there, and is not built.
 COPY bench/Cargo.toml bench/
-RUN mkdir -p src tests bench/src \
- && echo 'fn main() {}' | tee src/main.rs tests/main.rs bench/src/main.rs > src/lib.rs \
+RUN mkdir -p src tests bench/src bench/benches \
+ && echo 'fn main() {}' | tee src/main.rs tests/main.rs bench/src/main.rs bench/benches/micro.rs > src/lib.rs \
  && cargo build --release --locked \
  && rm -r src tests
 

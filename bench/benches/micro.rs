@@ -1,0 +1,214 @@
+//! What a batch costs between Kafka and Postgres, step by step: `cargo bench -p landfall-bench --bench micro`.
+//! Each figure is for a batch of 1,000 events of 12 columns.
+
+// A bench that panics says where it failed.
+#![allow(clippy::expect_used)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use landfall::body::Heads;
+use landfall::change::{Change, Decoded};
+use landfall::fold::fold;
+use landfall::mapping::Mappings;
+use landfall::message::{Record, TopicPartition};
+use landfall::open_deletes::OpenDeletes;
+use landfall::pipeline::decode::Decoder;
+use landfall::row_change::RowChange;
+use landfall::statement;
+use landfall::table::{Column, PgType, Table};
+use landfall::table_name::TableName;
+
+const EVENTS: usize = 1_000;
+
+/// Name, type in the schema, type in Postgres.
+const COLUMNS: [(&str, &str, &str); 12] = [
+    ("id", r#""type":"int64""#, "int8"),
+    ("customer_id", r#""type":"int32""#, "int4"),
+    ("status", r#""type":"string""#, "text"),
+    (
+        "amount",
+        r#""type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"12"}"#,
+        "numeric",
+    ),
+    (
+        "tax",
+        r#""type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"12"}"#,
+        "numeric",
+    ),
+    ("currency", r#""type":"string""#, "bpchar"),
+    (
+        "placed_at",
+        r#""type":"string","name":"io.debezium.time.ZonedTimestamp","version":1"#,
+        "timestamptz",
+    ),
+    (
+        "shipped_on",
+        r#""type":"int32","name":"io.debezium.time.Date","version":1"#,
+        "date",
+    ),
+    ("note", r#""type":"string""#, "text"),
+    ("weight", r#""type":"double""#, "float8"),
+    ("gift", r#""type":"boolean""#, "bool"),
+    (
+        "tags",
+        r#""type":"array","items":{"type":"string","optional":true}"#,
+        "_text",
+    ),
+];
+
+const SOURCE: [(&str, &str); 10] = [
+    ("version", "string"),
+    ("connector", "string"),
+    ("name", "string"),
+    ("ts_ms", "int64"),
+    ("snapshot", "string"),
+    ("db", "string"),
+    ("schema", "string"),
+    ("table", "string"),
+    ("txId", "int64"),
+    ("lsn", "int64"),
+];
+
+fn row_schema(field: &str) -> String {
+    let columns =
+        COLUMNS.map(|(name, kind, _)| format!(r#"{{{kind},"optional":true,"field":"{name}"}}"#));
+    format!(
+        r#"{{"type":"struct","fields":[{}],"optional":true,"name":"shop.public.orders.Value","field":"{field}"}}"#,
+        columns.join(",")
+    )
+}
+
+fn envelope_schema() -> String {
+    let source = SOURCE
+        .map(|(name, kind)| format!(r#"{{"type":"{kind}","optional":true,"field":"{name}"}}"#));
+    format!(
+        r#"{{"type":"struct","fields":[{},{},{{"type":"struct","fields":[{}],"optional":false,"name":"io.debezium.connector.postgresql.Source","field":"source"}},{{"type":"string","optional":false,"field":"op"}},{{"type":"int64","optional":true,"field":"ts_ms"}}],"optional":false,"name":"shop.public.orders.Envelope","version":2}}"#,
+        row_schema("before"),
+        row_schema("after"),
+        source.join(",")
+    )
+}
+
+fn payload(id: usize) -> String {
+    format!(
+        r#"{{"before":null,"after":{{"id":{id},"customer_id":{},"status":"paid","amount":"ATFC","tax":"TpQ=","currency":"EUR","placed_at":"2026-01-01T12:34:56.123456Z","shipped_on":20454,"note":"note for order {id}","weight":{}.142857142857142,"gift":true,"tags":["a","b{}"]}},"source":{{"version":"3.6.0.Final","connector":"postgresql","name":"shop","ts_ms":1793491200000,"snapshot":"false","db":"shop","sequence":"[\"1\",\"{id}\"]","ts_us":1793491200000123,"ts_ns":1793491200000123000,"schema":"public","table":"orders","txId":{id},"lsn":{id},"xmin":null}},"transaction":null,"op":"c","ts_ms":1793491200005,"ts_us":1793491200005123,"ts_ns":1793491200005123000}}"#,
+        id % 5_000,
+        id / 7,
+        id % 10
+    )
+}
+
+fn records(with_schema: bool) -> Vec<Record> {
+    let schema = envelope_schema();
+    let mut heads = Heads::default();
+    let source = TopicPartition {
+        topic: "shop.public.orders".into(),
+        partition: 0,
+    };
+    let record = |id: usize| {
+        let value = match with_schema {
+            true => format!(r#"{{"schema":{schema},"payload":{}}}"#, payload(id)),
+            false => payload(id),
+        };
+        Record {
+            source: source.clone(),
+            offset: id as i64,
+            timestamp: Some(1_793_491_200_010),
+            key: Some(format!(r#"{{"id":{id}}}"#).into_bytes()),
+            value: Some(heads.body(value.as_bytes())),
+            headers: Vec::new(),
+            epoch: 1,
+        }
+    };
+    (0..EVENTS).map(record).collect()
+}
+
+fn decoder() -> Decoder {
+    Decoder::new(Vec::new().into(), true)
+}
+
+fn decode<'r>(decoder: &mut Decoder, records: &'r [Record], arena: &'r Bump) -> Vec<Change<'r>> {
+    let mut open = OpenDeletes::default();
+    let decoded =
+        records.iter().map(
+            |record| match decoder.decode(record, arena, None, &mut open) {
+                Ok(Decoded::Change(change)) => Some(change),
+                _ => None,
+            },
+        );
+    decoded.map(|change| change.expect("a change")).collect()
+}
+
+fn table() -> Arc<Table> {
+    let column = |(name, _, kind): (&str, &str, &str)| Column {
+        name: name.to_owned(),
+        pg_type: PgType {
+            name: kind.to_owned(),
+            modifier: -1,
+            element: kind.strip_prefix('_').map(|element| {
+                Box::new(PgType {
+                    name: element.to_owned(),
+                    modifier: -1,
+                    element: None,
+                })
+            }),
+        },
+        cast: format!(r#""pg_catalog"."{kind}""#),
+        generated: false,
+        identity_always: false,
+    };
+    let name = TableName {
+        schema: "public".to_owned(),
+        name: "orders".to_owned(),
+    };
+    Arc::new(Table::new(
+        name,
+        COLUMNS.map(column).to_vec(),
+        vec![vec![0]],
+    ))
+}
+
+fn resolve<'r>(changes: &[Change<'r>], table: &Arc<Table>) -> Vec<RowChange<'r>> {
+    let mut mappings = Mappings::default();
+    let row = |change| mappings.of(change, table).and_then(|m| m.apply(change));
+    changes
+        .iter()
+        .map(row)
+        .map(|row| row.expect("a row"))
+        .collect()
+}
+
+fn steps(c: &mut Criterion) {
+    let mut group = c.benchmark_group("1000 events");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    let mut arena = Bump::new();
+    for (name, with_schema) in [("JSON with schema", true), ("JSON without schema", false)] {
+        let records = records(with_schema);
+        let mut decoder = decoder();
+        group.bench_function(format!("decode {name}"), |b| {
+            b.iter(|| {
+                arena.reset();
+                black_box(decode(&mut decoder, &records, &arena).len())
+            });
+        });
+    }
+    let (records, arena, table) = (records(true), Bump::new(), table());
+    let changes = decode(&mut decoder(), &records, &arena);
+    group.bench_function("values as Postgres reads them", |b| {
+        b.iter(|| black_box(resolve(&changes, &table).len()));
+    });
+    let rows = resolve(&changes, &table);
+    group.bench_function("fold", |b| {
+        b.iter(|| black_box(fold(rows.iter()).map_or(0, |nets| nets.len())));
+    });
+    let nets = fold(rows.iter()).expect("whole rows");
+    group.bench_function("build statements", |b| {
+        b.iter(|| black_box(statement::build(&nets).len()));
+    });
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);
