@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod avro;
 pub mod breaker;
 pub mod catalogue;
 pub mod change;
