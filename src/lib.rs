@@ -38,6 +38,7 @@ pub mod position;
 pub mod postgres;
 pub mod postgres_tls;
 pub mod progress;
+pub mod registry;
 pub mod retention;
 pub mod retry;
 pub mod row_change;
