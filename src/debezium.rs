@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::body;
 use crate::change::{Fields, Shape};
 use crate::json_object::{Name, Nullable, Object, Wrapper};
 use crate::schema::{self, Field};
@@ -21,6 +22,8 @@ pub struct SchemaCache {
     /// `{"schema":…,"payload":`
     prefix: String,
     schema: Option<EventSchema>,
+    /// By the heads that the poll thread recognised.
+    heads: Vec<(Arc<[u8]>, EventSchema)>,
     /// What the key, or `after`, looked like last.
     shape: Arc<Shape>,
 }
@@ -80,13 +83,7 @@ pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r
             if raw_schema == "null" {
                 return Ok(unless_null(raw_payload, None));
             }
-            let whole =
-                schema::parse(raw_schema).map_err(|e| format!("the schema can't be read: {e}"))?;
-            let row = whole.field("after").cloned().map(Arc::new);
-            let parsed = EventSchema {
-                whole: Arc::new(whole),
-                row,
-            };
+            let parsed = event_schema(raw_schema)?;
             // only what JsonConverter itself writes can be recognised by its bytes
             let prefix = format!("{{\"schema\":{raw_schema},\"payload\":");
             cache.prefix = if text.starts_with(&prefix) {
@@ -99,6 +96,43 @@ pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r
         }
     }
     Ok(unless_null(text, None))
+}
+
+/// [`unwrap`] where the poll thread has recognised the schema already. `rest` is the payload with the
+/// wrapper's closing brace.
+///
+/// # Errors
+/// As for [`unwrap`].
+pub fn unwrap_headed<'r>(
+    head: &Arc<[u8]>,
+    rest: &'r str,
+    cache: &mut SchemaCache,
+) -> Result<Unwrapped<'r>, String> {
+    let payload = rest.trim_ascii_end().strip_suffix('}');
+    let payload = payload.ok_or("the value is cut off behind its schema")?;
+    let known = cache.heads.iter().find(|(known, _)| Arc::ptr_eq(known, head));
+    let schema = match known {
+        Some((_, schema)) => schema.clone(),
+        None => {
+            let text = std::str::from_utf8(body::schema_of(head));
+            let schema = event_schema(text.map_err(|e| format!("the schema is not UTF-8: {e}"))?)?;
+            if cache.heads.len() == body::MOST_HEADS {
+                cache.heads.remove(0);
+            }
+            cache.heads.push((head.clone(), schema.clone()));
+            schema
+        }
+    };
+    Ok(unless_null(payload.trim_ascii(), Some(schema)))
+}
+
+fn event_schema(raw: &str) -> Result<EventSchema, String> {
+    let whole = schema::parse(raw).map_err(|e| format!("the schema can't be read: {e}"))?;
+    let row = whole.field("after").cloned().map(Arc::new);
+    Ok(EventSchema {
+        whole: Arc::new(whole),
+        row,
+    })
 }
 
 fn unless_null(payload: &str, schema: Option<EventSchema>) -> Unwrapped<'_> {

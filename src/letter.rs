@@ -192,7 +192,7 @@ mod tests {
             offset: 9,
             timestamp: Some(5),
             key: Some(b"k".to_vec()),
-            value: Some(b"v".to_vec()),
+            value: Some("v".into()),
             headers: vec![Header {
                 key: "trace".into(),
                 value: None,

@@ -12,6 +12,7 @@
 )]
 
 pub mod avro;
+pub mod body;
 pub mod breaker;
 pub mod catalogue;
 pub mod change;

@@ -15,6 +15,10 @@ use landfall::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// A batch allocates a little for each of thousands of events, in one thread or another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::body::Body;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
     pub topic: Arc<str>,
@@ -33,7 +35,7 @@ pub struct Record {
     /// Milliseconds since 1970, as the producer or the broker set it.
     pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Body>,
     pub headers: Vec<Header>,
     /// Which positioning of the partition this record was read under; records of an earlier one
     /// are left over from before a seek and are dropped.
@@ -47,8 +49,9 @@ impl Record {
 
     /// Bytes of memory, near enough to bound a queue with.
     pub fn size(&self) -> usize {
+        let shared = self.value.as_ref().map_or(0, |v| v.len() - v.own_len());
         // the struct itself, and what the allocator adds to each of its parts
-        128 + self.bytes()
+        128 + self.bytes() - shared
     }
 
     /// Bytes of key, value and headers.
@@ -59,6 +62,6 @@ impl Record {
             .iter()
             .map(|h| h.key.len() + bytes(&h.value))
             .sum();
-        bytes(&self.key) + bytes(&self.value) + headers
+        bytes(&self.key) + self.value.as_ref().map_or(0, Body::len) + headers
     }
 }

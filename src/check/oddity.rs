@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::body::Body;
 use crate::message::Record;
 use crate::pipeline::decode::Undecodable;
 use crate::verdict::Reason;
@@ -24,9 +25,9 @@ impl Oddity {
         if refusal.reason == Reason::MissingKey || refusal.stage == "TRANSFORMATION" {
             return Oddity::Said(refusal.message.clone());
         }
-        let bytes = match refusal.stage {
-            "KEY_CONVERTER" => record.key.as_deref().unwrap_or_default(),
-            _ => record.value.as_deref().unwrap_or_default(),
+        let bytes = match (refusal.stage, &record.value) {
+            ("KEY_CONVERTER", _) => record.key.as_deref().unwrap_or_default().into(),
+            (_, value) => value.as_ref().map(Body::whole).unwrap_or_default(),
         };
         // Confluent's wire format: a zero, the schema's id in four bytes, Avro
         if bytes.len() >= 5 && bytes[0] == 0 {
@@ -93,7 +94,7 @@ impl Oddity {
 
 /// The value's fields, out of the converter's wrapper if there is one.
 fn value_of(record: &Record) -> Option<Map<String, Value>> {
-    let Ok(Value::Object(mut outer)) = serde_json::from_slice(record.value.as_deref()?) else {
+    let Ok(Value::Object(mut outer)) = serde_json::from_slice(&record.value.as_ref()?.whole()) else {
         return None;
     };
     if outer.len() == 2

@@ -11,6 +11,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use uuid::Uuid;
 
+use crate::body::Heads;
 use crate::check::finding::Finding;
 use crate::check::heard::Heard;
 use crate::check::kafka::let_go;
@@ -147,6 +148,7 @@ fn collect(
     mut wanted: HashMap<(String, i32), Wanted>,
     records: &mut HashMap<Arc<str>, Vec<Record>>,
 ) {
+    let mut heads = Heads::default(); // of all topics: it costs no more than a comparison
     let started = Instant::now();
     let mut last_came: Option<Instant> = None;
     let mut bytes = 0;
@@ -163,7 +165,7 @@ fn collect(
             continue;
         };
         last_came = Some(Instant::now());
-        let record = consume::record(&message, wants.source.clone(), 0);
+        let record = consume::record(&message, wants.source.clone(), 0, &mut heads);
         wants.count -= 1;
         let done = wants.count <= 0 || record.offset >= wants.last;
         bytes += record.size();

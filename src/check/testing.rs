@@ -13,7 +13,7 @@ pub fn record(topic: &str, key: Option<&str>, value: Option<&str>) -> Record {
         offset: 0,
         timestamp: None,
         key: key.map(|text| text.as_bytes().to_vec()),
-        value: value.map(|text| text.as_bytes().to_vec()),
+        value: value.map(Into::into),
         headers: Vec::new(),
         epoch: 0,
     }

@@ -9,6 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::body::Heads;
 use crate::config::{Config, KafkaConfig};
 use crate::message::{Record, TopicPartition};
 use crate::pipeline::client::{self, Context};
@@ -152,7 +153,12 @@ impl Cursor {
                 Some(Ok(message)) if message.offset() < self.next => {}
                 Some(Ok(message)) => {
                     self.next = message.offset() + 1;
-                    return Ok(Some(consume::record(&message, source.clone(), 0)));
+                    return Ok(Some(consume::record(
+                        &message,
+                        source.clone(),
+                        0,
+                        &mut Heads::default(),
+                    )));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
                 Some(Err(error)) if is_gone(&error) => return Ok(None),

@@ -4,6 +4,7 @@ use deadpool_postgres::Object;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::body::Body;
 use crate::cli::Show;
 use crate::config::Config;
 use crate::dlq::candidate::Candidate;
@@ -165,7 +166,7 @@ fn print(
                 );
             }
             line("record key", &shown(record.key.as_deref()));
-            line("record value", &shown(record.value.as_deref()));
+            line("record value", &shown(record.value.as_ref().map(Body::whole).as_deref()));
         }
         Err(why) => line("record", &format!("lost: {why}")),
     }
@@ -229,7 +230,7 @@ fn as_json(
     let record = match record {
         Ok(record) => json!({
             "key": text(record.key.as_deref()),
-            "value": text(record.value.as_deref()),
+            "value": text(record.value.as_ref().map(Body::whole).as_deref()),
             "timestamp": record.timestamp,
             "headers": record.headers.iter()
                 .map(|h| json!({ "key": h.key, "value": text(h.value.as_deref()) })).collect::<Vec<_>>(),

@@ -39,7 +39,9 @@ fn record(offset: i64, epoch: u64) -> Record {
         timestamp: Some(1_793_491_200_000),
         key: Some(format!(r#"{{"id":{offset}}}"#).into_bytes()),
         value: Some(
-            format!(r#"{{"before":null,"after":{row},"source":{source},"op":"c"}}"#).into_bytes(),
+            format!(r#"{{"before":null,"after":{row},"source":{source},"op":"c"}}"#)
+                .as_str()
+                .into(),
         ),
         headers: Vec::new(),
         epoch,
@@ -148,7 +150,7 @@ fn where_offsets_begin_anew_the_batch_ends() {
 #[test]
 fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
     let mut all = records(10..13, 1);
-    all[1].value = Some(b"not json".to_vec());
+    all[1].value = Some("not json".into());
     let batch = gather(&all, holding(10, 10, 1));
     assert_eq!(batch.entries.len(), 3);
     assert!(matches!(&batch.entries[1].state, State::Rejected(r) if r.published.is_none()));
@@ -158,8 +160,8 @@ fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
 #[test]
 fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     let mut delete = record(10, 1);
-    let text = String::from_utf8(delete.value.clone().unwrap()).unwrap();
-    delete.value = Some(text.replace(r#""op":"c""#, r#""op":"d""#).into_bytes());
+    let text = String::from_utf8(delete.value.clone().unwrap().whole().into_owned()).unwrap();
+    delete.value = Some(text.replace(r#""op":"c""#, r#""op":"d""#).as_str().into());
     let mut tombstone = record(11, 1);
     (tombstone.key, tombstone.value) = (delete.key.clone(), None);
 

@@ -11,6 +11,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
+use crate::body::Heads;
 use crate::config::KafkaConfig;
 use crate::message::{Header, Record, TopicPartition};
 use crate::pipeline::client;
@@ -41,6 +42,8 @@ pub struct Poller {
     waiting: Vec<(Start, Instant)>,
     /// The assignment as of `generation`.
     assignment: HashMap<String, HashMap<i32, Assigned>>,
+    /// By topic.
+    heads: HashMap<Arc<str>, Heads>,
     generation: u64,
     full_since: Vec<Option<Instant>>,
     paused: Vec<bool>,
@@ -68,6 +71,7 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<S
         requests,
         waiting: Vec::new(),
         assignment: HashMap::new(),
+        heads: HashMap::new(),
         generation: 0,
         full_since: vec![None; lanes],
         paused: vec![false; lanes],
@@ -122,7 +126,13 @@ impl Poller {
         let Some(assigned) = assigned else { return };
         let lane = assigned.lane;
         let inbox = group.inbox(lane);
-        inbox.push(record(message, assigned.source.clone(), assigned.epoch));
+        let topic = &assigned.source.topic;
+        if !self.heads.contains_key(topic) {
+            self.heads.insert(topic.clone(), Heads::default());
+        }
+        if let Some(heads) = self.heads.get_mut(topic) {
+            inbox.push(record(message, assigned.source.clone(), assigned.epoch, heads));
+        }
         if !inbox.is_full() {
             self.full_since[lane] = None;
             return;
@@ -195,7 +205,13 @@ pub fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
     list
 }
 
-pub fn record(message: &BorrowedMessage<'_>, source: TopicPartition, epoch: u64) -> Record {
+/// `heads` are those of the topic's values.
+pub fn record(
+    message: &BorrowedMessage<'_>,
+    source: TopicPartition,
+    epoch: u64,
+    heads: &mut Heads,
+) -> Record {
     let header = |h: rdkafka::message::Header<'_, &[u8]>| Header {
         key: h.key.to_owned(),
         value: h.value.map(<[u8]>::to_vec),
@@ -205,7 +221,7 @@ pub fn record(message: &BorrowedMessage<'_>, source: TopicPartition, epoch: u64)
         offset: message.offset(),
         timestamp: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().map(<[u8]>::to_vec),
+        value: message.payload().map(|value| heads.body(value)),
         headers: message
             .headers()
             .map(|headers| headers.iter().map(header).collect())

@@ -10,6 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use uuid::Uuid;
 
+use crate::body::Body;
 use crate::config::Config;
 use crate::letter::{self, Cause, Place};
 use crate::message::Record;
@@ -134,7 +135,8 @@ impl DeadLetters {
         let mut message: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(&self.topic).headers(headers);
         message.key = record.key.as_deref().filter(|_| part != Part::OursAlone);
-        message.payload = record.value.as_deref().filter(|_| whole);
+        let value = record.value.as_ref().map(Body::whole);
+        message.payload = value.as_deref().filter(|_| whole);
         message.timestamp = record.timestamp;
         let producer = match part {
             Part::All => &self.producer,

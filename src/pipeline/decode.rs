@@ -82,17 +82,15 @@ impl Decoder {
     ) -> Result<Decoded<'r>, Undecodable> {
         let topic = self.topic(record);
         let key = key_fields(record, topic, arena)?;
-        let value = match record.value.as_deref() {
-            Some(bytes) if !bytes.is_empty() => {
-                let text = std::str::from_utf8(bytes).or_else(|e| {
-                    refuse(
-                        Reason::Undecodable,
-                        "VALUE_CONVERTER",
-                        format!("the value is not UTF-8: {e}"),
-                    )
-                })?;
-                debezium::unwrap(text, &mut topic.value_schema)
-                    .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?
+        let value = match &record.value {
+            Some(body) if !body.is_empty() => {
+                let (head, rest) = body.parts();
+                let text = std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"));
+                text.and_then(|text| match head {
+                    Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema),
+                    None => debezium::unwrap(text, &mut topic.value_schema),
+                })
+                .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?
             }
             _ => None,
         };

@@ -321,6 +321,7 @@ fn garbage_is_refused_and_never_panics() {
         (state % limit.max(1) as u64) as usize
     };
     let (mut warm, mut open) = (decoder(), OpenDeletes::default());
+    let (mut headed, mut heads) = (decoder(), crate::body::Heads::default());
     let interesting = b"\"\\{}[]:,\0\xff\xc3nu0-e. ";
     let mut understood = 0;
     for round in 0..20_000 {
@@ -343,8 +344,18 @@ fn garbage_is_refused_and_never_panics() {
         };
         let mut record = record(None, None);
         record.key = Some(mutated(&key));
-        record.value = Some(mutated(&seeds[round % seeds.len()]));
-        understood += usize::from(warm.decode(&record, arena(), None, &mut open).is_ok());
+        let value = mutated(&seeds[round % seeds.len()]);
+        record.value = Some(value.clone().into());
+        let whole = warm.decode(&record, arena(), None, &mut open);
+        understood += usize::from(whole.is_ok());
+        let mut record = record.clone();
+        record.value = Some(heads.body(&value));
+        let headed = headed.decode(&record, arena(), None, &mut OpenDeletes::default());
+        let row = |decoded: &Result<Decoded<'_>, Undecodable>| match decoded {
+            Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),
+            other => Some(format!("{}", other.is_ok())),
+        };
+        assert_eq!(row(&whole), row(&headed), "{}", String::from_utf8_lossy(&value));
     }
     assert!(understood > 100, "{understood} of them were still events");
 }

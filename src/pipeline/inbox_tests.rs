@@ -23,7 +23,7 @@ fn record(of: i32, offset: i64, bytes: usize) -> Record {
         offset,
         timestamp: None,
         key: None,
-        value: Some(vec![b'x'; bytes]),
+        value: Some(vec![b'x'; bytes].into()),
         headers: Vec::new(),
         epoch: 1,
     }
