@@ -12,6 +12,7 @@
 
 mod bytes;
 mod compile;
+mod decoder;
 mod envelope;
 mod error;
 mod fields;
@@ -26,6 +27,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use decoder::{AvroDecoder, Known};
 pub use error::{AvroError, SchemaError};
 pub use plan::{Plan, Texts};
 

@@ -15,8 +15,8 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
-use crate::avro::{Plan, SchemaId};
-use crate::config::RegistryConfig;
+use crate::avro::{Known, Plan, SchemaId};
+use crate::config::{Config, RegistryConfig};
 use crate::registry::answer::Registered;
 use crate::registry::client::{Answer, Client};
 use crate::verdict::Failure;
@@ -35,14 +35,6 @@ pub struct Registry {
     plans: Mutex<HashMap<SchemaId, Arc<Plan>>>,
 }
 
-/// What is known of an id.
-#[derive(Clone, Debug)]
-pub enum Known {
-    Plan(Arc<Plan>),
-    /// The registry has no such schema, or it is none that can be used: why.
-    Refused(String),
-}
-
 /// A subject's version with a schema.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Version {
@@ -51,6 +43,14 @@ pub struct Version {
 }
 
 impl Registry {
+    /// The one that the records' encoding needs, if it needs one.
+    ///
+    /// # Errors
+    /// A file for TLS that can't be used.
+    pub fn of(config: &Config) -> Result<Option<Self>, String> {
+        config.format.registry_in_use().map(Self::new).transpose()
+    }
+
     /// # Errors
     /// A file for TLS that can't be used.
     pub fn new(config: &RegistryConfig) -> Result<Self, String> {
