@@ -94,7 +94,8 @@ impl Oddity {
 
 /// The value's fields, out of the converter's wrapper if there is one.
 fn value_of(record: &Record) -> Option<Map<String, Value>> {
-    let Ok(Value::Object(mut outer)) = serde_json::from_slice(&record.value.as_ref()?.whole()) else {
+    let Ok(Value::Object(mut outer)) = serde_json::from_slice(&record.value.as_ref()?.whole())
+    else {
         return None;
     };
     if outer.len() == 2

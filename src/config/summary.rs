@@ -49,8 +49,9 @@ impl Summary {
         add("format.encoding", encoding.to_owned());
         if let Some(registry) = format.registry_in_use() {
             add("format.registry.url", registry.display_urls());
-            let username = registry.login.as_ref().map(|login| login.username.clone());
-            add("format.registry.username", username.unwrap_or_default());
+            if let Some(login) = &registry.login {
+                add("format.registry.username", login.username.clone());
+            }
             let timeout = humantime::format_duration(registry.timeout);
             add("format.registry.timeout", timeout.to_string());
         }

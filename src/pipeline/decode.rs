@@ -74,6 +74,10 @@ impl Decoder {
         }
     }
 
+    pub fn is_json(&self) -> bool {
+        matches!(self.encoding, Encoding::Json)
+    }
+
     /// The ids of the records' schemas that must be learned before these are decoded.
     pub fn unknown_schemas(&self, records: &[Record]) -> BTreeSet<SchemaId> {
         match &self.encoding {

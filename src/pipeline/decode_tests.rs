@@ -355,7 +355,12 @@ fn garbage_is_refused_and_never_panics() {
             Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),
             other => Some(format!("{}", other.is_ok())),
         };
-        assert_eq!(row(&whole), row(&headed), "{}", String::from_utf8_lossy(&value));
+        assert_eq!(
+            row(&whole),
+            row(&headed),
+            "{}",
+            String::from_utf8_lossy(&value)
+        );
     }
     assert!(understood > 100, "{understood} of them were still events");
 }
