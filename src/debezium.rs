@@ -110,7 +110,10 @@ pub fn unwrap_headed<'r>(
 ) -> Result<Unwrapped<'r>, String> {
     let payload = rest.trim_ascii_end().strip_suffix('}');
     let payload = payload.ok_or("the value is cut off behind its schema")?;
-    let known = cache.heads.iter().find(|(known, _)| Arc::ptr_eq(known, head));
+    let known = cache
+        .heads
+        .iter()
+        .find(|(known, _)| Arc::ptr_eq(known, head));
     let schema = match known {
         Some((_, schema)) => schema.clone(),
         None => {

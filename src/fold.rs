@@ -1,27 +1,28 @@
 //! Several changes of one key folded into their net effect: one statement may not touch a row
 //! twice, and a row that changed fifty times in a batch need only be written once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::row_change::{Effect, RowChange, Text};
+use crate::row_change::{Effect, Layout, RowChange, Text};
 use crate::table::Table;
 
 /// What is to be done to one key.
 #[derive(Clone, Debug)]
-pub struct Net<'r> {
-    pub table: Arc<Table>,
-    pub key_columns: Vec<usize>,
-    pub key: Vec<Text<'r>>,
+pub struct Net<'a, 'r> {
+    pub layout: Cow<'a, Arc<Layout>>,
+    pub key: &'a [Text<'r>],
     /// `None`: nothing but the delete.
-    pub row: Option<Row<'r>>,
-    /// The key was deleted on the way: whatever the row has outside of `cells` goes with it.
+    pub row: Option<Row<'a, 'r>>,
+    /// The key was deleted on the way: whatever the row has outside of the layout's columns goes with it.
     pub delete_first: bool,
 }
 
+/// The values of the layout's columns.
 #[derive(Clone, Debug)]
-pub struct Row<'r> {
-    pub cells: Vec<(usize, Text<'r>)>,
+pub struct Row<'a, 'r> {
+    pub texts: Cow<'a, [Text<'r>]>,
     pub whole: bool,
 }
 
@@ -34,83 +35,94 @@ pub struct PartOfDeletedRow(pub usize);
 ///
 /// # Errors
 /// A partial change of a deleted row: what it leaves out is nowhere to be had.
-pub fn fold<'a, 'r: 'a>(
-    changes: impl Iterator<Item = &'a RowChange<'r>>,
-) -> Result<Vec<Net<'r>>, PartOfDeletedRow> {
-    let mut nets: Vec<Net<'r>> = Vec::new();
-    let mut by_key: HashMap<(*const Table, &'a [usize], &'a [Text<'r>]), usize> = HashMap::new();
+pub fn fold<'a, 'r>(
+    changes: impl ExactSizeIterator<Item = &'a RowChange<'r>>,
+) -> Result<Vec<Net<'a, 'r>>, PartOfDeletedRow> {
+    type Keys<'a, 'r> =
+        HashMap<(*const Table, &'a [usize], &'a [Text<'r>]), usize, foldhash::fast::RandomState>;
+    let mut nets: Vec<Net<'a, 'r>> = Vec::with_capacity(changes.len());
+    let mut by_key = Keys::with_capacity_and_hasher(changes.len(), Default::default());
     for (index, change) in changes.enumerate() {
+        let layout = &*change.layout;
         let key = (
-            Arc::as_ptr(&change.table),
-            change.key_columns.as_slice(),
+            Arc::as_ptr(&layout.table),
+            layout.key.as_slice(),
             change.key.as_slice(),
         );
-        match by_key.get(&key) {
-            Some(at) => nets[*at].follow(&change.effect, index)?,
-            None => {
-                by_key.insert(key, nets.len());
-                nets.push(Net::first(change));
-            }
+        let at = *by_key.entry(key).or_insert(nets.len());
+        match nets.get_mut(at) {
+            Some(net) => net.follow(change, index)?,
+            None => nets.push(Net::first(change)),
         }
     }
     Ok(nets)
 }
 
-impl<'r> Net<'r> {
-    fn first(change: &RowChange<'r>) -> Self {
-        let (row, delete_first) = match &change.effect {
-            Effect::Gone => (None, true),
-            Effect::Row { cells, whole } => (
-                Some(Row {
-                    cells: cells.clone(),
-                    whole: *whole,
-                }),
-                false,
-            ),
-        };
+impl<'a, 'r> Net<'a, 'r> {
+    fn first(change: &'a RowChange<'r>) -> Self {
         Self {
-            table: change.table.clone(),
-            key_columns: change.key_columns.clone(),
-            key: change.key.clone(),
-            row,
-            delete_first,
+            layout: Cow::Borrowed(&change.layout),
+            key: &change.key,
+            row: Row::of(change),
+            delete_first: change.effect == Effect::Gone,
         }
     }
 
-    fn follow(&mut self, effect: &Effect<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
-        match (effect, &mut self.row) {
+    fn follow(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
+        match (change.effect, &mut self.row) {
+            (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
             (Effect::Gone, _) => {
-                self.row = None;
                 self.delete_first = true;
+                self.layout = Cow::Borrowed(&change.layout);
+                self.row = None;
             }
-            (Effect::Row { whole: false, .. }, None) => return Err(PartOfDeletedRow(index)),
-            (Effect::Row { cells, whole }, None) => {
-                self.row = Some(Row {
-                    cells: cells.clone(),
-                    whole: *whole,
-                })
+            (effect, Some(row)) if !covers(&change.layout, &self.layout) => {
+                let columns = row.overlay(&self.layout.columns, change);
+                row.whole |= effect == Effect::Whole;
+                self.layout = Cow::Owned(Arc::new(Layout {
+                    columns,
+                    ..Layout::clone(&change.layout)
+                }));
             }
-            (Effect::Row { cells, whole }, Some(row)) => {
-                row.overlay(cells);
-                row.whole |= whole;
+            // it says all that the earlier ones said
+            (effect, row) => {
+                let whole = effect == Effect::Whole || row.as_ref().is_some_and(|r| r.whole);
+                *row = Row::of(change).map(|row| Row { whole, ..row });
+                self.layout = Cow::Borrowed(&change.layout);
             }
         }
         Ok(())
     }
 }
 
-impl<'r> Row<'r> {
-    /// Later cells win; what they leave out stays.
-    fn overlay(&mut self, later: &[(usize, Text<'r>)]) {
-        for cell in later {
-            match self
-                .cells
-                .binary_search_by_key(&cell.0, |(column, _)| *column)
-            {
-                Ok(at) => self.cells[at] = cell.clone(),
-                Err(at) => self.cells.insert(at, cell.clone()),
-            }
-        }
+/// Whether the later change brings every column of the earlier ones.
+fn covers(later: &Arc<Layout>, earlier: &Arc<Layout>) -> bool {
+    Arc::ptr_eq(later, earlier) || earlier.columns.iter().all(|c| later.columns.contains(c))
+}
+
+impl<'a, 'r> Row<'a, 'r> {
+    fn of(change: &'a RowChange<'r>) -> Option<Self> {
+        (change.effect != Effect::Gone).then(|| Self {
+            texts: Cow::Borrowed(&change.texts),
+            whole: change.effect == Effect::Whole,
+        })
+    }
+
+    /// Later values win; what they leave out stays. Returns the columns that there are now.
+    fn overlay(&mut self, columns: &[usize], later: &RowChange<'r>) -> Vec<usize> {
+        let earlier = columns.iter().copied().zip(self.texts.iter().cloned());
+        let kept = earlier.filter(|(column, _)| !later.layout.columns.contains(column));
+        let added = later
+            .layout
+            .columns
+            .iter()
+            .copied()
+            .zip(later.texts.iter().cloned());
+        let mut cells: Vec<(usize, Text<'r>)> = kept.chain(added).collect();
+        cells.sort_unstable_by_key(|(column, _)| *column);
+        let (columns, texts): (Vec<usize>, Vec<Text<'r>>) = cells.into_iter().unzip();
+        self.texts = Cow::Owned(texts);
+        columns
     }
 }
 

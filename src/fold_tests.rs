@@ -9,11 +9,21 @@ fn text(value: &'static str) -> Text<'static> {
     Some(value.into())
 }
 
-fn change(table: &Arc<Table>, id: &'static str, effect: Effect<'static>) -> RowChange<'static> {
+fn change(
+    table: &Arc<Table>,
+    id: &'static str,
+    cells: Vec<(usize, Text<'static>)>,
+    effect: Effect,
+) -> RowChange<'static> {
+    let (columns, texts) = cells.into_iter().unzip();
     RowChange {
-        table: table.clone(),
-        key_columns: vec![0],
+        layout: Arc::new(Layout {
+            table: table.clone(),
+            key: vec![0],
+            columns,
+        }),
         key: vec![text(id)],
+        texts,
         effect,
     }
 }
@@ -27,31 +37,36 @@ fn row(
     let mut cells = vec![(0, text(id))];
     cells.extend(a.map(|a| (1, text(a))));
     cells.extend(b.map(|b| (2, text(b))));
-    let whole = a.is_some() && b.is_some();
-    change(table, id, Effect::Row { cells, whole })
+    let effect = match a.is_some() && b.is_some() {
+        true => Effect::Whole,
+        false => Effect::Part,
+    };
+    change(table, id, cells, effect)
 }
 
 fn gone(table: &Arc<Table>, id: &'static str) -> RowChange<'static> {
-    change(table, id, Effect::Gone)
+    change(table, id, Vec::new(), Effect::Gone)
 }
 
-fn net(changes: &[RowChange<'static>]) -> Net<'static> {
+fn net<'a>(changes: &'a [RowChange<'static>]) -> Net<'a, 'static> {
     let mut nets = fold(changes.iter()).unwrap();
     assert_eq!(nets.len(), 1);
     nets.remove(0)
 }
 
-fn cells(net: &Net<'static>) -> Vec<(usize, Text<'static>)> {
-    net.row.as_ref().unwrap().cells.clone()
+fn cells(net: &Net<'_, 'static>) -> Vec<(usize, Text<'static>)> {
+    let texts = net.row.as_ref().unwrap().texts.iter().cloned();
+    net.layout.columns.iter().copied().zip(texts).collect()
 }
 
 #[test]
 fn of_several_rows_of_a_key_the_last_is_written() {
     let t = t();
-    let net = net(&[
+    let changes = [
         row(&t, "1", Some("x"), Some("x")),
         row(&t, "1", Some("y"), Some("z")),
-    ]);
+    ];
+    let net = net(&changes);
     assert_eq!(
         cells(&net),
         [(0, text("1")), (1, text("y")), (2, text("z"))]
@@ -62,10 +77,11 @@ fn of_several_rows_of_a_key_the_last_is_written() {
 #[test]
 fn what_a_later_change_leaves_out_stays_as_the_earlier_one_had_it() {
     let t = t();
-    let net = net(&[
+    let changes = [
         row(&t, "1", Some("x"), Some("large")),
         row(&t, "1", Some("y"), None),
-    ]);
+    ];
+    let net = net(&changes);
     assert_eq!(
         cells(&net),
         [(0, text("1")), (1, text("y")), (2, text("large"))]
@@ -76,7 +92,8 @@ fn what_a_later_change_leaves_out_stays_as_the_earlier_one_had_it() {
 #[test]
 fn parts_only_remain_a_part_and_keep_their_columns_in_order() {
     let t = t();
-    let net = net(&[row(&t, "1", None, Some("z")), row(&t, "1", Some("y"), None)]);
+    let changes = [row(&t, "1", None, Some("z")), row(&t, "1", Some("y"), None)];
+    let net = net(&changes);
     assert_eq!(
         cells(&net),
         [(0, text("1")), (1, text("y")), (2, text("z"))]
@@ -87,10 +104,11 @@ fn parts_only_remain_a_part_and_keep_their_columns_in_order() {
 #[test]
 fn a_part_followed_by_the_whole_row_is_the_whole_row() {
     let t = t();
-    let net = net(&[
+    let changes = [
         row(&t, "1", None, Some("z")),
         row(&t, "1", Some("a"), Some("b")),
-    ]);
+    ];
+    let net = net(&changes);
     assert!(net.row.as_ref().unwrap().whole);
     assert_eq!(
         cells(&net),
@@ -101,14 +119,16 @@ fn a_part_followed_by_the_whole_row_is_the_whole_row() {
 #[test]
 fn an_insert_and_its_delete_leave_a_delete() {
     let t = t();
-    let net = net(&[row(&t, "1", Some("x"), Some("x")), gone(&t, "1")]);
+    let changes = [row(&t, "1", Some("x"), Some("x")), gone(&t, "1")];
+    let net = net(&changes);
     assert!(net.row.is_none() && net.delete_first);
 }
 
 #[test]
 fn a_row_inserted_again_is_deleted_first_so_that_nothing_of_the_old_one_stays() {
     let t = t();
-    let net = net(&[gone(&t, "1"), row(&t, "1", Some("x"), Some("y"))]);
+    let changes = [gone(&t, "1"), row(&t, "1", Some("x"), Some("y"))];
+    let net = net(&changes);
     assert!(net.row.is_some() && net.delete_first);
 }
 

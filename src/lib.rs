@@ -30,6 +30,7 @@ pub mod health;
 pub mod http;
 pub mod json_object;
 pub mod letter;
+pub mod mapping;
 pub mod message;
 pub mod metrics;
 pub mod migrate;

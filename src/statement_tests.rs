@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::*;
 use crate::fold::Row;
 use crate::table_testing::table;
@@ -13,22 +15,31 @@ fn net(
     cells: &[(usize, &'static str)],
     whole: bool,
     delete_first: bool,
-) -> Net<'static> {
-    let texts: Vec<_> = cells.iter().map(|(at, value)| (*at, text(value))).collect();
+) -> Net<'static, 'static> {
+    let (columns, texts): (Vec<usize>, Vec<_>) =
+        cells.iter().map(|(at, value)| (*at, text(value))).unzip();
+    let is_row = columns.len() > key || !delete_first;
     Net {
-        table: table.clone(),
-        key_columns: texts[..key].iter().map(|(at, _)| *at).collect(),
-        key: texts[..key].iter().map(|(_, text)| text.clone()).collect(),
-        row: (texts.len() > key || !delete_first).then_some(Row {
-            cells: texts,
+        layout: Cow::Owned(Arc::new(Layout {
+            table: table.clone(),
+            key: columns[..key].to_vec(),
+            columns: if is_row { columns } else { Vec::new() },
+        })),
+        key: texts[..key].to_vec().leak(),
+        row: is_row.then_some(Row {
+            texts: Cow::Owned(texts),
             whole,
         }),
         delete_first,
     }
 }
 
-fn only(nets: Vec<Net<'_>>) -> Statement<'_> {
-    let mut statements = build(nets);
+fn built(nets: Vec<Net<'static, 'static>>) -> Vec<Statement<'static>> {
+    build(nets.leak())
+}
+
+fn only(nets: Vec<Net<'static, 'static>>) -> Statement<'static> {
+    let mut statements = built(nets);
     assert_eq!(statements.len(), 1);
     statements.remove(0)
 }
@@ -39,9 +50,9 @@ fn a_whole_row_is_inserted_or_replaces_what_it_names() {
     let statement = only(vec![net(&t, 1, &[(0, "1"), (1, "x")], true, false)]);
     assert_eq!(
         statement.sql,
-        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT u.c1::"pg_catalog"."int4", u.c2::"pg_catalog"."text" FROM unnest($1::text[], $2::text[]) AS u(c1, c2) ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
+        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::text[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text" ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
     );
-    assert_eq!(statement.columns, [vec![text("1")], vec![text("x")]]);
+    assert_eq!(statement.columns, [[Some("1")], [Some("x")]]);
     assert_eq!(statement.count_sql, None);
 }
 
@@ -75,7 +86,7 @@ fn a_composite_key_is_matched_by_all_of_its_columns() {
     let delete = only(vec![net(&t, 2, &[(0, "1"), (1, "u")], true, true)]);
     assert_eq!(
         delete.sql,
-        r#"DELETE FROM "public"."t" AS t USING unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
+        r#"DELETE FROM "public"."t" AS t USING (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
     );
     let upsert = only(vec![net(
         &t,
@@ -123,12 +134,12 @@ fn part_of_a_row_updates_and_can_be_counted() {
     let update = only(vec![net(&t, 1, &[(0, "1"), (2, "y")], false, false)]);
     assert_eq!(
         update.sql,
-        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."id" = u.c1::"pg_catalog"."int4""#
+        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
     );
     assert_eq!(
         update.count_sql.as_deref(),
         Some(
-            r#"SELECT count(*) FROM "public"."t" AS t, unnest($1::text[], $2::text[]) AS u(c1, c2) WHERE t."id" = u.c1::"pg_catalog"."int4""#
+            r#"SELECT count(*) FROM "public"."t" AS t, (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
         )
     );
     let nothing_but_the_key = only(vec![net(&t, 1, &[(0, "1")], false, false)]);
@@ -142,16 +153,16 @@ fn part_of_a_row_updates_and_can_be_counted() {
 #[test]
 fn a_row_that_is_replaced_is_never_deleted_and_starts_from_its_defaults() {
     let t = table("t", "id:int4 a:text b:text", &[&["id"]]);
-    let statements = build(vec![
+    let statements = built(vec![
         net(&t, 1, &[(0, "2"), (1, "y")], true, false),
         net(&t, 1, &[(0, "1"), (1, "x")], true, true),
     ]);
     let kinds: Vec<Kind> = statements.iter().map(|s| s.kind).collect();
     assert_eq!(kinds, [Kind::Replace, Kind::Upsert]);
-    assert_eq!(statements[0].columns, [[text("1")], [text("x")]]);
+    assert_eq!(statements[0].columns, [[Some("1")], [Some("x")]]);
     let set = r#"DO UPDATE SET "a" = EXCLUDED."a", "b" = DEFAULT"#;
     assert!(statements[0].sql.ends_with(set), "{}", statements[0].sql);
-    assert_eq!(statements[1].columns, [[text("2")], [text("y")]]);
+    assert_eq!(statements[1].columns, [[Some("2")], [Some("y")]]);
 }
 
 #[test]
@@ -167,7 +178,7 @@ fn parents_are_written_first_and_go_once_nothing_can_refer_to_them() {
     let gone = |table| net(table, 1, &[(0, "1")], true, true);
     let row = |table| net(table, 1, &[(0, "2")], true, false);
     let nets = [&a, &b, &c, &other].map(|t| [gone(t), row(t)]);
-    let order: Vec<_> = build(nets.into_iter().flatten().collect())
+    let order: Vec<_> = built(nets.into_iter().flatten().collect())
         .iter()
         .map(|s| (s.kind, s.table.name.name.clone()))
         .collect();
@@ -187,7 +198,7 @@ fn rows_come_in_the_order_of_their_keys_and_statements_in_that_of_their_tables()
         table("u", "id:int4 a:text", &[&["id"]]),
     );
     let row = |table, id, a| net(table, 1, &[(0, id), (1, a)], true, false);
-    let statements = build(vec![
+    let statements = built(vec![
         row(&u, "3", "c"),
         row(&t, "2", "b"),
         row(&u, "1", "a"),
@@ -200,11 +211,11 @@ fn rows_come_in_the_order_of_their_keys_and_statements_in_that_of_their_tables()
     assert_eq!(tables, ["t", "u"]);
     assert_eq!(
         statements[0].columns,
-        [[text("1"), text("2")], [text("z"), text("b")]]
+        [[Some("1"), Some("2")], [Some("z"), Some("b")]]
     );
     assert_eq!(
         statements[1].columns,
-        [[text("1"), text("3")], [text("a"), text("c")]]
+        [[Some("1"), Some("3")], [Some("a"), Some("c")]]
     );
     assert_eq!(statements[0].rows(), 2);
 }
@@ -212,7 +223,7 @@ fn rows_come_in_the_order_of_their_keys_and_statements_in_that_of_their_tables()
 #[test]
 fn rows_with_other_columns_go_into_a_statement_of_their_own() {
     let t = table("t", "id:int4 a:text b:text", &[&["id"]]);
-    let statements = build(vec![
+    let statements = built(vec![
         net(&t, 1, &[(0, "1"), (1, "x")], true, false),
         net(&t, 1, &[(0, "2"), (2, "y")], true, false),
     ]);

@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::{Object, Pool};
 
 use crate::breaker::Breaker;
 use crate::catalogue::Catalogue;
+use crate::change::Change;
 use crate::config::LaterEvents;
 use crate::failpoint;
+use crate::mapping::{Mapping, Mappings};
 use crate::message::TopicPartition;
 use crate::pipeline::advance::Holdings;
 use crate::pipeline::batch::Batch;
@@ -19,7 +21,6 @@ use crate::pipeline::watermark::Fenced;
 use crate::postgres::{connect, failure};
 use crate::row_change::RowChange;
 use crate::table::Table;
-use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict, means_catalogue_is_stale};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub struct Destination {
     catalogue: Arc<Catalogue>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) later_events: LaterEvents,
+    mappings: Mutex<Mappings>,
 }
 
 impl Destination {
@@ -67,6 +69,7 @@ impl Destination {
             catalogue,
             ledger,
             later_events,
+            mappings: Mutex::default(),
         }
     }
 
@@ -168,7 +171,8 @@ impl Destination {
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
         let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
         // one look at each table for all of the attempt: columns go by their index in it
-        let mut tables: HashMap<Arc<TableName>, Arc<Table>> = HashMap::new();
+        let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
+            HashMap::default(); // by their names' addresses
         let mut reread = HashSet::new();
         'anew: loop {
             let mut changes = Vec::with_capacity(batch.entries.len());
@@ -176,20 +180,25 @@ impl Destination {
                 let (State::Pending, Some(change)) = (&entry.state, &entry.change) else {
                     continue;
                 };
-                let table = match tables.get(&change.table) {
+                let name = Arc::as_ptr(&change.table).addr();
+                let table = match tables.get(&name) {
                     Some(table) => table.clone(),
                     None => {
-                        let table = self.catalogue.table(client, &change.table).await?;
-                        tables.insert(change.table.clone(), table.clone());
+                        let same = tables.values().find(|t| t.name == *change.table).cloned();
+                        let table = match same {
+                            Some(table) => table,
+                            None => self.catalogue.table(client, &change.table).await?,
+                        };
+                        tables.insert(name, table.clone());
                         table
                     }
                 };
-                match RowChange::new(change, &table) {
+                match self.mapping(change, &table).and_then(|m| m.apply(change)) {
                     Ok(change) => changes.push((at, change)),
                     // it may have been altered since it was read: look once more, and begin anew
                     Err(_) if reread.insert(change.table.clone()) => {
                         self.catalogue.forget(&change.table);
-                        tables.remove(&change.table);
+                        tables.clear();
                         continue 'anew;
                     }
                     Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
@@ -200,6 +209,11 @@ impl Destination {
             }
             return Ok(changes);
         }
+    }
+
+    fn mapping(&self, change: &Change<'_>, table: &Arc<Table>) -> Result<Arc<Mapping>, Failure> {
+        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        mappings.of(change, table)
     }
 
     /// A statement that no longer fits its table: the catalogue is read again before anybody is blamed.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::pipeline::order::Item;
 use crate::row_change::{Effect, RowChange};
@@ -12,12 +13,12 @@ use crate::table::Table;
 pub fn arrange(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
     let mut sequence: Vec<usize> = (0..changes.len()).collect();
     let related = |table: &Table| table.rank > 0 || table.referenced;
-    if !changes.iter().any(|(_, change)| related(&change.table)) {
+    if !changes.iter().any(|(_, change)| related(change.table())) {
         return sequence;
     }
     // a key's place is that of its first change, and its net effect that of its last
     let mut keys: HashMap<(*const Table, &[_]), (usize, bool)> = HashMap::new();
-    let key = |change: &RowChange<'_>| std::ptr::from_ref(&*change.table);
+    let key = |change: &RowChange<'_>| Arc::as_ptr(change.table());
     for (at, (_, change)) in changes.iter().enumerate() {
         let gone = change.effect == Effect::Gone;
         let entry = keys.entry((key(change), change.key.as_slice()));
@@ -31,7 +32,7 @@ pub fn arrange(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
             .get(&(key(change), change.key.as_slice()))
             .copied()
             .unwrap_or((*at, false));
-        (change.table.turn(gone), first, *at)
+        (change.table().turn(gone), first, *at)
     });
     sequence
 }
@@ -68,26 +69,26 @@ pub fn keys_reversed(sequence: &[usize], items: &[Item]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+    use crate::row_change::Layout;
     use crate::table_testing::table;
 
     /// Changes of these keys, a `-` before those that delete, with the sequence they are tried in.
     fn tried(keys: &[i64]) -> (Vec<(usize, RowChange<'static>)>, Vec<Item>, Vec<usize>) {
         let mut table = Arc::into_inner(table("t", "id:int4", &[&["id"]])).unwrap();
         table.referenced = true;
-        let table = Arc::new(table);
+        let layout = Arc::new(Layout {
+            table: Arc::new(table),
+            key: vec![0],
+            columns: Vec::new(),
+        });
         let change = |key: &i64| RowChange {
-            table: table.clone(),
-            key_columns: vec![0],
+            layout: layout.clone(),
             key: vec![Some(key.abs().to_string().into())],
+            texts: Vec::new(),
             effect: match *key < 0 {
                 true => Effect::Gone,
-                false => Effect::Row {
-                    cells: Vec::new(),
-                    whole: true,
-                },
+                false => Effect::Whole,
             },
         };
         let changes: Vec<_> = keys.iter().map(change).enumerate().collect();

@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::letter::Letter;
-use crate::message::{Coordinates, Record};
+use crate::message::{Coordinates, Record, TopicPartition};
 use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::entry::{Entry, Reject, State};
@@ -50,8 +50,16 @@ impl<'r> Batch<'r> {
     ) -> Self {
         let mut advances: Vec<Advance> = Vec::new();
         let mut entries = Vec::with_capacity(records.len());
+        let mut places: HashMap<&TopicPartition, usize> = HashMap::new();
+        let mut last = usize::MAX;
         for record in records {
-            let at = match advances.iter().position(|a| a.source == record.source) {
+            // a partition's records mostly come many at a time
+            let is_last = advances.get(last).is_some_and(|a| a.source == record.source);
+            let place = match is_last {
+                true => Some(last),
+                false => places.get(&record.source).copied(),
+            };
+            let at = match place {
                 Some(at) => at,
                 None => {
                     // not one that is left over from before a seek: the others would be measured by it
@@ -59,10 +67,12 @@ impl<'r> Batch<'r> {
                     let Some(held) = held.filter(|h| h.epoch == record.epoch) else {
                         continue;
                     };
+                    places.insert(&record.source, advances.len());
                     advances.push(Advance::new(record, held.clone()));
                     advances.len() - 1
                 }
             };
+            last = at;
             let Some(advance) = advances
                 .get_mut(at)
                 .filter(|a| a.held.epoch == record.epoch && !a.jumped_back)

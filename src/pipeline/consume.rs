@@ -101,7 +101,11 @@ impl Poller {
         while !group.stops() {
             self.serve_starts(&consumer);
             self.resume_lanes(&consumer);
-            match consumer.poll(POLL) {
+            let polled = consumer.poll(Duration::ZERO).or_else(|| {
+                group.nothing_more();
+                consumer.poll(POLL)
+            });
+            match polled {
                 None => group.nothing_to_read(),
                 Some(Ok(message)) => self.hand_over(&consumer, &message),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
@@ -131,7 +135,12 @@ impl Poller {
             self.heads.insert(topic.clone(), Heads::default());
         }
         if let Some(heads) = self.heads.get_mut(topic) {
-            inbox.push(record(message, assigned.source.clone(), assigned.epoch, heads));
+            inbox.push(record(
+                message,
+                assigned.source.clone(),
+                assigned.epoch,
+                heads,
+            ));
         }
         if !inbox.is_full() {
             self.full_since[lane] = None;

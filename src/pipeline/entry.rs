@@ -36,6 +36,8 @@ pub enum State {
 pub struct Entry<'r> {
     pub record: &'r Record,
     pub id: Uuid,
+    /// Of its partition's row in `partitions`.
+    pub partition_id: i32,
     /// Always there if pending.
     pub change: Option<Change<'r>>,
     /// Of a record that can't be decoded.
@@ -57,6 +59,7 @@ impl<'r> Entry<'r> {
         let mut entry = Self {
             record,
             id: Uuid::nil(),
+            partition_id: advance.held.partition_id,
             change: None,
             row_key: None,
             state: State::Pending,

@@ -151,6 +151,11 @@ impl Group {
         Some(epoch)
     }
 
+    /// Nothing is there to be polled at the moment.
+    pub fn nothing_more(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.nothing_more());
+    }
+
     /// A poll found nothing: whatever was fetched before is with the lanes.
     pub fn nothing_to_read(&self) {
         if self.is_idle() {

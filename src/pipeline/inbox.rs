@@ -14,6 +14,9 @@ use crate::message::{Record, TopicPartition};
 /// How far a batch grows that waits for the parents of its rows.
 const MOST_ROWS: usize = 100_000;
 const MOST_BYTES: usize = 128 << 20;
+/// How long a batch waits for company while Kafka has nothing more: a source's transaction rarely
+/// comes in one piece, and hundreds of transactions a second for a row each would cost more than they gain.
+const COMPANY: Duration = Duration::from_millis(5);
 /// After how long without anything to do a lane looks whether its partitions are still as it left them.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -32,6 +35,8 @@ pub enum Work {
 struct State {
     records: VecDeque<Record>,
     bytes: usize,
+    /// Kafka has nothing more at the moment.
+    quiet: bool,
     take_up: Vec<TopicPartition>,
     /// The lane is at it. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
     taking_up: bool,
@@ -80,6 +85,16 @@ impl Inbox {
         let wake = state.records.len() == 1 || state.holds_a_batch(self);
         drop(state);
         if wake {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Kafka has nothing more at the moment: what is there needn't wait for company.
+    pub fn nothing_more(&self) {
+        let mut state = self.lock();
+        if !state.quiet && !state.records.is_empty() {
+            state.quiet = true;
+            drop(state);
             self.arrived.notify_one();
         }
     }
@@ -150,11 +165,12 @@ impl Inbox {
     }
 
     /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
-    /// `linger`.
+    /// `linger`, or hardly any time if Kafka has nothing more to add.
     pub async fn next(&self) -> Work {
-        let mut deadline = None;
+        let mut since = None;
         loop {
             let arrived = self.arrived.notified();
+            let due;
             {
                 let busy = self.busy.clone().lock_owned().await;
                 let mut state = self.lock();
@@ -166,18 +182,25 @@ impl Inbox {
                     return Work::TakeUp(std::mem::take(&mut state.take_up));
                 }
                 if state.records.is_empty() {
-                    deadline = None;
+                    since = None;
+                    due = None;
                 } else {
-                    let due = *deadline.get_or_insert_with(|| Instant::now() + self.linger);
-                    if state.holds_a_batch(self) || Instant::now() >= due {
+                    let linger = match state.quiet {
+                        true => self.linger.min(COMPANY),
+                        false => self.linger,
+                    };
+                    let now = Instant::now();
+                    let at = *since.get_or_insert(now) + linger;
+                    if state.holds_a_batch(self) || now >= at {
                         let records = state.take(self.rows, self.bytes);
                         drop(state);
                         self.space.notify_all();
                         return Work::Records(records, busy);
                     }
+                    due = Some(at);
                 }
             }
-            match deadline {
+            match due {
                 None => {
                     if tokio::time::timeout(IDLE, arrived).await.is_err() {
                         return Work::Idle;
@@ -240,6 +263,7 @@ impl State {
             self.bytes = self.bytes.saturating_sub(next_size);
             taken.extend(self.records.pop_front());
         }
+        self.quiet = false;
         taken
     }
 }

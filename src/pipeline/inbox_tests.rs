@@ -70,6 +70,20 @@ async fn a_batch_that_is_not_full_waits_for_its_linger_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_batch_goes_without_its_linger_when_kafka_has_nothing_more() {
+    let mut inbox = Arc::into_inner(inbox(100, 1_000_000)).unwrap();
+    inbox.linger = Duration::from_secs(3600);
+    inbox.push(record(0, 0, 10));
+    inbox.nothing_more();
+    assert_eq!(records(&inbox).await, [0]);
+    inbox.push(record(0, 1, 10));
+    let next = tokio::time::timeout(Duration::from_millis(50), inbox.next()).await;
+    assert!(next.is_err(), "there may be more by now");
+    inbox.nothing_more();
+    assert_eq!(records(&inbox).await, [1]);
+}
+
+#[tokio::test]
 async fn partitions_are_taken_up_before_any_record() {
     let inbox = inbox(1, 1_000_000);
     inbox.push(record(0, 0, 10));

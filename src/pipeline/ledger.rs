@@ -8,7 +8,6 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::config::Idempotency;
-use crate::message::TopicPartition;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, State};
 use crate::postgres::failure;
@@ -66,15 +65,8 @@ impl Ledger {
         if self.idempotency == Idempotency::Offset {
             return Ok(());
         }
-        let held = |source: &TopicPartition| {
-            batch
-                .advances
-                .iter()
-                .find(|a| a.source == *source)
-                .map_or(0, |a| a.held.partition_id)
-        };
         let pending = batch.entries.iter().filter(|e| e.is_fresh());
-        let mut ids: Vec<(Uuid, i32)> = pending.map(|e| (e.id, held(&e.record.source))).collect();
+        let mut ids: Vec<(Uuid, i32)> = pending.map(|e| (e.id, e.partition_id)).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -82,21 +74,38 @@ impl Ledger {
         ids.sort_unstable();
         let (ids, partitions): (Vec<Uuid>, Vec<i32>) = ids.into_iter().unzip();
         let sql = format!(
-            "INSERT INTO {}.processed_events (id, partition_id) SELECT * FROM unnest($1::uuid[], $2::int[]) ON CONFLICT DO NOTHING RETURNING id",
+            "INSERT INTO {}.processed_events (id, partition_id) SELECT unnest($1::uuid[]), unnest($2::int[]) ON CONFLICT DO NOTHING",
             self.schema
         );
-        let rows = tx
-            .query_typed(
+        let entered = tx
+            .execute_typed(
                 &sql,
                 &[(&ids, Type::UUID_ARRAY), (&partitions, Type::INT4_ARRAY)],
             )
             .await
             .map_err(|e| failure(&e))?;
-        let mut fresh: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        if entered == ids.len() as u64 {
+            return Ok(()); // nearly always; which ones they were needn't travel then
+        }
+        let mut known = self.known(tx, &ids).await?;
         for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
-            entry.duplicate = !fresh.remove(&entry.id);
+            entry.duplicate = !known.insert(entry.id);
         }
         Ok(())
+    }
+
+    /// Which of these ids somebody else has entered. Ours were entered by this very transaction, and
+    /// not under a savepoint, which would be a transaction of its own.
+    async fn known(&self, tx: &Transaction<'_>, ids: &[Uuid]) -> Result<HashSet<Uuid>, Failure> {
+        let sql = format!(
+            "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND xmin <> pg_current_xact_id()::xid",
+            self.schema
+        );
+        let rows = tx
+            .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
+            .await
+            .map_err(|e| failure(&e))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// An event that was applied when its table still took it, and has come again since, is no reject.

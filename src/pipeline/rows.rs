@@ -100,7 +100,7 @@ pub async fn write(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Result<(
         Failure::new(Verdict::Reject(Reason::Incomplete), why)
     };
     let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
-    for statement in statement::build(nets) {
+    for statement in statement::build(&nets) {
         let written = tx
             .execute_typed(&statement.sql, &parameters(&statement))
             .await
