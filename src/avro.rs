@@ -4,11 +4,10 @@
 //! the JSON text of each field as Connect's JsonConverter would have written it, so that all that is
 //! known of values (`src/value.rs`) serves both encodings, and an event has one identity in both.
 //!
-//! Not apache-avro's `Value`: for an envelope of 12 columns it allocates some 90 times (each field's
-//! name is a `String` of its own, each nullable value a `Box`), before any text is written; here it is
-//! text in one buffer, and the ranges of a row's fields in it. Nor its `Schema`: of a primitive type it
-//! forgets all attributes, and `connect.name` is what tells a date from a number. The tests take it
-//! as the reference: what it encodes is read here.
+//! Not apache-avro's `Value`: measured on an update of 8 columns it allocates 96 times (each field's name
+//! is a `String` of its own, each nullable value a `Box`) before any text is written, and what is here
+//! twice. Nor its `Schema`: of a primitive type it forgets all attributes, and `connect.name` is what tells
+//! a date from a number. The tests take it as the reference: what it encodes is read here.
 
 mod bytes;
 mod compile;

@@ -69,9 +69,8 @@ impl Registry {
         ids: BTreeSet<SchemaId>,
     ) -> Result<HashMap<SchemaId, Known>, Failure> {
         let mut known = self.ask(ids).await?;
-        let refused = |(id, known): (&SchemaId, &Known)| {
-            matches!(known, Known::Refused(_)).then_some(*id)
-        };
+        let refused =
+            |(id, known): (&SchemaId, &Known)| matches!(known, Known::Refused(_)).then_some(*id);
         let again: BTreeSet<SchemaId> = known.iter().filter_map(refused).collect();
         if !again.is_empty() {
             tokio::time::sleep(ASK_AGAIN).await;
@@ -85,7 +84,10 @@ impl Registry {
             let known = self.known(id).await?;
             Ok::<_, Failure>((id, known))
         });
-        let answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_A_TIME).collect().await;
+        let answers: Vec<_> = stream::iter(asked)
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
         answers.into_iter().collect()
     }
 
@@ -121,7 +123,10 @@ impl Registry {
             Ok(referred) => referred,
             Err(why) => return Ok(Err(format!("schema {id} {why}"))),
         };
-        Ok(Plan::compile(&schema, &referred).map_err(|e| format!("schema {id} can't be used: {e}")))
+        Ok(
+            Plan::compile(&schema, &referred)
+                .map_err(|e| format!("schema {id} can't be used: {e}")),
+        )
     }
 
     /// Under which subjects the id is registered; none if the registry doesn't tell.
@@ -141,3 +146,6 @@ impl Registry {
         self.client.reachable().await
     }
 }
+
+#[cfg(test)]
+mod tests;

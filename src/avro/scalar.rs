@@ -46,7 +46,7 @@ pub(super) fn string(text: &str, out: &mut String) {
 fn escaped(text: &str, out: &mut String) {
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     let mut rest = text;
-    while let Some(at) = rest.as_bytes().iter().position(|byte| is_special(byte)) {
+    while let Some(at) = rest.as_bytes().iter().position(is_special) {
         // a special one is a character of its own: ASCII
         let (plain, from) = rest.split_at(at);
         out.push_str(plain);

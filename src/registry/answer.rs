@@ -72,8 +72,13 @@ mod tests {
     fn a_schema_comes_with_its_kind_and_its_references() {
         let read = |body: &str| Registered::read(body.as_bytes());
         let plain = read(r#"{"schema":"\"int\"","more":7}"#).unwrap().unwrap();
-        assert_eq!((plain.schema.as_str(), plain.references.len()), ("\"int\"", 0));
-        let refers = read(r#"{"schema":"x","schemaType":"AVRO","references":[{"name":"n","subject":"s","version":3}]}"#);
+        assert_eq!(
+            (plain.schema.as_str(), plain.references.len()),
+            ("\"int\"", 0)
+        );
+        let refers = read(
+            r#"{"schema":"x","schemaType":"AVRO","references":[{"name":"n","subject":"s","version":3}]}"#,
+        );
         let refers = refers.unwrap().unwrap().references;
         assert_eq!((refers[0].subject.as_str(), refers[0].version), ("s", 3));
         let other = read(r#"{"schema":"x","schemaType":"PROTOBUF"}"#).unwrap();
@@ -85,8 +90,15 @@ mod tests {
 
     #[test]
     fn only_its_own_codes_say_that_something_is_missing() {
-        assert!(says_missing(br#"{"error_code":40403,"message":"Schema not found"}"#));
-        for other in ["", "<html>", r#"{"error_code":404}"#, r#"{"error_code":0,"message":"40403"}"#] {
+        assert!(says_missing(
+            br#"{"error_code":40403,"message":"Schema not found"}"#
+        ));
+        for other in [
+            "",
+            "<html>",
+            r#"{"error_code":404}"#,
+            r#"{"error_code":0,"message":"40403"}"#,
+        ] {
             assert!(!says_missing(other.as_bytes()), "{other}");
         }
     }

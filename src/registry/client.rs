@@ -57,7 +57,8 @@ impl Client {
         if let Some(client) = &config.client {
             let told_key = told("format.registry.key_file", &client.key);
             let told = told("format.registry.cert_file", &client.certificate);
-            let certificate = std::fs::read(&client.certificate).map_err(|e| told(e.to_string()))?;
+            let certificate =
+                std::fs::read(&client.certificate).map_err(|e| told(e.to_string()))?;
             let key = std::fs::read(&client.key).map_err(|e| told_key(e.to_string()))?;
             // Without the callback OpenSSL asks for an encrypted key's passphrase on the terminal.
             let key = PKey::private_key_from_pem_callback(&key, |_| Ok(0))
@@ -68,7 +69,10 @@ impl Client {
             http = http.identity(identity);
         }
         let http = http.build().map_err(|e| {
-            format!("the connection to the registry can't be set up: {}", innermost(&e))
+            format!(
+                "the connection to the registry can't be set up: {}",
+                innermost(&e)
+            )
         })?;
         Ok(Self {
             http,
@@ -87,7 +91,9 @@ impl Client {
         let first = self.first.load(Ordering::Relaxed);
         let (mut refused, mut failures) = (None, Vec::new());
         for at in (0..self.urls.len()).map(|at| (first + at) % self.urls.len()) {
-            let Some(url) = self.urls.get(at) else { continue };
+            let Some(url) = self.urls.get(at) else {
+                continue;
+            };
             match self.ask(url, path).await {
                 Ok(Answer::Found(body)) => {
                     self.first.store(at, Ordering::Relaxed);
@@ -115,7 +121,10 @@ impl Client {
     async fn ask(&self, url: &Url, path: &[&str]) -> Result<Answer, Failure> {
         let (status, body) = self.send(url, path).await?;
         let said = |verdict, what: String| {
-            Err(Failure::new(verdict, format!("the schema registry at {url} {what}")))
+            Err(Failure::new(
+                verdict,
+                format!("the schema registry at {url} {what}"),
+            ))
         };
         let number = status.as_u16();
         match number {
@@ -124,7 +133,9 @@ impl Client {
                 None => Answer::Refused(format!("it has more than {} MiB", LARGEST >> 20)),
             }),
             401 | 403 => {
-                let what = format!("doesn't let us in ({status}): correct format.registry.username and format.registry.password");
+                let what = format!(
+                    "doesn't let us in ({status}): correct format.registry.username and format.registry.password"
+                );
                 said(Verdict::Systemic, what)
             }
             408 | 425 | 429 | 500.. => said(Verdict::Unavailable, format!("answers {status}")),
@@ -132,11 +143,14 @@ impl Client {
             // whatever may answer like that: does a registry do so?
             400..=499 if self.is_registry(url).await? => Ok(Answer::Missing),
             400..=499 => {
-                let what = format!("answers {status} as no registry would: format.registry.url may lack its path, such as /apis/ccompat/v7");
+                let what = format!(
+                    "answers {status} as no registry would: format.registry.url may lack its path, such as /apis/ccompat/v7"
+                );
                 said(Verdict::Systemic, what)
             }
             _ => {
-                let what = format!("answers {status}: set format.registry.url to where it really is");
+                let what =
+                    format!("answers {status}: set format.registry.url to where it really is");
                 said(Verdict::Systemic, what)
             }
         }
@@ -156,7 +170,11 @@ impl Client {
     }
 
     /// The answer's status and its body; no body if it is too large.
-    async fn send(&self, url: &Url, path: &[&str]) -> Result<(StatusCode, Option<Vec<u8>>), Failure> {
+    async fn send(
+        &self,
+        url: &Url,
+        path: &[&str],
+    ) -> Result<(StatusCode, Option<Vec<u8>>), Failure> {
         let mut asked = url.clone();
         if let Ok(mut segments) = asked.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -181,7 +199,10 @@ impl Client {
 
     fn failure(&self, url: &Url, error: &reqwest::Error) -> Failure {
         if error.is_timeout() {
-            let what = format!("the schema registry at {url} gave no answer within {:?}", self.timeout);
+            let what = format!(
+                "the schema registry at {url} gave no answer within {:?}",
+                self.timeout
+            );
             return Failure::new(Verdict::Unavailable, what);
         }
         let what = innermost(error);
@@ -190,7 +211,10 @@ impl Client {
             true => Verdict::Systemic,
             false => Verdict::Unavailable,
         };
-        Failure::new(verdict, format!("the schema registry at {url} can't be asked: {what}"))
+        Failure::new(
+            verdict,
+            format!("the schema registry at {url} can't be asked: {what}"),
+        )
     }
 }
 
