@@ -48,7 +48,8 @@ impl AvroDecoder {
 
     /// A schema that wasn't there may be registered since.
     pub fn forget_refused(&mut self) {
-        self.known.retain(|_, known| matches!(known, Known::Plan(_)));
+        self.known
+            .retain(|_, known| matches!(known, Known::Plan(_)));
     }
 
     /// The fields of a key; none where it is null.

@@ -43,10 +43,28 @@ pub(super) fn string(text: &str, out: &mut String) {
     out.push('"');
 }
 
+fn is_special(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// Where the first byte is that must be escaped. Byte by byte where they are dense, as in a JSON document;
+/// else chunk by chunk, since a chunk's bytes are compared at once.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    const CHUNK: usize = 32;
+    let near = bytes.iter().take(CHUNK).position(is_special);
+    if near.is_some() || bytes.len() <= CHUNK {
+        return near;
+    }
+    let has_special = |chunk: &[u8]| chunk.iter().fold(false, |any, b| any | is_special(b));
+    let plain = bytes.chunks(CHUNK).take_while(|chunk| !has_special(chunk));
+    let start = plain.map(<[u8]>::len).sum();
+    let rest = bytes.get(start..)?;
+    Some(start + rest.iter().position(is_special)?)
+}
+
 fn escaped(text: &str, out: &mut String) {
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     let mut rest = text;
-    while let Some(at) = rest.as_bytes().iter().position(is_special) {
+    while let Some(at) = first_special(rest.as_bytes()) {
         // a special one is a character of its own: ASCII
         let (plain, from) = rest.split_at(at);
         out.push_str(plain);

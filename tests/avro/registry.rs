@@ -18,6 +18,9 @@ async fn letters(world: &World) -> i64 {
 #[tokio::test]
 async fn a_registry_that_is_away_is_waited_for_and_costs_nothing() {
     let mut world = World::new("avro_away", 2).await;
+    // which is said of Postgres: nobody could say which row a record is about
+    world.set("retry", "when_unavailable = \"dead_letter\"");
+    world.set("retry", "max_attempts = 1");
     let registry = OwnRegistry::start();
     let api = registry.api();
     world.use_registry(&api.url);
@@ -83,6 +86,27 @@ async fn whoever_waits_for_the_registry_can_be_stopped_and_loses_nothing() {
     world.settings.insert("format.registry", url.unwrap());
     world.catch_up().await;
     assert_eq!(world.count("SELECT count(*) FROM t").await, 1);
+}
+
+/// One process waits for a registry that isn't there; another, which has the right one, takes over.
+#[tokio::test]
+async fn whoever_waits_for_the_registry_gives_partitions_up_to_others() {
+    let (mut world, encoder) = world("avro_rebalance", 2).await;
+    let wrong = vec!["url = \"http://127.0.0.1:1\"".to_owned()];
+    let right = world.settings.insert("format.registry", wrong).unwrap();
+    produce(&world, &encoder, &history(100, 1)).await;
+    let waits = world.run();
+    waits.says(&["waiting; nothing is lost", "registry"]).await;
+    world.settings.insert("format.registry", right);
+    let lands = world.run();
+    waits.says(&["partitions given up"]).await;
+    let some = async || (world.count("SELECT count(*) FROM t").await > 0).then_some(());
+    crate::support::eventually("its half is landed", some).await;
+    let (code, _) = waits.stop().await;
+    assert_eq!(code, Some(0));
+    world.until_count("SELECT count(*) FROM t", 100).await;
+    assert_eq!(letters(&world).await, 0);
+    lands.stop().await;
 }
 
 #[tokio::test]

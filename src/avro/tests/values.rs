@@ -51,6 +51,11 @@ fn a_string_is_escaped_only_where_it_must_be() {
     let schema = r#""string""#;
     let found = text(schema, &encode(schema, Value::String(all.clone()))).unwrap();
     assert_eq!(serde_json::from_str::<String>(&found).unwrap(), all);
+    for length in 0..100 {
+        let long = format!("{}\"{}", "ü".repeat(length), "x".repeat(100 - length));
+        let found = text(schema, &encode(schema, Value::String(long.clone()))).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&found).unwrap(), long);
+    }
     check(
         schema,
         Value::String("a\"b\\c\nd\u{1}".into()),
