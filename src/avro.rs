@@ -21,6 +21,7 @@ mod node;
 mod plan;
 mod scalar;
 mod skip;
+mod union;
 mod write;
 
 #[cfg(test)]

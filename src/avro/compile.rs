@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::avro::error::SchemaError;
 use crate::avro::meaning::{self, Object, text};
 use crate::avro::names::{Names, full, namespace_of};
-use crate::avro::node::{Branch, Form, Meaning, Member, Node, NodeId, label};
+use crate::avro::node::{Form, Meaning, Member, Node, NodeId, label};
 use crate::schema::Logical;
 
 /// More than the widest tables of a whole registry.
@@ -22,7 +22,7 @@ pub(super) struct Compiler {
     pub nodes: Vec<Node>,
     names: Names,
     /// The simple names of named types.
-    called: HashMap<NodeId, Arc<str>>,
+    pub(super) called: HashMap<NodeId, Arc<str>>,
     map_entries: HashSet<NodeId>,
 }
 
@@ -47,7 +47,7 @@ impl Compiler {
         self.node(&json, "")
     }
 
-    fn push(&mut self, form: Form, meaning: Meaning) -> Result<NodeId, SchemaError> {
+    pub(super) fn push(&mut self, form: Form, meaning: Meaning) -> Result<NodeId, SchemaError> {
         if self.nodes.len() >= MOST_NODES {
             return Err(SchemaError::TooLarge(MOST_NODES));
         }
@@ -55,11 +55,9 @@ impl Compiler {
         Ok(self.nodes.len() - 1)
     }
 
-    fn node(&mut self, json: &Value, namespace: &str) -> Result<NodeId, SchemaError> {
+    pub(super) fn node(&mut self, json: &Value, namespace: &str) -> Result<NodeId, SchemaError> {
         match json {
-            Value::String(name) if is_primitive(name) => {
-                self.primitive(name, &Object::default(), namespace)
-            }
+            Value::String(name) if is_primitive(name) => self.primitive(name, &Object::default()),
             Value::String(name) => self.names.find(name, namespace),
             Value::Array(branches) => self.union(branches, namespace),
             Value::Object(object) => match object.get("type") {
@@ -89,12 +87,12 @@ impl Compiler {
                 let values = self.node(values, namespace)?;
                 self.push(Form::Map(values), meaning::of(object, base))
             }
-            base if is_primitive(base) => self.primitive(base, object, namespace),
+            base if is_primitive(base) => self.primitive(base, object),
             name => self.names.find(name, namespace),
         }
     }
 
-    fn primitive(&mut self, base: &str, object: &Object, _: &str) -> Result<NodeId, SchemaError> {
+    fn primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, SchemaError> {
         let meaning = meaning::of(object, base);
         let form = match base {
             "null" => Form::Null,
@@ -234,64 +232,6 @@ impl Compiler {
             }
             _ => false,
         }
-    }
-
-    fn union(&mut self, branches: &[Value], namespace: &str) -> Result<NodeId, SchemaError> {
-        let mut nodes = Vec::with_capacity(branches.len());
-        for branch in branches {
-            if branch.is_array() {
-                return Err(SchemaError::Wrong("a union within a union"));
-            }
-            nodes.push(self.node(branch, namespace)?);
-        }
-        let is_null = |node: &NodeId| {
-            matches!(self.nodes.get(*node), Some(n) if matches!(n.form, Form::Null))
-                && !self.called.contains_key(node)
-        };
-        let form = match nodes.as_slice() {
-            [] => return Err(SchemaError::Wrong("a union of nothing")),
-            [only] => return Ok(*only),
-            [null, other] if is_null(null) && !is_null(other) => Form::Optional {
-                null: 0,
-                other: *other,
-            },
-            [other, null] if is_null(null) && !is_null(other) => Form::Optional {
-                null: 1,
-                other: *other,
-            },
-            several => {
-                let branches = several.iter().map(|node| self.branch(*node));
-                let branches: Vec<Branch> = branches.collect();
-                let names: HashSet<&str> = branches.iter().map(|b| &*b.name).collect();
-                if names.len() < branches.len() {
-                    return Err(SchemaError::Wrong("a union with two branches of one name"));
-                }
-                Form::Choice(branches)
-            }
-        };
-        self.push(form, Meaning::default())
-    }
-
-    /// Connect calls a branch by its type's name, without the namespace.
-    fn branch(&self, node: NodeId) -> Branch {
-        let name = match (self.called.get(&node), self.nodes.get(node)) {
-            (Some(name), _) => name.clone(),
-            (None, Some(node)) => Arc::from(match node.form {
-                Form::Null => "null",
-                Form::Boolean => "boolean",
-                Form::Int => "int",
-                Form::Long => "long",
-                Form::Float => "float",
-                Form::Double => "double",
-                Form::String => "string",
-                Form::Map(_) => "map",
-                Form::Array(_) | Form::Entries { .. } => "array",
-                _ => "bytes",
-            }),
-            (None, None) => Arc::from(""),
-        };
-        let label = (&*name != "null").then(|| label(&name));
-        Branch { name, label, node }
     }
 }
 

@@ -35,7 +35,7 @@ pub const ENVELOPE: &str = r#"{"type":"record","name":"Envelope","namespace":"sh
     {"name":"op","type":"string"},
     {"name":"ts_ms","type":["null","long"],"default":null}],"connect.version":2,"connect.name":"shop.public.orders.Envelope"}"#;
 
-fn some(branch: u32, value: Value) -> Value {
+pub fn some(branch: u32, value: Value) -> Value {
     Value::Union(branch, Box::new(value))
 }
 
@@ -56,7 +56,7 @@ fn string(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-fn row(id: i64) -> Value {
+pub fn row(id: i64) -> Value {
     record(&[
         ("id", Value::Long(id)),
         ("amount", some(1, Value::Bytes(vec![4, 0xd2]))),
@@ -81,7 +81,7 @@ fn row(id: i64) -> Value {
     ])
 }
 
-fn event(before: Value, after: Value, op: &str) -> Vec<u8> {
+pub fn event(before: Value, after: Value, op: &str) -> Vec<u8> {
     // the reference would have a decimal of its own
     let schema = ENVELOPE.replace(r#","logicalType":"decimal""#, "");
     let source = record(&[

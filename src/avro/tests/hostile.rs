@@ -187,3 +187,34 @@ fn a_datum_of_another_schema_is_no_panic() {
         assert!(text(schema, &datum).is_err(), "{schema}");
     }
 }
+
+#[test]
+fn an_event_with_wrong_bytes_in_it_is_answered_without_a_panic() {
+    use super::connect::{ENVELOPE, event, row, some};
+    let plan = plan(ENVELOPE);
+    let whole = event(some(1, row(6)), some(1, row(7)), "u");
+    let mut chance = super::random::Chance::new(11);
+    let (mut arena, mut texts) = (Bump::new(), Texts::default());
+    for _ in 0..30_000 {
+        let mut datum = whole.clone();
+        for _ in 0..=chance.below(3) {
+            let at = chance.below(datum.len() as u64) as usize;
+            datum[at] = chance.below(256) as u8;
+        }
+        if chance.below(4) == 0 {
+            datum.truncate(chance.below(datum.len() as u64) as usize);
+        }
+        let envelope = plan.envelope(&datum, true, &mut texts, &arena);
+        for fields in envelope
+            .iter()
+            .flatten()
+            .flat_map(|e| [&e.before, &e.after])
+        {
+            for (_, text) in fields.iter().flat_map(|f| f.iter()) {
+                serde_json::from_str::<serde::de::IgnoredAny>(text).expect("JSON");
+            }
+        }
+        drop(envelope);
+        arena.reset();
+    }
+}
