@@ -113,9 +113,10 @@ fn is_allowed(file: &str) -> bool {
 
 #[test]
 fn only_what_speaks_with_others_imports_their_clients() {
-    let client =
-        Regex::new(r"\b(rdkafka|tokio_postgres|deadpool_postgres|postgres_openssl|reqwest)\s*(::|;)")
-            .unwrap();
+    let client = Regex::new(
+        r"\b(rdkafka|tokio_postgres|deadpool_postgres|postgres_openssl|reqwest)\s*(::|;)",
+    )
+    .unwrap();
     let importing: Vec<String> = files("src")
         .into_iter()
         .filter(|file| {

@@ -45,7 +45,9 @@ impl RegistryConfig {
         if is_needed && !reader.is_set(URL) {
             reader.refuse(
                 "format.encoding",
-                format!("avro needs the schema registry: set {URL}, such as \"http://127.0.0.1:8081\""),
+                format!(
+                    "avro needs the schema registry: set {URL}, such as \"http://127.0.0.1:8081\""
+                ),
             );
         }
         let urls = reader.read_hidden(URL, urls);
@@ -59,11 +61,17 @@ impl RegistryConfig {
             (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             (None, None) => None,
             (Some(_), None) => {
-                reader.refuse("format.registry.cert_file", "needs format.registry.key_file beside it");
+                reader.refuse(
+                    "format.registry.cert_file",
+                    "needs format.registry.key_file beside it",
+                );
                 None
             }
             (None, Some(_)) => {
-                reader.refuse("format.registry.key_file", "needs format.registry.cert_file beside it");
+                reader.refuse(
+                    "format.registry.key_file",
+                    "needs format.registry.cert_file beside it",
+                );
                 None
             }
         };
@@ -108,7 +116,9 @@ fn url(text: &str) -> Result<Url, Refusal> {
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(because("has a ? or a #: a registry's URL ends with its path"));
+        return Err(because(
+            "has a ? or a #: a registry's URL ends with its path",
+        ));
     }
     // what is asked for is put after it, as one more part of its path
     let path = url.path().trim_end_matches('/').to_owned();
