@@ -88,7 +88,7 @@ fn files(below: &str) -> Vec<String> {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
             if path.is_dir() {
-                if ![".git", ".stack", "target"].contains(&name) {
+                if ![".git", ".stack", "target", "bench/.state"].contains(&name) {
                     folders.push(path);
                 }
             } else {
@@ -307,7 +307,7 @@ fn every_key_and_every_metric_that_the_documents_name_exists() {
 
 #[test]
 fn every_path_that_the_documents_name_is_there() {
-    let path = Regex::new(r"[`(]((?:src|tests|dev|docs|config|deploy|monitoring|migrations)/[\w./-]*|[A-Z]\w+\.md|LICENSE)[`)]").unwrap();
+    let path = Regex::new(r"[`(]((?:src|tests|dev|docs|config|deploy|monitoring|migrations|bench)/[\w./-]*|[A-Z]\w+\.md|LICENSE)[`)]").unwrap();
     for document in DOCUMENTS {
         for found in path.captures_iter(&text(document)) {
             assert!(root().join(&found[1]).exists(), "{document}: {}", &found[1]);
@@ -348,7 +348,7 @@ fn the_readme_names_the_rust_that_it_takes() {
 #[test]
 fn every_script_can_be_run() {
     use std::os::unix::fs::PermissionsExt as _;
-    let scripts = files("dev").into_iter().chain(files(".ci"));
+    let scripts = ["dev", ".ci", "bench"].into_iter().flat_map(files);
     for script in scripts {
         let path: PathBuf = root().join(&script);
         let is_script = text(&script).starts_with("#!");

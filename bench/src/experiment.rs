@@ -1,0 +1,202 @@
+//! What can be run by name, and what each of them compares. Each of its variants is run once a round.
+
+use anyhow::{Result, bail};
+
+use crate::cli::Options;
+use crate::sink::Sink;
+use crate::workload::{TOPICS, Topic};
+
+pub struct Experiment {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub variants: Vec<Variant>,
+}
+
+pub struct Variant {
+    pub name: String,
+    pub run: Run,
+}
+
+pub enum Run {
+    Lands(Topic, Sink, Special),
+    /// Plain statements from memory, in so many sessions.
+    Limit(usize),
+    Latency(Sink),
+}
+
+/// What else is there to a run.
+#[derive(Clone, Copy)]
+pub enum Special {
+    Nothing,
+    /// So many million ids are in the ledger beforehand.
+    Ledger(u64),
+    /// The destination's Postgres is stopped in the middle.
+    Outage,
+    /// The records of `json`, over so many tables, each with its topic.
+    Tables(u64),
+}
+
+/// The variants' names, as the results know them.
+pub const LANDFALL: &str = "Landfall";
+pub const JDBC: &str = "JDBC sink";
+pub const JDBC_TUNED: &str = "JDBC sink, tuned";
+
+const JSON: Topic = TOPICS[0];
+const PLAIN: Topic = TOPICS[1];
+const AVRO: Topic = TOPICS[2];
+const HOT: Topic = TOPICS[3];
+const WIDE: Topic = TOPICS[4];
+const LARGE: Topic = TOPICS[5];
+
+/// All of them, in the order in which they are run.
+///
+/// # Errors
+/// If `LEDGER` isn't a list of numbers.
+pub fn all(options: &Options) -> Result<Vec<Experiment>> {
+    let ledgers: Vec<u64> = match options
+        .ledger
+        .split(',')
+        .map(|n| n.trim().parse())
+        .collect()
+    {
+        Ok(sizes) => sizes,
+        Err(_) => bail!(
+            "LEDGER={} is not a list of numbers with commas between",
+            options.ledger
+        ),
+    };
+    let set = |name: &str, key: &str, value: &str| {
+        let variable = format!("LANDFALL_APPLY__{key}");
+        lands(
+            name,
+            JSON,
+            Sink::landfall_with(&variable, value),
+            Special::Nothing,
+        )
+    };
+    let ledger = ledgers.into_iter().map(|millions| {
+        lands(
+            &ledger_name(millions),
+            JSON,
+            Sink::landfall(),
+            Special::Ledger(millions),
+        )
+    });
+    let usual = |name, special| lands(name, JSON, Sink::landfall(), special);
+    Ok(vec![
+        against("json", "Debezium JSON with schemas", JSON, JSON),
+        against("avro", "the same as Avro", AVRO, AVRO),
+        against(
+            "plain",
+            "the same as JSON without schemas; the JDBC sink, which can't read it, on Avro",
+            PLAIN,
+            AVRO,
+        ),
+        against("hot", "1 % of the keys get 90 % of the updates", HOT, HOT),
+        against("wide", "80 columns", WIDE, WIDE),
+        against("large", "rows of 20 kB", LARGE, LARGE),
+        experiment(
+            "limit",
+            "the writes of json from memory by plain unnest upserts, ids included",
+            vec![
+                usual(LANDFALL, Special::Nothing),
+                limit(1),
+                limit(2),
+                limit(4),
+            ],
+        ),
+        experiment(
+            "idempotency",
+            "with a row for each event id, and without",
+            vec![
+                set("event_id", "IDEMPOTENCY", "event_id"),
+                set("offset", "IDEMPOTENCY", "offset"),
+            ],
+        ),
+        experiment(
+            "lanes",
+            "more batches at a time",
+            ["1", "2", "4"]
+                .map(|n| set(&format!("{n} lanes"), "LANES", n))
+                .into(),
+        ),
+        experiment(
+            "tables",
+            "the same records over more tables and topics, the split ones written by the bench",
+            vec![
+                usual("1 table", Special::Nothing),
+                usual("300 tables", Special::Tables(300)),
+            ],
+        ),
+        experiment(
+            "ledger",
+            "ids of the same day that the ledger holds already",
+            ledger.collect(),
+        ),
+        experiment(
+            "outage",
+            "Postgres stopped for 30 s in the middle, for the memory's sake",
+            vec![usual(LANDFALL, Special::Outage)],
+        ),
+        experiment(
+            "latency",
+            "commit at the source to commit in the destination, 1,000 rows a second through live Debezium",
+            vec![
+                latency(LANDFALL, Sink::landfall()),
+                latency(JDBC, Sink::Jdbc { tuned: false }),
+                latency(JDBC_TUNED, Sink::Jdbc { tuned: true }),
+            ],
+        ),
+    ])
+}
+
+pub fn ledger_name(millions: u64) -> String {
+    format!("{millions} M ids")
+}
+
+fn experiment(name: &'static str, about: &'static str, variants: Vec<Variant>) -> Experiment {
+    Experiment {
+        name,
+        about,
+        variants,
+    }
+}
+
+/// Landfall on one topic, its peer on another.
+fn against(name: &'static str, about: &'static str, ours: Topic, theirs: Topic) -> Experiment {
+    experiment(
+        name,
+        about,
+        vec![
+            lands(LANDFALL, ours, Sink::landfall(), Special::Nothing),
+            lands(JDBC, theirs, Sink::Jdbc { tuned: false }, Special::Nothing),
+            lands(
+                JDBC_TUNED,
+                theirs,
+                Sink::Jdbc { tuned: true },
+                Special::Nothing,
+            ),
+        ],
+    )
+}
+
+fn lands(name: &str, topic: Topic, sink: Sink, special: Special) -> Variant {
+    Variant {
+        name: name.to_owned(),
+        run: Run::Lands(topic, sink, special),
+    }
+}
+
+fn limit(sessions: usize) -> Variant {
+    Variant {
+        name: format!("limit, {sessions} sessions"),
+        run: Run::Limit(sessions),
+    }
+}
+
+fn latency(name: &str, sink: Sink) -> Variant {
+    Variant {
+        name: name.to_owned(),
+        run: Run::Latency(sink),
+    }
+}

@@ -1,0 +1,88 @@
+//! `make bench`: Landfall and the Debezium JDBC sink, side by side on the same topics. What is compared
+//! is in [`experiment`], how it is measured in [`measure`].
+
+mod bench;
+mod cli;
+mod connector;
+mod database;
+mod equality;
+mod experiment;
+mod figures;
+mod kafka;
+mod latency;
+mod ledger;
+mod limit;
+mod machine;
+mod make;
+mod measure;
+mod outage;
+mod process;
+mod records;
+mod results;
+mod rounds;
+mod show;
+mod sink;
+mod split;
+mod stack;
+mod table;
+mod wait;
+mod workload;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use clap::Parser as _;
+
+use crate::bench::Bench;
+use crate::cli::{Cli, Command};
+use crate::experiment::{Experiment, Run};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let cli = Cli::parse();
+    let all = experiment::all(&cli.options)?;
+    let chosen = rounds::chosen(&all, &cli.options.workload)?;
+    let bench = Bench::start(cli.options.clone())?;
+    let command = cli.command.unwrap_or(Command::Run);
+    let keep = matches!(command, Command::Up);
+    let done = work(&bench, &command, &all, &chosen);
+    if !keep {
+        bench.stack.leave()?;
+    }
+    done
+}
+
+fn work(
+    bench: &Bench,
+    command: &Command,
+    all: &[Experiment],
+    chosen: &[&Experiment],
+) -> Result<()> {
+    match command {
+        Command::Run => {
+            let failed = bench.run(chosen)?;
+            results::render(bench, all, chosen)?;
+            ensure!(failed == 0, "{failed} measurements failed, see above");
+        }
+        Command::Make => {
+            for variant in chosen.iter().flat_map(|e| &e.variants) {
+                if let Run::Lands(topic, ..) = &variant.run {
+                    bench.made(topic.source)?;
+                }
+            }
+        }
+        Command::Up => {}
+        Command::Render => results::render(bench, all, chosen)?,
+        Command::Down => bench.stack.down()?,
+    }
+    Ok(())
+}

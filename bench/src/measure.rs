@@ -1,0 +1,171 @@
+//! One measurement: a sink lands a topic in an empty destination, which must then equal the source.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use postgres::Client;
+use serde::{Deserialize, Serialize};
+
+use crate::bench::Bench;
+use crate::database::Database;
+use crate::equality;
+use crate::process::{Process, Usage};
+use crate::sink::{Sink, Task};
+use crate::workload::{FIRST_SENTINEL, SENTINELS, TABLE, Topic};
+
+/// A sink that lands less than this is given up.
+const SLOWEST: u64 = 500;
+const STARTING: Duration = Duration::from_secs(90);
+
+/// What a sink did, from the moment when its consumers had their partitions to when the last row was seen.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    pub records: u64,
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+    pub peak_rss: u64,
+}
+
+/// How a measurement differs from the usual.
+pub struct Setting<'a> {
+    pub topics: String,
+    /// Of the destination.
+    pub tables: Vec<String>,
+    /// What is done to the destination before the sink starts.
+    pub prepare: &'a dyn Fn(&Bench, &Database) -> Result<()>,
+    /// What is done in the middle.
+    pub meanwhile: &'a dyn Fn(&Bench) -> Result<()>,
+}
+
+impl Setting<'_> {
+    pub fn usual(topic: Topic) -> Self {
+        Setting {
+            topics: topic.full_name(),
+            tables: vec![TABLE.to_owned()],
+            prepare: &|_, _| Ok(()),
+            meanwhile: &|_| Ok(()),
+        }
+    }
+}
+
+impl Bench {
+    /// # Errors
+    /// If the sink fails, takes too long, or leaves a destination that isn't equal.
+    pub fn measure(&self, topic: Topic, sink: &Sink, setting: &Setting<'_>) -> Result<Measured> {
+        let records = self.made(topic.source)?.records;
+        self.stack.stop_connect()?;
+        let destination = Database::destination(&self.stack, "bench")?;
+        let mut client = destination.recreate()?;
+        for table in &setting.tables {
+            client.batch_execute(&topic.source.table().create(table))?;
+        }
+        (setting.prepare)(self, &destination)?;
+        let name = format!(
+            "bench-{}",
+            SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()
+        );
+        let task = Task {
+            name: &name,
+            topics: &setting.topics,
+            encoding: topic.encoding,
+            destination: &destination,
+        };
+        let mut process = sink.start(self, &task)?;
+        let watched = self.watch(&mut process, sink, &task, setting, &destination, records);
+        let (seconds, usage) = watched.with_context(|| process.end_of_log())?;
+        process.stop();
+        let source = Database::source(&self.stack, &topic.source.database())?;
+        equality::check(&source, &destination, &setting.tables)?;
+        Ok(Measured {
+            records,
+            seconds: seconds.as_secs_f64(),
+            cpu_seconds: usage.cpu_seconds,
+            peak_rss: usage.peak_rss,
+        })
+    }
+
+    fn watch(
+        &self,
+        process: &mut Process,
+        sink: &Sink,
+        task: &Task<'_>,
+        setting: &Setting<'_>,
+        destination: &Database,
+        records: u64,
+    ) -> Result<(Duration, Usage)> {
+        let group = sink.group(task);
+        let patience = Duration::from_secs(60 + records / SLOWEST);
+        let mut look = Look::new(destination.connect()?, &setting.tables);
+        let started = Instant::now();
+        while self.kafka.settled_members(&group)? != Some(sink.members()) && !look.any()? {
+            process.is_well()?;
+            ensure!(
+                started.elapsed() < STARTING,
+                "it has no partitions after {} s",
+                STARTING.as_secs()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let (clock, before) = (Instant::now(), process.usage()?);
+        (setting.meanwhile)(self)?;
+        let mut checked = Instant::now();
+        while look.sentinels(destination)? < SENTINELS {
+            if checked.elapsed() > Duration::from_secs(1) {
+                process.is_well()?;
+                checked = Instant::now();
+            }
+            if clock.elapsed() > patience {
+                bail!("not everything is there after {} s", patience.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let (seconds, after) = (clock.elapsed(), process.usage()?);
+        let usage = Usage {
+            cpu_seconds: after.cpu_seconds - before.cpu_seconds,
+            peak_rss: after.peak_rss,
+        };
+        Ok((seconds, usage))
+    }
+}
+
+/// How the bench looks into the destination: by the key, at the price of some microseconds.
+struct Look {
+    client: Client,
+    any: String,
+    sentinels: String,
+}
+
+impl Look {
+    fn new(client: Client, tables: &[String]) -> Self {
+        let first = tables.first().map_or(TABLE, String::as_str);
+        let counts = tables
+            .iter()
+            .map(|t| format!("(SELECT count(*) FROM {t} WHERE id >= {FIRST_SENTINEL})"));
+        Self {
+            client,
+            any: format!("SELECT EXISTS (SELECT FROM {first})"),
+            sentinels: format!(
+                "SELECT ({})::bigint",
+                counts.collect::<Vec<_>>().join(" + ")
+            ),
+        }
+    }
+
+    fn any(&mut self) -> Result<bool> {
+        Ok(self.client.query_one(&self.any, &[])?.get(0))
+    }
+
+    /// A destination that was stopped meanwhile shows none.
+    fn sentinels(&mut self, destination: &Database) -> Result<u64> {
+        match self.client.query_one(&self.sentinels, &[]) {
+            Ok(row) => Ok(u64::try_from(row.get::<_, i64>(0))?),
+            Err(error) if error.is_closed() || error.as_db_error().is_some() => {
+                if let Ok(client) = destination.connect() {
+                    self.client = client;
+                }
+                Ok(0)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A process under measurement: what it costs, as the kernel counts it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Ticks a second in /proc, the same on every Linux.
+const USER_HZ: f64 = 100.0;
+
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Of all threads, in user and kernel mode.
+    pub cpu_seconds: f64,
+    /// The most that was resident at any time.
+    pub peak_rss: u64,
+}
+
+impl Process {
+    /// Starts it with both outputs in the file `log`.
+    ///
+    /// # Errors
+    /// If there is no such program.
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let file = File::create(log).with_context(|| log.display().to_string())?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("starting {}", command.get_program().display()))?;
+        Ok(Self {
+            child,
+            log: log.to_owned(),
+        })
+    }
+
+    fn proc(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.child.id());
+        std::fs::read_to_string(&path).with_context(|| format!("{path}; {}", self.end_of_log()))
+    }
+
+    /// So far.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub fn usage(&self) -> Result<Usage> {
+        let stat = self.proc("stat")?;
+        // the name, in parentheses, may itself contain spaces and parentheses
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks = |i: usize| {
+            fields
+                .get(i)
+                .and_then(|f| f.parse::<u64>().ok())
+                .context("/proc's stat")
+        };
+        let status = self.proc("status")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes: u64 = peak
+            .and_then(|p| p.split_whitespace().next())
+            .unwrap_or_default()
+            .parse()
+            .context("VmHWM")?;
+        Ok(Usage {
+            cpu_seconds: (ticks(11)? + ticks(12)?) as f64 / USER_HZ,
+            peak_rss: kilobytes * 1024,
+        })
+    }
+
+    /// That it still runs and hasn't given up.
+    ///
+    /// # Errors
+    /// With the end of its log, if not.
+    pub fn is_well(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("it ended by itself ({status}); {}", self.end_of_log());
+        }
+        // a task of Connect may end while its worker lives on
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        if log.contains("Task is being killed") {
+            bail!("a task was killed, see {}", self.log.display());
+        }
+        Ok(())
+    }
+
+    pub fn end_of_log(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = &lines[lines.len().saturating_sub(8)..];
+        format!("the end of {}:\n{}", self.log.display(), last.join("\n"))
+    }
+
+    /// SIGTERM, and SIGKILL after ten seconds.
+    pub fn stop(&mut self) {
+        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(10) {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
