@@ -13,6 +13,7 @@ mod letters;
 mod observe;
 mod oddity;
 mod properties;
+mod registry;
 mod relation;
 mod report;
 mod sample;
@@ -75,8 +76,12 @@ async fn look(config: &Config) -> Report {
         report.findings.extend(findings);
     }
     report.findings.extend(destination.findings);
+    let mut schemas = registry::look(config, &kafka.topics).await;
+    report.registry = schemas.line.take();
+    report.findings.append(&mut schemas.findings);
     for found in &kafka.topics {
-        let (lines, findings) = topic::look(config, found, destination.client.as_ref()).await;
+        let client = destination.client.as_ref();
+        let (lines, findings) = topic::look(config, found, client, &schemas).await;
         report.topics.extend(lines);
         for finding in findings {
             // several topics may lead to one table

@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::body;
 use crate::change::{Fields, Shape};
 use crate::json_object::{Name, Nullable, Object, Wrapper};
 use crate::schema::{self, Field};
+
+mod source;
+pub use source::{Source, SourceField};
 
 /// The last `schema` part seen of a topic's keys or values. It comes with every message (4 kB of a
 /// 4.5 kB record), hardly ever changes, and is recognised by its bytes instead of being read again.
@@ -217,76 +218,5 @@ impl<'r> Envelope<'r> {
         envelope
             .and_then(|envelope| json.end().map(|()| envelope))
             .map_err(|e| format!("the value is not a Debezium envelope: {e}"))
-    }
-}
-
-/// Where at its source an event comes from. Which of the fields there are depends on the connector.
-#[derive(Default, Deserialize)]
-pub struct Source<'r> {
-    #[serde(borrow)]
-    pub name: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    pub db: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    schema: Option<Cow<'r, str>>,
-    #[serde(borrow)]
-    pub table: Option<Cow<'r, str>>,
-    /// Milliseconds since 1970: commit at the source, or the snapshot's time.
-    pub ts_ms: Option<i64>,
-    #[serde(borrow)]
-    lsn: Option<&'r RawValue>,
-    #[serde(borrow, rename = "txId")]
-    tx_id: Option<&'r RawValue>,
-    #[serde(borrow)]
-    file: Option<&'r RawValue>,
-    #[serde(borrow)]
-    pos: Option<&'r RawValue>,
-    #[serde(borrow)]
-    row: Option<&'r RawValue>,
-    #[serde(borrow)]
-    commit_lsn: Option<&'r RawValue>,
-    #[serde(borrow)]
-    change_lsn: Option<&'r RawValue>,
-    #[serde(borrow)]
-    event_serial_no: Option<&'r RawValue>,
-}
-
-impl Source<'_> {
-    /// MySQL and MariaDB have no schemas: their database takes that place.
-    pub fn schema(&self) -> Option<&str> {
-        self.schema.as_deref().or(self.db.as_deref())
-    }
-
-    /// What tells this event from every other of its source, together with operation and key: many
-    /// rows may share a log position. `None` if the connector gives no position we know.
-    /// `sequence` is left out on purpose: it differs when an event is sent again after a restart.
-    pub fn position(&self) -> Option<[&str; 8]> {
-        fn raw(value: Option<&RawValue>) -> &str {
-            value.map_or("", RawValue::get)
-        }
-        let [connector, log, entry, row] = if self.lsn.is_some() {
-            ["postgres", raw(self.lsn), raw(self.tx_id), ""]
-        } else if self.file.is_some() && self.pos.is_some() {
-            ["binlog", raw(self.file), raw(self.pos), raw(self.row)]
-        } else if self.commit_lsn.is_some() {
-            [
-                "sqlserver",
-                raw(self.commit_lsn),
-                raw(self.change_lsn),
-                raw(self.event_serial_no),
-            ]
-        } else {
-            return None;
-        };
-        Some([
-            connector,
-            log,
-            entry,
-            row,
-            self.name.as_deref().unwrap_or(""),
-            self.db.as_deref().unwrap_or(""),
-            self.schema.as_deref().unwrap_or(""),
-            self.table.as_deref().unwrap_or(""),
-        ])
     }
 }

@@ -11,6 +11,7 @@
     )
 )]
 
+pub mod avro;
 pub mod body;
 pub mod breaker;
 pub mod catalogue;
@@ -39,6 +40,7 @@ pub mod position;
 pub mod postgres;
 pub mod postgres_tls;
 pub mod progress;
+pub mod registry;
 pub mod retention;
 pub mod retry;
 pub mod row_change;

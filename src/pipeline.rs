@@ -21,6 +21,7 @@ pub mod dead_letter;
 pub mod dead_letter_topic;
 pub mod decode;
 mod divert;
+pub mod encoding;
 pub mod entry;
 pub mod group;
 mod hand;
@@ -28,6 +29,7 @@ mod idle;
 pub mod inbox;
 mod isolate;
 pub mod lane;
+mod learn;
 pub mod ledger;
 pub mod ledger_days;
 pub mod letters;
@@ -80,8 +82,13 @@ async fn land(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) -> Result
     let mut hand = Hand::new(records);
     let mut patience = Patience::new(&lane.retry);
     let (mut progress, mut behind) = (Progress::default(), Progress::default());
+    lane.decoder.forget_refused_schemas();
     loop {
         arena.reset();
+        if !lane.learn_schemas(&hand.records).await {
+            let_go(lane, hand, arena);
+            return Ok(());
+        }
         let batch = Batch::gather(&hand.records, arena, &lane.holdings, &mut lane.decoder);
         if batch.is_empty() {
             match hand.next() {
@@ -108,14 +115,18 @@ async fn land(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) -> Result
                 hand.put_behind(&first_waiting);
             }
             Landed::LetGo => {
-                hand.take_all();
-                let (records, holdings) = (&hand.records, &lane.holdings);
-                let all = Batch::gather(records, arena, holdings, &mut lane.decoder);
-                lane.abandon(&all);
+                let_go(lane, hand, arena);
                 return Ok(());
             }
         }
     }
+}
+
+/// Somebody waits for the lane: what it has in hand is read again by whoever has its partitions then.
+fn let_go(lane: &mut Lane, mut hand: Hand, arena: &Bump) {
+    hand.take_all();
+    let all = Batch::gather(&hand.records, arena, &lane.holdings, &mut lane.decoder);
+    lane.abandon(&all);
 }
 
 /// What became of a batch.

@@ -3,6 +3,7 @@
 // A test that panics says where it failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod avro;
 mod breaker;
 mod chaos;
 mod check;

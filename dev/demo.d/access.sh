@@ -9,7 +9,7 @@ find_stack() {
   local line
   while read -r line; do
     case $line in
-    LANDFALL_STACK_KAFKA=* | LANDFALL_STACK_PGPORT=* | LANDFALL_STACK_PGBIN=*) declare -g "$line" ;;
+    LANDFALL_STACK_KAFKA=* | LANDFALL_STACK_REGISTRY=* | LANDFALL_STACK_PGPORT=* | LANDFALL_STACK_PGBIN=*) declare -g "$line" ;;
     esac
   done <"$STATE/env"
   # The embedded Postgres of the stack comes without psql; any psql will do.

@@ -59,7 +59,8 @@ fingerprint() {
   for table in "${TABLES[@]}"; do
     sql+="${sql:+ UNION ALL }SELECT '$table', md5(string_agg(ctid || ' ' || xmin, ',' ORDER BY ctid)) FROM $table"
   done
-  query "$DESTINATION" "$sql"
+  # else the tables may come in any order: parallel workers read them
+  query "$DESTINATION" "$sql ORDER BY 1"
 }
 
 read_everything_again() {

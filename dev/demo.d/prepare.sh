@@ -75,7 +75,10 @@ create_databases() {
 # A name of its own for each run: Connect would remember how far the earlier one had read.
 start_connector() {
   CONNECTOR=landfall-demo-$(date +%s)
-  sed "s/@PGPORT@/$LANDFALL_STACK_PGPORT/" "$DEV/demo.d/connector.json" >"$DEMO/connector.json"
+  local parts=("$DEV/demo.d/connector.json")
+  if [[ $ENCODING == avro ]]; then parts+=("$DEV/demo.d/avro.json"); fi
+  jq --slurp add "${parts[@]}" |
+    sed "s/@PGPORT@/$LANDFALL_STACK_PGPORT/; s|@REGISTRY@|${LANDFALL_STACK_REGISTRY:-}|" >"$DEMO/connector.json"
   { "$DEV/connector" put "$CONNECTOR" "$DEMO/connector.json" && "$DEV/connector" wait "$CONNECTOR"; } 2>"$DEMO/connector.err" ||
     fail "$(<"$DEMO/connector.err")" "More in $(shown "$STATE/connect/log"); then make demo"
   local deadline=$((SECONDS + PATIENCE))
@@ -94,4 +97,7 @@ write_configuration() {
   fi
   sed "s/@KAFKA@/$LANDFALL_STACK_KAFKA/; s/@PGPORT@/$LANDFALL_STACK_PGPORT/; s/@HTTP_PORT@/$HTTP_PORT/" \
     "$DEV/demo.d/landfall.toml" >"$DEMO/landfall.toml"
+  [[ $ENCODING == json ]] ||
+    sed -i "s|^encoding = .*|encoding = \"avro\"                   # in Confluent's wire format\n\n[format.registry]\nurl = \"$LANDFALL_STACK_REGISTRY/apis/ccompat/v7\"|" \
+      "$DEMO/landfall.toml"
 }

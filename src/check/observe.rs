@@ -35,8 +35,7 @@ pub struct Observed<'r> {
 }
 
 /// `records` in order within a partition.
-pub fn observe<'r>(config: &Config, records: &'r [Record], arena: &'r Bump) -> Observed<'r> {
-    let mut decoder = Decoder::new(config.routes.clone().into(), true);
+pub fn observe<'r>(mut decoder: Decoder, records: &'r [Record], arena: &'r Bump) -> Observed<'r> {
     let mut open_deletes: HashMap<i32, OpenDeletes> = HashMap::new();
     let mut observed = Observed {
         records: records.len(),
@@ -53,7 +52,10 @@ pub fn observe<'r>(config: &Config, records: &'r [Record], arena: &'r Bump) -> O
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
-                let oddity = Oddity::of(record, &refusal);
+                let oddity = match decoder.is_json() {
+                    true => Oddity::of(record, &refusal),
+                    false => Oddity::Said(refusal.message),
+                };
                 *observed.oddities.entry(oddity).or_default() += 1;
             }
         }

@@ -11,6 +11,8 @@ use crate::check::observe::Origin;
 pub struct Report {
     pub kafka: KafkaLine,
     pub postgres: PostgresLine,
+    /// `None` if records need none.
+    pub registry: Option<RegistryLine>,
     pub topics: Vec<TopicLine>,
     pub findings: Vec<Finding>,
 }
@@ -38,6 +40,15 @@ pub struct PostgresLine {
     pub schema_version: Option<i32>,
 }
 
+#[derive(Debug, Default, Serialize)]
+pub struct RegistryLine {
+    pub urls: Vec<String>,
+    /// How many of them answer.
+    pub reachable: usize,
+    /// How many schemas the sampled records have.
+    pub schemas: usize,
+}
+
 /// A topic and a table that its events lead to. A topic that leads nowhere has no table.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicLine {
@@ -46,6 +57,8 @@ pub struct TopicLine {
     /// Records at most: the offsets between beginning and end.
     pub offsets: i64,
     pub sampled: usize,
+    /// Of the sampled records, by subject, version and id.
+    pub schemas: Vec<String>,
     pub table: Option<String>,
     pub table_from: Option<Origin>,
     /// Each form of the key that the events have; nearly always one.
@@ -68,6 +81,7 @@ impl Report {
         enum Line<'a> {
             Kafka(&'a KafkaLine),
             Postgres(&'a PostgresLine),
+            Registry(&'a RegistryLine),
             Topic(&'a TopicLine),
         }
         let mut text = String::new();
@@ -76,6 +90,9 @@ impl Report {
         };
         push(serde_json::to_string(&Line::Kafka(&self.kafka)));
         push(serde_json::to_string(&Line::Postgres(&self.postgres)));
+        if let Some(registry) = &self.registry {
+            push(serde_json::to_string(&Line::Registry(registry)));
+        }
         for topic in &self.topics {
             push(serde_json::to_string(&Line::Topic(topic)));
         }
@@ -97,6 +114,7 @@ pub mod tests {
                 partitions: 3,
                 offsets: 12,
                 sampled: 12,
+                schemas: Vec::new(),
                 table: Some("public.orders".to_owned()),
                 table_from: Some(Origin::Events),
                 key: vec![vec!["shop".to_owned(), "id".to_owned()]],

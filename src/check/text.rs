@@ -4,15 +4,29 @@ use std::fmt::Write as _;
 
 use crate::check::finding::Severity;
 use crate::check::observe::Origin;
-use crate::check::report::{Report, TopicLine};
+use crate::check::report::{RegistryLine, Report, TopicLine};
 
 impl Report {
     pub fn text(&self) -> String {
         let mut text = format!("{}\n{}\n", self.kafka_text(), self.postgres_text());
+        if let Some(registry) = &self.registry {
+            let _ = writeln!(text, "{}", registry.text());
+        }
         if !self.topics.is_empty() {
             let mut rows =
                 vec![["topic", "partitions", "table", "key", "columns", "state"].map(String::from)];
             rows.extend(self.topics.iter().map(TopicLine::cells));
+            let _ = write!(text, "\n{}", aligned(&rows));
+        }
+        let mut with_schemas = self
+            .topics
+            .iter()
+            .filter(|t| !t.schemas.is_empty())
+            .peekable();
+        if with_schemas.peek().is_some() {
+            let mut rows = vec![["topic", "schemas"].map(String::from)];
+            rows.extend(with_schemas.map(|t| [t.topic.clone(), t.schemas.join("; ")]));
+            rows.dedup();
             let _ = write!(text, "\n{}", aligned(&rows));
         }
         for severity in [Severity::Problem, Severity::Warning] {
@@ -83,6 +97,22 @@ impl Report {
             let _ = writeln!(text, "     → {}", finding.remedy);
         }
         text
+    }
+}
+
+impl RegistryLine {
+    fn text(&self) -> String {
+        let urls = self.urls.join(",");
+        let found = counted(self.schemas, "schema");
+        match (self.reachable, self.urls.len()) {
+            (0, _) => format!("registry  {urls}: not reached"),
+            (reachable, all) if reachable < all => {
+                format!(
+                    "registry  {urls}: {reachable} of {all} answer; {found} in the sampled records"
+                )
+            }
+            _ => format!("registry  {urls}: answers; {found} in the sampled records"),
+        }
     }
 }
 

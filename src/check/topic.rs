@@ -8,11 +8,13 @@ use crate::check::finding::{Finding, Severity};
 use crate::check::judge::{self, Needs};
 use crate::check::observe::{self, Observed, Origin, observe};
 use crate::check::oddity;
+use crate::check::registry::Schemas;
 use crate::check::relation::{self, Relation};
 use crate::check::report::TopicLine;
 use crate::check::sample::Topic;
 use crate::check::values::weighed;
 use crate::config::Config;
+use crate::pipeline::decode::Decoder;
 use crate::table_name::TableName;
 
 /// The topic's lines, one for each table, and what is wrong with them.
@@ -20,9 +22,19 @@ pub async fn look(
     config: &Config,
     topic: &Topic,
     client: Option<&Object>,
+    schemas: &Schemas,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
     let arena = bumpalo::Bump::new();
-    let observed = observe(config, &topic.records, &arena);
+    let mut decoder = Decoder::of(config).with_deletes();
+    let records = match &schemas.known {
+        Some(known) => {
+            decoder.learn_schemas(known.clone());
+            topic.records.as_slice()
+        }
+        // nothing is to be said of records that can't be read for want of their schemas
+        None => &[],
+    };
+    let observed = observe(decoder, records, &arena);
     let mut findings = of_records(topic, &observed);
     let mut lines = Vec::new();
     let mut tables: Vec<(TableName, Origin, Vec<Change<'_>>)> = Vec::new();
@@ -45,7 +57,7 @@ pub async fn look(
     let key = key.and_then(|(route, _)| route.key.as_deref());
     for (name, origin, changes) in &tables {
         let needs = Needs::of(changes, key, config.apply.deletes);
-        let mut line = line(topic, Some((name, *origin, &needs)));
+        let mut line = line(topic, schemas, Some((name, *origin, &needs)));
         let read = match client {
             Some(client) => read(config, client, name, &needs).await,
             None => Err(Vec::new()),
@@ -70,7 +82,7 @@ pub async fn look(
         findings.extend(about);
     }
     if lines.is_empty() {
-        let mut line = line(topic, None);
+        let mut line = line(topic, schemas, None);
         line.state = state(findings.iter());
         lines.push(line);
     }
@@ -159,12 +171,17 @@ fn state<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
     }
 }
 
-fn line(topic: &Topic, table: Option<(&TableName, Origin, &Needs)>) -> TopicLine {
+fn line(
+    topic: &Topic,
+    schemas: &Schemas,
+    table: Option<(&TableName, Origin, &Needs)>,
+) -> TopicLine {
     TopicLine {
         topic: topic.name.to_string(),
         partitions: topic.count,
         offsets: topic.offsets(),
         sampled: topic.records.len(),
+        schemas: schemas.of(topic),
         table: table.map(|(name, ..)| name.to_string()),
         table_from: table.map(|(_, origin, _)| origin),
         key: table.map_or_else(Vec::new, |(.., needs)| needs.keys.iter().cloned().collect()),

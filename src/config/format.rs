@@ -1,12 +1,15 @@
 //! `[format]`: how records are to be understood.
 
 use super::reader::Reader;
+use super::registry::RegistryConfig;
 use super::value::choice;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormatConfig {
     pub envelope: Envelope,
     pub encoding: Encoding,
+    /// Always there if the encoding is Avro.
+    pub registry: Option<RegistryConfig>,
 }
 
 /// What a record's value says about the change.
@@ -21,17 +24,28 @@ pub enum Envelope {
 pub enum Encoding {
     #[default]
     Json,
+    /// In Confluent's wire format.
+    Avro,
 }
 
 const ENVELOPES: [(&str, Envelope); 1] = [("debezium", Envelope::Debezium)];
-const ENCODINGS: [(&str, Encoding); 1] = [("json", Encoding::Json)];
+const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 
 impl FormatConfig {
+    /// The registry that records need.
+    pub fn registry_in_use(&self) -> Option<&RegistryConfig> {
+        let needs = self.encoding == Encoding::Avro;
+        self.registry.as_ref().filter(|_| needs)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
+        let envelope = reader.read_or("format.envelope", default.envelope, choice(&ENVELOPES));
+        let encoding = reader.read_or("format.encoding", default.encoding, choice(&ENCODINGS));
         Self {
-            envelope: reader.read_or("format.envelope", default.envelope, choice(&ENVELOPES)),
-            encoding: reader.read_or("format.encoding", default.encoding, choice(&ENCODINGS)),
+            envelope,
+            encoding,
+            registry: RegistryConfig::read(reader, encoding == Encoding::Avro),
         }
     }
 }

@@ -44,8 +44,17 @@ impl Summary {
         add("format.envelope", envelope.to_owned());
         let encoding = match format.encoding {
             Encoding::Json => "json",
+            Encoding::Avro => "avro",
         };
         add("format.encoding", encoding.to_owned());
+        if let Some(registry) = format.registry_in_use() {
+            add("format.registry.url", registry.display_urls());
+            if let Some(login) = &registry.login {
+                add("format.registry.username", login.username.clone());
+            }
+            let timeout = humantime::format_duration(registry.timeout);
+            add("format.registry.timeout", timeout.to_string());
+        }
         add("postgres.url", postgres.display_url());
         add("postgres.sslmode", postgres.tls().mode.to_string());
         add("postgres.schema", postgres.schema.clone());

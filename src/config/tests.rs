@@ -3,6 +3,7 @@
 
 mod examples;
 mod problems;
+mod registry;
 mod secrets;
 mod variables;
 

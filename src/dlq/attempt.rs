@@ -16,12 +16,15 @@ use crate::message::Record;
 use crate::open_deletes::OpenDeletes;
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::rows;
+use crate::registry::Registry;
 use crate::row_change::RowChange;
 use crate::statement::quote;
+use crate::verdict::Failure;
 
 pub struct Attempts {
     catalogue: Catalogue,
-    decoder: Decoder,
+    pub(super) decoder: Decoder,
+    registry: Option<Registry>,
     /// The quoted name of the bookkeeping schema.
     pub(super) schema: String,
     /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
@@ -30,14 +33,32 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    pub fn new(config: &Config, force: bool) -> Self {
-        Self {
+    /// # Errors
+    /// A file for TLS that can't be used.
+    pub fn new(config: &Config, force: bool) -> Result<Self, String> {
+        Ok(Self {
             catalogue: Catalogue::default(),
-            decoder: Decoder::new(config.routes.clone().into(), config.apply.deletes),
+            decoder: Decoder::of(config),
+            registry: Registry::of(config)?,
             schema: quote(&config.postgres.schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
+        })
+    }
+
+    /// Learns the record's schemas, which has to be done before it is put in.
+    ///
+    /// # Errors
+    /// The registry can't be asked, or doesn't let us.
+    pub async fn learn_schemas(&mut self, record: &Record) -> Result<(), Failure> {
+        let Some(registry) = &self.registry else {
+            return Ok(());
+        };
+        let unknown = self.decoder.unknown_schemas(std::slice::from_ref(record));
+        if !unknown.is_empty() {
+            self.decoder.learn_schemas(registry.learn(unknown).await?);
         }
+        Ok(())
     }
 
     /// Puts the letter in, in a transaction that the caller ends.

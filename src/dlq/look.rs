@@ -7,7 +7,7 @@ use crate::dlq::line::Line;
 use crate::dlq::outcome::Outcome;
 use crate::dlq::refusal::{Refusal, cause_of};
 use crate::dlq::workshop::Workshop;
-use crate::message::TopicPartition;
+use crate::message::{Record, TopicPartition};
 use crate::postgres::failure;
 use crate::verdict::Verdict;
 
@@ -44,11 +44,11 @@ impl Workshop<'_> {
     /// # Errors
     /// Kafka or Postgres can't be asked.
     pub async fn look(&mut self, group: &[Candidate]) -> Result<Vec<Outcome>, String> {
-        // before the transaction, which is not to wait for Kafka
+        // before the transaction, which is not to wait for Kafka or the registry
         let mut records = Vec::with_capacity(group.len());
         for letter in group {
             records.push(match letter.chosen {
-                true => Some(self.record(letter)?),
+                true => Some(self.learned(letter).await?),
                 false => None,
             });
         }
@@ -69,7 +69,7 @@ impl Workshop<'_> {
                     continue;
                 }
                 (Some(behind), _) => behind,
-                (None, Some(Err(why))) => Outcome::Missing(why),
+                (None, Some(Err(outcome))) => outcome,
                 (None, Some(Ok(record))) => {
                     tx.batch_execute("SAVEPOINT letter").await.map_err(told)?;
                     match self.attempts.put_in(&tx, letter, &record).await {
@@ -90,5 +90,17 @@ impl Workshop<'_> {
         }
         tx.rollback().await.map_err(told)?;
         Ok(outcomes)
+    }
+
+    /// The letter's record, with its schemas known, or what became of it without.
+    async fn learned(&mut self, letter: &Candidate) -> Result<Result<Record, Outcome>, String> {
+        let record = match self.record(letter)? {
+            Ok(record) => record,
+            Err(why) => return Ok(Err(Outcome::Missing(why))),
+        };
+        Ok(match self.attempts.learn_schemas(&record).await {
+            Ok(()) => Ok(record),
+            Err(failure) => Err(Outcome::Failed(cause_of(failure.into(), letter).0)),
+        })
     }
 }

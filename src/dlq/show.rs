@@ -48,6 +48,17 @@ pub async fn show(config: &Config, client: Object, show: &Show) -> Result<(), St
         group.push(letter.clone());
     }
     let outcome = workshop.look(&group).await?.pop();
+    // what was written in Avro is shown as the JSON that it means
+    let record = record.map(|record| {
+        let value = record.value.as_ref().map(Body::whole);
+        let text = |bytes: Option<&[u8]>| workshop.readable(bytes).map(String::into_bytes);
+        let (key, value) = (text(record.key.as_deref()), text(value.as_deref()));
+        Record {
+            key: key.or(record.key),
+            value: value.map(Body::from).or(record.value),
+            ..record
+        }
+    });
     match show.json {
         true => {
             terminal::print_json(&as_json(

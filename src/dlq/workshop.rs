@@ -36,7 +36,7 @@ pub enum Tried {
 
 impl<'c> Workshop<'c> {
     /// # Errors
-    /// A property that librdkafka refuses.
+    /// A property that librdkafka refuses, a file for TLS that can't be used.
     pub fn new(config: &'c Config, client: Object, force: bool) -> Result<Self, String> {
         Ok(Self {
             config,
@@ -44,7 +44,7 @@ impl<'c> Workshop<'c> {
             client,
             reader: Reader::new(config)?,
             letters: DeadLetters::new(config)?,
-            attempts: Attempts::new(config, force),
+            attempts: Attempts::new(config, force)?,
         })
     }
 
@@ -164,6 +164,11 @@ impl<'c> Workshop<'c> {
         Ok(Tried::Done(Outcome::Failed(cause)))
     }
 
+    /// A key or a value as JSON, if it is in Avro and can be read.
+    pub fn readable(&self, message: Option<&[u8]>) -> Option<String> {
+        self.attempts.decoder.readable(message?)
+    }
+
     /// If the session has ended. Without success the next attempt says why.
     async fn connect_again(&mut self) {
         if self.client.is_closed()
@@ -187,6 +192,8 @@ impl<'c> Workshop<'c> {
 
     async fn once(&mut self, letter: &Candidate, record: &Record) -> Result<Outcome, Refusal> {
         let refused = |e| Refusal::Failure(failure(&e));
+        // before the transaction, which is not to wait for the registry
+        self.attempts.learn_schemas(record).await?;
         let tx = self.client.transaction().await.map_err(refused)?;
         let outcome = self.attempts.put_in(&tx, letter, record).await?;
         failpoint::reach("replay_before_commit");

@@ -1,18 +1,20 @@
-//! Record → change: Debezium's envelope in JSON, with or without the schema wrapper.
+//! Record → change: Debezium's envelope, in JSON with or without the schema wrapper, or in Avro.
 //!
-//! Nothing is copied that needn't be: a change borrows its fields' JSON texts from the record.
+//! Nothing is copied that needn't be: a change borrows its fields' JSON texts from the record, or from
+//! the arena of its batch.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bumpalo::Bump;
 use uuid::Uuid;
 
+use crate::avro::{Known, SchemaId};
 use crate::change::{Decoded, Fields, RowKey};
-use crate::config::RouteConfig;
-use crate::debezium::{self, Envelope};
+use crate::config::{Config, RouteConfig};
 use crate::message::Record;
 use crate::open_deletes::OpenDeletes;
+use crate::pipeline::encoding::Encoding;
 use crate::pipeline::topic::Topic;
 use crate::verdict::Reason;
 
@@ -39,6 +41,7 @@ pub(super) fn refuse<T>(
 
 /// Decodes the records of one lane.
 pub struct Decoder {
+    encoding: Encoding,
     routes: Arc<[RouteConfig]>,
     /// Whether deletes are applied (`apply.deletes`).
     deletes: bool,
@@ -46,25 +49,68 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    pub fn of(config: &Config) -> Self {
+        Self {
+            encoding: Encoding::of(&config.format),
+            ..Self::new(config.routes.clone().into(), config.apply.deletes)
+        }
+    }
+
+    /// Of JSON.
     pub fn new(routes: Arc<[RouteConfig]>, deletes: bool) -> Self {
         Self {
+            encoding: Encoding::Json,
             routes,
             deletes,
             topics: HashMap::new(),
         }
     }
 
-    fn topic(&mut self, record: &Record) -> &mut Topic {
-        let routes = &self.routes;
-        self.topics
-            .entry(record.source.topic.clone())
-            .or_insert_with(|| Topic::new(routes, &record.source.topic))
+    /// The same, but deletes are decoded even if they aren't applied.
+    pub fn with_deletes(self) -> Self {
+        Self {
+            deletes: true,
+            ..self
+        }
+    }
+
+    pub fn is_json(&self) -> bool {
+        matches!(self.encoding, Encoding::Json)
+    }
+
+    /// The ids of the records' schemas that must be learned before these are decoded.
+    pub fn unknown_schemas(&self, records: &[Record]) -> BTreeSet<SchemaId> {
+        match &self.encoding {
+            Encoding::Json => BTreeSet::new(),
+            Encoding::Avro(avro) => avro.unknown(records),
+        }
+    }
+
+    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
+        if let Encoding::Avro(avro) = &mut self.encoding {
+            avro.learn(known);
+        }
+    }
+
+    /// What the registry didn't have it may have now.
+    pub fn forget_refused_schemas(&mut self) {
+        if let Encoding::Avro(avro) = &mut self.encoding {
+            avro.forget_refused();
+        }
+    }
+
+    /// A key or a value as JSON, if it isn't text by itself and its schema is known.
+    pub fn readable(&self, message: &[u8]) -> Option<String> {
+        match &self.encoding {
+            Encoding::Json => None,
+            Encoding::Avro(avro) => avro.json(message),
+        }
     }
 
     /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
     pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
-        let topic = self.topic(record);
-        let key = key_fields(record, topic, arena).ok()?;
+        let topic = topic(&mut self.topics, &self.routes, record);
+        let key = key_fields(&mut self.encoding, record, topic, arena).ok()?;
         topic.row_key(record, key, arena)
     }
 
@@ -80,29 +126,14 @@ impl Decoder {
         topic_id: Option<Uuid>,
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let topic = self.topic(record);
-        let key = key_fields(record, topic, arena)?;
-        let value = match &record.value {
-            Some(body) if !body.is_empty() => {
-                let (head, rest) = body.parts();
-                let text =
-                    std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"));
-                text.and_then(|text| match head {
-                    Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema),
-                    None => debezium::unwrap(text, &mut topic.value_schema),
-                })
-                .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?
-            }
-            _ => None,
-        };
-        let decoded = match value {
-            Some((payload, schema)) => {
-                let with_before = topic.has_routed_key();
-                let row = topic.value_schema.row(schema.as_ref(), arena);
-                let envelope = Envelope::parse(payload, row, with_before)
-                    .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?;
-                topic.change(record, key, envelope, arena, topic_id, open_deletes)
-            }
+        let topic = topic(&mut self.topics, &self.routes, record);
+        let key = key_fields(&mut self.encoding, record, topic, arena)?;
+        let envelope = self
+            .encoding
+            .envelope(record, topic, arena)
+            .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?;
+        let decoded = match envelope {
+            Some(envelope) => topic.change(record, key, envelope, arena, topic_id, open_deletes),
             None => topic.tombstone(record, key, arena, topic_id, open_deletes),
         }?;
         match decoded {
@@ -114,26 +145,26 @@ impl Decoder {
     }
 }
 
+fn topic<'t>(
+    topics: &'t mut HashMap<Arc<str>, Topic>,
+    routes: &[RouteConfig],
+    record: &Record,
+) -> &'t mut Topic {
+    topics
+        .entry(record.source.topic.clone())
+        .or_insert_with(|| Topic::new(routes, &record.source.topic))
+}
+
 fn key_fields<'r>(
+    encoding: &mut Encoding,
     record: &'r Record,
     topic: &mut Topic,
     arena: &'r Bump,
 ) -> Result<Fields<'r>, Undecodable> {
-    let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
-        return Ok(Fields::default());
-    };
-    let with_route_key = topic.has_routed_key();
-    let parsed = std::str::from_utf8(bytes)
-        .map_err(|e| format!("the key is not UTF-8: {e}"))
-        .and_then(|text| debezium::unwrap(text, &mut topic.key_schema))
-        .and_then(|unwrapped| match unwrapped {
-            Some((payload, schema)) => topic.key_schema.key(schema.as_ref(), arena).read(payload),
-            None => Ok(Fields::default()),
-        });
-    match parsed {
+    match encoding.key(record, topic, arena) {
         Ok(fields) => Ok(fields),
         // the route says which columns are the key, so the record's own may be anything
-        Err(_) if with_route_key => Ok(Fields::default()),
+        Err(_) if topic.has_routed_key() => Ok(Fields::default()),
         Err(e) => refuse(
             Reason::Undecodable,
             "KEY_CONVERTER",

@@ -21,6 +21,7 @@ use crate::pipeline::decode::Decoder;
 use crate::pipeline::inbox::Inbox;
 use crate::pipeline::take_up::{Positions, TakenUp};
 use crate::progress::Progress;
+use crate::registry::Registry;
 use crate::retry::Delays;
 use crate::verdict::{Failure, Verdict};
 
@@ -42,6 +43,8 @@ pub struct Lane {
     pub inbox: Arc<Inbox>,
     pub holdings: Holdings,
     pub decoder: Decoder,
+    /// Where schemas are, if the encoding has any.
+    pub registry: Option<Arc<Registry>>,
     pub destination: Destination,
     pub edges: Edges,
     pub committer: Committer,

@@ -28,6 +28,7 @@ use crate::pipeline::run_lane;
 use crate::pipeline::take_up::Positions;
 use crate::pipeline::topic_id::Topics;
 use crate::progress::Progress;
+use crate::registry::Registry;
 use crate::retention;
 
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
@@ -40,7 +41,8 @@ const LEAVE: Duration = Duration::from_secs(5);
 /// Runs the sink until `stop`, or until everything is caught up.
 ///
 /// # Errors
-/// What ends the process: a property that librdkafka refuses, a gap that an operator must decide on.
+/// What ends the process: a property that librdkafka refuses, a file for TLS that can't be used, a gap that an
+/// operator must decide on.
 pub async fn run(
     config: &Config,
     pool: Pool,
@@ -74,6 +76,7 @@ pub async fn run(
             config.apply.idempotency,
         )),
         letters,
+        registry: Registry::of(config)?.map(Arc::new),
         positions: Positions::new(consumer.clone(), starts, topics.clone()),
         topics,
         progress: progress.clone(),
@@ -132,6 +135,7 @@ struct Shared<'c> {
     catalogue: Arc<Catalogue>,
     ledger: Arc<Ledger>,
     letters: Arc<DeadLetters>,
+    registry: Option<Arc<Registry>>,
     positions: Positions,
     topics: Topics,
     progress: Arc<Progress>,
@@ -153,7 +157,8 @@ impl Shared<'_> {
             number,
             inbox,
             holdings: Default::default(),
-            decoder: Decoder::new(self.config.routes.clone().into(), self.config.apply.deletes),
+            decoder: Decoder::of(self.config),
+            registry: self.registry.clone(),
             destination: self.destination(),
             edges: Edges {
                 letters: self.letters.clone(),

@@ -2,10 +2,14 @@
 //! (topics, group, database), so that they run side by side.
 
 pub mod audit;
+pub mod avro;
+pub mod debezium;
 pub mod events;
+pub mod guarded;
 pub mod kafka;
 pub mod letters;
 pub mod own_postgres;
+pub mod own_registry;
 pub mod proxy;
 pub mod stack;
 pub mod worker;

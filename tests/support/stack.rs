@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 pub struct Stack {
     pub kafka: String,
+    /// Without a path.
+    pub registry: String,
     /// Without a database.
     pub postgres: String,
 }
@@ -33,6 +35,7 @@ pub fn stack() -> &'static Stack {
         };
         Stack {
             kafka: get("LANDFALL_STACK_KAFKA"),
+            registry: get("LANDFALL_STACK_REGISTRY"),
             postgres: get("LANDFALL_STACK_POSTGRES"),
         }
     })
@@ -44,10 +47,20 @@ pub fn dev(script: &str, arguments: &[&str]) -> String {
 }
 
 pub fn dev_with_input(script: &str, arguments: &[&str], input: &str) -> String {
+    dev_with(script, arguments, input, &[])
+}
+
+pub fn dev_with(
+    script: &str,
+    arguments: &[&str],
+    input: &str,
+    environment: &[(&str, &str)],
+) -> String {
     use std::io::Write as _;
     let path: &Path = &root().join("dev").join(script);
     let mut child = Command::new(path)
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

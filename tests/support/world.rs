@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
+use super::avro::Registry;
 use super::kafka::Kafka;
 use super::stack::stack;
 use super::worker::Worker;
@@ -74,6 +75,19 @@ impl World {
             .entry(section)
             .or_default()
             .push(line.to_owned());
+    }
+
+    /// Records are in Avro, their schemas in the stack's registry.
+    pub fn use_avro(&mut self) -> Registry {
+        let registry = Registry::at(&stack().registry);
+        self.use_registry(&registry.url);
+        registry
+    }
+
+    /// Records are in Avro.
+    pub fn use_registry(&mut self, url: &str) {
+        self.set("format", "encoding = \"avro\"");
+        self.set("format.registry", &format!("url = \"{url}\""));
     }
 
     pub fn group(&self) -> &str {

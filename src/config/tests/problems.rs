@@ -86,8 +86,28 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
             "found \"flat\"; allowed: \"debezium\"",
         ),
         (
+            "[format]\nencoding = 'xml'",
+            "found \"xml\"; allowed: \"json\", \"avro\"",
+        ),
+        (
             "[format]\nencoding = 'avro'",
-            "found \"avro\"; allowed: \"json\"",
+            "format.encoding: avro needs the schema registry: set format.registry.url, such as",
+        ),
+        (
+            "[format.registry]\nurl = 'registry:8081'",
+            "format.registry.url: allowed: one or several URLs, such as",
+        ),
+        (
+            "[format.registry]\nurl = 'http://r/?key=1'",
+            "has a ? or a #: a registry's URL ends with its path",
+        ),
+        (
+            "[format.registry]\ncert_file = 'c.pem'",
+            "format.registry.cert_file: needs format.registry.key_file beside it",
+        ),
+        (
+            "[format.registry]\ntimeout = '1ms'",
+            "allowed: a duration with its unit, such as \"100ms\", from 100ms to 10m",
         ),
         (
             "[http]\nlisten = 'localhost:9464'",
@@ -141,11 +161,7 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
 
 #[test]
 fn a_key_of_later_work_is_unknown_yet() {
-    for key in [
-        "apply.truncates",
-        "apply.schema_evolution",
-        "format.registry.url",
-    ] {
+    for key in ["apply.truncates", "apply.schema_evolution"] {
         let (table, name) = key.split_once('.').unwrap();
         let line = problem(&format!("[{table}]\n{name} = 'x'"));
         assert!(line.contains("unknown key; allowed: "), "{key}: {line}");

@@ -1,0 +1,127 @@
+//! `[format.registry]`: where the schemas of Avro records are.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::reader::Reader;
+use super::secret::{Secret, read_secret};
+use super::tls::ClientCertificate;
+use super::units::duration;
+use super::value::{Found, Refusal, allowed, because, list, string};
+
+const URL: &str = "format.registry.url";
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// Never empty: registries that have the same schemas, tried in turn.
+    pub urls: Vec<Url>,
+    /// Basic authentication.
+    pub login: Option<Login>,
+    /// A PEM file of trusted authorities; `None`: the system's.
+    pub root_certificates: Option<PathBuf>,
+    pub client: Option<ClientCertificate>,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub username: String,
+    pub password: Option<Secret>,
+}
+
+impl RegistryConfig {
+    /// As it is shown: no URL holds a secret.
+    pub fn display_urls(&self) -> String {
+        let urls: Vec<&str> = self.urls.iter().map(Url::as_str).collect();
+        urls.join(",")
+    }
+
+    /// `None` if there is no url. `is_needed`: then that is a problem.
+    pub(super) fn read(reader: &mut Reader, is_needed: bool) -> Option<Self> {
+        if is_needed && !reader.is_set(URL) {
+            reader.refuse(
+                "format.encoding",
+                format!(
+                    "avro needs the schema registry: set {URL}, such as \"http://127.0.0.1:8081\""
+                ),
+            );
+        }
+        let urls = reader.read_hidden(URL, urls);
+        let username = reader.read("format.registry.username", string);
+        let password = read_secret(reader, "format.registry.password");
+        let path = |reader: &mut Reader, key| reader.read(key, string).map(PathBuf::from);
+        let root_certificates = path(reader, "format.registry.ca_file");
+        let certificate = path(reader, "format.registry.cert_file");
+        let key = path(reader, "format.registry.key_file");
+        let client = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                reader.refuse(
+                    "format.registry.cert_file",
+                    "needs format.registry.key_file beside it",
+                );
+                None
+            }
+            (None, Some(_)) => {
+                reader.refuse(
+                    "format.registry.key_file",
+                    "needs format.registry.cert_file beside it",
+                );
+                None
+            }
+        };
+        if password.is_some() && username.is_none() {
+            let key = match reader.is_set("format.registry.password") {
+                true => "format.registry.password",
+                false => "format.registry.password_file",
+            };
+            reader.refuse(key, "needs format.registry.username beside it");
+        }
+        let limits = Duration::from_millis(100)..=Duration::from_secs(600);
+        let timeout = reader.read_or("format.registry.timeout", TIMEOUT, duration(limits));
+        Some(Self {
+            urls: urls?,
+            login: username.map(|username| Login { username, password }),
+            root_certificates,
+            client,
+            timeout,
+        })
+    }
+}
+
+/// A list, or a text with commas between. What was found is never shown: it may hold a password.
+fn urls(found: &Found) -> Result<Vec<Url>, Refusal> {
+    let texts = match found.value.as_str() {
+        Some(text) if !text.trim_start().starts_with('[') => {
+            text.split(',').map(|part| part.trim().to_owned()).collect()
+        }
+        _ => list(found)?,
+    };
+    texts.iter().map(|text| url(text)).collect()
+}
+
+fn url(text: &str) -> Result<Url, Refusal> {
+    let mut url = Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| allowed("one or several URLs, such as \"http://127.0.0.1:8081\""))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(because(
+            "holds a user or a password: set format.registry.username and format.registry.password instead",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(because(
+            "has a ? or a #: a registry's URL ends with its path",
+        ));
+    }
+    // what is asked for is put after it, as one more part of its path
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}

@@ -1,0 +1,152 @@
+//! Where at its source an event comes from.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::Deserializer;
+use serde_json::value::RawValue;
+
+/// Where at its source an event comes from. Which of the fields there are depends on the connector.
+#[derive(Default, Deserialize)]
+pub struct Source<'r> {
+    #[serde(borrow)]
+    pub name: Option<Cow<'r, str>>,
+    #[serde(borrow)]
+    pub db: Option<Cow<'r, str>>,
+    #[serde(borrow)]
+    schema: Option<Cow<'r, str>>,
+    #[serde(borrow)]
+    pub table: Option<Cow<'r, str>>,
+    /// Milliseconds since 1970: commit at the source, or the snapshot's time.
+    pub ts_ms: Option<i64>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    lsn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text", rename = "txId")]
+    tx_id: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    file: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    pos: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    row: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    commit_lsn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    change_lsn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    event_serial_no: Option<&'r str>,
+}
+
+/// A value's JSON text as it stands there.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+    Option::<&RawValue>::deserialize(deserializer).map(|raw| raw.map(RawValue::get))
+}
+
+/// A field of `source` that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceField {
+    Name,
+    Db,
+    Schema,
+    Table,
+    TsMs,
+    Lsn,
+    TxId,
+    File,
+    Pos,
+    Row,
+    CommitLsn,
+    ChangeLsn,
+    EventSerialNo,
+}
+
+impl SourceField {
+    /// `None` for those that nobody asks for.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "name" => Self::Name,
+            "db" => Self::Db,
+            "schema" => Self::Schema,
+            "table" => Self::Table,
+            "ts_ms" => Self::TsMs,
+            "lsn" => Self::Lsn,
+            "txId" => Self::TxId,
+            "file" => Self::File,
+            "pos" => Self::Pos,
+            "row" => Self::Row,
+            "commit_lsn" => Self::CommitLsn,
+            "change_lsn" => Self::ChangeLsn,
+            "event_serial_no" => Self::EventSerialNo,
+            _ => return None,
+        })
+    }
+}
+
+impl<'r> Source<'r> {
+    /// Sets a field to its JSON text, as reading the same `source` from JSON would.
+    pub fn set(&mut self, field: SourceField, text: &'r str) {
+        let raw = Some(text).filter(|text| *text != "null");
+        match field {
+            SourceField::Name => self.name = raw.and_then(string),
+            SourceField::Db => self.db = raw.and_then(string),
+            SourceField::Schema => self.schema = raw.and_then(string),
+            SourceField::Table => self.table = raw.and_then(string),
+            SourceField::TsMs => self.ts_ms = raw.and_then(|digits| digits.parse().ok()),
+            SourceField::Lsn => self.lsn = raw,
+            SourceField::TxId => self.tx_id = raw,
+            SourceField::File => self.file = raw,
+            SourceField::Pos => self.pos = raw,
+            SourceField::Row => self.row = raw,
+            SourceField::CommitLsn => self.commit_lsn = raw,
+            SourceField::ChangeLsn => self.change_lsn = raw,
+            SourceField::EventSerialNo => self.event_serial_no = raw,
+        }
+    }
+}
+
+/// What a JSON string holds.
+fn string(quoted: &str) -> Option<Cow<'_, str>> {
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    match inner.contains('\\') {
+        true => serde_json::from_str(quoted).ok().map(Cow::Owned),
+        false => Some(Cow::Borrowed(inner)),
+    }
+}
+
+impl Source<'_> {
+    /// MySQL and MariaDB have no schemas: their database takes that place.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref().or(self.db.as_deref())
+    }
+
+    /// What tells this event from every other of its source, together with operation and key: many
+    /// rows may share a log position. `None` if the connector gives no position we know.
+    /// `sequence` is left out on purpose: it differs when an event is sent again after a restart.
+    pub fn position(&self) -> Option<[&str; 8]> {
+        let raw = Option::unwrap_or_default;
+        let [connector, log, entry, row] = if self.lsn.is_some() {
+            ["postgres", raw(self.lsn), raw(self.tx_id), ""]
+        } else if self.file.is_some() && self.pos.is_some() {
+            ["binlog", raw(self.file), raw(self.pos), raw(self.row)]
+        } else if self.commit_lsn.is_some() {
+            [
+                "sqlserver",
+                raw(self.commit_lsn),
+                raw(self.change_lsn),
+                raw(self.event_serial_no),
+            ]
+        } else {
+            return None;
+        };
+        Some([
+            connector,
+            log,
+            entry,
+            row,
+            self.name.as_deref().unwrap_or(""),
+            self.db.as_deref().unwrap_or(""),
+            self.schema.as_deref().unwrap_or(""),
+            self.table.as_deref().unwrap_or(""),
+        ])
+    }
+}

@@ -1,0 +1,105 @@
+//! What a registry answers.
+
+use serde::Deserialize;
+
+use crate::verdict::{Failure, Verdict};
+
+/// A schema as it is registered.
+#[derive(Debug)]
+pub struct Registered {
+    pub schema: String,
+    pub references: Vec<Reference>,
+}
+
+/// A type that a schema takes from another one.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash)]
+pub struct Reference {
+    pub subject: String,
+    pub version: i64,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    schema: String,
+    /// Left out for Avro.
+    #[serde(rename = "schemaType")]
+    kind: Option<String>,
+    references: Option<Vec<Reference>>,
+}
+
+impl Registered {
+    /// The inner error says why it is of no use.
+    ///
+    /// # Errors
+    /// No registry answers like that.
+    pub fn read(body: &[u8]) -> Result<Result<Self, String>, Failure> {
+        let body: Body = serde_json::from_slice(body).map_err(|e| {
+            let what = format!(
+                "what answers at format.registry.url is no schema registry: its answer has no schema (line {}, column {})",
+                e.line(),
+                e.column()
+            );
+            Failure::new(Verdict::Systemic, what)
+        })?;
+        Ok(match body.kind.as_deref() {
+            None | Some("AVRO") => Ok(Self {
+                schema: body.schema,
+                references: body.references.unwrap_or_default(),
+            }),
+            Some(other) => {
+                let other: String = other.chars().take(40).collect();
+                Err(format!("it is not of Avro but of {other:?}"))
+            }
+        })
+    }
+}
+
+/// Whether the body of a refusal says that there is no such subject, version or schema.
+pub fn says_missing(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error_code: i64,
+    }
+    let code = serde_json::from_slice::<Refusal>(body).map(|r| r.error_code);
+    matches!(code, Ok(40401..=40403))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_comes_with_its_kind_and_its_references() {
+        let read = |body: &str| Registered::read(body.as_bytes());
+        let plain = read(r#"{"schema":"\"int\"","more":7}"#).unwrap().unwrap();
+        assert_eq!(
+            (plain.schema.as_str(), plain.references.len()),
+            ("\"int\"", 0)
+        );
+        let refers = read(
+            r#"{"schema":"x","schemaType":"AVRO","references":[{"name":"n","subject":"s","version":3}]}"#,
+        );
+        let refers = refers.unwrap().unwrap().references;
+        assert_eq!((refers[0].subject.as_str(), refers[0].version), ("s", 3));
+        let other = read(r#"{"schema":"x","schemaType":"PROTOBUF"}"#).unwrap();
+        assert!(other.unwrap_err().contains("PROTOBUF"));
+        for none in ["", "<html>", "[]", "{}", r#"{"schema":7}"#] {
+            assert_eq!(read(none).unwrap_err().verdict, Verdict::Systemic, "{none}");
+        }
+    }
+
+    #[test]
+    fn only_its_own_codes_say_that_something_is_missing() {
+        assert!(says_missing(
+            br#"{"error_code":40403,"message":"Schema not found"}"#
+        ));
+        for other in [
+            "",
+            "<html>",
+            r#"{"error_code":404}"#,
+            r#"{"error_code":0,"message":"40403"}"#,
+        ] {
+            assert!(!says_missing(other.as_bytes()), "{other}");
+        }
+    }
+}
