@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::event_id::Parts;
 use crate::schema::Field;
 use crate::table_name::TableName;
 
@@ -97,20 +98,14 @@ pub struct RowKey<'r> {
 
 /// By which letters and later events of one row meet: equal for equal texts in equal order.
 pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
-    let mut hash = blake3::Hasher::new();
-    let mut part = |text: &str| {
-        hash.update(&(text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    part(&table.schema);
-    part(&table.name);
+    let mut parts = Parts::new();
+    parts.add(table.schema.as_bytes());
+    parts.add(table.name.as_bytes());
     for (name, raw) in key.iter() {
-        part(name);
-        part(raw);
+        parts.add(name.as_bytes());
+        parts.add(raw.as_bytes());
     }
-    let bytes = hash.finalize();
-    let first = bytes.as_bytes().first_chunk().copied().unwrap_or_default();
-    i64::from_le_bytes(first)
+    i64::from_le_bytes(parts.first_8_bytes())
 }
 
 /// The key as a JSON object, for people.

@@ -12,23 +12,52 @@ use crate::message::Record;
 
 /// What an id is made from; each part is length-prefixed, so that ("ab","c") is not ("a","bc").
 pub struct Identity {
-    hash: blake3::Hasher,
+    parts: Parts,
     time_ms: i64,
+}
+
+/// Bytes that are hashed at once: a hasher that takes them one by one is 2 kB to set up and to move.
+pub struct Parts(Vec<u8>);
+
+impl Parts {
+    pub fn new() -> Self {
+        Self(Vec::with_capacity(256))
+    }
+
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0
+            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub fn hash(&self) -> blake3::Hash {
+        blake3::hash(&self.0)
+    }
+
+    pub fn first_8_bytes(&self) -> [u8; 8] {
+        let hash = self.hash();
+        hash.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Identity {
     /// `kind` keeps the identities of different formats apart.
     pub fn new(kind: &str, time_ms: i64) -> Self {
         let identity = Self {
-            hash: blake3::Hasher::new(),
+            parts: Parts::new(),
             time_ms,
         };
         identity.part(kind.as_bytes())
     }
 
     pub fn part(mut self, bytes: &[u8]) -> Self {
-        self.hash.update(&(bytes.len() as u64).to_le_bytes());
-        self.hash.update(bytes);
+        self.parts.add(bytes);
         self
     }
 
@@ -36,7 +65,7 @@ impl Identity {
         // Times before 1970 or after the year 10889 don't occur at a real source; they still get
         // an id, just not one in time order.
         let time = (self.time_ms.max(0) as u64) & 0xffff_ffff_ffff;
-        let hash = self.hash.finalize();
+        let hash = self.parts.hash();
         let mut bytes = [0u8; 16];
         bytes[..6].copy_from_slice(&time.to_be_bytes()[2..]);
         bytes[6..].copy_from_slice(&hash.as_bytes()[..10]);

@@ -5,6 +5,7 @@
 //! be parted by a batch boundary or a restart, so this is kept with the partition's watermark.
 
 use crate::change::Fields;
+use crate::event_id::Parts;
 
 /// More than ever wait at a time: a tombstone is the next record of its topic. Where a connector
 /// sends none at all (`tombstones.on.delete=false`), the oldest give way.
@@ -15,17 +16,12 @@ pub struct OpenDeletes(Vec<u64>);
 
 /// A key's hash, equal for equal texts in equal order.
 pub fn key_hash(key: &Fields<'_>) -> u64 {
-    let mut hash = blake3::Hasher::new();
+    let mut parts = Parts::new();
     for (name, raw) in key.iter() {
-        hash.update(&(name.len() as u64).to_le_bytes())
-            .update(name.as_bytes());
-        hash.update(&(raw.len() as u64).to_le_bytes())
-            .update(raw.as_bytes());
+        parts.add(name.as_bytes());
+        parts.add(raw.as_bytes());
     }
-    let bytes = hash.finalize();
-    bytes.as_bytes()[..8]
-        .iter()
-        .fold(0, |n, b| n << 8 | u64::from(*b))
+    u64::from_be_bytes(parts.first_8_bytes())
 }
 
 impl OpenDeletes {
@@ -38,6 +34,10 @@ impl OpenDeletes {
             }
             self.0.push(key);
         }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether a delete of the key was open; it is closed now.

@@ -59,13 +59,14 @@ use crate::pipeline::progress::Progress;
 /// # Errors
 /// What an operator must decide: see [`Stopped`].
 pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
+    let mut arena = Bump::new(); // what a batch decodes to; used again for the next
     loop {
         match lane.inbox.next().await {
             Work::TakeUp(partitions) => lane.take_up(partitions).await?,
-            Work::Records(records, _busy) => land(&mut lane, records).await?,
+            Work::Records(records, _busy) => land(&mut lane, records, &mut arena).await?,
             Work::Idle => match lane.owed_letters() {
                 0 => lane.look_at_rows().await,
-                _ => land(&mut lane, Vec::new()).await?,
+                _ => land(&mut lane, Vec::new(), &mut arena).await?,
             },
             Work::End => break,
         }
@@ -75,14 +76,13 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), Stopped> {
 }
 
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's.
-async fn land(lane: &mut Lane, records: Vec<Record>) -> Result<(), Stopped> {
+async fn land(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) -> Result<(), Stopped> {
     let mut hand = Hand::new(records);
     let mut patience = Patience::new(&lane.retry);
     let (mut progress, mut behind) = (Progress::default(), Progress::default());
-    let mut arena = Bump::new();
     loop {
         arena.reset();
-        let batch = Batch::gather(&hand.records, &arena, &lane.holdings, &mut lane.decoder);
+        let batch = Batch::gather(&hand.records, arena, &lane.holdings, &mut lane.decoder);
         if batch.is_empty() {
             match hand.next() {
                 true => continue,
@@ -110,7 +110,7 @@ async fn land(lane: &mut Lane, records: Vec<Record>) -> Result<(), Stopped> {
             Landed::LetGo => {
                 hand.take_all();
                 let (records, holdings) = (&hand.records, &lane.holdings);
-                let all = Batch::gather(records, &arena, holdings, &mut lane.decoder);
+                let all = Batch::gather(records, arena, holdings, &mut lane.decoder);
                 lane.abandon(&all);
                 return Ok(());
             }

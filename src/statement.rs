@@ -214,10 +214,11 @@ fn upsert(table: &Table, key: &[usize], written: &[usize], anew: bool) -> String
         qualified(table),
         join(written.iter().map(|c| name(table, *c)), ", "),
         join(
-            written
-                .iter()
-                .enumerate()
-                .map(|(at, c)| format!("unnest(${}::text[])::{}", at + 1, type_of(table, *c))),
+            written.iter().enumerate().map(|(at, c)| format!(
+                "unnest(${}::text[])::{}",
+                at + 1,
+                type_of(table, *c)
+            )),
             ", "
         ),
         join(key.iter().map(|c| name(table, *c)), ", "),

@@ -54,7 +54,9 @@ impl<'r> Batch<'r> {
         let mut last = usize::MAX;
         for record in records {
             // a partition's records mostly come many at a time
-            let is_last = advances.get(last).is_some_and(|a| a.source == record.source);
+            let is_last = advances
+                .get(last)
+                .is_some_and(|a| a.source == record.source);
             let place = match is_last {
                 true => Some(last),
                 false => places.get(&record.source).copied(),

@@ -26,6 +26,13 @@ const POLL: Duration = Duration::from_millis(50);
 /// Seeks that librdkafka isn't ready for yet are tried again for this long.
 const SEEK_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often it is tried again; each try is an errand for librdkafka's main thread.
+const SEEK_PAUSE: Duration = Duration::from_millis(10);
+
+/// After how long a partition that can't be sought in is assigned anew. Seen on a machine under heavy
+/// load: librdkafka had never begun to fetch one of four, and would have refused to seek for ever.
+const ASSIGN_ANEW: Duration = Duration::from_secs(3);
+
 /// A request to read a partition from an offset on; answers with the epoch that its records will
 /// carry, or `None` if the partition isn't ours any more.
 pub struct Start {
@@ -36,10 +43,18 @@ pub struct Start {
     pub started: oneshot::Sender<Option<u64>>,
 }
 
+/// A request that librdkafka isn't ready for.
+struct Waiting {
+    start: Start,
+    since: Instant,
+    tried: Option<Instant>,
+    assigned: Instant,
+}
+
 pub struct Poller {
     consumer: Arc<BaseConsumer<Group>>,
     requests: Receiver<Start>,
-    waiting: Vec<(Start, Instant)>,
+    waiting: Vec<Waiting>,
     /// The assignment as of `generation`.
     assignment: HashMap<String, HashMap<i32, Assigned>>,
     /// By topic.
@@ -170,12 +185,23 @@ impl Poller {
 
     fn serve_starts(&mut self, consumer: &BaseConsumer<Group>) {
         while let Ok(start) = self.requests.try_recv() {
-            self.waiting.push((start, Instant::now()));
+            let now = Instant::now();
+            self.waiting.push(Waiting {
+                start,
+                since: now,
+                tried: None,
+                assigned: now,
+            });
         }
-        for (start, since) in std::mem::take(&mut self.waiting) {
-            let group = consumer.context();
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            if waiting.tried.is_some_and(|at| at.elapsed() < SEEK_PAUSE) {
+                self.waiting.push(waiting);
+                continue;
+            }
+            waiting.tried = Some(Instant::now());
+            let (group, since, start) = (consumer.context(), waiting.since, &waiting.start);
             if !group.is_held_by(&start.source, start.lane) {
-                let _ = start.started.send(None);
+                let _ = waiting.start.started.send(None);
                 continue;
             }
             match consumer.seek(
@@ -193,16 +219,43 @@ impl Poller {
                     if !paused && let Err(error) = consumer.resume(&source) {
                         tracing::warn!(partition = %start.source, %error, "can't resume a partition");
                     }
-                    let _ = start.started.send(epoch);
+                    let _ = waiting.start.started.send(epoch);
                 }
                 // a partition that was assigned a moment ago can't be sought in yet
-                Err(_) if since.elapsed() < SEEK_PATIENCE => self.waiting.push((start, since)),
+                Err(_) if since.elapsed() < SEEK_PATIENCE => {
+                    if waiting.assigned.elapsed() > ASSIGN_ANEW {
+                        waiting.assigned = Instant::now();
+                        assign_anew(consumer, start);
+                    }
+                    self.waiting.push(waiting);
+                }
                 Err(error) => {
                     tracing::error!(partition = %start.source, offset = start.offset, %error, "can't seek");
-                    let _ = start.started.send(None);
+                    let _ = waiting.start.started.send(None);
                 }
             }
         }
+    }
+}
+
+/// Within the assignment that the group gave: no rebalance follows. At an offset that is known
+/// librdkafka needn't ask for the committed one before it begins.
+fn assign_anew(consumer: &BaseConsumer<Group>, start: &Start) {
+    let source = &start.source;
+    tracing::info!(partition = %source, "kafka's client does not begin to read a partition: assigned anew");
+    let mut at = TopicPartitionList::new();
+    let added = at.add_partition_offset(
+        &source.topic,
+        source.partition,
+        Offset::Offset(start.offset),
+    );
+    let assigned = added
+        .and_then(|()| consumer.incremental_unassign(&list(std::slice::from_ref(source))))
+        .and_then(|()| consumer.incremental_assign(&at))
+        // it is resumed once it is positioned
+        .and_then(|()| consumer.pause(&at));
+    if let Err(error) = assigned {
+        tracing::warn!(partition = %source, %error, "can't assign a partition anew");
     }
 }
 

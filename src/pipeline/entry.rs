@@ -29,7 +29,7 @@ pub struct Reject {
 pub enum State {
     Pending,
     Nothing(&'static str),
-    Rejected(Reject),
+    Rejected(Box<Reject>),
 }
 
 #[derive(Clone, Debug)]
@@ -171,7 +171,7 @@ impl<'r> Entry<'r> {
         first_failed_at: Option<SystemTime>,
     ) {
         let now = SystemTime::now();
-        self.state = State::Rejected(Reject {
+        self.state = State::Rejected(Box::new(Reject {
             reason,
             cause: Cause {
                 reason: reason.name(),
@@ -184,7 +184,7 @@ impl<'r> Entry<'r> {
             },
             published: None,
             superseded_by: None,
-        });
+        }));
     }
 
     /// Once it is published.

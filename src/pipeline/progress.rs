@@ -32,7 +32,7 @@ impl Batch<'_> {
         if !before.published.is_empty() {
             for entry in &mut self.entries {
                 if let Some(reject) = before.published.remove(&entry.record.coordinates()) {
-                    entry.state = State::Rejected(reject);
+                    entry.state = State::Rejected(Box::new(reject));
                 }
             }
         }
@@ -47,7 +47,7 @@ impl Batch<'_> {
             if let State::Rejected(reject) = entry.state
                 && reject.published.is_some()
             {
-                published.insert(entry.record.coordinates(), reject);
+                published.insert(entry.record.coordinates(), *reject);
             }
         }
         Progress {

@@ -108,7 +108,9 @@ impl Topic {
                 "the event has no after",
             );
         }
-        let tombstone_key = (!key.is_empty()).then(|| key_hash(&key));
+        // a row closes a delete of its key, if any is open
+        let noted = operation.removes() || !open_deletes.is_empty();
+        let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
         let key = self.key(key, row.as_ref(), arena)?;
         let id = match envelope.source.position() {
             Some(position) => {

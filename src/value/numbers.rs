@@ -75,12 +75,24 @@ fn integer(bytes: &[u8]) -> String {
     if bytes.len() > 16 {
         return BigInt::from_signed_bytes_be(bytes).to_string();
     }
+    if let Some(narrow) = narrow(bytes) {
+        return narrow.to_string();
+    }
     let negative = bytes.first().is_some_and(|byte| *byte >= 0x80);
     let start = if negative { -1_i128 } else { 0 };
     bytes
         .iter()
         .fold(start, |number, byte| number << 8 | i128::from(*byte))
         .to_string()
+}
+
+/// Nearly every decimal; twice as fast to write as 128 bits.
+fn narrow(bytes: &[u8]) -> Option<i64> {
+    let negative = bytes.first()? & 0x80 != 0;
+    let mut wide = [if negative { 0xff } else { 0 }; 8];
+    wide.get_mut(8_usize.checked_sub(bytes.len())?..)?
+        .copy_from_slice(bytes);
+    Some(i64::from_be_bytes(wide))
 }
 
 fn with_point(mut digits: String, scale: i32) -> String {
