@@ -11,6 +11,8 @@ use crate::stack::Stack;
 
 pub struct Bench {
     pub options: Options,
+    /// The prefixes of the topics that this run reads.
+    pub needed: Vec<&'static str>,
     pub stack: Stack,
     pub kafka: Kafka,
     pub show: Show,
@@ -21,7 +23,7 @@ impl Bench {
     ///
     /// # Errors
     /// If it can't be started.
-    pub fn start(options: Options) -> Result<Self> {
+    pub fn start(options: Options, needed: Vec<&'static str>) -> Result<Self> {
         let show = Show::new();
         show.now("bringing up the stack");
         let stack = Stack::up(options.stack.as_deref(), &options.state)?;
@@ -31,6 +33,7 @@ impl Bench {
         }
         Ok(Self {
             options,
+            needed,
             stack,
             kafka,
             show,

@@ -12,6 +12,19 @@ pub struct Experiment {
     pub variants: Vec<Variant>,
 }
 
+impl Experiment {
+    /// The prefixes of the topics that it reads, besides those that it makes for itself.
+    pub fn topics(&self) -> impl Iterator<Item = &'static str> {
+        self.variants
+            .iter()
+            .filter_map(|variant| match &variant.run {
+                Run::Lands(topic, ..) => Some(topic.name),
+                Run::Limit(_) => Some(JSON.name),
+                Run::Latency(_) => None,
+            })
+    }
+}
+
 pub struct Variant {
     pub name: String,
     pub run: Run,

@@ -80,7 +80,7 @@ fn run(bench: &Bench, sink: &Sink, topic: &str, source: &mut Client) -> Result<L
         std::thread::sleep(next.saturating_sub(begun.elapsed()));
     }
     arrived(&mut client, &mut process, (WARMING + COUNTED + 1) * ROWS)?;
-    process.stop();
+    process.kill();
     percentiles(bench, topic, &mut client)
 }
 

@@ -51,7 +51,8 @@ fn run() -> Result<()> {
     let cli = Cli::parse();
     let all = experiment::all(&cli.options)?;
     let chosen = rounds::chosen(&all, &cli.options.workload)?;
-    let bench = Bench::start(cli.options.clone())?;
+    let needed = chosen.iter().flat_map(|e| e.topics()).collect();
+    let bench = Bench::start(cli.options.clone(), needed)?;
     let command = cli.command.unwrap_or(Command::Run);
     let keep = matches!(command, Command::Up);
     let done = work(&bench, &command, &all, &chosen);

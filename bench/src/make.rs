@@ -23,6 +23,8 @@ const UPDATES: u64 = 100;
 #[derive(Serialize, Deserialize, Clone)]
 pub struct Made {
     definition: String,
+    /// Their prefixes.
+    topics: Vec<String>,
     /// Records of each of its topics.
     pub records: u64,
     /// When, in milliseconds since 1970.
@@ -30,23 +32,37 @@ pub struct Made {
 }
 
 impl Bench {
-    /// The topics of a source, made if they aren't there.
+    /// The topics of a source that this run needs, made if they aren't there: one cannot be added to
+    /// others later, so those of earlier runs are made along.
     ///
     /// # Errors
     /// What Postgres, Kafka or Connect say.
     pub fn made(&self, source: Source) -> Result<Made> {
         let definition = definition(source, self.options.events);
-        if let Some(made) = self.read_marker(source)
-            && made.definition == definition
-            && self.all_there(source, made.records)?
+        let there = self
+            .read_marker(source)
+            .filter(|made| made.definition == definition);
+        let is_there = |topic: &Topic| {
+            there
+                .iter()
+                .any(|made| made.topics.iter().any(|t| t == topic.name))
+        };
+        let wanted: Vec<Topic> = source
+            .topics()
+            .filter(|t| is_there(t) || self.needed.contains(&t.name))
+            .collect();
+        if let Some(made) = &there
+            && wanted.iter().all(is_there)
+            && self.all_there(&wanted, made.records)?
         {
-            return Ok(made);
+            return Ok(made.clone());
         }
         let _ = std::fs::remove_file(self.marker(source));
         let made = Made {
             definition,
+            topics: wanted.iter().map(|topic| topic.name.to_owned()).collect(),
             records: self
-                .make(source)
+                .make(source, &wanted)
                 .with_context(|| format!("making the topics of {}", source.name()))?,
             made_at: u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?,
         };
@@ -65,8 +81,8 @@ impl Bench {
         serde_json::from_str(&text).ok()
     }
 
-    fn all_there(&self, source: Source, records: u64) -> Result<bool> {
-        for topic in source.topics() {
+    fn all_there(&self, topics: &[Topic], records: u64) -> Result<bool> {
+        for topic in topics {
             if self.kafka.records(&topic.full_name())? != records {
                 return Ok(false);
             }
@@ -75,27 +91,27 @@ impl Bench {
     }
 
     /// Returns how many records each topic has.
-    fn make(&self, source: Source) -> Result<u64> {
+    fn make(&self, source: Source, topics: &[Topic]) -> Result<u64> {
         self.stack.start_connect()?;
         let connectors = connector::Connectors::new(&self.stack)?;
-        let topics: Vec<Topic> = source.topics().collect();
-        let names: Vec<String> = topics.iter().map(|t| t.full_name()).collect();
-        self.kafka.delete(&names)?;
+        let older: Vec<String> = source.topics().map(Topic::full_name).collect();
+        self.kafka.delete(&older)?;
         let database = Database::source(&self.stack, &source.database())?;
-        drop_slots(&database, &topics)?;
+        drop_slots(&database, source)?;
         let rows = source.volume(self.options.events).rows;
         self.show
             .now(&format!("{}: filling the source table", source.name()));
         let mut client = database.recreate()?;
         fill(&mut client, source, rows)?;
-        for topic in &topics {
+        for topic in topics {
             connectors.put(&database.name, topic.name, topic.encoding)?;
         }
+        let names: Vec<String> = topics.iter().map(|t| t.full_name()).collect();
         self.await_records(source, "snapshot", &names, rows)?;
         let records = rows + self.change(source, &mut client)?;
         self.await_records(source, "changes", &names, records)?;
         drop(connectors);
-        drop_slots(&database, &topics)?;
+        drop_slots(&database, source)?;
         client.batch_execute("VACUUM ANALYZE")?;
         Ok(records)
     }
@@ -207,8 +223,8 @@ fn changes(source: Source, rows: u64) -> String {
     )
 }
 
-fn drop_slots(database: &Database, topics: &[Topic]) -> Result<()> {
-    topics
-        .iter()
+fn drop_slots(database: &Database, source: Source) -> Result<()> {
+    source
+        .topics()
         .try_for_each(|topic| connector::drop_slot(database, topic.name))
 }

@@ -73,7 +73,7 @@ impl Bench {
         let mut process = sink.start(self, &task)?;
         let watched = self.watch(&mut process, sink, &task, setting, &destination, records);
         let (seconds, usage) = watched.with_context(|| process.end_of_log())?;
-        process.stop();
+        process.kill();
         let source = Database::source(&self.stack, &topic.source.database())?;
         equality::check(&source, &destination, &setting.tables)?;
         Ok(Measured {

@@ -3,11 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 /// Ticks a second in /proc, the same on every Linux.
 const USER_HZ: f64 = 100.0;
@@ -104,16 +101,9 @@ impl Process {
         format!("the end of {}:\n{}", self.log.display(), last.join("\n"))
     }
 
-    /// SIGTERM, and SIGKILL after ten seconds.
-    pub fn stop(&mut self) {
-        let _ = kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM);
-        let since = Instant::now();
-        while since.elapsed() < Duration::from_secs(10) {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+    /// At once: what it should do is done, and its group is never used again. Connect takes ten seconds
+    /// to end by itself.
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -121,6 +111,6 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.stop();
+        self.kill();
     }
 }
