@@ -95,10 +95,11 @@ impl Ledger {
     }
 
     /// Which of these ids somebody else has entered. Ours were entered by this very transaction, and
-    /// not under a savepoint, which would be a transaction of its own.
+    /// not under a savepoint, which would be a transaction of its own. (`pg_current_xact_id` is plainer,
+    /// and not in Postgres 12.)
     async fn known(&self, tx: &Transaction<'_>, ids: &[Uuid]) -> Result<HashSet<Uuid>, Failure> {
         let sql = format!(
-            "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND xmin <> pg_current_xact_id()::xid",
+            "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid",
             self.schema
         );
         let rows = tx
