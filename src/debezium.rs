@@ -15,20 +15,24 @@ use crate::schema::{self, Field};
 mod source;
 pub use source::{Source, SourceField};
 
-/// The last `schema` part seen of a topic's keys or values. It comes with every message (4 kB of a
-/// 4.5 kB record), hardly ever changes, and is recognised by its bytes instead of being read again.
+/// The `schema` parts seen lately of a topic's keys or values. One comes with every message (4 kB of a
+/// 4.5 kB record), hardly ever changes, and is recognised instead of being read again.
 #[derive(Default)]
 pub struct SchemaCache {
-    /// `{"schema":…,"payload":`
-    prefix: String,
-    schema: Option<EventSchema>,
-    /// By the heads that the poll thread recognised.
-    heads: Vec<(Arc<[u8]>, EventSchema)>,
+    /// By their heads: `{"schema":…,"payload":`.
+    known: Vec<(Arc<[u8]>, EventSchema)>,
     /// What the key, or `after`, looked like last.
     shape: Arc<Shape>,
 }
 
 impl SchemaCache {
+    fn remember(&mut self, head: Arc<[u8]>, schema: EventSchema) {
+        if self.known.len() == body::MOST_HEADS {
+            self.known.remove(0);
+        }
+        self.known.push((head, schema));
+    }
+
     /// To read the key's struct with.
     pub fn key<'s, 'r>(
         &'s mut self,
@@ -65,12 +69,13 @@ type Unwrapped<'r> = Option<(&'r str, Option<EventSchema>)>;
 /// It isn't JSON, or the schema isn't one of Connect's.
 pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r>, String> {
     let text = text.trim_ascii();
-    if !cache.prefix.is_empty()
-        && let Some(payload) = text
-            .strip_prefix(cache.prefix.as_str())
-            .and_then(|rest| rest.strip_suffix('}'))
-    {
-        return Ok(unless_null(payload.trim_ascii(), cache.schema.clone()));
+    let known = cache.known.iter().find_map(|(head, schema)| {
+        let rest = text.as_bytes().strip_prefix(&**head)?;
+        let rest = text.get(text.len() - rest.len()..)?;
+        Some((rest.strip_suffix('}')?, schema))
+    });
+    if let Some((payload, schema)) = known {
+        return Ok(unless_null(payload.trim_ascii(), Some(schema.clone())));
     }
     if text.starts_with("{\"schema\"") {
         let Wrapper(fields) = serde_json::from_str(text).map_err(|e| e.to_string())?;
@@ -85,13 +90,10 @@ pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r
             }
             let parsed = event_schema(raw_schema)?;
             // only what JsonConverter itself writes can be recognised by its bytes
-            let prefix = format!("{{\"schema\":{raw_schema},\"payload\":");
-            cache.prefix = if text.starts_with(&prefix) {
-                prefix
-            } else {
-                String::new()
-            };
-            cache.schema = Some(parsed.clone());
+            let head = format!("{{\"schema\":{raw_schema},\"payload\":");
+            if text.starts_with(&head) {
+                cache.remember(head.into_bytes().into(), parsed.clone());
+            }
             return Ok(unless_null(raw_payload, Some(parsed)));
         }
     }
@@ -111,7 +113,7 @@ pub fn unwrap_headed<'r>(
     let payload = rest.trim_ascii_end().strip_suffix('}');
     let payload = payload.ok_or("the value is cut off behind its schema")?;
     let known = cache
-        .heads
+        .known
         .iter()
         .find(|(known, _)| Arc::ptr_eq(known, head));
     let schema = match known {
@@ -119,10 +121,7 @@ pub fn unwrap_headed<'r>(
         None => {
             let text = std::str::from_utf8(body::schema_of(head));
             let schema = event_schema(text.map_err(|e| format!("the schema is not UTF-8: {e}"))?)?;
-            if cache.heads.len() == body::MOST_HEADS {
-                cache.heads.remove(0);
-            }
-            cache.heads.push((head.clone(), schema.clone()));
+            cache.remember(head.clone(), schema.clone());
             schema
         }
     };

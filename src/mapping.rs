@@ -222,10 +222,7 @@ fn index_of(schema: &Field, position: usize, name: &str) -> Option<usize> {
 
 /// The mappings that a lane has met.
 #[derive(Default)]
-pub struct Mappings {
-    known: HashMap<Shapes, Known, foldhash::fast::RandomState>,
-    last: Option<(Shapes, Arc<Mapping>)>,
-}
+pub struct Mappings(HashMap<Shapes, Known, foldhash::fast::RandomState>);
 
 /// Key's and row's shape, the table, whether it removes: by address.
 type Shapes = (usize, usize, usize, bool);
@@ -248,24 +245,18 @@ impl Mappings {
             Arc::as_ptr(table).addr(),
             change.operation.removes(),
         );
-        if let Some((last, mapping)) = &self.last
-            && *last == shapes
-        {
-            return Ok(mapping.clone());
+        if let Some(known) = self.0.get(&shapes) {
+            return Ok(known.mapping.clone());
         }
-        if !self.known.contains_key(&shapes) {
-            let mapping = Arc::new(Mapping::new(change, table)?);
-            if self.known.len() >= MOST {
-                self.known.clear();
-            }
-            let _shapes = [change.key.shape.clone(), change.row.shape.clone()];
-            self.known.insert(shapes, Known { mapping, _shapes });
+        let mapping = Arc::new(Mapping::new(change, table)?);
+        if self.0.len() >= MOST {
+            self.0.clear();
         }
-        let mapping = match self.known.get(&shapes) {
-            Some(known) => known.mapping.clone(),
-            None => Arc::new(Mapping::new(change, table)?),
+        let known = Known {
+            mapping: mapping.clone(),
+            _shapes: [change.key.shape.clone(), change.row.shape.clone()],
         };
-        self.last = Some((shapes, mapping.clone()));
+        self.0.insert(shapes, known);
         Ok(mapping)
     }
 }

@@ -145,18 +145,9 @@ impl Poller {
         let Some(assigned) = assigned else { return };
         let lane = assigned.lane;
         let inbox = group.inbox(lane);
-        let topic = &assigned.source.topic;
-        if !self.heads.contains_key(topic) {
-            self.heads.insert(topic.clone(), Heads::default());
-        }
-        if let Some(heads) = self.heads.get_mut(topic) {
-            inbox.push(record(
-                message,
-                assigned.source.clone(),
-                assigned.epoch,
-                heads,
-            ));
-        }
+        let source = assigned.source.clone();
+        let heads = self.heads.entry(source.topic.clone()).or_default();
+        inbox.push(record(message, source, assigned.epoch, heads));
         if !inbox.is_full() {
             self.full_since[lane] = None;
             return;

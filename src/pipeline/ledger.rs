@@ -102,11 +102,7 @@ impl Ledger {
             "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid",
             self.schema
         );
-        let rows = tx
-            .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
-            .await
-            .map_err(|e| failure(&e))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        found(tx, &sql, ids).await
     }
 
     /// An event that was applied when its table still took it, and has come again since, is no reject.
@@ -124,11 +120,7 @@ impl Ledger {
             "SELECT id FROM {}.processed_events WHERE id = ANY($1)",
             self.schema
         );
-        let rows = tx
-            .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
-            .await
-            .map_err(|e| failure(&e))?;
-        let applied: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        let applied = found(tx, &sql, &ids).await?;
         for entry in batch.entries.iter_mut().filter(|e| e.is_rejected()) {
             entry.duplicate = applied.contains(&entry.id);
         }
@@ -167,4 +159,15 @@ impl Ledger {
             .map_err(|e| failure(&e))?;
         Ok(())
     }
+}
+
+/// Which of these ids the query finds.
+pub(super) async fn found(
+    tx: &Transaction<'_>,
+    sql: &str,
+    ids: &[Uuid],
+) -> Result<HashSet<Uuid>, Failure> {
+    let rows = tx.query_typed(sql, &[(&ids, Type::UUID_ARRAY)]).await;
+    let rows = rows.map_err(|e| failure(&e))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

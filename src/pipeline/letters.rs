@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::letter::Letter;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::ledger::Ledger;
+use crate::pipeline::ledger::{Ledger, found};
 use crate::pipeline::order::Order;
 use crate::postgres::failure;
 use crate::verdict::Failure;
@@ -44,11 +44,7 @@ impl Ledger {
             "SELECT event_id FROM {}.dead_letters WHERE event_id = ANY($1)",
             self.schema
         );
-        let rows = tx
-            .query_typed(&sql, &[(&ids, Type::UUID_ARRAY)])
-            .await
-            .map_err(|e| failure(&e))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        found(tx, &sql, ids).await
     }
 
     /// Enters the letters of these keys that can still be replayed into `order`, and locks them: a
