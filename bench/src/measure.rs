@@ -95,7 +95,7 @@ impl Bench {
     ) -> Result<(Duration, Usage)> {
         let group = sink.group(task);
         let patience = Duration::from_secs(60 + records / SLOWEST);
-        let mut look = Look::new(destination.connect()?, &setting.tables);
+        let mut look = Look::new(destination, &setting.tables)?;
         let started = Instant::now();
         while self.kafka.settled_members(&group)? != Some(sink.members()) && !look.any()? {
             process.is_well()?;
@@ -128,6 +128,10 @@ impl Bench {
     }
 }
 
+/// A table that has just been filled has no statistics: left to itself Postgres counts by reading all of
+/// it, with parallel workers, at a fifth of the machine.
+const BY_THE_KEY: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off";
+
 /// How the bench looks into the destination: by the key, at the price of some microseconds.
 struct Look {
     client: Client,
@@ -136,19 +140,25 @@ struct Look {
 }
 
 impl Look {
-    fn new(client: Client, tables: &[String]) -> Self {
+    fn new(destination: &Database, tables: &[String]) -> Result<Self> {
         let first = tables.first().map_or(TABLE, String::as_str);
         let counts = tables
             .iter()
             .map(|t| format!("(SELECT count(*) FROM {t} WHERE id >= {FIRST_SENTINEL})"));
-        Self {
-            client,
+        Ok(Self {
+            client: Self::connect(destination)?,
             any: format!("SELECT EXISTS (SELECT FROM {first})"),
             sentinels: format!(
                 "SELECT ({})::bigint",
                 counts.collect::<Vec<_>>().join(" + ")
             ),
-        }
+        })
+    }
+
+    fn connect(destination: &Database) -> Result<Client> {
+        let mut client = destination.connect()?;
+        client.batch_execute(BY_THE_KEY)?;
+        Ok(client)
     }
 
     fn any(&mut self) -> Result<bool> {
@@ -160,7 +170,7 @@ impl Look {
         match self.client.query_one(&self.sentinels, &[]) {
             Ok(row) => Ok(u64::try_from(row.get::<_, i64>(0))?),
             Err(error) if error.is_closed() || error.as_db_error().is_some() => {
-                if let Ok(client) = destination.connect() {
+                if let Ok(client) = Self::connect(destination) {
                     self.client = client;
                 }
                 Ok(0)
