@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 /// As JsonConverter writes it; what is written otherwise has no head, and is read whole.
@@ -20,7 +21,7 @@ pub const MOST_HEADS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Body {
     head: Option<Arc<[u8]>>,
-    rest: Vec<u8>,
+    rest: Bytes,
 }
 
 impl Body {
@@ -47,14 +48,17 @@ impl Body {
     pub fn whole(&self) -> Cow<'_, [u8]> {
         match &self.head {
             None => Cow::Borrowed(&self.rest),
-            Some(head) => Cow::Owned([head, self.rest.as_slice()].concat()),
+            Some(head) => Cow::Owned([head, &*self.rest].concat()),
         }
     }
 }
 
 impl From<Vec<u8>> for Body {
     fn from(rest: Vec<u8>) -> Self {
-        Self { head: None, rest }
+        Self {
+            head: None,
+            rest: rest.into(),
+        }
     }
 }
 
@@ -77,13 +81,13 @@ impl Eq for Body {}
 pub struct Heads(Vec<Arc<[u8]>>);
 
 impl Heads {
-    pub fn body(&mut self, value: &[u8]) -> Body {
-        match self.head_of(value) {
-            None => value.to_vec().into(),
-            Some(head) => Body {
-                rest: value.get(head.len()..).unwrap_or_default().to_vec(),
-                head: Some(head),
-            },
+    /// `keep` copies what the value has for itself.
+    pub fn body<B: Into<Bytes>>(&mut self, value: &[u8], keep: impl FnOnce(&[u8]) -> B) -> Body {
+        let head = self.head_of(value);
+        let shared = head.as_ref().map_or(0, |head| head.len());
+        Body {
+            rest: keep(value.get(shared..).unwrap_or_default()).into(),
+            head,
         }
     }
 
@@ -125,7 +129,7 @@ mod tests {
     use super::*;
 
     fn own(heads: &mut Heads, value: &str) -> String {
-        let body = heads.body(value.as_bytes());
+        let body = heads.body(value.as_bytes(), <[u8]>::to_vec);
         assert_eq!(&*body.whole(), value.as_bytes());
         assert_eq!(body.len(), value.len());
         String::from_utf8(body.parts().1.to_vec()).unwrap()
@@ -133,9 +137,9 @@ mod tests {
 
     #[test]
     fn a_schema_is_kept_once() {
-        let mut heads = Heads::default();
-        let a = heads.body(br#"{"schema":{"a":"}"},"payload":{"x":1}}"#);
-        let b = heads.body(br#"{"schema":{"a":"}"},"payload":null}"#);
+        let (mut heads, keep) = (Heads::default(), <[u8]>::to_vec);
+        let a = heads.body(br#"{"schema":{"a":"}"},"payload":{"x":1}}"#, keep);
+        let b = heads.body(br#"{"schema":{"a":"}"},"payload":null}"#, keep);
         let (head, rest) = b.parts();
         assert!(Arc::ptr_eq(a.parts().0.unwrap(), head.unwrap()));
         assert_eq!(rest, b"null}");

@@ -15,6 +15,8 @@ pub struct Net<'a, 'r> {
     pub key: &'a [Text<'r>],
     /// `None`: nothing but the delete.
     pub row: Option<Row<'a, 'r>>,
+    /// Its first change calls the row new.
+    pub created: bool,
     /// The key was deleted on the way: whatever the row has outside of the layout's columns goes with it.
     pub delete_first: bool,
 }
@@ -64,6 +66,7 @@ impl<'a, 'r> Net<'a, 'r> {
             layout: Cow::Borrowed(&change.layout),
             key: &change.key,
             row: Row::of(change),
+            created: change.created,
             delete_first: change.effect == Effect::Gone,
         }
     }

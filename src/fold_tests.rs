@@ -25,6 +25,7 @@ fn change(
         key: vec![text(id)],
         texts,
         effect,
+        created: false,
     }
 }
 
@@ -150,4 +151,19 @@ fn keys_and_tables_are_kept_apart() {
     let nets = fold(changes.iter()).unwrap();
     assert_eq!(nets.len(), 3);
     assert!(nets[0].row.is_some());
+}
+
+#[test]
+fn a_row_is_new_if_its_first_change_says_so() {
+    let t = t();
+    let new = RowChange {
+        created: true,
+        ..row(&t, "1", Some("a"), Some("b"))
+    };
+    let later = row(&t, "1", Some("c"), Some("d"));
+    assert!(net(&[new.clone(), later.clone()]).created);
+    assert!(!net(&[later.clone(), new.clone()]).created);
+    let changes = [new.clone(), gone(&t, "1"), new];
+    let back = net(&changes);
+    assert!(back.created && back.delete_first);
 }

@@ -191,12 +191,13 @@ mod tests {
             },
             offset: 9,
             timestamp: Some(5),
-            key: Some(b"k".to_vec()),
+            key: Some("k".into()),
             value: Some("v".into()),
-            headers: vec![Header {
+            headers: [Header {
                 key: "trace".into(),
                 value: None,
-            }],
+            }]
+            .into(),
             epoch: 0,
         }
     }
@@ -215,13 +216,11 @@ mod tests {
         let mut letter = of.clone();
         letter.source.topic = "g.dlq".into();
         letter.offset = 0;
-        letter.headers = own_headers(of).cloned().collect();
-        letter
-            .headers
-            .extend(ours.into_iter().map(|(key, value)| Header {
-                key: key.to_owned(),
-                value: Some(value.into_bytes()),
-            }));
+        let ours = ours.into_iter().map(|(key, value)| Header {
+            key: key.to_owned(),
+            value: Some(value.into_bytes()),
+        });
+        letter.headers = own_headers(of).cloned().chain(ours).collect();
         letter
     }
 
@@ -250,7 +249,8 @@ mod tests {
     fn what_is_no_letter_is_none() {
         assert_eq!(Posted::read(&record()), None);
         let mut letter = letter(&record());
-        letter.headers.retain(|h| h.key != OFFSET);
+        let rest = letter.headers.iter().filter(|h| h.key != OFFSET);
+        letter.headers = rest.cloned().collect();
         assert_eq!(Posted::read(&letter), None);
     }
 }

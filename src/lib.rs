@@ -12,6 +12,7 @@
 )]
 
 pub mod avro;
+pub mod binary;
 pub mod body;
 pub mod breaker;
 pub mod catalogue;

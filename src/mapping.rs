@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::change::{Change, Fields, Shape};
+use crate::change::{Change, Fields, Operation, Shape};
 use crate::row_change::{Effect, Layout, RowChange, Text};
 use crate::schema::Field;
 use crate::table::Table;
@@ -123,6 +123,7 @@ impl Mapping {
                 true => Effect::Gone,
                 false => Effect::Whole,
             },
+            created: matches!(change.operation, Operation::Create | Operation::Read),
         })
     }
 
@@ -155,6 +156,7 @@ impl Mapping {
             key,
             texts,
             effect: Effect::Part,
+            created: false,
         })
     }
 

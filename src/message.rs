@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::body::Body;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,9 +36,10 @@ pub struct Record {
     pub offset: i64,
     /// Milliseconds since 1970, as the producer or the broker set it.
     pub timestamp: Option<i64>,
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Bytes>,
     pub value: Option<Body>,
-    pub headers: Vec<Header>,
+    /// Shared by all that have the same, as most of a topic's records do.
+    pub headers: Arc<[Header]>,
     /// Which positioning of the partition this record was read under; records of an earlier one
     /// are left over from before a seek and are dropped.
     pub epoch: u64,
@@ -56,12 +59,13 @@ impl Record {
 
     /// Bytes of key, value and headers.
     pub fn bytes(&self) -> usize {
-        let bytes = |b: &Option<Vec<u8>>| b.as_ref().map_or(0, Vec::len);
+        let len = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         let headers: usize = self
             .headers
             .iter()
-            .map(|h| h.key.len() + bytes(&h.value))
+            .map(|h| h.key.len() + len(&h.value))
             .sum();
-        bytes(&self.key) + self.value.as_ref().map_or(0, Body::len) + headers
+        let key = self.key.as_ref().map_or(0, Bytes::len);
+        key + self.value.as_ref().map_or(0, Body::len) + headers
     }
 }

@@ -16,6 +16,7 @@ pub mod client;
 pub mod commit;
 pub mod confirm;
 pub mod consume;
+pub mod copy;
 mod count;
 pub mod dead_letter;
 pub mod dead_letter_topic;
@@ -38,6 +39,7 @@ mod patience;
 mod progress;
 pub mod rows;
 pub mod run;
+mod start;
 pub mod take_up;
 pub mod topic;
 pub mod topic_id;
@@ -55,6 +57,7 @@ use crate::pipeline::inbox::Work;
 use crate::pipeline::lane::{Lane, Stopped};
 use crate::pipeline::patience::{Next, Patience};
 use crate::pipeline::progress::Progress;
+use crate::statement::Conflicts;
 
 /// Runs a lane until its inbox ends.
 ///
@@ -146,6 +149,9 @@ async fn land_batch(
     patience: &mut Patience,
     whole: bool,
 ) -> Result<Landed, Stopped> {
+    if lane.wary > 0 {
+        batch.conflicts = Conflicts::Possible;
+    }
     let landing = loop {
         let (edges, breaker) = (&lane.edges, &lane.breaker);
         let failure = match lane.destination.land(&mut batch, edges, breaker).await {

@@ -29,6 +29,8 @@ pub struct RowChange<'r> {
     /// Of the layout's columns.
     pub texts: Vec<Text<'r>>,
     pub effect: Effect,
+    /// The event calls the row new: created, or read by a snapshot.
+    pub created: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

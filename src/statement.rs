@@ -1,10 +1,11 @@
-//! Net changes → SQL: one statement per table, kind and column set, its rows as text arrays, in the
+//! Net changes → SQL: one statement per table, kind and column set, its rows as arrays, in the
 //! order in which foreign keys take them: see [`Table::turn`].
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::binary::{Column, Form};
 use crate::fold::Net;
 use crate::row_change::{Layout, Text};
 use crate::table::{Table, Turn};
@@ -16,9 +17,21 @@ pub enum Kind {
     /// A key deleted and inserted again. The row is changed in place, so that no foreign key takes
     /// others with it; columns that the event doesn't carry start from their defaults.
     Replace,
+    /// Rows that are new, as far as anybody knows.
+    Insert,
     Upsert,
     /// Changes that carry only part of their row; touches as many rows as it carries, or one is missing.
     Update,
+}
+
+/// Whether what is to be inserted may be there already. To have Postgres look first, with ON CONFLICT, is
+/// half of an insert's work, and in vain nearly always. So at first it isn't asked to: a conflict fails the
+/// attempt with SQLSTATE 23505, and the next one expects it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflicts {
+    #[default]
+    Unexpected,
+    Possible,
 }
 
 #[derive(Debug)]
@@ -28,13 +41,13 @@ pub struct Statement<'n> {
     pub sql: String,
     /// Of an update: counts how many of its rows exist, as a trigger may skip a row that does.
     pub count_sql: Option<String>,
-    /// One text array for each parameter.
-    pub columns: Vec<Vec<Option<&'n str>>>,
+    /// One array for each parameter.
+    pub columns: Vec<Column<'n>>,
 }
 
 impl Statement<'_> {
     pub fn rows(&self) -> usize {
-        self.columns.first().map_or(0, Vec::len)
+        self.columns.first().map_or(0, |column| column.texts.len())
     }
 }
 
@@ -45,7 +58,7 @@ pub fn quote(name: &str) -> String {
 
 /// The statements for a folded batch. Tables and keys come in sorted order, the same in every lane,
 /// so that two lanes on one table can't lock each other's rows crosswise.
-pub fn build<'n>(nets: &'n [Net<'_, '_>]) -> Vec<Statement<'n>> {
+pub fn build<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
     let mut groups: Vec<Group<'n>> = Vec::new();
     let mut known: HashMap<(*const Layout, Kind), usize, foldhash::fast::RandomState> =
         HashMap::default();
@@ -54,6 +67,7 @@ pub fn build<'n>(nets: &'n [Net<'_, '_>]) -> Vec<Statement<'n>> {
             None => Kind::Delete,
             Some(row) => match (row.whole, net.delete_first) {
                 (true, true) => Kind::Replace,
+                (true, false) if net.created && conflicts == Conflicts::Unexpected => Kind::Insert,
                 (true, false) => Kind::Upsert,
                 (false, _) => Kind::Update,
             },
@@ -125,23 +139,26 @@ impl<'n> Group<'n> {
                 key, written, kind, ..
             },
         ) = (&self.layout.table, self.shape);
-        let sql = match kind {
-            Kind::Delete => delete(table, key),
-            Kind::Replace => upsert(table, key, written, true),
-            Kind::Upsert => upsert(table, key, written, false),
-            Kind::Update => update(table, key, written),
-        };
         let rows = &self.rows;
-        let column = |at: usize| {
+        let column = |(at, column): (usize, &usize)| {
             let texts = rows.iter().map(|(_, texts)| texts.get(at)?.as_deref());
-            texts.collect::<Vec<Option<&'n str>>>()
+            Column::new(texts.collect(), type_of(table, *column))
+        };
+        let columns: Vec<Column<'n>> = written.iter().enumerate().map(column).collect();
+        let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
+        let sql = match kind {
+            Kind::Delete => delete(table, key, &forms),
+            Kind::Insert => insert(table, written, &forms),
+            Kind::Replace => upsert(table, key, written, &forms, true),
+            Kind::Upsert => upsert(table, key, written, &forms, false),
+            Kind::Update => update(table, key, written, &forms),
         };
         Statement {
             kind,
             table: table.clone(),
             sql,
-            count_sql: (kind == Kind::Update).then(|| count(table, key, written)),
-            columns: (0..written.len()).map(column).collect(),
+            count_sql: (kind == Kind::Update).then(|| count(table, key, written, &forms)),
+            columns,
         }
     }
 }
@@ -150,14 +167,20 @@ pub fn qualified(table: &Table) -> String {
     format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
 }
 
-/// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
-/// in FROM, where Postgres would store each of them once more: a third of the time.
-fn rows(count: usize) -> String {
-    let column = |i| format!("unnest(${i}::text[]) AS c{i}");
-    format!("(SELECT {}) AS u", join((1..=count).map(column), ", "))
+/// `unnest($1::text[])`.
+fn unnest(at: usize, form: Form) -> String {
+    format!("unnest(${}::{}[])", at + 1, form.name())
 }
 
-/// `u.c1::"pg_catalog"."int4"`: Postgres itself parses the text for the column's type.
+/// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
+/// in FROM, where Postgres would store each of them once more: a third of the time.
+fn rows(forms: &[Form]) -> String {
+    let column = |(at, form): (usize, &Form)| format!("{} AS c{}", unnest(at, *form), at + 1);
+    let columns = forms.iter().enumerate().map(column);
+    format!("(SELECT {}) AS u", join(columns, ", "))
+}
+
+/// `u.c1::"pg_catalog"."int4"`: where it is a text Postgres itself parses it for the column's type.
 fn cast(table: &Table, column: usize, parameter: usize) -> String {
     format!("u.c{}::{}", parameter + 1, type_of(table, column))
 }
@@ -207,22 +230,24 @@ fn settable<'a>(
     })
 }
 
-/// `anew`: what isn't written is set to its default.
-fn upsert(table: &Table, key: &[usize], written: &[usize], anew: bool) -> String {
-    let mut sql = format!(
-        "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {} ON CONFLICT ({}) DO ",
+fn insert(table: &Table, written: &[usize], forms: &[Form]) -> String {
+    let names = written.iter().map(|c| name(table, *c));
+    let values = written.iter().zip(forms).enumerate();
+    let values =
+        values.map(|(at, (c, form))| format!("{}::{}", unnest(at, *form), type_of(table, *c)));
+    format!(
+        "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {}",
         qualified(table),
-        join(written.iter().map(|c| name(table, *c)), ", "),
-        join(
-            written.iter().enumerate().map(|(at, c)| format!(
-                "unnest(${}::text[])::{}",
-                at + 1,
-                type_of(table, *c)
-            )),
-            ", "
-        ),
-        join(key.iter().map(|c| name(table, *c)), ", "),
-    );
+        join(names, ", "),
+        join(values, ", ")
+    )
+}
+
+/// `anew`: what isn't written is set to its default.
+fn upsert(table: &Table, key: &[usize], written: &[usize], forms: &[Form], anew: bool) -> String {
+    let mut sql = insert(table, written, forms);
+    let key_names = key.iter().map(|c| name(table, *c));
+    let _ = write!(sql, " ON CONFLICT ({}) DO ", join(key_names, ", "));
     let carried =
         settable(table, key, written).map(|(_, c)| format!("{0} = EXCLUDED.{0}", name(table, c)));
     let left_out = (0..table.columns.len())
@@ -238,16 +263,16 @@ fn upsert(table: &Table, key: &[usize], written: &[usize], anew: bool) -> String
     sql
 }
 
-fn delete(table: &Table, key: &[usize]) -> String {
+fn delete(table: &Table, key: &[usize], forms: &[Form]) -> String {
     format!(
         "DELETE FROM {} AS t USING {} WHERE {}",
         qualified(table),
-        rows(key.len()),
+        rows(forms),
         on_key(table, key, key)
     )
 }
 
-fn update(table: &Table, key: &[usize], written: &[usize]) -> String {
+fn update(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     let mut sets = join(
         settable(table, key, written)
             .map(|(at, c)| format!("{} = {}", name(table, c), cast(table, c, at))),
@@ -263,16 +288,16 @@ fn update(table: &Table, key: &[usize], written: &[usize]) -> String {
     format!(
         "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
         qualified(table),
-        rows(written.len()),
+        rows(forms),
         on_key(table, key, written)
     )
 }
 
-fn count(table: &Table, key: &[usize], written: &[usize]) -> String {
+fn count(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {}",
         qualified(table),
-        rows(written.len()),
+        rows(forms),
         on_key(table, key, written)
     )
 }

@@ -30,12 +30,13 @@ fn net(
             texts: Cow::Owned(texts),
             whole,
         }),
+        created: false,
         delete_first,
     }
 }
 
 fn built(nets: Vec<Net<'static, 'static>>) -> Vec<Statement<'static>> {
-    build(nets.leak())
+    build(nets.leak(), Conflicts::Unexpected)
 }
 
 fn only(nets: Vec<Net<'static, 'static>>) -> Statement<'static> {
@@ -44,16 +45,41 @@ fn only(nets: Vec<Net<'static, 'static>>) -> Statement<'static> {
     statements.remove(0)
 }
 
+fn texts<'s>(statement: &'s Statement<'_>) -> Vec<&'s [Option<&'s str>]> {
+    let columns = statement.columns.iter();
+    columns.map(|column| column.texts.as_slice()).collect()
+}
+
 #[test]
 fn a_whole_row_is_inserted_or_replaces_what_it_names() {
     let t = table("t", "id:int4 name:text", &[&["id"]]);
     let statement = only(vec![net(&t, 1, &[(0, "1"), (1, "x")], true, false)]);
     assert_eq!(
         statement.sql,
-        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::text[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text" ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
+        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::int4[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text" ON CONFLICT ("id") DO UPDATE SET "name" = EXCLUDED."name""#
     );
-    assert_eq!(statement.columns, [[Some("1")], [Some("x")]]);
+    assert_eq!(texts(&statement), [[Some("1")], [Some("x")]]);
     assert_eq!(statement.count_sql, None);
+}
+
+#[test]
+fn a_row_that_is_new_is_inserted_unless_something_may_be_in_its_way() {
+    let t = table("t", "id:int4 name:text", &[&["id"]]);
+    let mut new = net(&t, 1, &[(0, "1"), (1, "x")], true, false);
+    new.created = true;
+    let nets = [new.clone()];
+    let statements = build(&nets, Conflicts::Unexpected);
+    assert_eq!(statements[0].kind, Kind::Insert);
+    assert_eq!(
+        statements[0].sql,
+        r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::int4[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text""#
+    );
+    assert_eq!(build(&nets, Conflicts::Possible)[0].kind, Kind::Upsert);
+    let again = [Net {
+        delete_first: true,
+        ..new
+    }];
+    assert_eq!(build(&again, Conflicts::Unexpected)[0].kind, Kind::Replace);
 }
 
 #[test]
@@ -86,7 +112,7 @@ fn a_composite_key_is_matched_by_all_of_its_columns() {
     let delete = only(vec![net(&t, 2, &[(0, "1"), (1, "u")], true, true)]);
     assert_eq!(
         delete.sql,
-        r#"DELETE FROM "public"."t" AS t USING (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
+        r#"DELETE FROM "public"."t" AS t USING (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
     );
     let upsert = only(vec![net(
         &t,
@@ -134,12 +160,12 @@ fn part_of_a_row_updates_and_can_be_counted() {
     let update = only(vec![net(&t, 1, &[(0, "1"), (2, "y")], false, false)]);
     assert_eq!(
         update.sql,
-        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
+        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
     );
     assert_eq!(
         update.count_sql.as_deref(),
         Some(
-            r#"SELECT count(*) FROM "public"."t" AS t, (SELECT unnest($1::text[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
+            r#"SELECT count(*) FROM "public"."t" AS t, (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
         )
     );
     let nothing_but_the_key = only(vec![net(&t, 1, &[(0, "1")], false, false)]);
@@ -159,10 +185,10 @@ fn a_row_that_is_replaced_is_never_deleted_and_starts_from_its_defaults() {
     ]);
     let kinds: Vec<Kind> = statements.iter().map(|s| s.kind).collect();
     assert_eq!(kinds, [Kind::Replace, Kind::Upsert]);
-    assert_eq!(statements[0].columns, [[Some("1")], [Some("x")]]);
+    assert_eq!(texts(&statements[0]), [[Some("1")], [Some("x")]]);
     let set = r#"DO UPDATE SET "a" = EXCLUDED."a", "b" = DEFAULT"#;
     assert!(statements[0].sql.ends_with(set), "{}", statements[0].sql);
-    assert_eq!(statements[1].columns, [[Some("2")], [Some("y")]]);
+    assert_eq!(texts(&statements[1]), [[Some("2")], [Some("y")]]);
 }
 
 #[test]
@@ -210,11 +236,11 @@ fn rows_come_in_the_order_of_their_keys_and_statements_in_that_of_their_tables()
         .collect();
     assert_eq!(tables, ["t", "u"]);
     assert_eq!(
-        statements[0].columns,
+        texts(&statements[0]),
         [[Some("1"), Some("2")], [Some("z"), Some("b")]]
     );
     assert_eq!(
-        statements[1].columns,
+        texts(&statements[1]),
         [[Some("1"), Some("3")], [Some("a"), Some("c")]]
     );
     assert_eq!(statements[0].rows(), 2);

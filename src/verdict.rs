@@ -106,6 +106,11 @@ pub fn of_sqlstate(code: &str) -> Verdict {
     }
 }
 
+/// SQLSTATE of an insert that meets what is there already.
+pub fn means_conflict(code: &str) -> bool {
+    code == "23505"
+}
+
 /// SQLSTATEs that may only mean that what we know of the table is out of date.
 pub fn means_catalogue_is_stale(code: &str) -> bool {
     matches!(

@@ -53,6 +53,7 @@ const SPEAKERS: &[(&str, &str)] = &[
     ),
     ("src/pipeline/rows.rs", "the transaction's statements"),
     ("src/pipeline/run.rs", "starts and closes the clients"),
+    ("src/pipeline/start.rs", "seeks"),
     ("src/pipeline/take_up.rs", "asks both sides for a position"),
     ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),
     ("src/registry/client.rs", "asks the schema registry"),

@@ -17,7 +17,7 @@ use landfall::message::{Record, TopicPartition};
 use landfall::open_deletes::OpenDeletes;
 use landfall::pipeline::decode::Decoder;
 use landfall::row_change::RowChange;
-use landfall::statement;
+use landfall::statement::{self, Conflicts};
 use landfall::table::{Column, PgType, Table};
 use landfall::table_name::TableName;
 
@@ -118,7 +118,7 @@ fn records(with_schema: bool) -> Vec<Record> {
             offset: id as i64,
             timestamp: Some(1_793_491_200_010),
             key: Some(format!(r#"{{"id":{id}}}"#).into_bytes()),
-            value: Some(heads.body(value.as_bytes())),
+            value: Some(heads.body(value.as_bytes(), <[u8]>::to_vec)),
             headers: Vec::new(),
             epoch: 1,
         }
@@ -206,7 +206,7 @@ fn steps(c: &mut Criterion) {
     });
     let nets = fold(rows.iter()).expect("whole rows");
     group.bench_function("build statements", |b| {
-        b.iter(|| black_box(statement::build(&nets).len()));
+        b.iter(|| black_box(statement::build(&nets, Conflicts::Unexpected).len()));
     });
 }
 

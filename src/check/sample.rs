@@ -11,12 +11,12 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use uuid::Uuid;
 
-use crate::body::Heads;
 use crate::check::finding::Finding;
 use crate::check::heard::Heard;
 use crate::check::kafka::let_go;
 use crate::config::KafkaConfig;
 use crate::message::{Record, TopicPartition};
+use crate::pipeline::copy::{self, Block, Common};
 use crate::pipeline::{client, consume};
 
 /// Records of a partition that are enough.
@@ -148,7 +148,8 @@ fn collect(
     mut wanted: HashMap<(String, i32), Wanted>,
     records: &mut HashMap<Arc<str>, Vec<Record>>,
 ) {
-    let mut heads = Heads::default(); // of all topics: it costs no more than a comparison
+    // of all topics: it costs no more than a comparison
+    let (mut common, mut block) = (Common::default(), Block::default());
     let started = Instant::now();
     let mut last_came: Option<Instant> = None;
     let mut bytes = 0;
@@ -165,7 +166,8 @@ fn collect(
             continue;
         };
         last_came = Some(Instant::now());
-        let record = consume::record(&message, wants.source.clone(), 0, &mut heads);
+        let source = wants.source.clone();
+        let record = copy::record(&message, source, 0, &mut common, &mut block);
         wants.count -= 1;
         let done = wants.count <= 0 || record.offset >= wants.last;
         bytes += record.size();

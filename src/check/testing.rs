@@ -12,9 +12,9 @@ pub fn record(topic: &str, key: Option<&str>, value: Option<&str>) -> Record {
         },
         offset: 0,
         timestamp: None,
-        key: key.map(|text| text.as_bytes().to_vec()),
+        key: key.map(|text| text.to_owned().into()),
         value: value.map(Into::into),
-        headers: Vec::new(),
+        headers: Default::default(),
         epoch: 0,
     }
 }

@@ -14,10 +14,12 @@ pub struct ApplyConfig {
     pub lanes: usize,
     /// A batch is full at this many events,
     pub batch_rows: usize,
-    /// or at this many bytes,
+    /// or at this many bytes, or at those of [`ApplyConfig::most_bytes`],
     pub batch_bytes: usize,
     /// or when it has waited this long.
     pub linger: Duration,
+    /// Bytes of records that all lanes hold at a time, in flight and waiting.
+    pub memory: usize,
     /// Whether a delete event deletes its row; otherwise it is counted and passed over.
     pub deletes: bool,
     pub idempotency: Idempotency,
@@ -41,6 +43,7 @@ impl Default for ApplyConfig {
             batch_rows: 5_000,
             batch_bytes: 16 << 20,
             linger: Duration::from_millis(100),
+            memory: 24 << 20,
             deletes: true,
             idempotency: Idempotency::EventId,
             retention: Duration::from_secs(7 * DAY),
@@ -49,6 +52,12 @@ impl Default for ApplyConfig {
 }
 
 impl ApplyConfig {
+    /// Of one batch. A lane holds three: one in flight, and two that wait, so that the next is whole
+    /// when that is done.
+    pub fn most_bytes(&self) -> usize {
+        self.batch_bytes.min(self.memory / self.lanes / 3)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let linger = duration(Duration::ZERO..=Duration::from_secs(60));
@@ -69,6 +78,7 @@ impl ApplyConfig {
                 bytes(1 << 10..=1 << 30),
             ),
             linger: reader.read_or("apply.linger", default.linger, linger),
+            memory: reader.read_or("apply.memory", default.memory, bytes(1 << 20..=64 << 30)),
             deletes: reader.read_or("apply.deletes", default.deletes, boolean),
             idempotency: reader.read_or("apply.idempotency", default.idempotency, idempotency),
             retention: reader.read_or(

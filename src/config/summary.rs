@@ -75,6 +75,7 @@ impl Summary {
         add("apply.lanes", apply.lanes.to_string());
         add("apply.batch_rows", apply.batch_rows.to_string());
         add("apply.batch_bytes", show_bytes(apply.batch_bytes));
+        add("apply.memory", show_bytes(apply.memory));
         add(
             "apply.linger",
             humantime::format_duration(apply.linger).to_string(),

@@ -18,7 +18,7 @@ use crate::pipeline::decode::Decoder;
 use crate::pipeline::rows;
 use crate::registry::Registry;
 use crate::row_change::RowChange;
-use crate::statement::quote;
+use crate::statement::{Conflicts, quote};
 use crate::verdict::Failure;
 
 pub struct Attempts {
@@ -109,7 +109,7 @@ impl Attempts {
         let outcome = match self.record(tx, letter).await? {
             true => {
                 let row = self.resolve(tx, &change).await?;
-                rows::write(tx, &[&row]).await?;
+                rows::write(tx, &[&row], Conflicts::Possible).await?;
                 outcome
             }
             false => Outcome::InAlready,

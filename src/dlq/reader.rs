@@ -9,11 +9,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::body::Heads;
 use crate::config::{Config, KafkaConfig};
 use crate::message::{Record, TopicPartition};
 use crate::pipeline::client::{self, Context};
 use crate::pipeline::consume;
+use crate::pipeline::copy::{self, Block, Common};
 use crate::pipeline::topic_id::Topics;
 
 /// How long Kafka may take to give a record, or to say that there is none.
@@ -32,6 +32,8 @@ struct Cursor {
     consumer: BaseConsumer<Context>,
     /// The offset that comes next.
     next: i64,
+    common: Common,
+    block: Block,
 }
 
 impl Reader {
@@ -128,7 +130,12 @@ impl Reader {
             None => {
                 let consumer = client::consumer(&self.config).create_with_context(Context);
                 let consumer = consumer.map_err(|e| client::refused(&e))?;
-                Cursor { consumer, next: 0 }
+                Cursor {
+                    consumer,
+                    next: 0,
+                    common: Common::default(),
+                    block: Block::default(),
+                }
             }
         };
         let assigned = cursor.consumer.assign(&list);
@@ -153,11 +160,12 @@ impl Cursor {
                 Some(Ok(message)) if message.offset() < self.next => {}
                 Some(Ok(message)) => {
                     self.next = message.offset() + 1;
-                    return Ok(Some(consume::record(
+                    return Ok(Some(copy::record(
                         &message,
                         source.clone(),
                         0,
-                        &mut Heads::default(),
+                        &mut self.common,
+                        &mut self.block,
                     )));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),

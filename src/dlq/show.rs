@@ -54,7 +54,7 @@ pub async fn show(config: &Config, client: Object, show: &Show) -> Result<(), St
         let text = |bytes: Option<&[u8]>| workshop.readable(bytes).map(String::into_bytes);
         let (key, value) = (text(record.key.as_deref()), text(value.as_deref()));
         Record {
-            key: key.or(record.key),
+            key: key.map(Into::into).or(record.key),
             value: value.map(Body::from).or(record.value),
             ..record
         }
@@ -170,7 +170,7 @@ fn print(
     line("last failed", &time(letter.last_failed_at));
     match record {
         Ok(record) => {
-            for header in &record.headers {
+            for header in record.headers.iter() {
                 line(
                     "header",
                     &format!("{}: {}", header.key, shown(header.value.as_deref())),

@@ -20,8 +20,9 @@ use crate::pipeline::ledger::Ledger;
 use crate::pipeline::watermark::Fenced;
 use crate::postgres::{connect, failure};
 use crate::row_change::RowChange;
+use crate::statement::Conflicts;
 use crate::table::Table;
-use crate::verdict::{Failure, Verdict, means_catalogue_is_stale};
+use crate::verdict::{Failure, Verdict, means_catalogue_is_stale, means_conflict};
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Landing {
@@ -112,6 +113,23 @@ impl Destination {
     /// # Errors
     /// With its verdict; systemic, if more of the batch was refused than `breaker` allows.
     pub async fn land(
+        &self,
+        batch: &mut Batch<'_>,
+        edges: &impl BeforeCommit,
+        breaker: &Breaker,
+    ) -> Result<Landing, Failure> {
+        let landing = self.attempt(batch, edges, breaker).await;
+        let conflict = |f: &Failure| f.sqlstate.as_deref().is_some_and(means_conflict);
+        match landing {
+            Err(f) if batch.conflicts == Conflicts::Unexpected && conflict(&f) => {
+                batch.conflicts = Conflicts::Possible;
+                self.attempt(batch, edges, breaker).await
+            }
+            landing => landing,
+        }
+    }
+
+    async fn attempt(
         &self,
         batch: &mut Batch<'_>,
         edges: &impl BeforeCommit,

@@ -90,6 +90,7 @@ mod tests {
                 true => Effect::Gone,
                 false => Effect::Whole,
             },
+            created: false,
         };
         let changes: Vec<_> = keys.iter().map(change).enumerate().collect();
         let item = |(entry, key): (usize, &i64)| Item {

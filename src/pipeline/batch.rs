@@ -13,6 +13,7 @@ use crate::pipeline::advance::{Advance, Holdings};
 use crate::pipeline::decode::Decoder;
 use crate::pipeline::entry::{Entry, Reject, State};
 use crate::pipeline::order::Order;
+use crate::statement::Conflicts;
 use crate::verdict::Failure;
 
 pub struct Batch<'r> {
@@ -25,6 +26,8 @@ pub struct Batch<'r> {
     pub first_failed_at: Option<SystemTime>,
     /// Something in it was refused: find the culprits instead of writing it whole.
     pub isolate: bool,
+    /// Whether its rows and ids may be there already.
+    pub conflicts: Conflicts,
     /// What was refused was refused at COMMIT, by a constraint that is checked only then.
     pub constraints_immediate: bool,
     /// Every attempt met a deadlock or a lock: whoever still does is put aside.
@@ -105,6 +108,7 @@ impl<'r> Batch<'r> {
             attempts: 0,
             first_failed_at: None,
             isolate: false,
+            conflicts: Conflicts::default(),
             constraints_immediate: false,
             out_of_attempts: false,
             given_up: HashSet::new(),

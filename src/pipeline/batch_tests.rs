@@ -37,13 +37,13 @@ fn record(offset: i64, epoch: u64) -> Record {
         source: P(),
         offset,
         timestamp: Some(1_793_491_200_000),
-        key: Some(format!(r#"{{"id":{offset}}}"#).into_bytes()),
+        key: Some(format!(r#"{{"id":{offset}}}"#).into()),
         value: Some(
             format!(r#"{{"before":null,"after":{row},"source":{source},"op":"c"}}"#)
                 .as_str()
                 .into(),
         ),
-        headers: Vec::new(),
+        headers: Default::default(),
         epoch,
     }
 }

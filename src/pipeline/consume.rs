@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
-use rdkafka::{Offset, TopicPartitionList};
-use tokio::sync::oneshot;
+use rdkafka::message::{BorrowedMessage, Message as _};
 
-use crate::body::Heads;
 use crate::config::KafkaConfig;
-use crate::message::{Header, Record, TopicPartition};
+use crate::message::TopicPartition;
 use crate::pipeline::client;
+use crate::pipeline::copy::{Block, Common, record};
 use crate::pipeline::group::{Assigned, Group};
+use crate::pipeline::start::{Start, Starts};
 
 /// How long a full lane may hold up the others before its partitions are paused: pausing makes
 /// librdkafka throw away what it has fetched, so a lane that is merely busy is waited for.
@@ -23,42 +23,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// Seeks that librdkafka isn't ready for yet are tried again for this long.
-const SEEK_PATIENCE: Duration = Duration::from_secs(30);
-
-/// How often it is tried again; each try is an errand for librdkafka's main thread.
-const SEEK_PAUSE: Duration = Duration::from_millis(10);
-
-/// After how long a partition that can't be sought in is assigned anew. Seen on a machine under heavy
-/// load: librdkafka had never begun to fetch one of four, and would have refused to seek for ever.
-const ASSIGN_ANEW: Duration = Duration::from_secs(3);
-
-/// A request to read a partition from an offset on; answers with the epoch that its records will
-/// carry, or `None` if the partition isn't ours any more.
-pub struct Start {
-    pub source: TopicPartition,
-    /// The lane that asks.
-    pub lane: usize,
-    pub offset: i64,
-    pub started: oneshot::Sender<Option<u64>>,
-}
-
-/// A request that librdkafka isn't ready for.
-struct Waiting {
-    start: Start,
-    since: Instant,
-    tried: Option<Instant>,
-    assigned: Instant,
-}
-
 pub struct Poller {
     consumer: Arc<BaseConsumer<Group>>,
-    requests: Receiver<Start>,
-    waiting: Vec<Waiting>,
+    starts: Starts,
     /// The assignment as of `generation`.
     assignment: HashMap<String, HashMap<i32, Assigned>>,
     /// By topic.
-    heads: HashMap<Arc<str>, Heads>,
+    common: HashMap<Arc<str>, Common>,
+    /// By lane.
+    blocks: Vec<Block>,
     generation: u64,
     full_since: Vec<Option<Instant>>,
     paused: Vec<bool>,
@@ -83,10 +56,10 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<S
     let (sender, requests) = channel();
     let poller = Poller {
         consumer: Arc::new(consumer),
-        requests,
-        waiting: Vec::new(),
+        starts: Starts::new(requests),
         assignment: HashMap::new(),
-        heads: HashMap::new(),
+        common: HashMap::new(),
+        blocks: (0..lanes).map(|_| Block::default()).collect(),
         generation: 0,
         full_since: vec![None; lanes],
         paused: vec![false; lanes],
@@ -114,7 +87,7 @@ impl Poller {
         let group = consumer.context();
         let _closes = ClosesInboxes(group);
         while !group.stops() {
-            self.serve_starts(&consumer);
+            self.starts.serve(&consumer, &self.paused);
             self.resume_lanes(&consumer);
             let polled = consumer.poll(Duration::ZERO).or_else(|| {
                 group.nothing_more();
@@ -146,8 +119,9 @@ impl Poller {
         let lane = assigned.lane;
         let inbox = group.inbox(lane);
         let source = assigned.source.clone();
-        let heads = self.heads.entry(source.topic.clone()).or_default();
-        inbox.push(record(message, source, assigned.epoch, heads));
+        let common = self.common.entry(source.topic.clone()).or_default();
+        let block = &mut self.blocks[lane];
+        inbox.push(record(message, source, assigned.epoch, common, block));
         if !inbox.is_full() {
             self.full_since[lane] = None;
             return;
@@ -173,81 +147,6 @@ impl Poller {
             }
         }
     }
-
-    fn serve_starts(&mut self, consumer: &BaseConsumer<Group>) {
-        while let Ok(start) = self.requests.try_recv() {
-            let now = Instant::now();
-            self.waiting.push(Waiting {
-                start,
-                since: now,
-                tried: None,
-                assigned: now,
-            });
-        }
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            if waiting.tried.is_some_and(|at| at.elapsed() < SEEK_PAUSE) {
-                self.waiting.push(waiting);
-                continue;
-            }
-            waiting.tried = Some(Instant::now());
-            let (group, since, start) = (consumer.context(), waiting.since, &waiting.start);
-            if !group.is_held_by(&start.source, start.lane) {
-                let _ = waiting.start.started.send(None);
-                continue;
-            }
-            match consumer.seek(
-                &start.source.topic,
-                start.source.partition,
-                Offset::Offset(start.offset),
-                Duration::from_secs(5),
-            ) {
-                Ok(()) => {
-                    // what was polled before this moment carries an older epoch
-                    let epoch = group.start(&start.source, start.lane);
-                    // a full lane's partitions are resumed together, once it has space
-                    let paused = self.paused[start.lane];
-                    let source = list(std::slice::from_ref(&start.source));
-                    if !paused && let Err(error) = consumer.resume(&source) {
-                        tracing::warn!(partition = %start.source, %error, "can't resume a partition");
-                    }
-                    let _ = waiting.start.started.send(epoch);
-                }
-                // a partition that was assigned a moment ago can't be sought in yet
-                Err(_) if since.elapsed() < SEEK_PATIENCE => {
-                    if waiting.assigned.elapsed() > ASSIGN_ANEW {
-                        waiting.assigned = Instant::now();
-                        assign_anew(consumer, start);
-                    }
-                    self.waiting.push(waiting);
-                }
-                Err(error) => {
-                    tracing::error!(partition = %start.source, offset = start.offset, %error, "can't seek");
-                    let _ = waiting.start.started.send(None);
-                }
-            }
-        }
-    }
-}
-
-/// Within the assignment that the group gave: no rebalance follows. At an offset that is known
-/// librdkafka needn't ask for the committed one before it begins.
-fn assign_anew(consumer: &BaseConsumer<Group>, start: &Start) {
-    let source = &start.source;
-    tracing::info!(partition = %source, "kafka's client does not begin to read a partition: assigned anew");
-    let mut at = TopicPartitionList::new();
-    let added = at.add_partition_offset(
-        &source.topic,
-        source.partition,
-        Offset::Offset(start.offset),
-    );
-    let assigned = added
-        .and_then(|()| consumer.incremental_unassign(&list(std::slice::from_ref(source))))
-        .and_then(|()| consumer.incremental_assign(&at))
-        // it is resumed once it is positioned
-        .and_then(|()| consumer.pause(&at));
-    if let Err(error) = assigned {
-        tracing::warn!(partition = %source, %error, "can't assign a partition anew");
-    }
 }
 
 pub fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
@@ -256,31 +155,6 @@ pub fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
         list.add_partition(&p.topic, p.partition);
     }
     list
-}
-
-/// `heads` are those of the topic's values.
-pub fn record(
-    message: &BorrowedMessage<'_>,
-    source: TopicPartition,
-    epoch: u64,
-    heads: &mut Heads,
-) -> Record {
-    let header = |h: rdkafka::message::Header<'_, &[u8]>| Header {
-        key: h.key.to_owned(),
-        value: h.value.map(<[u8]>::to_vec),
-    };
-    Record {
-        source,
-        offset: message.offset(),
-        timestamp: message.timestamp().to_millis(),
-        key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().map(|value| heads.body(value)),
-        headers: message
-            .headers()
-            .map(|headers| headers.iter().map(header).collect())
-            .unwrap_or_default(),
-        epoch,
-    }
 }
 
 /// Errors that pass by themselves and of which librdkafka tells again and again.

@@ -43,11 +43,12 @@ async fn a_letters_headers_replace_those_of_its_earlier_round_and_keep_the_recor
         timestamp: None,
         key: None,
         value: None,
-        headers: vec![
+        headers: [
             own("trace", Some(b"\xff\x00")),
             own("empty", None),
             own("trace", Some(b"twice")),
-        ],
+        ]
+        .into(),
         epoch: 1,
     };
     let id = Uuid::from_u128(5);

@@ -16,9 +16,9 @@ fn record(key: Option<&str>, value: Option<&str>) -> Record {
         },
         offset: 17,
         timestamp: Some(1_793_491_200_010),
-        key: key.map(Into::into),
+        key: key.map(|text| text.to_owned().into()),
         value: value.map(Into::into),
-        headers: Vec::new(),
+        headers: Default::default(),
         epoch: 1,
     }
 }
@@ -343,13 +343,13 @@ fn garbage_is_refused_and_never_panics() {
             bytes
         };
         let mut record = record(None, None);
-        record.key = Some(mutated(&key));
+        record.key = Some(mutated(&key).into());
         let value = mutated(&seeds[round % seeds.len()]);
         record.value = Some(value.clone().into());
         let whole = warm.decode(&record, arena(), None, &mut open);
         understood += usize::from(whole.is_ok());
         let mut record = record.clone();
-        record.value = Some(heads.body(&value));
+        record.value = Some(heads.body(&value, <[u8]>::to_vec));
         let headed = headed.decode(&record, arena(), None, &mut OpenDeletes::default());
         let row = |decoded: &Result<Decoded<'_>, Undecodable>| match decoded {
             Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),

@@ -66,7 +66,7 @@ impl Inbox {
             space: Condvar::new(),
             busy: Arc::default(),
             rows: config.batch_rows,
-            bytes: config.batch_bytes,
+            bytes: config.most_bytes(),
             linger: config.linger,
         }
     }
@@ -125,7 +125,7 @@ impl Inbox {
         self.drain.notify_waiters();
     }
 
-    /// Two batches: one in flight's successor is there before it is done.
+    /// Two batches: one in flight's successor is there before it is done. See [`ApplyConfig::most_bytes`].
     pub fn is_full(&self) -> bool {
         self.lock().is_full(self)
     }

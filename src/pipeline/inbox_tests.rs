@@ -24,7 +24,7 @@ fn record(of: i32, offset: i64, bytes: usize) -> Record {
         timestamp: None,
         key: None,
         value: Some(vec![b'x'; bytes].into()),
-        headers: Vec::new(),
+        headers: Default::default(),
         epoch: 1,
     }
 }
@@ -148,4 +148,17 @@ async fn a_closed_inbox_ends_at_once_whatever_it_holds() {
     inbox.close();
     assert!(matches!(inbox.next().await, Work::End));
     inbox.asked_to_drain().await;
+}
+
+#[test]
+fn lanes_share_the_memory_and_each_holds_three_batches() {
+    let config = |lanes, batch_bytes| ApplyConfig {
+        lanes,
+        batch_bytes,
+        memory: 24 << 20,
+        ..ApplyConfig::default()
+    };
+    assert_eq!(config(4, 16 << 20).most_bytes(), 2 << 20);
+    assert_eq!(config(1, 16 << 20).most_bytes(), 8 << 20);
+    assert_eq!(config(4, 1_000).most_bytes(), 1_000);
 }

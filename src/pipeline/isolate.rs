@@ -14,6 +14,7 @@ use crate::pipeline::order::{Item, Order};
 use crate::pipeline::rows;
 use crate::postgres::failure;
 use crate::row_change::RowChange;
+use crate::statement::Conflicts;
 use crate::verdict::{Failure, Verdict};
 
 /// When more than this many events of a batch, or all of several, wait for somebody's lock it is not
@@ -219,7 +220,7 @@ impl Search<'_, '_> {
         if !changes.is_empty() {
             self.execute("SAVEPOINT part").await?;
             self.found.statements += 1;
-            if let Err(refusal) = rows::write(self.tx, &changes).await {
+            if let Err(refusal) = rows::write(self.tx, &changes, Conflicts::Possible).await {
                 match refusal.verdict {
                     Verdict::Reject(_) | Verdict::Early => {}
                     Verdict::Retry if self.out_of_attempts => {}

@@ -23,10 +23,14 @@ use crate::pipeline::take_up::{Positions, TakenUp};
 use crate::progress::Progress;
 use crate::registry::Registry;
 use crate::retry::Delays;
+use crate::statement::Conflicts;
 use crate::verdict::{Failure, Verdict};
 
 /// How many partitions a lane takes up at a time; each needs a connection for a moment.
 const AT_A_TIME: usize = 4;
+
+/// One conflict is seldom the only one: events that are sent again, or a snapshot over a filled table.
+const WARY: u32 = 50;
 
 /// When to ask again for a topic that isn't there.
 const NO_TOPIC: Duration = Duration::from_secs(1);
@@ -55,6 +59,8 @@ pub struct Lane {
     pub breaker: Breaker,
     /// Between two probes while the breaker is open.
     pub breaker_open: Duration,
+    /// For how many more batches conflicts are expected.
+    pub wary: u32,
     /// Postgres is away, and events go to the dead letter topic.
     pub diverting: bool,
 }
@@ -168,6 +174,10 @@ impl Lane {
         count(&batch);
         self.breaker.note_batch(&batch);
         self.diverting = false;
+        self.wary = match (batch.conflicts, self.wary) {
+            (Conflicts::Possible, 0) => WARY,
+            (_, batches) => batches.saturating_sub(1),
+        };
         let mut offsets = Vec::with_capacity(batch.advances.len());
         for advance in batch.advances {
             offsets.push((advance.source.clone(), advance.next_offset));

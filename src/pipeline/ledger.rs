@@ -11,7 +11,7 @@ use crate::config::Idempotency;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, State};
 use crate::postgres::failure;
-use crate::statement::quote;
+use crate::statement::{Conflicts, quote};
 use crate::verdict::Failure;
 
 /// The bookkeeping tables; `partitions` is in [`crate::pipeline::watermark`], their days in [`crate::pipeline::ledger_days`].
@@ -47,7 +47,7 @@ impl Ledger {
     /// have a dead letter if there are `letters`. Of two equal ids in the batch the first counts.
     ///
     /// # Errors
-    /// As Postgres says.
+    /// As Postgres says: also that an id is there already, where the batch doesn't expect it.
     pub async fn record(
         &self,
         tx: &Transaction<'_>,
@@ -73,8 +73,12 @@ impl Ledger {
         // sorted: local in the index, and no deadlock between lanes that meet the same events
         ids.sort_unstable();
         let (ids, partitions): (Vec<Uuid>, Vec<i32>) = ids.into_iter().unzip();
+        let on_conflict = match batch.conflicts {
+            Conflicts::Unexpected => "",
+            Conflicts::Possible => " ON CONFLICT DO NOTHING",
+        };
         let sql = format!(
-            "INSERT INTO {}.processed_events (id, partition_id) SELECT unnest($1::uuid[]), unnest($2::int[]) ON CONFLICT DO NOTHING",
+            "INSERT INTO {}.processed_events (id, partition_id) SELECT unnest($1::uuid[]), unnest($2::int[]){on_conflict}",
             self.schema
         );
         let entered = tx

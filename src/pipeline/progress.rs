@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use crate::message::{Coordinates, TopicPartition};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, Reject, State};
+use crate::statement::Conflicts;
 
 /// What is kept of a batch that grows, or is divided.
 #[derive(Clone, Default)]
@@ -14,6 +15,7 @@ pub struct Progress {
     attempts: u32,
     first_failed_at: Option<SystemTime>,
     isolate: bool,
+    conflicts: Conflicts,
     constraints_immediate: bool,
     out_of_attempts: bool,
     given_up: HashSet<Coordinates>,
@@ -26,6 +28,7 @@ impl Batch<'_> {
         self.attempts = before.attempts;
         self.first_failed_at = before.first_failed_at;
         self.isolate = before.isolate;
+        self.conflicts = before.conflicts;
         self.constraints_immediate = before.constraints_immediate;
         self.out_of_attempts = before.out_of_attempts;
         self.given_up = before.given_up;
@@ -54,6 +57,7 @@ impl Batch<'_> {
             attempts: self.attempts,
             first_failed_at: self.first_failed_at,
             isolate: self.isolate,
+            conflicts: self.conflicts,
             constraints_immediate: self.constraints_immediate,
             out_of_attempts: self.out_of_attempts,
             given_up: self.given_up,

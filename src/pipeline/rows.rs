@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::BytesMut;
 use deadpool_postgres::Transaction;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::binary::{Column, Form};
 use crate::fold::fold;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::batch::Batch;
@@ -13,7 +15,7 @@ use crate::pipeline::isolate;
 use crate::pipeline::order::{Item, Order};
 use crate::postgres::failure;
 use crate::row_change::RowChange;
-use crate::statement::{self, Kind, Statement};
+use crate::statement::{self, Conflicts, Kind, Statement};
 use crate::verdict::{Failure, Reason, Verdict};
 
 impl Destination {
@@ -31,7 +33,7 @@ impl Destination {
         let rejects = batch.entries.iter().any(Entry::is_rejected);
         if !parked && !rejects && !batch.isolate {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
-            return write(tx, &all).await;
+            return write(tx, &all, batch.conflicts).await;
         }
         let items: Vec<Item> = changes
             .iter()
@@ -73,7 +75,7 @@ impl Destination {
             let sifted = order.sift(items.iter().copied());
             let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
             let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
-            write(tx, &write_them).await?;
+            write(tx, &write_them, batch.conflicts).await?;
             order.note(sifted);
             BTreeMap::new()
         };
@@ -94,13 +96,17 @@ impl Destination {
 ///
 /// # Errors
 /// As Postgres says, or a reject if a change carries only part of a row that isn't there.
-pub async fn write(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Result<(), Failure> {
+pub async fn write(
+    tx: &Transaction<'_>,
+    changes: &[&RowChange<'_>],
+    conflicts: Conflicts,
+) -> Result<(), Failure> {
     let incomplete = || {
         let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
         Failure::new(Verdict::Reject(Reason::Incomplete), why)
     };
     let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
-    for statement in statement::build(&nets) {
+    for statement in statement::build(&nets, conflicts) {
         let written = tx
             .execute_typed(&statement.sql, &parameters(&statement))
             .await
@@ -120,9 +126,41 @@ pub async fn write(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Result<(
 }
 
 fn parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
-    statement
-        .columns
-        .iter()
-        .map(|column| (column as &(dyn ToSql + Sync), Type::TEXT_ARRAY))
+    let columns = statement.columns.iter();
+    columns
+        .map(|column| (column as &(dyn ToSql + Sync), array_of(column.form)))
         .collect()
+}
+
+fn array_of(form: Form) -> Type {
+    match form {
+        Form::Text => Type::TEXT_ARRAY,
+        Form::Bool => Type::BOOL_ARRAY,
+        Form::Int2 => Type::INT2_ARRAY,
+        Form::Int4 => Type::INT4_ARRAY,
+        Form::Int8 => Type::INT8_ARRAY,
+        Form::Float4 => Type::FLOAT4_ARRAY,
+        Form::Float8 => Type::FLOAT8_ARRAY,
+        Form::Date => Type::DATE_ARRAY,
+        Form::Timestamp => Type::TIMESTAMP_ARRAY,
+        Form::TimestampTz => Type::TIMESTAMPTZ_ARRAY,
+        Form::Uuid => Type::UUID_ARRAY,
+    }
+}
+
+impl ToSql for Column<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.write(out);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(ty.kind(), types::Kind::Array(_))
+    }
+
+    to_sql_checked!();
 }

@@ -172,6 +172,7 @@ impl Shared<'_> {
             retry: self.config.retry.clone(),
             breaker: Breaker::new(&self.config.dead_letter.breaker),
             breaker_open: self.config.dead_letter.breaker.open,
+            wary: 0,
             diverting: false,
         }
     }
