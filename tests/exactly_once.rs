@@ -83,6 +83,24 @@ async fn events_sent_again_at_new_offsets_apply_nothing_twice() {
     audit::assert_forward_only(&world.db).await;
 }
 
+#[tokio::test]
+async fn a_snapshot_over_rows_that_are_there_replaces_them() {
+    let world = World::new("snapshot_again", 2).await;
+    let snapshot = |version: i64| -> Vec<Event> {
+        let row = |id| insert(1000 * version + id, id, version);
+        (1..=300).map(row).collect()
+    };
+    world.kafka.produce(&world.topic, &snapshot(1)).await;
+    world.catch_up().await;
+    world.kafka.produce(&world.topic, &snapshot(2)).await;
+    let worker = world.catch_up().await;
+    let replaced = "SELECT count(*) FROM t WHERE version = 2";
+    assert_eq!(world.count(replaced).await, 300, "{}", worker.log());
+    // what is met is no failure: nothing is taken apart or put aside
+    assert!(!worker.log().contains("taken apart"), "{}", worker.log());
+    audit::assert_forward_only(&world.db).await;
+}
+
 /// A row's life: inserted, deleted, inserted again.
 fn life() -> Vec<Event> {
     vec![

@@ -31,6 +31,7 @@ const SPEAKERS: &[(&str, &str)] = &[
     ("src/pipeline/client.rs", "how Kafka's clients are set up"),
     ("src/pipeline/commit.rs", "commits offsets"),
     ("src/pipeline/consume.rs", "polls"),
+    ("src/pipeline/copy.rs", "copies what librdkafka has read"),
     ("src/pipeline/dead_letter.rs", "publishes rejects"),
     (
         "src/pipeline/dead_letter_topic.rs",

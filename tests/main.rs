@@ -29,4 +29,5 @@ mod shutdown;
 mod stale;
 mod support;
 mod topics;
+mod values;
 mod verdicts;
