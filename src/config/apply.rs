@@ -43,7 +43,7 @@ impl Default for ApplyConfig {
             batch_rows: 5_000,
             batch_bytes: 16 << 20,
             linger: Duration::from_millis(100),
-            memory: 24 << 20,
+            memory: 48 << 20,
             deletes: true,
             idempotency: Idempotency::EventId,
             retention: Duration::from_secs(7 * DAY),

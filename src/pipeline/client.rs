@@ -13,7 +13,7 @@ pub fn consumer(config: &KafkaConfig) -> ClientConfig {
     // Defaults that a user may change; the reasons are in design section 8.
     client
         .set("client.id", "landfall")
-        .set("queued.max.messages.kbytes", "32768")
+        .set("queued.max.messages.kbytes", "8192")
         .set("fetch.queue.backoff.ms", "2")
         .set("fetch.message.max.bytes", "1048576")
         .set("topic.metadata.refresh.interval.ms", "10000") // how soon a new topic is found
