@@ -1,6 +1,6 @@
 //! Columns of a statement's rows as arrays in Postgres' binary format. Values that are written the usual way go
-//! as what they are, so that Postgres needn't parse them, which is the larger part of the work of a row of
-//! numbers and times; a column that holds anything else goes as text, and Postgres judges.
+//! as what they are, so that Postgres needn't parse them; a column that holds anything else goes as text, and
+//! Postgres judges.
 
 use bytes::{BufMut as _, BytesMut};
 

@@ -50,10 +50,12 @@ pub struct Decoder {
 
 impl Decoder {
     pub fn of(config: &Config) -> Self {
-        Self {
-            encoding: Encoding::of(&config.format),
-            ..Self::new(config.routes.clone().into(), config.apply.deletes)
-        }
+        Self::new(config.routes.clone().into(), config.apply.deletes)
+            .of_encoding(Encoding::of(&config.format))
+    }
+
+    pub fn of_encoding(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
     }
 
     /// Of JSON.

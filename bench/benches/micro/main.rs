@@ -4,24 +4,29 @@
 // A bench that panics says where it failed.
 #![allow(clippy::expect_used)]
 
+mod avro;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
 use bumpalo::Bump;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use landfall::body::Heads;
+use landfall::body::{Body, Heads};
 use landfall::change::{Change, Decoded};
 use landfall::fold::fold;
 use landfall::mapping::Mappings;
 use landfall::message::{Record, TopicPartition};
 use landfall::open_deletes::OpenDeletes;
 use landfall::pipeline::decode::Decoder;
+use landfall::pipeline::encoding::Encoding;
 use landfall::row_change::RowChange;
 use landfall::statement::{self, Conflicts};
 use landfall::table::{Column, PgType, Table};
 use landfall::table_name::TableName;
 
 const EVENTS: usize = 1_000;
+/// Milliseconds since 1970.
+const TIME: i64 = 1_793_491_200_000;
 
 /// Name, type in the schema, type in Postgres.
 const COLUMNS: [(&str, &str, &str); 12] = [
@@ -104,30 +109,34 @@ fn payload(id: usize) -> String {
 fn records(with_schema: bool) -> Vec<Record> {
     let schema = envelope_schema();
     let mut heads = Heads::default();
-    let source = TopicPartition {
-        topic: "shop.public.orders".into(),
-        partition: 0,
-    };
-    let record = |id: usize| {
+    let event = |id: usize| {
         let value = match with_schema {
             true => format!(r#"{{"schema":{schema},"payload":{}}}"#, payload(id)),
             false => payload(id),
         };
-        Record {
-            source: source.clone(),
-            offset: id as i64,
-            timestamp: Some(1_793_491_200_010),
-            key: Some(format!(r#"{{"id":{id}}}"#).into_bytes()),
-            value: Some(heads.body(value.as_bytes(), <[u8]>::to_vec)),
-            headers: Vec::new(),
-            epoch: 1,
-        }
+        let key = format!(r#"{{"id":{id}}}"#).into_bytes();
+        record(id, key, heads.body(value.as_bytes(), <[u8]>::to_vec))
     };
-    (0..EVENTS).map(record).collect()
+    (0..EVENTS).map(event).collect()
 }
 
-fn decoder() -> Decoder {
-    Decoder::new(Vec::new().into(), true)
+fn record(id: usize, key: Vec<u8>, value: Body) -> Record {
+    Record {
+        source: TopicPartition {
+            topic: "shop.public.orders".into(),
+            partition: 0,
+        },
+        offset: id as i64,
+        timestamp: Some(TIME + 10),
+        key: Some(key.into()),
+        value: Some(value),
+        headers: Arc::default(),
+        epoch: 1,
+    }
+}
+
+fn decoder(encoding: Encoding) -> Decoder {
+    Decoder::new(Vec::new().into(), true).of_encoding(encoding)
 }
 
 fn decode<'r>(decoder: &mut Decoder, records: &'r [Record], arena: &'r Bump) -> Vec<Change<'r>> {
@@ -185,9 +194,17 @@ fn steps(c: &mut Criterion) {
     let mut group = c.benchmark_group("1000 events");
     group.throughput(Throughput::Elements(EVENTS as u64));
     let mut arena = Bump::new();
-    for (name, with_schema) in [("JSON with schema", true), ("JSON without schema", false)] {
-        let records = records(with_schema);
-        let mut decoder = decoder();
+    let encodings = [
+        ("JSON with schema", records(true), Encoding::Json),
+        ("JSON without schema", records(false), Encoding::Json),
+        (
+            "Avro",
+            avro::records(EVENTS),
+            Encoding::Avro(avro::decoder()),
+        ),
+    ];
+    for (name, records, encoding) in encodings {
+        let mut decoder = decoder(encoding);
         group.bench_function(format!("decode {name}"), |b| {
             b.iter(|| {
                 arena.reset();
@@ -196,7 +213,7 @@ fn steps(c: &mut Criterion) {
         });
     }
     let (records, arena, table) = (records(true), Bump::new(), table());
-    let changes = decode(&mut decoder(), &records, &arena);
+    let changes = decode(&mut decoder(Encoding::Json), &records, &arena);
     group.bench_function("values as Postgres reads them", |b| {
         b.iter(|| black_box(resolve(&changes, &table).len()));
     });
