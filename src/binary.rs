@@ -2,6 +2,8 @@
 //! as what they are, so that Postgres needn't parse them; a column that holds anything else goes as text, and
 //! Postgres judges.
 
+use std::str::FromStr;
+
 use bytes::{BufMut as _, BytesMut};
 
 /// What the elements of an array are.
@@ -39,7 +41,7 @@ impl<'n> Column<'n> {
         }
     }
 
-    /// Appends the array: <https://www.postgresql.org/docs/current/arrays.html>'s `array_recv` reads it.
+    /// Appends the array as Postgres' `array_recv` reads it.
     pub fn write(&self, out: &mut BytesMut) {
         let text_bytes: usize = match self.form {
             Form::Text => self.texts.iter().flatten().map(|text| text.len()).sum(),
@@ -48,7 +50,7 @@ impl<'n> Column<'n> {
         out.reserve(20 + 4 * self.texts.len() + text_bytes);
         out.put_i32(1); // dimensions
         out.put_i32(i32::from(self.texts.iter().any(Option::is_none)));
-        out.put_u32(self.form.oid());
+        out.put_u32(self.form.catalogued().1);
         out.put_i32(self.texts.len() as i32);
         out.put_i32(1); // the first index
         for text in &self.texts {
@@ -92,54 +94,51 @@ impl Value {
 }
 
 impl Form {
+    const ALL: [Self; 11] = [
+        Self::Text,
+        Self::Bool,
+        Self::Int2,
+        Self::Int4,
+        Self::Int8,
+        Self::Float4,
+        Self::Float8,
+        Self::Date,
+        Self::Timestamp,
+        Self::TimestampTz,
+        Self::Uuid,
+    ];
+
+    /// `pg_type.typname` and `oid`, and the oid of the array, the same in every Postgres.
+    fn catalogued(self) -> (&'static str, u32, u32) {
+        match self {
+            Self::Text => ("text", 25, 1009),
+            Self::Bool => ("bool", 16, 1000),
+            Self::Int2 => ("int2", 21, 1005),
+            Self::Int4 => ("int4", 23, 1007),
+            Self::Int8 => ("int8", 20, 1016),
+            Self::Float4 => ("float4", 700, 1021),
+            Self::Float8 => ("float8", 701, 1022),
+            Self::Date => ("date", 1082, 1182),
+            Self::Timestamp => ("timestamp", 1114, 1115),
+            Self::TimestampTz => ("timestamptz", 1184, 1185),
+            Self::Uuid => ("uuid", 2950, 2951),
+        }
+    }
+
     fn of(type_name: &str) -> Self {
-        match type_name {
-            r#""pg_catalog"."bool""# => Self::Bool,
-            r#""pg_catalog"."int2""# => Self::Int2,
-            r#""pg_catalog"."int4""# => Self::Int4,
-            r#""pg_catalog"."int8""# => Self::Int8,
-            r#""pg_catalog"."float4""# => Self::Float4,
-            r#""pg_catalog"."float8""# => Self::Float8,
-            r#""pg_catalog"."date""# => Self::Date,
-            r#""pg_catalog"."timestamp""# => Self::Timestamp,
-            r#""pg_catalog"."timestamptz""# => Self::TimestampTz,
-            r#""pg_catalog"."uuid""# => Self::Uuid,
-            _ => Self::Text,
-        }
+        let name = type_name
+            .strip_prefix(r#""pg_catalog".""#)
+            .and_then(|name| name.strip_suffix('"'));
+        let form = Self::ALL.into_iter().find(|form| name == Some(form.name()));
+        form.unwrap_or(Self::Text)
     }
 
-    /// `pg_type.typname`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Bool => "bool",
-            Self::Int2 => "int2",
-            Self::Int4 => "int4",
-            Self::Int8 => "int8",
-            Self::Float4 => "float4",
-            Self::Float8 => "float8",
-            Self::Date => "date",
-            Self::Timestamp => "timestamp",
-            Self::TimestampTz => "timestamptz",
-            Self::Uuid => "uuid",
-        }
+        self.catalogued().0
     }
 
-    /// `pg_type.oid`, the same in every Postgres.
-    fn oid(self) -> u32 {
-        match self {
-            Self::Text => 25,
-            Self::Bool => 16,
-            Self::Int2 => 21,
-            Self::Int4 => 23,
-            Self::Int8 => 20,
-            Self::Float4 => 700,
-            Self::Float8 => 701,
-            Self::Date => 1082,
-            Self::Timestamp => 1114,
-            Self::TimestampTz => 1184,
-            Self::Uuid => 2950,
-        }
+    pub fn array_oid(self) -> u32 {
+        self.catalogued().2
     }
 
     /// `None` for what isn't written the usual way, right or wrong.
@@ -154,22 +153,8 @@ impl Form {
             Self::Int2 => Value::of(text.parse::<i16>().ok()?.to_be_bytes()),
             Self::Int4 => Value::of(text.parse::<i32>().ok()?.to_be_bytes()),
             Self::Int8 => Value::of(text.parse::<i64>().ok()?.to_be_bytes()),
-            Self::Float4 => {
-                let number: f32 = text.parse().ok()?;
-                Value::of(
-                    is_plain(text, number.is_normal())
-                        .then_some(number)?
-                        .to_be_bytes(),
-                )
-            }
-            Self::Float8 => {
-                let number: f64 = text.parse().ok()?;
-                Value::of(
-                    is_plain(text, number.is_normal())
-                        .then_some(number)?
-                        .to_be_bytes(),
-                )
-            }
+            Self::Float4 => Value::of(plain(text, f32::is_normal)?.to_be_bytes()),
+            Self::Float8 => Value::of(plain(text, f64::is_normal)?.to_be_bytes()),
             Self::Date => Value::of(i32::try_from(days(text.as_bytes())?).ok()?.to_be_bytes()),
             Self::Timestamp => Value::of(micros(text.as_bytes())?.to_be_bytes()),
             Self::TimestampTz => {
@@ -183,11 +168,13 @@ impl Form {
     }
 }
 
-/// Whether a decimal number means the same to Rust and to Postgres, which round alike: they differ about
-/// what is too large or too small, and about words.
-fn is_plain(text: &str, normal: bool) -> bool {
+/// A decimal number that means the same to Rust and to Postgres, which round alike: they differ about what
+/// is too large or too small, and about words.
+fn plain<F: FromStr + Copy>(text: &str, is_normal: fn(F) -> bool) -> Option<F> {
     let of_number = |b| matches!(b, b'0'..=b'9' | b'-' | b'.' | b'e' | b'E' | b'+');
-    (normal || matches!(text, "0" | "0.0" | "-0.0")) && text.bytes().all(of_number)
+    let number = text.parse().ok()?;
+    let usual = is_normal(number) || matches!(text, "0" | "0.0" | "-0.0");
+    (usual && text.bytes().all(of_number)).then_some(number)
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {

@@ -133,19 +133,7 @@ fn parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), 
 }
 
 fn array_of(form: Form) -> Type {
-    match form {
-        Form::Text => Type::TEXT_ARRAY,
-        Form::Bool => Type::BOOL_ARRAY,
-        Form::Int2 => Type::INT2_ARRAY,
-        Form::Int4 => Type::INT4_ARRAY,
-        Form::Int8 => Type::INT8_ARRAY,
-        Form::Float4 => Type::FLOAT4_ARRAY,
-        Form::Float8 => Type::FLOAT8_ARRAY,
-        Form::Date => Type::DATE_ARRAY,
-        Form::Timestamp => Type::TIMESTAMP_ARRAY,
-        Form::TimestampTz => Type::TIMESTAMPTZ_ARRAY,
-        Form::Uuid => Type::UUID_ARRAY,
-    }
+    Type::from_oid(form.array_oid()).unwrap_or(Type::TEXT_ARRAY)
 }
 
 impl ToSql for Column<'_> {
