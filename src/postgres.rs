@@ -18,7 +18,9 @@ const SESSION: &str = "\
     SET lock_timeout = '10s'; \
     SET statement_timeout = '5min'; \
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; \
-    SET client_min_messages = 'warning'";
+    SET client_min_messages = 'warning'; \
+    SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings \
+    WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

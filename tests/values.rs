@@ -1,8 +1,11 @@
 //! What goes to Postgres in binary is what Postgres reads from the text.
 
 use landfall::binary::{Column, Form};
+use serde_json::json;
 use tokio_postgres::types::Type;
 
+use crate::support::World;
+use crate::support::events::change;
 use crate::support::stack::stack;
 use crate::support::world::connect;
 
@@ -130,4 +133,25 @@ async fn a_value_that_goes_in_binary_is_what_postgres_reads_from_its_text() {
             assert_eq!(binary.is_none(), text.is_none());
         }
     }
+}
+
+#[tokio::test]
+async fn large_values_are_compressed_with_lz4_unless_somebody_chose_otherwise() {
+    let world = World::new("compressed", 1).await;
+    let large = |id: i64| {
+        let row = json!({ "id": id, "version": 1, "body": "large ".repeat(4000) });
+        change("c", id, id, Some(row))
+    };
+    world.kafka.produce(&world.topic, &[large(1)]).await;
+    world.catch_up().await;
+    let chosen = format!(
+        "ALTER DATABASE {} SET default_toast_compression = 'pglz'",
+        world.name
+    );
+    world.sql(&chosen).await;
+    world.kafka.produce(&world.topic, &[large(2)]).await;
+    world.catch_up().await;
+    let how = "SELECT string_agg(pg_column_compression(body), ' ' ORDER BY id) FROM t";
+    let how: String = world.db.query_one(how, &[]).await.unwrap().get(0);
+    assert_eq!(how, "lz4 pglz");
 }
