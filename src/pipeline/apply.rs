@@ -15,6 +15,7 @@ use crate::mapping::{Mapping, Mappings};
 use crate::message::TopicPartition;
 use crate::pipeline::advance::Holdings;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::confirm::Asked;
 use crate::pipeline::entry::{Entry, State};
 use crate::pipeline::ledger::Ledger;
 use crate::pipeline::watermark::Fenced;
@@ -42,12 +43,9 @@ pub trait BeforeCommit {
         &self,
         batch: &mut Batch<'_>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
-    /// Whether the records are, without a gap, of the topics that the lane took up; if not, how the
-    /// attempt ends.
-    fn confirm_topics(
-        &self,
-        batch: &Batch<'_>,
-    ) -> impl Future<Output = Result<Option<Landing>, Failure>> + Send;
+    /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the
+    /// answer is how the attempt ends.
+    fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked;
 }
 
 pub struct Destination {
@@ -138,22 +136,22 @@ impl Destination {
         if batch.has_gaps() {
             // asked before anything can make the batch wait: retention that passes it meanwhile has
             // not deleted anything unseen
-            if let Some(landing) = edges.confirm_topics(batch).await? {
+            if let Some(landing) = edges.ask_about_topics(batch).answer().await? {
                 return Ok(landing);
             }
             batch.accept_gaps();
         }
         if !batch.moves() {
-            return Ok(edges
-                .confirm_topics(batch)
-                .await?
-                .unwrap_or(Landing::Committed));
+            let answer = edges.ask_about_topics(batch).answer().await?;
+            return Ok(answer.unwrap_or(Landing::Committed));
         }
         let mut client = self.connect().await?;
         let mut changes = self.resolve(&client, batch).await?;
         self.ledger.prepare(&mut client, batch).await?;
         failpoint::reach("before_transaction");
 
+        // the answer is waited for last: Kafka's round trip is as long as all of Postgres' together
+        let topics = edges.ask_about_topics(batch);
         let tx = client.transaction().await.map_err(|e| failure(&e))?;
         let letters = match self.ledger.advance(&tx, batch).await? {
             Ok(letters) => letters,
@@ -171,7 +169,7 @@ impl Destination {
         edges.deliver_rejects(batch).await?;
         let letters: Vec<_> = batch.letters().collect();
         self.ledger.enter_letters(&tx, &letters).await?;
-        if let Some(landing) = edges.confirm_topics(batch).await? {
+        if let Some(landing) = topics.answer().await? {
             return Ok(landing);
         }
         failpoint::reach("before_commit");

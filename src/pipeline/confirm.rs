@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::message::TopicPartition;
@@ -25,19 +26,35 @@ impl BeforeCommit for Edges {
         self.letters.deliver(batch).await
     }
 
-    async fn confirm_topics(&self, batch: &Batch<'_>) -> Result<Option<Landing>, Failure> {
+    fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked {
         let (kafka, schema) = (self.topics.clone(), self.schema.clone());
-        let asked: Vec<Asked> = batch
+        let partitions: Vec<Partition> = batch
             .advances
             .iter()
-            .map(|a| Asked {
+            .map(|a| Partition {
                 source: a.source.clone(),
                 held: a.held.topic_id,
                 first_offset: a.first_offset,
                 gap: a.gap,
             })
             .collect();
-        match tokio::task::spawn_blocking(move || confirm(&kafka, &schema, &asked)).await {
+        // the question blocks its thread
+        Asked(tokio::task::spawn_blocking(move || {
+            confirm(&kafka, &schema, &partitions)
+        }))
+    }
+}
+
+/// A question that Kafka has been asked.
+pub struct Asked(JoinHandle<Result<Option<Landing>, String>>);
+
+impl Asked {
+    /// How the attempt ends, if its topics aren't as they were.
+    ///
+    /// # Errors
+    /// Kafka can't be asked now.
+    pub async fn answer(self) -> Result<Option<Landing>, Failure> {
+        match self.0.await {
             Ok(Ok(landing)) => Ok(landing),
             Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error)),
             Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
@@ -45,7 +62,7 @@ impl BeforeCommit for Edges {
     }
 }
 
-struct Asked {
+struct Partition {
     source: TopicPartition,
     held: Option<Uuid>,
     first_offset: i64,
@@ -55,12 +72,12 @@ struct Asked {
 /// The ids are asked for after the records were received, so an id that is still the same was the
 /// same when they were. Where it is another one, records at offsets that the new topic doesn't have
 /// must be the old topic's, and are landed; others may be the new one's and are read again in order.
-fn confirm(kafka: &Topics, schema: &str, asked: &[Asked]) -> Result<Option<Landing>, String> {
+fn confirm(kafka: &Topics, schema: &str, asked: &[Partition]) -> Result<Option<Landing>, String> {
     let mut topics: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
     topics.sort_unstable();
     topics.dedup();
     let ids = kafka.ids(&topics)?;
-    for Asked {
+    for Partition {
         source,
         held,
         first_offset,
