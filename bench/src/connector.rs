@@ -37,14 +37,24 @@ impl<'s> Connectors<'s> {
         Ok(())
     }
 
-    /// Starts one, and waits until it runs.
+    /// Starts one, with `more` than the usual properties, and waits until it runs.
     ///
     /// # Errors
     /// What `dev/connector` says.
-    pub fn put(&self, database: &str, prefix: &str, encoding: Encoding) -> Result<()> {
+    pub fn put(
+        &self,
+        database: &str,
+        prefix: &str,
+        encoding: Encoding,
+        more: &[(&str, &str)],
+    ) -> Result<()> {
         let name = format!("bench-{prefix}-{}", self.run);
-        let config = config(self.stack, database, prefix, encoding)?.to_string();
-        self.stack.dev("connector", &["put", &name, "-"], &config)?;
+        let mut config = config(self.stack, database, prefix, encoding)?;
+        for (property, value) in more {
+            config[*property] = json!(value);
+        }
+        self.stack
+            .dev("connector", &["put", &name, "-"], &config.to_string())?;
         self.stack.dev("connector", &["wait", &name], "").map(drop)
     }
 }
@@ -75,6 +85,9 @@ fn config(stack: &Stack, database: &str, prefix: &str, encoding: Encoding) -> Re
         "topic.creation.default.replication.factor": "1",
         "topic.creation.default.retention.ms": "-1",
     });
+    if let Ok(x) = std::env::var("POLLMS") {
+        config["poll.interval.ms"] = json!(x);
+    }
     let more = converters(encoding, stack.value("REGISTRY")?);
     if let (Some(config), Value::Object(more)) = (config.as_object_mut(), more) {
         config.extend(more);

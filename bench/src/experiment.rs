@@ -20,7 +20,7 @@ impl Experiment {
             .filter_map(|variant| match &variant.run {
                 Run::Lands(topic, ..) => Some(topic.name),
                 Run::Limit(_) => Some(JSON.name),
-                Run::Latency(_) => None,
+                Run::Latency(..) => None,
             })
     }
 }
@@ -34,7 +34,8 @@ pub enum Run {
     Lands(Topic, Sink, Special),
     /// Plain statements from memory, in so many sessions.
     Limit(usize),
-    Latency(Sink),
+    /// Through a connector that looks at its log every so many milliseconds.
+    Latency(Sink, u64),
 }
 
 /// What else is there to a run.
@@ -151,14 +152,15 @@ pub fn all(options: &Options) -> Result<Vec<Experiment>> {
             "Postgres stopped for 30 s in the middle, for the memory's sake",
             vec![usual(LANDFALL, Special::Outage)],
         ),
-        experiment(
+        latency(
             "latency",
             "commit at the source to commit in the destination, 1,000 rows a second through live Debezium",
-            vec![
-                latency(LANDFALL, Sink::landfall()),
-                latency(JDBC, Sink::Jdbc { tuned: false }),
-                latency(JDBC_TUNED, Sink::Jdbc { tuned: true }),
-            ],
+            10,
+        ),
+        latency(
+            "bursts",
+            "the same with Debezium's default poll.interval.ms of 500: rows come to Kafka in bursts",
+            500,
         ),
     ])
 }
@@ -207,9 +209,18 @@ fn limit(sessions: usize) -> Variant {
     }
 }
 
-fn latency(name: &str, sink: Sink) -> Variant {
-    Variant {
+fn latency(name: &'static str, about: &'static str, poll_interval: u64) -> Experiment {
+    let variant = |name: &str, sink| Variant {
         name: name.to_owned(),
-        run: Run::Latency(sink),
-    }
+        run: Run::Latency(sink, poll_interval),
+    };
+    experiment(
+        name,
+        about,
+        vec![
+            variant(LANDFALL, Sink::landfall()),
+            variant(JDBC, Sink::Jdbc { tuned: false }),
+            variant(JDBC_TUNED, Sink::Jdbc { tuned: true }),
+        ],
+    )
 }

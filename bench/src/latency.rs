@@ -1,6 +1,7 @@
 //! How long a row takes from its source to where it can be read: a thousand a second through live
 //! Debezium. Both ends are told by Postgres, on one clock: the source's in the row itself, the
-//! destination's by its commit timestamps.
+//! destination's by its commit timestamps. Where the sink's own share begins, Kafka says by the time
+//! at which it had the record.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,9 +28,11 @@ const WARMING: i64 = 2000;
 const COUNTED: i64 = 3000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// `poll_interval` is how often the connector looks at what it has read, in milliseconds.
+///
 /// # Errors
 /// What fails, or that not all rows arrive.
-pub fn measure(bench: &Bench, sink: &Sink) -> Result<Latency> {
+pub fn measure(bench: &Bench, sink: &Sink, poll_interval: u64) -> Result<Latency> {
     bench.stack.start_connect()?;
     let connectors = Connectors::new(&bench.stack)?;
     let topic = format!("{PREFIX}.public.{TABLE}");
@@ -40,7 +43,14 @@ pub fn measure(bench: &Bench, sink: &Sink) -> Result<Latency> {
     client.batch_execute(CREATE)?;
     client.batch_execute(&format!("CREATE PUBLICATION bench FOR TABLE {TABLE}"))?;
     insert(&mut client, 0)?;
-    connectors.put(&source.name, PREFIX, Encoding::Json)?;
+    let more = [
+        ("poll.interval.ms", &*poll_interval.to_string()),
+        (
+            "topic.creation.default.message.timestamp.type",
+            "LogAppendTime",
+        ),
+    ];
+    connectors.put(&source.name, PREFIX, Encoding::Json, &more)?;
     let measured = run(bench, sink, &topic, &mut client);
     drop(connectors);
     drop_slot(&source, PREFIX)?;

@@ -104,7 +104,7 @@ impl Bench {
         let mut client = database.recreate()?;
         fill(&mut client, source, rows)?;
         for topic in topics {
-            connectors.put(&database.name, topic.name, topic.encoding)?;
+            connectors.put(&database.name, topic.name, topic.encoding, &[])?;
         }
         let names: Vec<String> = topics.iter().map(|t| t.full_name()).collect();
         self.await_records(source, "snapshot", &names, rows)?;

@@ -102,7 +102,9 @@ impl Bench {
                 figure.measured = Some(self.measure(*topic, sink, &setting)?);
             }
             Run::Limit(sessions) => figure.measured = Some(limit::measure(self, *sessions)?),
-            Run::Latency(sink) => figure.latency = Some(crate::latency::measure(self, sink)?),
+            Run::Latency(sink, poll_interval) => {
+                figure.latency = Some(crate::latency::measure(self, sink, *poll_interval)?);
+            }
         }
         Ok(())
     }

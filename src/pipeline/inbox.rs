@@ -16,7 +16,7 @@ const MOST_ROWS: usize = 100_000;
 const MOST_BYTES: usize = 128 << 20;
 /// How long a batch waits for company while Kafka has nothing more: a source's transaction rarely
 /// comes in one piece, and hundreds of transactions a second for a row each would cost more than they gain.
-const COMPANY: Duration = Duration::from_millis(5);
+const COMPANY: Duration = Duration::from_millis(2);
 /// After how long without anything to do a lane looks whether its partitions are still as it left them.
 const IDLE: Duration = Duration::from_secs(5);
 

@@ -127,6 +127,16 @@ fn goals<'s>(
         latency("latency p99, against the JDBC sink", of("latency"), |l| {
             l.p99
         }),
+        latency(
+            "the sink's own share of it in bursts, p50, against the JDBC sink's",
+            of("bursts"),
+            |l| l.own_p50,
+        ),
+        latency(
+            "the sink's own share of it in bursts, p99, against the JDBC sink's",
+            of("bursts"),
+            |l| l.own_p99,
+        ),
         Goal {
             what: "p99 of the sink's own share of latency",
             figure: of("latency")
