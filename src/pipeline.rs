@@ -175,7 +175,7 @@ async fn land_batch(
         }
     };
     match landing {
-        Landing::Committed => lane.settle(batch, patience.elapsed()).await,
+        Landing::Committed => lane.settle(batch, patience.elapsed()),
         Landing::Fenced => lane.reposition(&batch, "fenced"),
         Landing::Recreated => lane.reposition(&batch, "recreated"),
         Landing::Overtaken(message) => return Err(Stopped::Gap(message)),

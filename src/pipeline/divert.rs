@@ -67,7 +67,7 @@ impl Lane {
                 Arc::make_mut(&mut holding.owed).push(letter);
             }
         }
-        self.committer.commit(offsets).await;
+        self.committer.commit(offsets);
     }
 
     /// How many rows are to be written once Postgres is back.

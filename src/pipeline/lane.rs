@@ -165,7 +165,7 @@ impl Lane {
     }
 
     /// The batch is in: notes it everywhere and commits its offsets.
-    pub async fn settle(&mut self, batch: Batch<'_>, took: Duration) {
+    pub fn settle(&mut self, batch: Batch<'_>, took: Duration) {
         self.tell_going_on();
         metrics::batch("committed");
         if batch.moves() {
@@ -199,7 +199,7 @@ impl Lane {
                 self.progress.applied(&advance.source, holding.next_offset);
             }
         }
-        self.committer.commit(offsets).await;
+        self.committer.commit(offsets);
     }
 
     /// Postgres or Kafka says something else than we thought: positions are read again, and the
