@@ -2,6 +2,7 @@
 //! of other days lie in other partitions. Knows the ledger's table, see `migrations/`.
 
 use anyhow::Result;
+use postgres::Client;
 
 use crate::bench::Bench;
 use crate::database::Database;
@@ -23,6 +24,7 @@ pub fn fill(bench: &Bench, destination: &Database, topic: Topic, millions: u64) 
     let made_at = bench.made(topic.source)?.made_at;
     let day = made_at / DAY_MS * DAY_MS;
     let mut client = destination.connect()?;
+    create_day(&mut client, day)?;
     let mut first = 0;
     while first < ids {
         bench.show.now(&format!(
@@ -45,4 +47,19 @@ pub fn fill(bench: &Bench, destination: &Database, topic: Topic, millions: u64) 
     client.batch_execute("CHECKPOINT")?;
     // that many ids have pushed the topic out of the page cache, and the broker would read it from disk
     read(bench, &topic.full_name(), |_, _| Ok(()))
+}
+
+/// That of the topic's events, as Landfall would have at the first of them. Landfall prepares today and
+/// tomorrow; the ids of another day would lie in the default partition, all of which is read for what is
+/// old, and before that day is created.
+fn create_day(client: &mut Client, day: u64) -> Result<()> {
+    let name = "SELECT 'processed_events_' || to_char(timestamp 'epoch' + $1::bigint * interval '1 ms', 'YYYYMMDD')";
+    let name: String = client.query_one(name, &[&i64::try_from(day)?])?.get(0);
+    let bound = |ms: u64| format!("{ms:012x}{:020}", 0);
+    client.batch_execute(&format!(
+        "CREATE TABLE IF NOT EXISTS landfall.{name} PARTITION OF landfall.processed_events FOR VALUES FROM ('{}') TO ('{}')",
+        bound(day),
+        bound(day + DAY_MS)
+    ))?;
+    Ok(())
 }
