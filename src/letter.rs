@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::message::{Header, Record, TopicPartition};
+use crate::record::{Header, Record, TopicPartition};
 
 /// Why an event was put aside.
 #[derive(Clone, Debug)]

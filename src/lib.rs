@@ -11,49 +11,20 @@
     )
 )]
 
-pub mod avro;
-pub mod binary;
-pub mod body;
-pub mod breaker;
-pub mod catalogue;
-pub mod change;
-pub mod check;
 pub mod cli;
 pub mod config;
-pub mod debezium;
-pub mod dlq;
-pub mod event_id;
 pub mod failpoint;
-pub mod fold;
-pub mod foreign_keys;
-pub mod forget;
-pub mod health;
-pub mod http;
-pub mod json_object;
+pub mod format;
+pub mod kafka;
+pub mod ledger;
 pub mod letter;
-pub mod mapping;
-pub mod message;
-pub mod metrics;
-pub mod migrate;
-pub mod open_deletes;
+pub mod operator;
 pub mod pipeline;
-pub mod position;
 pub mod postgres;
-pub mod postgres_tls;
-pub mod progress;
-pub mod registry;
-pub mod retention;
+pub mod record;
 pub mod retry;
-pub mod row_change;
-pub mod schema;
+pub mod rows;
 pub mod shutdown;
-pub mod statement;
-pub mod status;
-pub mod table;
 pub mod table_name;
-#[cfg(test)]
-mod table_testing;
-pub mod telemetry;
-pub mod terminal;
-pub mod value;
 pub mod verdict;
+pub mod watch;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command};
 use landfall::config::Config;
-use landfall::health::Health;
+use landfall::ledger::{migrate, retention};
+use landfall::operator::{check, dlq, forget, status};
+use landfall::postgres::connection;
 use landfall::retry::Delays;
 use landfall::verdict::Verdict;
-use landfall::{
-    check, dlq, forget, http, metrics, migrate, pipeline, postgres, retention, shutdown, status,
-    telemetry,
-};
+use landfall::watch::health::Health;
+use landfall::watch::{http, metrics, telemetry};
+use landfall::{pipeline, shutdown};
 use tokio_util::sync::CancellationToken;
 
 /// A batch allocates a little for each of thousands of events, in one thread or another.
@@ -74,7 +75,7 @@ async fn start(config: &Config, until_caught_up: bool) -> Result<(), String> {
     let health = Arc::new(Health::default());
     let address = http::serve(config.http.listen, health.clone(), recorder).await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
-    let pool = postgres::pool(config)?;
+    let pool = connection::pool(config)?;
     if !wait_for_schema(config, &pool, &health, &stop).await? {
         return Ok(());
     }
@@ -130,12 +131,12 @@ async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), landfall::ve
         }
         return Ok(());
     }
-    migrate::require(&postgres::connect(pool).await?, schema).await
+    migrate::require(&connection::connect(pool).await?, schema).await
 }
 
 async fn migrate_now(config: &Config) -> Result<(), String> {
     let schema = &config.postgres.schema;
-    let applied = migrate::migrate(&postgres::pool(config)?, schema)
+    let applied = migrate::migrate(&connection::pool(config)?, schema)
         .await
         .map_err(|f| f.to_string())?;
     match applied.as_slice() {

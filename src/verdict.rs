@@ -1,5 +1,7 @@
 //! What is done about an error. Everything that meets one asks here and nowhere else.
 
+pub mod sqlstate;
+
 use std::fmt;
 
 /// Why a record is put aside. The name is the `landfall.reason` header of its dead letter.
@@ -106,27 +108,10 @@ pub fn of_sqlstate(code: &str) -> Verdict {
     }
 }
 
-/// SQLSTATE of an insert that meets what is there already.
-pub fn means_conflict(code: &str) -> bool {
-    code == "23505"
-}
-
 /// SQLSTATEs that may only mean that what we know of the table is out of date.
-pub fn means_catalogue_is_stale(code: &str) -> bool {
-    matches!(
-        code,
-        "23503"
-            | "42703"
-            | "42P01"
-            | "42804"
-            | "42P10"
-            | "428C9"
-            | "42704"
-            | "42846"
-            | "3F000"
-            | "0A000"
-    )
-}
+const CATALOGUE_IS_STALE: &[&str] = &[
+    "23503", "42703", "42P01", "42804", "42P10", "428C9", "42704", "42846", "3F000", "0A000",
+];
 
 /// An error with its verdict, told twice: once for the dead letter, which holds the record anyway,
 /// and once for the log, which must never show a row's value.
@@ -143,6 +128,23 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether Postgres gave one of these SQLSTATEs.
+    pub fn has_sqlstate(&self, codes: &[&str]) -> bool {
+        self.sqlstate
+            .as_deref()
+            .is_some_and(|code| codes.contains(&code))
+    }
+
+    /// An insert met what is there already.
+    pub fn means_conflict(&self) -> bool {
+        self.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION])
+    }
+
+    /// What we know of the table may be out of date.
+    pub fn means_catalogue_is_stale(&self) -> bool {
+        self.has_sqlstate(CATALOGUE_IS_STALE)
+    }
+
     /// A failure whose message names no row value.
     pub fn new(verdict: Verdict, message: impl Into<String>) -> Self {
         let message = message.into();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use landfall::cli::Cli;
 use landfall::config::Config;
-use landfall::{failpoint, metrics};
+use landfall::failpoint;
+use landfall::watch::metrics;
 use regex::Regex;
 
 /// The files that speak with Kafka, Postgres or the schema registry, or name their clients' types, and why they must.

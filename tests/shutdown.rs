@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use landfall::metrics;
+use landfall::watch::metrics;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! What goes to Postgres in binary is what Postgres reads from the text.
 
-use landfall::binary::{Column, Form};
+use landfall::rows::binary::{Column, Form};
 use serde_json::json;
 use tokio_postgres::types::Type;
 

@@ -2,8 +2,8 @@
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use crate::dlq::row::State;
-use crate::dlq::select::{Chosen, Filters, HEADING, LetterId};
+use crate::operator::dlq::filter::{Chosen, Filters, HEADING, LetterId};
+use crate::operator::dlq::row::State;
 
 const EXAMPLES: &str = "\
 Examples:

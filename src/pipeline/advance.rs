@@ -1,35 +1,8 @@
 //! A partition within a batch: how far it was applied, how far the batch takes it.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use uuid::Uuid;
-
-use crate::letter::Letter;
-use crate::message::{Record, TopicPartition};
-use crate::open_deletes::OpenDeletes;
-
-/// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
-#[derive(Clone, Debug)]
-pub struct Holding {
-    pub partition_id: i32,
-    pub topic_id: Option<Uuid>,
-    pub next_offset: i64,
-    /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
-    pub batch: Uuid,
-    pub open_deletes: OpenDeletes,
-    /// Events below are duplicates by their offset.
-    pub floor: i64,
-    pub epoch: u64,
-    /// The offset after the last record that was taken into a batch under this epoch.
-    pub read_to: Option<i64>,
-    /// Letters that were published while Postgres was away, and have no row yet: the next batch of
-    /// the partition writes them. If it never comes to that, the partition is read from its
-    /// watermark again, and their events with it.
-    pub owed: Arc<Vec<Letter>>,
-}
-
-pub type Holdings = HashMap<TopicPartition, Holding>;
+use crate::format::open_deletes::OpenDeletes;
+use crate::pipeline::owned_partition::Holding;
+use crate::record::{Record, TopicPartition};
 
 /// How far the batch takes a partition.
 #[derive(Clone, Debug)]

@@ -6,35 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::{Object, Pool};
 
-use crate::breaker::Breaker;
-use crate::catalogue::Catalogue;
-use crate::change::Change;
 use crate::config::LaterEvents;
 use crate::failpoint;
-use crate::mapping::{Mapping, Mappings};
-use crate::message::TopicPartition;
-use crate::pipeline::advance::Holdings;
+use crate::format::change::Change;
+use crate::ledger::event_ids::Ledger;
+use crate::ledger::watermarks::Fenced;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::confirm::Asked;
+use crate::pipeline::before_commit::Asked;
+use crate::pipeline::breaker::Breaker;
 use crate::pipeline::entry::{Entry, State};
-use crate::pipeline::ledger::Ledger;
-use crate::pipeline::watermark::Fenced;
-use crate::postgres::{connect, failure};
-use crate::row_change::RowChange;
-use crate::statement::Conflicts;
-use crate::table::Table;
-use crate::verdict::{Failure, Verdict, means_catalogue_is_stale, means_conflict};
-
-#[derive(Debug, PartialEq, Eq)]
-pub enum Landing {
-    Committed,
-    /// The partition is somebody else's, or was repositioned: nothing was written.
-    Fenced,
-    /// The topic was deleted and created again since the records' partition was taken up.
-    Recreated,
-    /// Kafka's retention has deleted events that were still to come. Nothing was written.
-    Overtaken(String),
-}
+use crate::pipeline::landing::Landing;
+use crate::pipeline::owned_partition::Holdings;
+use crate::postgres::catalogue::Catalogue;
+use crate::postgres::connection::connect;
+use crate::record::TopicPartition;
+use crate::rows::mapping::{Mapping, Mappings};
+use crate::rows::row_change::RowChange;
+use crate::rows::statement::Conflicts;
+use crate::rows::table::Table;
+use crate::verdict::{Failure, Verdict};
 
 /// What must be done between the rows and COMMIT, by others than Postgres.
 pub trait BeforeCommit {
@@ -117,9 +107,8 @@ impl Destination {
         breaker: &Breaker,
     ) -> Result<Landing, Failure> {
         let landing = self.attempt(batch, edges, breaker).await;
-        let conflict = |f: &Failure| f.sqlstate.as_deref().is_some_and(means_conflict);
         match landing {
-            Err(f) if batch.conflicts == Conflicts::Unexpected && conflict(&f) => {
+            Err(f) if batch.conflicts == Conflicts::Unexpected && f.means_conflict() => {
                 batch.conflicts = Conflicts::Possible;
                 self.attempt(batch, edges, breaker).await
             }
@@ -152,7 +141,7 @@ impl Destination {
 
         // the answer is waited for last: Kafka's round trip is as long as all of Postgres' together
         let topics = edges.ask_about_topics(batch);
-        let tx = client.transaction().await.map_err(|e| failure(&e))?;
+        let tx = client.transaction().await?;
         let letters = match self.ledger.advance(&tx, batch).await? {
             Ok(letters) => letters,
             Err(Fenced) => return Ok(Landing::Fenced),
@@ -173,7 +162,7 @@ impl Destination {
             return Ok(landing);
         }
         failpoint::reach("before_commit");
-        tx.commit().await.map_err(|e| failure(&e))?;
+        tx.commit().await?;
         failpoint::reach("after_commit");
         Ok(Landing::Committed)
     }
@@ -239,7 +228,7 @@ impl Destination {
         result: Result<(), Failure>,
     ) -> Result<(), Failure> {
         let Err(f) = &result else { return Ok(()) };
-        if !f.sqlstate.as_deref().is_some_and(means_catalogue_is_stale) {
+        if !f.means_catalogue_is_stale() {
             return result;
         }
         for table in batch.entries.iter().filter_map(Entry::table) {

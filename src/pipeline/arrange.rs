@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::pipeline::order::Item;
-use crate::row_change::{Effect, RowChange};
-use crate::table::Table;
+use crate::rows::row_change::{Effect, RowChange};
+use crate::rows::table::Table;
 
 /// Positions in `changes`. Arrival order, unless tables refer to each other: then all changes of a
 /// key together, in the order in which foreign keys take what becomes of it.
@@ -70,8 +70,8 @@ pub fn keys_reversed(sequence: &[usize], items: &[Item]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row_change::Layout;
-    use crate::table_testing::table;
+    use crate::rows::row_change::Layout;
+    use crate::rows::table_testing::table;
 
     /// Changes of these keys, a `-` before those that delete, with the sequence they are tried in.
     fn tried(keys: &[i64]) -> (Vec<(usize, RowChange<'static>)>, Vec<Item>, Vec<usize>) {

@@ -7,13 +7,14 @@ use std::time::SystemTime;
 use bumpalo::Bump;
 use uuid::Uuid;
 
+use crate::format::decode::Decoder;
 use crate::letter::Letter;
-use crate::message::{Coordinates, Record, TopicPartition};
-use crate::pipeline::advance::{Advance, Holdings};
-use crate::pipeline::decode::Decoder;
+use crate::pipeline::advance::Advance;
 use crate::pipeline::entry::{Entry, Reject, State};
 use crate::pipeline::order::Order;
-use crate::statement::Conflicts;
+use crate::pipeline::owned_partition::Holdings;
+use crate::record::{Coordinates, Record, TopicPartition};
+use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
 pub struct Batch<'r> {

@@ -1,10 +1,10 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::change::Operation;
-use crate::message::TopicPartition;
-use crate::open_deletes::OpenDeletes;
-use crate::pipeline::advance::Holding;
+use crate::format::change::Operation;
+use crate::format::open_deletes::OpenDeletes;
+use crate::pipeline::owned_partition::Holding;
+use crate::record::TopicPartition;
 
 const P: fn() -> TopicPartition = || TopicPartition {
     topic: "shop.public.t".into(),

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::KafkaConfig;
-use crate::message::TopicPartition;
+use crate::kafka::group::Group;
+use crate::kafka::topics::Topics;
 use crate::pipeline::apply::Destination;
-use crate::pipeline::group::Group;
-use crate::pipeline::topic_id::Topics;
+use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
 /// How often the own partitions are looked at, and how often those of others.

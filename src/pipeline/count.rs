@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::metrics::{self, Outcome};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::State;
 use crate::table_name::TableName;
+use crate::watch::metrics::{self, Outcome};
 
 /// Counts what became of each record of a batch.
 pub fn count(batch: &Batch<'_>) {

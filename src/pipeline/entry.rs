@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use bumpalo::Bump;
 use uuid::Uuid;
 
-use crate::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
-use crate::event_id;
+use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
+use crate::format::decode::Decoder;
+use crate::format::event_id;
 use crate::letter::{Cause, Letter, Place};
-use crate::message::Record;
 use crate::pipeline::advance::Advance;
-use crate::pipeline::decode::Decoder;
+use crate::record::Record;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Reason, Verdict};
 

@@ -11,11 +11,10 @@ use deadpool_postgres::Transaction;
 use crate::pipeline::arrange::{arrange, divide, keys_reversed};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::order::{Item, Order};
-use crate::pipeline::rows;
-use crate::postgres::failure;
-use crate::row_change::RowChange;
-use crate::statement::Conflicts;
-use crate::verdict::{Failure, Verdict};
+use crate::postgres::write::write_rows;
+use crate::rows::row_change::RowChange;
+use crate::rows::statement::Conflicts;
+use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// When more than this many events of a batch, or all of several, wait for somebody's lock it is not
 /// the events' fault.
@@ -172,7 +171,7 @@ impl Search<'_, '_> {
             let refusal = self.found.refused.get(&item.entry);
             refusal.is_some_and(|f| {
                 f.verdict == Verdict::Early
-                    || matches!(f.sqlstate.as_deref(), Some("23505" | "23P01"))
+                    || f.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION, sqlstate::EXCLUSION_VIOLATION])
             }) && !self.order.is_superseded(item.key, item.entry)
         };
         self.items.iter().filter(may_be).copied().collect()
@@ -220,7 +219,7 @@ impl Search<'_, '_> {
         if !changes.is_empty() {
             self.execute("SAVEPOINT part").await?;
             self.found.statements += 1;
-            if let Err(refusal) = rows::write(self.tx, &changes, Conflicts::Possible).await {
+            if let Err(refusal) = write_rows(self.tx, &changes, Conflicts::Possible).await {
                 match refusal.verdict {
                     Verdict::Reject(_) | Verdict::Early => {}
                     Verdict::Retry if self.out_of_attempts => {}
@@ -257,6 +256,6 @@ impl Search<'_, '_> {
 
     async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
         self.found.statements += 1;
-        self.tx.batch_execute(sql).await.map_err(|e| failure(&e))
+        self.tx.batch_execute(sql).await.map_err(Failure::from)
     }
 }

@@ -6,25 +6,25 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream;
 
-use crate::breaker::Breaker;
 use crate::config::RetryConfig;
-use crate::health::Health;
-use crate::message::TopicPartition;
-use crate::metrics;
-use crate::pipeline::advance::Holdings;
+use crate::format::decode::Decoder;
+use crate::format::registry::Registry;
+use crate::kafka::commit::Committer;
+use crate::kafka::inbox::Inbox;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::commit::Committer;
-use crate::pipeline::confirm::Edges;
+use crate::pipeline::before_commit::Edges;
+use crate::pipeline::breaker::Breaker;
 use crate::pipeline::count::count;
-use crate::pipeline::decode::Decoder;
-use crate::pipeline::inbox::Inbox;
-use crate::pipeline::take_up::{Positions, TakenUp};
-use crate::progress::Progress;
-use crate::registry::Registry;
+use crate::pipeline::owned_partition::Holdings;
+use crate::pipeline::positioning::{Positions, TakenUp};
+use crate::record::TopicPartition;
 use crate::retry::Delays;
-use crate::statement::Conflicts;
+use crate::rows::statement::Conflicts;
 use crate::verdict::{Failure, Verdict};
+use crate::watch::health::Health;
+use crate::watch::metrics;
+use crate::watch::progress::Progress;
 
 /// How many partitions a lane takes up at a time; each needs a connection for a moment.
 const AT_A_TIME: usize = 4;

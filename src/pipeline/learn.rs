@@ -1,9 +1,9 @@
 //! Before a batch is decoded the schemas of its records must be known. Decoding itself asks nobody.
 
-use crate::message::Record;
-use crate::metrics;
 use crate::pipeline::lane::Lane;
+use crate::record::Record;
 use crate::retry::Delays;
+use crate::watch::metrics;
 
 impl Lane {
     /// Learns the schemas of these records, and waits for a registry that can't be asked. Returns

@@ -8,28 +8,28 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::breaker::Breaker;
-use crate::catalogue::Catalogue;
 use crate::config::Config;
-use crate::health::Health;
+use crate::format::decode::Decoder;
+use crate::format::registry::Registry;
+use crate::kafka::commit::Committer;
+use crate::kafka::dead_letter_topic;
+use crate::kafka::dead_letters::DeadLetters;
+use crate::kafka::group::Group;
+use crate::kafka::inbox::Inbox;
+use crate::kafka::poll::{self, Poller};
+use crate::kafka::topics::Topics;
+use crate::ledger::event_ids::Ledger;
+use crate::ledger::retention;
 use crate::pipeline::apply::Destination;
+use crate::pipeline::before_commit::Edges;
+use crate::pipeline::breaker::Breaker;
 use crate::pipeline::caught_up::CaughtUp;
-use crate::pipeline::commit::Committer;
-use crate::pipeline::confirm::Edges;
-use crate::pipeline::consume::{self, Poller};
-use crate::pipeline::dead_letter::DeadLetters;
-use crate::pipeline::dead_letter_topic;
-use crate::pipeline::decode::Decoder;
-use crate::pipeline::group::Group;
-use crate::pipeline::inbox::Inbox;
 use crate::pipeline::lane::{Lane, Stopped};
-use crate::pipeline::ledger::Ledger;
+use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_lane;
-use crate::pipeline::take_up::Positions;
-use crate::pipeline::topic_id::Topics;
-use crate::progress::Progress;
-use crate::registry::Registry;
-use crate::retention;
+use crate::postgres::catalogue::Catalogue;
+use crate::watch::health::Health;
+use crate::watch::progress::Progress;
 
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
@@ -62,7 +62,7 @@ pub async fn run(
     );
     let topics = Topics::new(config)?;
     let letters = Arc::new(DeadLetters::new(config)?);
-    let (poller, starts) = consume::subscribe(&config.kafka, group)?;
+    let (poller, starts) = poll::subscribe(&config.kafka, group)?;
     let consumer = poller.consumer();
 
     let mut lanes = JoinSet::new();

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use landfall::metrics;
+use landfall::watch::metrics;
 use regex::Regex;
 use serde_json::Value;
 

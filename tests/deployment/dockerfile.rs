@@ -3,7 +3,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use landfall::config::HttpConfig;
-use landfall::health::Health;
+use landfall::watch::health::Health;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use regex::Regex;
 
@@ -169,7 +169,7 @@ fn probe(port: u16) -> bool {
 async fn the_health_check_tells_alive_from_dead() {
     let metrics = PrometheusBuilder::new().build_recorder().handle();
     let anywhere = "127.0.0.1:0".parse().unwrap();
-    let alive = landfall::http::serve(anywhere, Arc::new(Health::default()), metrics).await;
+    let alive = landfall::watch::http::serve(anywhere, Arc::new(Health::default()), metrics).await;
     assert!(probe(alive.unwrap().port()));
 
     let dead = std::net::TcpListener::bind(anywhere).unwrap();

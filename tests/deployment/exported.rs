@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall::message::TopicPartition;
-use landfall::metrics::{self, Outcome};
+use landfall::record::TopicPartition;
 use landfall::verdict::{Reason, Verdict};
+use landfall::watch::metrics::{self, Outcome};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::promql::{Selector, refers};

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Decimal, Schema};
-use landfall::avro::{AvroDecoder, Known, Plan, SchemaId};
-use landfall::message::Record;
+use landfall::format::avro::{AvroDecoder, Known, Plan, SchemaId};
+use landfall::record::Record;
 
 use crate::{COLUMNS, SOURCE, TIME, record};
 

@@ -11,17 +11,17 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use landfall::body::{Body, Heads};
-use landfall::change::{Change, Decoded};
-use landfall::fold::fold;
-use landfall::mapping::Mappings;
-use landfall::message::{Record, TopicPartition};
-use landfall::open_deletes::OpenDeletes;
-use landfall::pipeline::decode::Decoder;
-use landfall::pipeline::encoding::Encoding;
-use landfall::row_change::RowChange;
-use landfall::statement::{self, Conflicts};
-use landfall::table::{Column, PgType, Table};
+use landfall::format::change::{Change, Decoded};
+use landfall::format::decode::Decoder;
+use landfall::format::encoding::Encoding;
+use landfall::format::open_deletes::OpenDeletes;
+use landfall::record::body::{Body, Heads};
+use landfall::record::{Record, TopicPartition};
+use landfall::rows::fold::fold;
+use landfall::rows::mapping::Mappings;
+use landfall::rows::row_change::RowChange;
+use landfall::rows::statement::{self, Conflicts};
+use landfall::rows::table::{Column, PgType, Table};
 use landfall::table_name::TableName;
 
 const EVENTS: usize = 1_000;

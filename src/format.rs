@@ -1,0 +1,14 @@
+//! A record becomes a change: envelopes, encodings, the schema registry, routes, an event's identity.
+
+pub mod avro;
+pub mod change;
+pub mod debezium;
+pub mod decode;
+pub mod encoding;
+pub mod event_id;
+pub mod json_object;
+pub mod open_deletes;
+pub mod registry;
+pub mod route;
+pub mod schema;
+pub mod undecodable;

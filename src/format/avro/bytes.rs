@@ -1,0 +1,140 @@
+//! Avro's binary encoding of numbers and lengths. What comes may be anything: nothing is believed
+//! before it has been compared with the bytes that are there.
+
+use crate::format::avro::error::AvroError;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes<'b> {
+    rest: &'b [u8],
+}
+
+impl<'b> Bytes<'b> {
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub fn take(&mut self, length: usize) -> Result<&'b [u8], AvroError> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(AvroError::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], AvroError> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(AvroError::Truncated)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    /// Seven bits a byte, the lowest first, the sign in the last bit of all.
+    pub fn long(&mut self) -> Result<i64, AvroError> {
+        let mut number: u64 = 0;
+        for place in 0..10 {
+            let [byte] = self.array()?;
+            // of the tenth byte one bit is left
+            if place == 9 && byte > 1 {
+                return Err(AvroError::Number);
+            }
+            number |= u64::from(byte & 0x7f) << (7 * place);
+            if byte < 0x80 {
+                return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
+            }
+        }
+        Err(AvroError::Number)
+    }
+
+    pub fn int(&mut self) -> Result<i32, AvroError> {
+        i32::try_from(self.long()?).map_err(|_| AvroError::Number)
+    }
+
+    /// Bytes with their length before them.
+    pub fn bytes(&mut self) -> Result<&'b [u8], AvroError> {
+        let length = usize::try_from(self.long()?).map_err(|_| AvroError::Length)?;
+        self.take(length)
+    }
+
+    pub fn text(&mut self) -> Result<&'b str, AvroError> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| AvroError::Utf8)
+    }
+
+    pub fn boolean(&mut self) -> Result<bool, AvroError> {
+        match self.array()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(AvroError::Boolean),
+        }
+    }
+
+    /// The head of an array's or a map's next block: how many items, and how many bytes if it says so.
+    /// `None` at the end.
+    pub fn block(&mut self) -> Result<Option<Block>, AvroError> {
+        match self.long()? {
+            0 => Ok(None),
+            items @ 1.. => Ok(Some(Block {
+                items: items as u64,
+                bytes: None,
+            })),
+            negative => {
+                let bytes = usize::try_from(self.long()?).map_err(|_| AvroError::Length)?;
+                Ok(Some(Block {
+                    items: negative.unsigned_abs(),
+                    bytes: Some(bytes),
+                }))
+            }
+        }
+    }
+}
+
+pub(super) struct Block {
+    pub items: u64,
+    pub bytes: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn long(bytes: &[u8]) -> Result<i64, AvroError> {
+        Bytes::new(bytes).long()
+    }
+
+    #[test]
+    fn numbers_are_zigzag_and_bounded() {
+        for (bytes, number) in [
+            (&[0][..], 0),
+            (&[1], -1),
+            (&[2], 1),
+            (&[0x7f], -64),
+            (&[0x80, 1], 64),
+            (
+                &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+                i64::MAX,
+            ),
+            (
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+                i64::MIN,
+            ),
+        ] {
+            assert_eq!(long(bytes), Ok(number), "{bytes:?}");
+        }
+        assert_eq!(long(&[]), Err(AvroError::Truncated));
+        assert_eq!(long(&[0x80]), Err(AvroError::Truncated));
+        assert_eq!(long(&[0xff; 10]), Err(AvroError::Number));
+        let too_large = [0x80, 0x80, 0x80, 0x80, 0x20];
+        assert_eq!(Bytes::new(&too_large).int(), Err(AvroError::Number));
+    }
+
+    #[test]
+    fn a_length_is_not_believed() {
+        let longest = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+        assert_eq!(Bytes::new(&longest).bytes(), Err(AvroError::Truncated));
+        assert_eq!(Bytes::new(&[1]).bytes(), Err(AvroError::Length));
+        assert_eq!(Bytes::new(&[4, b'a', 0xff]).text(), Err(AvroError::Utf8));
+    }
+}

@@ -1,0 +1,247 @@
+//! A schema's JSON → nodes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::format::avro::error::SchemaError;
+use crate::format::avro::meaning::{self, Object, text};
+use crate::format::avro::names::{Names, full, namespace_of};
+use crate::format::avro::node::{Form, Meaning, Member, Node, NodeId, label};
+use crate::format::schema::Logical;
+
+/// More than the widest tables of a whole registry.
+const MOST_NODES: usize = 100_000;
+
+/// The record by which Connect says: this array is a map.
+const MAP_ENTRY: &str = "io.confluent.connect.avro.MapEntry";
+
+#[derive(Default)]
+pub(super) struct Compiler {
+    pub nodes: Vec<Node>,
+    names: Names,
+    /// The simple names of named types.
+    pub(super) called: HashMap<NodeId, Arc<str>>,
+    map_entries: HashSet<NodeId>,
+}
+
+impl Compiler {
+    /// Adds a schema; types that it refers to by name must have been added before.
+    ///
+    /// # Errors
+    /// It is no schema of Avro's.
+    pub fn add(&mut self, schema: &str) -> Result<NodeId, SchemaError> {
+        // serde_json bounds the depth, and so does all that walks the value
+        let json: Value = match serde_json::from_str(schema) {
+            Ok(json) => json,
+            // a primitive type may stand there without quotes
+            Err(_) if is_primitive(schema.trim()) => Value::from(schema.trim()),
+            Err(e) => {
+                return Err(SchemaError::Json {
+                    line: e.line(),
+                    column: e.column(),
+                });
+            }
+        };
+        self.node(&json, "")
+    }
+
+    pub(super) fn push(&mut self, form: Form, meaning: Meaning) -> Result<NodeId, SchemaError> {
+        if self.nodes.len() >= MOST_NODES {
+            return Err(SchemaError::TooLarge(MOST_NODES));
+        }
+        self.nodes.push(Node { form, meaning });
+        Ok(self.nodes.len() - 1)
+    }
+
+    pub(super) fn node(&mut self, json: &Value, namespace: &str) -> Result<NodeId, SchemaError> {
+        match json {
+            Value::String(name) if is_primitive(name) => self.primitive(name, &Object::default()),
+            Value::String(name) => self.names.find(name, namespace),
+            Value::Array(branches) => self.union(branches, namespace),
+            Value::Object(object) => match object.get("type") {
+                Some(Value::String(base)) => self.typed(base, object, namespace),
+                Some(inner @ (Value::Object(_) | Value::Array(_))) => self.node(inner, namespace),
+                _ => Err(incomplete("a type", "its type")),
+            },
+            _ => Err(SchemaError::Wrong(
+                "a type that is neither a name nor an object nor a union",
+            )),
+        }
+    }
+
+    fn typed(
+        &mut self,
+        base: &str,
+        object: &Object,
+        namespace: &str,
+    ) -> Result<NodeId, SchemaError> {
+        match base {
+            "record" | "error" => self.record(object, namespace),
+            "enum" => self.symbols(object, namespace),
+            "fixed" => self.fixed(object, namespace),
+            "array" => self.array(object, namespace),
+            "map" => {
+                let values = object.get("values").ok_or(incomplete("a map", "values"))?;
+                let values = self.node(values, namespace)?;
+                self.push(Form::Map(values), meaning::of(object, base))
+            }
+            base if is_primitive(base) => self.primitive(base, object),
+            name => self.names.find(name, namespace),
+        }
+    }
+
+    fn primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, SchemaError> {
+        let meaning = meaning::of(object, base);
+        let form = match base {
+            "null" => Form::Null,
+            "boolean" => Form::Boolean,
+            "int" => Form::Int,
+            "long" => Form::Long,
+            "float" => Form::Float,
+            "double" => Form::Double,
+            "string" => Form::String,
+            _ if text(object, "logicalType") == Some("big-decimal") => Form::BigDecimal,
+            _ => Form::Bytes,
+        };
+        self.push(form, meaning)
+    }
+
+    /// Enters a named type before what it holds, which may be itself. Returns its full name too.
+    fn named(
+        &mut self,
+        what: &'static str,
+        object: &Object,
+        namespace: &str,
+        meaning: Meaning,
+    ) -> Result<(NodeId, String), SchemaError> {
+        let name = text(object, "name").ok_or(incomplete(what, "its name"))?;
+        let full = full(name, text(object, "namespace"), namespace);
+        let node = self.push(Form::Null, meaning)?;
+        self.names.define(&full, node)?;
+        let simple = full.rsplit('.').next().unwrap_or(&full);
+        self.called.insert(node, simple.into());
+        Ok((node, full))
+    }
+
+    fn set(&mut self, node: NodeId, form: Form) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.form = form;
+        }
+    }
+
+    fn record(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+        let meaning = meaning::of(object, "record");
+        let (node, full) = self.named("a record", object, namespace, meaning)?;
+        if let Some(node) = self.nodes.get_mut(node) {
+            // a struct's name in Connect is the record's
+            let named = || Some(Logical::named(&full)).filter(|l| *l != Logical::Other);
+            node.meaning.logical = node.meaning.logical.or_else(named);
+        }
+        if text(object, "connect.internal.type") == Some("MapEntry") || full == MAP_ENTRY {
+            self.map_entries.insert(node);
+        }
+        let fields = object.get("fields").and_then(Value::as_array);
+        let fields = fields.ok_or(incomplete("a record", "fields"))?;
+        let mut members = Vec::with_capacity(fields.len());
+        let mut names = HashSet::with_capacity(fields.len());
+        for field in fields {
+            let name = field.get("name").and_then(Value::as_str);
+            let name = name.ok_or(incomplete("a record's field", "its name"))?;
+            if !names.insert(name) {
+                return Err(SchemaError::Wrong("a record with two fields of one name"));
+            }
+            let inner = field.get("type");
+            let inner = inner.ok_or(incomplete("a record's field", "its type"))?;
+            members.push(Member {
+                name: name.into(),
+                label: label(name),
+                node: self.node(inner, namespace_of(&full))?,
+            });
+        }
+        self.set(node, Form::Record(members));
+        Ok(node)
+    }
+
+    fn symbols(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+        let (node, _) = self.named("an enum", object, namespace, meaning::of(object, "enum"))?;
+        let symbols = object.get("symbols").and_then(Value::as_array);
+        let symbols = symbols.ok_or(incomplete("an enum", "symbols"))?;
+        let quoted = |symbol: &Value| match symbol {
+            Value::String(_) => Ok(symbol.to_string().into()),
+            _ => Err(SchemaError::Wrong("an enum whose symbols are no texts")),
+        };
+        let symbols = symbols.iter().map(quoted).collect::<Result<_, _>>()?;
+        self.set(node, Form::Enum(symbols));
+        Ok(node)
+    }
+
+    fn fixed(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+        let size = object.get("size").and_then(Value::as_u64);
+        let size = size.and_then(|size| usize::try_from(size).ok());
+        let size = size.ok_or(incomplete("a fixed", "its size"))?;
+        let mut meaning = meaning::of(object, "fixed");
+        let form = match (meaning.logical, size) {
+            (Some(Logical::Uuid), 16) => Form::Uuid,
+            (Some(Logical::Interval), 12) => Form::Duration,
+            _ => Form::Fixed(size),
+        };
+        let unfit = matches!(meaning.logical, Some(Logical::Uuid | Logical::Interval));
+        if unfit && matches!(form, Form::Fixed(_)) {
+            meaning.logical = None;
+        }
+        let (node, _) = self.named("a fixed", object, namespace, meaning)?;
+        self.set(node, form);
+        Ok(node)
+    }
+
+    fn array(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+        let items = object.get("items").ok_or(incomplete("an array", "items"))?;
+        let items = self.node(items, namespace)?;
+        let form = self.entries(items).unwrap_or(Form::Array(items));
+        self.push(form, meaning::of(object, "array"))
+    }
+
+    /// If these are the entries of a map of Connect's.
+    fn entries(&self, items: NodeId) -> Option<Form> {
+        if !self.map_entries.contains(&items) {
+            return None;
+        }
+        match &self.nodes.get(items)?.form {
+            Form::Record(members) => match members.as_slice() {
+                [key, value] if &*key.name == "key" && &*value.name == "value" => {
+                    Some(Form::Entries {
+                        key: key.node,
+                        value: value.node,
+                        named: self.is_text(key.node),
+                    })
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn is_text(&self, node: NodeId) -> bool {
+        match self.nodes.get(node).map(|n| &n.form) {
+            Some(Form::String | Form::Enum(_)) => true,
+            Some(Form::Optional { other, .. }) => {
+                let other = self.nodes.get(*other).map(|n| &n.form);
+                matches!(other, Some(Form::String | Form::Enum(_)))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn is_primitive(name: &str) -> bool {
+    let primitives = [
+        "null", "boolean", "int", "long", "float", "double", "bytes", "string",
+    ];
+    primitives.contains(&name)
+}
+
+fn incomplete(what: &'static str, missing: &'static str) -> SchemaError {
+    SchemaError::Incomplete { what, missing }
+}

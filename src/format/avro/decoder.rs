@@ -1,0 +1,103 @@
+//! What one lane knows of schemas, and how it reads keys and values by them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use crate::format::avro::{Plan, SchemaId, Texts, unframe};
+use crate::format::change::Fields;
+use crate::format::debezium::Envelope;
+use crate::record::Record;
+use crate::record::body::Body;
+
+/// What is known of an id.
+#[derive(Clone, Debug)]
+pub enum Known {
+    Plan(Arc<Plan>),
+    /// There is no such schema, or it is none that can be used: why.
+    Refused(String),
+}
+
+#[derive(Default)]
+pub struct AvroDecoder {
+    known: HashMap<SchemaId, Known>,
+    texts: Texts,
+}
+
+impl AvroDecoder {
+    /// The ids of the records' schemas of which nothing is known yet.
+    pub fn unknown<'r>(&self, records: impl IntoIterator<Item = &'r Record>) -> BTreeSet<SchemaId> {
+        let mut unknown = BTreeSet::new();
+        for record in records {
+            let value = record.value.as_ref().map(own_bytes);
+            for message in [record.key.as_deref(), value].into_iter().flatten() {
+                if let Ok((id, _)) = unframe(message)
+                    && !self.known.contains_key(&id)
+                {
+                    unknown.insert(id);
+                }
+            }
+        }
+        unknown
+    }
+
+    pub fn learn(&mut self, known: HashMap<SchemaId, Known>) {
+        self.known.extend(known);
+    }
+
+    /// A schema that wasn't there may be registered since.
+    pub fn forget_refused(&mut self) {
+        self.known
+            .retain(|_, known| matches!(known, Known::Plan(_)));
+    }
+
+    /// The fields of a key; none where it is null.
+    ///
+    /// # Errors
+    /// It isn't what its schema says, or there is no such schema.
+    pub fn key<'r>(&mut self, message: &[u8], arena: &'r Bump) -> Result<Fields<'r>, String> {
+        let (plan, id, datum) = self.plan(message)?;
+        let fields = plan.record(datum, &mut self.texts, arena);
+        let fields = fields.map_err(|e| format!("by schema {id} it {e}"))?;
+        Ok(fields.unwrap_or_default())
+    }
+
+    /// Debezium's envelope; `None` where it is null.
+    ///
+    /// # Errors
+    /// As for [`AvroDecoder::key`].
+    pub fn envelope<'r>(
+        &mut self,
+        message: &Body,
+        with_before: bool,
+        arena: &'r Bump,
+    ) -> Result<Option<Envelope<'r>>, String> {
+        let (plan, id, datum) = self.plan(own_bytes(message))?;
+        plan.envelope(datum, with_before, &mut self.texts, arena)
+            .map_err(|e| format!("by schema {id} it {e}"))
+    }
+
+    /// As JSON, for people; `None` if it can't be read.
+    pub fn json(&self, message: &[u8]) -> Option<String> {
+        let (plan, _, datum) = self.plan(message).ok()?;
+        plan.json(datum).ok()
+    }
+
+    fn plan<'m>(&self, message: &'m [u8]) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), String> {
+        let (id, datum) = unframe(message).map_err(|e| format!("it {e}"))?;
+        match self.known.get(&id) {
+            Some(Known::Plan(plan)) => Ok((plan.clone(), id, datum)),
+            Some(Known::Refused(why)) => Err(why.clone()),
+            None => Err(format!("schema {id} has not been asked for")),
+        }
+    }
+}
+
+/// What begins like JSON's wrapper is kept in two parts, and is no Avro: its first will do.
+fn own_bytes(body: &Body) -> &[u8] {
+    match body.parts() {
+        (Some(head), _) => head,
+        (None, whole) => whole,
+    }
+}

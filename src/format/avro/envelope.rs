@@ -1,0 +1,175 @@
+//! Debezium's envelope, read by a schema's plan: rows field by field, of `source` what is needed, the
+//! rest passed over.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use crate::format::avro::error::AvroError;
+use crate::format::avro::fields::Fields;
+use crate::format::avro::node::{Form, Node, NodeId};
+use crate::format::avro::plan::{Plan, Row, Texts, shape_of};
+use crate::format::avro::write::Walk;
+use crate::format::debezium::{Envelope, Source, SourceField};
+
+#[derive(Debug)]
+pub(super) struct EnvelopePlan {
+    /// In the order of the record's fields.
+    parts: Vec<(NodeId, Part)>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Op,
+    Before(Row),
+    After(Row),
+    /// What its fields are for, in their order.
+    Source(Vec<Option<SourceField>>),
+    Other,
+}
+
+impl EnvelopePlan {
+    /// `None` if the record isn't one.
+    pub fn of(nodes: &[Node], root: &Row) -> Option<Self> {
+        let members = match &nodes.get(record(nodes, root.node)?)?.form {
+            Form::Record(members) => members,
+            _ => return None,
+        };
+        let mut fields = Fields::new(nodes);
+        let mut last: Option<Row> = None;
+        let mut row = |node| {
+            // `before` and `after` are of one type: what is found for one's names holds for the other
+            let record = record(nodes, node)?;
+            let shape = match &last {
+                Some(row) if row.node == record => row.shape.clone(),
+                _ => shape_of(fields.field(record, &Arc::from("")).ok()?),
+            };
+            last = Some(Row {
+                node: record,
+                shape: shape.clone(),
+            });
+            Some(Row { node, shape })
+        };
+        let mut parts = Vec::with_capacity(members.len());
+        for member in members {
+            let part = match &*member.name {
+                "op" => Part::Op,
+                "before" => row(member.node).map_or(Part::Other, Part::Before),
+                "after" => row(member.node).map_or(Part::Other, Part::After),
+                "source" => source(nodes, member.node).map_or(Part::Other, Part::Source),
+                _ => Part::Other,
+            };
+            parts.push((member.node, part));
+        }
+        let has_op = parts.iter().any(|(_, part)| matches!(part, Part::Op));
+        has_op.then_some(Self { parts })
+    }
+}
+
+/// The record that a node is, or is unless it is null.
+fn record(nodes: &[Node], node: NodeId) -> Option<NodeId> {
+    match &nodes.get(node)?.form {
+        Form::Record(_) => Some(node),
+        Form::Optional { other, .. } => record(nodes, *other),
+        _ => None,
+    }
+}
+
+fn source(nodes: &[Node], node: NodeId) -> Option<Vec<Option<SourceField>>> {
+    match &nodes.get(record(nodes, node)?)?.form {
+        Form::Record(members) => {
+            let fields = members.iter().map(|m| SourceField::named(&m.name));
+            Some(fields.collect())
+        }
+        _ => None,
+    }
+}
+
+impl Plan {
+    /// `None` where there is null in place of an envelope. `before` is read only if it is asked for.
+    ///
+    /// # Errors
+    /// The bytes aren't what the schema says, or that isn't an envelope of Debezium's.
+    pub fn envelope<'r>(
+        &self,
+        datum: &[u8],
+        with_before: bool,
+        texts: &mut Texts,
+        arena: &'r Bump,
+    ) -> Result<Option<Envelope<'r>>, AvroError> {
+        let plan = self.envelope.as_ref().ok_or(AvroError::NoEnvelope("op"))?;
+        let mut walk = Walk::new(&self.nodes, datum);
+        let Some(members) = walk.enter(self.root())? else {
+            walk.end()?;
+            return Ok(None);
+        };
+        let mut envelope = Envelope {
+            op: Cow::Borrowed(""),
+            before: None,
+            after: None,
+            source: Source::default(),
+        };
+        for ((node, part), member) in plan.parts.iter().zip(members) {
+            let read = match part {
+                Part::Op => op(&mut walk, *node, texts).map(|op| envelope.op = op),
+                Part::Before(row) if with_before => row
+                    .read(&mut walk, texts, arena)
+                    .map(|row| envelope.before = row),
+                Part::After(row) => row
+                    .read(&mut walk, texts, arena)
+                    .map(|row| envelope.after = row),
+                Part::Source(wanted) => read_source(&mut walk, *node, wanted, texts, arena)
+                    .map(|source| envelope.source = source),
+                Part::Before(_) | Part::Other => walk.skip(*node),
+            };
+            read.map_err(|e| e.of(&member.name))?;
+        }
+        walk.end()?;
+        Ok(Some(envelope))
+    }
+}
+
+fn op(
+    walk: &mut Walk<'_, '_>,
+    node: NodeId,
+    texts: &mut Texts,
+) -> Result<Cow<'static, str>, AvroError> {
+    texts.clear();
+    walk.write(node, &mut texts.text)?;
+    Ok(match texts.text.as_str() {
+        "\"c\"" => Cow::Borrowed("c"),
+        "\"u\"" => Cow::Borrowed("u"),
+        "\"d\"" => Cow::Borrowed("d"),
+        "\"r\"" => Cow::Borrowed("r"),
+        other => Cow::Owned(other.trim_matches('"').to_owned()),
+    })
+}
+
+fn read_source<'r>(
+    walk: &mut Walk<'_, '_>,
+    node: NodeId,
+    wanted: &[Option<SourceField>],
+    texts: &mut Texts,
+    arena: &'r Bump,
+) -> Result<Source<'r>, AvroError> {
+    let mut source = Source::default();
+    let Some(members) = walk.enter(node)? else {
+        return Ok(source);
+    };
+    texts.clear();
+    for (member, wanted) in members.iter().zip(wanted) {
+        let read = match wanted {
+            Some(_) => walk.write(member.node, &mut texts.text),
+            None => walk.skip(member.node),
+        };
+        read.map_err(|e| e.of(&member.name))?;
+        texts.ends.push(texts.text.len());
+    }
+    for (text, wanted) in texts.values(arena).iter().zip(wanted) {
+        if let Some(field) = wanted {
+            source.set(*field, text);
+        }
+    }
+    Ok(source)
+}

@@ -1,0 +1,121 @@
+//! Nodes → the schema as Connect would have it, by which values are understood (`src/schema.rs`).
+
+use std::sync::Arc;
+
+use crate::format::avro::error::SchemaError;
+use crate::format::avro::node::{Form, Node, NodeId};
+use crate::format::schema::{Field, Kind, Logical};
+
+/// Beyond it a value is of unknown kind: then its column decides.
+const MAX_DEPTH: usize = 32;
+
+/// A type that is used in many places is there as often, and types that use each other multiply.
+const MOST_FIELDS: usize = 50_000;
+
+pub(super) struct Fields<'n> {
+    nodes: &'n [Node],
+    /// The types around the one looked at: one of them within itself would have no end.
+    around: Vec<NodeId>,
+    count: usize,
+}
+
+impl<'n> Fields<'n> {
+    pub fn new(nodes: &'n [Node]) -> Self {
+        Self {
+            nodes,
+            around: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// # Errors
+    /// There are too many.
+    pub fn field(&mut self, id: NodeId, name: &Arc<str>) -> Result<Field, SchemaError> {
+        self.count += 1;
+        if self.count > MOST_FIELDS {
+            return Err(SchemaError::TooLarge(MOST_FIELDS));
+        }
+        let mut field = Field {
+            name: name.clone(),
+            kind: Kind::Unknown,
+            logical: None,
+            scale: None,
+            length: None,
+            optional: false,
+        };
+        let Some(node) = self.nodes.get(id) else {
+            return Ok(field);
+        };
+        if self.around.len() >= MAX_DEPTH || self.around.contains(&id) {
+            return Ok(field);
+        }
+        self.around.push(id);
+        let kind = self.kind(&node.form, &mut field);
+        self.around.pop();
+        if let Form::Optional { .. } = node.form {
+            field.optional = true;
+            field.kind = kind?;
+            return Ok(field);
+        }
+        let meaning = &node.meaning;
+        field.kind = meaning.kind.clone().map_or(kind, Ok)?;
+        field.logical = meaning.logical;
+        field.scale = meaning.scale;
+        field.length = meaning.length;
+        Ok(field)
+    }
+
+    fn inner(&mut self, node: NodeId) -> Result<Box<Field>, SchemaError> {
+        self.field(node, &Arc::from("")).map(Box::new)
+    }
+
+    /// Of an optional one everything but the name is the other's.
+    fn kind(&mut self, form: &'n Form, field: &mut Field) -> Result<Kind, SchemaError> {
+        Ok(match form {
+            Form::Null => {
+                field.optional = true;
+                Kind::Unknown
+            }
+            Form::Boolean => Kind::Boolean,
+            Form::Int => Kind::Int32,
+            Form::Long => Kind::Int64,
+            Form::Float => Kind::Float,
+            Form::Double => Kind::Double,
+            Form::Bytes | Form::Fixed(_) => Kind::Bytes,
+            Form::String | Form::Enum(_) | Form::Uuid | Form::Duration => Kind::String,
+            Form::BigDecimal => Kind::Struct(vec![
+                of("scale", Kind::Int32, None),
+                of("value", Kind::Bytes, None),
+            ]),
+            Form::Array(items) => Kind::Array(self.inner(*items)?),
+            Form::Map(value) | Form::Entries { value, .. } => Kind::Map(self.inner(*value)?),
+            Form::Record(members) => {
+                let members = members.iter().map(|m| self.field(m.node, &m.name));
+                Kind::Struct(members.collect::<Result<_, _>>()?)
+            }
+            Form::Optional { other, .. } => {
+                let other = self.field(*other, &field.name)?;
+                field.logical = other.logical;
+                field.scale = other.scale;
+                field.length = other.length;
+                other.kind
+            }
+            Form::Choice(branches) => {
+                let named = branches.iter().filter(|b| b.label.is_some());
+                let fields = named.map(|b| self.field(b.node, &b.name));
+                Kind::Struct(fields.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+}
+
+fn of(name: &str, kind: Kind, logical: Option<Logical>) -> Field {
+    Field {
+        name: name.into(),
+        kind,
+        logical,
+        scale: None,
+        length: None,
+        optional: false,
+    }
+}

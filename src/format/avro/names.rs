@@ -1,0 +1,46 @@
+//! Avro's names: how a type is found by what it is called.
+
+use std::collections::HashMap;
+
+use crate::format::avro::error::SchemaError;
+use crate::format::avro::node::NodeId;
+
+/// The named types of a schema, and of those that it refers to.
+#[derive(Default)]
+pub(super) struct Names(HashMap<String, NodeId>);
+
+impl Names {
+    pub fn define(&mut self, full: &str, node: NodeId) -> Result<(), SchemaError> {
+        match self.0.insert(full.to_owned(), node) {
+            None => Ok(()),
+            Some(_) => Err(SchemaError::Twice(shown(full))),
+        }
+    }
+
+    /// A name without a dot is one of the namespace around it, or of none.
+    pub fn find(&self, name: &str, namespace: &str) -> Result<NodeId, SchemaError> {
+        let found = self.0.get(&full(name, None, namespace));
+        let found = found.or_else(|| self.0.get(name));
+        found
+            .copied()
+            .ok_or_else(|| SchemaError::Unknown(shown(name)))
+    }
+}
+
+/// A type's full name; `own` is its own namespace, `around` the one it stands in.
+pub(super) fn full(name: &str, own: Option<&str>, around: &str) -> String {
+    match own.unwrap_or(around) {
+        _ if name.contains('.') => name.to_owned(),
+        "" => name.to_owned(),
+        namespace => format!("{namespace}.{name}"),
+    }
+}
+
+pub(super) fn namespace_of(full: &str) -> &str {
+    full.rsplit_once('.').map_or("", |(namespace, _)| namespace)
+}
+
+/// As much of a name as an error may show.
+fn shown(name: &str) -> String {
+    name.chars().take(200).collect()
+}

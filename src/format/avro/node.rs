@@ -1,0 +1,106 @@
+//! What a schema is compiled to: nodes that refer to each other by number, so that a type that holds
+//! itself is no trouble.
+
+use std::sync::Arc;
+
+use crate::format::schema::{Kind, Logical};
+
+pub(super) type NodeId = usize;
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub form: Form,
+    pub meaning: Meaning,
+}
+
+/// How its bytes are read.
+#[derive(Debug)]
+pub(super) enum Form {
+    Null,
+    Boolean,
+    Int,
+    Long,
+    Float,
+    Double,
+    Bytes,
+    String,
+    Fixed(usize),
+    /// A fixed of 16 bytes.
+    Uuid,
+    /// A fixed of 12 bytes: months, days, milliseconds.
+    Duration,
+    /// Bytes that hold an integer's bytes and a scale.
+    BigDecimal,
+    /// The symbols as JSON texts.
+    Enum(Vec<Box<str>>),
+    Array(NodeId),
+    Map(NodeId),
+    /// Connect's map with keys that Avro's own can't have: an array of records of key and value.
+    Entries {
+        key: NodeId,
+        value: NodeId,
+        /// The keys are texts: JSON has an object for it, else an array of pairs.
+        named: bool,
+    },
+    Record(Vec<Member>),
+    /// A union of null and one other.
+    Optional {
+        /// Which branch is null.
+        null: i64,
+        other: NodeId,
+    },
+    /// A union of several: Connect makes a struct of it with a field for each.
+    Choice(Vec<Branch>),
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub name: Arc<str>,
+    /// `"name":`
+    pub label: Box<str>,
+    pub node: NodeId,
+}
+
+/// A branch of a union; without label: null.
+#[derive(Debug)]
+pub(super) struct Branch {
+    pub name: Arc<str>,
+    pub label: Option<Box<str>>,
+    pub node: NodeId,
+}
+
+/// What its value means beyond its form.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meaning {
+    pub logical: Option<Logical>,
+    pub scale: Option<i32>,
+    pub length: Option<i32>,
+    /// Connect's type, where it is narrower than Avro's.
+    pub kind: Option<Kind>,
+}
+
+impl Form {
+    /// How an error names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Form::Null => "null",
+            Form::Boolean => "a boolean",
+            Form::Int | Form::Long => "an integer",
+            Form::Float | Form::Double => "a float",
+            Form::Bytes | Form::Fixed(_) => "bytes",
+            Form::String | Form::Enum(_) => "a string",
+            Form::Uuid => "a uuid",
+            Form::Duration => "a duration",
+            Form::BigDecimal => "a decimal",
+            Form::Array(_) => "an array",
+            Form::Map(_) | Form::Entries { .. } => "a map",
+            Form::Record(_) => "a record",
+            Form::Optional { .. } | Form::Choice(_) => "a union",
+        }
+    }
+}
+
+/// A JSON string of a name, as a label before its value.
+pub(super) fn label(name: &str) -> Box<str> {
+    format!("{}:", serde_json::Value::from(name)).into()
+}

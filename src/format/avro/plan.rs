@@ -1,0 +1,165 @@
+//! A schema, compiled: what a lane decodes with.
+
+use std::sync::Arc;
+
+use bumpalo::Bump;
+
+use crate::format::avro::compile::Compiler;
+use crate::format::avro::envelope::EnvelopePlan;
+use crate::format::avro::error::{AvroError, SchemaError};
+use crate::format::avro::fields;
+use crate::format::avro::node::{Form, Member, Node, NodeId};
+use crate::format::avro::write::Walk;
+use crate::format::change::{Fields, Shape};
+use crate::format::schema::Field;
+
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) nodes: Vec<Node>,
+    /// The schema's record; a key's fields.
+    root: Row,
+    /// How the record is Debezium's envelope, if it is.
+    pub(super) envelope: Option<EnvelopePlan>,
+}
+
+/// A record, or a record or null, whose fields are read one by one.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub node: NodeId,
+    pub shape: Arc<Shape>,
+}
+
+/// What texts are written to before they go to the arena in one piece; used again and again.
+#[derive(Default)]
+pub struct Texts {
+    pub(super) text: String,
+    /// Where each of them ends.
+    pub(super) ends: Vec<usize>,
+}
+
+impl Plan {
+    /// `referred` are the schemas that this one refers to, each after those that it refers to itself.
+    ///
+    /// # Errors
+    /// One of them is no schema of Avro's.
+    pub fn compile(schema: &str, referred: &[String]) -> Result<Self, SchemaError> {
+        let mut compiler = Compiler::default();
+        for schema in referred {
+            compiler.add(schema)?;
+        }
+        let node = compiler.add(schema)?;
+        let nodes = compiler.nodes;
+        let whole = fields::Fields::new(&nodes).field(node, &Arc::from(""))?;
+        let root = Row {
+            node,
+            shape: shape_of(whole),
+        };
+        let envelope = EnvelopePlan::of(&nodes, &root);
+        Ok(Self {
+            nodes,
+            root,
+            envelope,
+        })
+    }
+
+    pub(super) fn root(&self) -> NodeId {
+        self.root.node
+    }
+
+    /// The schema as Connect would have it.
+    pub fn schema(&self) -> Option<&Arc<Field>> {
+        self.root.shape.schema.as_ref()
+    }
+
+    /// The fields of a record, or `None` where there is null in its place.
+    ///
+    /// # Errors
+    /// The bytes aren't what the schema says, or that isn't a record.
+    pub fn record<'r>(
+        &self,
+        datum: &[u8],
+        texts: &mut Texts,
+        arena: &'r Bump,
+    ) -> Result<Option<Fields<'r>>, AvroError> {
+        let mut walk = Walk::new(&self.nodes, datum);
+        let fields = self.root.read(&mut walk, texts, arena)?;
+        walk.end()?;
+        Ok(fields)
+    }
+
+    /// The text of a whole datum, whatever it is: for people.
+    ///
+    /// # Errors
+    /// The bytes aren't what the schema says.
+    pub fn json(&self, datum: &[u8]) -> Result<String, AvroError> {
+        let mut walk = Walk::new(&self.nodes, datum);
+        let mut text = String::new();
+        walk.write(self.root.node, &mut text)?;
+        walk.end()?;
+        Ok(text)
+    }
+}
+
+/// What a record's fields are called.
+pub(super) fn shape_of(whole: Field) -> Arc<Shape> {
+    Arc::new(Shape {
+        names: whole.fields().iter().map(|f| (&*f.name).into()).collect(),
+        schema: Some(Arc::new(whole)),
+    })
+}
+
+impl Row {
+    pub fn read<'r>(
+        &self,
+        walk: &mut Walk<'_, '_>,
+        texts: &mut Texts,
+        arena: &'r Bump,
+    ) -> Result<Option<Fields<'r>>, AvroError> {
+        let Some(members) = walk.enter(self.node)? else {
+            return Ok(None);
+        };
+        texts.clear();
+        for member in members {
+            walk.write(member.node, &mut texts.text)
+                .map_err(|e| e.of(&member.name))?;
+            texts.ends.push(texts.text.len());
+        }
+        Ok(Some(Fields {
+            shape: Some(self.shape.clone()),
+            values: texts.values(arena),
+        }))
+    }
+}
+
+impl<'p> Walk<'p, '_> {
+    /// The fields of the record that comes, or `None` for null.
+    pub(super) fn enter(&mut self, node: NodeId) -> Result<Option<&'p [Member]>, AvroError> {
+        match self.form(node) {
+            Form::Record(members) => Ok(Some(members)),
+            Form::Null => Ok(None),
+            Form::Optional { null, other } => match self.is_null(*null)? {
+                true => Ok(None),
+                false => self.enter(*other),
+            },
+            other => Err(AvroError::NoRecord(other.name())),
+        }
+    }
+}
+
+impl Texts {
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// The texts, in the arena.
+    pub(super) fn values<'r>(&self, arena: &'r Bump) -> &'r [&'r str] {
+        let text: &'r str = arena.alloc_str(&self.text);
+        let mut start = 0;
+        let slices = self.ends.iter().map(|end| {
+            let range = std::mem::replace(&mut start, *end)..*end;
+            text.get(range).unwrap_or_default()
+        });
+        arena.alloc_slice_fill_iter(slices)
+    }
+}

@@ -1,0 +1,69 @@
+//! Passes over values that nobody asks for, without writing anything.
+
+use crate::format::avro::error::AvroError;
+use crate::format::avro::node::{Form, NodeId};
+use crate::format::avro::write::Walk;
+
+impl Walk<'_, '_> {
+    /// Passes over one value.
+    pub fn skip(&mut self, node: NodeId) -> Result<(), AvroError> {
+        self.spend(1)?;
+        match self.form(node) {
+            Form::Null => {}
+            Form::Boolean => _ = self.input.boolean()?,
+            Form::Int => _ = self.input.int()?,
+            Form::Long => _ = self.input.long()?,
+            Form::Float => _ = self.input.take(4)?,
+            Form::Double => _ = self.input.take(8)?,
+            Form::Bytes | Form::String | Form::BigDecimal => _ = self.input.bytes()?,
+            Form::Fixed(size) => _ = self.input.take(*size)?,
+            Form::Uuid => _ = self.input.take(16)?,
+            Form::Duration => _ = self.input.take(12)?,
+            Form::Enum(symbols) => _ = self.symbol(symbols)?,
+            Form::Array(items) => self.skip_list(|w| w.skip(*items))?,
+            Form::Map(value) => self.skip_list(|w| {
+                w.input.bytes()?;
+                w.skip(*value)
+            })?,
+            Form::Entries { key, value, .. } => self.skip_list(|w| {
+                w.skip(*key)?;
+                w.skip(*value)
+            })?,
+            Form::Record(members) => self.deeper(|w| {
+                members
+                    .iter()
+                    .try_for_each(|m| w.skip(m.node).map_err(|e| e.of(&m.name)))
+            })?,
+            Form::Optional { null, other } => {
+                if !self.is_null(*null)? {
+                    self.deeper(|w| w.skip(*other))?;
+                }
+            }
+            Form::Choice(branches) => {
+                let chosen = self.branch(branches)?.node;
+                self.deeper(|w| w.skip(chosen))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A block that says how many bytes it has is passed over at once.
+    fn skip_list(
+        &mut self,
+        mut item: impl FnMut(&mut Self) -> Result<(), AvroError>,
+    ) -> Result<(), AvroError> {
+        self.deeper(|w| {
+            while let Some(block) = w.input.block()? {
+                if let Some(bytes) = block.bytes {
+                    w.input.take(bytes)?;
+                    continue;
+                }
+                for _ in 0..block.items {
+                    w.spend(1)?;
+                    item(w)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}

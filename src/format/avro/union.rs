@@ -1,0 +1,76 @@
+//! Unions: an optional value, or Connect's struct of several.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::format::avro::compile::Compiler;
+use crate::format::avro::error::SchemaError;
+use crate::format::avro::node::{Branch, Form, Meaning, NodeId, label};
+
+impl Compiler {
+    /// A named type that is still being read looks like null, and isn't.
+    fn is_null(&self, node: NodeId) -> bool {
+        let form = self.nodes.get(node).map(|n| &n.form);
+        matches!(form, Some(Form::Null)) && !self.called.contains_key(&node)
+    }
+
+    pub(super) fn union(
+        &mut self,
+        branches: &[Value],
+        namespace: &str,
+    ) -> Result<NodeId, SchemaError> {
+        let mut nodes = Vec::with_capacity(branches.len());
+        for branch in branches {
+            if branch.is_array() {
+                return Err(SchemaError::Wrong("a union within a union"));
+            }
+            nodes.push(self.node(branch, namespace)?);
+        }
+        let form = match nodes.as_slice() {
+            [] => return Err(SchemaError::Wrong("a union of nothing")),
+            [only] => return Ok(*only),
+            [null, other] if self.is_null(*null) && !self.is_null(*other) => Form::Optional {
+                null: 0,
+                other: *other,
+            },
+            [other, null] if self.is_null(*null) && !self.is_null(*other) => Form::Optional {
+                null: 1,
+                other: *other,
+            },
+            several => {
+                let branches = several.iter().map(|node| self.branch(*node));
+                let branches: Vec<Branch> = branches.collect();
+                let names: HashSet<&str> = branches.iter().map(|b| &*b.name).collect();
+                if names.len() < branches.len() {
+                    return Err(SchemaError::Wrong("a union with two branches of one name"));
+                }
+                Form::Choice(branches)
+            }
+        };
+        self.push(form, Meaning::default())
+    }
+
+    /// Connect calls a branch by its type's name, without the namespace.
+    fn branch(&self, node: NodeId) -> Branch {
+        let name = match (self.called.get(&node), self.nodes.get(node)) {
+            (Some(name), _) => name.clone(),
+            (None, Some(node)) => Arc::from(match node.form {
+                Form::Null => "null",
+                Form::Boolean => "boolean",
+                Form::Int => "int",
+                Form::Long => "long",
+                Form::Float => "float",
+                Form::Double => "double",
+                Form::String => "string",
+                Form::Map(_) => "map",
+                Form::Array(_) | Form::Entries { .. } => "array",
+                _ => "bytes",
+            }),
+            (None, None) => Arc::from(""),
+        };
+        let label = (!self.is_null(node)).then(|| label(&name));
+        Branch { name, label, node }
+    }
+}

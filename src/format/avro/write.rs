@@ -1,0 +1,225 @@
+//! Walks a datum by its schema's nodes and writes JSON text. All loops and recursion over what the
+//! bytes say are bounded by how many bytes there are.
+
+use crate::format::avro::bytes::Bytes;
+use crate::format::avro::error::AvroError;
+use crate::format::avro::node::{Branch, Form, Member, Node, NodeId};
+use crate::format::avro::scalar;
+
+/// Deeper than any row; a type that holds itself could go on without taking a byte.
+const MAX_DEPTH: usize = 64;
+
+/// What a datum may be made of: values looked at and characters written. An item of an array may take
+/// no byte at all, and a symbol of an enum many characters for one byte, but no honest datum is long
+/// because of that.
+const FREE: usize = 1 << 20;
+const PER_BYTE: usize = 256;
+
+pub(super) struct Walk<'p, 'b> {
+    pub(super) nodes: &'p [Node],
+    pub(super) input: Bytes<'b>,
+    depth: usize,
+    /// How much more may be looked at or written.
+    left: usize,
+}
+
+impl<'p, 'b> Walk<'p, 'b> {
+    pub fn new(nodes: &'p [Node], datum: &'b [u8]) -> Self {
+        Self {
+            nodes,
+            input: Bytes::new(datum),
+            depth: 0,
+            left: FREE.saturating_add(datum.len().saturating_mul(PER_BYTE)),
+        }
+    }
+
+    /// # Errors
+    /// There are bytes left.
+    pub fn end(&self) -> Result<(), AvroError> {
+        match self.input.left() {
+            0 => Ok(()),
+            left => Err(AvroError::Trailing(left)),
+        }
+    }
+
+    pub(super) fn spend(&mut self, amount: usize) -> Result<(), AvroError> {
+        self.left = self.left.checked_sub(amount).ok_or(AvroError::TooMuch)?;
+        Ok(())
+    }
+
+    pub(super) fn form(&self, node: NodeId) -> &'p Form {
+        self.nodes.get(node).map_or(&Form::Null, |n| &n.form)
+    }
+
+    pub(super) fn deeper<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, AvroError>,
+    ) -> Result<T, AvroError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(AvroError::TooDeep(MAX_DEPTH));
+        }
+        self.depth += 1;
+        let done = inner(self);
+        self.depth -= 1;
+        done
+    }
+
+    /// Writes one value.
+    pub fn write(&mut self, node: NodeId, out: &mut String) -> Result<(), AvroError> {
+        let before = out.len();
+        match self.form(node) {
+            Form::Null => out.push_str("null"),
+            Form::Boolean => out.push_str(if self.input.boolean()? {
+                "true"
+            } else {
+                "false"
+            }),
+            Form::Int => scalar::integer(self.input.int()?.into(), out),
+            Form::Long => scalar::integer(self.input.long()?, out),
+            Form::Float => scalar::float(f32::from_le_bytes(self.input.array()?), out),
+            Form::Double => scalar::double(f64::from_le_bytes(self.input.array()?), out),
+            Form::Bytes => scalar::base64(self.input.bytes()?, out),
+            Form::String => scalar::string(self.input.text()?, out),
+            Form::Fixed(size) => scalar::base64(self.input.take(*size)?, out),
+            Form::Uuid => scalar::uuid(self.input.array()?, out),
+            Form::Duration => scalar::duration(self.input.array()?, out),
+            Form::BigDecimal => scalar::big_decimal(self.input.bytes()?, out)?,
+            Form::Enum(symbols) => out.push_str(self.symbol(symbols)?),
+            // what is inside has been paid for when it was written
+            Form::Array(items) => return self.list(out, ["[", "]"], |w, out| w.write(*items, out)),
+            Form::Map(value) => {
+                return self.list(out, ["{", "}"], |w, out| {
+                    scalar::string(w.input.text()?, out);
+                    out.push(':');
+                    w.write(*value, out)
+                });
+            }
+            Form::Entries { key, value, named } => {
+                return self.entries(*key, *value, *named, out);
+            }
+            Form::Record(members) => return self.deeper(|w| w.record(members, out)),
+            Form::Optional { null, other } => {
+                if !self.is_null(*null)? {
+                    return self.deeper(|w| w.write(*other, out));
+                }
+                out.push_str("null");
+            }
+            Form::Choice(branches) => return self.deeper(|w| w.choice(branches, out)),
+        }
+        self.spend(1 + out.len().saturating_sub(before))
+    }
+
+    pub(super) fn symbol(&mut self, symbols: &'p [Box<str>]) -> Result<&'p str, AvroError> {
+        let index = self.input.int()?;
+        let symbol = usize::try_from(index).ok().and_then(|at| symbols.get(at));
+        symbol
+            .map(AsRef::as_ref)
+            .ok_or(AvroError::Symbol(index.into(), symbols.len()))
+    }
+
+    /// Which branch it is, of null and another.
+    pub(super) fn is_null(&mut self, null: i64) -> Result<bool, AvroError> {
+        match self.input.long()? {
+            branch @ 0..=1 => Ok(branch == null),
+            other => Err(AvroError::Branch(other, 2)),
+        }
+    }
+
+    fn record(&mut self, members: &'p [Member], out: &mut String) -> Result<(), AvroError> {
+        let mut opening = '{';
+        for member in members {
+            out.push(opening);
+            opening = ',';
+            out.push_str(&member.label);
+            self.spend(member.label.len())?;
+            self.write(member.node, out)
+                .map_err(|e| e.of(&member.name))?;
+        }
+        if opening == '{' {
+            out.push('{');
+        }
+        out.push('}');
+        self.spend(2)
+    }
+
+    pub(super) fn branch(&mut self, branches: &'p [Branch]) -> Result<&'p Branch, AvroError> {
+        let index = self.input.long()?;
+        let branch = usize::try_from(index).ok().and_then(|at| branches.get(at));
+        branch.ok_or(AvroError::Branch(index, branches.len()))
+    }
+
+    /// An object with a field for each branch, all of them null but one.
+    fn choice(&mut self, branches: &'p [Branch], out: &mut String) -> Result<(), AvroError> {
+        let chosen = self.branch(branches)?;
+        if chosen.label.is_none() {
+            out.push_str("null");
+            return self.spend(1);
+        }
+        let mut opening = '{';
+        for branch in branches {
+            let Some(label) = &branch.label else { continue };
+            out.push(opening);
+            opening = ',';
+            out.push_str(label);
+            self.spend(1 + label.len())?;
+            match std::ptr::eq(branch, chosen) {
+                true => self.write(branch.node, out)?,
+                false => out.push_str("null"),
+            }
+        }
+        out.push('}');
+        Ok(())
+    }
+
+    fn entries(
+        &mut self,
+        key: NodeId,
+        value: NodeId,
+        named: bool,
+        out: &mut String,
+    ) -> Result<(), AvroError> {
+        if !named {
+            return self.list(out, ["[", "]"], |w, out| {
+                out.push('[');
+                w.write(key, out)?;
+                out.push(',');
+                w.write(value, out)?;
+                out.push(']');
+                Ok(())
+            });
+        }
+        self.list(out, ["{", "}"], |w, out| {
+            let before = out.len();
+            w.write(key, out)?;
+            if out.get(before..) == Some("null") {
+                return Err(AvroError::NoKey);
+            }
+            out.push(':');
+            w.write(value, out)
+        })
+    }
+
+    /// The items of all blocks, with commas between.
+    fn list(
+        &mut self,
+        out: &mut String,
+        [open, close]: [&str; 2],
+        mut item: impl FnMut(&mut Self, &mut String) -> Result<(), AvroError>,
+    ) -> Result<(), AvroError> {
+        self.deeper(|w| {
+            out.push_str(open);
+            let mut is_first = true;
+            while let Some(block) = w.input.block()? {
+                for _ in 0..block.items {
+                    w.spend(1)?;
+                    if !std::mem::take(&mut is_first) {
+                        out.push(',');
+                    }
+                    item(w, out)?;
+                }
+            }
+            out.push_str(close);
+            w.spend(2)
+        })
+    }
+}

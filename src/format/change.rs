@@ -1,0 +1,128 @@
+//! A change event, decoded as far as can be done without knowing the destination table.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::format::event_id::Parts;
+use crate::format::schema::Field;
+use crate::table_name::TableName;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    Create,
+    /// A snapshot's row.
+    Read,
+    Update,
+    Delete,
+    /// A record without a value: the key's row is gone.
+    Tombstone,
+}
+
+impl Operation {
+    /// The `operation` label of the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Read => "read",
+            Operation::Update => "update",
+            Operation::Delete => "delete",
+            Operation::Tombstone => "tombstone",
+        }
+    }
+
+    pub fn removes(self) -> bool {
+        matches!(self, Operation::Delete | Operation::Tombstone)
+    }
+}
+
+/// What the fields of a struct are called, in order. Events of a topic share theirs, so that what
+/// follows from the names is found once.
+#[derive(Debug, Default)]
+pub struct Shape {
+    pub names: Vec<Box<str>>,
+    /// The struct's schema, if the event brings one.
+    pub schema: Option<Arc<Field>>,
+}
+
+/// The fields of a row as the event has them, in its order. Borrowed from the record, or from the
+/// arena of its batch.
+#[derive(Clone, Debug, Default)]
+pub struct Fields<'r> {
+    /// `None` where there are no fields.
+    pub shape: Option<Arc<Shape>>,
+    /// Each field's JSON text; as many as the shape has names.
+    pub values: &'r [&'r str],
+}
+
+impl<'r> Fields<'r> {
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub fn names(&self) -> &[Box<str>] {
+        self.shape.as_ref().map_or(&[], |shape| &shape.names)
+    }
+
+    pub fn schema(&self) -> Option<&Arc<Field>> {
+        self.shape.as_ref()?.schema.as_ref()
+    }
+
+    /// Names and JSON texts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'r str)> {
+        let names = self.names().iter().map(AsRef::as_ref);
+        names.zip(self.values.iter().copied())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'r str> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, raw)| raw)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Change<'r> {
+    pub id: Uuid,
+    pub table: Arc<TableName>,
+    pub operation: Operation,
+    pub key: Fields<'r>,
+    /// Empty if the operation removes the row.
+    pub row: Fields<'r>,
+}
+
+/// Which row an event is about, known even where the event itself can't be read.
+#[derive(Clone, Debug)]
+pub struct RowKey<'r> {
+    pub table: Arc<TableName>,
+    pub key: Fields<'r>,
+}
+
+/// By which letters and later events of one row meet: equal for equal texts in equal order.
+pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
+    let mut parts = Parts::new();
+    parts.add(table.schema.as_bytes());
+    parts.add(table.name.as_bytes());
+    for (name, raw) in key.iter() {
+        parts.add(name.as_bytes());
+        parts.add(raw.as_bytes());
+    }
+    i64::from_le_bytes(parts.first_8_bytes())
+}
+
+/// The key as a JSON object, for people.
+pub fn key_json(key: &Fields<'_>) -> String {
+    let fields = key.iter().map(|(name, raw)| {
+        let name = serde_json::Value::from(name);
+        format!("{name}:{raw}")
+    });
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
+/// What a record turned out to be.
+#[derive(Clone, Debug)]
+pub enum Decoded<'r> {
+    Change(Change<'r>),
+    /// Carries nothing to land: a heartbeat, a logical message, a truncate that isn't wanted.
+    Nothing(&'static str),
+    /// A tombstone right after the delete of its key: it belongs to that delete.
+    BelongsToDelete,
+}

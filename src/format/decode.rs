@@ -1,0 +1,160 @@
+//! Record → change: Debezium's envelope, in JSON with or without the schema wrapper, or in Avro.
+//!
+//! Nothing is copied that needn't be: a change borrows its fields' JSON texts from the record, or from
+//! the arena of its batch.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use uuid::Uuid;
+
+use crate::config::{Config, RouteConfig};
+use crate::format::avro::{Known, SchemaId};
+use crate::format::change::{Decoded, Fields, RowKey};
+use crate::format::encoding::Encoding;
+use crate::format::open_deletes::OpenDeletes;
+use crate::format::route::Topic;
+use crate::format::undecodable::{Undecodable, refuse};
+use crate::record::Record;
+use crate::verdict::Reason;
+
+/// Decodes the records of one lane.
+pub struct Decoder {
+    encoding: Encoding,
+    routes: Arc<[RouteConfig]>,
+    /// Whether deletes are applied (`apply.deletes`).
+    deletes: bool,
+    topics: HashMap<Arc<str>, Topic>,
+}
+
+impl Decoder {
+    pub fn of(config: &Config) -> Self {
+        Self::new(config.routes.clone().into(), config.apply.deletes)
+            .of_encoding(Encoding::of(&config.format))
+    }
+
+    pub fn of_encoding(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
+    }
+
+    /// Of JSON.
+    pub fn new(routes: Arc<[RouteConfig]>, deletes: bool) -> Self {
+        Self {
+            encoding: Encoding::Json,
+            routes,
+            deletes,
+            topics: HashMap::new(),
+        }
+    }
+
+    /// The same, but deletes are decoded even if they aren't applied.
+    pub fn with_deletes(self) -> Self {
+        Self {
+            deletes: true,
+            ..self
+        }
+    }
+
+    pub fn is_json(&self) -> bool {
+        matches!(self.encoding, Encoding::Json)
+    }
+
+    /// The ids of the records' schemas that must be learned before these are decoded.
+    pub fn unknown_schemas(&self, records: &[Record]) -> BTreeSet<SchemaId> {
+        match &self.encoding {
+            Encoding::Json => BTreeSet::new(),
+            Encoding::Avro(avro) => avro.unknown(records),
+        }
+    }
+
+    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
+        if let Encoding::Avro(avro) = &mut self.encoding {
+            avro.learn(known);
+        }
+    }
+
+    /// What the registry didn't have it may have now.
+    pub fn forget_refused_schemas(&mut self) {
+        if let Encoding::Avro(avro) = &mut self.encoding {
+            avro.forget_refused();
+        }
+    }
+
+    /// A key or a value as JSON, if it isn't text by itself and its schema is known.
+    pub fn readable(&self, message: &[u8]) -> Option<String> {
+        match &self.encoding {
+            Encoding::Json => None,
+            Encoding::Avro(avro) => avro.json(message),
+        }
+    }
+
+    /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
+    pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
+        let topic = topic(&mut self.topics, &self.routes, record);
+        let key = key_fields(&mut self.encoding, record, topic, arena).ok()?;
+        topic.row_key(record, key, arena)
+    }
+
+    /// `open_deletes` are the partition's; the record's own delete or row is noted there. What can't
+    /// be borrowed from the record lies in the arena.
+    ///
+    /// # Errors
+    /// The record is no envelope, or names no row; nothing was noted then.
+    pub fn decode<'r>(
+        &mut self,
+        record: &'r Record,
+        arena: &'r Bump,
+        topic_id: Option<Uuid>,
+        open_deletes: &mut OpenDeletes,
+    ) -> Result<Decoded<'r>, Undecodable> {
+        let topic = topic(&mut self.topics, &self.routes, record);
+        let key = key_fields(&mut self.encoding, record, topic, arena)?;
+        let envelope = self
+            .encoding
+            .envelope(record, topic, arena)
+            .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?;
+        let decoded = match envelope {
+            Some(envelope) => topic.change(record, key, envelope, arena, topic_id, open_deletes),
+            None => topic.tombstone(record, key, arena, topic_id, open_deletes),
+        }?;
+        match decoded {
+            Decoded::Change(change) if change.operation.removes() && !self.deletes => {
+                Ok(Decoded::Nothing(change.operation.name()))
+            }
+            decoded => Ok(decoded),
+        }
+    }
+}
+
+fn topic<'t>(
+    topics: &'t mut HashMap<Arc<str>, Topic>,
+    routes: &[RouteConfig],
+    record: &Record,
+) -> &'t mut Topic {
+    topics
+        .entry(record.source.topic.clone())
+        .or_insert_with(|| Topic::new(routes, &record.source.topic))
+}
+
+fn key_fields<'r>(
+    encoding: &mut Encoding,
+    record: &'r Record,
+    topic: &mut Topic,
+    arena: &'r Bump,
+) -> Result<Fields<'r>, Undecodable> {
+    match encoding.key(record, topic, arena) {
+        Ok(fields) => Ok(fields),
+        // the route says which columns are the key, so the record's own may be anything
+        Err(_) if topic.has_routed_key() => Ok(Fields::default()),
+        Err(e) => refuse(
+            Reason::Undecodable,
+            "KEY_CONVERTER",
+            format!("the key can't be read: {e}"),
+        ),
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

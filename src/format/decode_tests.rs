@@ -1,0 +1,372 @@
+use super::*;
+use crate::config::Config;
+use crate::format::change::{Change, Operation};
+use crate::record::TopicPartition;
+
+const TOPIC: &str = "shop.public.orders";
+const ENVELOPE: &str = r#"{"before":null,"after":{"id":1,"name":"x"},"source":{"connector":"postgresql","name":"shop","ts_ms":1793491200000,"db":"d","schema":"public","table":"orders","txId":7,"lsn":42},"op":"c","ts_ms":1793491200005}"#;
+const SCHEMA: &str = r#"{"type":"struct","optional":false,"fields":[{"type":"struct","optional":true,"field":"after","fields":[{"type":"int32","optional":false,"field":"id"},{"type":"string","optional":true,"field":"name"}]},{"type":"string","optional":false,"field":"op"}]}"#;
+const KEY_SCHEMA: &str = r#"{"type":"struct","optional":false,"fields":[{"type":"int32","optional":false,"field":"id"}]}"#;
+
+fn record(key: Option<&str>, value: Option<&str>) -> Record {
+    Record {
+        source: TopicPartition {
+            topic: TOPIC.into(),
+            partition: 3,
+        },
+        offset: 17,
+        timestamp: Some(1_793_491_200_010),
+        key: key.map(|text| text.to_owned().into()),
+        value: value.map(Into::into),
+        headers: Default::default(),
+        epoch: 1,
+    }
+}
+
+fn wrapped(schema: &str, payload: &str) -> String {
+    format!(r#"{{"schema":{schema},"payload":{payload}}}"#)
+}
+
+fn routes(text: &str) -> Arc<[RouteConfig]> {
+    let minimal =
+        "[kafka]\nbrokers = \"k:1\"\ntopics = [\"t\"]\n[postgres]\nurl = \"postgres://a@b/c\"\n";
+    Config::parse(&format!("{minimal}{text}"))
+        .unwrap()
+        .routes
+        .into()
+}
+
+fn decoder() -> Decoder {
+    Decoder::new(routes(""), true)
+}
+
+/// Of a test, which ends soon.
+fn arena() -> &'static Bump {
+    Box::leak(Box::default())
+}
+
+fn decode<'r>(decoder: &mut Decoder, record: &'r Record) -> Result<Decoded<'r>, Undecodable> {
+    decoder.decode(record, arena(), None, &mut OpenDeletes::default())
+}
+
+fn change<'r>(decoder: &mut Decoder, record: &'r Record) -> Change<'r> {
+    match decode(decoder, record) {
+        Ok(Decoded::Change(change)) => change,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(decoder: &mut Decoder, record: &Record) -> (Reason, &'static str) {
+    match decode(decoder, record) {
+        Err(error) => (error.reason, error.stage),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn values<'r>(fields: &'r Fields<'r>) -> Vec<(&'r str, &'r str)> {
+    fields.iter().collect()
+}
+
+#[test]
+fn an_event_names_its_table_its_key_and_its_row() {
+    let record = record(Some(r#"{"id":1}"#), Some(ENVELOPE));
+    let mut decoder = decoder();
+    let change = change(&mut decoder, &record);
+    assert_eq!(change.table.to_string(), "public.orders");
+    assert_eq!(change.operation, Operation::Create);
+    assert_eq!(values(&change.key), [("id", "1")]);
+    assert_eq!(values(&change.row), [("id", "1"), ("name", "\"x\"")]);
+    assert!(change.row.schema().is_none());
+}
+
+#[test]
+fn with_the_schema_wrapper_it_is_the_same_event_and_knows_its_types() {
+    let plain = record(Some(r#"{"id":1}"#), Some(ENVELOPE));
+    let (key, value) = (
+        wrapped(KEY_SCHEMA, r#"{"id":1}"#),
+        wrapped(SCHEMA, ENVELOPE),
+    );
+    let record = record(Some(&key), Some(&value));
+    let mut decoder = decoder();
+    let change = change(&mut decoder, &record);
+    assert_eq!(
+        change.id,
+        self::change(&mut self::decoder(), &plain).id,
+        "the identity is the event's, not its encoding's"
+    );
+    let row = change.row.schema().unwrap();
+    assert_eq!(
+        row.field("name").unwrap().kind,
+        crate::format::schema::Kind::String
+    );
+    let key = change.key.schema().unwrap();
+    assert_eq!(
+        key.field("id").unwrap().kind,
+        crate::format::schema::Kind::Int32
+    );
+}
+
+#[test]
+fn a_schema_recognised_by_its_bytes_gives_what_reading_it_gives() {
+    let key = wrapped(KEY_SCHEMA, r#"{"id":1}"#);
+    let other = SCHEMA.replace("int32", "int64");
+    let spaced = format!("{{\"schema\": {SCHEMA} , \"payload\" : {ENVELOPE} }}");
+    let bodies = [
+        wrapped(SCHEMA, ENVELOPE),
+        wrapped(SCHEMA, ENVELOPE),
+        wrapped(&other, ENVELOPE),
+        wrapped(SCHEMA, ENVELOPE),
+        spaced,
+        wrapped(SCHEMA, "null"),
+        wrapped("null", ENVELOPE),
+        ENVELOPE.to_owned(),
+        wrapped(SCHEMA, &format!("{ENVELOPE},\"more\":1")),
+        wrapped(SCHEMA, ENVELOPE).trim_end_matches('}').to_owned(),
+        format!("{}}}", wrapped(SCHEMA, ENVELOPE)),
+        wrapped(SCHEMA, ""),
+    ];
+    let mut warm = decoder();
+    for body in &bodies {
+        let record = record(Some(&key), Some(body));
+        let (fast, slow) = (decode(&mut warm, &record), decode(&mut decoder(), &record));
+        let brief = |decoded: Result<Decoded<'_>, Undecodable>| match decoded {
+            Ok(Decoded::Change(c)) => format!("{} {:?} {:?}", c.id, c.operation, c.row),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => format!("{:?} {}", error.reason, error.stage),
+        };
+        assert_eq!(brief(fast), brief(slow), "{body}");
+    }
+}
+
+#[test]
+fn an_event_sent_again_elsewhere_has_the_same_id_and_another_event_has_not() {
+    let id = |key: &str, value: &str, offset| {
+        let record = Record {
+            offset,
+            ..record(Some(key), Some(value))
+        };
+        change(&mut decoder(), &record).id
+    };
+    let key = r#"{"id":1}"#;
+    let first = id(key, ENVELOPE, 17);
+    assert_eq!(first, id(key, ENVELOPE, 99));
+    let resent = ENVELOPE.replace(r#""ts_ms":1793491200005"#, r#""ts_ms":1793491299999"#);
+    assert_eq!(first, id(key, &resent, 99), "when it was sent says nothing");
+    let others = [
+        (r#"{"id":2}"#, ENVELOPE.to_owned()),
+        (key, ENVELOPE.replace("\"lsn\":42", "\"lsn\":43")),
+        (key, ENVELOPE.replace("\"txId\":7", "\"txId\":8")),
+        (key, ENVELOPE.replace("\"op\":\"c\"", "\"op\":\"u\"")),
+        (
+            key,
+            ENVELOPE.replace("\"table\":\"orders\"", "\"table\":\"o\""),
+        ),
+        (key, ENVELOPE.replace("\"name\":\"shop\"", "\"name\":\"s\"")),
+    ];
+    for (key, value) in &others {
+        assert_ne!(first, id(key, value, 17), "{key} {value}");
+    }
+}
+
+#[test]
+fn a_changed_primary_key_is_two_events_of_one_position() {
+    let delete = ENVELOPE
+        .replace(
+            r#""before":null,"after":{"id":1,"name":"x"}"#,
+            r#""before":{"id":0,"name":null},"after":null"#,
+        )
+        .replace("\"op\":\"c\"", "\"op\":\"d\"");
+    let (delete, create) = (
+        record(Some(r#"{"id":0}"#), Some(&delete)),
+        record(Some(r#"{"id":1}"#), Some(ENVELOPE)),
+    );
+    let mut decoder = decoder();
+    let (delete, create) = (change(&mut decoder, &delete), change(&mut decoder, &create));
+    assert_ne!(delete.id, create.id);
+    assert_eq!(delete.operation, Operation::Delete);
+    assert!(delete.row.values.is_empty());
+    assert_eq!(values(&delete.key), [("id", "0")]);
+}
+
+#[test]
+fn a_tombstone_belongs_to_its_delete_and_is_an_event_of_its_own_without_one() {
+    let key = r#"{"id":1}"#;
+    let delete = ENVELOPE.replace("\"op\":\"c\"", "\"op\":\"d\"");
+    let (delete, tombstone) = (record(Some(key), Some(&delete)), record(Some(key), None));
+    let (mut decoder, mut open) = (decoder(), OpenDeletes::default());
+    let _ = decoder.decode(&delete, arena(), None, &mut open).unwrap();
+    let mut next = || {
+        decoder
+            .decode(&tombstone, arena(), None, &mut open)
+            .unwrap()
+    };
+    assert!(matches!(next(), Decoded::BelongsToDelete));
+    assert!(matches!(next(), Decoded::Change(c) if c.operation == Operation::Tombstone));
+    for null in ["", "null", " null "] {
+        let tombstone = record(Some(key), Some(null));
+        let decoded = decode(&mut self::decoder(), &tombstone).unwrap();
+        assert!(matches!(decoded, Decoded::Change(c) if c.operation == Operation::Tombstone));
+    }
+}
+
+#[test]
+fn a_record_without_a_key_is_refused_unless_the_route_names_one() {
+    let no_key = [
+        record(None, Some(ENVELOPE)),
+        record(Some(""), Some(ENVELOPE)),
+        record(Some("null"), Some(ENVELOPE)),
+        record(None, None),
+    ];
+    for record in &no_key {
+        assert_eq!(
+            refused(&mut decoder(), record),
+            (Reason::MissingKey, "KEY_CONVERTER")
+        );
+    }
+    let route = "[[route]]\ntopic = '.*'\ntable = 'wares.o'\nkey = ['name', 'id']\n";
+    let mut decoder = Decoder::new(routes(route), true);
+    let by_row = record(Some("no json at all"), Some(ENVELOPE));
+    let change = change(&mut decoder, &by_row);
+    assert_eq!(change.table.to_string(), "wares.o");
+    assert_eq!(values(&change.key), [("name", "\"x\""), ("id", "1")]);
+    // a delete's key comes from the row as it was, and what that lacks from the record's key
+    let delete = ENVELOPE
+        .replace(
+            r#""before":null,"after":{"id":1,"name":"x"}"#,
+            r#""before":{"name":"y"},"after":null"#,
+        )
+        .replace("\"op\":\"c\"", "\"op\":\"d\"");
+    let delete = record(Some(r#"{"id":1}"#), Some(&delete));
+    let change = self::change(&mut decoder, &delete);
+    assert_eq!(values(&change.key), [("name", "\"y\""), ("id", "1")]);
+    let lacking = record(None, Some(r#"{"after":{"id":1},"op":"u"}"#));
+    assert_eq!(
+        refused(&mut decoder, &lacking),
+        (Reason::MissingKey, "TRANSFORMATION")
+    );
+}
+
+#[test]
+fn what_is_no_event_is_refused_at_the_step_that_can_not_go_on() {
+    let key = Some(r#"{"id":1}"#);
+    let cases = [
+        (Some("{"), Some(ENVELOPE), "KEY_CONVERTER"),
+        (Some("7"), Some(ENVELOPE), "KEY_CONVERTER"),
+        (key, Some("[]"), "VALUE_CONVERTER"),
+        (key, Some(r#"{"id":1}"#), "VALUE_CONVERTER"),
+        (
+            key,
+            Some(r#"{"op":"x","after":{"id":1}}"#),
+            "VALUE_CONVERTER",
+        ),
+        (
+            key,
+            Some(r#"{"op":"c","after":null,"source":{"schema":"s","table":"t"}}"#),
+            "VALUE_CONVERTER",
+        ),
+        (
+            key,
+            Some(r#"{"op":"c","after":7,"source":{"schema":"s","table":"t"}}"#),
+            "VALUE_CONVERTER",
+        ),
+        (
+            key,
+            Some(r#"{"op":"c","after":{"id":1}}"#),
+            "TRANSFORMATION",
+        ),
+    ];
+    for (key, value, stage) in cases {
+        let record = record(key, value);
+        assert_eq!(
+            refused(&mut decoder(), &record),
+            (Reason::Undecodable, stage),
+            "{key:?} {value:?}"
+        );
+    }
+}
+
+#[test]
+fn deletes_that_are_not_wanted_are_passed_over_with_their_tombstones() {
+    let key = r#"{"id":1}"#;
+    let delete = ENVELOPE.replace("\"op\":\"c\"", "\"op\":\"d\"");
+    let (delete, tombstone) = (record(Some(key), Some(&delete)), record(Some(key), None));
+    let mut decoder = Decoder::new(routes(""), false);
+    let decoded = decode(&mut decoder, &delete).unwrap();
+    assert!(matches!(decoded, Decoded::Nothing("delete")));
+    let decoded = decode(&mut decoder, &tombstone).unwrap();
+    assert!(matches!(decoded, Decoded::Nothing("tombstone")));
+}
+
+#[test]
+fn truncates_and_messages_carry_nothing_to_land() {
+    for op in ["t", "m"] {
+        let value = format!(r#"{{"op":"{op}","source":{{}}}}"#);
+        let record = record(None, Some(&value));
+        assert!(
+            matches!(decode(&mut decoder(), &record), Ok(Decoded::Nothing(_))),
+            "{op}"
+        );
+    }
+}
+
+/// Valid messages with bytes changed, cut out, doubled and swapped: an answer each time.
+#[test]
+fn garbage_is_refused_and_never_panics() {
+    let key = wrapped(KEY_SCHEMA, r#"{"id":1}"#);
+    let seeds = [
+        ENVELOPE.to_owned(),
+        wrapped(SCHEMA, ENVELOPE),
+        key.clone(),
+        "null".to_owned(),
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = move |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % limit.max(1) as u64) as usize
+    };
+    let (mut warm, mut open) = (decoder(), OpenDeletes::default());
+    let (mut headed, mut heads) = (decoder(), crate::record::body::Heads::default());
+    let interesting = b"\"\\{}[]:,\0\xff\xc3nu0-e. ";
+    let mut understood = 0;
+    for round in 0..20_000 {
+        let mut mutated = |text: &str| {
+            let mut bytes = text.as_bytes().to_vec();
+            for _ in 0..below(4) {
+                let at = below(bytes.len());
+                match below(4) {
+                    0 if !bytes.is_empty() => bytes[at] = interesting[below(interesting.len())],
+                    1 => bytes.truncate(at),
+                    2 => bytes.insert(at, interesting[below(interesting.len())]),
+                    _ => {
+                        let end = (at + below(40)).min(bytes.len());
+                        let part = bytes[at..end].to_vec();
+                        bytes.splice(at..at, part);
+                    }
+                }
+            }
+            bytes
+        };
+        let mut record = record(None, None);
+        record.key = Some(mutated(&key).into());
+        let value = mutated(&seeds[round % seeds.len()]);
+        record.value = Some(value.clone().into());
+        let whole = warm.decode(&record, arena(), None, &mut open);
+        understood += usize::from(whole.is_ok());
+        let mut record = record.clone();
+        record.value = Some(heads.body(&value, <[u8]>::to_vec));
+        let headed = headed.decode(&record, arena(), None, &mut OpenDeletes::default());
+        let row = |decoded: &Result<Decoded<'_>, Undecodable>| match decoded {
+            Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),
+            other => Some(format!("{}", other.is_ok())),
+        };
+        assert_eq!(
+            row(&whole),
+            row(&headed),
+            "{}",
+            String::from_utf8_lossy(&value)
+        );
+    }
+    assert!(understood > 100, "{understood} of them were still events");
+}

@@ -1,0 +1,79 @@
+//! A record's bytes → the fields of its key, and the envelope in its value.
+
+use bumpalo::Bump;
+
+use crate::config::{self, FormatConfig};
+use crate::format::avro::AvroDecoder;
+use crate::format::change::Fields;
+use crate::format::debezium::{self, Envelope};
+use crate::format::route::Topic;
+use crate::record::Record;
+
+/// How keys and values are written.
+pub enum Encoding {
+    Json,
+    Avro(AvroDecoder),
+}
+
+impl Encoding {
+    pub fn of(config: &FormatConfig) -> Self {
+        match config.encoding {
+            config::Encoding::Json => Self::Json,
+            config::Encoding::Avro => Self::Avro(AvroDecoder::default()),
+        }
+    }
+
+    /// The key's fields; none if it has no key.
+    ///
+    /// # Errors
+    /// It can't be read: why.
+    pub fn key<'r>(
+        &mut self,
+        record: &'r Record,
+        topic: &mut Topic,
+        arena: &'r Bump,
+    ) -> Result<Fields<'r>, String> {
+        let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
+            return Ok(Fields::default());
+        };
+        if let Self::Avro(avro) = self {
+            return avro.key(bytes, arena);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|e| format!("the key is not UTF-8: {e}"))?;
+        match debezium::unwrap(text, &mut topic.key_schema)? {
+            Some((payload, schema)) => topic.key_schema.key(schema.as_ref(), arena).read(payload),
+            None => Ok(Fields::default()),
+        }
+    }
+
+    /// The value's envelope; `None` for a tombstone.
+    ///
+    /// # Errors
+    /// It can't be read: why.
+    pub fn envelope<'r>(
+        &mut self,
+        record: &'r Record,
+        topic: &mut Topic,
+        arena: &'r Bump,
+    ) -> Result<Option<Envelope<'r>>, String> {
+        let Some(body) = record.value.as_ref().filter(|body| !body.is_empty()) else {
+            return Ok(None);
+        };
+        let with_before = topic.has_routed_key();
+        if let Self::Avro(avro) = self {
+            let envelope = avro.envelope(body, with_before, arena);
+            return envelope.map_err(|e| format!("the value can't be read: {e}"));
+        }
+        let (head, rest) = body.parts();
+        let text = std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"))?;
+        let unwrapped = match head {
+            Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema)?,
+            None => debezium::unwrap(text, &mut topic.value_schema)?,
+        };
+        let Some((payload, schema)) = unwrapped else {
+            return Ok(None);
+        };
+        let row = topic.value_schema.row(schema.as_ref(), arena);
+        Envelope::parse(payload, row, with_before).map(Some)
+    }
+}

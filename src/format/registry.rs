@@ -1,0 +1,151 @@
+//! The schema registry: Confluent's API, whoever serves it.
+//!
+//! Not schema_registry_converter (6.0), which was looked at first: an answer of 401, of 500 and of 404
+//! are all the same to it (an error that is not to be tried again, and is kept), while here the first
+//! two are waited for and only the third makes a dead letter; and an answer may be of any size.
+
+mod answer;
+mod client;
+mod refer;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream;
+
+use crate::config::{Config, RegistryConfig};
+use crate::format::avro::{Known, Plan, SchemaId};
+use crate::format::registry::answer::Registered;
+use crate::format::registry::client::{Answer, Client};
+use crate::verdict::Failure;
+
+/// How many schemas are asked for at a time.
+const AT_A_TIME: usize = 8;
+
+/// A registry that follows another may hear of a new schema a moment later than its first record
+/// is read. Only who asks twice may say that there is none.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Shared by all lanes.
+pub struct Registry {
+    client: Client,
+    /// An id means one schema for ever. That there is none may change, so that isn't kept.
+    plans: Mutex<HashMap<SchemaId, Arc<Plan>>>,
+}
+
+/// A subject's version with a schema.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Version {
+    pub subject: String,
+    pub version: i64,
+}
+
+impl Registry {
+    /// The one that the records' encoding needs, if it needs one.
+    ///
+    /// # Errors
+    /// A file for TLS that can't be used.
+    pub fn of(config: &Config) -> Result<Option<Self>, String> {
+        config.format.registry_in_use().map(Self::new).transpose()
+    }
+
+    /// # Errors
+    /// A file for TLS that can't be used.
+    pub fn new(config: &RegistryConfig) -> Result<Self, String> {
+        Ok(Self {
+            client: Client::new(config)?,
+            plans: Mutex::default(),
+        })
+    }
+
+    /// Finds the schemas of these ids, as many as there are.
+    ///
+    /// # Errors
+    /// The registry can't be asked, or doesn't let us: to be tried again. What was found is kept.
+    pub async fn learn(
+        &self,
+        ids: BTreeSet<SchemaId>,
+    ) -> Result<HashMap<SchemaId, Known>, Failure> {
+        let mut known = self.ask(ids).await?;
+        let refused =
+            |(id, known): (&SchemaId, &Known)| matches!(known, Known::Refused(_)).then_some(*id);
+        let again: BTreeSet<SchemaId> = known.iter().filter_map(refused).collect();
+        if !again.is_empty() {
+            tokio::time::sleep(ASK_AGAIN).await;
+            known.extend(self.ask(again).await?);
+        }
+        Ok(known)
+    }
+
+    async fn ask(&self, ids: BTreeSet<SchemaId>) -> Result<HashMap<SchemaId, Known>, Failure> {
+        let asked = ids.into_iter().map(|id| async move {
+            let known = self.known(id).await?;
+            Ok::<_, Failure>((id, known))
+        });
+        let answers: Vec<_> = stream::iter(asked)
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+        answers.into_iter().collect()
+    }
+
+    async fn known(&self, id: SchemaId) -> Result<Known, Failure> {
+        let plans = || self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans().get(&id) {
+            return Ok(Known::Plan(plan.clone()));
+        }
+        Ok(match self.plan(id).await? {
+            Ok(plan) => {
+                let plan = Arc::new(plan);
+                plans().insert(id, plan.clone());
+                Known::Plan(plan)
+            }
+            Err(why) => Known::Refused(why),
+        })
+    }
+
+    /// The inner error says why the id has no schema that can be used.
+    async fn plan(&self, id: SchemaId) -> Result<Result<Plan, String>, Failure> {
+        let path = ["schemas", "ids", &id.to_string()];
+        let body = match self.client.get(&path).await? {
+            Answer::Found(body) => body,
+            Answer::Missing => return Ok(Err(format!("the registry has no schema with id {id}"))),
+            Answer::Refused(why) => return Ok(Err(format!("schema {id}: {why}"))),
+        };
+        let registered = match Registered::read(&body)? {
+            Ok(registered) => registered,
+            Err(why) => return Ok(Err(format!("schema {id}: {why}"))),
+        };
+        let (schema, references) = (registered.schema, registered.references);
+        let referred = match refer::resolve(&self.client, references).await? {
+            Ok(referred) => referred,
+            Err(why) => return Ok(Err(format!("schema {id} {why}"))),
+        };
+        Ok(
+            Plan::compile(&schema, &referred)
+                .map_err(|e| format!("schema {id} can't be used: {e}")),
+        )
+    }
+
+    /// Under which subjects the id is registered; none if the registry doesn't tell.
+    ///
+    /// # Errors
+    /// The registry can't be asked, or doesn't let us.
+    pub async fn versions(&self, id: SchemaId) -> Result<Vec<Version>, Failure> {
+        let path = ["schemas", "ids", &id.to_string(), "versions"];
+        Ok(match self.client.get(&path).await? {
+            Answer::Found(body) => serde_json::from_slice(&body).unwrap_or_default(),
+            Answer::Missing | Answer::Refused(_) => Vec::new(),
+        })
+    }
+
+    /// Asks each of its URLs, whether any needs to be or not: an answer for each.
+    pub async fn reachable(&self) -> Vec<(String, Result<(), Failure>)> {
+        self.client.reachable().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! The schemas that a schema refers to, and those that they refer to.
+
+use std::collections::HashSet;
+use std::vec::IntoIter;
+
+use crate::format::registry::answer::{Reference, Registered};
+use crate::format::registry::client::{Answer, Client};
+use crate::verdict::Failure;
+
+/// Schemas are written by people, a file each.
+const MAX_DEPTH: usize = 16;
+const MOST: usize = 256;
+
+/// All of them, each after those that it refers to. The inner error completes "the schema …".
+///
+/// # Errors
+/// The registry can't be asked.
+pub async fn resolve(
+    client: &Client,
+    references: Vec<Reference>,
+) -> Result<Result<Vec<String>, String>, Failure> {
+    let mut resolved = Vec::new();
+    let mut met: HashSet<Reference> = HashSet::new();
+    // each schema with those of its references that are still to be looked at; the first has none to keep
+    let mut open: Vec<(Option<String>, IntoIter<Reference>)> = vec![(None, references.into_iter())];
+    while let Some((_, references)) = open.last_mut() {
+        let Some(reference) = references.next() else {
+            let done = open.pop();
+            resolved.extend(done.and_then(|(schema, _)| schema));
+            continue;
+        };
+        if !met.insert(reference.clone()) {
+            continue;
+        }
+        if met.len() > MOST || open.len() > MAX_DEPTH {
+            return Ok(Err(format!(
+                "refers to more than {MOST} others, or they are nested deeper than {MAX_DEPTH}"
+            )));
+        }
+        let registered = match fetch(client, &reference).await? {
+            Ok(registered) => registered,
+            Err(why) => {
+                let Reference { subject, version } = &reference;
+                return Ok(Err(format!(
+                    "refers to subject {subject:?} version {version}, {why}"
+                )));
+            }
+        };
+        open.push((Some(registered.schema), registered.references.into_iter()));
+    }
+    Ok(Ok(resolved))
+}
+
+async fn fetch(
+    client: &Client,
+    reference: &Reference,
+) -> Result<Result<Registered, String>, Failure> {
+    let version = reference.version.to_string();
+    let path = ["subjects", &reference.subject, "versions", &version];
+    match client.get(&path).await? {
+        Answer::Found(body) => Ok(Registered::read(&body)?),
+        Answer::Missing => Ok(Err("which the registry doesn't have".to_owned())),
+        Answer::Refused(why) => Ok(Err(why)),
+    }
+}

@@ -1,0 +1,119 @@
+//! Committing offsets to Kafka: by hand, last, always. Postgres is the authority on position, so a
+//! commit that fails costs duplicates to count after a restart, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::task::JoinHandle;
+
+use crate::failpoint;
+use crate::kafka::group::Group;
+use crate::record::TopicPartition;
+
+/// Commits offsets while the lane works on; never two commits at a time, so that offsets only rise. A
+/// lane doesn't wait for Kafka: what it adds meanwhile goes into the next commit together.
+pub struct Committer {
+    consumer: Arc<BaseConsumer<Group>>,
+    waiting: Arc<Mutex<Waiting>>,
+    at_work: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// The next ones to read.
+    offsets: BTreeMap<TopicPartition, i64>,
+    /// Somebody takes them.
+    taken: bool,
+}
+
+impl Committer {
+    pub fn new(consumer: Arc<BaseConsumer<Group>>) -> Self {
+        Self {
+            consumer,
+            waiting: Arc::default(),
+            at_work: None,
+        }
+    }
+
+    /// `offsets` are the next ones to read.
+    pub fn commit(&mut self, offsets: impl IntoIterator<Item = (TopicPartition, i64)>) {
+        let mut waiting = lock(&self.waiting);
+        waiting.offsets.extend(offsets);
+        if waiting.taken || waiting.offsets.is_empty() {
+            return;
+        }
+        waiting.taken = true;
+        drop(waiting);
+        let (consumer, waiting) = (self.consumer.clone(), self.waiting.clone());
+        // a synchronous commit blocks its thread
+        self.at_work = Some(tokio::task::spawn_blocking(move || {
+            while let Some(offsets) = next(&waiting) {
+                commit(&consumer, offsets);
+            }
+        }));
+    }
+
+    /// Waits until everything is committed.
+    pub async fn finish(&mut self) {
+        if let Some(commits) = self.at_work.take() {
+            let _ = commits.await;
+        }
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What has been added since; nobody is at it any more if that is nothing.
+fn next(waiting: &Mutex<Waiting>) -> Option<BTreeMap<TopicPartition, i64>> {
+    let mut waiting = lock(waiting);
+    let offsets = std::mem::take(&mut waiting.offsets);
+    waiting.taken = !offsets.is_empty();
+    waiting.taken.then_some(offsets)
+}
+
+fn commit(consumer: &BaseConsumer<Group>, offsets: BTreeMap<TopicPartition, i64>) {
+    let mut list = TopicPartitionList::new();
+    for (source, next) in &offsets {
+        // of what has been given up meanwhile somebody else says how far it is
+        if !consumer.context().is_assigned(source) {
+            continue;
+        }
+        let offset = Offset::Offset(*next);
+        if let Err(error) = list.add_partition_offset(&source.topic, source.partition, offset) {
+            tracing::warn!(partition = %source, %error, "can't commit an offset");
+        }
+    }
+    if list.count() == 0 {
+        return;
+    }
+    match consumer.commit(&list, CommitMode::Sync) {
+        Ok(()) => failpoint::reach("after_offset_commit"),
+        Err(error) => tell(&error),
+    }
+}
+
+fn tell(error: &rdkafka::error::KafkaError) {
+    use RDKafkaErrorCode::*;
+    match error.rdkafka_error_code() {
+        // the topic has just vanished, or the group is rebalancing: whoever comes next goes by Postgres
+        Some(
+            UnknownTopicOrPartition
+            | UnknownPartition
+            | UnknownTopic
+            | RebalanceInProgress
+            | UnknownMemberId
+            | IllegalGeneration
+            | NoOffset,
+        ) => {
+            tracing::debug!(%error, "offset commit skipped");
+        }
+        _ => {
+            tracing::warn!(%error, "offset commit failed; after a restart these events are read again and counted as duplicates")
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Publishing rejects: the original record untouched, with the headers that say what became of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::kafka::client::{self, Context};
+use crate::letter::{self, Cause, Place};
+use crate::pipeline::batch::{Batch, Unpublished};
+use crate::record::Record;
+use crate::record::body::Body;
+use crate::verdict::{Failure, Verdict};
+use crate::watch::metrics;
+
+/// Shorter than the idle-in-transaction timeout, since the transaction waits for the delivery.
+const DELIVERY: Duration = Duration::from_secs(20);
+
+/// Bytes of an error's message in a letter that was too large.
+const SHORT_MESSAGE: usize = 512;
+
+pub struct DeadLetters {
+    producer: FutureProducer<Context>,
+    /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
+    /// with others may be too large only together with them.
+    alone: FutureProducer<Context>,
+    topic: Arc<str>,
+    group: String,
+}
+
+impl DeadLetters {
+    /// # Errors
+    /// A property that librdkafka refuses.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let mut client = client::plain(config);
+        if !config.kafka.properties.contains_key("message.max.bytes") {
+            // the topic's own limit counts: a record that Kafka took must not be too large for us
+            client.set("message.max.bytes", "1000000000");
+        }
+        client
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", DELIVERY.as_millis().to_string());
+        let producer = |client: &ClientConfig| {
+            let created = client.create_with_context(Context);
+            created.map_err(|e| client::refused(&e))
+        };
+        Ok(Self {
+            producer: producer(&client)?,
+            alone: producer(client.set("batch.num.messages", "1"))?,
+            topic: config.dead_letter_topic().into(),
+            group: config.kafka.group.clone(),
+        })
+    }
+
+    /// Publishes those of the batch's rejects that aren't yet, and returns once they are safe.
+    ///
+    /// # Errors
+    /// Unavailable: Kafka didn't take them. What was taken is marked and not sent again.
+    pub async fn deliver(&self, batch: &mut Batch<'_>) -> Result<(), Failure> {
+        let waiting: Vec<_> = batch.unpublished().collect();
+        let deliveries = waiting.into_iter().map(|letter| async move {
+            let Unpublished {
+                record,
+                id,
+                table,
+                reject,
+            } = letter;
+            let place = self.publish(record, id, &table, &reject.cause).await?;
+            metrics::dead_letter(&table, reject.reason.name());
+            tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.reason.name(),
+                sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
+            reject.published = Some(place);
+            Ok(())
+        });
+        join_all(deliveries).await.into_iter().collect()
+    }
+
+    /// Publishes one letter: by itself if it is too large for the topic together with others, without
+    /// its value if it still is, and then without its key and its own headers.
+    ///
+    /// # Errors
+    /// As for [`DeadLetters::deliver`].
+    pub async fn publish(
+        &self,
+        record: &Record,
+        id: Uuid,
+        table: &str,
+        cause: &Cause,
+    ) -> Result<Place, Failure> {
+        let mut sent = self.send(record, id, table, cause, Part::All).await;
+        for part in [Part::Alone, Part::NoValue, Part::OursAlone] {
+            if sent.as_ref().is_err_and(is_too_large) {
+                sent = self.send(record, id, table, cause, part).await;
+            }
+        }
+        sent.map_err(|error| {
+            let topic = &self.topic;
+            let text = format!("can't publish to the dead letter topic {topic}: {error}");
+            Failure::of_kafka(verdict_on(&error), text)
+        })
+    }
+
+    async fn send(
+        &self,
+        record: &Record,
+        id: Uuid,
+        table: &str,
+        cause: &Cause,
+        part: Part,
+    ) -> Result<Place, KafkaError> {
+        let whole = matches!(part, Part::All | Part::Alone);
+        let left_out = (!whole).then_some(record.bytes() as i64);
+        // what there is to say must not be too large itself; the letter's row has all of it
+        let short = left_out.map(|_| Cause {
+            message: letter::cut(&cause.message, SHORT_MESSAGE).to_owned(),
+            ..cause.clone()
+        });
+        let cause = short.as_ref().unwrap_or(cause);
+        let mut headers = self.headers(record, id, table, cause, part);
+        if let Some(bytes) = left_out {
+            let bytes = bytes.to_string();
+            headers = headers.insert(Header {
+                key: letter::LEFT_OUT,
+                value: Some(bytes.as_bytes()),
+            });
+        }
+        let mut message: FutureRecord<'_, [u8], [u8]> =
+            FutureRecord::to(&self.topic).headers(headers);
+        message.key = record.key.as_deref().filter(|_| part != Part::OursAlone);
+        let value = record.value.as_ref().map(Body::whole);
+        message.payload = value.as_deref().filter(|_| whole);
+        message.timestamp = record.timestamp;
+        let producer = match part {
+            Part::All => &self.producer,
+            _ => &self.alone,
+        };
+        let delivery = producer.send(message, DELIVERY).await;
+        let delivery = delivery.map_err(|(error, _)| error)?;
+        Ok(Place {
+            topic: self.topic.clone(),
+            partition: delivery.partition,
+            offset: delivery.offset,
+            left_out,
+        })
+    }
+
+    /// The record's own headers, and after them ours, which replace those of an earlier round.
+    fn headers(
+        &self,
+        record: &Record,
+        id: Uuid,
+        table: &str,
+        cause: &Cause,
+        part: Part,
+    ) -> OwnedHeaders {
+        let ours = letter::headers(record, id, table, cause, &self.group);
+        let own = letter::own_headers(record).filter(|_| part != Part::OursAlone);
+        let headers = OwnedHeaders::new_with_capacity(record.headers.len() + ours.len());
+        let headers = own.fold(headers, |all, h| {
+            all.insert(Header {
+                key: &h.key,
+                value: h.value.as_deref(),
+            })
+        });
+        ours.iter().fold(headers, |all, (key, value)| {
+            all.insert(Header {
+                key,
+                value: Some(value.as_bytes()),
+            })
+        })
+    }
+}
+
+/// How much of a record goes into its letter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    /// All of it, by itself.
+    Alone,
+    NoValue,
+    OursAlone,
+}
+
+fn is_too_large(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{InvalidMessageSize, MessageSizeTooLarge};
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(MessageSizeTooLarge | InvalidMessageSize))
+}
+
+/// What no waiting mends.
+fn verdict_on(error: &KafkaError) -> Verdict {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed,
+        ) => Verdict::Systemic,
+        _ => Verdict::Unavailable,
+    }
+}
+
+#[cfg(test)]
+#[path = "dead_letters_tests.rs"]
+mod tests;

@@ -1,0 +1,273 @@
+//! What the poll thread hands to a lane: records in order, and partitions to take up. Bounded by
+//! rows and bytes; the poll thread looks at [`Inbox::is_full`] and stops fetching for a full lane.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use crate::config::ApplyConfig;
+use crate::record::{Record, TopicPartition};
+
+/// How far a batch grows that waits for the parents of its rows.
+const MOST_ROWS: usize = 100_000;
+const MOST_BYTES: usize = 128 << 20;
+/// How long a batch waits for company while Kafka has nothing more: a source's transaction rarely
+/// comes in one piece, and hundreds of transactions a second for a row each would cost more than they gain.
+const COMPANY: Duration = Duration::from_millis(2);
+/// After how long without anything to do a lane looks whether its partitions are still as it left them.
+const IDLE: Duration = Duration::from_secs(5);
+
+pub enum Work {
+    /// Partitions assigned, or to be positioned anew.
+    TakeUp(Vec<TopicPartition>),
+    /// The guard marks the lane busy; it is dropped when the batch is done with.
+    Records(Vec<Record>, OwnedMutexGuard<()>),
+    /// Nothing has come for a while.
+    Idle,
+    /// No more will come.
+    End,
+}
+
+#[derive(Default)]
+struct State {
+    records: VecDeque<Record>,
+    bytes: usize,
+    /// Kafka has nothing more at the moment.
+    quiet: bool,
+    take_up: Vec<TopicPartition>,
+    /// The lane is at it. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
+    taking_up: bool,
+    closed: bool,
+    /// Somebody waits for the batch in flight to end.
+    draining: bool,
+}
+
+pub struct Inbox {
+    state: Mutex<State>,
+    arrived: Notify,
+    drain: Notify,
+    space: Condvar,
+    /// Held by the lane from taking a batch until that is done with.
+    busy: Arc<tokio::sync::Mutex<()>>,
+    rows: usize,
+    bytes: usize,
+    linger: Duration,
+}
+
+impl Inbox {
+    pub fn new(config: &ApplyConfig) -> Self {
+        Self {
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            drain: Notify::new(),
+            space: Condvar::new(),
+            busy: Arc::default(),
+            rows: config.batch_rows,
+            bytes: config.most_bytes(),
+            linger: config.linger,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ---- the poll thread's side
+
+    pub fn push(&self, record: Record) {
+        let mut state = self.lock();
+        state.bytes += record.size();
+        state.records.push_back(record);
+        // the lane needs waking for the first record, and once a batch is full
+        let wake = state.records.len() == 1 || state.holds_a_batch(self);
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Kafka has nothing more at the moment: what is there needn't wait for company.
+    pub fn nothing_more(&self) {
+        let mut state = self.lock();
+        if !state.quiet && !state.records.is_empty() {
+            state.quiet = true;
+            drop(state);
+            self.arrived.notify_one();
+        }
+    }
+
+    pub fn take_up(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        let mut state = self.lock();
+        for partition in partitions {
+            if !state.take_up.contains(&partition) {
+                state.take_up.push(partition);
+            }
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Drops what is queued of partitions that are being given up or repositioned.
+    pub fn give_up(&self, partitions: &HashSet<TopicPartition>) {
+        let mut state = self.lock();
+        state.records.retain(|r| !partitions.contains(&r.source));
+        state.take_up.retain(|p| !partitions.contains(p));
+        state.bytes = state.records.iter().map(Record::size).sum();
+        self.space.notify_all();
+    }
+
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+        self.drain.notify_waiters();
+    }
+
+    /// Two batches: one in flight's successor is there before it is done. See [`ApplyConfig::most_bytes`].
+    pub fn is_full(&self) -> bool {
+        self.lock().is_full(self)
+    }
+
+    pub fn has_space(&self) -> bool {
+        !self.lock().holds_a_batch(self)
+    }
+
+    /// Waits until records were taken out, `timeout` at most.
+    pub fn wait_for_space(&self, timeout: Duration) {
+        let full = |state: &mut State| state.is_full(self);
+        let _ = self.space.wait_timeout_while(self.lock(), timeout, full);
+    }
+
+    /// Waits until the lane has no batch in flight, `timeout` at most; a lane that only waits for a
+    /// better time gives its batch up. Returns whether it is idle.
+    pub async fn drain(&self, timeout: Duration) -> bool {
+        self.lock().draining = true;
+        self.drain.notify_waiters();
+        let idle = tokio::time::timeout(timeout, self.busy.lock()).await;
+        self.lock().draining = false;
+        idle.is_ok()
+    }
+
+    /// Whether everything that was pushed has been dealt with.
+    pub fn is_idle(&self) -> bool {
+        let state = self.lock();
+        let nothing_queued = state.records.is_empty() && state.take_up.is_empty();
+        nothing_queued && !state.taking_up && self.busy.try_lock().is_ok()
+    }
+
+    // ---- the lane's side
+
+    /// The partitions that [`Work::TakeUp`] gave are positioned.
+    pub fn taken_up(&self) {
+        self.lock().taking_up = false;
+    }
+
+    /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
+    /// `linger`, or hardly any time if Kafka has nothing more to add.
+    pub async fn next(&self) -> Work {
+        let mut since = None;
+        loop {
+            let arrived = self.arrived.notified();
+            let due;
+            {
+                let busy = self.busy.clone().lock_owned().await;
+                let mut state = self.lock();
+                if state.closed {
+                    return Work::End;
+                }
+                if !state.take_up.is_empty() {
+                    state.taking_up = true;
+                    return Work::TakeUp(std::mem::take(&mut state.take_up));
+                }
+                if state.records.is_empty() {
+                    since = None;
+                    due = None;
+                } else {
+                    let linger = match state.quiet {
+                        true => self.linger.min(COMPANY),
+                        false => self.linger,
+                    };
+                    let now = Instant::now();
+                    let at = *since.get_or_insert(now) + linger;
+                    if state.holds_a_batch(self) || now >= at {
+                        let records = state.take(self.rows, self.bytes);
+                        drop(state);
+                        self.space.notify_all();
+                        return Work::Records(records, busy);
+                    }
+                    due = Some(at);
+                }
+            }
+            match due {
+                None => {
+                    if tokio::time::timeout(IDLE, arrived).await.is_err() {
+                        return Work::Idle;
+                    }
+                }
+                Some(due) => {
+                    let _ = tokio::time::timeout_at(due, arrived).await;
+                }
+            }
+        }
+    }
+
+    /// Adds what is there to a batch that waits for more, one batch's worth at a time, up to a limit.
+    pub fn add_more(&self, records: &mut Vec<Record>) {
+        let size: usize = records.iter().map(Record::size).sum();
+        let rows = self.rows.min(MOST_ROWS.saturating_sub(records.len()));
+        let bytes = self.bytes.min(MOST_BYTES.saturating_sub(size));
+        if rows == 0 || bytes == 0 {
+            return;
+        }
+        let more = self.lock().take(rows, bytes);
+        self.space.notify_all();
+        records.extend(more);
+    }
+
+    /// Returns once the lane should let go of a batch that can't be landed now.
+    pub async fn asked_to_drain(&self) {
+        loop {
+            let asked = self.drain.notified();
+            {
+                let state = self.lock();
+                if state.closed || state.draining {
+                    return;
+                }
+            }
+            asked.await;
+        }
+    }
+}
+
+impl State {
+    fn holds_a_batch(&self, inbox: &Inbox) -> bool {
+        self.records.len() >= inbox.rows || self.bytes >= inbox.bytes
+    }
+
+    fn is_full(&self, inbox: &Inbox) -> bool {
+        self.records.len() >= 2 * inbox.rows || self.bytes >= 2 * inbox.bytes
+    }
+
+    /// Up to so many rows and bytes, one record at least.
+    fn take(&mut self, rows: usize, bytes: usize) -> Vec<Record> {
+        let mut taken = Vec::with_capacity(rows.min(self.records.len()));
+        let mut size = 0;
+        while let Some(next) = self.records.front() {
+            let next_size = next.size();
+            if taken.len() == rows || (size + next_size > bytes && !taken.is_empty()) {
+                break;
+            }
+            size += next_size;
+            self.bytes = self.bytes.saturating_sub(next_size);
+            taken.extend(self.records.pop_front());
+        }
+        self.quiet = false;
+        taken
+    }
+}
+
+#[cfg(test)]
+#[path = "inbox_tests.rs"]
+mod tests;

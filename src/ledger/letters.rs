@@ -1,0 +1,160 @@
+//! `dead_letters`: a row for each letter, by which its event is recognised when it comes again, and
+//! later events of its key are put in order.
+
+use std::collections::HashSet;
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::ledger::event_ids::{Ledger, found};
+use crate::letter::Letter;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::order::Order;
+use crate::verdict::Failure;
+
+/// Rows in one statement.
+const AT_A_TIME: usize = 1_000;
+
+/// What a letter's row is entered with, but for its state.
+const COLUMNS: &str = "event_id, topic, partition, \"offset\", table_name, operation, key, key_hash, \
+    reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
+    dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by";
+
+/// Whether there are letters at all: what needs no looking at costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LettersThere {
+    pub any: bool,
+    /// Any that can still be replayed.
+    pub parked: bool,
+}
+
+impl Ledger {
+    /// Which of these events have a letter.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn known_letters(
+        &self,
+        tx: &Transaction<'_>,
+        ids: &[Uuid],
+    ) -> Result<HashSet<Uuid>, Failure> {
+        let sql = format!(
+            "SELECT event_id FROM {}.dead_letters WHERE event_id = ANY($1)",
+            self.schema
+        );
+        found(tx, &sql, ids).await
+    }
+
+    /// Enters the letters of these keys that can still be replayed into `order`, and locks them: a
+    /// replay at the same time is waited for, or waits and finds its letter superseded.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn queue(
+        &self,
+        tx: &Transaction<'_>,
+        keys: &[i64],
+        order: &mut Order,
+    ) -> Result<(), Failure> {
+        let sql = format!(
+            "SELECT key_hash, id FROM {}.dead_letters WHERE state = 'parked' AND key_hash = ANY($1) ORDER BY id FOR UPDATE",
+            self.schema
+        );
+        let rows = tx.query_typed(&sql, &[(&keys, Type::INT8_ARRAY)]).await?;
+        for row in rows {
+            order.add_row(row.get(0), row.get(1));
+        }
+        Ok(())
+    }
+
+    /// Marks letters whose key has seen a later event.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn supersede(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &Batch<'_>,
+        letters: &[(i64, usize)],
+    ) -> Result<(), Failure> {
+        let (ids, by): (Vec<i64>, Vec<Uuid>) = letters
+            .iter()
+            .filter_map(|(id, entry)| Some((*id, batch.entries.get(*entry)?.id)))
+            .unzip();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE {}.dead_letters d SET state = 'superseded', superseded_by = u.by, state_changed_at = now() \
+             FROM unnest($1::bigint[], $2::uuid[]) AS u(id, by) WHERE d.id = u.id AND d.state = 'parked'",
+            self.schema
+        );
+        tx.execute_typed(&sql, &[(&ids, Type::INT8_ARRAY), (&by, Type::UUID_ARRAY)])
+            .await?;
+        Ok(())
+    }
+
+    /// Enters letters that are safe in their topic. One whose event has been applied, or has a
+    /// letter already, is none: it was published by an attempt whose COMMIT came to nothing.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn enter_letters(
+        &self,
+        tx: &Transaction<'_>,
+        letters: &[Letter],
+    ) -> Result<(), Failure> {
+        // numbered as they came, however Postgres goes through them: a key's letters are replayed by number
+        let sql = format!(
+            "INSERT INTO {0}.dead_letters ({COLUMNS}, state) \
+             SELECT {COLUMNS}, CASE WHEN superseded_by IS NULL THEN 'parked' ELSE 'superseded' END \
+             FROM json_to_recordset($1::json) AS u(turn int, event_id uuid, topic text, partition int, \"offset\" bigint, \
+             table_name text, operation text, key text, key_hash bigint, reason text, stage text, sqlstate text, \
+             message text, attempts int, first_failed_at timestamptz, last_failed_at timestamptz, consumer_group text, \
+             dlq_topic text, dlq_partition int, dlq_offset bigint, left_out_bytes bigint, superseded_by uuid) \
+             WHERE NOT EXISTS (SELECT FROM {0}.processed_events WHERE id = u.event_id) \
+             ORDER BY turn ON CONFLICT (event_id) DO NOTHING",
+            self.schema
+        );
+        for some in letters.chunks(AT_A_TIME) {
+            let rows = some.iter().enumerate();
+            let rows: Vec<_> = rows.map(|(n, l)| as_row(n, l, &self.group)).collect();
+            let rows = serde_json::Value::from(rows).to_string();
+            tx.execute_typed(&sql, &[(&rows, Type::TEXT)]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// As `json_to_recordset` takes it: a name for each column.
+fn as_row(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
+    let Letter { cause, place, .. } = letter;
+    // Postgres' text holds no NUL
+    let text = |text: &str| text.replace('\0', "\u{fffd}");
+    let time = |at| humantime::format_rfc3339_micros(at).to_string();
+    serde_json::json!({
+        "turn": turn,
+        "event_id": letter.event_id.to_string(),
+        "topic": &*letter.source.topic,
+        "partition": letter.source.partition,
+        "offset": letter.offset,
+        "table_name": letter.table.as_deref().map(text),
+        "operation": letter.operation,
+        "key": letter.key.as_deref().map(text),
+        "key_hash": letter.key_hash,
+        "reason": cause.reason,
+        "stage": cause.stage,
+        "sqlstate": cause.sqlstate,
+        "message": text(&cause.message),
+        "attempts": cause.attempts.min(i32::MAX as u32),
+        "first_failed_at": time(cause.first_failed_at),
+        "last_failed_at": time(cause.last_failed_at),
+        "consumer_group": group,
+        "dlq_topic": &*place.topic,
+        "dlq_partition": place.partition,
+        "dlq_offset": place.offset,
+        "left_out_bytes": place.left_out,
+        "superseded_by": letter.superseded_by.map(|id| id.to_string()),
+    })
+}

@@ -1,0 +1,136 @@
+//! Creates and upgrades the bookkeeping schema. Additive, numbered, each in its own transaction, and
+//! safe to run from several processes at once.
+
+use deadpool_postgres::{Object, Pool};
+
+use crate::config::Config;
+use crate::postgres::connection::{connect, pool};
+use crate::rows::sql::quote;
+use crate::verdict::{Failure, Verdict};
+
+/// In order; a migration that has been released is never changed.
+const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (
+        1,
+        "ledger",
+        include_str!("../../migrations/0001_ledger.sql"),
+    ),
+    (
+        2,
+        "dead_letters",
+        include_str!("../../migrations/0002_dead_letters.sql"),
+    ),
+];
+
+/// Any number will do, as long as it stays the same: one migration at a time in a database.
+const LOCK: i64 = 0x6c61_6e64_6661_6c6c;
+
+/// The version of the schema that this build works with.
+pub fn current() -> i32 {
+    MIGRATIONS.last().map_or(0, |m| m.0)
+}
+
+/// The version that is there; 0 if the schema isn't.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn installed(
+    client: &impl deadpool_postgres::GenericClient,
+    schema: &str,
+) -> Result<i32, Failure> {
+    let table = format!("{}.migrations", quote(schema));
+    // not to_regclass: it answers from the session's cache, which misses what another process has
+    // created while this one waited for the lock
+    let find = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname = $1 AND c.relname = 'migrations')";
+    let exists = client.query_one(find, &[&schema]).await?;
+    if !exists.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let row = client
+        .query_one(
+            &format!("SELECT coalesce(max(version), 0) FROM {table}"),
+            &[],
+        )
+        .await;
+    Ok(row?.get(0))
+}
+
+/// # Errors
+/// Systemic if the schema isn't of this build's version; else as Postgres says.
+pub async fn require(
+    client: &impl deadpool_postgres::GenericClient,
+    schema: &str,
+) -> Result<(), Failure> {
+    match installed(client, schema).await? {
+        version if version == current() => Ok(()),
+        version => Err(Failure::new(
+            Verdict::Systemic,
+            format!(
+                "the schema {schema} is at version {version}, and version {} is needed: run `landfall migrate` with a role that may",
+                current()
+            ),
+        )),
+    }
+}
+
+/// A connection for a command that needs the bookkeeping tables.
+///
+/// # Errors
+/// Postgres can't be reached, or the tables aren't there or not of this build's version; with the
+/// database's name.
+pub async fn open(config: &Config) -> Result<Object, String> {
+    let named = |failure: Failure| format!("{}: {failure}", config.postgres.display_url());
+    let client = connect(&pool(config)?).await.map_err(named)?;
+    require(&client, &config.postgres.schema)
+        .await
+        .map_err(named)?;
+    Ok(client)
+}
+
+/// Returns the names of the migrations that were applied now.
+///
+/// # Errors
+/// As Postgres says; systemic if the schema is of a later Landfall.
+pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Failure> {
+    let mut client = connect(pool).await?;
+    if installed(&client, schema).await? == current() {
+        return Ok(Vec::new()); // so that a role without the right to create can run once it is done
+    }
+    let tx = client.transaction().await?;
+    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    let (quoted, before) = (quote(schema), installed(&tx, schema).await?);
+    if before > current() {
+        return Err(Failure::new(
+            Verdict::Systemic,
+            format!(
+                "the schema {schema} is at version {before}, of a later Landfall; this one knows up to {}",
+                current()
+            ),
+        ));
+    }
+    if before == 0 {
+        // IF NOT EXISTS would ask for the right to create schemas even where the schema is there
+        let find = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1";
+        let exists = tx.query_one(find, &[&schema]).await?.get::<_, i64>(0) > 0;
+        let create = if exists {
+            String::new()
+        } else {
+            format!("CREATE SCHEMA {quoted}; ")
+        };
+        let create = format!(
+            "{create}CREATE TABLE {quoted}.migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        );
+        tx.batch_execute(&create).await?;
+    }
+    let mut applied = Vec::new();
+    for (version, name, sql) in MIGRATIONS.iter().filter(|m| m.0 > before) {
+        tx.batch_execute(&sql.replace("{schema}", &quoted)).await?;
+        let note = format!("INSERT INTO {quoted}.migrations (version, name) VALUES ($1, $2)");
+        tx.execute(&note, &[version, name]).await?;
+        applied.push(*name);
+    }
+    tx.commit().await?;
+    Ok(applied)
+}

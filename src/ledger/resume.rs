@@ -1,0 +1,260 @@
+//! Where to resume a partition: Postgres is the authority, Kafka's committed offset only says from
+//! where duplicates are to be counted. A pure function over what both sides say.
+
+use uuid::Uuid;
+
+use crate::record::TopicPartition;
+
+/// What Postgres remembers of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    pub topic_id: Option<Uuid>,
+    pub next_offset: i64,
+}
+
+/// What Kafka says of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `None`: a broker that doesn't tell ids.
+    pub topic_id: Option<Uuid>,
+    /// The first offset that is still there.
+    pub low: i64,
+    /// The offset of the next record to be written.
+    pub high: i64,
+    /// The group's committed offset.
+    pub committed: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing was ever applied from this partition.
+    New,
+    Continue,
+    /// Kafka's offset is behind: what lies between is read and counted as duplicates.
+    Behind,
+    /// Kafka's offset is ahead: the destination was restored to an earlier state.
+    Restored,
+    /// The topic was deleted and created again: everything in it is read, and ids decide.
+    Recreated,
+    /// The log ends before the watermark, or nobody can tell whether it is the same topic: ids decide.
+    Doubtful,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    pub start: i64,
+    /// Below this an event is a duplicate by its offset alone.
+    pub floor: i64,
+    /// Postgres' watermark from here on; differs from what it was where the incarnation changed.
+    pub watermark: Watermark,
+    pub why: Why,
+}
+
+/// Events between the watermark and what Kafka still has are lost: Kafka's retention has deleted them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub next_offset: i64,
+    pub low: i64,
+}
+
+/// What an operator must know and can do when Kafka's retention has overtaken the sink.
+pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
+    let Gap { next_offset, low } = gap;
+    format!(
+        "{source}: the destination has everything below offset {next_offset}, but Kafka's retention has deleted what comes before {low}: \
+         {} events never reached Landfall. Bring them in at the source (a snapshot of the tables), then accept the gap: \
+         UPDATE {schema}.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
+        low - next_offset,
+        source.topic.replace('\'', "''"),
+        source.partition
+    )
+}
+
+/// How far before Kafka's offset a doubtful partition is read again: a tombstone must not be met
+/// without its delete, which lies right before it. Alone it would delete a row whose later insert is
+/// then recognised as a duplicate.
+const BEFORE: i64 = 64;
+
+/// `ids_decide`: events are recognised by their ids too. Where they aren't, offsets are believed.
+///
+/// # Errors
+/// [`Gap`]: never skipped silently.
+pub fn resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Result<Resume, Gap> {
+    let from_start = |why| Resume {
+        start: log.low,
+        floor: log.low,
+        watermark: Watermark {
+            topic_id: log.topic_id,
+            next_offset: log.low,
+        },
+        why,
+    };
+    let Some(known) = known else {
+        return Ok(from_start(Why::New));
+    };
+    match (known.topic_id, log.topic_id) {
+        (Some(before), Some(now)) if before != now => return Ok(from_start(Why::Recreated)),
+        _ if known.next_offset > log.high => return Ok(from_start(Why::Doubtful)),
+        _ if known.next_offset < log.low => {
+            return Err(Gap {
+                next_offset: known.next_offset,
+                low: log.low,
+            });
+        }
+        _ => {}
+    }
+    let committed = log.committed.unwrap_or(log.low).max(log.low);
+    let same = known.topic_id.is_some() && known.topic_id == log.topic_id;
+    let sure = same || !ids_decide;
+    let watermark = Watermark {
+        topic_id: log.topic_id,
+        ..known
+    };
+    let start = match committed.min(known.next_offset) {
+        start if sure || start == known.next_offset => start,
+        start => (start - BEFORE).max(log.low),
+    };
+    let why = match committed.cmp(&known.next_offset) {
+        _ if !sure => Why::Doubtful,
+        std::cmp::Ordering::Less => Why::Behind,
+        std::cmp::Ordering::Equal => Why::Continue,
+        std::cmp::Ordering::Greater => Why::Restored,
+    };
+    Ok(Resume {
+        start,
+        floor: if sure { known.next_offset } else { start },
+        watermark,
+        why,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Option<Uuid> = Some(Uuid::from_u128(1));
+    const B: Option<Uuid> = Some(Uuid::from_u128(2));
+
+    fn at(topic_id: Option<Uuid>, next_offset: i64) -> Option<Watermark> {
+        Some(Watermark {
+            topic_id,
+            next_offset,
+        })
+    }
+
+    fn log(topic_id: Option<Uuid>, low: i64, high: i64, committed: Option<i64>) -> Log {
+        Log {
+            topic_id,
+            low,
+            high,
+            committed,
+        }
+    }
+
+    fn outcome(known: Option<Watermark>, log: Log) -> (i64, i64, Why) {
+        let resume = resume(known, log, true).unwrap();
+        (resume.start, resume.floor, resume.why)
+    }
+
+    #[test]
+    fn a_partition_without_watermark_starts_at_its_beginning_whatever_kafka_committed() {
+        assert_eq!(outcome(None, log(A, 5, 90, Some(70))), (5, 5, Why::New));
+    }
+
+    #[test]
+    fn kafka_behind_means_duplicates_to_count() {
+        assert_eq!(
+            outcome(at(A, 50), log(A, 0, 90, Some(10))),
+            (10, 50, Why::Behind)
+        );
+        assert_eq!(
+            outcome(at(A, 50), log(A, 3, 90, None)),
+            (3, 50, Why::Behind)
+        );
+        assert_eq!(
+            outcome(at(A, 50), log(A, 0, 90, Some(50))),
+            (50, 50, Why::Continue)
+        );
+    }
+
+    #[test]
+    fn kafka_ahead_means_seeking_back() {
+        assert_eq!(
+            outcome(at(A, 50), log(A, 0, 90, Some(80))),
+            (50, 50, Why::Restored)
+        );
+    }
+
+    #[test]
+    fn an_offset_that_kafka_no_longer_has_is_an_error() {
+        assert_eq!(
+            resume(at(A, 50), log(A, 60, 90, Some(80)), true),
+            Err(Gap {
+                next_offset: 50,
+                low: 60
+            })
+        );
+        assert_eq!(
+            resume(at(None, 50), log(None, 60, 90, None), true),
+            Err(Gap {
+                next_offset: 50,
+                low: 60
+            })
+        );
+    }
+
+    #[test]
+    fn a_recreated_topic_is_read_from_its_beginning_even_if_it_is_longer() {
+        assert_eq!(
+            outcome(at(A, 50), log(B, 0, 90, Some(50))),
+            (0, 0, Why::Recreated)
+        );
+        assert_eq!(
+            outcome(at(A, 50), log(B, 0, 10, None)),
+            (0, 0, Why::Recreated)
+        );
+    }
+
+    #[test]
+    fn where_the_incarnation_is_in_doubt_ids_decide() {
+        assert_eq!(
+            outcome(at(A, 50), log(A, 0, 10, None)),
+            (0, 0, Why::Doubtful)
+        );
+        assert_eq!(
+            outcome(at(None, 50), log(None, 10, 90, Some(20))),
+            (10, 10, Why::Doubtful)
+        );
+        assert_eq!(
+            outcome(at(None, 50), log(A, 0, 90, Some(50))),
+            (50, 50, Why::Doubtful)
+        );
+        assert_eq!(
+            outcome(at(A, 50), log(None, 0, 10, None)),
+            (0, 0, Why::Doubtful)
+        );
+    }
+
+    #[test]
+    fn a_doubtful_partition_is_read_from_a_little_earlier_so_that_no_tombstone_comes_without_its_delete()
+     {
+        assert_eq!(
+            outcome(at(None, 5_000), log(None, 0, 9_000, Some(2_000))),
+            (1_936, 1_936, Why::Doubtful)
+        );
+        // nothing is read again: what is open is known from the watermark's row
+        assert_eq!(
+            outcome(at(None, 5_000), log(None, 0, 9_000, Some(5_000))),
+            (5_000, 5_000, Why::Doubtful)
+        );
+    }
+
+    #[test]
+    fn where_no_ids_are_kept_the_watermark_is_believed_without_a_topic_id() {
+        let resume = resume(at(None, 50), log(None, 0, 90, Some(20)), false).unwrap();
+        assert_eq!(
+            (resume.start, resume.floor, resume.why),
+            (20, 50, Why::Behind)
+        );
+    }
+}

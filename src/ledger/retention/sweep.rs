@@ -1,0 +1,253 @@
+//! One pass over the ledger: days ahead, days that are over, old rows of the default partition.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use deadpool_postgres::{GenericClient, Object, Transaction};
+
+use crate::ledger::days::{Day, today};
+use crate::ledger::event_ids::Ledger;
+use crate::ledger::retention::days::Partition;
+use crate::ledger::retention::report::Swept;
+use crate::rows::sql::quote;
+use crate::verdict::{Failure, sqlstate};
+
+/// Lanes that write meanwhile queue behind a lock that is waited for, at most this long. Shorter than
+/// Postgres' `deadlock_timeout` (1 s): where a lane waits for us too, it is we who give up.
+const LOCK_WAIT: &str = "500ms";
+
+/// A lane with events of the very day waits while it is looked through under lock, and not so long
+/// that it runs out of attempts.
+const LOOK: &str = "30s";
+
+const TRIES: u32 = 5;
+
+/// Between two of them, times the number of the try.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Rows of the default partition that are deleted in one transaction.
+const CHUNK: i64 = 10_000;
+
+pub struct Sweep<'l> {
+    pub ledger: &'l Ledger,
+    pub retention: Duration,
+    pub dry_run: bool,
+}
+
+impl Sweep<'_> {
+    /// What is done is noted in `swept`, also if it ends with an error.
+    ///
+    /// # Errors
+    /// As Postgres says. What our role may not do is none: it is noted.
+    pub async fn all(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
+        swept.role = self.role(client).await?;
+        self.create_ahead(client, swept).await?;
+        let now_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as u64);
+        for partition in self.partitions(client).await? {
+            if partition.is_default() {
+                self.empty(client, &partition, swept).await?;
+            } else if partition.is_over(now_ms, self.retention) {
+                self.drop_if_old(client, partition, swept).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn role(&self, client: &impl GenericClient) -> Result<String, Failure> {
+        let row = client.query_one("SELECT current_user::text", &[]).await;
+        Ok(row?.get(0))
+    }
+
+    /// So that no batch needs to: creating one waits for those that write to the default partition.
+    async fn create_ahead(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
+        for day in [today(), today() + 1] {
+            let mut tries = 1..=TRIES;
+            let created = loop {
+                match self.create(client, day).await {
+                    Err(failure) if is_in_the_way(&failure) && pause(&mut tries).await => {}
+                    result => break result?,
+                }
+            };
+            match created {
+                Day::Created(name) => swept.created.push(name),
+                Day::Forbidden => swept.forbid("create days of processed_events"),
+                Day::WasThere | Day::InDefault => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(&self, client: &mut Object, day: u64) -> Result<Day, Failure> {
+        let tx = client.transaction().await?;
+        let sql = format!("SET LOCAL lock_timeout = '{LOCK_WAIT}'");
+        tx.batch_execute(&sql).await?;
+        let created = self.ledger.enter_day(&tx, day).await?;
+        if matches!(created, Day::Created(_)) && !self.dry_run {
+            tx.commit().await?;
+        }
+        Ok(created)
+    }
+
+    async fn partitions(&self, client: &impl GenericClient) -> Result<Vec<Partition>, Failure> {
+        let sql = "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), \
+                       pg_has_role(c.relowner, 'USAGE') \
+                   FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
+                   JOIN pg_catalog.pg_class parent ON parent.oid = i.inhparent \
+                   WHERE parent.oid = $1::text::regclass AND c.relnamespace = parent.relnamespace ORDER BY 1";
+        let ledger = format!("{}.processed_events", self.ledger.schema());
+        let rows = client.query(sql, &[&ledger]).await?;
+        // of one that is dropped at this moment the bound is null, whatever the snapshot says
+        let partition = |row: tokio_postgres::Row| {
+            Some(Partition {
+                name: row.get(0),
+                bound: row.get::<_, Option<String>>(1)?,
+                owned: row.get::<_, Option<bool>>(2)?,
+            })
+        };
+        Ok(rows.into_iter().filter_map(partition).collect())
+    }
+
+    async fn drop_if_old(
+        &self,
+        client: &mut Object,
+        partition: Partition,
+        swept: &mut Swept,
+    ) -> Result<(), Failure> {
+        let table = self.table(&partition);
+        if !partition.owned {
+            swept.forbid("drop days of processed_events");
+            return Ok(());
+        }
+        // first without a lock: most that stay are told by this, and of the others it has read the
+        // pages that will be looked at under lock
+        let young = match self.is_young(client, &table).await {
+            Ok(young) => young,
+            Err(failure) if is_gone(&failure) => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        if young {
+            swept.kept.push(partition.name);
+            return Ok(());
+        }
+        if self.dry_run {
+            swept.dropped.push(partition.name);
+            return Ok(());
+        }
+        let mut tries = 1..=TRIES;
+        loop {
+            match self.drop_under_lock(client, &table).await {
+                Ok(true) => swept.dropped.push(partition.name),
+                Ok(false) => swept.kept.push(partition.name),
+                // by another process that does the same
+                Err(failure) if is_gone(&failure) => {}
+                Err(failure) if is_in_the_way(&failure) && pause(&mut tries).await => continue,
+                Err(failure) => return Err(failure),
+            }
+            return Ok(());
+        }
+    }
+
+    /// Returns whether it was dropped; not, if something has been applied to it lately.
+    async fn drop_under_lock(&self, client: &mut Object, table: &str) -> Result<bool, Failure> {
+        let tx = client.transaction().await?;
+        // SHARE: of the lanes only one that writes events of this day has to wait
+        let sql = format!(
+            "SET LOCAL lock_timeout = '{LOCK_WAIT}'; SET LOCAL statement_timeout = '{LOOK}'; LOCK TABLE {table} IN SHARE MODE"
+        );
+        tx.batch_execute(&sql).await?;
+        if self.is_young(&tx, table).await? {
+            return Ok(false);
+        }
+        // all lanes: DROP locks the ledger as a whole, until COMMIT
+        drop_table(tx, table).await?;
+        Ok(true)
+    }
+
+    /// Whether something has been applied to the partition within retention.
+    async fn is_young(&self, client: &impl GenericClient, table: &str) -> Result<bool, Failure> {
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM {table} WHERE applied_at >= now() - make_interval(secs => $1))"
+        );
+        let row = client
+            .query_one(&sql, &[&self.retention.as_secs_f64()])
+            .await?;
+        Ok(row.get(0))
+    }
+
+    /// Deletes the default partition's old rows: it holds events of any day, and is never dropped.
+    async fn empty(
+        &self,
+        client: &mut Object,
+        partition: &Partition,
+        swept: &mut Swept,
+    ) -> Result<(), Failure> {
+        let (table, retention) = (self.table(partition), self.retention.as_secs_f64());
+        let old = format!("FROM {table} WHERE applied_at < now() - make_interval(secs => $1)");
+        let result = match self.dry_run {
+            true => {
+                let sql = format!("SELECT count(*) {old}");
+                client.query_one(&sql, &[&retention]).await.map(|row| {
+                    swept.deleted = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
+                })
+            }
+            false => {
+                let sql = format!(
+                    "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid {old} LIMIT {CHUNK}))"
+                );
+                loop {
+                    match client.execute(&sql, &[&retention]).await {
+                        Ok(0) => break Ok(()),
+                        Ok(rows) => swept.deleted += rows,
+                        Err(error) => break Err(error),
+                    }
+                }
+            }
+        };
+        match result.map_err(Failure::from) {
+            Err(failure) if is_forbidden(&failure) => {
+                swept.forbid("delete from its default partition");
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn table(&self, partition: &Partition) -> String {
+        format!("{}.{}", self.ledger.schema(), quote(&partition.name))
+    }
+}
+
+async fn drop_table(tx: Transaction<'_>, table: &str) -> Result<(), Failure> {
+    tx.batch_execute(&format!("DROP TABLE {table}")).await?;
+    tx.commit().await.map_err(Failure::from)
+}
+
+/// Waits before the next try; `false` if there is none left.
+async fn pause(tries: &mut RangeInclusive<u32>) -> bool {
+    match tries.next() {
+        Some(attempt) if attempt < TRIES => {
+            tokio::time::sleep(PAUSE * attempt).await;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn is_gone(failure: &Failure) -> bool {
+    failure.has_sqlstate(&[sqlstate::UNDEFINED_TABLE])
+}
+
+fn is_forbidden(failure: &Failure) -> bool {
+    failure.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE])
+}
+
+/// Lock not available, deadlock, cancelled by a timeout.
+fn is_in_the_way(failure: &Failure) -> bool {
+    failure.has_sqlstate(&[
+        sqlstate::LOCK_NOT_AVAILABLE,
+        sqlstate::DEADLOCK_DETECTED,
+        sqlstate::QUERY_CANCELED,
+    ])
+}

@@ -1,0 +1,140 @@
+//! `landfall check`: is everything reachable, and does each topic have the table that it needs?
+//!
+//! Looks only: nothing is created, no group is joined, no offset is committed.
+
+mod bookkeeping;
+mod dead_letter_topic;
+mod destination;
+mod finding;
+pub(crate) mod kafka;
+mod non_event;
+mod observe;
+mod properties;
+mod registry;
+mod relation;
+mod report;
+mod sample;
+mod table_fit;
+#[cfg(test)]
+mod testing;
+mod text;
+mod topic;
+mod topic_retention;
+mod topics;
+mod values;
+
+use std::io::Write as _;
+
+use crate::config::Config;
+use crate::operator::check::destination::Destination;
+use crate::operator::check::finding::Finding;
+use crate::operator::check::kafka::Kafka;
+use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
+use crate::operator::check::text::counted;
+
+/// Prints what there is and what is wrong with it.
+///
+/// # Errors
+/// There are problems: how many. All of them have been printed.
+pub async fn check(config: &Config, json: bool) -> Result<(), String> {
+    let report = look(config).await;
+    let text = match json {
+        true => report.json(),
+        false => report.text(),
+    };
+    // whoever reads only the first lines closes the pipe
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    match report.problems() {
+        0 => Ok(()),
+        count => Err(format!("{} found", counted(count, "problem"))),
+    }
+}
+
+async fn look(config: &Config) -> Report {
+    let (kafka, destination) = tokio::join!(look_at_kafka(config), destination::look(config));
+    let mut report = Report {
+        kafka: kafka_line(config, &kafka),
+        postgres: postgres_line(config, &destination),
+        ..Report::default()
+    };
+    report.findings.extend(kafka.findings);
+    if kafka.brokers.is_some() && !kafka.has_dead_letter_topic {
+        let hindrance = dead_letter_topic::could_be_created(config).await;
+        report.kafka.dead_letter_topic_creatable = match &hindrance {
+            None => Some(true),
+            Some(finding) if finding.is_problem() => Some(false),
+            Some(_) => None,
+        };
+        report.findings.extend(hindrance);
+    }
+    if kafka.brokers.is_some() {
+        let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
+        let letters = config.dead_letter_topic();
+        let letters = kafka.has_dead_letter_topic.then_some(&*letters);
+        let findings = topic_retention::look(config, &sources, letters).await;
+        report.findings.extend(findings);
+    }
+    report.findings.extend(destination.findings);
+    let mut schemas = registry::look(config, &kafka.topics).await;
+    report.registry = schemas.line.take();
+    report.findings.append(&mut schemas.findings);
+    for found in &kafka.topics {
+        let client = destination.client.as_ref();
+        let (lines, findings) = topic::look(config, found, client, &schemas).await;
+        report.topics.extend(lines);
+        for finding in findings {
+            // several topics may lead to one table
+            if !report.findings.iter().any(|f| is_same(f, &finding)) {
+                report.findings.push(finding);
+            }
+        }
+    }
+    report
+}
+
+async fn look_at_kafka(config: &Config) -> Kafka {
+    let owned = config.clone();
+    match tokio::task::spawn_blocking(move || kafka::look(&owned)).await {
+        Ok(kafka) => kafka,
+        Err(error) => Kafka {
+            findings: vec![Finding::problem(
+                "kafka_unreachable",
+                format!("Kafka can't be looked at: {error}"),
+                "this is a bug of Landfall's",
+            )],
+            ..Kafka::default()
+        },
+    }
+}
+
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    let table = |finding: &Finding| finding.table.clone();
+    one.code == other.code
+        && one.found == other.found
+        && table(one) == table(other)
+        && (one.table.is_some() || one.topic == other.topic)
+}
+
+fn kafka_line(config: &Config, kafka: &Kafka) -> KafkaLine {
+    KafkaLine {
+        brokers: config.kafka.brokers.clone(),
+        reachable: kafka.brokers.is_some(),
+        broker_count: kafka.brokers,
+        group: config.kafka.group.clone(),
+        dead_letter_topic: config.dead_letter_topic(),
+        dead_letter_topic_exists: kafka.brokers.map(|_| kafka.has_dead_letter_topic),
+        dead_letter_topic_creatable: None,
+    }
+}
+
+fn postgres_line(config: &Config, destination: &Destination) -> PostgresLine {
+    let server = destination.server.as_ref();
+    PostgresLine {
+        url: config.postgres.display_url(),
+        reachable: server.is_some(),
+        version: server.map(|s| s.version.clone()),
+        role: server.map(|s| s.role.clone()),
+        schema: config.postgres.schema.clone(),
+        schema_version: server.and_then(|s| s.schema_version),
+    }
+}

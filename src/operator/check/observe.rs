@@ -1,0 +1,96 @@
+//! Records → the tables that they lead to, and what each table's events carry.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bumpalo::Bump;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::format::change::{Change, Decoded, Operation};
+use crate::format::decode::Decoder;
+use crate::format::open_deletes::OpenDeletes;
+use crate::format::route::topic_name_as_table;
+use crate::operator::check::non_event::Oddity;
+use crate::record::Record;
+use crate::table_name::TableName;
+
+/// Where a topic's table is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Route,
+    Events,
+    /// A guess: Debezium's default name, `prefix.schema.table`.
+    TopicName,
+}
+
+#[derive(Default)]
+pub struct Observed<'r> {
+    pub tables: BTreeMap<TableName, Vec<Change<'r>>>,
+    /// How many records of each kind are no events.
+    pub oddities: BTreeMap<Oddity, usize>,
+    /// Events that carry nothing to land, by what they are.
+    pub nothing: BTreeMap<&'static str, usize>,
+    pub records: usize,
+}
+
+/// `records` in order within a partition.
+pub fn observe<'r>(mut decoder: Decoder, records: &'r [Record], arena: &'r Bump) -> Observed<'r> {
+    let mut open_deletes: HashMap<i32, OpenDeletes> = HashMap::new();
+    let mut observed = Observed {
+        records: records.len(),
+        ..Observed::default()
+    };
+    let mut tombstones = Vec::new();
+    for record in records {
+        let open = open_deletes.entry(record.source.partition).or_default();
+        match decoder.decode(record, arena, None, open) {
+            Ok(Decoded::Change(change)) if change.operation == Operation::Tombstone => {
+                tombstones.push(change);
+            }
+            Ok(Decoded::Change(change)) => observed.note(change),
+            Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
+            Ok(Decoded::BelongsToDelete) => {}
+            Err(refusal) => {
+                let oddity = match decoder.is_json() {
+                    true => Oddity::of(record, &refusal),
+                    false => Oddity::Said(refusal.message),
+                };
+                *observed.oddities.entry(oddity).or_default() += 1;
+            }
+        }
+    }
+    // a tombstone alone names no table, so those before the first event had to guess
+    for tombstone in tombstones {
+        if observed.tables.is_empty() || observed.tables.contains_key(&*tombstone.table) {
+            observed.note(tombstone);
+        }
+    }
+    observed
+}
+
+impl<'r> Observed<'r> {
+    fn note(&mut self, change: Change<'r>) {
+        let of_table = self.tables.entry((*change.table).clone()).or_default();
+        of_table.push(change);
+    }
+}
+
+/// The route's table, or the one that the topic's name tells of.
+pub fn expected(config: &Config, topic: &str) -> Option<(TableName, Origin)> {
+    match config.route_for(topic) {
+        Some((_, table)) => Some((table, Origin::Route)),
+        None => Some((topic_name_as_table(topic)?, Origin::TopicName)),
+    }
+}
+
+/// Where a table seen in a topic's events is known from.
+pub fn origin(config: &Config, topic: &str, changes: &[Change<'_>]) -> Origin {
+    if config.route_for(topic).is_some() {
+        Origin::Route
+    } else if changes.iter().all(|c| c.operation == Operation::Tombstone) {
+        Origin::TopicName
+    } else {
+        Origin::Events
+    }
+}

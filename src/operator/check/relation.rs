@@ -1,0 +1,102 @@
+//! What Postgres knows of a destination table, and what our role may do with it.
+
+use std::sync::Arc;
+
+use deadpool_postgres::GenericClient;
+
+use crate::postgres::catalogue::Catalogue;
+use crate::rows::table::Table;
+use crate::table_name::TableName;
+use crate::verdict::Failure;
+
+/// A column that takes no null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotNull {
+    pub column: String,
+    /// Postgres fills it in if an event leaves it out.
+    pub has_default: bool,
+}
+
+#[derive(Debug)]
+pub struct Relation {
+    pub table: Arc<Table>,
+    pub not_null: Vec<NotNull>,
+    pub role: String,
+    /// May name what is in the schema.
+    pub usage: bool,
+    /// What the role may do with the table, or with each of its columns.
+    pub privileges: Vec<&'static str>,
+    /// Row-level security hides rows from the role.
+    pub row_security: bool,
+}
+
+/// In the order in which they are told.
+pub const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+
+const RIGHTS: &str = "\
+    SELECT c.oid, current_user::text, has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), \
+           ARRAY(SELECT p FROM unnest($3::text[]) p WHERE has_table_privilege(c.oid, p) \
+               OR (p <> 'DELETE' AND (SELECT bool_and(has_column_privilege(c.oid, a.attnum, p)) \
+                   FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = $2";
+
+const NOT_NULL: &str = "\
+    SELECT a.attname::text, \
+           a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' OR t.typdefault IS NOT NULL \
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND (a.attnotnull OR t.typnotnull) \
+    ORDER BY a.attnum";
+
+const SIMILAR: &str = "\
+    SELECT n.nspname::text, c.relname::text \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' \
+    ORDER BY 1, 2 LIMIT 3";
+
+/// # Errors
+/// SQLSTATE 42P01 if there is no such table; else as Postgres says.
+pub async fn read(client: &impl GenericClient, name: &TableName) -> Result<Relation, Failure> {
+    let table = Catalogue::default().table(client, name).await?;
+    let asked: &[&str] = &PRIVILEGES;
+    let rights = client
+        .query_one(RIGHTS, &[&name.schema, &name.name, &asked])
+        .await?;
+    let columns = client.query(NOT_NULL, &[&rights.get::<_, u32>(0)]).await?;
+    let granted: Vec<String> = rights.get(4);
+    Ok(Relation {
+        table,
+        not_null: columns
+            .iter()
+            .map(|row| NotNull {
+                column: row.get(0),
+                has_default: row.get(1),
+            })
+            .collect(),
+        role: rights.get(1),
+        usage: rights.get(2),
+        row_security: rights.get(3),
+        privileges: PRIVILEGES
+            .into_iter()
+            .filter(|p| granted.iter().any(|g| g == p))
+            .collect(),
+    })
+}
+
+/// Tables whose name differs in case or schema only.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn similar(
+    client: &impl GenericClient,
+    name: &TableName,
+) -> Result<Vec<TableName>, Failure> {
+    let rows = client.query(SIMILAR, &[&name.name]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| TableName {
+            schema: row.get(0),
+            name: row.get(1),
+        })
+        .collect())
+}

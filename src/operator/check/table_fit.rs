@@ -1,0 +1,215 @@
+//! Does a table fit its topic's events? Plain values in, findings out.
+
+use std::collections::BTreeSet;
+
+use crate::format::change::Change;
+use crate::operator::check::finding::Finding;
+use crate::operator::check::relation::Relation;
+use crate::operator::check::values;
+use crate::rows::sql::quote;
+use crate::table_name::TableName;
+
+/// An identifier's length that Postgres doesn't cut off, in bytes.
+const LONGEST_NAME: usize = 63;
+
+/// What a table must be able to do.
+pub struct Needs {
+    /// The key's columns, in each form that the events have it; none if nothing tells.
+    pub keys: BTreeSet<Vec<String>>,
+    /// All columns that the events carry, the key's included, in their order.
+    pub columns: Vec<String>,
+    /// Whether rows are deleted (`apply.deletes`).
+    pub deletes: bool,
+}
+
+impl Needs {
+    pub fn of(changes: &[Change<'_>], routed_key: Option<&[String]>, deletes: bool) -> Self {
+        let mut columns = Vec::new();
+        let mut keys = BTreeSet::new();
+        for change in changes {
+            let names = |fields: &crate::format::change::Fields<'_>| -> Vec<String> {
+                fields.names().iter().map(ToString::to_string).collect()
+            };
+            let key = names(&change.key);
+            for name in key.iter().cloned().chain(names(&change.row)) {
+                if !columns.contains(&name) {
+                    columns.push(name);
+                }
+            }
+            keys.insert(key);
+        }
+        if let Some(key) = routed_key
+            && keys.is_empty()
+        {
+            columns.extend_from_slice(key);
+            keys.insert(key.to_vec());
+        }
+        Self {
+            keys,
+            columns,
+            deletes,
+        }
+    }
+}
+
+pub fn name(table: &TableName) -> Option<Finding> {
+    let too_long = |part: &str| part.len() > LONGEST_NAME;
+    (too_long(&table.schema) || too_long(&table.name)).then(|| {
+        Finding::problem(
+            "name_too_long",
+            format!(
+                "the name {table} is longer than the {LONGEST_NAME} bytes that Postgres' names have"
+            ),
+            "send its events to a table with a shorter name, with a [[route]]",
+        )
+    })
+}
+
+pub fn missing(table: &TableName, needs: &Needs, similar: &[TableName]) -> Finding {
+    let columns = match needs.columns.as_slice() {
+        [] => String::new(),
+        columns => format!(" with the columns {}", columns.join(", ")),
+    };
+    let key = match needs.keys.first() {
+        Some(key) => format!(" and the primary key ({})", key.join(", ")),
+        None => String::new(),
+    };
+    let instead = match similar {
+        [] => String::new(),
+        tables => {
+            let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
+            format!(" (there is {})", names.join(", "))
+        }
+    };
+    Finding::problem(
+        "table_missing",
+        format!("table {table} does not exist{instead}"),
+        format!(
+            "create {}{columns}{key}, or send its events elsewhere with a [[route]]",
+            quoted(table)
+        ),
+    )
+}
+
+/// Everything that is wrong with a table that is there.
+pub fn table(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(columns(relation, needs));
+    findings.extend(keys(relation, needs));
+    findings.extend(values::required(relation, changes));
+    findings.extend(values::convert(relation, changes));
+    findings.extend(rights(relation, needs));
+    if relation.row_security {
+        findings.push(Finding::warning(
+            "row_security",
+            format!("row-level security of {} applies to the role {}: rows that it hides can't be updated or deleted", relation.table.name, relation.role),
+            format!("ALTER ROLE {} BYPASSRLS, or policies that let it see and write all rows", quote(&relation.role)),
+        ));
+    }
+    findings
+}
+
+/// The events' columns that the table lacks.
+pub fn lacking<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'n str> {
+    let columns = needs.columns.iter().map(String::as_str);
+    columns
+        .filter(|name| relation.table.column(name).is_none())
+        .collect()
+}
+
+/// The privileges that the role lacks.
+pub fn denied(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
+    crate::operator::check::relation::PRIVILEGES
+        .into_iter()
+        .filter(|privilege| needs.deletes || *privilege != "DELETE")
+        .filter(|privilege| !relation.privileges.contains(privilege))
+        .collect()
+}
+
+fn columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
+    let lacking = lacking(relation, needs);
+    if lacking.is_empty() {
+        return None;
+    }
+    let add: Vec<String> = lacking
+        .iter()
+        .map(|name| format!("ADD COLUMN {} …", quote(name)))
+        .collect();
+    Some(Finding::problem(
+        "columns_missing",
+        format!(
+            "table {} lacks columns that its events carry: {}",
+            relation.table.name,
+            lacking.join(", ")
+        ),
+        format!(
+            "ALTER TABLE {} {}, each with a type that takes the source's values",
+            quoted(&relation.table.name),
+            add.join(", ")
+        ),
+    ))
+}
+
+fn keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
+    let table = &relation.table;
+    if needs.keys.is_empty() && table.unique_keys.is_empty() {
+        return vec![Finding::problem(
+            "no_unique_index",
+            format!(
+                "table {} has no primary key and no unique index",
+                table.name
+            ),
+            "create one on the columns of the events' key; an upsert needs it",
+        )];
+    }
+    let unusable = needs.keys.iter().filter_map(|key| {
+        let mut at: Vec<usize> = key.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
+        at.sort_unstable();
+        (!table.is_unique(&at)).then(|| {
+            let quoted_key: Vec<String> = key.iter().map(|name| quote(name)).collect();
+            Finding::problem(
+                "no_unique_index",
+                format!("table {} has no primary key or unique index on exactly ({}), the key of its events", table.name, key.join(", ")),
+                format!(
+                    "CREATE UNIQUE INDEX ON {} ({}), without WHERE, or set key in the topic's [[route]]",
+                    quoted(&table.name),
+                    quoted_key.join(", ")
+                ),
+            )
+        })
+    });
+    unusable.collect()
+}
+
+fn rights(relation: &Relation, needs: &Needs) -> Vec<Finding> {
+    let (table, role) = (&relation.table.name, quote(&relation.role));
+    let mut findings = Vec::new();
+    if !relation.usage {
+        findings.push(Finding::problem(
+            "schema_forbidden",
+            format!(
+                "the role {} may not use the schema {}",
+                relation.role, table.schema
+            ),
+            format!("GRANT USAGE ON SCHEMA {} TO {role};", quote(&table.schema)),
+        ));
+    }
+    let denied = denied(relation, needs);
+    if !denied.is_empty() {
+        let denied = denied.join(", ");
+        findings.push(Finding::problem(
+            "privileges_missing",
+            format!("the role {} lacks {denied} on {table}", relation.role),
+            format!("GRANT {denied} ON {} TO {role};", quoted(table)),
+        ));
+    }
+    findings
+}
+
+fn quoted(table: &TableName) -> String {
+    format!("{}.{}", quote(&table.schema), quote(&table.name))
+}
+
+#[cfg(test)]
+#[path = "table_fit_tests.rs"]
+mod tests;

@@ -1,0 +1,163 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::format::change::Decoded;
+use crate::format::decode::Decoder;
+use crate::format::open_deletes::OpenDeletes;
+use crate::operator::check::relation::{NotNull, PRIVILEGES};
+use crate::operator::check::testing::{event, table as table_with};
+use crate::record::Record;
+
+fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
+    Relation {
+        table: Arc::new(table_with(columns, unique_keys)),
+        not_null: Vec::new(),
+        role: "sink".to_owned(),
+        usage: true,
+        privileges: PRIVILEGES.to_vec(),
+        row_security: false,
+    }
+}
+
+fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
+    let mut decoder = Decoder::new(Vec::new().into(), true);
+    let mut open = OpenDeletes::default();
+    let arena = bumpalo::Bump::new();
+    let changes: Vec<_> = records
+        .iter()
+        .map(
+            |record| match decoder.decode(record, &arena, None, &mut open).unwrap() {
+                Decoded::Change(change) => change,
+                other => panic!("{other:?}"),
+            },
+        )
+        .collect();
+    table(relation, &Needs::of(&changes, None, true), &changes)
+}
+
+fn codes(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.code).collect()
+}
+
+const KEY: &str = r#"{"id":1}"#;
+
+#[test]
+fn a_table_that_fits_is_left_alone() {
+    let relation = relation(&[("id", "int4"), ("name", "text")], &[&[0]]);
+    let records = [
+        event("c", KEY, r#"{"id":1,"name":"a"}"#),
+        event("d", KEY, "null"),
+    ];
+    assert_eq!(judged(&relation, &records), []);
+}
+
+#[test]
+fn every_missing_column_is_listed_in_one_finding() {
+    let relation = relation(&[("id", "int4")], &[&[0]]);
+    let records = [
+        event("c", KEY, r#"{"id":1,"a":1}"#),
+        event("c", KEY, r#"{"id":1,"b":1}"#),
+    ];
+    let findings = judged(&relation, &records);
+    assert_eq!(codes(&findings), ["columns_missing"]);
+    assert!(
+        findings[0].found.ends_with(": a, b"),
+        "{}",
+        findings[0].found
+    );
+    assert!(
+        findings[0]
+            .remedy
+            .contains(r#"ADD COLUMN "a" …, ADD COLUMN "b" …"#)
+    );
+}
+
+#[test]
+fn the_key_needs_an_index_on_exactly_its_columns() {
+    let both = relation(&[("id", "int4"), ("name", "text")], &[&[0, 1]]);
+    let findings = judged(&both, &[event("c", KEY, r#"{"id":1,"name":"a"}"#)]);
+    assert_eq!(codes(&findings), ["no_unique_index"]);
+    assert!(findings[0].remedy.contains(r#"("id")"#));
+    // the index is found whatever the order of the key's fields
+    let records = [event(
+        "c",
+        r#"{"name":"a","id":1}"#,
+        r#"{"id":1,"name":"a"}"#,
+    )];
+    assert_eq!(judged(&both, &records), []);
+}
+
+#[test]
+fn a_required_column_must_be_in_every_whole_row() {
+    let mut relation = relation(
+        &[
+            ("id", "int4"),
+            ("name", "text"),
+            ("at", "timestamptz"),
+            ("note", "text"),
+        ],
+        &[&[0]],
+    );
+    relation.not_null = [("id", false), ("name", false), ("at", true)]
+        .map(|(column, has_default)| NotNull {
+            column: column.to_owned(),
+            has_default,
+        })
+        .to_vec();
+    let findings = judged(&relation, &[event("c", KEY, r#"{"id":1}"#)]);
+    assert_eq!(codes(&findings), ["required_columns"]);
+    assert!(findings[0].found.ends_with(": name"));
+    // an update that leaves a value out updates what is there
+    let partial = event(
+        "u",
+        KEY,
+        r#"{"id":1,"note":"__debezium_unavailable_value"}"#,
+    );
+    assert_eq!(judged(&relation, &[partial]), []);
+}
+
+#[test]
+fn values_that_never_fit_are_a_problem_and_single_ones_a_warning() {
+    let relation = relation(&[("id", "int4"), ("n", "int4")], &[&[0]]);
+    let wrong = event("c", KEY, r#"{"id":1,"n":{"secret":1}}"#);
+    let findings = judged(&relation, std::slice::from_ref(&wrong));
+    assert_eq!(codes(&findings), ["values_unfit"]);
+    assert!(findings[0].is_problem() && !findings[0].found.contains("secret"));
+    let findings = judged(&relation, &[wrong, event("c", KEY, r#"{"id":1,"n":2}"#)]);
+    assert!(!findings[0].is_problem() && findings[0].found.contains("1 of 2"));
+}
+
+#[test]
+fn missing_privileges_come_with_their_grant() {
+    let mut relation = relation(&[("id", "int4")], &[&[0]]);
+    relation.privileges = vec!["SELECT"];
+    relation.usage = false;
+    let findings = judged(&relation, &[event("c", KEY, r#"{"id":1}"#)]);
+    assert_eq!(codes(&findings), ["schema_forbidden", "privileges_missing"]);
+    assert_eq!(
+        findings[0].remedy,
+        r#"GRANT USAGE ON SCHEMA "public" TO "sink";"#
+    );
+    assert_eq!(
+        findings[1].remedy,
+        r#"GRANT INSERT, UPDATE, DELETE ON "public"."orders" TO "sink";"#
+    );
+    // whoever never deletes needs no right to
+    let keeps = Needs::of(&[], None, false);
+    assert_eq!(denied(&relation, &keeps), ["INSERT", "UPDATE"]);
+}
+
+#[test]
+fn a_name_that_postgres_would_cut_is_told() {
+    assert!(name(&TableName::new("public", "o".repeat(63))).is_none());
+    assert!(name(&TableName::new("public", "ö".repeat(32))).is_some());
+}
+
+#[test]
+fn a_missing_table_is_told_with_what_it_needs() {
+    let needs = Needs::of(&[], Some(&["id".to_owned()]), true);
+    let like = [TableName::new("public", "Orders")];
+    let finding = missing(&TableName::new("public", "orders"), &needs, &like);
+    assert!(finding.found.ends_with("(there is public.Orders)"));
+    assert!(finding.remedy.contains("the primary key (id)"));
+}

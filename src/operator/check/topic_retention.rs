@@ -1,0 +1,228 @@
+//! How long topics keep events, and the ledger their ids: an event that outlives its id is not
+//! recognised when it comes again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, OwnedResourceSpecifier, ResourceSpecifier,
+};
+
+use crate::config::{Config, Idempotency};
+use crate::kafka::client;
+use crate::kafka::complaints::Heard;
+use crate::operator::check::finding::Finding;
+
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// More names than this tell nothing new.
+const ENOUGH: usize = 5;
+
+/// What a topic's configuration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    For(Duration),
+    /// retention.ms = -1
+    ForEver,
+    /// cleanup.policy has no `delete`
+    Compacted,
+    /// Our user may not ask.
+    Unknown,
+}
+
+/// Warns of topics that keep events longer than the ledger keeps ids.
+pub async fn look(config: &Config, sources: &[&str], letters: Option<&str>) -> Vec<Finding> {
+    if config.apply.idempotency == Idempotency::Offset {
+        return Vec::new();
+    }
+    let names: Vec<&str> = sources.iter().copied().chain(letters).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let heard = Heard::new(&config.kafka);
+    let asked = match client::plain(config).create_with_context(heard) {
+        Ok(admin) => ask(&admin, &names).await,
+        Err(_) => return Vec::new(), // said by others
+    };
+    let kept = |name: &&str| {
+        let kept = asked.get(*name).copied().unwrap_or(Kept::Unknown);
+        ((*name).to_owned(), kept)
+    };
+    let retention = config.apply.retention;
+    let mut findings = judge(sources.iter().map(kept).collect(), SOURCE, retention);
+    findings.extend(judge(
+        letters.iter().map(kept).collect(),
+        LETTERS,
+        retention,
+    ));
+    findings
+}
+
+async fn ask(admin: &AdminClient<Heard>, names: &[&str]) -> BTreeMap<String, Kept> {
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| ResourceSpecifier::Topic(name))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(ANSWER));
+    let answers = admin.describe_configs(&topics, &options).await;
+    answers
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|answer| {
+            let resource = answer.ok()?;
+            let OwnedResourceSpecifier::Topic(name) = &resource.specifier else {
+                return None;
+            };
+            Some((name.clone(), kept(&resource)))
+        })
+        .collect()
+}
+
+fn kept(resource: &ConfigResource) -> Kept {
+    let value = |name| resource.get(name).and_then(|entry| entry.value.as_deref());
+    of_values(value("cleanup.policy"), value("retention.ms"))
+}
+
+fn of_values(policy: Option<&str>, retention_ms: Option<&str>) -> Kept {
+    let (Some(policy), Some(retention_ms)) = (policy, retention_ms) else {
+        return Kept::Unknown;
+    };
+    if !policy.split(',').any(|part| part.trim() == "delete") {
+        return Kept::Compacted;
+    }
+    match retention_ms.parse::<i64>() {
+        Ok(ms) => {
+            u64::try_from(ms).map_or(Kept::ForEver, |ms| Kept::For(Duration::from_millis(ms)))
+        }
+        Err(_) => Kept::Unknown,
+    }
+}
+
+/// A kind of topic: its finding's code, and what could happen.
+type Kind = (&'static str, &'static str);
+
+const SOURCE: Kind = (
+    "topic_outlives_ledger",
+    "what is then read once more from further back, as after `landfall forget` or from a topic that was created again, is applied a second time, over newer rows",
+);
+
+const LETTERS: Kind = (
+    "dead_letters_outlive_ledger",
+    "an older letter that is replayed after its event was applied in another way is applied a second time, over newer rows",
+);
+
+fn judge(topics: Vec<(String, Kept)>, (code, danger): Kind, retention: Duration) -> Vec<Finding> {
+    let mut alike: BTreeMap<Kept, Vec<String>> = BTreeMap::new();
+    for (name, kept) in topics {
+        if kept > Kept::For(retention) {
+            alike.entry(kept).or_default().push(name);
+        }
+    }
+    let ids = humantime::format_duration(retention);
+    let finding = |(kept, names): (Kept, Vec<String>)| {
+        let set = format!("retention.ms to {} or less", retention.as_millis());
+        let (found, remedy) = match kept {
+            Kept::For(longer) => {
+                let longer = humantime::format_duration(longer);
+                (
+                    format!("keeps events for {longer} (retention.ms)"),
+                    format!("set apply.retention to \"{longer}\" or more, or the topic's {set}"),
+                )
+            }
+            Kept::ForEver => (
+                "keeps events for ever (retention.ms = -1)".to_owned(),
+                format!(
+                    "set apply.retention to as long as events may come again, or the topic's {set}"
+                ),
+            ),
+            Kept::Compacted => (
+                "keeps each key's last event for ever (cleanup.policy = compact)".to_owned(),
+                format!(
+                    "set apply.retention to as long as events may come again, or the topic's cleanup.policy to compact,delete and its {set}"
+                ),
+            ),
+            Kept::Unknown => {
+                let found = "may keep events longer than the ledger keeps their ids (apply.retention): its configuration can't be read";
+                let remedy = "let the user read it (kafka-acls --operation DescribeConfigs), or see that retention.ms is not longer than apply.retention";
+                return warning("retention_unknown", &names, found, remedy);
+            }
+        };
+        let found =
+            format!("{found}, and the ledger their ids for {ids} (apply.retention): {danger}");
+        warning(code, &names, &found, &remedy)
+    };
+    alike.into_iter().map(finding).collect()
+}
+
+/// One for all topics that are alike: a pattern may match hundreds.
+fn warning(code: &'static str, names: &[String], found: &str, remedy: &str) -> Finding {
+    let [first, others @ ..] = names else {
+        return Finding::warning(code, found, remedy);
+    };
+    if others.is_empty() {
+        return Finding::warning(code, found, remedy).of_topic(first);
+    }
+    let shown = names.get(..ENOUGH).unwrap_or(names).join(", ");
+    let dots = if names.len() > ENOUGH { ", …" } else { "" };
+    let found = format!("each of {} topics ({shown}{dots}) {found}", names.len());
+    Finding::warning(code, found, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn found(topics: &[(&str, Kept)]) -> Vec<Finding> {
+        let topics = topics.iter().map(|(n, k)| ((*n).to_owned(), *k));
+        judge(topics.collect(), SOURCE, 7 * DAY)
+    }
+
+    #[test]
+    fn a_topics_configuration_says_how_long_it_keeps_events() {
+        let of = |policy, ms| of_values(Some(policy), Some(ms));
+        assert_eq!(of("delete", "604800000"), Kept::For(7 * DAY));
+        assert_eq!(of("compact,delete", "604800000"), Kept::For(7 * DAY));
+        assert_eq!(of("delete", "-1"), Kept::ForEver);
+        assert_eq!(of("compact", "604800000"), Kept::Compacted);
+        assert_eq!(of("delete", "soon"), Kept::Unknown);
+        assert_eq!(of_values(None, Some("1")), Kept::Unknown);
+    }
+
+    #[test]
+    fn a_topic_that_keeps_events_as_long_as_the_ledger_their_ids_is_fine() {
+        assert_eq!(
+            found(&[("a", Kept::For(7 * DAY)), ("b", Kept::For(DAY))]),
+            []
+        );
+    }
+
+    #[test]
+    fn topics_that_outlive_the_ledger_are_told_together_where_they_are_alike() {
+        let longer = Kept::For(30 * DAY);
+        let findings = found(&[("a", longer), ("b", Kept::ForEver), ("c", longer)]);
+        assert_eq!(findings.len(), 2);
+        assert!(findings.iter().all(|f| !f.is_problem()));
+        let [both, one] = findings.as_slice() else {
+            panic!("{findings:?}")
+        };
+        assert!(
+            both.found
+                .starts_with("each of 2 topics (a, c) keeps events for 30days"),
+            "{}",
+            both.found
+        );
+        assert!(both.remedy.contains("apply.retention to \"30days\""));
+        assert!(both.remedy.contains("retention.ms to 604800000"));
+        assert_eq!(one.topic.as_deref(), Some("b"));
+        assert!(one.found.contains("for ever"));
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_said() {
+        let findings = found(&[("a", Kept::Unknown)]);
+        assert_eq!(findings[0].code, "retention_unknown");
+        assert!(findings[0].remedy.contains("DescribeConfigs"));
+    }
+}

@@ -1,0 +1,72 @@
+//! Which of the cluster's topics `kafka.topics` asks for.
+
+use crate::config::TopicPattern;
+use crate::operator::check::finding::Finding;
+
+/// What a cluster says of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub name: String,
+    pub partitions: Vec<i32>,
+}
+
+/// The topics to read, in order of name, and what is wrong with the list itself.
+pub fn choose(patterns: &[TopicPattern], cluster: &[Listed]) -> (Vec<Listed>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    for pattern in patterns {
+        if cluster.iter().any(|topic| pattern.matches(&topic.name)) {
+            continue;
+        }
+        let written = pattern.as_str();
+        findings.push(match pattern {
+            TopicPattern::Name(_) => Finding::problem(
+                "topic_missing",
+                format!("the cluster has no topic {written}, or doesn't show it to this user"),
+                "correct kafka.topics, create the topic, or give the user the rights to describe and read it",
+            )
+            .of_topic(written),
+            TopicPattern::Regex(_) => Finding::warning(
+                "pattern_matches_nothing",
+                format!("kafka.topics: {written:?} matches no topic of the cluster"),
+                "topics that appear later are taken up by themselves; if there should be some now, correct the pattern",
+            ),
+        });
+    }
+    let mut chosen: Vec<Listed> = cluster
+        .iter()
+        .filter(|topic| patterns.iter().any(|pattern| pattern.matches(&topic.name)))
+        .cloned()
+        .collect();
+    chosen.sort_by(|a, b| a.name.cmp(&b.name));
+    (chosen, findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    fn listed(name: &str) -> Listed {
+        Listed {
+            name: name.to_owned(),
+            partitions: vec![0],
+        }
+    }
+
+    #[test]
+    fn a_missing_name_is_a_problem_and_an_idle_pattern_a_warning() {
+        let patterns = [
+            TopicPattern::Name("orders".to_owned()),
+            TopicPattern::Name("odrers".to_owned()),
+            TopicPattern::Regex(Regex::new("^shop[.]").unwrap()),
+        ];
+        let (chosen, findings) = choose(&patterns, &[listed("other"), listed("orders")]);
+        assert_eq!(chosen, [listed("orders")]);
+        let codes: Vec<_> = findings.iter().map(|f| (f.code, f.is_problem())).collect();
+        assert_eq!(
+            codes,
+            [("topic_missing", true), ("pattern_matches_nothing", false)]
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! Do the sampled events' values go into the table's columns? No value is ever told.
+
+use crate::format::change::Change;
+use crate::operator::check::finding::Finding;
+use crate::operator::check::relation::Relation;
+use crate::rows::value::{self, Value};
+
+/// Columns that take no null, have no default, and are left out by events.
+pub fn required(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> {
+    let rows: Vec<&Change<'_>> = changes
+        .iter()
+        .filter(|change| !change.operation.removes() && is_whole(relation, change))
+        .collect();
+    let left_out: Vec<&str> = relation
+        .not_null
+        .iter()
+        .filter(|column| !column.has_default)
+        .map(|column| column.column.as_str())
+        .filter(|name| {
+            rows.iter()
+                .any(|change| change.row.get(name).is_none() && change.key.get(name).is_none())
+        })
+        .collect();
+    (!left_out.is_empty()).then(|| {
+        Finding::problem(
+            "required_columns",
+            format!(
+                "table {} has columns that are NOT NULL without a default and that its events don't carry: {}",
+                relation.table.name,
+                left_out.join(", ")
+            ),
+            "give them a default, or drop NOT NULL",
+        )
+    })
+}
+
+/// Events that leave an unchanged value out update the row that is there, and need no other column.
+fn is_whole(relation: &Relation, change: &Change<'_>) -> bool {
+    !change.row.iter().enumerate().any(|(at, (name, _))| {
+        matches!(
+            text(relation, change, at, name),
+            Some(Ok(Value::Unavailable))
+        )
+    })
+}
+
+fn text<'r>(
+    relation: &Relation,
+    change: &Change<'r>,
+    position: usize,
+    name: &str,
+) -> Option<Result<Value<'r>, value::ValueError>> {
+    let column = relation.table.columns.get(relation.table.column(name)?)?;
+    if column.generated {
+        return None;
+    }
+    let raw = change.row.values.get(position)?;
+    let schema = change.row.schema();
+    let field = schema.and_then(|schema| schema.field_at(position, name));
+    Some(value::to_text(raw, field, &column.pg_type))
+}
+
+/// Columns into which values don't convert: a problem where none does, else a warning.
+pub fn convert(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for column in &relation.table.columns {
+        let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
+        let (mut values, mut nulls, mut refused) = (0, 0, Vec::new());
+        for change in changes {
+            let mut names = change.row.names().iter();
+            let Some(at) = names.position(|name| **name == *column.name) else {
+                continue;
+            };
+            match text(relation, change, at, &column.name) {
+                None | Some(Ok(Value::Unavailable)) => {}
+                Some(Ok(Value::Null)) if takes_null => {}
+                Some(Ok(Value::Null)) => nulls += 1,
+                Some(Ok(Value::Text(_))) => values += 1,
+                Some(Err(error)) => refused.push(error.to_string()),
+            }
+        }
+        let (name, table) = (&column.name, &relation.table.name);
+        let all = values + nulls + refused.len();
+        if let Some(why) = refused.first() {
+            let found = format!(
+                "column {name} of {table} ({}) can't take {} of {all} sampled values: {why}",
+                column.pg_type.name,
+                refused.len()
+            );
+            let remedy = "give the column a type that fits the source's, or have the connector send schemas (schemas.enable)";
+            findings.push(weighed("values_unfit", found, remedy, refused.len(), all));
+        }
+        if nulls > 0 {
+            let found = format!(
+                "column {name} of {table} is NOT NULL, and {nulls} of {all} sampled events have a null there"
+            );
+            findings.push(weighed("nulls", found, "drop NOT NULL", nulls, all));
+        }
+    }
+    findings
+}
+
+/// One odd record becomes a dead letter; if all are like it, the set-up is wrong.
+pub fn weighed(code: &'static str, found: String, remedy: &str, odd: usize, all: usize) -> Finding {
+    match odd >= all {
+        true => Finding::problem(code, found, remedy),
+        false => Finding::warning(
+            code,
+            found,
+            format!("{remedy}; as it is, these become dead letters"),
+        ),
+    }
+}

@@ -1,0 +1,97 @@
+//! A letter that may be replayed: one with a row, or one that lies in the topic alone.
+
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use crate::letter::{Place, Posted};
+use crate::operator::dlq::row::{self, State};
+use crate::operator::terminal::printable;
+use crate::record::TopicPartition;
+
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Whether it is to be replayed; else it only keeps its place in the order.
+    pub chosen: bool,
+    /// `dead_letters.id`; `None` if it has no row.
+    pub row: Option<i64>,
+    pub event_id: Uuid,
+    pub state: State,
+    pub source: TopicPartition,
+    pub offset: i64,
+    pub table: Option<String>,
+    pub key: Option<String>,
+    pub key_hash: Option<i64>,
+    pub reason: String,
+    pub attempts: u32,
+    pub first_failed_at: SystemTime,
+    pub last_failed_at: SystemTime,
+    pub place: Place,
+}
+
+impl Candidate {
+    pub fn of_row(letter: row::Letter) -> Self {
+        Self {
+            chosen: true,
+            row: Some(letter.id),
+            event_id: letter.event_id,
+            state: letter.state,
+            source: TopicPartition {
+                topic: letter.topic.into(),
+                partition: letter.partition,
+            },
+            offset: letter.offset,
+            table: letter.table_name,
+            key: letter.key,
+            key_hash: letter.key_hash,
+            reason: letter.reason,
+            attempts: u32::try_from(letter.attempts).unwrap_or(1),
+            first_failed_at: letter.first_failed_at,
+            last_failed_at: letter.last_failed_at,
+            place: Place {
+                topic: letter.dlq_topic.into(),
+                partition: letter.dlq_partition,
+                offset: letter.dlq_offset,
+                left_out: letter.left_out_bytes,
+            },
+        }
+    }
+
+    /// A letter that no batch has entered: published in `dead_letter` mode, or before a crash.
+    pub fn of_topic(posted: Posted, place: Place) -> Self {
+        let now = SystemTime::now();
+        Self {
+            chosen: true,
+            row: None,
+            event_id: posted.event_id,
+            state: State::Parked,
+            source: posted.source,
+            offset: posted.offset,
+            table: posted.table,
+            key: None,
+            key_hash: None,
+            reason: posted.reason,
+            attempts: posted.attempts,
+            first_failed_at: posted.first_failed_at.unwrap_or(now),
+            last_failed_at: posted.last_failed_at.unwrap_or(now),
+            place,
+        }
+    }
+
+    /// As an operator would name it: its number, else its event id.
+    pub fn name(&self) -> String {
+        match self.row {
+            Some(row) => row.to_string(),
+            None => self.event_id.to_string(),
+        }
+    }
+
+    /// Name, table and key on one line.
+    pub fn title(&self) -> String {
+        let table = self.table.as_deref().unwrap_or("unknown table");
+        let key = self.key.as_deref().unwrap_or_default();
+        printable(&format!("letter {} {table} {key}", self.name()))
+            .trim_end()
+            .to_owned()
+    }
+}

@@ -1,0 +1,221 @@
+//! A line of the answer: what Kafka and Postgres say of one partition, put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::config::{Config, TopicPattern};
+use crate::kafka::topics::TopicId;
+use crate::operator::status::kafka::Kafka;
+use crate::operator::status::ledger::{Applied, Ledger};
+use crate::record::TopicPartition;
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct PartitionLine {
+    pub topic: String,
+    /// `None`: the topic isn't there, and never was.
+    pub partition: Option<i32>,
+    /// Kafka's offset of the group.
+    pub committed: Option<i64>,
+    /// Everything below is in the destination.
+    pub applied: Option<i64>,
+    /// The end of the log.
+    pub end: Option<i64>,
+    /// Records at most that are still to be applied.
+    pub lag: Option<i64>,
+    pub state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Ok,
+    /// Nothing was applied yet.
+    New,
+    /// Deleted and created again since: `applied` speaks of the old topic.
+    Recreated,
+    /// Kafka has deleted events that were still to come.
+    Overtaken,
+    /// Applied once; Kafka has no such topic, or no such partition, any more.
+    NoTopic,
+    /// `kafka.topics` doesn't ask for it.
+    NotSubscribed,
+    /// One of the two sides doesn't answer.
+    Unknown,
+}
+
+impl State {
+    /// For people: nothing where there is nothing to do.
+    fn text(self) -> &'static str {
+        match self {
+            State::Ok => "",
+            State::New => "nothing applied yet",
+            State::Recreated => "topic created again: will be read from its beginning",
+            State::Overtaken => "Kafka has deleted what comes next",
+            State::NoTopic => "no such topic any more",
+            State::NotSubscribed => "not in kafka.topics",
+            State::Unknown => "?",
+        }
+    }
+}
+
+/// All partitions of the subscribed topics and all that were ever applied, in order.
+pub fn put_together(config: &Config, ledger: Option<&Ledger>, kafka: &Kafka) -> Vec<PartitionLine> {
+    let rows = ledger.map_or(&[][..], |ledger| &ledger.partitions);
+    let applied: BTreeMap<&TopicPartition, &Applied> =
+        rows.iter().map(|row| (&row.source, row)).collect();
+    let mut all: BTreeSet<&TopicPartition> = applied.keys().copied().collect();
+    all.extend(kafka.partitions.iter().flatten());
+    let partition = |source: &TopicPartition| {
+        let mut line = line(source, applied.get(source).copied(), kafka);
+        if ledger.is_none() {
+            (line.state, line.lag) = (State::Unknown, None);
+        } else if line.state != State::NoTopic && !config.subscribes_to(&source.topic) {
+            line.state = State::NotSubscribed;
+        }
+        line
+    };
+    let mut lines: Vec<PartitionLine> = all.iter().map(|source| partition(source)).collect();
+    lines.extend(absent(config, kafka, &all));
+    lines
+}
+
+fn line(source: &TopicPartition, row: Option<&Applied>, kafka: &Kafka) -> PartitionLine {
+    let applied = row.map(|row| row.next_offset);
+    let (begin, end) = (kafka.begins.get(source), kafka.ends.get(source));
+    let id = kafka.ids.get(&*source.topic).copied();
+    let known = kafka.partitions.as_ref().map(|all| all.contains(source));
+    let recreated = matches!((row.and_then(|row| row.topic_id), id), (Some(was), Some(TopicId::Known(is))) if was != is);
+    let state = match (known, applied, begin) {
+        (None, ..) => State::Unknown,
+        (Some(false), ..) => State::NoTopic,
+        (_, None, _) => State::New,
+        _ if recreated => State::Recreated,
+        (_, Some(applied), Some(begin)) if applied < *begin => State::Overtaken,
+        _ => State::Ok,
+    };
+    // where reading will go on
+    let next = match state {
+        State::New | State::Recreated => begin.copied(),
+        _ => applied,
+    };
+    let lag = next.zip(end).map(|(next, end)| (end - next).max(0));
+    PartitionLine {
+        topic: source.topic.to_string(),
+        partition: Some(source.partition),
+        committed: kafka.committed.get(source).copied(),
+        applied,
+        end: end.copied(),
+        lag,
+        state,
+    }
+}
+
+/// Topics that are asked for by name, and that nobody knows.
+fn absent(config: &Config, kafka: &Kafka, all: &BTreeSet<&TopicPartition>) -> Vec<PartitionLine> {
+    let known = |name: &str| all.iter().any(|source| *source.topic == *name);
+    let names = config.kafka.topics.iter().filter_map(|topic| match topic {
+        TopicPattern::Name(name) if kafka.partitions.is_some() && !known(name) => Some(name),
+        _ => None,
+    });
+    let line = |name: &String| PartitionLine {
+        topic: name.clone(),
+        partition: None,
+        committed: None,
+        applied: None,
+        end: None,
+        lag: None,
+        state: State::NoTopic,
+    };
+    names.map(line).collect()
+}
+
+impl PartitionLine {
+    pub fn cells(&self) -> [String; 7] {
+        let number = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        [
+            self.topic.clone(),
+            number(self.partition.map(i64::from)),
+            number(self.committed),
+            number(self.applied),
+            number(self.end),
+            number(self.lag),
+            match self.partition {
+                None => "no such topic".to_owned(),
+                Some(_) => self.state.text().to_owned(),
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn source() -> TopicPartition {
+        TopicPartition {
+            topic: "orders".into(),
+            partition: 0,
+        }
+    }
+
+    fn applied(next_offset: i64) -> Applied {
+        Applied {
+            source: source(),
+            next_offset,
+            topic_id: Some(Uuid::from_u128(1)),
+        }
+    }
+
+    /// A log from 10 to 90 of the topic with this id.
+    fn kafka(id: u128) -> Kafka {
+        Kafka {
+            partitions: Some([source()].into()),
+            ids: [("orders".to_owned(), TopicId::Known(Uuid::from_u128(id)))].into(),
+            begins: [(source(), 10)].into(),
+            ends: [(source(), 90)].into(),
+            ..Kafka::default()
+        }
+    }
+
+    fn state_and_lag(row: Option<Applied>, kafka: &Kafka) -> (State, Option<i64>) {
+        let line = line(&source(), row.as_ref(), kafka);
+        (line.state, line.lag)
+    }
+
+    #[test]
+    fn lag_is_what_is_still_to_be_applied_of_what_kafka_has() {
+        assert_eq!(
+            state_and_lag(Some(applied(70)), &kafka(1)),
+            (State::Ok, Some(20))
+        );
+        assert_eq!(state_and_lag(None, &kafka(1)), (State::New, Some(80)));
+        assert_eq!(
+            state_and_lag(Some(applied(70)), &kafka(2)),
+            (State::Recreated, Some(80))
+        );
+        assert_eq!(
+            state_and_lag(Some(applied(5)), &kafka(1)),
+            (State::Overtaken, Some(85))
+        );
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_is_told_from_a_kafka_that_does_not_answer() {
+        let gone = Kafka {
+            partitions: Some(BTreeSet::new()),
+            ..Kafka::default()
+        };
+        assert_eq!(
+            state_and_lag(Some(applied(70)), &gone),
+            (State::NoTopic, None)
+        );
+        let silent = Kafka::default();
+        assert_eq!(
+            state_and_lag(Some(applied(70)), &silent),
+            (State::Unknown, None)
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! A partition as its lane owns it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::format::open_deletes::OpenDeletes;
+use crate::ledger::watermarks::Row;
+use crate::letter::Letter;
+use crate::record::TopicPartition;
+
+/// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    pub partition_id: i32,
+    pub topic_id: Option<Uuid>,
+    pub next_offset: i64,
+    /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
+    pub batch: Uuid,
+    pub open_deletes: OpenDeletes,
+    /// Events below are duplicates by their offset.
+    pub floor: i64,
+    pub epoch: u64,
+    /// The offset after the last record that was taken into a batch under this epoch.
+    pub read_to: Option<i64>,
+    /// Letters that were published while Postgres was away, and have no row yet: the next batch of
+    /// the partition writes them. If it never comes to that, the partition is read from its
+    /// watermark again, and their events with it.
+    pub owed: Arc<Vec<Letter>>,
+}
+
+pub type Holdings = HashMap<TopicPartition, Holding>;
+
+impl Holding {
+    /// A partition that is read from `start` on.
+    pub fn new(row: &Row, start: i64, floor: i64, epoch: u64) -> Self {
+        Self {
+            partition_id: row.partition_id,
+            topic_id: row.watermark.topic_id,
+            next_offset: row.watermark.next_offset,
+            batch: row.batch,
+            // the row's are those at its watermark
+            open_deletes: match floor < row.watermark.next_offset {
+                true => OpenDeletes::default(),
+                false => row.open_deletes.clone(),
+            },
+            floor,
+            epoch,
+            read_to: Some(start),
+            owed: Arc::default(),
+        }
+    }
+}

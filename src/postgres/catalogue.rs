@@ -1,0 +1,134 @@
+//! The destination's tables, read once, cached, and read again when a statement says that what is
+//! known of them is out of date.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deadpool_postgres::GenericClient;
+
+use crate::rows::foreign_keys::rank;
+use crate::rows::sql::quote;
+use crate::rows::table::{Column, PgType, Table};
+use crate::table_name::TableName;
+use crate::verdict::{Failure, Verdict, sqlstate};
+
+#[derive(Default)]
+pub struct Catalogue {
+    tables: Mutex<HashMap<TableName, Arc<Table>>>,
+}
+
+/// Domains are resolved to their base type (however deep), since a cast straight to a domain over
+/// `varchar(3)` would cut the value; the domain's own rules are checked on assignment.
+const COLUMNS: &str = "\
+    WITH RECURSIVE base AS ( \
+        SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier \
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped \
+        UNION ALL \
+        SELECT b.attnum, t.typbasetype, CASE WHEN b.modifier = -1 THEN t.typtypmod ELSE b.modifier END \
+        FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd' \
+    ) \
+    SELECT a.attname::text, n.nspname::text, t.typname::text, b.modifier, e.typname::text, \
+           a.attgenerated::text, a.attidentity::text, a.attnum \
+    FROM base b \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = b.attnum \
+    JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' \
+    ORDER BY a.attnum";
+
+/// Only what `ON CONFLICT (columns)` can infer: no predicate, no expression, valid, not deferrable.
+const UNIQUE_KEYS: &str = "\
+    SELECT (SELECT array_agg(k ORDER BY o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(k, o) WHERE o <= i.indnkeyatts) \
+    FROM pg_catalog.pg_index i \
+    WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL";
+
+/// Of every table, since what a parent refers to matters as well. Those of partitions follow theirs.
+const FOREIGN_KEYS: &str = "\
+    SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f'";
+
+impl Catalogue {
+    /// # Errors
+    /// Systemic if there is no such table; else whatever Postgres said.
+    pub async fn table(
+        &self,
+        client: &impl GenericClient,
+        name: &TableName,
+    ) -> Result<Arc<Table>, Failure> {
+        if let Some(table) = self.lock().get(name) {
+            return Ok(table.clone());
+        }
+        let table = Arc::new(load(client, name).await?);
+        self.lock().insert(name.clone(), table.clone());
+        Ok(table)
+    }
+
+    pub fn forget(&self, name: &TableName) {
+        self.lock().remove(name);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Arc<Table>>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn load(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
+    let find = "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v')";
+    let row = client.query_opt(find, &[&name.schema, &name.name]).await?;
+    let Some(oid) = row.map(|r| r.get::<_, u32>(0)) else {
+        return Err(Failure {
+            sqlstate: Some(sqlstate::UNDEFINED_TABLE.into()),
+            ..Failure::new(
+                Verdict::Systemic,
+                format!(
+                    "table {name} does not exist in the destination; create it, or send its events elsewhere with a [[route]]"
+                ),
+            )
+        });
+    };
+    let mut columns = Vec::new();
+    let mut index_of = HashMap::new();
+    for row in client.query(COLUMNS, &[&oid]).await? {
+        let (schema, type_name, modifier): (String, String, i32) =
+            (row.get(1), row.get(2), row.get(3));
+        let element = row.get::<_, Option<String>>(4).map(|name| {
+            Box::new(PgType {
+                name,
+                modifier,
+                element: None,
+            })
+        });
+        index_of.insert(row.get::<_, i16>(7), columns.len());
+        columns.push(Column {
+            name: row.get(0),
+            cast: format!("{}.{}", quote(&schema), quote(&type_name)),
+            pg_type: PgType {
+                name: type_name,
+                modifier,
+                element,
+            },
+            generated: !row.get::<_, String>(5).is_empty(),
+            identity_always: row.get::<_, String>(6) == "a",
+        });
+    }
+    let mut unique_keys = Vec::new();
+    for row in client.query(UNIQUE_KEYS, &[&oid]).await? {
+        let mut key: Vec<usize> = row
+            .get::<_, Vec<i16>>(0)
+            .iter()
+            .filter_map(|n| index_of.get(n).copied())
+            .collect();
+        key.sort_unstable();
+        unique_keys.push(key);
+    }
+    let references: Vec<(u32, u32)> = client
+        .query(FOREIGN_KEYS, &[])
+        .await?
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    let mut table = Table::new(name.clone(), columns, unique_keys);
+    table.rank = rank(oid, &references);
+    table.referenced = references.iter().any(|(_, parent)| *parent == oid);
+    Ok(table)
+}

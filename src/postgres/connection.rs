@@ -1,0 +1,86 @@
+//! Connections to the destination, and what its errors mean.
+
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
+};
+
+use crate::config::{Config, PostgresConfig};
+use crate::postgres::failure::while_connecting;
+use crate::postgres::tls;
+use crate::verdict::{Failure, Verdict};
+
+/// Bounds on what a stopped or hanging process can hold up. A transaction that waits for its dead
+/// letters is idle meanwhile, so this is longer than their delivery may take (20 s).
+const SESSION: &str = "\
+    SET idle_in_transaction_session_timeout = '30s'; \
+    SET lock_timeout = '10s'; \
+    SET statement_timeout = '5min'; \
+    SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; \
+    SET client_min_messages = 'warning'; \
+    SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings \
+    WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A pool with a connection for each lane, one for retention, and two for everything else.
+///
+/// # Errors
+/// The TLS files of the URL can't be used.
+pub fn pool(config: &Config) -> Result<Pool, String> {
+    let size = config.apply.lanes + 3;
+    let connection = connection(&config.postgres);
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let tls = tls::connector(config.postgres.tls()).map_err(|e| e.to_string())?;
+    let manager = Manager::from_config(connection, tls, recycling);
+    let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+        Box::pin(async move {
+            client
+                .batch_execute(SESSION)
+                .await
+                .map_err(HookError::Backend)
+        })
+    });
+    Pool::builder(manager)
+        .max_size(size)
+        .runtime(deadpool_postgres::Runtime::Tokio1)
+        .timeouts(Timeouts {
+            wait: Some(CONNECT_TIMEOUT),
+            create: Some(CONNECT_TIMEOUT),
+            recycle: Some(CONNECT_TIMEOUT),
+        })
+        .post_create(prepare)
+        .build()
+        .map_err(|e| e.to_string())
+}
+
+fn connection(postgres: &PostgresConfig) -> tokio_postgres::Config {
+    let mut connection = postgres.connection();
+    if connection.get_application_name().is_none() {
+        connection.application_name("landfall");
+    }
+    connection
+        .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives_idle(Duration::from_secs(15))
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(3)
+        .tcp_user_timeout(Duration::from_secs(30));
+    connection
+}
+
+/// # Errors
+/// With the verdict on what went wrong while connecting.
+pub async fn connect(pool: &Pool) -> Result<Object, Failure> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            while_connecting(&error)
+        }
+        other => Failure::new(
+            Verdict::Unavailable,
+            format!("can't connect to Postgres: {other}"),
+        ),
+    })
+}

@@ -1,0 +1,104 @@
+//! What Postgres' errors mean: each becomes a [`Failure`] with its verdict.
+
+use tokio_postgres::error::DbError;
+
+use crate::verdict::{Failure, Reason, Verdict, of_sqlstate};
+
+/// With the verdict on it, a text for the letter and one for the log.
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else {
+            return client_failure(&error);
+        };
+        let verdict = verdict_on(db);
+        told(db, verdict, quotes_no_row(db.code().code(), verdict))
+    }
+}
+
+/// No row is to blame before there is a session, whatever the code: it is a setting of the URL, the
+/// role or the database.
+pub fn while_connecting(error: &tokio_postgres::Error) -> Failure {
+    let Some(db) = error.as_db_error() else {
+        return client_failure(error);
+    };
+    match verdict_on(db) {
+        Verdict::Reject(_) => told(db, Verdict::Systemic, true),
+        verdict => told(db, verdict, true),
+    }
+}
+
+fn verdict_on(db: &DbError) -> Verdict {
+    match db.code().code() {
+        // what tsvector, ltree or jsonpath can't read they call a syntax error; one of a statement,
+        // be it ours or a trigger's, has a position in it
+        "42601" | "42602" | "42622" if db.position().is_none() => Verdict::Reject(Reason::Value),
+        code => of_sqlstate(code),
+    }
+}
+
+/// Only the messages of these never quote a row: they speak of names, locks and the server.
+fn quotes_no_row(code: &str, verdict: Verdict) -> bool {
+    let classes = [
+        "08", "0A", "25", "26", "28", "2F", "3D", "3F", "40", "42", "53", "55", "57", "58", "F0",
+    ];
+    !matches!(verdict, Verdict::Reject(_))
+        && (classes.contains(&code.get(..2).unwrap_or(""))
+            || ["2200H", "54011", "54023", "XX001", "XX002"].contains(&code))
+}
+
+fn told(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
+    let code = db.code().code();
+    let details = [db.detail(), db.hint(), db.where_()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ");
+    let message = if details.is_empty() {
+        db.message().to_owned()
+    } else {
+        format!("{} ({details})", db.message())
+    };
+    let names = [
+        ("table", db.table()),
+        ("column", db.column()),
+        ("constraint", db.constraint()),
+    ];
+    let names: String = names
+        .into_iter()
+        .filter_map(|(what, name)| name.map(|n| format!(", {what} {n}")))
+        .collect();
+    let log_line = match openly {
+        true => format!("Postgres: {} (SQLSTATE {code}{names})", db.message()),
+        false => format!("Postgres refused a row (SQLSTATE {code}{names})"),
+    };
+    Failure {
+        verdict,
+        sqlstate: Some(code.to_owned()),
+        message,
+        log_line,
+        of_kafka: false,
+    }
+}
+
+/// Errors without an SQLSTATE arise on our side of the connection, or are the connection's end.
+fn client_failure(error: &tokio_postgres::Error) -> Failure {
+    let mut text = error.to_string();
+    if let Some(cause) = std::error::Error::source(error) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    // tokio-postgres keeps the kind to itself; these words are its own, pinned by a test.
+    let verdict = if text.starts_with("error serializing parameter")
+        || text.starts_with("error encoding message")
+    {
+        Verdict::Reject(Reason::Value)
+    } else if text.starts_with("authentication error") || text.starts_with("invalid configuration")
+    {
+        Verdict::Systemic
+    } else {
+        Verdict::Unavailable
+    };
+    Failure::new(verdict, format!("Postgres: {text}"))
+}

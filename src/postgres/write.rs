@@ -1,0 +1,68 @@
+//! Writes rows, within a transaction that the caller ends.
+
+use bytes::BytesMut;
+use deadpool_postgres::Transaction;
+use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
+
+use crate::rows::binary::{Column, Form};
+use crate::rows::fold::fold;
+use crate::rows::row_change::RowChange;
+use crate::rows::statement::{self, Conflicts, Kind, Statement};
+use crate::verdict::{Failure, Reason, Verdict};
+
+/// Writes the net effect of the changes, given in arrival order.
+///
+/// # Errors
+/// As Postgres says, or a reject if a change carries only part of a row that isn't there.
+pub async fn write_rows(
+    tx: &Transaction<'_>,
+    changes: &[&RowChange<'_>],
+    conflicts: Conflicts,
+) -> Result<(), Failure> {
+    let incomplete = || {
+        let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
+        Failure::new(Verdict::Reject(Reason::Incomplete), why)
+    };
+    let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
+    for statement in statement::build(&nets, conflicts) {
+        let written = tx
+            .execute_typed(&statement.sql, &parameters(&statement))
+            .await?;
+        if statement.kind == Kind::Update && written < statement.rows() as u64 {
+            let sql = statement.count_sql.as_deref().unwrap_or_default();
+            let found = tx.query_typed_one(sql, &parameters(&statement)).await?;
+            if found.get::<_, i64>(0) < statement.rows() as i64 {
+                return Err(incomplete());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
+    let columns = statement.columns.iter();
+    columns
+        .map(|column| (column as &(dyn ToSql + Sync), array_of(column.form)))
+        .collect()
+}
+
+fn array_of(form: Form) -> Type {
+    Type::from_oid(form.array_oid()).unwrap_or(Type::TEXT_ARRAY)
+}
+
+impl ToSql for Column<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.write(out);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(ty.kind(), types::Kind::Array(_))
+    }
+
+    to_sql_checked!();
+}

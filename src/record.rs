@@ -1,0 +1,73 @@
+//! A Kafka record as Landfall carries it: owned, untouched, with its coordinates.
+
+pub mod body;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::record::body::Body;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: Arc<str>,
+    pub partition: i32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.topic, self.partition)
+    }
+}
+
+/// A record's coordinates: partition and offset.
+pub type Coordinates = (TopicPartition, i64);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub key: String,
+    pub value: Option<Vec<u8>>,
+}
+
+/// A record as it came from Kafka. Key, value and headers are never changed, so that a dead
+/// letter is the original.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub source: TopicPartition,
+    pub offset: i64,
+    /// Milliseconds since 1970, as the producer or the broker set it.
+    pub timestamp: Option<i64>,
+    pub key: Option<Bytes>,
+    pub value: Option<Body>,
+    /// Shared by all that have the same, as most of a topic's records do.
+    pub headers: Arc<[Header]>,
+    /// Which positioning of the partition this record was read under; records of an earlier one
+    /// are left over from before a seek and are dropped.
+    pub epoch: u64,
+}
+
+impl Record {
+    pub fn coordinates(&self) -> Coordinates {
+        (self.source.clone(), self.offset)
+    }
+
+    /// Bytes of memory, near enough to bound a queue with.
+    pub fn size(&self) -> usize {
+        let shared = self.value.as_ref().map_or(0, |v| v.len() - v.own_len());
+        // the struct itself, and what the allocator adds to each of its parts
+        128 + self.bytes() - shared
+    }
+
+    /// Bytes of key, value and headers.
+    pub fn bytes(&self) -> usize {
+        let len = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|h| h.key.len() + len(&h.value))
+            .sum();
+        let key = self.key.as_ref().map_or(0, Bytes::len);
+        key + self.value.as_ref().map_or(0, Body::len) + headers
+    }
+}

@@ -1,0 +1,14 @@
+//! A change becomes SQL: values, mapping to the table's columns, folding to net effects, statements.
+//! Pure functions, tested without a server.
+
+pub mod binary;
+pub mod fold;
+pub mod foreign_keys;
+pub mod mapping;
+pub mod row_change;
+pub mod sql;
+pub mod statement;
+pub mod table;
+#[cfg(test)]
+pub mod table_testing;
+pub mod value;

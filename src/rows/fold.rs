@@ -1,0 +1,134 @@
+//! Several changes of one key folded into their net effect: one statement may not touch a row
+//! twice, and a row that changed fifty times in a batch need only be written once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::rows::row_change::{Effect, Layout, RowChange, Text};
+use crate::rows::table::Table;
+
+/// What is to be done to one key.
+#[derive(Clone, Debug)]
+pub struct Net<'a, 'r> {
+    pub layout: Cow<'a, Arc<Layout>>,
+    pub key: &'a [Text<'r>],
+    /// `None`: nothing but the delete.
+    pub row: Option<Row<'a, 'r>>,
+    /// Its first change calls the row new.
+    pub created: bool,
+    /// The key was deleted on the way: whatever the row has outside of the layout's columns goes with it.
+    pub delete_first: bool,
+}
+
+/// The values of the layout's columns.
+#[derive(Clone, Debug)]
+pub struct Row<'a, 'r> {
+    pub texts: Cow<'a, [Text<'r>]>,
+    pub whole: bool,
+}
+
+/// A change that carries only part of a row which an earlier change of the batch deleted. The index
+/// is the change's.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PartOfDeletedRow(pub usize);
+
+/// `changes` in arrival order; the result in no particular order.
+///
+/// # Errors
+/// A partial change of a deleted row: what it leaves out is nowhere to be had.
+pub fn fold<'a, 'r>(
+    changes: impl ExactSizeIterator<Item = &'a RowChange<'r>>,
+) -> Result<Vec<Net<'a, 'r>>, PartOfDeletedRow> {
+    type Keys<'a, 'r> =
+        HashMap<(*const Table, &'a [usize], &'a [Text<'r>]), usize, foldhash::fast::RandomState>;
+    let mut nets: Vec<Net<'a, 'r>> = Vec::with_capacity(changes.len());
+    let mut by_key = Keys::with_capacity_and_hasher(changes.len(), Default::default());
+    for (index, change) in changes.enumerate() {
+        let layout = &*change.layout;
+        let key = (
+            Arc::as_ptr(&layout.table),
+            layout.key.as_slice(),
+            change.key.as_slice(),
+        );
+        let at = *by_key.entry(key).or_insert(nets.len());
+        match nets.get_mut(at) {
+            Some(net) => net.follow(change, index)?,
+            None => nets.push(Net::first(change)),
+        }
+    }
+    Ok(nets)
+}
+
+impl<'a, 'r> Net<'a, 'r> {
+    fn first(change: &'a RowChange<'r>) -> Self {
+        Self {
+            layout: Cow::Borrowed(&change.layout),
+            key: &change.key,
+            row: Row::of(change),
+            created: change.created,
+            delete_first: change.effect == Effect::Gone,
+        }
+    }
+
+    fn follow(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
+        match (change.effect, &mut self.row) {
+            (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
+            (Effect::Gone, _) => {
+                self.delete_first = true;
+                self.layout = Cow::Borrowed(&change.layout);
+                self.row = None;
+            }
+            (effect, Some(row)) if !covers(&change.layout, &self.layout) => {
+                let columns = row.overlay(&self.layout.columns, change);
+                row.whole |= effect == Effect::Whole;
+                self.layout = Cow::Owned(Arc::new(Layout {
+                    columns,
+                    ..Layout::clone(&change.layout)
+                }));
+            }
+            // it says all that the earlier ones said
+            (effect, row) => {
+                let whole = effect == Effect::Whole || row.as_ref().is_some_and(|r| r.whole);
+                *row = Row::of(change).map(|row| Row { whole, ..row });
+                self.layout = Cow::Borrowed(&change.layout);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the later change brings every column of the earlier ones.
+fn covers(later: &Arc<Layout>, earlier: &Arc<Layout>) -> bool {
+    Arc::ptr_eq(later, earlier) || earlier.columns.iter().all(|c| later.columns.contains(c))
+}
+
+impl<'a, 'r> Row<'a, 'r> {
+    fn of(change: &'a RowChange<'r>) -> Option<Self> {
+        (change.effect != Effect::Gone).then(|| Self {
+            texts: Cow::Borrowed(&change.texts),
+            whole: change.effect == Effect::Whole,
+        })
+    }
+
+    /// Later values win; what they leave out stays. Returns the columns that there are now.
+    fn overlay(&mut self, columns: &[usize], later: &RowChange<'r>) -> Vec<usize> {
+        let earlier = columns.iter().copied().zip(self.texts.iter().cloned());
+        let kept = earlier.filter(|(column, _)| !later.layout.columns.contains(column));
+        let added = later
+            .layout
+            .columns
+            .iter()
+            .copied()
+            .zip(later.texts.iter().cloned());
+        let mut cells: Vec<(usize, Text<'r>)> = kept.chain(added).collect();
+        cells.sort_unstable_by_key(|(column, _)| *column);
+        let (columns, texts): (Vec<usize>, Vec<Text<'r>>) = cells.into_iter().unzip();
+        self.texts = Cow::Owned(texts);
+        columns
+    }
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -1,0 +1,169 @@
+use super::*;
+use crate::rows::table_testing::table;
+
+fn t() -> Arc<Table> {
+    table("t", "id:int4 a:text b:text", &[&["id"]])
+}
+
+fn text(value: &'static str) -> Text<'static> {
+    Some(value.into())
+}
+
+fn change(
+    table: &Arc<Table>,
+    id: &'static str,
+    cells: Vec<(usize, Text<'static>)>,
+    effect: Effect,
+) -> RowChange<'static> {
+    let (columns, texts) = cells.into_iter().unzip();
+    RowChange {
+        layout: Arc::new(Layout {
+            table: table.clone(),
+            key: vec![0],
+            columns,
+        }),
+        key: vec![text(id)],
+        texts,
+        effect,
+        created: false,
+    }
+}
+
+fn row(
+    table: &Arc<Table>,
+    id: &'static str,
+    a: Option<&'static str>,
+    b: Option<&'static str>,
+) -> RowChange<'static> {
+    let mut cells = vec![(0, text(id))];
+    cells.extend(a.map(|a| (1, text(a))));
+    cells.extend(b.map(|b| (2, text(b))));
+    let effect = match a.is_some() && b.is_some() {
+        true => Effect::Whole,
+        false => Effect::Part,
+    };
+    change(table, id, cells, effect)
+}
+
+fn gone(table: &Arc<Table>, id: &'static str) -> RowChange<'static> {
+    change(table, id, Vec::new(), Effect::Gone)
+}
+
+fn net<'a>(changes: &'a [RowChange<'static>]) -> Net<'a, 'static> {
+    let mut nets = fold(changes.iter()).unwrap();
+    assert_eq!(nets.len(), 1);
+    nets.remove(0)
+}
+
+fn cells(net: &Net<'_, 'static>) -> Vec<(usize, Text<'static>)> {
+    let texts = net.row.as_ref().unwrap().texts.iter().cloned();
+    net.layout.columns.iter().copied().zip(texts).collect()
+}
+
+#[test]
+fn of_several_rows_of_a_key_the_last_is_written() {
+    let t = t();
+    let changes = [
+        row(&t, "1", Some("x"), Some("x")),
+        row(&t, "1", Some("y"), Some("z")),
+    ];
+    let net = net(&changes);
+    assert_eq!(
+        cells(&net),
+        [(0, text("1")), (1, text("y")), (2, text("z"))]
+    );
+    assert!(!net.delete_first && net.row.unwrap().whole);
+}
+
+#[test]
+fn what_a_later_change_leaves_out_stays_as_the_earlier_one_had_it() {
+    let t = t();
+    let changes = [
+        row(&t, "1", Some("x"), Some("large")),
+        row(&t, "1", Some("y"), None),
+    ];
+    let net = net(&changes);
+    assert_eq!(
+        cells(&net),
+        [(0, text("1")), (1, text("y")), (2, text("large"))]
+    );
+    assert!(net.row.unwrap().whole, "the row need not be there already");
+}
+
+#[test]
+fn parts_only_remain_a_part_and_keep_their_columns_in_order() {
+    let t = t();
+    let changes = [row(&t, "1", None, Some("z")), row(&t, "1", Some("y"), None)];
+    let net = net(&changes);
+    assert_eq!(
+        cells(&net),
+        [(0, text("1")), (1, text("y")), (2, text("z"))]
+    );
+    assert!(!net.row.unwrap().whole, "the row must be there already");
+}
+
+#[test]
+fn a_part_followed_by_the_whole_row_is_the_whole_row() {
+    let t = t();
+    let changes = [
+        row(&t, "1", None, Some("z")),
+        row(&t, "1", Some("a"), Some("b")),
+    ];
+    let net = net(&changes);
+    assert!(net.row.as_ref().unwrap().whole);
+    assert_eq!(
+        cells(&net),
+        [(0, text("1")), (1, text("a")), (2, text("b"))]
+    );
+}
+
+#[test]
+fn an_insert_and_its_delete_leave_a_delete() {
+    let t = t();
+    let changes = [row(&t, "1", Some("x"), Some("x")), gone(&t, "1")];
+    let net = net(&changes);
+    assert!(net.row.is_none() && net.delete_first);
+}
+
+#[test]
+fn a_row_inserted_again_is_deleted_first_so_that_nothing_of_the_old_one_stays() {
+    let t = t();
+    let changes = [gone(&t, "1"), row(&t, "1", Some("x"), Some("y"))];
+    let net = net(&changes);
+    assert!(net.row.is_some() && net.delete_first);
+}
+
+#[test]
+fn a_part_of_a_deleted_row_is_nobodys_to_guess() {
+    let t = t();
+    let changes = [gone(&t, "2"), gone(&t, "1"), row(&t, "1", Some("x"), None)];
+    assert_eq!(fold(changes.iter()).unwrap_err(), PartOfDeletedRow(2));
+}
+
+#[test]
+fn keys_and_tables_are_kept_apart() {
+    let (t, other) = (t(), table("u", "id:int4 a:text b:text", &[&["id"]]));
+    let changes = [
+        row(&t, "1", Some("x"), Some("x")),
+        gone(&t, "2"),
+        gone(&other, "1"),
+    ];
+    let nets = fold(changes.iter()).unwrap();
+    assert_eq!(nets.len(), 3);
+    assert!(nets[0].row.is_some());
+}
+
+#[test]
+fn a_row_is_new_if_its_first_change_says_so() {
+    let t = t();
+    let new = RowChange {
+        created: true,
+        ..row(&t, "1", Some("a"), Some("b"))
+    };
+    let later = row(&t, "1", Some("c"), Some("d"));
+    assert!(net(&[new.clone(), later.clone()]).created);
+    assert!(!net(&[later.clone(), new.clone()]).created);
+    let changes = [new.clone(), gone(&t, "1"), new];
+    let back = net(&changes);
+    assert!(back.created && back.delete_first);
+}

@@ -1,0 +1,264 @@
+//! How the fields of one shape of events become the columns of one table. It follows from the names
+//! alone, so it is found once and then holds for every event of that shape.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::format::change::{Change, Fields, Operation, Shape};
+use crate::format::schema::Field;
+use crate::rows::row_change::{Effect, Layout, RowChange, Text};
+use crate::rows::table::Table;
+use crate::rows::value::{self, Value};
+use crate::verdict::{Failure, Reason, Verdict};
+
+/// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
+const MOST: usize = 256;
+
+#[derive(Debug)]
+pub struct Mapping {
+    key: Vec<Slot>,
+    /// Of the row; empty for a removal.
+    row: Vec<Slot>,
+    layout: Arc<Layout>,
+    removes: bool,
+}
+
+/// A column and what it is filled from.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    column: usize,
+    from: From,
+    /// Which field of the shape,
+    position: usize,
+    /// and which of its schema.
+    field: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum From {
+    Key,
+    Row,
+}
+
+impl Mapping {
+    /// # Errors
+    /// Systemic: the table lacks a column or a unique index on the key. Reject: no key at all.
+    pub fn new(change: &Change<'_>, table: &Arc<Table>) -> Result<Self, Failure> {
+        let key = slots(&change.key, From::Key, table)?;
+        let key_columns: Vec<usize> = key.iter().map(|slot| slot.column).collect();
+        if key_columns.is_empty() {
+            let message = format!("the event names no key column of {}", table.name);
+            return Err(Failure::new(Verdict::Reject(Reason::MissingKey), message));
+        }
+        let removes = change.operation.removes();
+        let mut row = Vec::new();
+        if !removes {
+            if !table.is_unique(&key_columns) {
+                return Err(Failure::new(
+                    Verdict::Systemic,
+                    format!(
+                        "table {} has no primary key or unique index on exactly ({}), which the events' key needs; create one, or set key in the [[route]]",
+                        table.name,
+                        table.names(&key_columns)
+                    ),
+                ));
+            }
+            row = slots(&change.row, From::Row, table)?;
+            // the key belongs to the row even where `after` leaves it out
+            for slot in &key {
+                if !row.iter().any(|s| s.column == slot.column) {
+                    row.push(*slot);
+                }
+            }
+            row.sort_unstable_by_key(|slot| slot.column);
+        }
+        let layout = Arc::new(Layout {
+            table: table.clone(),
+            key: key_columns,
+            columns: row.iter().map(|slot| slot.column).collect(),
+        });
+        Ok(Self {
+            key,
+            row,
+            layout,
+            removes,
+        })
+    }
+
+    /// `change` must be of the shape and the table that the mapping was made for.
+    ///
+    /// # Errors
+    /// Reject: a value that can't be what its column holds, or a key with a null.
+    pub fn apply<'r>(&self, change: &Change<'r>) -> Result<RowChange<'r>, Failure> {
+        let mut key = Vec::with_capacity(self.key.len());
+        for slot in &self.key {
+            match self.value(slot, change)? {
+                Value::Text(text) => key.push(Some(text)),
+                Value::Null | Value::Unavailable => {
+                    let table = &self.layout.table;
+                    return Err(Failure::new(
+                        Verdict::Reject(Reason::MissingKey),
+                        format!(
+                            "the key column {} of {} is null",
+                            table.names(&[slot.column]),
+                            table.name
+                        ),
+                    ));
+                }
+            }
+        }
+        let mut texts = Vec::with_capacity(self.row.len());
+        for slot in &self.row {
+            match self.value(slot, change)? {
+                Value::Text(text) => texts.push(Some(text)),
+                Value::Null => texts.push(None),
+                Value::Unavailable => return self.apply_part(change, key),
+            }
+        }
+        Ok(RowChange {
+            layout: self.layout.clone(),
+            key,
+            texts,
+            effect: match self.removes {
+                true => Effect::Gone,
+                false => Effect::Whole,
+            },
+            created: matches!(change.operation, Operation::Create | Operation::Read),
+        })
+    }
+
+    /// The same for an event that leaves something out.
+    fn apply_part<'r>(
+        &self,
+        change: &Change<'r>,
+        key: Vec<Text<'r>>,
+    ) -> Result<RowChange<'r>, Failure> {
+        let (mut columns, mut texts) = (Vec::new(), Vec::new());
+        for slot in &self.row {
+            let of_key = self.key.iter().position(|s| s.column == slot.column);
+            let text = match self.value(slot, change)? {
+                Value::Text(text) => Some(text),
+                Value::Null => None,
+                Value::Unavailable => match of_key.and_then(|at| key.get(at)) {
+                    Some(text) => text.clone(),
+                    None => continue,
+                },
+            };
+            columns.push(slot.column);
+            texts.push(text);
+        }
+        let layout = Layout {
+            columns,
+            ..Layout::clone(&self.layout)
+        };
+        Ok(RowChange {
+            layout: Arc::new(layout),
+            key,
+            texts,
+            effect: Effect::Part,
+            created: false,
+        })
+    }
+
+    fn value<'r>(&self, slot: &Slot, change: &Change<'r>) -> Result<Value<'r>, Failure> {
+        let fields = match slot.from {
+            From::Key => &change.key,
+            From::Row => &change.row,
+        };
+        let table = &self.layout.table;
+        let (Some(raw), Some(column)) = (
+            fields.values.get(slot.position),
+            table.columns.get(slot.column),
+        ) else {
+            return Ok(Value::Null);
+        };
+        let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
+        value::to_text(raw, schema, &column.pg_type).map_err(|error| {
+            let message = format!("column {} of {}: {error}", column.name, table.name);
+            Failure::new(Verdict::Reject(Reason::Value), message)
+        })
+    }
+}
+
+/// In column order; a column that Postgres computes is left out, for it takes no value: snapshots
+/// carry it all the same.
+fn slots(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot>, Failure> {
+    let mut slots = Vec::with_capacity(fields.names().len() + 1);
+    for (position, name) in fields.names().iter().enumerate() {
+        let Some(column) = table.column(name) else {
+            return Err(Failure::new(
+                Verdict::Systemic,
+                format!(
+                    "table {} has no column {name}, which its events carry; add it: ALTER TABLE {} ADD COLUMN …",
+                    table.name, table.name
+                ),
+            ));
+        };
+        if table.columns.get(column).is_none_or(|c| c.generated) {
+            continue;
+        }
+        let field = fields.schema().and_then(|s| index_of(s, position, name));
+        slots.push(Slot {
+            column,
+            from,
+            position,
+            field,
+        });
+    }
+    // a name twice in one object: the last wins, as in every JSON parser
+    slots.reverse();
+    slots.sort_by_key(|slot| slot.column);
+    slots.dedup_by_key(|slot| slot.column);
+    Ok(slots)
+}
+
+/// Events have their fields in the schema's order, so it is looked for first where it is most likely.
+fn index_of(schema: &Field, position: usize, name: &str) -> Option<usize> {
+    let fields = schema.fields();
+    let is = |field: &Field| &*field.name == name;
+    match fields.get(position).is_some_and(is) {
+        true => Some(position),
+        false => fields.iter().position(is),
+    }
+}
+
+/// The mappings that a lane has met.
+#[derive(Default)]
+pub struct Mappings(HashMap<Shapes, Known, foldhash::fast::RandomState>);
+
+/// Key's and row's shape, the table, whether it removes: by address.
+type Shapes = (usize, usize, usize, bool);
+
+/// What has these addresses is kept as long as the mapping is, so that nothing else gets them.
+struct Known {
+    mapping: Arc<Mapping>,
+    _shapes: [Option<Arc<Shape>>; 2],
+}
+
+impl Mappings {
+    /// # Errors
+    /// As for [`Mapping::new`].
+    pub fn of(&mut self, change: &Change<'_>, table: &Arc<Table>) -> Result<Arc<Mapping>, Failure> {
+        let address =
+            |shape: &Option<Arc<Shape>>| shape.as_ref().map_or(0, |s| Arc::as_ptr(s).addr());
+        let shapes = (
+            address(&change.key.shape),
+            address(&change.row.shape),
+            Arc::as_ptr(table).addr(),
+            change.operation.removes(),
+        );
+        if let Some(known) = self.0.get(&shapes) {
+            return Ok(known.mapping.clone());
+        }
+        let mapping = Arc::new(Mapping::new(change, table)?);
+        if self.0.len() >= MOST {
+            self.0.clear();
+        }
+        let known = Known {
+            mapping: mapping.clone(),
+            _shapes: [change.key.shape.clone(), change.row.shape.clone()],
+        };
+        self.0.insert(shapes, known);
+        Ok(mapping)
+    }
+}

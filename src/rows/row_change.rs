@@ -1,0 +1,61 @@
+//! A change as its destination table sees it: columns by index, values as the text Postgres reads.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::format::change::Change;
+use crate::rows::mapping::Mapping;
+use crate::rows::table::Table;
+use crate::verdict::Failure;
+
+/// A value as the text that Postgres reads for the column's type; `None` is NULL.
+pub type Text<'r> = Option<Cow<'r, str>>;
+
+/// Which columns of which table a change writes, shared by all that write the same.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    pub table: Arc<Table>,
+    /// The key's columns, in column order.
+    pub key: Vec<usize>,
+    /// The row's, in column order; none if it is gone.
+    pub columns: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RowChange<'r> {
+    pub layout: Arc<Layout>,
+    /// Of the layout's key columns.
+    pub key: Vec<Text<'r>>,
+    /// Of the layout's columns.
+    pub texts: Vec<Text<'r>>,
+    pub effect: Effect,
+    /// The event calls the row new: created, or read by a snapshot.
+    pub created: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The row has these values.
+    Whole,
+    /// The event said that it leaves something out (an unchanged out-of-line value): the row must
+    /// be there already.
+    Part,
+    Gone,
+}
+
+impl<'r> RowChange<'r> {
+    /// # Errors
+    /// As for [`Mapping::new`] and [`Mapping::apply`].
+    pub fn new(change: &Change<'r>, table: &Arc<Table>) -> Result<Self, Failure> {
+        Mapping::new(change, table)?.apply(change)
+    }
+
+    pub fn table(&self) -> &Arc<Table> {
+        &self.layout.table
+    }
+
+    /// Whether it leaves nothing of its row as it was.
+    pub fn is_whole(&self) -> bool {
+        self.effect != Effect::Part
+    }
+}

@@ -1,0 +1,303 @@
+//! Net changes → SQL: one statement per table, kind and column set, its rows as arrays, in the
+//! order in which foreign keys take them: see [`Table::turn`].
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::rows::binary::{Column, Form};
+use crate::rows::fold::Net;
+use crate::rows::row_change::{Layout, Text};
+use crate::rows::sql::quote;
+use crate::rows::table::{Table, Turn};
+use crate::table_name::TableName;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Delete,
+    /// A key deleted and inserted again. The row is changed in place, so that no foreign key takes
+    /// others with it; columns that the event doesn't carry start from their defaults.
+    Replace,
+    /// Rows that are new, as far as anybody knows.
+    Insert,
+    Upsert,
+    /// Changes that carry only part of their row; touches as many rows as it carries, or one is missing.
+    Update,
+}
+
+/// Whether what is to be inserted may be there already. To have Postgres look first, with ON CONFLICT, is
+/// half of an insert's work, and in vain nearly always. So at first it isn't asked to: a conflict fails the
+/// attempt with SQLSTATE 23505, and the next one expects it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflicts {
+    #[default]
+    Unexpected,
+    Possible,
+}
+
+#[derive(Debug)]
+pub struct Statement<'n> {
+    pub kind: Kind,
+    pub table: Arc<Table>,
+    pub sql: String,
+    /// Of an update: counts how many of its rows exist, as a trigger may skip a row that does.
+    pub count_sql: Option<String>,
+    /// One array for each parameter.
+    pub columns: Vec<Column<'n>>,
+}
+
+impl Statement<'_> {
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.texts.len())
+    }
+}
+
+/// The statements for a folded batch. Tables and keys come in sorted order, the same in every lane,
+/// so that two lanes on one table can't lock each other's rows crosswise.
+pub fn build<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
+    let mut groups: Vec<Group<'n>> = Vec::new();
+    let mut known: HashMap<(*const Layout, Kind), usize, foldhash::fast::RandomState> =
+        HashMap::default();
+    for net in nets {
+        let kind = match &net.row {
+            None => Kind::Delete,
+            Some(row) => match (row.whole, net.delete_first) {
+                (true, true) => Kind::Replace,
+                (true, false) if net.created && conflicts == Conflicts::Unexpected => Kind::Insert,
+                (true, false) => Kind::Upsert,
+                (false, _) => Kind::Update,
+            },
+        };
+        let layout: &'n Arc<Layout> = &net.layout;
+        let at = *known.entry((Arc::as_ptr(layout), kind)).or_insert_with(|| {
+            let shape = Shape::of(layout, kind);
+            let same = groups.iter().position(|group| group.shape == shape);
+            same.unwrap_or_else(|| {
+                let rows = Vec::new();
+                groups.push(Group {
+                    layout,
+                    shape,
+                    rows,
+                });
+                groups.len() - 1
+            })
+        });
+        if let Some(group) = groups.get_mut(at) {
+            let texts = net.row.as_ref().map_or(net.key, |row| &*row.texts);
+            group.rows.push((net.key, texts));
+        }
+    }
+    groups.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+    groups.into_iter().map(Group::statement).collect()
+}
+
+/// What rows must have in common to go into one statement; its order is the statements'.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Shape<'n> {
+    table: &'n TableName,
+    kind: Kind,
+    key: &'n [usize],
+    written: &'n [usize],
+}
+
+impl<'n> Shape<'n> {
+    fn of(layout: &'n Layout, kind: Kind) -> Self {
+        Self {
+            table: &layout.table.name,
+            kind,
+            key: &layout.key,
+            written: match kind {
+                Kind::Delete => &layout.key,
+                _ => &layout.columns,
+            },
+        }
+    }
+}
+
+struct Group<'n> {
+    layout: &'n Layout,
+    shape: Shape<'n>,
+    /// Keys, and the values that are written.
+    rows: Vec<(&'n [Text<'n>], &'n [Text<'n>])>,
+}
+
+impl<'n> Group<'n> {
+    fn order(&self) -> (Turn, &Shape<'n>) {
+        let turn = self.layout.table.turn(self.shape.kind == Kind::Delete);
+        (turn, &self.shape)
+    }
+
+    fn statement(mut self) -> Statement<'n> {
+        self.rows.sort_unstable_by_key(|(key, _)| *key);
+        let (
+            table,
+            Shape {
+                key, written, kind, ..
+            },
+        ) = (&self.layout.table, self.shape);
+        let rows = &self.rows;
+        let column = |(at, column): (usize, &usize)| {
+            let texts = rows.iter().map(|(_, texts)| texts.get(at)?.as_deref());
+            Column::new(texts.collect(), type_of(table, *column))
+        };
+        let columns: Vec<Column<'n>> = written.iter().enumerate().map(column).collect();
+        let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
+        let sql = match kind {
+            Kind::Delete => delete(table, key, &forms),
+            Kind::Insert => insert(table, written, &forms),
+            Kind::Replace => upsert(table, key, written, &forms, true),
+            Kind::Upsert => upsert(table, key, written, &forms, false),
+            Kind::Update => update(table, key, written, &forms),
+        };
+        Statement {
+            kind,
+            table: table.clone(),
+            sql,
+            count_sql: (kind == Kind::Update).then(|| count(table, key, written, &forms)),
+            columns,
+        }
+    }
+}
+
+pub fn qualified(table: &Table) -> String {
+    format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
+}
+
+/// `unnest($1::text[])`.
+fn unnest(at: usize, form: Form) -> String {
+    format!("unnest(${}::{}[])", at + 1, form.name())
+}
+
+/// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
+/// in FROM, where Postgres would store each of them once more: a third of the time.
+fn rows(forms: &[Form]) -> String {
+    let column = |(at, form): (usize, &Form)| format!("{} AS c{}", unnest(at, *form), at + 1);
+    let columns = forms.iter().enumerate().map(column);
+    format!("(SELECT {}) AS u", join(columns, ", "))
+}
+
+/// `u.c1::"pg_catalog"."int4"`: where it is a text Postgres itself parses it for the column's type.
+fn cast(table: &Table, column: usize, parameter: usize) -> String {
+    format!("u.c{}::{}", parameter + 1, type_of(table, column))
+}
+
+fn type_of(table: &Table, column: usize) -> &str {
+    let column = table.columns.get(column);
+    column.map_or("text", |c| c.cast.as_str())
+}
+
+fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
+}
+
+fn name(table: &Table, column: usize) -> String {
+    table
+        .columns
+        .get(column)
+        .map(|c| quote(&c.name))
+        .unwrap_or_default()
+}
+
+fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
+    let pairs = written
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| key.contains(column));
+    join(
+        pairs.map(|(at, column)| {
+            format!("t.{} = {}", name(table, *column), cast(table, *column, at))
+        }),
+        " AND ",
+    )
+}
+
+fn settable<'a>(
+    table: &'a Table,
+    key: &'a [usize],
+    written: &'a [usize],
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let pairs = written.iter().copied().enumerate();
+    pairs.filter(|(_, column)| {
+        !key.contains(column)
+            && !table
+                .columns
+                .get(*column)
+                .is_some_and(|c| c.identity_always)
+    })
+}
+
+fn insert(table: &Table, written: &[usize], forms: &[Form]) -> String {
+    let names = written.iter().map(|c| name(table, *c));
+    let values = written.iter().zip(forms).enumerate();
+    let values =
+        values.map(|(at, (c, form))| format!("{}::{}", unnest(at, *form), type_of(table, *c)));
+    format!(
+        "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {}",
+        qualified(table),
+        join(names, ", "),
+        join(values, ", ")
+    )
+}
+
+/// `anew`: what isn't written is set to its default.
+fn upsert(table: &Table, key: &[usize], written: &[usize], forms: &[Form], anew: bool) -> String {
+    let mut sql = insert(table, written, forms);
+    let key_names = key.iter().map(|c| name(table, *c));
+    let _ = write!(sql, " ON CONFLICT ({}) DO ", join(key_names, ", "));
+    let carried =
+        settable(table, key, written).map(|(_, c)| format!("{0} = EXCLUDED.{0}", name(table, c)));
+    let left_out = (0..table.columns.len())
+        .filter(|c| {
+            anew && !written.contains(c) && !table.columns.get(*c).is_none_or(|c| c.generated)
+        })
+        .map(|c| format!("{} = DEFAULT", name(table, c)));
+    let sets = join(carried.chain(left_out), ", ");
+    let _ = match sets.is_empty() {
+        true => write!(sql, "NOTHING"),
+        false => write!(sql, "UPDATE SET {sets}"),
+    };
+    sql
+}
+
+fn delete(table: &Table, key: &[usize], forms: &[Form]) -> String {
+    format!(
+        "DELETE FROM {} AS t USING {} WHERE {}",
+        qualified(table),
+        rows(forms),
+        on_key(table, key, key)
+    )
+}
+
+fn update(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+    let mut sets = join(
+        settable(table, key, written)
+            .map(|(at, c)| format!("{} = {}", name(table, c), cast(table, c, at))),
+        ", ",
+    );
+    if sets.is_empty() {
+        // nothing but the key and values it leaves out: the row must be there all the same
+        sets = key
+            .first()
+            .map(|c| format!("{0} = t.{0}", name(table, *c)))
+            .unwrap_or_default();
+    }
+    format!(
+        "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
+        qualified(table),
+        rows(forms),
+        on_key(table, key, written)
+    )
+}
+
+fn count(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+    format!(
+        "SELECT count(*) FROM {} AS t, {} WHERE {}",
+        qualified(table),
+        rows(forms),
+        on_key(table, key, written)
+    )
+}
+
+#[cfg(test)]
+#[path = "statement_tests.rs"]
+mod tests;

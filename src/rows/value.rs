@@ -1,0 +1,275 @@
+//! Values as the text that Postgres itself would read for a column's type.
+//!
+//! The meaning of a value comes from the event's schema where that has one, else from the destination column
+//! ([`meaning`]); then one function a family writes the text. Postgres does the parsing, so what is merely
+//! out of its range passes here and is refused there.
+
+use std::borrow::Cow;
+
+use crate::format::schema::Field;
+use crate::rows::table::PgType;
+
+mod array;
+mod bits;
+mod bytes;
+mod civil;
+mod error;
+mod family;
+mod geometry;
+mod hstore;
+mod iso;
+mod json;
+mod meaning;
+mod numbers;
+mod placeholder;
+mod plain;
+mod times;
+mod undeclared;
+mod vectors;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::ValueError;
+use family::Family;
+use json::Json;
+use meaning::Meaning;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    Null,
+    /// Debezium's placeholder for an unchanged out-of-line value: the column is to be left untouched.
+    Unavailable,
+    Text(Cow<'a, str>),
+}
+
+/// `raw` is the JSON text of one field as it stood in the message, without surrounding whitespace.
+///
+/// Numbers keep their own digits, and plain numbers, booleans and strings without escapes are borrowed.
+///
+/// A text column whose real content is the placeholder string can't be told apart from an unchanged one;
+/// that is Debezium's choice of encoding.
+pub fn to_text<'a>(
+    raw: &'a str,
+    field: Option<&Field>,
+    column: &PgType,
+) -> Result<Value<'a>, ValueError> {
+    let json = Json::of(raw)?;
+    if json == Json::Null {
+        return Ok(Value::Null);
+    }
+    if placeholder::is_unavailable(json, field, column) {
+        return Ok(Value::Unavailable);
+    }
+    converted(json, field, column, 0).map(Value::Text)
+}
+
+/// The text of a value that is neither null nor a placeholder; `depth` counts the arrays around it.
+fn converted<'a>(
+    json: Json<'a>,
+    field: Option<&Field>,
+    column: &PgType,
+    depth: usize,
+) -> Result<Cow<'a, str>, ValueError> {
+    let family = Family::of(column);
+    let meaning = meaning::of(json, field, family, column);
+    if !meaning.suits(family) {
+        return Err(family.unfit(json.kind()));
+    }
+    match meaning {
+        Meaning::Plain => plain::text(json, family),
+        Meaning::JsonText => plain::json_text(json, family),
+        Meaning::Date => times::date(json),
+        Meaning::Time(unit) => times::time(json, unit, family),
+        Meaning::Timestamp(unit) => times::timestamp(json, unit, family),
+        Meaning::Iso => iso::text(json),
+        Meaning::Duration(unit) => times::duration(json, unit),
+        Meaning::Decimal { scale } => numbers::decimal(json, scale),
+        Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json),
+        Meaning::UndeclaredDecimal => undeclared::decimal(json, family, column),
+        Meaning::Bytes => bytes::bytea(json, family),
+        Meaning::HexBytes => bytes::bytea_from_hex(json),
+        Meaning::Bits { length, declared } => bits::text(json, length, declared, family),
+        Meaning::Hstore => hstore::text(json),
+        Meaning::Array { element } => array::literal(json, element, column, depth),
+        Meaning::Vector => vectors::dense(json),
+        Meaning::SparseVector => vectors::sparse(json),
+        Meaning::Point => geometry::point(json),
+        Meaning::Geometry => geometry::ewkb(json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{column_type, field};
+    use super::*;
+
+    #[test]
+    fn plain_values_are_borrowed() {
+        let cases = [
+            ("12.50", "", "numeric(10,2)"),
+            ("9223372036854775807", r#"{"type":"int64"}"#, "int8"),
+            ("true", r#"{"type":"boolean"}"#, "bool"),
+            ("\"some text\"", r#"{"type":"string"}"#, "text"),
+            ("\"sad\"", "", "mood"),
+            ("\"2024-01-01T00:00:00Z\"", "", "timestamptz"),
+            (r#"{"a":1}"#, "", "jsonb"),
+        ];
+        for (raw, schema, column) in cases {
+            let value = to_text(raw, field(schema).as_ref(), &column_type(column));
+            assert!(
+                matches!(value, Ok(Value::Text(Cow::Borrowed(_)))),
+                "{raw} for {column}"
+            );
+        }
+    }
+
+    #[test]
+    fn null_is_null_whatever_it_is_for() {
+        for column in ["text", "int4", "text[]", "hstore", "bit(8)", "jsonb"] {
+            assert_eq!(to_text("null", None, &column_type(column)), Ok(Value::Null));
+        }
+    }
+
+    /// Each kind of value with each schema for each column: an answer or an error that keeps the value to itself.
+    #[test]
+    fn nothing_panics_and_no_error_tells_the_value() {
+        const RAWS: &[&str] = &[
+            "null",
+            "true",
+            "4242",
+            "-4242",
+            "42.42",
+            "-0.0",
+            "4242e4242",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "18446744073709551616",
+            "\"\"",
+            "\"4242\"",
+            "\"secret\"",
+            "\"-4242-42\"",
+            "\"c2VjcmV0\"",
+            "\"c2VjcmV\"",
+            "\"\\u0000secret\"",
+            "\"\\ud800\"",
+            "[]",
+            "[4242]",
+            "[[\"secret\"]]",
+            "[null]",
+            "{}",
+            r#"{"secret":4242}"#,
+            r#"{"scale":4242,"value":"c2VjcmV0"}"#,
+            r#"{"x":4242,"y":"secret"}"#,
+            r#"{"wkb":"c2VjcmV0","srid":4242}"#,
+            r#"{"dimensions":4242,"vector":[[4242,"secret"]]}"#,
+            // None of these leave serde_json, but nothing here relies on that.
+            "",
+            "\"",
+            "\"secret",
+            "[4242",
+            "{4242",
+            "-",
+            "secret",
+            "é",
+        ];
+        const TYPES: &[&str] = &[
+            "int8", "int16", "int32", "int64", "float", "double", "boolean", "string", "bytes",
+        ];
+        const NAMES: &[&str] = &[
+            "org.apache.kafka.connect.data.Decimal",
+            "org.apache.kafka.connect.data.Date",
+            "org.apache.kafka.connect.data.Time",
+            "org.apache.kafka.connect.data.Timestamp",
+            "io.debezium.time.Date",
+            "io.debezium.time.MicroTime",
+            "io.debezium.time.NanoTime",
+            "io.debezium.time.MicroTimestamp",
+            "io.debezium.time.NanoTimestamp",
+            "io.debezium.time.ZonedTimestamp",
+            "io.debezium.time.MicroDuration",
+            "io.debezium.time.Year",
+            "io.debezium.data.VariableScaleDecimal",
+            "io.debezium.data.Bits",
+            "io.debezium.data.Json",
+            "io.debezium.data.Uuid",
+            "io.debezium.data.geometry.Point",
+            "io.debezium.data.geometry.Geometry",
+            "io.debezium.data.DoubleVector",
+            "io.debezium.data.SparseVector",
+            "com.example.Row",
+        ];
+        const COLUMNS: &[&str] = &[
+            "bool",
+            "int4",
+            "float8",
+            "numeric",
+            "numeric(10,2)",
+            "numeric(5,-2)",
+            "money",
+            "text",
+            "jsonb",
+            "bytea",
+            "bit(8)",
+            "varbit",
+            "date",
+            "time",
+            "time(3)",
+            "timetz",
+            "timestamp(0)",
+            "timestamptz",
+            "interval",
+            "uuid",
+            "hstore",
+            "point",
+            "geometry",
+            "vector",
+            "sparsevec",
+            "inet",
+            "text[]",
+            "int4[]",
+            "numeric(10,2)[]",
+            "jsonb[]",
+        ];
+        let parameters = r#""parameters":{"scale":"4242","length":"42"}"#;
+        let mut schemas = vec![String::new()];
+        for kind in TYPES {
+            schemas.push(format!(r#"{{"type":"{kind}"}}"#));
+            schemas.push(format!(r#"{{"type":"array","items":{{"type":"{kind}"}}}}"#));
+            schemas.push(format!(r#"{{"type":"map","values":{{"type":"{kind}"}}}}"#));
+        }
+        for name in NAMES {
+            for kind in ["int32", "string", "bytes"] {
+                schemas.push(format!(
+                    r#"{{"type":"{kind}","name":"{name}",{parameters}}}"#
+                ));
+            }
+            schemas.push(format!(
+                r#"{{"type":"struct","fields":[],"name":"{name}"}}"#
+            ));
+            schemas.push(format!(
+                r#"{{"type":"array","items":{{"type":"bytes","name":"{name}",{parameters}}}}}"#
+            ));
+        }
+        let columns: Vec<PgType> = COLUMNS.iter().map(|column| column_type(column)).collect();
+        for schema in &schemas {
+            let field = field(schema);
+            for (raw, column) in RAWS
+                .iter()
+                .flat_map(|raw| columns.iter().map(move |column| (raw, column)))
+            {
+                if let Err(error) = to_text(raw, field.as_ref(), column) {
+                    let message = error.to_string();
+                    assert!(
+                        !message.contains("secret") && !message.contains("4242"),
+                        "{message}"
+                    );
+                    assert!(
+                        message.starts_with(|first: char| first.is_ascii_lowercase()),
+                        "{message}"
+                    );
+                }
+            }
+        }
+    }
+}

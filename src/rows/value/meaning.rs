@@ -1,0 +1,202 @@
+//! What a value means: by its logical type, else by the destination column and what the JSON looks like.
+
+use super::family::Family;
+use super::json::Json;
+use super::times::Unit;
+use crate::format::schema::{Field, Kind, Logical};
+use crate::rows::table::PgType;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Meaning<'f> {
+    /// The string's content, the number's digits, the boolean's word: Postgres reads it.
+    Plain,
+    /// A string that holds a JSON document.
+    JsonText,
+    Date,
+    Time(Unit),
+    Timestamp(Unit),
+    /// A date, or a date and time, as an ISO 8601 string.
+    Iso,
+    Duration(Unit),
+    Decimal {
+        scale: Option<i32>,
+    },
+    VariableScaleDecimal,
+    /// A string for a numeric column and no schema to tell how it is written.
+    UndeclaredDecimal,
+    Bytes,
+    HexBytes,
+    /// `declared`: a schema says that these are bits.
+    Bits {
+        length: Option<i32>,
+        declared: bool,
+    },
+    Hstore,
+    Array {
+        element: Option<&'f Field>,
+    },
+    Vector,
+    SparseVector,
+    Point,
+    Geometry,
+}
+
+impl Meaning<'_> {
+    /// Postgres reads nearly any text as bytes, and decimal digits as bits: there we must object ourselves.
+    pub(super) fn suits(self, family: Family) -> bool {
+        match family {
+            Family::Bytea => matches!(self, Meaning::Plain | Meaning::Bytes | Meaning::HexBytes),
+            Family::Bit | Family::Varbit => matches!(self, Meaning::Plain | Meaning::Bits { .. }),
+            _ => true,
+        }
+    }
+}
+
+pub(super) fn of<'f>(
+    json: Json<'_>,
+    field: Option<&'f Field>,
+    family: Family,
+    column: &PgType,
+) -> Meaning<'f> {
+    let logical = field.and_then(|field| Some((field, field.logical?)));
+    match logical.and_then(|(field, logical)| by_logical(json, field, logical, family)) {
+        Some(meaning) => meaning,
+        None => by_column(json, field.map(|field| &field.kind), family, column),
+    }
+}
+
+/// Nothing, where the logical type leaves it to the column.
+fn by_logical(
+    json: Json<'_>,
+    field: &Field,
+    logical: Logical,
+    family: Family,
+) -> Option<Meaning<'static>> {
+    let meaning = match logical {
+        Logical::Date | Logical::ConnectDate => Meaning::Date,
+        Logical::Time | Logical::ConnectTime => Meaning::Time(Unit::Millis),
+        Logical::MicroTime => Meaning::Time(Unit::Micros),
+        Logical::NanoTime => Meaning::Time(Unit::Nanos),
+        Logical::Timestamp | Logical::ConnectTimestamp => Meaning::Timestamp(Unit::Millis),
+        Logical::MicroTimestamp => Meaning::Timestamp(Unit::Micros),
+        Logical::NanoTimestamp => Meaning::Timestamp(Unit::Nanos),
+        Logical::MicroDuration => Meaning::Duration(Unit::Micros),
+        Logical::NanoDuration => Meaning::Duration(Unit::Nanos),
+        Logical::Decimal => Meaning::Decimal { scale: field.scale },
+        Logical::VariableScaleDecimal => Meaning::VariableScaleDecimal,
+        Logical::Bits => Meaning::Bits {
+            length: field.length,
+            declared: true,
+        },
+        Logical::Json if family == Family::Hstore => Meaning::Hstore,
+        Logical::Json => Meaning::JsonText,
+        Logical::Point if family == Family::Geometry => Meaning::Geometry,
+        Logical::Point => Meaning::Point,
+        Logical::Geometry | Logical::Geography => Meaning::Geometry,
+        Logical::DoubleVector | Logical::FloatVector if family == Family::Vector => Meaning::Vector,
+        Logical::SparseVector => Meaning::SparseVector,
+        // Not the number of days that a date column would take it for.
+        Logical::Year => Meaning::Plain,
+        _ => return None,
+    };
+    let structured = matches!(json, Json::Object(_) | Json::Array(_));
+    match meaning {
+        // A date or time as a number, for a column of numbers, is wanted as that number.
+        Meaning::Date | Meaning::Time(_) | Meaning::Timestamp(_) | Meaning::Duration(_)
+            if family.is_number() || family == Family::Json =>
+        {
+            Some(Meaning::Plain)
+        }
+        Meaning::Date | Meaning::Timestamp(_) if matches!(json, Json::String(_)) => {
+            Some(Meaning::Iso)
+        }
+        Meaning::Time(_) | Meaning::Duration(_) if matches!(json, Json::String(_)) => {
+            Some(Meaning::Plain)
+        }
+        Meaning::Point | Meaning::Geometry | Meaning::SparseVector
+            if family == Family::Json || !structured =>
+        {
+            Some(Meaning::Plain)
+        }
+        meaning => Some(meaning),
+    }
+}
+
+fn by_column<'f>(
+    json: Json<'_>,
+    kind: Option<&'f Kind>,
+    family: Family,
+    column: &PgType,
+) -> Meaning<'f> {
+    if kind == Some(&Kind::Bytes)
+        && !matches!(
+            family,
+            Family::Bit | Family::Varbit | Family::Numeric | Family::Money
+        )
+    {
+        return Meaning::Bytes;
+    }
+    match json {
+        Json::Number(_) => number(kind, family, column),
+        Json::String(_) => string(kind, family, column),
+        Json::Array(_) => match (family, kind) {
+            (Family::Array, Some(Kind::Array(element))) => Meaning::Array {
+                element: Some(element),
+            },
+            (Family::Array, _) => Meaning::Array { element: None },
+            (Family::Vector, _) => Meaning::Vector,
+            // A map whose keys aren't strings is written as pairs.
+            (Family::Hstore, _) => Meaning::Hstore,
+            _ => Meaning::Plain,
+        },
+        Json::Object(_) => match family {
+            Family::Hstore => Meaning::Hstore,
+            Family::Numeric | Family::Money => Meaning::VariableScaleDecimal,
+            Family::Point => Meaning::Point,
+            Family::Geometry => Meaning::Geometry,
+            Family::SparseVector => Meaning::SparseVector,
+            _ => Meaning::Plain,
+        },
+        Json::Null | Json::Bool(_) => Meaning::Plain,
+    }
+}
+
+fn number(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
+    match family {
+        Family::Date => Meaning::Date,
+        // Microseconds of a day don't fit 32 bits.
+        Family::Time | Family::TimeTz if kind == Some(&Kind::Int32) => Meaning::Time(Unit::Millis),
+        Family::Time | Family::TimeTz => Meaning::Time(unit_of(column)),
+        Family::Timestamp | Family::TimestampTz => Meaning::Timestamp(unit_of(column)),
+        Family::Interval => Meaning::Duration(Unit::Micros),
+        _ => Meaning::Plain,
+    }
+}
+
+/// Debezium's adaptive choice: milliseconds up to three decimal places, microseconds above and by default.
+fn unit_of(column: &PgType) -> Unit {
+    match column.modifier {
+        0..=3 => Unit::Millis,
+        _ => Unit::Micros,
+    }
+}
+
+fn string(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
+    let is_string = kind == Some(&Kind::String);
+    match family {
+        Family::Date | Family::Timestamp | Family::TimestampTz => Meaning::Iso,
+        Family::Hstore => Meaning::Hstore,
+        Family::Bytea if is_string => Meaning::HexBytes,
+        Family::Bytea => Meaning::Bytes,
+        Family::Numeric | Family::Money if !is_string => Meaning::UndeclaredDecimal,
+        Family::Bit if !is_string => Meaning::Bits {
+            length: Some(column.modifier),
+            declared: false,
+        },
+        Family::Varbit if !is_string => Meaning::Bits {
+            length: None,
+            declared: false,
+        },
+        _ => Meaning::Plain,
+    }
+}

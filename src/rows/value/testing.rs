@@ -1,0 +1,66 @@
+//! What the table tests of this module share.
+
+use super::{Value, ValueError, to_text};
+use crate::format::schema::{self, Field};
+use crate::rows::table::PgType;
+
+/// The JSON text, its schema ("" for none), the column's type, and the text expected.
+pub(super) type Case<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+pub(super) fn check(cases: &[Case]) {
+    for (raw, schema, column, expected) in cases {
+        let field = field(schema);
+        let found = to_text(raw, field.as_ref(), &column_type(column));
+        assert_eq!(
+            found,
+            Ok(Value::Text((*expected).into())),
+            "{raw} with {schema:?} for {column}"
+        );
+    }
+}
+
+pub(super) fn refused(raw: &str, schema: &str, column: &str) -> ValueError {
+    match to_text(raw, field(schema).as_ref(), &column_type(column)) {
+        Err(error) => error,
+        Ok(value) => panic!("{raw} with {schema:?} for {column} gave {value:?}"),
+    }
+}
+
+pub(super) fn field(schema: &str) -> Option<Field> {
+    (!schema.is_empty()).then(|| schema::parse(schema).expect("a schema"))
+}
+
+/// "numeric(10,2)", "bit(8)", "timestamp(3)[]" with the modifier as the catalogue has it.
+pub(super) fn column_type(text: &str) -> PgType {
+    if let Some(element) = text.strip_suffix("[]") {
+        let element = column_type(element);
+        return PgType {
+            name: format!("_{}", element.name),
+            modifier: element.modifier,
+            element: Some(Box::new(element)),
+        };
+    }
+    let Some((name, arguments)) = text.split_once('(') else {
+        return PgType {
+            name: text.into(),
+            modifier: -1,
+            element: None,
+        };
+    };
+    let arguments: Vec<i32> = arguments
+        .trim_end_matches(')')
+        .split(',')
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    let modifier = match (name, arguments.as_slice()) {
+        ("numeric", [precision, scale]) => ((precision << 16) | (scale & 0x7ff)) + 4,
+        ("varchar" | "bpchar", [length]) => length + 4,
+        (_, [only]) => *only,
+        _ => panic!("{text}"),
+    };
+    PgType {
+        name: name.into(),
+        modifier,
+        element: None,
+    }
+}

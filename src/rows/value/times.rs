@@ -1,0 +1,407 @@
+//! Dates, times, timestamps and durations that arrive as integers.
+
+use std::borrow::Cow;
+
+use super::civil::{Civil, push_padded};
+use super::error::ValueError;
+use super::family::Family;
+use super::json::Json;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Millis,
+    Micros,
+    Nanos,
+}
+
+/// pgjdbc's infinities, `PGStatement.DATE_POSITIVE_INFINITY` and its negative. They are milliseconds;
+/// Debezium up to 3.6 reads them as microseconds (294247-01-10 04:00:25.2), and later versions as what they
+/// are, where microseconds and nanoseconds saturate.
+const INFINITY: i64 = 9_223_372_036_825_200_000;
+const NEGATIVE_INFINITY: i64 = -9_223_372_036_832_400_000;
+
+impl Unit {
+    const fn per_second(self) -> i64 {
+        match self {
+            Unit::Millis => 1_000,
+            Unit::Micros => 1_000_000,
+            Unit::Nanos => 1_000_000_000,
+        }
+    }
+
+    const fn digits(self) -> usize {
+        match self {
+            Unit::Millis => 3,
+            Unit::Micros => 6,
+            Unit::Nanos => 9,
+        }
+    }
+
+    fn infinity(self, number: i64) -> Option<&'static str> {
+        let positive = match self {
+            Unit::Millis => matches!(number, INFINITY) || number == INFINITY / 1_000,
+            Unit::Micros => matches!(number, INFINITY | i64::MAX),
+            Unit::Nanos => number == i64::MAX,
+        };
+        let negative = match self {
+            Unit::Millis => {
+                matches!(number, NEGATIVE_INFINITY) || number == NEGATIVE_INFINITY / 1_000
+            }
+            Unit::Micros => matches!(number, NEGATIVE_INFINITY | i64::MIN),
+            Unit::Nanos => number == i64::MIN,
+        };
+        match (positive, negative) {
+            (true, _) => Some("infinity"),
+            (_, true) => Some("-infinity"),
+            _ => None,
+        }
+    }
+}
+
+/// Days since 1970.
+pub(super) fn date(json: Json<'_>) -> Result<Cow<'static, str>, ValueError> {
+    let days = json.integer("a date as a whole number of days")?;
+    let mut out = String::with_capacity(16);
+    if civil(days)?.write(&mut out) {
+        out.push_str(" BC");
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// Since midnight. MySQL's times, which may be negative or longer than a day, fit an interval column.
+pub(super) fn time(
+    json: Json<'_>,
+    unit: Unit,
+    family: Family,
+) -> Result<Cow<'static, str>, ValueError> {
+    let number = json.integer("a time of day as a whole number")?;
+    if family == Family::Interval {
+        return Ok(interval(number, unit));
+    }
+    let second = number.div_euclid(unit.per_second());
+    let fraction = number.rem_euclid(unit.per_second());
+    // 24:00:00 is a time that Postgres knows, and not the same as 00:00:00.
+    if !(0..=86_400).contains(&second) || (second == 86_400 && fraction > 0) {
+        return Err(ValueError::OutOfRange {
+            what: "a time of day",
+            allowed: "0 to 24 hours",
+        });
+    }
+    let mut out = String::with_capacity(24);
+    push_clock(&mut out, second, fraction, unit);
+    if family == Family::TimeTz {
+        out.push_str("+00");
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// Since 1970, in UTC. Written with its zone for a column that has one; otherwise as the wall clock it is.
+pub(super) fn timestamp(
+    json: Json<'_>,
+    unit: Unit,
+    family: Family,
+) -> Result<Cow<'static, str>, ValueError> {
+    let number = json.integer("a timestamp as a whole number")?;
+    if let Some(infinity) = unit.infinity(number) {
+        return Ok(Cow::Borrowed(infinity));
+    }
+    let second = number.div_euclid(unit.per_second());
+    let date = civil(second.div_euclid(86_400))?;
+    let mut out = String::with_capacity(40);
+    let before_christ = date.write(&mut out);
+    out.push(' ');
+    push_clock(
+        &mut out,
+        second.rem_euclid(86_400),
+        number.rem_euclid(unit.per_second()),
+        unit,
+    );
+    if family == Family::TimestampTz {
+        out.push_str("+00");
+    }
+    if before_christ {
+        out.push_str(" BC");
+    }
+    Ok(Cow::Owned(out))
+}
+
+pub(super) fn duration(json: Json<'_>, unit: Unit) -> Result<Cow<'static, str>, ValueError> {
+    let number = json.integer("a duration as a whole number")?;
+    Ok(interval(number, unit))
+}
+
+/// Postgres reads whole microseconds exactly over the whole of i64, and nothing finer.
+fn interval(number: i64, unit: Unit) -> Cow<'static, str> {
+    Cow::Owned(match unit {
+        Unit::Millis => format!("{number} milliseconds"),
+        Unit::Micros => format!("{number} microseconds"),
+        Unit::Nanos => format!("{} microseconds", number / 1_000),
+    })
+}
+
+fn civil(days: i64) -> Result<Civil, ValueError> {
+    Civil::from_days(days).ok_or(ValueError::OutOfRange {
+        what: "a date",
+        allowed: "what postgres holds, 4713 BC to 5874897 AD",
+    })
+}
+
+fn push_clock(out: &mut String, second: i64, fraction: i64, unit: Unit) {
+    let second = second.unsigned_abs();
+    push_padded(out, second / 3_600, 2);
+    out.push(':');
+    push_padded(out, second / 60 % 60, 2);
+    out.push(':');
+    push_padded(out, second % 60, 2);
+    if fraction != 0 {
+        out.push('.');
+        push_padded(out, fraction.unsigned_abs(), unit.digits());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rows::value::testing::{check, refused};
+
+    fn time(name: &str) -> String {
+        format!(r#"{{"type":"int64","name":"io.debezium.time.{name}"}}"#)
+    }
+
+    fn connect(name: &str) -> String {
+        format!(r#"{{"type":"int64","name":"org.apache.kafka.connect.data.{name}"}}"#)
+    }
+
+    #[test]
+    fn dates_are_days() {
+        check(&[
+            ("19723", &time("Date"), "date", "2024-01-01"),
+            ("19723", &connect("Date"), "date", "2024-01-01"),
+            ("19723", "", "date", "2024-01-01"),
+            ("19723", r#"{"type":"int32"}"#, "date", "2024-01-01"),
+            ("-1", &time("Date"), "date", "1969-12-31"),
+            ("-719529", "", "date", "0002-12-31 BC"),
+            ("-2440588", "", "date", "4714-11-24 BC"),
+            ("2145042905", &time("Date"), "date", "5874897-12-31"),
+            ("19723", &time("Date"), "int4", "19723"),
+            ("19723", &time("Date"), "text", "2024-01-01"),
+            ("19723", &time("Date"), "timestamp", "2024-01-01"),
+        ]);
+        refused("1.5", &time("Date"), "date");
+        refused("true", &time("Date"), "date");
+        refused("9223372036854775807", "", "date");
+        refused("9223372036854775808", "", "date");
+    }
+
+    #[test]
+    fn times_are_counted_from_midnight() {
+        check(&[
+            ("45296789", &time("Time"), "time(3)", "12:34:56.789"),
+            ("45296789", &connect("Time"), "time", "12:34:56.789"),
+            ("45296789012", &time("MicroTime"), "time", "12:34:56.789012"),
+            (
+                "45296789012345",
+                &time("NanoTime"),
+                "time",
+                "12:34:56.789012345",
+            ),
+            ("45296789012", "", "time", "12:34:56.789012"),
+            ("45296789", "", "time(3)", "12:34:56.789"),
+            ("45296000", r#"{"type":"int32"}"#, "time", "12:34:56"),
+            ("86400000", &time("Time"), "time(0)", "24:00:00"),
+            ("86400000000", &time("MicroTime"), "time", "24:00:00"),
+            ("0", &time("MicroTime"), "time", "00:00:00"),
+            ("1", &time("MicroTime"), "time", "00:00:00.000001"),
+            ("0", &time("MicroTime"), "timetz", "00:00:00+00"),
+            (
+                "-3600000000",
+                &time("MicroTime"),
+                "interval",
+                "-3600000000 microseconds",
+            ),
+            ("45296789012", &time("MicroTime"), "int8", "45296789012"),
+            (
+                "\"12:34:56Z\"",
+                r#"{"type":"string","name":"io.debezium.time.ZonedTime"}"#,
+                "timetz",
+                "12:34:56Z",
+            ),
+            (
+                "\"12:34:56.5Z\"",
+                r#"{"type":"string","name":"io.debezium.time.IsoTime"}"#,
+                "time",
+                "12:34:56.5Z",
+            ),
+        ]);
+        refused("86400000001", &time("MicroTime"), "time");
+        refused("-1", &time("MicroTime"), "time");
+    }
+
+    #[test]
+    fn timestamps_are_counted_from_1970_in_utc() {
+        check(&[
+            (
+                "1704067200123",
+                &time("Timestamp"),
+                "timestamp(3)",
+                "2024-01-01 00:00:00.123",
+            ),
+            (
+                "1704067200123",
+                &connect("Timestamp"),
+                "timestamp",
+                "2024-01-01 00:00:00.123",
+            ),
+            (
+                "1704067200123456",
+                &time("MicroTimestamp"),
+                "timestamp",
+                "2024-01-01 00:00:00.123456",
+            ),
+            (
+                "1704067200123456789",
+                &time("NanoTimestamp"),
+                "timestamp",
+                "2024-01-01 00:00:00.123456789",
+            ),
+            (
+                "1704067200123",
+                "",
+                "timestamp(3)",
+                "2024-01-01 00:00:00.123",
+            ),
+            ("1704067200000", "", "timestamp(0)", "2024-01-01 00:00:00"),
+            (
+                "1704067200123456",
+                "",
+                "timestamp(6)",
+                "2024-01-01 00:00:00.123456",
+            ),
+            (
+                "1704067200123456",
+                "",
+                "timestamp",
+                "2024-01-01 00:00:00.123456",
+            ),
+            (
+                "1704067200123456",
+                &time("MicroTimestamp"),
+                "timestamptz",
+                "2024-01-01 00:00:00.123456+00",
+            ),
+            (
+                "-1",
+                &time("Timestamp"),
+                "timestamp",
+                "1969-12-31 23:59:59.999",
+            ),
+            (
+                "-62135596800001",
+                &time("Timestamp"),
+                "timestamp",
+                "0001-12-31 23:59:59.999 BC",
+            ),
+            (
+                "-62135596800001",
+                &time("Timestamp"),
+                "timestamptz",
+                "0001-12-31 23:59:59.999+00 BC",
+            ),
+            (
+                "9223371331200000000",
+                &time("MicroTimestamp"),
+                "timestamp",
+                "294247-01-02 00:00:00",
+            ),
+            ("1704067200123", &time("Timestamp"), "int8", "1704067200123"),
+            (
+                "1704067200123",
+                &time("Timestamp"),
+                "text",
+                "2024-01-01 00:00:00.123",
+            ),
+        ]);
+        refused("9223372036854775808", &time("MicroTimestamp"), "timestamp");
+        refused("1e3", &time("MicroTimestamp"), "timestamp");
+        refused("{}", &time("MicroTimestamp"), "timestamp");
+    }
+
+    #[test]
+    fn debeziums_infinities_are_infinite() {
+        for column in ["timestamp", "timestamptz", "timestamp(3)"] {
+            check(&[
+                ("9223372036825200", &time("Timestamp"), column, "infinity"),
+                (
+                    "9223372036825200000",
+                    &time("Timestamp"),
+                    column,
+                    "infinity",
+                ),
+                (
+                    "9223372036825200000",
+                    &time("MicroTimestamp"),
+                    column,
+                    "infinity",
+                ),
+                (
+                    "9223372036854775807",
+                    &time("NanoTimestamp"),
+                    column,
+                    "infinity",
+                ),
+                ("-9223372036832400", &time("Timestamp"), column, "-infinity"),
+                (
+                    "-9223372036832400000",
+                    &time("Timestamp"),
+                    column,
+                    "-infinity",
+                ),
+                (
+                    "-9223372036832400000",
+                    &time("MicroTimestamp"),
+                    column,
+                    "-infinity",
+                ),
+                (
+                    "-9223372036854775808",
+                    &time("NanoTimestamp"),
+                    column,
+                    "-infinity",
+                ),
+            ]);
+        }
+        check(&[(
+            "9223372036825200001",
+            &time("MicroTimestamp"),
+            "timestamp",
+            "294247-01-10 04:00:25.200001",
+        )]);
+    }
+
+    #[test]
+    fn durations_are_exact_at_the_extremes() {
+        let duration = time("MicroDuration");
+        check(&[
+            (
+                "9223372036854775807",
+                &duration,
+                "interval",
+                "9223372036854775807 microseconds",
+            ),
+            (
+                "-9223372036854775808",
+                &duration,
+                "interval",
+                "-9223372036854775808 microseconds",
+            ),
+            ("1000", "", "interval", "1000 microseconds"),
+            ("1500", &time("NanoDuration"), "interval", "1 microseconds"),
+            (
+                "\"P1Y2M3DT4H\"",
+                r#"{"type":"string","name":"io.debezium.time.Interval"}"#,
+                "interval",
+                "P1Y2M3DT4H",
+            ),
+        ]);
+        refused("0.5", &duration, "interval");
+    }
+}

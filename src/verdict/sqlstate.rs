@@ -1,0 +1,13 @@
+//! SQLSTATEs that something is decided by, under the names that Postgres gives them (its manual, appendix A).
+
+pub const CHECK_VIOLATION: &str = "23514";
+pub const DEADLOCK_DETECTED: &str = "40P01";
+pub const EXCLUSION_VIOLATION: &str = "23P01";
+pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
+pub const INVALID_CATALOG_NAME: &str = "3D000";
+pub const INVALID_PASSWORD: &str = "28P01";
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
+pub const QUERY_CANCELED: &str = "57014";
+pub const TOO_MANY_CONNECTIONS: &str = "53300";
+pub const UNDEFINED_TABLE: &str = "42P01";
+pub const UNIQUE_VIOLATION: &str = "23505";

@@ -1,0 +1,7 @@
+//! What others see of a running worker: metrics, health, progress, the log.
+
+pub mod health;
+pub mod http;
+pub mod metrics;
+pub mod progress;
+pub mod telemetry;

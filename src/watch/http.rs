@@ -1,0 +1,57 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+
+use crate::watch::health::Health;
+
+/// Serves until the process ends.
+///
+/// # Errors
+/// The address can't be listened on.
+pub async fn serve(
+    listen: SocketAddr,
+    health: Arc<Health>,
+    metrics: PrometheusHandle,
+) -> Result<SocketAddr, String> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|e| format!("http.listen: can't listen on {listen}: {e}"))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    let ready = move || {
+        let health = health.clone();
+        async move {
+            match health.ready() {
+                Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+                Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, reasons + "\n"),
+            }
+        }
+    };
+    let router = Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route(
+            "/metrics",
+            get(move || async move {
+                (
+                    [("content-type", "text/plain; version=0.0.4")],
+                    metrics.render(),
+                )
+            }),
+        );
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(address)
+}

@@ -1,0 +1,218 @@
+//! Every metric there is: its name, its unit, what it means. Recorded through the functions below,
+//! so that a label is never misspelt.
+
+#![allow(clippy::disallowed_macros)] // here they are allowed
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::record::TopicPartition;
+
+pub const EVENTS: &str = "landfall_events_total";
+pub const BATCHES: &str = "landfall_batches_total";
+pub const BATCH_EVENTS: &str = "landfall_batch_events";
+pub const APPLY_SECONDS: &str = "landfall_apply_seconds";
+pub const DEAD_LETTERS: &str = "landfall_dead_letters_total";
+pub const FAILED_ATTEMPTS: &str = "landfall_failed_attempts_total";
+pub const LAG: &str = "landfall_lag_events";
+pub const WATERMARK: &str = "landfall_watermark_offset";
+pub const PARTITIONS: &str = "landfall_assigned_partitions";
+pub const WAITING: &str = "landfall_waiting_lanes";
+pub const LAST_APPLIED: &str = "landfall_last_applied_timestamp_seconds";
+pub const LAST_PRUNED: &str = "landfall_last_pruned_timestamp_seconds";
+pub const BUILD: &str = "landfall_build_info";
+
+/// All of the above, for the tests that compare dashboards and documentation with them.
+pub const ALL: &[&str] = &[
+    EVENTS,
+    BATCHES,
+    BATCH_EVENTS,
+    APPLY_SECONDS,
+    DEAD_LETTERS,
+    FAILED_ATTEMPTS,
+    LAG,
+    WATERMARK,
+    PARTITIONS,
+    WAITING,
+    LAST_APPLIED,
+    LAST_PRUNED,
+    BUILD,
+];
+
+/// What became of an event: the `outcome` label of [`EVENTS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Applied,
+    /// Recognised by its id or its offset.
+    Duplicate,
+    /// Carries nothing to land, or its kind is switched off.
+    Skipped,
+    DeadLettered,
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Applied => "applied",
+            Outcome::Duplicate => "duplicate",
+            Outcome::Skipped => "skipped",
+            Outcome::DeadLettered => "dead_lettered",
+        }
+    }
+}
+
+/// What became of all events since the process started, which a scrape just before its end misses.
+#[derive(Debug)]
+pub struct Totals {
+    pub applied: AtomicU64,
+    pub duplicates: AtomicU64,
+    pub skipped: AtomicU64,
+    pub dead_lettered: AtomicU64,
+}
+
+pub static TOTALS: Totals = Totals {
+    applied: AtomicU64::new(0),
+    duplicates: AtomicU64::new(0),
+    skipped: AtomicU64::new(0),
+    dead_lettered: AtomicU64::new(0),
+};
+
+impl Totals {
+    fn of(&self, outcome: Outcome) -> &AtomicU64 {
+        match outcome {
+            Outcome::Applied => &self.applied,
+            Outcome::Duplicate => &self.duplicates,
+            Outcome::Skipped => &self.skipped,
+            Outcome::DeadLettered => &self.dead_lettered,
+        }
+    }
+}
+
+/// Installs the recorder of this process.
+///
+/// # Errors
+/// There is one already.
+pub fn install() -> Result<PrometheusHandle, String> {
+    let seconds = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ];
+    let events = [
+        1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 50_000.0, 100_000.0,
+    ];
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(APPLY_SECONDS.into()), &seconds)
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(BATCH_EVENTS.into()), &events))
+        .map_err(|e| e.to_string())?;
+    let handle = builder.install_recorder().map_err(|e| e.to_string())?;
+    describe();
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(
+        EVENTS,
+        "Events by topic, table, operation and outcome (applied, duplicate, skipped, dead_lettered)"
+    );
+    describe_counter!(
+        BATCHES,
+        "Batches by outcome (committed, fenced, recreated, abandoned)"
+    );
+    describe_histogram!(BATCH_EVENTS, "Records in a batch");
+    describe_histogram!(
+        APPLY_SECONDS,
+        Unit::Seconds,
+        "From the start of a batch's first attempt to its COMMIT"
+    );
+    describe_counter!(DEAD_LETTERS, "Dead letters by table and reason");
+    describe_counter!(
+        FAILED_ATTEMPTS,
+        "Attempts at a batch that failed, by verdict (retry, unavailable, systemic, reject)"
+    );
+    describe_gauge!(LAG, "Records in the partition that are not applied yet");
+    describe_gauge!(WATERMARK, "The next offset to apply");
+    describe_gauge!(PARTITIONS, "Partitions assigned to this process");
+    describe_gauge!(
+        WAITING,
+        "Lanes that wait for Postgres or for a mended set-up, by verdict"
+    );
+    describe_gauge!(
+        LAST_APPLIED,
+        Unit::Seconds,
+        "When the last batch was committed, in seconds since 1970"
+    );
+    describe_gauge!(
+        LAST_PRUNED,
+        Unit::Seconds,
+        "When the ids of old events were last forgotten, and days created, without anything in the way, in seconds since 1970"
+    );
+    describe_gauge!(BUILD, "1, labelled with the version that runs");
+}
+
+pub fn events(topic: &str, table: &str, operation: &'static str, outcome: Outcome, count: u64) {
+    counter!(EVENTS, "topic" => topic.to_owned(), "table" => table.to_owned(), "operation" => operation, "outcome" => outcome.name())
+        .increment(count);
+    TOTALS.of(outcome).fetch_add(count, Relaxed);
+}
+
+pub fn batch(outcome: &'static str) {
+    counter!(BATCHES, "outcome" => outcome).increment(1);
+}
+
+pub fn landed(records: usize, seconds: f64) {
+    histogram!(BATCH_EVENTS).record(records as f64);
+    histogram!(APPLY_SECONDS).record(seconds);
+    gauge!(LAST_APPLIED).set(now());
+}
+
+/// A pass over the ledger that has done all it should.
+pub fn pruned() {
+    gauge!(LAST_PRUNED).set(now());
+}
+
+/// In seconds since 1970.
+fn now() -> f64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0.0, |d| d.as_secs_f64())
+}
+
+pub fn dead_letter(table: &str, reason: &'static str) {
+    counter!(DEAD_LETTERS, "table" => table.to_owned(), "reason" => reason).increment(1);
+}
+
+pub fn failed_attempt(verdict: String) {
+    counter!(FAILED_ATTEMPTS, "verdict" => verdict).increment(1);
+}
+
+pub fn position(source: &TopicPartition, watermark: i64, lag: Option<i64>) {
+    let labels = [
+        ("topic", source.topic.to_string()),
+        ("partition", source.partition.to_string()),
+    ];
+    gauge!(WATERMARK, &labels).set(watermark as f64);
+    if let Some(lag) = lag {
+        gauge!(LAG, &labels).set(lag as f64);
+    }
+}
+
+/// A partition that was given up: its lag is somebody else's to tell.
+pub fn position_gone(source: &TopicPartition) {
+    let labels = [
+        ("topic", source.topic.to_string()),
+        ("partition", source.partition.to_string()),
+    ];
+    gauge!(LAG, &labels).set(0.0);
+}
+
+pub fn assigned(partitions: usize) {
+    gauge!(PARTITIONS).set(partitions as f64);
+}
+
+pub fn waiting(verdict: String, lanes: usize) {
+    gauge!(WAITING, "verdict" => verdict).set(lanes as f64);
+}
