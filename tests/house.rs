@@ -1,5 +1,8 @@
 //! The house rules: what holds the code, the documents and the examples together.
 
+mod names;
+mod rooms;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -9,70 +12,6 @@ use landfall::config::Config;
 use landfall::failpoint;
 use landfall::watch::metrics;
 use regex::Regex;
-
-/// The files that speak with Kafka, Postgres or the schema registry, or name their clients' types, and why they must.
-/// A path that ends with `/` is a folder. All others are pure, and tested without a server.
-const SPEAKERS: &[(&str, &str)] = &[
-    ("src/catalogue.rs", "reads the destination's tables"),
-    ("src/check/", "looks at both sides"),
-    ("src/config/postgres.rs", "holds the parsed URL"),
-    ("src/config/postgres_url.rs", "the driver parses the URL"),
-    ("src/dlq/", "reads and marks the dead letters"),
-    (
-        "src/forget.rs",
-        "takes partitions out of the bookkeeping tables",
-    ),
-    ("src/main.rs", "opens the pool"),
-    ("src/migrate.rs", "creates the bookkeeping tables"),
-    ("src/pipeline/apply.rs", "the transaction"),
-    (
-        "src/pipeline/caught_up.rs",
-        "looks at other members' partitions",
-    ),
-    ("src/pipeline/client.rs", "how Kafka's clients are set up"),
-    ("src/pipeline/commit.rs", "commits offsets"),
-    ("src/pipeline/consume.rs", "polls"),
-    ("src/pipeline/copy.rs", "copies what librdkafka has read"),
-    ("src/pipeline/dead_letter.rs", "publishes rejects"),
-    (
-        "src/pipeline/dead_letter_topic.rs",
-        "creates the dead letter topic",
-    ),
-    ("src/pipeline/group.rs", "is called by rebalances"),
-    ("src/pipeline/isolate.rs", "the transaction's savepoints"),
-    ("src/pipeline/ledger.rs", "event ids, in the transaction"),
-    (
-        "src/pipeline/ledger_days.rs",
-        "the partitions that event ids go into",
-    ),
-    (
-        "src/pipeline/letters.rs",
-        "dead letters, in the transaction",
-    ),
-    (
-        "src/pipeline/watermark.rs",
-        "watermarks, in the transaction",
-    ),
-    ("src/pipeline/rows.rs", "the transaction's statements"),
-    ("src/pipeline/run.rs", "starts and closes the clients"),
-    ("src/pipeline/start.rs", "seeks"),
-    ("src/pipeline/take_up.rs", "asks both sides for a position"),
-    ("src/pipeline/topic_id.rs", "asks Kafka for topic ids"),
-    ("src/registry/client.rs", "asks the schema registry"),
-    ("src/status/kafka.rs", "asks for log ends and offsets"),
-    (
-        "src/postgres",
-        "connects, with and without TLS; maps errors",
-    ),
-    (
-        "src/retention.rs",
-        "takes a connection for looking after the ledger",
-    ),
-    (
-        "src/retention/sweep.rs",
-        "creates and drops the ledger's partitions",
-    ),
-];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -103,42 +42,11 @@ fn files(below: &str) -> Vec<String> {
     found
 }
 
-fn is_allowed(file: &str) -> bool {
-    let file = &file.replace("_tests.rs", ".rs"); // what a file may, its tests may
-    SPEAKERS.iter().any(|(allowed, _)| match allowed {
-        folder if folder.ends_with('/') => file.starts_with(folder),
-        file_or_stem => {
-            file == *file_or_stem
-                || (!file_or_stem.ends_with(".rs") && file.starts_with(file_or_stem))
-        }
-    })
-}
-
-#[test]
-fn only_what_speaks_with_others_imports_their_clients() {
-    let client = Regex::new(
-        r"\b(rdkafka|tokio_postgres|deadpool_postgres|postgres_openssl|reqwest)\s*(::|;)",
-    )
-    .unwrap();
-    let importing: Vec<String> = files("src")
-        .into_iter()
-        .filter(|file| {
-            let source = text(file);
-            let mut code = source.lines().filter(|l| !l.trim_start().starts_with("//"));
-            code.any(|line| client.is_match(line))
-        })
-        .collect();
-    let not_allowed: Vec<&String> = importing.iter().filter(|file| !is_allowed(file)).collect();
-    assert!(
-        not_allowed.is_empty(),
-        "pure files import a client; if one has to, add it to SPEAKERS with the reason: {not_allowed:?}"
-    );
-    for (allowed, _) in SPEAKERS {
-        assert!(
-            importing.iter().any(|file| file.starts_with(allowed)),
-            "{allowed} is allowed to import a client and doesn't"
-        );
-    }
+/// A file's code without comments, which may name what they like.
+fn code(file: &str) -> String {
+    let text = text(file);
+    let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
