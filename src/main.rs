@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,10 +8,11 @@ use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command};
 use landfall::config::Config;
 use landfall::ledger::{migrate, retention};
+use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, status};
 use landfall::postgres::connection;
 use landfall::retry::Delays;
-use landfall::verdict::Verdict;
+use landfall::verdict::{Failure, Verdict};
 use landfall::watch::health::Health;
 use landfall::watch::{http, metrics, telemetry};
 use landfall::{pipeline, shutdown};
@@ -46,17 +48,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(async {
-        match cli.command {
-            Command::Run(run) => start(&config, run.until_caught_up).await,
-            Command::Check(check) => check::check(&config, check.json).await,
-            Command::Migrate => migrate_now(&config).await,
-            Command::Prune(prune) => retention::prune(&config, prune.dry_run, prune.json).await,
-            Command::Status(asked) => status::status(&config, asked.json).await,
-            Command::Dlq(dlq) => dlq::run(&config, &dlq.command).await,
-            Command::Forget(what) => forget::forget(&config, &what).await,
-        }
-    });
+    let outcome = runtime.block_on(run_command(&config, cli.command));
     // a hanging connection or commit must not keep the process alive
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
@@ -68,9 +60,24 @@ fn main() -> ExitCode {
     }
 }
 
-async fn start(config: &Config, until_caught_up: bool) -> Result<(), String> {
+async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Run(run) => return start(config, run.until_caught_up).await,
+        Command::Check(check) => check::check(config, check.json).await,
+        Command::Migrate => migrate_now(config).await,
+        Command::Prune(prune) => retention::prune(config, prune.dry_run, prune.json)
+            .await
+            .map_err(CommandError::Refused),
+        Command::Status(asked) => status::status(config, asked.json).await,
+        Command::Dlq(dlq) => dlq::run(config, &dlq.command).await,
+        Command::Forget(what) => forget::forget(config, &what).await,
+    }
+    .map_err(Into::into)
+}
+
+async fn start(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config.summary(), "starting");
-    let stop = shutdown::on_signal().map_err(|e| e.to_string())?;
+    let stop = shutdown::on_signal()?;
     let recorder = metrics::install()?;
     let health = Arc::new(Health::default());
     let address = http::serve(config.http.listen, health.clone(), recorder).await?;
@@ -99,7 +106,7 @@ async fn wait_for_schema(
     pool: &Pool,
     health: &Health,
     stop: &CancellationToken,
-) -> Result<bool, String> {
+) -> Result<bool, Failure> {
     let schema = &config.postgres.schema;
     let mut delays = Delays::new(&config.retry);
     loop {
@@ -109,7 +116,7 @@ async fn wait_for_schema(
                 return Ok(true);
             }
             Err(failure) if failure.verdict == Verdict::Systemic && failure.sqlstate.is_none() => {
-                return Err(failure.to_string());
+                return Err(failure);
             }
             Err(failure) => failure,
         };
@@ -123,7 +130,7 @@ async fn wait_for_schema(
     }
 }
 
-async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), landfall::verdict::Failure> {
+async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), Failure> {
     let schema = &config.postgres.schema;
     if config.postgres.migrate {
         for name in migrate::migrate(pool, schema).await? {
@@ -134,11 +141,9 @@ async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), landfall::ve
     migrate::require(&connection::connect(pool).await?, schema).await
 }
 
-async fn migrate_now(config: &Config) -> Result<(), String> {
+async fn migrate_now(config: &Config) -> Result<(), CommandError> {
     let schema = &config.postgres.schema;
-    let applied = migrate::migrate(&connection::pool(config)?, schema)
-        .await
-        .map_err(|f| f.to_string())?;
+    let applied = migrate::migrate(&connection::pool(config)?, schema).await?;
     match applied.as_slice() {
         [] => println!("schema {schema} is up to date"),
         names => println!("schema {schema}: applied {}", names.join(", ")),

@@ -1,6 +1,8 @@
 //! The operator's commands, which look at what the worker does and never are part of it.
 
+mod bookkeeping;
 pub mod check;
+pub mod command_error;
 pub mod dlq;
 pub mod forget;
 pub mod status;

@@ -172,6 +172,8 @@ impl fmt::Display for Failure {
     }
 }
 
+impl std::error::Error for Failure {}
+
 #[cfg(test)]
 #[path = "verdict_tests.rs"]
 mod tests;

@@ -1,10 +1,9 @@
 //! Creates and upgrades the bookkeeping schema. Additive, numbered, each in its own transaction, and
 //! safe to run from several processes at once.
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Pool;
 
-use crate::config::Config;
-use crate::postgres::connection::{connect, pool};
+use crate::postgres::connection::connect;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, Verdict};
 
@@ -72,20 +71,6 @@ pub async fn require(
             ),
         )),
     }
-}
-
-/// A connection for a command that needs the bookkeeping tables.
-///
-/// # Errors
-/// Postgres can't be reached, or the tables aren't there or not of this build's version; with the
-/// database's name.
-pub async fn open(config: &Config) -> Result<Object, String> {
-    let named = |failure: Failure| format!("{}: {failure}", config.postgres.display_url());
-    let client = connect(&pool(config)?).await.map_err(named)?;
-    require(&client, &config.postgres.schema)
-        .await
-        .map_err(named)?;
-    Ok(client)
 }
 
 /// Returns the names of the migrations that were applied now.

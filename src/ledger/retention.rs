@@ -17,7 +17,7 @@ use crate::ledger::migrate;
 use crate::ledger::retention::report::Swept;
 use crate::ledger::retention::sweep::Sweep;
 use crate::postgres::connection;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::Failure;
 use crate::watch::metrics;
 
 /// Between two looks of `run`.
@@ -58,7 +58,7 @@ async fn prune_now(
     dry_run: bool,
     swept: &mut Swept,
 ) -> Result<(), Failure> {
-    let pool = connection::pool(config).map_err(|e| Failure::new(Verdict::Systemic, e))?;
+    let pool = connection::pool(config)?;
     let mut client = connection::connect(&pool).await?;
     migrate::require(&client, &config.postgres.schema).await?;
     let sweep = Sweep {

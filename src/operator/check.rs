@@ -30,13 +30,13 @@ use crate::operator::check::destination::Destination;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::Kafka;
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
-use crate::operator::check::text::counted;
+use crate::operator::command_error::CommandError;
 
 /// Prints what there is and what is wrong with it.
 ///
 /// # Errors
 /// There are problems: how many. All of them have been printed.
-pub async fn check(config: &Config, json: bool) -> Result<(), String> {
+pub async fn check(config: &Config, json: bool) -> Result<(), CommandError> {
     let report = look(config).await;
     let text = match json {
         true => report.json(),
@@ -46,7 +46,7 @@ pub async fn check(config: &Config, json: bool) -> Result<(), String> {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
     match report.problems() {
         0 => Ok(()),
-        count => Err(format!("{} found", counted(count, "problem"))),
+        count => Err(CommandError::Problems(count)),
     }
 }
 

@@ -22,19 +22,26 @@ mod unrecorded;
 
 use crate::cli::DlqCommand;
 use crate::config::Config;
-use crate::ledger::migrate;
+use crate::operator::bookkeeping::open_bookkeeping;
+use crate::operator::command_error::CommandError;
 
 /// # Errors
 /// Postgres can't be asked, or the command couldn't do all that it was told to.
-pub async fn run(config: &Config, command: &DlqCommand) -> Result<(), String> {
-    let client = migrate::open(config).await?;
+pub async fn run(config: &Config, command: &DlqCommand) -> Result<(), CommandError> {
+    let client = open_bookkeeping(config).await?;
     let schema = &config.postgres.schema;
     let failure = match command {
-        DlqCommand::Show(which) => return show::show(config, client, which).await,
-        DlqCommand::Replay(which) => return replay::replay(config, client, which).await,
+        DlqCommand::Show(which) => {
+            let shown = show::show(config, client, which).await;
+            return shown.map_err(CommandError::Refused);
+        }
+        DlqCommand::Replay(which) => {
+            let replayed = replay::replay(config, client, which).await;
+            return replayed.map_err(CommandError::Refused);
+        }
         DlqCommand::List(list) if list.summary => summary::summarize(&client, schema, list).await,
         DlqCommand::List(list) => list::list(&client, schema, list).await,
         DlqCommand::Discard(discard) => discard::discard(&client, schema, discard).await,
     };
-    failure.map_err(|error| error.to_string())
+    Ok(failure?)
 }

@@ -10,7 +10,8 @@ use deadpool_postgres::{Object, Transaction};
 
 use crate::cli::Forget;
 use crate::config::Config;
-use crate::ledger::migrate;
+use crate::operator::bookkeeping::open_bookkeeping;
+use crate::operator::command_error::CommandError;
 use crate::operator::terminal;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
@@ -30,14 +31,14 @@ struct Partition {
 
 /// # Errors
 /// Postgres can't be asked; or nothing is known of the topic or the partition, with what is.
-pub async fn forget(config: &Config, what: &Forget) -> Result<(), String> {
+pub async fn forget(config: &Config, what: &Forget) -> Result<(), CommandError> {
     let schema = quote(&config.postgres.schema);
-    let mut client = migrate::open(config).await?;
+    let mut client = open_bookkeeping(config).await?;
     let forgotten = forget_all(&mut client, &schema, what).await;
     match forgotten.map_err(explain)? {
         rows if rows.is_empty() => {
             let known = known(&client, &schema).await.map_err(explain)?;
-            Err(unknown(what, &known))
+            Err(CommandError::Refused(unknown(what, &known)))
         }
         rows => {
             let header = ["partition", "applied below", "event ids", "dead letters"];
@@ -154,12 +155,12 @@ fn listed(names: &[String]) -> String {
 }
 
 /// A worker's role need not be allowed what only this command does.
-fn explain(failure: Failure) -> String {
+fn explain(failure: Failure) -> CommandError {
     match failure.sqlstate.as_deref() {
-        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => format!(
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => CommandError::Refused(format!(
             "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, processed_events and dead_letters; run it as their owner"
-        ),
-        _ => failure.to_string(),
+        )),
+        _ => failure.into(),
     }
 }
 

@@ -8,6 +8,7 @@ mod line;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::operator::command_error::CommandError;
 use crate::operator::status::kafka::Kafka;
 use crate::operator::status::ledger::{Ledger, Letters};
 use crate::operator::status::line::PartitionLine;
@@ -24,12 +25,12 @@ enum Line<'a> {
 
 /// # Errors
 /// Kafka or Postgres can't be asked, or not for everything. What the others say has been printed.
-pub async fn status(config: &Config, json: bool) -> Result<(), String> {
+pub async fn status(config: &Config, json: bool) -> Result<(), CommandError> {
     let mut problems = Vec::new();
     let ledger = match ledger::look(config).await {
         Ok(ledger) => Some(ledger),
         Err(problem) => {
-            problems.push(problem);
+            problems.push(problem.to_string());
             None
         }
     };
@@ -43,7 +44,7 @@ pub async fn status(config: &Config, json: bool) -> Result<(), String> {
     }
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(problems.join("; ")),
+        false => Err(CommandError::Incomplete(problems)),
     }
 }
 

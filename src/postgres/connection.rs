@@ -27,14 +27,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A pool with a connection for each lane, one for retention, and two for everything else.
 ///
 /// # Errors
-/// The TLS files of the URL can't be used.
-pub fn pool(config: &Config) -> Result<Pool, String> {
+/// Systemic: a TLS file of the URL can't be used.
+pub fn pool(config: &Config) -> Result<Pool, Failure> {
     let size = config.apply.lanes + 3;
     let connection = connection(&config.postgres);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let tls = tls::connector(config.postgres.tls()).map_err(|e| e.to_string())?;
+    let tls = tls::connector(config.postgres.tls()).map_err(|e| unusable(&e))?;
     let manager = Manager::from_config(connection, tls, recycling);
     let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
@@ -54,7 +54,11 @@ pub fn pool(config: &Config) -> Result<Pool, String> {
         })
         .post_create(prepare)
         .build()
-        .map_err(|e| e.to_string())
+        .map_err(|e| unusable(&e))
+}
+
+fn unusable(error: &impl std::error::Error) -> Failure {
+    Failure::new(Verdict::Systemic, error.to_string())
 }
 
 fn connection(postgres: &PostgresConfig) -> tokio_postgres::Config {

@@ -11,6 +11,15 @@ use tokio::net::TcpListener;
 
 use crate::watch::health::Health;
 
+/// `http.listen` names an address that can't be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("http.listen: can't listen on {address}: {error}")]
+pub struct ListenError {
+    address: SocketAddr,
+    #[source]
+    error: std::io::Error,
+}
+
 /// Serves until the process ends.
 ///
 /// # Errors
@@ -19,11 +28,17 @@ pub async fn serve(
     listen: SocketAddr,
     health: Arc<Health>,
     metrics: PrometheusHandle,
-) -> Result<SocketAddr, String> {
+) -> Result<SocketAddr, ListenError> {
     let listener = TcpListener::bind(listen)
         .await
-        .map_err(|e| format!("http.listen: can't listen on {listen}: {e}"))?;
-    let address = listener.local_addr().map_err(|e| e.to_string())?;
+        .map_err(|error| ListenError {
+            address: listen,
+            error,
+        })?;
+    let address = listener.local_addr().map_err(|error| ListenError {
+        address: listen,
+        error,
+    })?;
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         loop {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::record::TopicPartition;
 
@@ -96,7 +96,7 @@ impl Totals {
 ///
 /// # Errors
 /// There is one already.
-pub fn install() -> Result<PrometheusHandle, String> {
+pub fn install() -> Result<PrometheusHandle, BuildError> {
     let seconds = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     ];
@@ -105,9 +105,8 @@ pub fn install() -> Result<PrometheusHandle, String> {
     ];
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(APPLY_SECONDS.into()), &seconds)
-        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(BATCH_EVENTS.into()), &events))
-        .map_err(|e| e.to_string())?;
-    let handle = builder.install_recorder().map_err(|e| e.to_string())?;
+        .and_then(|b| b.set_buckets_for_metric(Matcher::Full(BATCH_EVENTS.into()), &events))?;
+    let handle = builder.install_recorder()?;
     describe();
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)

@@ -49,11 +49,13 @@ pub async fn look(config: &Config) -> Destination {
     let mut destination = Destination::default();
     let pool = match connection::pool(config) {
         Ok(pool) => pool,
-        Err(error) => {
+        Err(failure) => {
             let remedy = "correct the TLS parameters of postgres.url";
-            destination
-                .findings
-                .push(Finding::problem("postgres_tls", error, remedy));
+            destination.findings.push(Finding::problem(
+                "postgres_tls",
+                failure.to_string(),
+                remedy,
+            ));
             return destination;
         }
     };

@@ -6,8 +6,8 @@ use crate::config::{Config, RetryConfig};
 use crate::failpoint;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::reader::Reader;
-use crate::ledger::migrate;
 use crate::letter::{Cause, Posted};
+use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::dlq::apply::Attempts;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::filter::Chosen;
@@ -165,7 +165,7 @@ impl<'c> Workshop<'c> {
     /// If the session has ended. Without success the next attempt says why.
     async fn connect_again(&mut self) {
         if self.client.is_closed()
-            && let Ok(client) = migrate::open(self.config).await
+            && let Ok(client) = open_bookkeeping(self.config).await
         {
             self.client = client;
         }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::ledger::migrate;
+use crate::operator::bookkeeping::{name_database, open_bookkeeping};
+use crate::operator::command_error::CommandError;
 use crate::record::TopicPartition;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
@@ -32,10 +33,10 @@ pub struct Letters {
 
 /// # Errors
 /// Postgres can't be asked, or the tables aren't there.
-pub async fn look(config: &Config) -> Result<Ledger, String> {
-    let client = migrate::open(config).await?;
+pub async fn look(config: &Config) -> Result<Ledger, CommandError> {
+    let client = open_bookkeeping(config).await?;
     let schema = quote(&config.postgres.schema);
-    let named = |e| format!("{}: {}", config.postgres.display_url(), Failure::from(e));
+    let named = |e| name_database(config, Failure::from(e));
     let sql = format!("SELECT topic, partition, next_offset, topic_id FROM {schema}.partitions");
     let rows = client.query(&sql, &[]).await.map_err(named)?;
     let partitions = rows
