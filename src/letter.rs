@@ -7,13 +7,45 @@ use uuid::Uuid;
 
 use crate::record::{Header, Record, TopicPartition};
 
+/// The step at which an event failed, as Kafka Connect names its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The record's key can't be read.
+    KeyConverter,
+    /// The record's value can't be read.
+    ValueConverter,
+    /// The record can be read, and names no table or no row.
+    Transformation,
+    /// The destination refuses the row.
+    TaskPut,
+}
+
+impl Stage {
+    /// Every stage there is.
+    pub const ALL: [Stage; 4] = [
+        Stage::KeyConverter,
+        Stage::ValueConverter,
+        Stage::Transformation,
+        Stage::TaskPut,
+    ];
+
+    /// The name in headers and in `dead_letters`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::KeyConverter => "KEY_CONVERTER",
+            Stage::ValueConverter => "VALUE_CONVERTER",
+            Stage::Transformation => "TRANSFORMATION",
+            Stage::TaskPut => "TASK_PUT",
+        }
+    }
+}
+
 /// Why an event was put aside.
 #[derive(Clone, Debug)]
 pub struct Cause {
     /// A name of [`crate::verdict::Reason`].
     pub reason: &'static str,
-    /// Kafka Connect's name of the step: KEY_CONVERTER, VALUE_CONVERTER, TRANSFORMATION, TASK_PUT.
-    pub stage: &'static str,
+    pub stage: Stage,
     pub sqlstate: Option<String>,
     /// May quote values of the row: for the letter, not for the log.
     pub message: String,
@@ -98,7 +130,7 @@ pub fn headers(
         (TOPIC, record.source.topic.to_string()),
         (PARTITION, record.source.partition.to_string()),
         (OFFSET, record.offset.to_string()),
-        (STAGE, cause.stage.to_owned()),
+        (STAGE, cause.stage.name().to_owned()),
         (CLASS, format!("landfall.{}", cause.reason)),
         (MESSAGE, cut(&cause.message, MESSAGE_BYTES).to_owned()),
         (EVENT_ID, id.to_string()),
@@ -205,7 +237,7 @@ mod tests {
     fn letter(of: &Record) -> Record {
         let cause = Cause {
             reason: "value",
-            stage: "TASK_PUT",
+            stage: Stage::TaskPut,
             sqlstate: None,
             message: "é".repeat(MESSAGE_BYTES),
             attempts: 2,

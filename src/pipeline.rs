@@ -44,6 +44,7 @@ use crate::pipeline::retry_policy::{Next, Patience};
 use crate::pipeline::trial::Progress;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
+use crate::watch::metrics::BatchOutcome;
 
 /// Runs a lane until its inbox ends.
 ///
@@ -162,8 +163,8 @@ async fn land_batch(
     };
     match landing {
         Landing::Committed => lane.settle(batch, patience.elapsed()),
-        Landing::Fenced => lane.reposition(&batch, "fenced"),
-        Landing::Recreated => lane.reposition(&batch, "recreated"),
+        Landing::Fenced => lane.reposition(&batch, BatchOutcome::Fenced),
+        Landing::Recreated => lane.reposition(&batch, BatchOutcome::Recreated),
         Landing::Overtaken(message) => return Err(Stopped::Gap(message)),
     }
     Ok(Landed::Done)

@@ -26,6 +26,18 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Reason; 8] = [
+        Reason::Undecodable,
+        Reason::MissingKey,
+        Reason::Value,
+        Reason::Constraint,
+        Reason::Incomplete,
+        Reason::Contention,
+        Reason::Behind,
+        Reason::Unavailable,
+    ];
+
     /// Whether the event was refused for what it is; the others only had bad luck.
     pub fn is_refusal(self) -> bool {
         !matches!(self, Reason::Behind | Reason::Unavailable)
@@ -60,15 +72,31 @@ pub enum Verdict {
     Reject(Reason),
 }
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Verdict {
+    /// A verdict of each name: all values of a `verdict` label.
+    pub const ALL: [Verdict; 5] = [
+        Verdict::Retry,
+        Verdict::Early,
+        Verdict::Unavailable,
+        Verdict::Systemic,
+        Verdict::Reject(Reason::Value),
+    ];
+
+    /// The name in the log, in `/readyz` and in `verdict` labels; a reject's is the same whatever the reason.
+    pub fn name(self) -> &'static str {
+        match self {
             Verdict::Retry => "retry",
             Verdict::Early => "early",
             Verdict::Unavailable => "unavailable",
             Verdict::Systemic => "systemic",
             Verdict::Reject(_) => "reject",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::format::encoding::Encoding;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::route::Topic;
 use crate::format::undecodable::{Undecodable, refuse};
+use crate::letter::Stage;
 use crate::record::Record;
 use crate::verdict::Reason;
 
@@ -113,7 +114,7 @@ impl Decoder {
         let envelope = self
             .encoding
             .envelope(record, topic, arena)
-            .or_else(|e| refuse(Reason::Undecodable, "VALUE_CONVERTER", e))?;
+            .or_else(|e| refuse(Reason::Undecodable, Stage::ValueConverter, e))?;
         let decoded = match envelope {
             Some(envelope) => topic.change(record, key, envelope, arena, topic_id, open_deletes),
             None => topic.tombstone(record, key, arena, topic_id, open_deletes),
@@ -149,7 +150,7 @@ fn key_fields<'r>(
         Err(_) if topic.has_routed_key() => Ok(Fields::default()),
         Err(e) => refuse(
             Reason::Undecodable,
-            "KEY_CONVERTER",
+            Stage::KeyConverter,
             format!("the key can't be read: {e}"),
         ),
     }

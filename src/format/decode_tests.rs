@@ -56,7 +56,7 @@ fn change<'r>(decoder: &mut Decoder, record: &'r Record) -> Change<'r> {
     }
 }
 
-fn refused(decoder: &mut Decoder, record: &Record) -> (Reason, &'static str) {
+fn refused(decoder: &mut Decoder, record: &Record) -> (Reason, Stage) {
     match decode(decoder, record) {
         Err(error) => (error.reason, error.stage),
         other => panic!("{other:?}"),
@@ -132,7 +132,7 @@ fn a_schema_recognised_by_its_bytes_gives_what_reading_it_gives() {
         let brief = |decoded: Result<Decoded<'_>, Undecodable>| match decoded {
             Ok(Decoded::Change(c)) => format!("{} {:?} {:?}", c.id, c.operation, c.row),
             Ok(other) => format!("{other:?}"),
-            Err(error) => format!("{:?} {}", error.reason, error.stage),
+            Err(error) => format!("{:?} {:?}", error.reason, error.stage),
         };
         assert_eq!(brief(fast), brief(slow), "{body}");
     }
@@ -220,7 +220,7 @@ fn a_record_without_a_key_is_refused_unless_the_route_names_one() {
     for record in &no_key {
         assert_eq!(
             refused(&mut decoder(), record),
-            (Reason::MissingKey, "KEY_CONVERTER")
+            (Reason::MissingKey, Stage::KeyConverter)
         );
     }
     let route = "[[route]]\ntopic = '.*'\ntable = 'wares.o'\nkey = ['name', 'id']\n";
@@ -242,7 +242,7 @@ fn a_record_without_a_key_is_refused_unless_the_route_names_one() {
     let lacking = record(None, Some(r#"{"after":{"id":1},"op":"u"}"#));
     assert_eq!(
         refused(&mut decoder, &lacking),
-        (Reason::MissingKey, "TRANSFORMATION")
+        (Reason::MissingKey, Stage::Transformation)
     );
 }
 
@@ -250,29 +250,29 @@ fn a_record_without_a_key_is_refused_unless_the_route_names_one() {
 fn what_is_no_event_is_refused_at_the_step_that_can_not_go_on() {
     let key = Some(r#"{"id":1}"#);
     let cases = [
-        (Some("{"), Some(ENVELOPE), "KEY_CONVERTER"),
-        (Some("7"), Some(ENVELOPE), "KEY_CONVERTER"),
-        (key, Some("[]"), "VALUE_CONVERTER"),
-        (key, Some(r#"{"id":1}"#), "VALUE_CONVERTER"),
+        (Some("{"), Some(ENVELOPE), Stage::KeyConverter),
+        (Some("7"), Some(ENVELOPE), Stage::KeyConverter),
+        (key, Some("[]"), Stage::ValueConverter),
+        (key, Some(r#"{"id":1}"#), Stage::ValueConverter),
         (
             key,
             Some(r#"{"op":"x","after":{"id":1}}"#),
-            "VALUE_CONVERTER",
+            Stage::ValueConverter,
         ),
         (
             key,
             Some(r#"{"op":"c","after":null,"source":{"schema":"s","table":"t"}}"#),
-            "VALUE_CONVERTER",
+            Stage::ValueConverter,
         ),
         (
             key,
             Some(r#"{"op":"c","after":7,"source":{"schema":"s","table":"t"}}"#),
-            "VALUE_CONVERTER",
+            Stage::ValueConverter,
         ),
         (
             key,
             Some(r#"{"op":"c","after":{"id":1}}"#),
-            "TRANSFORMATION",
+            Stage::Transformation,
         ),
     ];
     for (key, value, stage) in cases {

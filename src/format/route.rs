@@ -11,6 +11,7 @@ use crate::format::debezium::{self, Envelope, Source};
 use crate::format::event_id::{self, Identity};
 use crate::format::open_deletes::{OpenDeletes, key_hash};
 use crate::format::undecodable::{Undecodable, refuse};
+use crate::letter::Stage;
 use crate::record::Record;
 use crate::table_name::TableName;
 use crate::verdict::Reason;
@@ -85,7 +86,7 @@ impl Topic {
                 let found: String = other.chars().take(20).collect();
                 return refuse(
                     Reason::Undecodable,
-                    "VALUE_CONVERTER",
+                    Stage::ValueConverter,
                     format!("op is {found:?}; expected c, r, u, d, t or m"),
                 );
             }
@@ -93,7 +94,7 @@ impl Topic {
         let Some(table) = self.table(&envelope.source) else {
             return refuse(
                 Reason::Undecodable,
-                "TRANSFORMATION",
+                Stage::Transformation,
                 "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
             );
         };
@@ -104,7 +105,7 @@ impl Topic {
         if row.is_none() && !operation.removes() {
             return refuse(
                 Reason::Undecodable,
-                "VALUE_CONVERTER",
+                Stage::ValueConverter,
                 "the event has no after",
             );
         }
@@ -151,7 +152,7 @@ impl Topic {
         if key.is_empty() {
             return refuse(
                 Reason::MissingKey,
-                "KEY_CONVERTER",
+                Stage::KeyConverter,
                 "a record without a value (tombstone) has no key either: nothing tells which row it deletes",
             );
         }
@@ -161,7 +162,7 @@ impl Topic {
         let id = event_id::of_coordinates(record, topic_id);
         let table = self.only_table(record).or_else(|why| {
             let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
-            refuse(Reason::Undecodable, "TRANSFORMATION", text)
+            refuse(Reason::Undecodable, Stage::Transformation, text)
         })?;
         let key = self.key(key, None, arena)?;
         Ok(Decoded::Change(Change {
@@ -208,7 +209,7 @@ impl Topic {
             if key.is_empty() {
                 return refuse(
                     Reason::MissingKey,
-                    "KEY_CONVERTER",
+                    Stage::KeyConverter,
                     "the record has no key: give the source table a primary key (or message.key.columns), or set key = [\"column\"] in its [[route]]",
                 );
             }
@@ -223,7 +224,7 @@ impl Topic {
                 (None, None) => {
                     return refuse(
                         Reason::MissingKey,
-                        "TRANSFORMATION",
+                        Stage::Transformation,
                         format!("the route's key column {column} is not in the event"),
                     );
                 }

@@ -74,7 +74,7 @@ impl DeadLetters {
                 reject,
             } = letter;
             let place = self.publish(record, id, &table, &reject.cause).await?;
-            metrics::dead_letter(&table, reject.reason.name());
+            metrics::dead_letter(&table, reject.reason);
             tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.reason.name(),
                 sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
             reject.published = Some(place);

@@ -13,7 +13,7 @@ fn letters() -> DeadLetters {
 fn cause(attempts: u32) -> Cause {
     Cause {
         reason: "constraint",
-        stage: "TASK_PUT",
+        stage: crate::letter::Stage::TaskPut,
         sqlstate: Some("23505".into()),
         message: "duplicate key".into(),
         attempts,

@@ -144,7 +144,7 @@ fn as_row(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
         "key": letter.key.as_deref().map(text),
         "key_hash": letter.key_hash,
         "reason": cause.reason,
-        "stage": cause.stage,
+        "stage": cause.stage.name(),
         "sqlstate": cause.sqlstate,
         "message": text(&cause.message),
         "attempts": cause.attempts.min(i32::MAX as u32),

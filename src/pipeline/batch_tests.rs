@@ -199,7 +199,7 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         key_hash: None,
         cause: crate::letter::Cause {
             reason: "unavailable",
-            stage: "TASK_PUT",
+            stage: crate::letter::Stage::TaskPut,
             sqlstate: None,
             message: String::new(),
             attempts: 1,

@@ -5,22 +5,22 @@ use std::collections::HashMap;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::State;
 use crate::table_name::TableName;
-use crate::watch::metrics::{self, Outcome};
+use crate::watch::metrics::{self, EventOutcome};
 
 /// Counts what became of each record of a batch.
 pub fn count(batch: &Batch<'_>) {
-    type What<'b> = (&'b str, Option<&'b TableName>, &'static str, Outcome);
+    type What<'b> = (&'b str, Option<&'b TableName>, &'static str, EventOutcome);
     let mut counts: HashMap<What<'_>, u64> = HashMap::new();
     for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {
-        let what = (&*advance.source.topic, None, "", Outcome::Duplicate);
+        let what = (&*advance.source.topic, None, "", EventOutcome::Duplicate);
         *counts.entry(what).or_default() += advance.below_floor;
     }
     for entry in &batch.entries {
         let outcome = match &entry.state {
-            State::Nothing(_) => Outcome::Skipped,
-            _ if entry.duplicate => Outcome::Duplicate,
-            State::Rejected(_) => Outcome::DeadLettered,
-            State::Pending => Outcome::Applied,
+            State::Nothing(_) => EventOutcome::Skipped,
+            _ if entry.duplicate => EventOutcome::Duplicate,
+            State::Rejected(_) => EventOutcome::DeadLettered,
+            State::Pending => EventOutcome::Applied,
         };
         let operation = match &entry.state {
             State::Nothing(what) => what,

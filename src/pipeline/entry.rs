@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
 use crate::format::decode::Decoder;
 use crate::format::event_id;
-use crate::letter::{Cause, Letter, Place};
+use crate::letter::{Cause, Letter, Place, Stage};
 use crate::pipeline::advance::Advance;
 use crate::record::Record;
 use crate::table_name::TableName;
@@ -140,7 +140,7 @@ impl<'r> Entry<'r> {
         let (sqlstate, message) = (failure.sqlstate.clone(), failure.message.clone());
         self.put_aside(
             reason,
-            "TASK_PUT",
+            Stage::TaskPut,
             sqlstate,
             message,
             attempts,
@@ -153,7 +153,7 @@ impl<'r> Entry<'r> {
         let message = "an earlier event of this key is a dead letter; replayed after it";
         self.put_aside(
             Reason::Behind,
-            "TASK_PUT",
+            Stage::TaskPut,
             None,
             message.to_owned(),
             attempts,
@@ -164,7 +164,7 @@ impl<'r> Entry<'r> {
     fn put_aside(
         &mut self,
         reason: Reason,
-        stage: &'static str,
+        stage: Stage,
         sqlstate: Option<String>,
         message: String,
         attempts: u32,

@@ -23,7 +23,7 @@ use crate::retry::Delays;
 use crate::rows::statement::Conflicts;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::health::Health;
-use crate::watch::metrics;
+use crate::watch::metrics::{self, BatchOutcome};
 use crate::watch::progress::Progress;
 
 /// How many partitions a lane takes up at a time; each needs a connection for a moment.
@@ -167,7 +167,7 @@ impl Lane {
     /// The batch is in: notes it everywhere and commits its offsets.
     pub fn settle(&mut self, batch: Batch<'_>, took: Duration) {
         self.tell_going_on();
-        metrics::batch("committed");
+        metrics::batch(BatchOutcome::Committed);
         if batch.moves() {
             metrics::landed(batch.entries.len(), took.as_secs_f64());
         }
@@ -204,11 +204,11 @@ impl Lane {
 
     /// Postgres or Kafka says something else than we thought: positions are read again, and the
     /// batch's records with them.
-    pub fn reposition(&mut self, batch: &Batch<'_>, why: &'static str) {
+    pub fn reposition(&mut self, batch: &Batch<'_>, why: BatchOutcome) {
         metrics::batch(why);
         tracing::info!(
             lane = self.number,
-            why,
+            why = why.name(),
             "batch dropped; its partitions are positioned anew"
         );
         self.take_up_again(batch);
@@ -216,7 +216,7 @@ impl Lane {
 
     /// The batch can't be landed now and somebody waits for the lane.
     pub fn abandon(&mut self, batch: &Batch<'_>) {
-        metrics::batch("abandoned");
+        metrics::batch(BatchOutcome::Abandoned);
         self.take_up_again(batch);
     }
 

@@ -30,7 +30,7 @@ impl Lane {
                 }
                 Err(failure) => failure,
             };
-            metrics::failed_attempt(failure.verdict.to_string());
+            metrics::failed_attempt(failure.verdict);
             self.tell_waiting(&failure);
             has_waited = true;
             let pause = self.pause(failure.verdict, &mut delays);

@@ -79,7 +79,7 @@ impl Lane {
     ) -> Next {
         batch.attempts += 1;
         batch.first_failed_at.get_or_insert_with(SystemTime::now);
-        metrics::failed_attempt(failure.verdict.to_string());
+        metrics::failed_attempt(failure.verdict);
         match failure.verdict {
             Verdict::Reject(_) if !batch.constraints_immediate => {
                 // a second refusal came at COMMIT: look at constraints right away to see whose it is

@@ -75,9 +75,9 @@ impl Health {
 
 impl State {
     fn tell(&self) {
-        for verdict in [Verdict::Retry, Verdict::Unavailable, Verdict::Systemic] {
-            let lanes = self.waiting.values().filter(|(v, _)| *v == verdict).count();
-            metrics::waiting(verdict.to_string(), lanes);
+        for verdict in Verdict::ALL {
+            let waits = |(waiting, _): &&(Verdict, String)| waiting.name() == verdict.name();
+            metrics::waiting_lanes(verdict, self.waiting.values().filter(waits).count());
         }
     }
 }

@@ -11,6 +11,7 @@ use metrics::{
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::record::TopicPartition;
+use crate::verdict::{Reason, Verdict};
 
 pub const EVENTS: &str = "landfall_events_total";
 pub const BATCHES: &str = "landfall_batches_total";
@@ -45,7 +46,7 @@ pub const ALL: &[&str] = &[
 
 /// What became of an event: the `outcome` label of [`EVENTS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum EventOutcome {
     Applied,
     /// Recognised by its id or its offset.
     Duplicate,
@@ -54,13 +55,54 @@ pub enum Outcome {
     DeadLettered,
 }
 
-impl Outcome {
+impl EventOutcome {
+    /// Every outcome there is.
+    pub const ALL: [EventOutcome; 4] = [
+        EventOutcome::Applied,
+        EventOutcome::Duplicate,
+        EventOutcome::Skipped,
+        EventOutcome::DeadLettered,
+    ];
+
+    /// The value of the label.
     pub fn name(self) -> &'static str {
         match self {
-            Outcome::Applied => "applied",
-            Outcome::Duplicate => "duplicate",
-            Outcome::Skipped => "skipped",
-            Outcome::DeadLettered => "dead_lettered",
+            EventOutcome::Applied => "applied",
+            EventOutcome::Duplicate => "duplicate",
+            EventOutcome::Skipped => "skipped",
+            EventOutcome::DeadLettered => "dead_lettered",
+        }
+    }
+}
+
+/// What became of a batch: the `outcome` label of [`BATCHES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchOutcome {
+    Committed,
+    /// A partition of it is another process's, or was moved by an operator.
+    Fenced,
+    /// A topic of it was deleted and created again.
+    Recreated,
+    /// Somebody waited for the lane while it couldn't be landed.
+    Abandoned,
+}
+
+impl BatchOutcome {
+    /// Every outcome there is.
+    pub const ALL: [BatchOutcome; 4] = [
+        BatchOutcome::Committed,
+        BatchOutcome::Fenced,
+        BatchOutcome::Recreated,
+        BatchOutcome::Abandoned,
+    ];
+
+    /// The value of the label.
+    pub fn name(self) -> &'static str {
+        match self {
+            BatchOutcome::Committed => "committed",
+            BatchOutcome::Fenced => "fenced",
+            BatchOutcome::Recreated => "recreated",
+            BatchOutcome::Abandoned => "abandoned",
         }
     }
 }
@@ -82,12 +124,12 @@ pub static TOTALS: Totals = Totals {
 };
 
 impl Totals {
-    fn of(&self, outcome: Outcome) -> &AtomicU64 {
+    fn of(&self, outcome: EventOutcome) -> &AtomicU64 {
         match outcome {
-            Outcome::Applied => &self.applied,
-            Outcome::Duplicate => &self.duplicates,
-            Outcome::Skipped => &self.skipped,
-            Outcome::DeadLettered => &self.dead_lettered,
+            EventOutcome::Applied => &self.applied,
+            EventOutcome::Duplicate => &self.duplicates,
+            EventOutcome::Skipped => &self.skipped,
+            EventOutcome::DeadLettered => &self.dead_lettered,
         }
     }
 }
@@ -130,7 +172,7 @@ fn describe() {
     describe_counter!(DEAD_LETTERS, "Dead letters by table and reason");
     describe_counter!(
         FAILED_ATTEMPTS,
-        "Attempts at a batch that failed, by verdict (retry, unavailable, systemic, reject)"
+        "Attempts at a batch that failed, by verdict (retry, early, unavailable, systemic, reject)"
     );
     describe_gauge!(LAG, "Records in the partition that are not applied yet");
     describe_gauge!(WATERMARK, "The next offset to apply");
@@ -152,14 +194,21 @@ fn describe() {
     describe_gauge!(BUILD, "1, labelled with the version that runs");
 }
 
-pub fn events(topic: &str, table: &str, operation: &'static str, outcome: Outcome, count: u64) {
+pub fn events(
+    topic: &str,
+    table: &str,
+    operation: &'static str,
+    outcome: EventOutcome,
+    count: u64,
+) {
     counter!(EVENTS, "topic" => topic.to_owned(), "table" => table.to_owned(), "operation" => operation, "outcome" => outcome.name())
         .increment(count);
     TOTALS.of(outcome).fetch_add(count, Relaxed);
 }
 
-pub fn batch(outcome: &'static str) {
-    counter!(BATCHES, "outcome" => outcome).increment(1);
+/// A batch that a lane is done with.
+pub fn batch(outcome: BatchOutcome) {
+    counter!(BATCHES, "outcome" => outcome.name()).increment(1);
 }
 
 pub fn landed(records: usize, seconds: f64) {
@@ -180,12 +229,14 @@ fn now() -> f64 {
         .map_or(0.0, |d| d.as_secs_f64())
 }
 
-pub fn dead_letter(table: &str, reason: &'static str) {
-    counter!(DEAD_LETTERS, "table" => table.to_owned(), "reason" => reason).increment(1);
+/// A record that was put aside.
+pub fn dead_letter(table: &str, reason: Reason) {
+    counter!(DEAD_LETTERS, "table" => table.to_owned(), "reason" => reason.name()).increment(1);
 }
 
-pub fn failed_attempt(verdict: String) {
-    counter!(FAILED_ATTEMPTS, "verdict" => verdict).increment(1);
+/// An attempt at a batch that failed.
+pub fn failed_attempt(verdict: Verdict) {
+    counter!(FAILED_ATTEMPTS, "verdict" => verdict.name()).increment(1);
 }
 
 pub fn position(source: &TopicPartition, watermark: i64, lag: Option<i64>) {
@@ -212,6 +263,7 @@ pub fn assigned(partitions: usize) {
     gauge!(PARTITIONS).set(partitions as f64);
 }
 
-pub fn waiting(verdict: String, lanes: usize) {
-    gauge!(WAITING, "verdict" => verdict).set(lanes as f64);
+/// How many lanes wait with a verdict.
+pub fn waiting_lanes(verdict: Verdict, lanes: usize) {
+    gauge!(WAITING, "verdict" => verdict.name()).set(lanes as f64);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall::record::TopicPartition;
 use landfall::verdict::{Reason, Verdict};
-use landfall::watch::metrics::{self, Outcome};
+use landfall::watch::metrics::{self, BatchOutcome, EventOutcome};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::promql::{Selector, refers};
@@ -122,26 +122,14 @@ impl Exported {
 
 /// The values that there are, where they are few.
 fn values_of(metric: &str, label: &str) -> Option<BTreeSet<String>> {
-    let names: Vec<String> = match (metric, label) {
-        (metrics::EVENTS, "outcome") => [
-            Outcome::Applied,
-            Outcome::Duplicate,
-            Outcome::Skipped,
-            Outcome::DeadLettered,
-        ]
-        .map(|outcome| outcome.name().to_owned())
-        .into(),
-        (_, "verdict") => [
-            Verdict::Retry,
-            Verdict::Unavailable,
-            Verdict::Systemic,
-            Verdict::Reject(Reason::Value),
-        ]
-        .map(|verdict| verdict.to_string())
-        .into(),
+    let names: Vec<&str> = match (metric, label) {
+        (metrics::EVENTS, "outcome") => EventOutcome::ALL.map(EventOutcome::name).into(),
+        (metrics::BATCHES, "outcome") => BatchOutcome::ALL.map(BatchOutcome::name).into(),
+        (_, "verdict") => Verdict::ALL.map(Verdict::name).into(),
+        (_, "reason") => Reason::ALL.map(Reason::name).into(),
         _ => return None,
     };
-    Some(names.into_iter().collect())
+    Some(names.into_iter().map(str::to_owned).collect())
 }
 
 fn record_each() {
@@ -149,15 +137,15 @@ fn record_each() {
         topic: "t".into(),
         partition: 0,
     };
-    metrics::events("t", "public.t", "create", Outcome::Applied, 1);
-    metrics::batch("committed");
+    metrics::events("t", "public.t", "create", EventOutcome::Applied, 1);
+    metrics::batch(BatchOutcome::Committed);
     metrics::landed(1, 1.0);
-    metrics::dead_letter("public.t", Reason::Value.name());
-    metrics::failed_attempt(Verdict::Retry.to_string());
+    metrics::dead_letter("public.t", Reason::Value);
+    metrics::failed_attempt(Verdict::Retry);
     metrics::position(&source, 1, Some(1));
     metrics::assigned(1);
     metrics::pruned();
-    metrics::waiting(Verdict::Systemic.to_string(), 1);
+    metrics::waiting_lanes(Verdict::Systemic, 1);
 }
 
 #[test]

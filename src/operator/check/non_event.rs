@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::format::undecodable::Undecodable;
+use crate::letter::Stage;
 use crate::record::Record;
 use crate::record::body::Body;
 use crate::verdict::Reason;
@@ -22,11 +23,11 @@ pub enum Oddity {
 
 impl Oddity {
     pub fn of(record: &Record, refusal: &Undecodable) -> Self {
-        if refusal.reason == Reason::MissingKey || refusal.stage == "TRANSFORMATION" {
+        if refusal.reason == Reason::MissingKey || refusal.stage == Stage::Transformation {
             return Oddity::Said(refusal.message.clone());
         }
         let bytes = match (refusal.stage, &record.value) {
-            ("KEY_CONVERTER", _) => record.key.as_deref().unwrap_or_default().into(),
+            (Stage::KeyConverter, _) => record.key.as_deref().unwrap_or_default().into(),
             (_, value) => value.as_ref().map(Body::whole).unwrap_or_default(),
         };
         // Confluent's wire format: a zero, the schema's id in four bytes, Avro
@@ -36,10 +37,12 @@ impl Oddity {
         // a bookkeeping record's value tells most, whatever its key is like
         match value_of(record) {
             Some(value) => match Self::of_names(&value) {
-                Oddity::NotEnvelope if refusal.stage == "KEY_CONVERTER" => Oddity::UnreadableKey,
+                Oddity::NotEnvelope if refusal.stage == Stage::KeyConverter => {
+                    Oddity::UnreadableKey
+                }
                 oddity => oddity,
             },
-            None if refusal.stage == "KEY_CONVERTER" => Oddity::UnreadableKey,
+            None if refusal.stage == Stage::KeyConverter => Oddity::UnreadableKey,
             None => Oddity::NotJson,
         }
     }
@@ -117,7 +120,7 @@ mod tests {
     use super::*;
     use crate::operator::check::testing::record;
 
-    fn of(stage: &'static str, value: &str) -> Oddity {
+    fn of(stage: Stage, value: &str) -> Oddity {
         let refusal = Undecodable {
             reason: Reason::Undecodable,
             stage,
@@ -128,24 +131,30 @@ mod tests {
 
     #[test]
     fn debeziums_own_records_are_recognised_with_and_without_schema() {
-        let value = "VALUE_CONVERTER";
+        let value = Stage::ValueConverter;
         assert_eq!(of(value, r#"{"ts_ms":1}"#), Oddity::Heartbeat);
         let wrapped = r#"{"schema":{"type":"struct"},"payload":{"ts_ms":1}}"#;
         assert_eq!(of(value, wrapped), Oddity::Heartbeat);
         let history = r#"{"source":{},"position":{},"ddl":"CREATE TABLE t ()"}"#;
         assert_eq!(of(value, history), Oddity::SchemaHistory);
         let marker = r#"{"status":"BEGIN","id":"571","ts_ms":1}"#;
-        assert_eq!(of("KEY_CONVERTER", marker), Oddity::TransactionMarker);
+        assert_eq!(of(Stage::KeyConverter, marker), Oddity::TransactionMarker);
     }
 
     #[test]
     fn other_shapes_are_told_by_kind_and_never_quoted() {
-        assert_eq!(of("VALUE_CONVERTER", r#"{"id":1}"#), Oddity::NotEnvelope);
-        assert_eq!(of("VALUE_CONVERTER", "secret"), Oddity::NotJson);
         assert_eq!(
-            of("VALUE_CONVERTER", "\0\0\0\0\u{1}x"),
+            of(Stage::ValueConverter, r#"{"id":1}"#),
+            Oddity::NotEnvelope
+        );
+        assert_eq!(of(Stage::ValueConverter, "secret"), Oddity::NotJson);
+        assert_eq!(
+            of(Stage::ValueConverter, "\0\0\0\0\u{1}x"),
             Oddity::RegistryEncoded
         );
-        assert_eq!(of("KEY_CONVERTER", r#"{"op":"c"}"#), Oddity::UnreadableKey);
+        assert_eq!(
+            of(Stage::KeyConverter, r#"{"op":"c"}"#),
+            Oddity::UnreadableKey
+        );
     }
 }

@@ -46,7 +46,7 @@ impl Attempts {
                 &[
                     (&id, Type::INT8),
                     (&cause.reason, Type::TEXT),
-                    (&cause.stage, Type::TEXT),
+                    (&cause.stage.name(), Type::TEXT),
                     (&cause.sqlstate, Type::TEXT),
                     (&message, Type::TEXT),
                     (&attempts, Type::INT4),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::format::undecodable::Undecodable;
-use crate::letter::Cause;
+use crate::letter::{Cause, Stage};
 use crate::operator::dlq::candidate::Candidate;
 use crate::verdict::{Failure, Reason, Verdict};
 
@@ -38,7 +38,7 @@ pub fn cause_of(refusal: Refusal, letter: &Candidate) -> (Cause, bool) {
                 // no letter's reason: nothing is wrong with it
                 Verdict::Systemic => ("systemic", false),
             };
-            (reason, "TASK_PUT", f.sqlstate, f.message, own)
+            (reason, Stage::TaskPut, f.sqlstate, f.message, own)
         }
     };
     let cause = Cause {
