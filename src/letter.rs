@@ -117,14 +117,26 @@ const OURS: [&str; 15] = [
 /// Longer messages are cut: a value of megabytes may be quoted in them.
 const MESSAGE_BYTES: usize = 8 << 10;
 
-/// What a letter's headers say: those that Kafka Connect's users know, and ours.
-pub fn headers(
-    record: &Record,
-    id: Uuid,
-    table: &str,
-    cause: &Cause,
-    group: &str,
-) -> Vec<(&'static str, String)> {
+/// A letter on its way to the dead letter topic.
+#[derive(Clone, Copy, Debug)]
+pub struct UnpublishedLetter<'a> {
+    /// The record as it was read.
+    pub record: &'a Record,
+    pub event_id: Uuid,
+    /// Schema and name of the event's table; empty if nothing tells it.
+    pub table: &'a str,
+    pub cause: &'a Cause,
+}
+
+/// What a letter's headers say: those that Kafka Connect's users know, and ours. `group` is the
+/// consumer group that publishes the letter.
+pub fn headers(letter: &UnpublishedLetter<'_>, group: &str) -> Vec<(&'static str, String)> {
+    let UnpublishedLetter {
+        record,
+        event_id,
+        table,
+        cause,
+    } = letter;
     let time = |at: SystemTime| humantime::format_rfc3339_millis(at).to_string();
     vec![
         (TOPIC, record.source.topic.to_string()),
@@ -133,10 +145,10 @@ pub fn headers(
         (STAGE, cause.stage.name().to_owned()),
         (CLASS, format!("landfall.{}", cause.reason)),
         (MESSAGE, cut(&cause.message, MESSAGE_BYTES).to_owned()),
-        (EVENT_ID, id.to_string()),
+        (EVENT_ID, event_id.to_string()),
         (REASON, cause.reason.to_owned()),
         (SQLSTATE, cause.sqlstate.clone().unwrap_or_default()),
-        (TABLE, table.to_owned()),
+        (TABLE, (*table).to_owned()),
         (ATTEMPTS, cause.attempts.to_string()),
         (FIRST_FAILED_AT, time(cause.first_failed_at)),
         (LAST_FAILED_AT, time(cause.last_failed_at)),
@@ -244,7 +256,13 @@ mod tests {
             first_failed_at: SystemTime::UNIX_EPOCH,
             last_failed_at: SystemTime::UNIX_EPOCH,
         };
-        let ours = headers(of, Uuid::from_u128(7), "public.t", &cause, "g");
+        let unpublished = UnpublishedLetter {
+            record: of,
+            event_id: Uuid::from_u128(7),
+            table: "public.t",
+            cause: &cause,
+        };
+        let ours = headers(&unpublished, "g");
         let mut letter = of.clone();
         letter.source.topic = "g.dlq".into();
         letter.offset = 0;

@@ -15,6 +15,7 @@ pub mod before_commit;
 mod breaker;
 pub mod caught_up;
 mod count;
+mod deliver;
 mod divert;
 pub mod entry;
 mod idle;

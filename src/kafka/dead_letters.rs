@@ -1,30 +1,26 @@
-//! Publishing rejects: the original record untouched, with the headers that say what became of it.
+//! Publishing dead letters: the original record untouched, with the headers that say what became of it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use uuid::Uuid;
 
 use crate::config::Config;
 use crate::kafka::client::{self, Context};
-use crate::letter::{self, Cause, Place};
-use crate::pipeline::batch::{Batch, Unpublished};
-use crate::record::Record;
+use crate::letter::{self, Cause, Place, UnpublishedLetter};
 use crate::record::body::Body;
 use crate::verdict::{Failure, Verdict};
-use crate::watch::metrics;
 
 /// Shorter than the idle-in-transaction timeout, since the transaction waits for the delivery.
-const DELIVERY: Duration = Duration::from_secs(20);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Bytes of an error's message in a letter that was too large.
-const SHORT_MESSAGE: usize = 512;
+const SHORT_MESSAGE_BYTES: usize = 512;
 
+/// Publishes letters to the dead letter topic, over a producer of its own.
 pub struct DeadLetters {
     producer: FutureProducer<Context>,
     /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
@@ -35,6 +31,8 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
+    /// Connects to nothing yet.
+    ///
     /// # Errors
     /// A property that librdkafka refuses.
     pub fn new(config: &Config) -> Result<Self, String> {
@@ -47,7 +45,10 @@ impl DeadLetters {
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("linger.ms", "0")
-            .set("message.timeout.ms", DELIVERY.as_millis().to_string());
+            .set(
+                "message.timeout.ms",
+                DELIVERY_TIMEOUT.as_millis().to_string(),
+            );
         let producer = |client: &ClientConfig| {
             let created = client.create_with_context(Context);
             created.map_err(|e| client::refused(&e))
@@ -60,45 +61,20 @@ impl DeadLetters {
         })
     }
 
-    /// Publishes those of the batch's rejects that aren't yet, and returns once they are safe.
-    ///
-    /// # Errors
-    /// Unavailable: Kafka didn't take them. What was taken is marked and not sent again.
-    pub async fn deliver(&self, batch: &mut Batch<'_>) -> Result<(), Failure> {
-        let waiting: Vec<_> = batch.unpublished().collect();
-        let deliveries = waiting.into_iter().map(|letter| async move {
-            let Unpublished {
-                record,
-                id,
-                table,
-                reject,
-            } = letter;
-            let place = self.publish(record, id, &table, &reject.cause).await?;
-            metrics::dead_letter(&table, reject.reason);
-            tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.reason.name(),
-                sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
-            reject.published = Some(place);
-            Ok(())
-        });
-        join_all(deliveries).await.into_iter().collect()
-    }
-
     /// Publishes one letter: by itself if it is too large for the topic together with others, without
     /// its value if it still is, and then without its key and its own headers.
     ///
     /// # Errors
-    /// As for [`DeadLetters::deliver`].
-    pub async fn publish(
-        &self,
-        record: &Record,
-        id: Uuid,
-        table: &str,
-        cause: &Cause,
-    ) -> Result<Place, Failure> {
-        let mut sent = self.send(record, id, table, cause, Part::All).await;
-        for part in [Part::Alone, Part::NoValue, Part::OursAlone] {
+    /// Kafka didn't take the letter: unavailable, or systemic where no waiting mends it.
+    pub async fn publish(&self, letter: &UnpublishedLetter<'_>) -> Result<Place, Failure> {
+        let mut sent = self.send_part(letter, LetterPart::All).await;
+        for part in [
+            LetterPart::Alone,
+            LetterPart::NoValue,
+            LetterPart::OursAlone,
+        ] {
             if sent.as_ref().is_err_and(is_too_large) {
-                sent = self.send(record, id, table, cause, part).await;
+                sent = self.send_part(letter, part).await;
             }
         }
         sent.map_err(|error| {
@@ -108,23 +84,24 @@ impl DeadLetters {
         })
     }
 
-    async fn send(
+    async fn send_part(
         &self,
-        record: &Record,
-        id: Uuid,
-        table: &str,
-        cause: &Cause,
-        part: Part,
+        letter: &UnpublishedLetter<'_>,
+        part: LetterPart,
     ) -> Result<Place, KafkaError> {
-        let whole = matches!(part, Part::All | Part::Alone);
+        let UnpublishedLetter { record, cause, .. } = letter;
+        let whole = matches!(part, LetterPart::All | LetterPart::Alone);
         let left_out = (!whole).then_some(record.bytes() as i64);
         // what there is to say must not be too large itself; the letter's row has all of it
         let short = left_out.map(|_| Cause {
-            message: letter::cut(&cause.message, SHORT_MESSAGE).to_owned(),
-            ..cause.clone()
+            message: letter::cut(&cause.message, SHORT_MESSAGE_BYTES).to_owned(),
+            ..(*cause).clone()
         });
-        let cause = short.as_ref().unwrap_or(cause);
-        let mut headers = self.headers(record, id, table, cause, part);
+        let said = UnpublishedLetter {
+            cause: short.as_ref().unwrap_or(cause),
+            ..*letter
+        };
+        let mut headers = self.headers_of(&said, part);
         if let Some(bytes) = left_out {
             let bytes = bytes.to_string();
             headers = headers.insert(Header {
@@ -134,15 +111,18 @@ impl DeadLetters {
         }
         let mut message: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(&self.topic).headers(headers);
-        message.key = record.key.as_deref().filter(|_| part != Part::OursAlone);
+        message.key = record
+            .key
+            .as_deref()
+            .filter(|_| part != LetterPart::OursAlone);
         let value = record.value.as_ref().map(Body::whole);
         message.payload = value.as_deref().filter(|_| whole);
         message.timestamp = record.timestamp;
         let producer = match part {
-            Part::All => &self.producer,
+            LetterPart::All => &self.producer,
             _ => &self.alone,
         };
-        let delivery = producer.send(message, DELIVERY).await;
+        let delivery = producer.send(message, DELIVERY_TIMEOUT).await;
         let delivery = delivery.map_err(|(error, _)| error)?;
         Ok(Place {
             topic: self.topic.clone(),
@@ -153,16 +133,10 @@ impl DeadLetters {
     }
 
     /// The record's own headers, and after them ours, which replace those of an earlier round.
-    fn headers(
-        &self,
-        record: &Record,
-        id: Uuid,
-        table: &str,
-        cause: &Cause,
-        part: Part,
-    ) -> OwnedHeaders {
-        let ours = letter::headers(record, id, table, cause, &self.group);
-        let own = letter::own_headers(record).filter(|_| part != Part::OursAlone);
+    fn headers_of(&self, letter: &UnpublishedLetter<'_>, part: LetterPart) -> OwnedHeaders {
+        let record = letter.record;
+        let ours = letter::headers(letter, &self.group);
+        let own = letter::own_headers(record).filter(|_| part != LetterPart::OursAlone);
         let headers = OwnedHeaders::new_with_capacity(record.headers.len() + ours.len());
         let headers = own.fold(headers, |all, h| {
             all.insert(Header {
@@ -181,7 +155,7 @@ impl DeadLetters {
 
 /// How much of a record goes into its letter.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum LetterPart {
     All,
     /// All of it, by itself.
     Alone,
@@ -195,7 +169,7 @@ fn is_too_large(error: &KafkaError) -> bool {
     matches!(code, Some(MessageSizeTooLarge | InvalidMessageSize))
 }
 
-/// What no waiting mends.
+/// Systemic is what no waiting mends.
 fn verdict_on(error: &KafkaError) -> Verdict {
     match error.rdkafka_error_code() {
         Some(

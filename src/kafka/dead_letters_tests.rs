@@ -3,7 +3,9 @@ use rdkafka::message::Headers as _;
 use super::*;
 use std::time::SystemTime;
 
-use crate::record::TopicPartition;
+use uuid::Uuid;
+
+use crate::record::{Record, TopicPartition};
 
 fn letters() -> DeadLetters {
     let config = "[kafka]\nbrokers = \"127.0.0.1:9\"\ngroup = \"g\"\ntopics = [\"t\"]\n[postgres]\nurl = \"postgres://a@b/c\"\n";
@@ -51,8 +53,16 @@ async fn a_letters_headers_replace_those_of_its_earlier_round_and_keep_the_recor
         .into(),
         epoch: 1,
     };
-    let id = Uuid::from_u128(5);
-    let first = pairs(&letters.headers(&record, id, "public.orders", &cause(1), Part::All));
+    let headers = |record: &Record, cause: &Cause| {
+        let letter = UnpublishedLetter {
+            record,
+            event_id: Uuid::from_u128(5),
+            table: "public.orders",
+            cause,
+        };
+        letters.headers_of(&letter, LetterPart::All)
+    };
+    let first = pairs(&headers(&record, &cause(1)));
     assert_eq!(
         first[..3],
         [
@@ -66,7 +76,7 @@ async fn a_letters_headers_replace_those_of_its_earlier_round_and_keep_the_recor
         .iter()
         .map(|(key, value)| own(key, value.as_deref()))
         .collect();
-    let second = pairs(&letters.headers(&record, id, "public.orders", &cause(2), Part::All));
+    let second = pairs(&headers(&record, &cause(2)));
     assert_eq!(second.len(), first.len(), "they never pile up");
     let get = |key: &str| {
         let mut found = second.iter().filter(|(k, _)| k == key);

@@ -10,6 +10,7 @@ use crate::kafka::topics::{TopicId, Topics};
 use crate::ledger::resume::{Gap, gap_message};
 use crate::pipeline::apply::BeforeCommit;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::deliver::deliver_rejects;
 use crate::pipeline::landing::Landing;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
@@ -23,7 +24,7 @@ pub struct Edges {
 
 impl BeforeCommit for Edges {
     async fn deliver_rejects(&self, batch: &mut Batch<'_>) -> Result<(), Failure> {
-        self.letters.deliver(batch).await
+        deliver_rejects(&self.letters, batch).await
     }
 
     fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked {

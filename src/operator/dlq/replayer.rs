@@ -6,7 +6,7 @@ use crate::config::{Config, RetryConfig};
 use crate::failpoint;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::reader::Reader;
-use crate::letter::{Cause, Posted};
+use crate::letter::{Cause, Posted, UnpublishedLetter};
 use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::dlq::apply::Attempts;
 use crate::operator::dlq::candidate::Candidate;
@@ -206,11 +206,14 @@ impl<'c> Workshop<'c> {
             return Ok(()); // the worker will meet its event, and enter it
         };
         let table = letter.table.as_deref().unwrap_or_default();
-        let place = self
-            .letters
-            .publish(record, letter.event_id, table, cause)
-            .await
-            .map_err(|f| f.to_string())?;
+        let unpublished = UnpublishedLetter {
+            record,
+            event_id: letter.event_id,
+            table,
+            cause,
+        };
+        let place = self.letters.publish(&unpublished).await;
+        let place = place.map_err(|f| f.to_string())?;
         self.attempts
             .note_failure(&self.client, id, cause, &place)
             .await

@@ -1,0 +1,38 @@
+//! A batch's rejects on their way to the dead letter topic.
+
+use futures::future::join_all;
+
+use crate::kafka::dead_letters::DeadLetters;
+use crate::letter::UnpublishedLetter;
+use crate::pipeline::batch::{Batch, Unpublished};
+use crate::verdict::Failure;
+use crate::watch::metrics;
+
+/// Publishes those of the batch's rejects that aren't published yet, and returns once they are safe.
+///
+/// # Errors
+/// Unavailable: Kafka didn't take them. What was taken is marked and not sent again.
+pub async fn deliver_rejects(letters: &DeadLetters, batch: &mut Batch<'_>) -> Result<(), Failure> {
+    let rejects: Vec<_> = batch.unpublished().collect();
+    let deliveries = rejects.into_iter().map(|unpublished| async move {
+        let Unpublished {
+            record,
+            id,
+            table,
+            reject,
+        } = unpublished;
+        let letter = UnpublishedLetter {
+            record,
+            event_id: id,
+            table: &table,
+            cause: &reject.cause,
+        };
+        let place = letters.publish(&letter).await?;
+        metrics::dead_letter(&table, reject.reason);
+        tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.reason.name(),
+            sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
+        reject.published = Some(place);
+        Ok(())
+    });
+    join_all(deliveries).await.into_iter().collect()
+}
