@@ -10,6 +10,7 @@
 pub mod advance;
 pub mod apply;
 mod arrange;
+pub mod attempt_outcome;
 pub mod batch;
 pub mod before_commit;
 mod breaker;
@@ -21,7 +22,6 @@ pub mod entry;
 mod idle;
 mod in_flight;
 mod isolate;
-pub mod landing;
 pub mod lane;
 mod learn;
 pub mod order;
@@ -37,9 +37,9 @@ use std::collections::HashMap;
 use bumpalo::Bump;
 
 use crate::kafka::inbox::Work;
+use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::in_flight::Hand;
-use crate::pipeline::landing::Landing;
 use crate::pipeline::lane::{Lane, Stopped};
 use crate::pipeline::retry_policy::{Next, Patience};
 use crate::pipeline::trial::Progress;
@@ -80,7 +80,12 @@ async fn land(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) -> Result
             let_go(lane, hand, arena);
             return Ok(());
         }
-        let batch = Batch::gather(&hand.records, arena, &lane.holdings, &mut lane.decoder);
+        let batch = Batch::gather(
+            &hand.records,
+            arena,
+            &lane.owned_partitions,
+            &mut lane.decoder,
+        );
         if batch.is_empty() {
             match hand.next() {
                 true => continue,
@@ -116,7 +121,12 @@ async fn land(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) -> Result
 /// Somebody waits for the lane: what it has in hand is read again by whoever has its partitions then.
 fn let_go(lane: &mut Lane, mut hand: Hand, arena: &Bump) {
     hand.take_all();
-    let all = Batch::gather(&hand.records, arena, &lane.holdings, &mut lane.decoder);
+    let all = Batch::gather(
+        &hand.records,
+        arena,
+        &lane.owned_partitions,
+        &mut lane.decoder,
+    );
     lane.abandon(&all);
 }
 
@@ -140,10 +150,14 @@ async fn land_batch(
     if lane.wary > 0 {
         batch.conflicts = Conflicts::Possible;
     }
-    let landing = loop {
-        let (edges, breaker) = (&lane.edges, &lane.breaker);
-        let failure = match lane.destination.land(&mut batch, edges, breaker).await {
-            Ok(landing) => break landing,
+    let outcome = loop {
+        let (before_commit, breaker) = (&lane.before_commit, &lane.breaker);
+        let failure = match lane
+            .destination
+            .land(&mut batch, before_commit, breaker)
+            .await
+        {
+            Ok(outcome) => break outcome,
             Err(failure) => failure,
         };
         let next = lane.after_failure(&mut batch, failure, patience, whole);
@@ -159,14 +173,14 @@ async fn land_batch(
         }
         // a COMMIT whose answer got lost may be in all the same
         if let Ok(true) = lane.destination.is_in(&batch).await {
-            break Landing::Committed;
+            break AttemptOutcome::Committed;
         }
     };
-    match landing {
-        Landing::Committed => lane.settle(batch, patience.elapsed()),
-        Landing::Fenced => lane.reposition(&batch, BatchOutcome::Fenced),
-        Landing::Recreated => lane.reposition(&batch, BatchOutcome::Recreated),
-        Landing::Overtaken(message) => return Err(Stopped::Gap(message)),
+    match outcome {
+        AttemptOutcome::Committed => lane.settle(batch, patience.elapsed()),
+        AttemptOutcome::Fenced => lane.reposition(&batch, BatchOutcome::Fenced),
+        AttemptOutcome::Recreated => lane.reposition(&batch, BatchOutcome::Recreated),
+        AttemptOutcome::Overtaken(message) => return Err(Stopped::Gap(message)),
     }
     Ok(Landed::Done)
 }

@@ -23,7 +23,7 @@ const COLUMNS: &str = "event_id, topic, partition, \"offset\", table_name, opera
 
 /// Whether there are letters at all: what needs no looking at costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LettersThere {
+pub struct LetterPresence {
     pub any: bool,
     /// Any that can still be replayed.
     pub parked: bool,

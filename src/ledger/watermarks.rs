@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::format::open_deletes::OpenDeletes;
 use crate::ledger::event_ids::Ledger;
-use crate::ledger::letters::LettersThere;
+use crate::ledger::letters::LetterPresence;
 use crate::ledger::resume::Watermark;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::owned_partition::Holdings;
+use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
@@ -108,7 +108,7 @@ impl Ledger {
         &self,
         tx: &Transaction<'_>,
         batch: &Batch<'_>,
-    ) -> Result<Result<LettersThere, Fenced>, Failure> {
+    ) -> Result<Result<LetterPresence, Fenced>, Failure> {
         let mut moving: Vec<_> = batch.advances.iter().filter(|a| a.moves()).collect();
         moving.sort_unstable_by_key(|a| a.held.partition_id);
         let ids: Vec<i32> = moving.iter().map(|a| a.held.partition_id).collect();
@@ -141,7 +141,7 @@ impl Ledger {
             )
             .await?;
         Ok(match rows.first().filter(|_| rows.len() == moving.len()) {
-            Some(row) => Ok(LettersThere {
+            Some(row) => Ok(LetterPresence {
                 any: row.get(0),
                 parked: row.get(1),
             }),
@@ -156,16 +156,19 @@ impl Ledger {
     pub async fn moved(
         &self,
         client: &impl GenericClient,
-        holdings: &Holdings,
+        owned_partitions: &OwnedPartitions,
     ) -> Result<Vec<TopicPartition>, Failure> {
-        let ids: Vec<i32> = holdings.values().map(|held| held.partition_id).collect();
+        let ids: Vec<i32> = owned_partitions
+            .values()
+            .map(|held| held.partition_id)
+            .collect();
         let sql = format!(
             "SELECT partition_id, batch FROM {}.partitions WHERE partition_id = ANY($1)",
             self.schema
         );
         let rows = client.query(&sql, &[&ids]).await?;
         let there: HashMap<i32, Uuid> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let moved = holdings
+        let moved = owned_partitions
             .iter()
             .filter(|(_, held)| there.get(&held.partition_id) != Some(&held.batch));
         Ok(moved.map(|(source, _)| source.clone()).collect())

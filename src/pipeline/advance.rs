@@ -1,7 +1,7 @@
 //! A partition within a batch: how far it was applied, how far the batch takes it.
 
 use crate::format::open_deletes::OpenDeletes;
-use crate::pipeline::owned_partition::Holding;
+use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::{Record, TopicPartition};
 
 /// How far the batch takes a partition.
@@ -9,7 +9,7 @@ use crate::record::{Record, TopicPartition};
 pub struct Advance {
     pub source: TopicPartition,
     /// The row as it must still be for the batch to be written.
-    pub held: Holding,
+    pub held: OwnedPartition,
     /// Offset of the first record of the batch.
     pub first_offset: i64,
     /// The next offset to read, which is what is committed to Kafka.
@@ -42,7 +42,7 @@ impl Advance {
 
 impl Advance {
     /// To the position that was read to while Postgres was away.
-    pub fn of_debt(source: &TopicPartition, held: &Holding) -> Option<Self> {
+    pub fn of_debt(source: &TopicPartition, held: &OwnedPartition) -> Option<Self> {
         let read_to = held.read_to?;
         Some(Self {
             source: source.clone(),
@@ -56,7 +56,7 @@ impl Advance {
         })
     }
 
-    pub fn new(first: &Record, held: Holding) -> Self {
+    pub fn new(first: &Record, held: OwnedPartition) -> Self {
         Self {
             source: first.source.clone(),
             open_deletes: held.open_deletes.clone(),

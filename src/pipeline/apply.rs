@@ -1,7 +1,6 @@
 //! One attempt to land a batch: the transaction of design section 1, in its order.
 
 use std::collections::{HashMap, HashSet};
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::{Object, Pool};
@@ -11,12 +10,12 @@ use crate::failpoint;
 use crate::format::change::Change;
 use crate::ledger::event_ids::Ledger;
 use crate::ledger::watermarks::Fenced;
+use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::before_commit::Asked;
+use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::entry::{Entry, State};
-use crate::pipeline::landing::Landing;
-use crate::pipeline::owned_partition::Holdings;
+use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection::connect;
 use crate::record::TopicPartition;
@@ -25,18 +24,6 @@ use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
 use crate::rows::table::Table;
 use crate::verdict::{Failure, Verdict};
-
-/// What must be done between the rows and COMMIT, by others than Postgres.
-pub trait BeforeCommit {
-    /// Delivers the batch's rejects to the dead letter topic; returns once they are safe there.
-    fn deliver_rejects(
-        &self,
-        batch: &mut Batch<'_>,
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
-    /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the
-    /// answer is how the attempt ends.
-    fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked;
-}
 
 pub struct Destination {
     pool: Pool,
@@ -88,11 +75,16 @@ impl Destination {
     ///
     /// # Errors
     /// As for [`Destination::connect`].
-    pub async fn moved(&self, holdings: &Holdings) -> Result<Vec<TopicPartition>, Failure> {
-        if holdings.is_empty() {
+    pub async fn moved(
+        &self,
+        owned_partitions: &OwnedPartitions,
+    ) -> Result<Vec<TopicPartition>, Failure> {
+        if owned_partitions.is_empty() {
             return Ok(Vec::new());
         }
-        self.ledger.moved(&self.connect().await?, holdings).await
+        self.ledger
+            .moved(&self.connect().await?, owned_partitions)
+            .await
     }
 
     /// One attempt. After an error that may be a refused row, `batch.isolate` makes the next
@@ -103,36 +95,36 @@ impl Destination {
     pub async fn land(
         &self,
         batch: &mut Batch<'_>,
-        edges: &impl BeforeCommit,
+        before_commit: &BeforeCommit,
         breaker: &Breaker,
-    ) -> Result<Landing, Failure> {
-        let landing = self.attempt(batch, edges, breaker).await;
-        match landing {
+    ) -> Result<AttemptOutcome, Failure> {
+        let outcome = self.attempt(batch, before_commit, breaker).await;
+        match outcome {
             Err(f) if batch.conflicts == Conflicts::Unexpected && f.means_conflict() => {
                 batch.conflicts = Conflicts::Possible;
-                self.attempt(batch, edges, breaker).await
+                self.attempt(batch, before_commit, breaker).await
             }
-            landing => landing,
+            outcome => outcome,
         }
     }
 
     async fn attempt(
         &self,
         batch: &mut Batch<'_>,
-        edges: &impl BeforeCommit,
+        before_commit: &BeforeCommit,
         breaker: &Breaker,
-    ) -> Result<Landing, Failure> {
+    ) -> Result<AttemptOutcome, Failure> {
         if batch.has_gaps() {
             // asked before anything can make the batch wait: retention that passes it meanwhile has
             // not deleted anything unseen
-            if let Some(landing) = edges.ask_about_topics(batch).answer().await? {
-                return Ok(landing);
+            if let Some(outcome) = before_commit.ask_about_topics(batch).answer().await? {
+                return Ok(outcome);
             }
             batch.accept_gaps();
         }
         if !batch.moves() {
-            let answer = edges.ask_about_topics(batch).answer().await?;
-            return Ok(answer.unwrap_or(Landing::Committed));
+            let answer = before_commit.ask_about_topics(batch).answer().await?;
+            return Ok(answer.unwrap_or(AttemptOutcome::Committed));
         }
         let mut client = self.connect().await?;
         let mut changes = self.resolve(&client, batch).await?;
@@ -140,11 +132,11 @@ impl Destination {
         failpoint::reach("before_transaction");
 
         // the answer is waited for last: Kafka's round trip is as long as all of Postgres' together
-        let topics = edges.ask_about_topics(batch);
+        let topics = before_commit.ask_about_topics(batch);
         let tx = client.transaction().await?;
         let letters = match self.ledger.advance(&tx, batch).await? {
             Ok(letters) => letters,
-            Err(Fenced) => return Ok(Landing::Fenced),
+            Err(Fenced) => return Ok(AttemptOutcome::Fenced),
         };
         let owed: Vec<_> = batch.owed().cloned().collect();
         self.ledger.enter_letters(&tx, &owed).await?;
@@ -155,16 +147,16 @@ impl Destination {
         let written = self.write_in_order(&tx, batch, &changes, parked).await;
         self.forget_if_stale(batch, written)?;
         breaker.judge(batch)?;
-        edges.deliver_rejects(batch).await?;
+        before_commit.deliver_rejects(batch).await?;
         let letters: Vec<_> = batch.letters().collect();
         self.ledger.enter_letters(&tx, &letters).await?;
-        if let Some(landing) = topics.answer().await? {
-            return Ok(landing);
+        if let Some(outcome) = topics.answer().await? {
+            return Ok(outcome);
         }
         failpoint::reach("before_commit");
         tx.commit().await?;
         failpoint::reach("after_commit");
-        Ok(Landing::Committed)
+        Ok(AttemptOutcome::Committed)
     }
 
     /// The pending changes with the index of their entry, as their tables see them. A change that

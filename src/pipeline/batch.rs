@@ -12,7 +12,7 @@ use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
 use crate::pipeline::entry::{Entry, Reject, State};
 use crate::pipeline::order::Order;
-use crate::pipeline::owned_partition::Holdings;
+use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
@@ -42,14 +42,14 @@ pub struct Batch<'r> {
 }
 
 impl<'r> Batch<'r> {
-    /// Decodes the records that belong to the lane's holdings; records of a partition that was given
+    /// Decodes the records that belong to the lane's partitions; records of a partition that was given
     /// up or repositioned since they were read are dropped.
     /// Partitions that owe letters come along without records, lest they wait for some.
     /// What is decoded and can't be borrowed from the records lies in `arena`.
     pub fn gather(
         records: &'r [Record],
         arena: &'r Bump,
-        holdings: &Holdings,
+        owned_partitions: &OwnedPartitions,
         decoder: &mut Decoder,
     ) -> Self {
         let mut advances: Vec<Advance> = Vec::new();
@@ -69,7 +69,7 @@ impl<'r> Batch<'r> {
                 Some(at) => at,
                 None => {
                     // not one that is left over from before a seek: the others would be measured by it
-                    let held = holdings.get(&record.source);
+                    let held = owned_partitions.get(&record.source);
                     let Some(held) = held.filter(|h| h.epoch == record.epoch) else {
                         continue;
                     };
@@ -95,7 +95,7 @@ impl<'r> Batch<'r> {
             entries.push(Entry::decode(record, arena, advance, decoder));
         }
         advances.retain(|a| a.next_offset > a.first_offset);
-        let owing = holdings.iter().filter(|(source, held)| {
+        let owing = owned_partitions.iter().filter(|(source, held)| {
             !held.owed.is_empty() && !advances.iter().any(|a| a.source == **source)
         });
         let debts: Vec<Advance> = owing

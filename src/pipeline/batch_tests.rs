@@ -3,7 +3,7 @@ use uuid::Uuid;
 use super::*;
 use crate::format::change::Operation;
 use crate::format::open_deletes::OpenDeletes;
-use crate::pipeline::owned_partition::Holding;
+use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
 
 const P: fn() -> TopicPartition = || TopicPartition {
@@ -11,8 +11,8 @@ const P: fn() -> TopicPartition = || TopicPartition {
     partition: 0,
 };
 
-fn holding(start: i64, floor: i64, epoch: u64) -> Holding {
-    Holding {
+fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
+    OwnedPartition {
         partition_id: 1,
         topic_id: Some(Uuid::from_u128(7)),
         next_offset: floor,
@@ -25,8 +25,8 @@ fn holding(start: i64, floor: i64, epoch: u64) -> Holding {
     }
 }
 
-fn holdings(holding: Holding) -> Holdings {
-    Holdings::from([(P(), holding)])
+fn owned_partitions(owned: OwnedPartition) -> OwnedPartitions {
+    OwnedPartitions::from([(P(), owned)])
 }
 
 fn record(offset: i64, epoch: u64) -> Record {
@@ -57,9 +57,9 @@ fn arena() -> &'static Bump {
     Box::leak(Box::default())
 }
 
-fn gather<'r>(records: &'r [Record], holding: Holding) -> Batch<'r> {
+fn gather<'r>(records: &'r [Record], owned: OwnedPartition) -> Batch<'r> {
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    Batch::gather(records, arena(), &holdings(holding), &mut decoder)
+    Batch::gather(records, arena(), &owned_partitions(owned), &mut decoder)
 }
 
 fn offsets(batch: &Batch<'_>) -> Vec<i64> {
@@ -70,7 +70,7 @@ fn offsets(batch: &Batch<'_>) -> Vec<i64> {
 fn records_left_over_from_before_a_seek_are_dropped_and_hide_none_of_those_after_it() {
     let mut all = records(400..403, 1);
     all.extend(records(200..205, 2));
-    let batch = gather(&all, holding(200, 200, 2));
+    let batch = gather(&all, owned(200, 200, 2));
     assert_eq!(offsets(&batch), [200, 201, 202, 203, 204]);
     let advance = &batch.advances[0];
     assert_eq!((advance.first_offset, advance.next_offset), (200, 205));
@@ -81,7 +81,7 @@ fn records_left_over_from_before_a_seek_are_dropped_and_hide_none_of_those_after
 fn records_left_over_below_a_seek_are_dropped_too() {
     let mut all = records(100..103, 1);
     all.extend(records(200..202, 2));
-    let batch = gather(&all, holding(200, 200, 2));
+    let batch = gather(&all, owned(200, 200, 2));
     assert_eq!(offsets(&batch), [200, 201]);
     assert_eq!(batch.advances[0].first_offset, 200);
 }
@@ -89,20 +89,20 @@ fn records_left_over_below_a_seek_are_dropped_too() {
 #[test]
 fn nothing_but_left_over_records_make_an_empty_batch() {
     let all = records(100..103, 1);
-    assert!(gather(&all, holding(200, 200, 2)).is_empty());
+    assert!(gather(&all, owned(200, 200, 2)).is_empty());
 }
 
 #[test]
 fn records_of_a_partition_that_is_not_held_are_dropped() {
     let all = records(0..3, 1);
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    assert!(Batch::gather(&all, arena(), &Holdings::default(), &mut decoder).is_empty());
+    assert!(Batch::gather(&all, arena(), &OwnedPartitions::default(), &mut decoder).is_empty());
 }
 
 #[test]
 fn records_below_the_floor_are_counted_and_neither_written_nor_taking_the_watermark_back() {
     let all = records(10..15, 1);
-    let batch = gather(&all, holding(10, 50, 1));
+    let batch = gather(&all, owned(10, 50, 1));
     let advance = &batch.advances[0];
     assert_eq!((batch.entries.len(), advance.below_floor), (0, 5));
     assert_eq!((batch.moves(), advance.watermark()), (false, 50));
@@ -112,7 +112,7 @@ fn records_below_the_floor_are_counted_and_neither_written_nor_taking_the_waterm
 #[test]
 fn a_batch_across_the_floor_writes_what_lies_above_it() {
     let all = records(48..53, 1);
-    let batch = gather(&all, holding(48, 50, 1));
+    let batch = gather(&all, owned(48, 50, 1));
     assert_eq!(offsets(&batch), [50, 51, 52]);
     assert_eq!(
         (batch.advances[0].below_floor, batch.advances[0].watermark()),
@@ -123,25 +123,19 @@ fn a_batch_across_the_floor_writes_what_lies_above_it() {
 #[test]
 fn the_first_offset_that_did_not_come_is_noted_be_it_before_the_batch_or_within() {
     let before = records(12..14, 1);
-    assert_eq!(
-        gather(&before, holding(10, 10, 1)).advances[0].gap,
-        Some(10)
-    );
+    assert_eq!(gather(&before, owned(10, 10, 1)).advances[0].gap, Some(10));
     let mut within = records(10..12, 1);
     within.extend(records([15, 20], 1));
-    assert_eq!(
-        gather(&within, holding(10, 10, 1)).advances[0].gap,
-        Some(12)
-    );
+    assert_eq!(gather(&within, owned(10, 10, 1)).advances[0].gap, Some(12));
     let none = records(10..14, 1);
-    assert_eq!(gather(&none, holding(10, 10, 1)).advances[0].gap, None);
+    assert_eq!(gather(&none, owned(10, 10, 1)).advances[0].gap, None);
 }
 
 #[test]
 fn where_offsets_begin_anew_the_batch_ends() {
     let mut all = records(290..293, 1);
     all.extend(records(0..5, 1));
-    let batch = gather(&all, holding(290, 0, 1));
+    let batch = gather(&all, owned(290, 0, 1));
     assert_eq!(offsets(&batch), [290, 291, 292]);
     assert!(batch.advances[0].jumped_back);
     assert_eq!(batch.advances[0].next_offset, 293);
@@ -151,7 +145,7 @@ fn where_offsets_begin_anew_the_batch_ends() {
 fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
     let mut all = records(10..13, 1);
     all[1].value = Some("not json".into());
-    let batch = gather(&all, holding(10, 10, 1));
+    let batch = gather(&all, owned(10, 10, 1));
     assert_eq!(batch.entries.len(), 3);
     assert!(matches!(&batch.entries[1].state, State::Rejected(r) if r.published.is_none()));
     assert_eq!(batch.advances[0].next_offset, 13);
@@ -166,13 +160,13 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     (tombstone.key, tombstone.value) = (delete.key.clone(), None);
 
     let first = [delete];
-    let batch = gather(&first, holding(10, 10, 1));
+    let batch = gather(&first, owned(10, 10, 1));
     let open = batch.advances[0].open_deletes.clone();
     assert_ne!(open, OpenDeletes::default());
 
-    let held = Holding {
+    let held = OwnedPartition {
         open_deletes: open,
-        ..holding(11, 11, 1)
+        ..owned(11, 11, 1)
     };
     let second = [tombstone];
     let batch = gather(&second, held);
@@ -183,7 +177,7 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     assert_eq!(batch.advances[0].open_deletes, OpenDeletes::default());
 
     // without its delete it stands alone, and removes the row
-    let batch = gather(&second, holding(11, 11, 1));
+    let batch = gather(&second, owned(11, 11, 1));
     assert_eq!(batch.entries[0].operation(), Some(Operation::Tombstone));
 }
 
@@ -214,22 +208,22 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         },
         superseded_by: None,
     };
-    let owing = Holding {
+    let owing = OwnedPartition {
         owed: std::sync::Arc::new(vec![letter]),
-        ..holding(5, 3, 1)
+        ..owned(5, 3, 1)
     };
     let other = TopicPartition {
         partition: 1,
         ..P()
     };
-    let holdings = Holdings::from([(P(), owing), (other.clone(), holding(7, 7, 2))]);
+    let owned_partitions = OwnedPartitions::from([(P(), owing), (other.clone(), owned(7, 7, 2))]);
     let mut decoder = Decoder::new(Vec::new().into(), true);
     let record = Record {
         source: other,
         ..record(7, 2)
     };
     for records in [vec![record], Vec::new()] {
-        let batch = Batch::gather(&records, arena(), &holdings, &mut decoder);
+        let batch = Batch::gather(&records, arena(), &owned_partitions, &mut decoder);
         assert_eq!(batch.owed().count(), 1);
         assert_eq!(batch.entries.len(), records.len());
         assert_eq!(batch.advances.len(), records.len() + 1);

@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use crate::letter::Letter;
-use crate::pipeline::apply::BeforeCommit as _;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::count::count;
 use crate::pipeline::lane::Lane;
@@ -32,7 +31,7 @@ impl Lane {
         }
         batch.mark_twins();
         let mut delays = Delays::new(&self.retry);
-        while let Err(failure) = self.edges.deliver_rejects(&mut batch).await {
+        while let Err(failure) = self.before_commit.deliver_rejects(&mut batch).await {
             self.tell_waiting(&failure);
             let pause = self.pause(failure.verdict, &mut delays);
             if !self.sleep(pause).await {
@@ -52,19 +51,19 @@ impl Lane {
         for advance in batch.advances {
             offsets.push((advance.source.clone(), advance.next_offset));
             if advance.jumped_back {
-                self.holdings.remove(&advance.source);
+                self.owned_partitions.remove(&advance.source);
                 self.inbox.take_up([advance.source]);
                 continue;
             }
             self.progress.diverted(&advance.source);
-            if let Some(holding) = self.holdings.get_mut(&advance.source) {
-                holding.read_to = Some(advance.next_offset);
-                holding.open_deletes = advance.open_deletes;
+            if let Some(partition) = self.owned_partitions.get_mut(&advance.source) {
+                partition.read_to = Some(advance.next_offset);
+                partition.open_deletes = advance.open_deletes;
             }
         }
         for letter in letters {
-            if let Some(holding) = self.holdings.get_mut(&letter.source) {
-                Arc::make_mut(&mut holding.owed).push(letter);
+            if let Some(partition) = self.owned_partitions.get_mut(&letter.source) {
+                Arc::make_mut(&mut partition.owed).push(letter);
             }
         }
         self.committer.commit(offsets);
@@ -72,6 +71,9 @@ impl Lane {
 
     /// How many rows are to be written once Postgres is back.
     pub fn owed_letters(&self) -> usize {
-        self.holdings.values().map(|held| held.owed.len()).sum()
+        self.owned_partitions
+            .values()
+            .map(|held| held.owed.len())
+            .sum()
     }
 }

@@ -7,14 +7,14 @@ impl Lane {
     /// (`landfall forget`); a lane to which none comes has to look.
     pub async fn look_at_rows(&mut self) {
         let moved = tokio::select! {
-            moved = self.destination.moved(&self.holdings) => moved,
+            moved = self.destination.moved(&self.owned_partitions) => moved,
             () = self.inbox.asked_to_drain() => return,
         };
         // Postgres' troubles are told by the next batch
         let Ok(moved) = moved else { return };
         for source in &moved {
             tracing::debug!(lane = self.number, partition = %source, "moved by somebody else: positioned anew");
-            self.holdings.remove(source);
+            self.owned_partitions.remove(source);
         }
         if !moved.is_empty() {
             self.inbox.take_up(moved);

@@ -13,10 +13,10 @@ use crate::kafka::commit::Committer;
 use crate::kafka::inbox::Inbox;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::before_commit::Edges;
+use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::count::count;
-use crate::pipeline::owned_partition::Holdings;
+use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::positioning::{Positions, TakenUp};
 use crate::record::TopicPartition;
 use crate::retry::Delays;
@@ -45,12 +45,12 @@ pub enum Stopped {
 pub struct Lane {
     pub number: usize,
     pub inbox: Arc<Inbox>,
-    pub holdings: Holdings,
+    pub owned_partitions: OwnedPartitions,
     pub decoder: Decoder,
     /// Where schemas are, if the encoding has any.
     pub registry: Option<Arc<Registry>>,
     pub destination: Destination,
-    pub edges: Edges,
+    pub before_commit: BeforeCommit,
     pub committer: Committer,
     pub positions: Positions,
     pub progress: Arc<Progress>,
@@ -72,7 +72,7 @@ impl Lane {
     /// Kafka no longer has what comes next.
     pub async fn take_up(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Stopped> {
         for source in &partitions {
-            self.holdings.remove(source);
+            self.owned_partitions.remove(source);
         }
         let lane = &*self;
         let taken: Vec<_> = stream::iter(partitions)
@@ -85,8 +85,8 @@ impl Lane {
             .await;
         for (source, taken) in taken {
             match taken {
-                TakenUp::Holding(holding) => {
-                    self.holdings.insert(source, holding);
+                TakenUp::Owned(partition) => {
+                    self.owned_partitions.insert(source, partition);
                 }
                 TakenUp::NotOurs => {}
                 // until a rebalance takes it away, or the topic is there
@@ -182,21 +182,22 @@ impl Lane {
         for advance in batch.advances {
             offsets.push((advance.source.clone(), advance.next_offset));
             if advance.jumped_back {
-                self.holdings.remove(&advance.source);
+                self.owned_partitions.remove(&advance.source);
                 self.inbox.take_up([advance.source]);
                 continue;
             }
             self.progress.read(&advance.source, advance.next_offset);
-            let Some(holding) = self.holdings.get_mut(&advance.source) else {
+            let Some(partition) = self.owned_partitions.get_mut(&advance.source) else {
                 continue;
             };
-            holding.read_to = Some(advance.next_offset);
+            partition.read_to = Some(advance.next_offset);
             if advance.moves() {
-                holding.next_offset = advance.watermark();
-                holding.batch = batch.id;
-                holding.open_deletes = advance.open_deletes;
-                holding.owed = Arc::default();
-                self.progress.applied(&advance.source, holding.next_offset);
+                partition.next_offset = advance.watermark();
+                partition.batch = batch.id;
+                partition.open_deletes = advance.open_deletes;
+                partition.owed = Arc::default();
+                self.progress
+                    .applied(&advance.source, partition.next_offset);
             }
         }
         self.committer.commit(offsets);
@@ -222,7 +223,7 @@ impl Lane {
 
     fn take_up_again(&mut self, batch: &Batch<'_>) {
         for advance in &batch.advances {
-            self.holdings.remove(&advance.source);
+            self.owned_partitions.remove(&advance.source);
         }
         self.inbox
             .take_up(batch.advances.iter().map(|a| a.source.clone()));

@@ -12,7 +12,7 @@ use crate::record::TopicPartition;
 
 /// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
 #[derive(Clone, Debug)]
-pub struct Holding {
+pub struct OwnedPartition {
     pub partition_id: i32,
     pub topic_id: Option<Uuid>,
     pub next_offset: i64,
@@ -30,9 +30,9 @@ pub struct Holding {
     pub owed: Arc<Vec<Letter>>,
 }
 
-pub type Holdings = HashMap<TopicPartition, Holding>;
+pub type OwnedPartitions = HashMap<TopicPartition, OwnedPartition>;
 
-impl Holding {
+impl OwnedPartition {
     /// A partition that is read from `start` on.
     pub fn new(row: &Row, start: i64, floor: i64, epoch: u64) -> Self {
         Self {

@@ -14,7 +14,7 @@ use crate::kafka::seek::Start;
 use crate::kafka::topics::{TopicId, Topics};
 use crate::ledger::resume::{Log, Resume, Why, gap_message, resume};
 use crate::pipeline::apply::Destination;
-use crate::pipeline::owned_partition::Holding;
+use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
 
@@ -29,7 +29,7 @@ pub struct Positions {
 }
 
 pub enum TakenUp {
-    Holding(Holding),
+    Owned(OwnedPartition),
     /// The partition is somebody else's meanwhile.
     NotOurs,
     /// No broker that was asked knows the topic: it is deleted, or so new that not all of them do.
@@ -121,7 +121,7 @@ impl Positions {
                 group
                     .progress
                     .taken_up(source, row.watermark.next_offset, resumed.start, log.high);
-                Ok(TakenUp::Holding(Holding::new(
+                Ok(TakenUp::Owned(OwnedPartition::new(
                     &row,
                     resumed.start,
                     resumed.floor,

@@ -21,7 +21,7 @@ use crate::kafka::topics::Topics;
 use crate::ledger::event_ids::Ledger;
 use crate::ledger::retention;
 use crate::pipeline::apply::Destination;
-use crate::pipeline::before_commit::Edges;
+use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::lane::{Lane, Stopped};
@@ -156,11 +156,11 @@ impl Shared<'_> {
         Lane {
             number,
             inbox,
-            holdings: Default::default(),
+            owned_partitions: Default::default(),
             decoder: Decoder::of(self.config),
             registry: self.registry.clone(),
             destination: self.destination(),
-            edges: Edges {
+            before_commit: BeforeCommit {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
                 schema: self.ledger.schema().to_owned(),

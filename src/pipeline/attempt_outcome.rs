@@ -1,7 +1,7 @@
 //! How an attempt at a batch ended.
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Landing {
+pub enum AttemptOutcome {
     Committed,
     /// The partition is somebody else's, or was repositioned: nothing was written.
     Fenced,
