@@ -9,7 +9,7 @@ use landfall::cli::{Cli, Command};
 use landfall::config::Config;
 use landfall::ledger::{migrate, retention};
 use landfall::operator::command_error::CommandError;
-use landfall::operator::{check, dlq, forget, status};
+use landfall::operator::{check, dlq, forget, status, terminal};
 use landfall::postgres::connection;
 use landfall::retry::Delays;
 use landfall::verdict::{Failure, Verdict};
@@ -30,12 +30,12 @@ fn main() -> ExitCode {
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{error}");
+            terminal::print_error(&error.to_string());
             return ExitCode::from(2);
         }
     };
     if let Err(error) = telemetry::start(&config.log) {
-        eprintln!("landfall: {error}");
+        terminal::print_error(&format!("landfall: {error}"));
         return ExitCode::from(2);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("landfall: can't start: {error}");
+            terminal::print_error(&format!("landfall: can't start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("landfall: {error}");
+            terminal::print_error(&format!("landfall: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -144,9 +144,9 @@ async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), Failure> {
 async fn migrate_now(config: &Config) -> Result<(), CommandError> {
     let schema = &config.postgres.schema;
     let applied = migrate::migrate(&connection::pool(config)?, schema).await?;
-    match applied.as_slice() {
-        [] => println!("schema {schema} is up to date"),
-        names => println!("schema {schema}: applied {}", names.join(", ")),
-    }
+    terminal::print(&match applied.as_slice() {
+        [] => format!("schema {schema} is up to date\n"),
+        names => format!("schema {schema}: applied {}\n", names.join(", ")),
+    });
     Ok(())
 }

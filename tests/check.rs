@@ -140,6 +140,30 @@ async fn values_that_do_not_fit_are_told_without_being_shown() {
     );
 }
 
+/// Anybody who may write to a topic names a table there; whoever checks looks at it in a terminal.
+#[tokio::test]
+async fn check_prints_nothing_unfiltered_that_a_record_says() {
+    let mut world = World::new("check_steering", 1).await;
+    let steering = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\u{202e}";
+    let (table, column) = (format!("o{steering}rders"), format!("na{steering}me"));
+    let row = json!({ "id": 1, column: "a" });
+    topic(&mut world, "steering", &[insert(&table, row)]).await;
+
+    let (code, text, error) = check(&world.config_file(), &[]);
+    let (_, json, _) = check(&world.config_file(), &["--json"]);
+
+    assert_eq!(code, Some(1), "{text}");
+    let steers = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    for said in [&text, &error, &json] {
+        assert!(!said.chars().any(steers), "{said:?}");
+    }
+    assert!(text.contains("public.o]0;owned[2J31mrders"), "{text}");
+    let objects = objects(&json);
+    let missing = objects.iter().find(|o| o["code"] == "table_missing");
+    let missing = missing.expect("found");
+    assert_eq!(missing["table"], format!("public.{table}"));
+}
+
 #[tokio::test]
 async fn unreachable_kafka_and_postgres_are_both_named_in_bounded_time() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -23,14 +23,13 @@ mod topic_retention;
 mod topics;
 mod values;
 
-use std::io::Write as _;
-
 use crate::config::Config;
 use crate::operator::check::destination::Destination;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::Kafka;
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
 use crate::operator::command_error::CommandError;
+use crate::operator::terminal;
 
 /// Prints what there is and what is wrong with it.
 ///
@@ -38,13 +37,12 @@ use crate::operator::command_error::CommandError;
 /// There are problems: how many. All of them have been printed.
 pub async fn check(config: &Config, json: bool) -> Result<(), CommandError> {
     let report = look(config).await;
-    let text = match json {
-        true => report.json(),
-        false => report.text(),
-    };
-    // whoever reads only the first lines closes the pipe
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    match report.problems() {
+    terminal::print(&if json {
+        report.as_json_lines()
+    } else {
+        report.as_text()
+    });
+    match report.count_problems() {
         0 => Ok(()),
         count => Err(CommandError::Problems(count)),
     }

@@ -18,7 +18,7 @@ pub enum CommandError {
     #[error(transparent)]
     Postgres(#[from] Failure),
     /// `landfall check` has found problems, and has printed them.
-    #[error("{} found", counted(*.0 as i64, "problem"))]
+    #[error("{} found", counted(*.0, "problem"))]
     Problems(usize),
     /// `landfall status` couldn't ask for everything; the texts say what is missing.
     #[error("{}", .0.join("; "))]

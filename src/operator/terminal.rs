@@ -1,5 +1,6 @@
 //! What commands print: tables for people, without anything that could steer their terminal.
 
+use std::fmt::Display;
 use std::io::Write as _;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
@@ -49,36 +50,59 @@ fn table_within<const N: usize>(
 /// The text on one line, without control characters and without those that turn or hide what
 /// follows them: a key or an error message holds whatever somebody put there.
 pub fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     text.chars()
         .filter_map(|c| match c {
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
-            c if steers(c) => None,
+            c if steers_terminal(c) => None,
             c => Some(c),
         })
         .collect()
 }
 
-/// To standard output. Whoever reads only the first lines closes the pipe, which is no error; the
-/// answer says whether to go on.
+/// Whether the character moves the cursor, changes colours, or turns or hides the text around it.
+fn steers_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Prints to standard output. Whoever reads only the first lines closes the pipe, which is no error;
+/// the answer says whether to go on.
 pub fn print(text: &str) -> bool {
     std::io::stdout().lock().write_all(text.as_bytes()).is_ok()
 }
 
-/// One JSON object on a line of its own; the answer is that of [`print`].
+/// Prints one JSON object on a line of its own; the answer is that of [`print`].
 pub fn print_json(object: &impl serde::Serialize) -> bool {
-    match serde_json::to_string(object) {
-        Ok(line) => print(&(line + "\n")),
-        Err(_) => true, // plain structs of text and numbers have no error
+    print(&json_line(object))
+}
+
+/// The object as a line of JSON. What could steer a terminal is escaped, which JSON allows anywhere in
+/// a text.
+pub fn json_line(object: &impl serde::Serialize) -> String {
+    // plain structs of text and numbers have no error
+    let json = serde_json::to_string(object).unwrap_or_default();
+    let mut line = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        if steers_terminal(c) {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
     }
+    line.push('\n');
+    line
+}
+
+/// Prints to standard error why a command failed, line by line.
+pub fn print_error(text: &str) {
+    let lines: String = text.lines().map(|line| printable(line) + "\n").collect();
+    // whoever closed standard error can't be told anything
+    let _ = std::io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// "1 letter", "2 letters"
-pub fn counted(count: i64, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
+pub fn counted(count: impl PartialEq + From<u8> + Display, what: &str) -> String {
+    let s = if count == 1.into() { "" } else { "s" };
     format!("{count} {what}{s}")
 }
 
@@ -119,5 +143,14 @@ mod tests {
         let shown = table(["id", "error", "state"], [cells], &[]);
         assert_eq!(shown.lines().count(), 2);
         assert!(!shown.contains('\x1b'), "{shown}");
+    }
+
+    #[test]
+    fn json_says_the_same_as_the_text_that_it_escapes() {
+        let text = "\x1b]0;title\x07\u{9b}2J\u{202e}é \"'\\";
+        let line = json_line(&text);
+        let raw = line.trim_end_matches('\n');
+        assert!(!raw.chars().any(steers_terminal), "{line}");
+        assert_eq!(serde_json::from_str::<String>(raw).unwrap(), text);
     }
 }

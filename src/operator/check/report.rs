@@ -1,11 +1,10 @@
 //! The whole answer, and how programs read it.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use crate::operator::check::finding::Finding;
 use crate::operator::check::observe::Origin;
+use crate::operator::terminal::json_line;
 
 #[derive(Debug, Default)]
 pub struct Report {
@@ -70,12 +69,13 @@ pub struct TopicLine {
 }
 
 impl Report {
-    pub fn problems(&self) -> usize {
+    /// How many of the findings are problems.
+    pub fn count_problems(&self) -> usize {
         self.findings.iter().filter(|f| f.is_problem()).count()
     }
 
-    /// One object a line.
-    pub fn json(&self) -> String {
+    /// For programs: one JSON object a line.
+    pub fn as_json_lines(&self) -> String {
         #[derive(Serialize)]
         #[serde(tag = "kind", rename_all = "lowercase")]
         enum Line<'a> {
@@ -84,22 +84,12 @@ impl Report {
             Registry(&'a RegistryLine),
             Topic(&'a TopicLine),
         }
-        let mut text = String::new();
-        let mut push = |line: serde_json::Result<String>| {
-            let _ = writeln!(text, "{}", line.unwrap_or_default());
-        };
-        push(serde_json::to_string(&Line::Kafka(&self.kafka)));
-        push(serde_json::to_string(&Line::Postgres(&self.postgres)));
-        if let Some(registry) = &self.registry {
-            push(serde_json::to_string(&Line::Registry(registry)));
-        }
-        for topic in &self.topics {
-            push(serde_json::to_string(&Line::Topic(topic)));
-        }
-        for finding in &self.findings {
-            push(serde_json::to_string(finding));
-        }
-        text
+        let sides = [Line::Kafka(&self.kafka), Line::Postgres(&self.postgres)];
+        let registry = self.registry.iter().map(Line::Registry);
+        let topics = self.topics.iter().map(Line::Topic);
+        let lines = sides.into_iter().chain(registry).chain(topics);
+        let findings = self.findings.iter().map(json_line);
+        lines.map(|line| json_line(&line)).chain(findings).collect()
     }
 }
 
@@ -133,7 +123,7 @@ pub mod tests {
 
     #[test]
     fn programs_read_one_object_a_line_with_stable_names() {
-        let json = report().json();
+        let json = report().as_json_lines();
         let lines: Vec<serde_json::Value> = json
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())

@@ -1,36 +1,37 @@
 //! The whole answer for people: who was reached, a table of topics, numbered problems.
+//!
+//! Records name topics' tables, columns and schemas, so nothing here is written but through
+//! [`printable`] and [`table`], which keep a name from steering the terminal.
 
 use std::fmt::Write as _;
 
 use crate::operator::check::finding::Severity;
 use crate::operator::check::observe::Origin;
 use crate::operator::check::report::{RegistryLine, Report, TopicLine};
+use crate::operator::terminal::{counted, printable, table};
 
 impl Report {
-    pub fn text(&self) -> String {
-        let mut text = format!("{}\n{}\n", self.kafka_text(), self.postgres_text());
-        if let Some(registry) = &self.registry {
-            let _ = writeln!(text, "{}", registry.text());
-        }
+    /// For people: several lines, tables among them.
+    pub fn as_text(&self) -> String {
+        let registry = self.registry.as_ref().map(RegistryLine::describe);
+        let sides = [self.describe_kafka(), self.describe_postgres()];
+        let lines = sides.iter().chain(&registry);
+        let mut text: String = lines.map(|line| printable(line) + "\n").collect();
         if !self.topics.is_empty() {
-            let mut rows =
-                vec![["topic", "partitions", "table", "key", "columns", "state"].map(String::from)];
-            rows.extend(self.topics.iter().map(TopicLine::cells));
-            let _ = write!(text, "\n{}", aligned(&rows));
+            let header = ["topic", "partitions", "table", "key", "columns", "state"];
+            let rows = self.topics.iter().map(TopicLine::cells);
+            let _ = write!(text, "\n{}", table(header, rows, &[]));
         }
-        let mut with_schemas = self
-            .topics
-            .iter()
-            .filter(|t| !t.schemas.is_empty())
-            .peekable();
-        if with_schemas.peek().is_some() {
-            let mut rows = vec![["topic", "schemas"].map(String::from)];
-            rows.extend(with_schemas.map(|t| [t.topic.clone(), t.schemas.join("; ")]));
-            rows.dedup();
-            let _ = write!(text, "\n{}", aligned(&rows));
+        let with_schemas = self.topics.iter().filter(|t| !t.schemas.is_empty());
+        let mut schemas: Vec<[String; 2]> = with_schemas
+            .map(|t| [t.topic.clone(), t.schemas.join("; ")])
+            .collect();
+        schemas.dedup();
+        if !schemas.is_empty() {
+            let _ = write!(text, "\n{}", table(["topic", "schemas"], schemas, &[]));
         }
         for severity in [Severity::Problem, Severity::Warning] {
-            text.push_str(&self.list(severity));
+            text.push_str(&self.list_findings(severity));
         }
         if self.findings.is_empty() {
             text.push_str("\nno problems\n");
@@ -38,7 +39,7 @@ impl Report {
         text
     }
 
-    fn kafka_text(&self) -> String {
+    fn describe_kafka(&self) -> String {
         let kafka = &self.kafka;
         let Some(count) = kafka.broker_count else {
             return format!("kafka     {}: not reached", kafka.brokers);
@@ -59,7 +60,7 @@ impl Report {
         )
     }
 
-    fn postgres_text(&self) -> String {
+    fn describe_postgres(&self) -> String {
         let postgres = &self.postgres;
         let (Some(version), Some(role)) = (&postgres.version, &postgres.role) else {
             return format!("postgres  {}: not reached", postgres.url);
@@ -75,7 +76,8 @@ impl Report {
         )
     }
 
-    fn list(&self, severity: Severity) -> String {
+    /// The findings of this severity, numbered, under how many there are; empty if there are none.
+    fn list_findings(&self, severity: Severity) -> String {
         let chosen: Vec<_> = self
             .findings
             .iter()
@@ -93,15 +95,16 @@ impl Report {
         for (at, finding) in chosen.iter().enumerate() {
             let topic = finding.topic.as_ref();
             let about = topic.map(|t| format!("topic {t}: ")).unwrap_or_default();
-            let _ = writeln!(text, "{:>3}. {about}{}", at + 1, finding.found);
-            let _ = writeln!(text, "     → {}", finding.remedy);
+            let found = printable(&format!("{about}{}", finding.found));
+            let _ = writeln!(text, "{:>3}. {found}", at + 1);
+            let _ = writeln!(text, "     → {}", printable(&finding.remedy));
         }
         text
     }
 }
 
 impl RegistryLine {
-    fn text(&self) -> String {
+    fn describe(&self) -> String {
         let urls = self.urls.join(",");
         let found = counted(self.schemas, "schema");
         match (self.reachable, self.urls.len()) {
@@ -144,38 +147,15 @@ impl TopicLine {
     }
 }
 
-/// "1 problem", "2 problems"
-pub fn counted(count: usize, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
-}
-
-/// Columns two blanks apart.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(widths);
-        let line: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        let _ = writeln!(text, "{}", line.join("  ").trim_end());
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::operator::check::finding::Finding;
     use crate::operator::check::report::tests::report;
 
     #[test]
     fn people_read_an_aligned_table_and_numbered_problems() {
-        let text = report().text();
+        let text = report().as_text();
         let table = "\
 topic               partitions  table          key      columns       state
 shop.public.orders  3           public.orders  shop,id  4, 1 missing  problem
@@ -184,5 +164,34 @@ shop.public.orders  3           public.orders  shop,id  4, 1 missing  problem
         let problems =
             "\n1 problem\n  1. lacks note\n     → add it\n\n1 warning\n  1. topic t: odd\n";
         assert!(text.contains(problems), "{text}");
+    }
+
+    #[test]
+    fn no_name_that_a_record_says_steers_the_terminal() {
+        let hostile = "shop\x1b]0;owned\x07\x1b[2J\u{9b}2J\u{202e}.orders";
+        let mut report = report();
+        report.registry = Some(RegistryLine {
+            urls: vec![hostile.to_owned()],
+            ..RegistryLine::default()
+        });
+        let line = &mut report.topics[0];
+        line.topic = hostile.to_owned();
+        line.table = Some(hostile.to_owned());
+        line.key = vec![vec![hostile.to_owned()]];
+        line.schemas = vec![hostile.to_owned()];
+        let finding = Finding::problem("table_missing", format!("no table {hostile}"), hostile);
+        report.findings = vec![finding.of_topic(hostile).of_table(hostile)];
+        report.postgres.url = hostile.to_owned();
+        report.kafka.brokers = hostile.to_owned();
+        for text in [report.as_text(), report.as_json_lines()] {
+            let steering = text
+                .chars()
+                .find(|c| *c != '\n' && printable(&c.to_string()).is_empty());
+            assert_eq!(steering, None, "{text:?}");
+        }
+        assert!(report.as_text().contains("shop]0;owned[2J2J.orders"));
+        for line in report.as_json_lines().lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
     }
 }
