@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::record::{Header, Record, TopicPartition};
+use crate::verdict::{Failure, Reason};
 
 /// The step at which an event failed, as Kafka Connect names its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,7 @@ impl Stage {
 /// Why an event was put aside.
 #[derive(Clone, Debug)]
 pub struct Cause {
-    /// A name of [`crate::verdict::Reason`].
-    pub reason: &'static str,
+    pub reason: Reason,
     pub stage: Stage,
     pub sqlstate: Option<String>,
     /// May quote values of the row: for the letter, not for the log.
@@ -52,6 +52,34 @@ pub struct Cause {
     pub attempts: u32,
     pub first_failed_at: SystemTime,
     pub last_failed_at: SystemTime,
+}
+
+impl Cause {
+    /// The cause that a failed attempt to write the event amounts to, at this moment. `attempts`: how
+    /// many there were with this one. `since`: when the event failed first, if not now.
+    pub fn of(failure: &Failure, attempts: u32, since: Option<SystemTime>) -> Self {
+        let reason = Reason::of(failure.verdict);
+        let cause = Self::new(reason, Stage::TaskPut, failure.message.clone(), attempts);
+        Self {
+            sqlstate: failure.sqlstate.clone(),
+            first_failed_at: since.unwrap_or(cause.first_failed_at),
+            ..cause
+        }
+    }
+
+    /// A cause that no statement has told, at this moment.
+    pub fn new(reason: Reason, stage: Stage, message: String, attempts: u32) -> Self {
+        let now = SystemTime::now();
+        Self {
+            reason,
+            stage,
+            sqlstate: None,
+            message,
+            attempts,
+            first_failed_at: now,
+            last_failed_at: now,
+        }
+    }
 }
 
 /// Where a letter lies.
@@ -143,10 +171,10 @@ pub fn headers(letter: &UnpublishedLetter<'_>, group: &str) -> Vec<(&'static str
         (PARTITION, record.source.partition.to_string()),
         (OFFSET, record.offset.to_string()),
         (STAGE, cause.stage.name().to_owned()),
-        (CLASS, format!("landfall.{}", cause.reason)),
+        (CLASS, format!("landfall.{}", cause.reason.name())),
         (MESSAGE, cut(&cause.message, MESSAGE_BYTES).to_owned()),
         (EVENT_ID, event_id.to_string()),
-        (REASON, cause.reason.to_owned()),
+        (REASON, cause.reason.name().to_owned()),
         (SQLSTATE, cause.sqlstate.clone().unwrap_or_default()),
         (TABLE, (*table).to_owned()),
         (ATTEMPTS, cause.attempts.to_string()),
@@ -248,7 +276,7 @@ mod tests {
 
     fn letter(of: &Record) -> Record {
         let cause = Cause {
-            reason: "value",
+            reason: Reason::Value,
             stage: Stage::TaskPut,
             sqlstate: None,
             message: "é".repeat(MESSAGE_BYTES),

@@ -23,10 +23,13 @@ pub enum Reason {
     Behind,
     /// Nothing wrong with it: Postgres was away, and `retry.when_unavailable` is `dead_letter`.
     Unavailable,
+    /// Nothing wrong with it: something is set up wrongly. A replay tells this reason to the operator.
+    /// No dead letter is put aside for it, as a worker waits instead.
+    Systemic,
 }
 
 impl Reason {
-    /// Every reason there is.
+    /// Every reason that a letter is put aside for.
     pub const ALL: [Reason; 8] = [
         Reason::Undecodable,
         Reason::MissingKey,
@@ -38,9 +41,23 @@ impl Reason {
         Reason::Unavailable,
     ];
 
+    /// The reason of a record that meets this verdict and is put aside, or would be.
+    pub fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Reject(reason) => reason,
+            Verdict::Early => Reason::Constraint,
+            Verdict::Retry => Reason::Contention,
+            Verdict::Unavailable => Reason::Unavailable,
+            Verdict::Systemic => Reason::Systemic,
+        }
+    }
+
     /// Whether the event was refused for what it is; the others only had bad luck.
     pub fn is_refusal(self) -> bool {
-        !matches!(self, Reason::Behind | Reason::Unavailable)
+        !matches!(
+            self,
+            Reason::Behind | Reason::Unavailable | Reason::Systemic
+        )
     }
 
     pub fn name(self) -> &'static str {
@@ -53,6 +70,7 @@ impl Reason {
             Reason::Contention => "contention",
             Reason::Behind => "behind",
             Reason::Unavailable => "unavailable",
+            Reason::Systemic => "systemic",
         }
     }
 }

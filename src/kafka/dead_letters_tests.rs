@@ -14,7 +14,7 @@ fn letters() -> DeadLetters {
 
 fn cause(attempts: u32) -> Cause {
     Cause {
-        reason: "constraint",
+        reason: crate::verdict::Reason::Constraint,
         stage: crate::letter::Stage::TaskPut,
         sqlstate: Some("23505".into()),
         message: "duplicate key".into(),

@@ -143,7 +143,7 @@ fn as_row(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
         "operation": letter.operation,
         "key": letter.key.as_deref().map(text),
         "key_hash": letter.key_hash,
-        "reason": cause.reason,
+        "reason": cause.reason.name(),
         "stage": cause.stage.name(),
         "sqlstate": cause.sqlstate,
         "message": text(&cause.message),

@@ -191,7 +191,7 @@ impl<'r> Batch<'r> {
         let fresh = self.entries.iter().filter(|e| !e.duplicate);
         fresh.filter_map(|e| match &e.state {
             State::Pending => Some(false),
-            State::Rejected(reject) => reject.reason.is_refusal().then_some(true),
+            State::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
             State::Nothing(_) => None,
         })
     }
@@ -225,7 +225,7 @@ impl<'r> Batch<'r> {
                 let table = entry
                     .table()
                     .map_or(String::new(), |t| format!(", table {t}"));
-                let what = format!("{}{code}{table}", reject.reason.name());
+                let what = format!("{}{code}{table}", reject.cause.reason.name());
                 *counts.entry(what).or_default() += 1;
             }
         }

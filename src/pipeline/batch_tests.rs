@@ -192,7 +192,7 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         key: None,
         key_hash: None,
         cause: crate::letter::Cause {
-            reason: "unavailable",
+            reason: crate::verdict::Reason::Unavailable,
             stage: crate::letter::Stage::TaskPut,
             sqlstate: None,
             message: String::new(),

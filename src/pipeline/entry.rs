@@ -13,11 +13,10 @@ use crate::letter::{Cause, Letter, Place, Stage};
 use crate::pipeline::advance::Advance;
 use crate::record::Record;
 use crate::table_name::TableName;
-use crate::verdict::{Failure, Reason, Verdict};
+use crate::verdict::{Failure, Reason};
 
 #[derive(Clone, Debug)]
 pub struct Reject {
-    pub reason: Reason,
     pub cause: Cause,
     /// A batch that is tried again publishes its rejects once.
     pub published: Option<Place>,
@@ -81,7 +80,7 @@ impl<'r> Entry<'r> {
             Err(error) => {
                 entry.id = own_id();
                 entry.row_key = decoder.row_key(record, arena).map(Box::new);
-                entry.put_aside(error.reason, error.stage, None, error.message, 1, None);
+                entry.put_aside(Cause::new(error.reason, error.stage, error.message, 1));
             }
         }
         entry
@@ -131,57 +130,19 @@ impl<'r> Entry<'r> {
         attempts: u32,
         first_failed_at: Option<SystemTime>,
     ) {
-        let reason = match failure.verdict {
-            Verdict::Reject(reason) => reason,
-            Verdict::Early => Reason::Constraint,
-            Verdict::Unavailable | Verdict::Systemic => Reason::Unavailable,
-            Verdict::Retry => Reason::Contention,
-        };
-        let (sqlstate, message) = (failure.sqlstate.clone(), failure.message.clone());
-        self.put_aside(
-            reason,
-            Stage::TaskPut,
-            sqlstate,
-            message,
-            attempts,
-            first_failed_at,
-        );
+        self.put_aside(Cause::of(failure, attempts, first_failed_at));
     }
 
     /// Puts the entry behind a letter of its key.
     pub fn park(&mut self, attempts: u32) {
         let message = "an earlier event of this key is a dead letter; replayed after it";
-        self.put_aside(
-            Reason::Behind,
-            Stage::TaskPut,
-            None,
-            message.to_owned(),
-            attempts,
-            None,
-        );
+        let cause = Cause::new(Reason::Behind, Stage::TaskPut, message.to_owned(), attempts);
+        self.put_aside(cause);
     }
 
-    fn put_aside(
-        &mut self,
-        reason: Reason,
-        stage: Stage,
-        sqlstate: Option<String>,
-        message: String,
-        attempts: u32,
-        first_failed_at: Option<SystemTime>,
-    ) {
-        let now = SystemTime::now();
+    fn put_aside(&mut self, cause: Cause) {
         self.state = State::Rejected(Box::new(Reject {
-            reason,
-            cause: Cause {
-                reason: reason.name(),
-                stage,
-                sqlstate,
-                message,
-                attempts,
-                first_failed_at: first_failed_at.unwrap_or(now),
-                last_failed_at: now,
-            },
+            cause,
             published: None,
             superseded_by: None,
         }));

@@ -13,7 +13,7 @@ use crate::format::registry::Registry;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::eligibility::May;
 use crate::operator::dlq::outcome::{Outcome, Why};
-use crate::operator::dlq::refusal::{Refusal, refused};
+use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::write::write_rows;
 use crate::record::Record;
@@ -144,8 +144,7 @@ impl Attempts {
                     (&partition, Type::INT4),
                 ],
             )
-            .await
-            .map_err(refused)?;
+            .await?;
         Ok(entered == 1)
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::outcome::Outcome;
 use crate::operator::dlq::partition_order::Line;
-use crate::operator::dlq::refusal::{Refusal, cause_of};
+use crate::operator::dlq::refusal::Refusal;
 use crate::operator::dlq::replayer::Workshop;
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
@@ -61,7 +61,7 @@ impl Workshop<'_> {
             let outcome = match (line.before(letter), record) {
                 (_, None) => {
                     let may = self.attempts.without_row(&tx, letter).await;
-                    let may = may.map_err(|refusal| cause_of(refusal, letter).0.message)?;
+                    let may = may.map_err(|refusal| refusal.into_cause(letter).message)?;
                     if may.holds_up() {
                         line.stop_at(letter);
                     }
@@ -79,7 +79,7 @@ impl Workshop<'_> {
                         Err(refusal) => {
                             let back = "ROLLBACK TO SAVEPOINT letter";
                             tx.batch_execute(back).await.map_err(told)?;
-                            Outcome::Failed(cause_of(refusal, letter).0)
+                            Outcome::Failed(refusal.into_cause(letter))
                         }
                     }
                 }
@@ -99,7 +99,7 @@ impl Workshop<'_> {
         };
         Ok(match self.attempts.learn_schemas(&record).await {
             Ok(()) => Ok(record),
-            Err(failure) => Err(Outcome::Failed(cause_of(failure.into(), letter).0)),
+            Err(failure) => Err(Outcome::Failed(Refusal::from(failure).into_cause(letter))),
         })
     }
 }

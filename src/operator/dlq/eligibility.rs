@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use crate::operator::dlq::apply::Attempts;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::outcome::{Outcome, Why};
-use crate::operator::dlq::refusal::{Refusal, refused};
+use crate::operator::dlq::refusal::Refusal;
 use crate::operator::dlq::row::State;
 use crate::verdict::Reason;
 
@@ -37,10 +37,7 @@ impl Attempts {
              FROM {0}.dead_letters d WHERE d.id = $1 FOR UPDATE OF d",
             self.schema
         );
-        let row = tx
-            .query_typed(&sql, &[(&id, Type::INT8)])
-            .await
-            .map_err(refused)?;
+        let row = tx.query_typed(&sql, &[(&id, Type::INT8)]).await?;
         let Some(row) = row.first() else {
             // forgotten while we were about it
             return Ok(May::Not(Outcome::NotParked(State::Discarded)));
@@ -69,8 +66,7 @@ impl Attempts {
         let (topic, partition) = (&*letter.source.topic, letter.source.partition);
         let rows = tx
             .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
-            .await
-            .map_err(refused)?;
+            .await?;
         let watermark = rows.first().map(|row| row.get::<_, i64>(0));
         let sql = format!(
             "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
@@ -79,8 +75,7 @@ impl Attempts {
         );
         let row = tx
             .query_typed_one(&sql, &[(&letter.event_id, Type::UUID)])
-            .await
-            .map_err(refused)?;
+            .await?;
         if row.get(0) {
             return Ok(May::Not(Outcome::InAlready));
         }
@@ -107,10 +102,7 @@ impl Attempts {
             "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' AND key_hash = $1",
             self.schema
         );
-        let row = tx
-            .query_typed_one(&sql, &[(&key, Type::INT8)])
-            .await
-            .map_err(refused)?;
+        let row = tx.query_typed_one(&sql, &[(&key, Type::INT8)]).await?;
         Ok(row.get(0))
     }
 }

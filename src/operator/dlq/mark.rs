@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 
 use crate::letter::{Cause, Place};
 use crate::operator::dlq::apply::Attempts;
-use crate::operator::dlq::refusal::{Refusal, refused};
+use crate::operator::dlq::refusal::Refusal;
 use crate::verdict::Failure;
 
 impl Attempts {
@@ -14,9 +14,7 @@ impl Attempts {
             "UPDATE {}.dead_letters SET state = 'replayed', state_changed_at = now() WHERE id = $1",
             self.schema
         );
-        tx.execute_typed(&sql, &[(&id, Type::INT8)])
-            .await
-            .map_err(refused)?;
+        tx.execute_typed(&sql, &[(&id, Type::INT8)]).await?;
         Ok(())
     }
 
@@ -45,7 +43,7 @@ impl Attempts {
                 &sql,
                 &[
                     (&id, Type::INT8),
-                    (&cause.reason, Type::TEXT),
+                    (&cause.reason.name(), Type::TEXT),
                     (&cause.stage.name(), Type::TEXT),
                     (&cause.sqlstate, Type::TEXT),
                     (&message, Type::TEXT),

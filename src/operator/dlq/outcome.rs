@@ -109,7 +109,7 @@ impl Outcome {
                 let code = cause.sqlstate.as_deref();
                 let code = code.map_or(String::new(), |code| format!(", SQLSTATE {code}"));
                 let failed = if would { "would fail" } else { "failed again" };
-                format!("{failed} ({}{code}): {}", cause.reason, cause.message)
+                format!("{failed} ({}{code}): {}", cause.reason.name(), cause.message)
             }
         }
     }

@@ -1,16 +1,16 @@
 //! A letter that is refused: why, and what its headers and its row are to say of it.
 
-use std::time::SystemTime;
-
 use crate::format::undecodable::Undecodable;
-use crate::letter::{Cause, Stage};
+use crate::letter::Cause;
 use crate::operator::dlq::candidate::Candidate;
-use crate::verdict::{Failure, Reason, Verdict};
+use crate::verdict::{Failure, Verdict};
 
 /// Why a letter isn't in.
 #[derive(Debug)]
 pub enum Refusal {
+    /// The record can't be a change.
     Undecodable(Undecodable),
+    /// Postgres, or a look at the letter's table, refuses the change, or Postgres can't be asked.
     Failure(Failure),
 }
 
@@ -20,35 +20,30 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// What Postgres said.
-pub fn refused(error: tokio_postgres::Error) -> Refusal {
-    Refusal::Failure(error.into())
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Refusal::Failure(error.into())
+    }
 }
 
-/// What the letter's headers and row are to say, and whether it is the letter's own fault.
-pub fn cause_of(refusal: Refusal, letter: &Candidate) -> (Cause, bool) {
-    let (reason, stage, sqlstate, message, own) = match refusal {
-        Refusal::Undecodable(u) => (u.reason.name(), u.stage, None, u.message, true),
-        Refusal::Failure(f) => {
-            let (reason, own) = match f.verdict {
-                Verdict::Reject(reason) => (reason.name(), true),
-                Verdict::Early => (Reason::Constraint.name(), true),
-                Verdict::Retry => (Reason::Contention.name(), false),
-                Verdict::Unavailable => (Reason::Unavailable.name(), false),
-                // no letter's reason: nothing is wrong with it
-                Verdict::Systemic => ("systemic", false),
-            };
-            (reason, Stage::TaskPut, f.sqlstate, f.message, own)
+impl Refusal {
+    /// Whether the letter's record is to blame: only then is the letter marked as failed again.
+    pub fn is_of_record(&self) -> bool {
+        match self {
+            Refusal::Undecodable(_) => true,
+            Refusal::Failure(f) => matches!(f.verdict, Verdict::Reject(_) | Verdict::Early),
         }
-    };
-    let cause = Cause {
-        reason,
-        stage,
-        sqlstate,
-        message,
-        attempts: letter.attempts.saturating_add(1),
-        first_failed_at: letter.first_failed_at,
-        last_failed_at: SystemTime::now(),
-    };
-    (cause, own)
+    }
+
+    /// What the letter's headers and row are to say: one attempt more, since the letter failed first.
+    pub fn into_cause(self, letter: &Candidate) -> Cause {
+        let (attempts, since) = (letter.attempts.saturating_add(1), letter.first_failed_at);
+        match self {
+            Refusal::Undecodable(u) => Cause {
+                first_failed_at: since,
+                ..Cause::new(u.reason, u.stage, u.message, attempts)
+            },
+            Refusal::Failure(failure) => Cause::of(&failure, attempts, Some(since)),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::operator::dlq::apply::Attempts;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::filter::Chosen;
 use crate::operator::dlq::outcome::Outcome;
-use crate::operator::dlq::refusal::{Refusal, cause_of};
+use crate::operator::dlq::refusal::Refusal;
 use crate::operator::dlq::unrecorded;
 use crate::record::{Record, TopicPartition};
 use crate::retry::Delays;
@@ -150,8 +150,9 @@ impl<'c> Workshop<'c> {
         {
             return Ok(Tried::Orphan);
         }
-        let (cause, is_its_own) = cause_of(refusal, letter);
-        if is_its_own {
+        let is_of_record = refusal.is_of_record();
+        let cause = refusal.into_cause(letter);
+        if is_of_record {
             self.note_failure(letter, &record, &cause).await?;
         }
         Ok(Tried::Done(Outcome::Failed(cause)))
@@ -179,18 +180,17 @@ impl<'c> Workshop<'c> {
         let told = |e| Failure::from(e).to_string();
         let tx = self.client.transaction().await.map_err(told)?;
         let may = self.attempts.without_row(&tx, letter).await;
-        let may = may.map_err(|refusal| cause_of(refusal, letter).0.message)?;
+        let may = may.map_err(|refusal| refusal.into_cause(letter).message)?;
         Ok(may.holds_up())
     }
 
     async fn once(&mut self, letter: &Candidate, record: &Record) -> Result<Outcome, Refusal> {
-        let refused = |e| Refusal::Failure(Failure::from(e));
         // before the transaction, which is not to wait for the registry
         self.attempts.learn_schemas(record).await?;
-        let tx = self.client.transaction().await.map_err(refused)?;
+        let tx = self.client.transaction().await?;
         let outcome = self.attempts.put_in(&tx, letter, record).await?;
         failpoint::reach("replay_before_commit");
-        tx.commit().await.map_err(refused)?;
+        tx.commit().await?;
         failpoint::reach("replay_after_commit");
         Ok(outcome)
     }
