@@ -40,7 +40,7 @@ const MAGIC: u8 = 0;
 ///
 /// # Errors
 /// It isn't in Confluent's wire format.
-pub fn unframe(message: &[u8]) -> Result<(SchemaId, &[u8]), AvroError> {
+pub fn strip_frame(message: &[u8]) -> Result<(SchemaId, &[u8]), AvroError> {
     match message {
         [MAGIC, rest @ ..] => {
             let (id, datum) = rest.split_first_chunk().ok_or(AvroError::Truncated)?;

@@ -31,7 +31,7 @@ impl Operation {
         }
     }
 
-    pub fn removes(self) -> bool {
+    pub fn removes_row(self) -> bool {
         matches!(self, Operation::Delete | Operation::Tombstone)
     }
 }
@@ -99,11 +99,11 @@ pub struct RowKey<'r> {
 /// By which letters and later events of one row meet: equal for equal texts in equal order.
 pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
     let mut parts = Parts::new();
-    parts.add(table.schema.as_bytes());
-    parts.add(table.name.as_bytes());
+    parts.add_part(table.schema.as_bytes());
+    parts.add_part(table.name.as_bytes());
     for (name, raw) in key.iter() {
-        parts.add(name.as_bytes());
-        parts.add(raw.as_bytes());
+        parts.add_part(name.as_bytes());
+        parts.add_part(raw.as_bytes());
     }
     i64::from_le_bytes(parts.first_8_bytes())
 }

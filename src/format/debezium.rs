@@ -34,7 +34,7 @@ impl SchemaCache {
     }
 
     /// To read the key's struct with.
-    pub fn key<'s, 'r>(
+    pub fn key_reader<'s, 'r>(
         &'s mut self,
         schema: Option<&EventSchema>,
         arena: &'r Bump,
@@ -43,7 +43,7 @@ impl SchemaCache {
     }
 
     /// To read a row with.
-    pub fn row<'s, 'r>(
+    pub fn row_reader<'s, 'r>(
         &'s mut self,
         schema: Option<&EventSchema>,
         arena: &'r Bump,
@@ -67,7 +67,7 @@ type Unwrapped<'r> = Option<(&'r str, Option<EventSchema>)>;
 ///
 /// # Errors
 /// It isn't JSON, or the schema isn't one of Connect's.
-pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r>, String> {
+pub fn unwrap_payload<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r>, String> {
     let text = text.trim_ascii();
     let known = cache.known.iter().find_map(|(head, schema)| {
         let rest = text.as_bytes().strip_prefix(&**head)?;
@@ -100,11 +100,11 @@ pub fn unwrap<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r
     Ok(unless_null(text, None))
 }
 
-/// [`unwrap`] where the poll thread has recognised the schema already. `rest` is the payload with the
+/// [`unwrap_payload`] where the poll thread has recognised the schema already. `rest` is the payload with the
 /// wrapper's closing brace.
 ///
 /// # Errors
-/// As for [`unwrap`].
+/// As for [`unwrap_payload`].
 pub fn unwrap_headed<'r>(
     head: &Arc<[u8]>,
     rest: &'r str,
@@ -130,7 +130,7 @@ pub fn unwrap_headed<'r>(
 
 fn event_schema(raw: &str) -> Result<EventSchema, String> {
     let whole = schema::parse(raw).map_err(|e| format!("the schema can't be read: {e}"))?;
-    let row = whole.field("after").cloned().map(Arc::new);
+    let row = whole.find_field("after").cloned().map(Arc::new);
     Ok(EventSchema {
         whole: Arc::new(whole),
         row,
@@ -173,11 +173,11 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
             match name.as_ref() {
                 "op" => set(&mut op, map.next_value::<Name<'de>>()?.0, "op")?,
                 "before" if self.with_before => {
-                    let row = map.next_value_seed(Nullable(self.row.again()))?;
+                    let row = map.next_value_seed(Nullable(self.row.reborrow()))?;
                     set(&mut before, row, "before")?;
                 }
                 "after" => {
-                    let row = map.next_value_seed(Nullable(self.row.again()))?;
+                    let row = map.next_value_seed(Nullable(self.row.reborrow()))?;
                     set(&mut after, row, "after")?;
                 }
                 "source" => set(

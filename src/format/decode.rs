@@ -15,7 +15,7 @@ use crate::format::change::{Decoded, Fields, RowKey};
 use crate::format::encoding::Encoding;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::route::Topic;
-use crate::format::undecodable::{Undecodable, refuse};
+use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
 use crate::record::Record;
 use crate::verdict::Reason;
@@ -30,12 +30,12 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    pub fn of(config: &Config) -> Self {
+    pub fn from_config(config: &Config) -> Self {
         Self::new(config.routes.clone().into(), config.apply.deletes)
-            .of_encoding(Encoding::of(&config.format))
+            .with_encoding(Encoding::from_config(&config.format))
     }
 
-    pub fn of_encoding(self, encoding: Encoding) -> Self {
+    pub fn with_encoding(self, encoding: Encoding) -> Self {
         Self { encoding, ..self }
     }
 
@@ -65,13 +65,13 @@ impl Decoder {
     pub fn unknown_schemas(&self, records: &[Record]) -> BTreeSet<SchemaId> {
         match &self.encoding {
             Encoding::Json => BTreeSet::new(),
-            Encoding::Avro(avro) => avro.unknown(records),
+            Encoding::Avro(avro) => avro.unknown_schemas(records),
         }
     }
 
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
         if let Encoding::Avro(avro) = &mut self.encoding {
-            avro.learn(known);
+            avro.learn_schemas(known);
         }
     }
 
@@ -83,10 +83,10 @@ impl Decoder {
     }
 
     /// A key or a value as JSON, if it isn't text by itself and its schema is known.
-    pub fn readable(&self, message: &[u8]) -> Option<String> {
+    pub fn message_as_json(&self, message: &[u8]) -> Option<String> {
         match &self.encoding {
             Encoding::Json => None,
-            Encoding::Avro(avro) => avro.json(message),
+            Encoding::Avro(avro) => avro.to_json(message),
         }
     }
 
@@ -102,7 +102,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The record is no envelope, or names no row; nothing was noted then.
-    pub fn decode<'r>(
+    pub fn decode_record<'r>(
         &mut self,
         record: &'r Record,
         arena: &'r Bump,
@@ -113,14 +113,14 @@ impl Decoder {
         let key = key_fields(&mut self.encoding, record, topic, arena)?;
         let envelope = self
             .encoding
-            .envelope(record, topic, arena)
-            .or_else(|e| refuse(Reason::Undecodable, Stage::ValueConverter, e))?;
+            .read_envelope(record, topic, arena)
+            .or_else(|e| refuse_record(Reason::Undecodable, Stage::ValueConverter, e))?;
         let decoded = match envelope {
             Some(envelope) => topic.change(record, key, envelope, arena, topic_id, open_deletes),
             None => topic.tombstone(record, key, arena, topic_id, open_deletes),
         }?;
         match decoded {
-            Decoded::Change(change) if change.operation.removes() && !self.deletes => {
+            Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
                 Ok(Decoded::Nothing(change.operation.name()))
             }
             decoded => Ok(decoded),
@@ -144,11 +144,11 @@ fn key_fields<'r>(
     topic: &mut Topic,
     arena: &'r Bump,
 ) -> Result<Fields<'r>, Undecodable> {
-    match encoding.key(record, topic, arena) {
+    match encoding.read_key(record, topic, arena) {
         Ok(fields) => Ok(fields),
         // the route says which columns are the key, so the record's own may be anything
         Err(_) if topic.has_routed_key() => Ok(Fields::default()),
-        Err(e) => refuse(
+        Err(e) => refuse_record(
             Reason::Undecodable,
             Stage::KeyConverter,
             format!("the key can't be read: {e}"),

@@ -46,7 +46,7 @@ fn arena() -> &'static Bump {
 }
 
 fn decode<'r>(decoder: &mut Decoder, record: &'r Record) -> Result<Decoded<'r>, Undecodable> {
-    decoder.decode(record, arena(), None, &mut OpenDeletes::default())
+    decoder.decode_record(record, arena(), None, &mut OpenDeletes::default())
 }
 
 fn change<'r>(decoder: &mut Decoder, record: &'r Record) -> Change<'r> {
@@ -96,12 +96,12 @@ fn with_the_schema_wrapper_it_is_the_same_event_and_knows_its_types() {
     );
     let row = change.row.schema().unwrap();
     assert_eq!(
-        row.field("name").unwrap().kind,
+        row.find_field("name").unwrap().kind,
         crate::format::schema::Kind::String
     );
     let key = change.key.schema().unwrap();
     assert_eq!(
-        key.field("id").unwrap().kind,
+        key.find_field("id").unwrap().kind,
         crate::format::schema::Kind::Int32
     );
 }
@@ -194,10 +194,12 @@ fn a_tombstone_belongs_to_its_delete_and_is_an_event_of_its_own_without_one() {
     let delete = ENVELOPE.replace("\"op\":\"c\"", "\"op\":\"d\"");
     let (delete, tombstone) = (record(Some(key), Some(&delete)), record(Some(key), None));
     let (mut decoder, mut open) = (decoder(), OpenDeletes::default());
-    let _ = decoder.decode(&delete, arena(), None, &mut open).unwrap();
+    let _ = decoder
+        .decode_record(&delete, arena(), None, &mut open)
+        .unwrap();
     let mut next = || {
         decoder
-            .decode(&tombstone, arena(), None, &mut open)
+            .decode_record(&tombstone, arena(), None, &mut open)
             .unwrap()
     };
     assert!(matches!(next(), Decoded::BelongsToDelete));
@@ -352,11 +354,11 @@ fn garbage_is_refused_and_never_panics() {
         record.key = Some(mutated(&key).into());
         let value = mutated(&seeds[round % seeds.len()]);
         record.value = Some(value.clone().into());
-        let whole = warm.decode(&record, arena(), None, &mut open);
+        let whole = warm.decode_record(&record, arena(), None, &mut open);
         understood += usize::from(whole.is_ok());
         let mut record = record.clone();
         record.value = Some(heads.body(&value, <[u8]>::to_vec));
-        let headed = headed.decode(&record, arena(), None, &mut OpenDeletes::default());
+        let headed = headed.decode_record(&record, arena(), None, &mut OpenDeletes::default());
         let row = |decoded: &Result<Decoded<'_>, Undecodable>| match decoded {
             Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),
             other => Some(format!("{}", other.is_ok())),

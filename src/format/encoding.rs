@@ -16,7 +16,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    pub fn of(config: &FormatConfig) -> Self {
+    pub fn from_config(config: &FormatConfig) -> Self {
         match config.encoding {
             config::Encoding::Json => Self::Json,
             config::Encoding::Avro => Self::Avro(AvroDecoder::default()),
@@ -27,7 +27,7 @@ impl Encoding {
     ///
     /// # Errors
     /// It can't be read: why.
-    pub fn key<'r>(
+    pub fn read_key<'r>(
         &mut self,
         record: &'r Record,
         topic: &mut Topic,
@@ -37,11 +37,14 @@ impl Encoding {
             return Ok(Fields::default());
         };
         if let Self::Avro(avro) = self {
-            return avro.key(bytes, arena);
+            return avro.read_key(bytes, arena);
         }
         let text = std::str::from_utf8(bytes).map_err(|e| format!("the key is not UTF-8: {e}"))?;
-        match debezium::unwrap(text, &mut topic.key_schema)? {
-            Some((payload, schema)) => topic.key_schema.key(schema.as_ref(), arena).read(payload),
+        match debezium::unwrap_payload(text, &mut topic.key_schema)? {
+            Some((payload, schema)) => topic
+                .key_schema
+                .key_reader(schema.as_ref(), arena)
+                .read_fields(payload),
             None => Ok(Fields::default()),
         }
     }
@@ -50,7 +53,7 @@ impl Encoding {
     ///
     /// # Errors
     /// It can't be read: why.
-    pub fn envelope<'r>(
+    pub fn read_envelope<'r>(
         &mut self,
         record: &'r Record,
         topic: &mut Topic,
@@ -61,19 +64,19 @@ impl Encoding {
         };
         let with_before = topic.has_routed_key();
         if let Self::Avro(avro) = self {
-            let envelope = avro.envelope(body, with_before, arena);
+            let envelope = avro.read_envelope(body, with_before, arena);
             return envelope.map_err(|e| format!("the value can't be read: {e}"));
         }
         let (head, rest) = body.parts();
         let text = std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"))?;
         let unwrapped = match head {
             Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema)?,
-            None => debezium::unwrap(text, &mut topic.value_schema)?,
+            None => debezium::unwrap_payload(text, &mut topic.value_schema)?,
         };
         let Some((payload, schema)) = unwrapped else {
             return Ok(None);
         };
-        let row = topic.value_schema.row(schema.as_ref(), arena);
+        let row = topic.value_schema.row_reader(schema.as_ref(), arena);
         Envelope::parse(payload, row, with_before).map(Some)
     }
 }

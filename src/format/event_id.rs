@@ -24,7 +24,7 @@ impl Parts {
         Self(Vec::with_capacity(256))
     }
 
-    pub fn add(&mut self, bytes: &[u8]) {
+    pub fn add_part(&mut self, bytes: &[u8]) {
         self.0
             .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         self.0.extend_from_slice(bytes);
@@ -53,15 +53,15 @@ impl Identity {
             parts: Parts::new(),
             time_ms,
         };
-        identity.part(kind.as_bytes())
+        identity.with_part(kind.as_bytes())
     }
 
-    pub fn part(mut self, bytes: &[u8]) -> Self {
-        self.parts.add(bytes);
+    pub fn with_part(mut self, bytes: &[u8]) -> Self {
+        self.parts.add_part(bytes);
         self
     }
 
-    pub fn id(self) -> Uuid {
+    pub fn into_id(self) -> Uuid {
         // Times before 1970 or after the year 10889 don't occur at a real source; they still get
         // an id, just not one in time order.
         let time = (self.time_ms.max(0) as u64) & 0xffff_ffff_ffff;
@@ -76,15 +76,15 @@ impl Identity {
 /// The identity of a record that carries none of its own: a lone tombstone, a record without a key,
 /// bytes that can't be decoded. The record's timestamp is part of it, so that a topic created again
 /// isn't taken for the one before even where the broker doesn't tell topic ids.
-pub fn of_coordinates(record: &Record, topic_id: Option<Uuid>) -> Uuid {
+pub fn id_of_coordinates(record: &Record, topic_id: Option<Uuid>) -> Uuid {
     let time = record.timestamp.unwrap_or(0);
     Identity::new("coordinates", time)
-        .part(topic_id.unwrap_or_default().as_bytes())
-        .part(record.source.topic.as_bytes())
-        .part(&record.source.partition.to_le_bytes())
-        .part(&record.offset.to_le_bytes())
-        .part(&time.to_le_bytes())
-        .id()
+        .with_part(topic_id.unwrap_or_default().as_bytes())
+        .with_part(record.source.topic.as_bytes())
+        .with_part(&record.source.partition.to_le_bytes())
+        .with_part(&record.offset.to_le_bytes())
+        .with_part(&time.to_le_bytes())
+        .into_id()
 }
 
 #[cfg(test)]
@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn ids_rise_with_the_event_time() {
-        let at = |time| Identity::new("test", time).part(b"x").id();
+        let at = |time| Identity::new("test", time).with_part(b"x").into_id();
         assert!(at(1_000) < at(1_001));
         assert!(at(1_700_000_000_000) < at(1_700_000_000_001));
     }
 
     #[test]
     fn parts_are_kept_apart() {
-        let of = |a: &[u8], b: &[u8]| Identity::new("test", 5).part(a).part(b).id();
+        let of = |a: &[u8], b: &[u8]| Identity::new("test", 5).with_part(a).with_part(b).into_id();
         assert_ne!(of(b"ab", b"c"), of(b"a", b"bc"));
         assert_eq!(of(b"ab", b"c"), of(b"ab", b"c"));
     }

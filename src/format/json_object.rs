@@ -36,7 +36,7 @@ impl<'s, 'r> Object<'s, 'r> {
     }
 
     /// The same once more.
-    pub fn again(&mut self) -> Object<'_, 'r> {
+    pub fn reborrow(&mut self) -> Object<'_, 'r> {
         Object {
             shape: self.shape,
             arena: self.arena,
@@ -45,7 +45,7 @@ impl<'s, 'r> Object<'s, 'r> {
 
     /// # Errors
     /// It isn't a JSON object.
-    pub fn read(self, raw: &'r str) -> Result<Fields<'r>, String> {
+    pub fn read_fields(self, raw: &'r str) -> Result<Fields<'r>, String> {
         let mut json = serde_json::Deserializer::from_str(raw);
         let fields = self.deserialize(&mut json);
         fields

@@ -18,16 +18,16 @@ pub struct OpenDeletes(Vec<u64>);
 pub fn key_hash(key: &Fields<'_>) -> u64 {
     let mut parts = Parts::new();
     for (name, raw) in key.iter() {
-        parts.add(name.as_bytes());
-        parts.add(raw.as_bytes());
+        parts.add_part(name.as_bytes());
+        parts.add_part(raw.as_bytes());
     }
     u64::from_be_bytes(parts.first_8_bytes())
 }
 
 impl OpenDeletes {
     /// An event of the key that isn't a tombstone: a delete opens it, anything else closes it.
-    pub fn note(&mut self, key: u64, removes: bool) {
-        self.close(key);
+    pub fn note_event(&mut self, key: u64, removes: bool) {
+        self.close_delete(key);
         if removes {
             if self.0.len() == MOST {
                 self.0.remove(0);
@@ -41,7 +41,7 @@ impl OpenDeletes {
     }
 
     /// Whether a delete of the key was open; it is closed now.
-    pub fn close(&mut self, key: u64) -> bool {
+    pub fn close_delete(&mut self, key: u64) -> bool {
         let found = self.0.iter().rposition(|k| *k == key);
         if let Some(at) = found {
             self.0.remove(at);

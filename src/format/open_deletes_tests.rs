@@ -18,50 +18,50 @@ fn key(values: &[(&'static str, &'static str)]) -> u64 {
 #[test]
 fn a_delete_is_open_until_its_tombstone_comes_once() {
     let mut open = OpenDeletes::default();
-    assert!(!open.close(1));
-    open.note(1, true);
-    assert!(open.close(1));
-    assert!(!open.close(1), "a second tombstone stands alone");
+    assert!(!open.close_delete(1));
+    open.note_event(1, true);
+    assert!(open.close_delete(1));
+    assert!(!open.close_delete(1), "a second tombstone stands alone");
 }
 
 #[test]
 fn a_row_that_comes_instead_of_the_tombstone_closes_the_delete() {
     let mut open = OpenDeletes::default();
-    open.note(1, true);
-    open.note(1, false);
-    assert!(!open.close(1));
+    open.note_event(1, true);
+    open.note_event(1, false);
+    assert!(!open.close_delete(1));
 }
 
 #[test]
 fn deletes_of_other_keys_are_left_alone() {
     let mut open = OpenDeletes::default();
-    open.note(1, true);
-    open.note(2, true);
-    open.note(3, false);
-    assert!(open.close(1) && open.close(2));
+    open.note_event(1, true);
+    open.note_event(2, true);
+    open.note_event(3, false);
+    assert!(open.close_delete(1) && open.close_delete(2));
 }
 
 #[test]
 fn a_key_deleted_twice_is_open_once() {
     let mut open = OpenDeletes::default();
-    open.note(1, true);
-    open.note(1, true);
-    assert!(open.close(1) && !open.close(1));
+    open.note_event(1, true);
+    open.note_event(1, true);
+    assert!(open.close_delete(1) && !open.close_delete(1));
 }
 
 #[test]
 fn the_oldest_give_way_where_no_tombstones_come_at_all() {
     let mut open = OpenDeletes::default();
-    (0..1_000).for_each(|key| open.note(key, true));
+    (0..1_000).for_each(|key| open.note_event(key, true));
     assert_eq!(open.to_bigints().len(), MOST);
-    assert!(open.close(999) && !open.close(0));
+    assert!(open.close_delete(999) && !open.close_delete(0));
 }
 
 #[test]
 fn it_comes_back_from_the_database_as_it_went_there() {
     let mut open = OpenDeletes::default();
     for key in [0, 1, u64::MAX, 1 << 63] {
-        open.note(key, true);
+        open.note_event(key, true);
     }
     assert_eq!(OpenDeletes::from_bigints(open.to_bigints()), open);
 }

@@ -47,7 +47,7 @@ impl Registry {
     ///
     /// # Errors
     /// A file for TLS that can't be used.
-    pub fn of(config: &Config) -> Result<Option<Self>, String> {
+    pub fn from_config(config: &Config) -> Result<Option<Self>, String> {
         config.format.registry_in_use().map(Self::new).transpose()
     }
 
@@ -64,7 +64,7 @@ impl Registry {
     ///
     /// # Errors
     /// The registry can't be asked, or doesn't let us: to be tried again. What was found is kept.
-    pub async fn learn(
+    pub async fn fetch_schemas(
         &self,
         ids: BTreeSet<SchemaId>,
     ) -> Result<HashMap<SchemaId, Known>, Failure> {
@@ -133,7 +133,7 @@ impl Registry {
     ///
     /// # Errors
     /// The registry can't be asked, or doesn't let us.
-    pub async fn versions(&self, id: SchemaId) -> Result<Vec<Version>, Failure> {
+    pub async fn find_versions(&self, id: SchemaId) -> Result<Vec<Version>, Failure> {
         let path = ["schemas", "ids", &id.to_string(), "versions"];
         Ok(match self.client.get(&path).await? {
             Answer::Found(body) => serde_json::from_slice(&body).unwrap_or_default(),
@@ -142,8 +142,8 @@ impl Registry {
     }
 
     /// Asks each of its URLs, whether any needs to be or not: an answer for each.
-    pub async fn reachable(&self) -> Vec<(String, Result<(), Failure>)> {
-        self.client.reachable().await
+    pub async fn check_urls(&self) -> Vec<(String, Result<(), Failure>)> {
+        self.client.check_urls().await
     }
 }
 

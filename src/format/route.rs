@@ -10,7 +10,7 @@ use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Shape};
 use crate::format::debezium::{self, Envelope, Source};
 use crate::format::event_id::{self, Identity};
 use crate::format::open_deletes::{OpenDeletes, key_hash};
-use crate::format::undecodable::{Undecodable, refuse};
+use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
 use crate::record::Record;
 use crate::table_name::TableName;
@@ -84,7 +84,7 @@ impl Topic {
             "m" => return Ok(Decoded::Nothing("message")),
             other => {
                 let found: String = other.chars().take(20).collect();
-                return refuse(
+                return refuse_record(
                     Reason::Undecodable,
                     Stage::ValueConverter,
                     format!("op is {found:?}; expected c, r, u, d, t or m"),
@@ -92,46 +92,46 @@ impl Topic {
             }
         };
         let Some(table) = self.table(&envelope.source) else {
-            return refuse(
+            return refuse_record(
                 Reason::Undecodable,
                 Stage::Transformation,
                 "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
             );
         };
-        let row = match operation.removes() {
+        let row = match operation.removes_row() {
             false => envelope.after,
             true => envelope.before,
         };
-        if row.is_none() && !operation.removes() {
-            return refuse(
+        if row.is_none() && !operation.removes_row() {
+            return refuse_record(
                 Reason::Undecodable,
                 Stage::ValueConverter,
                 "the event has no after",
             );
         }
         // a row closes a delete of its key, if any is open
-        let noted = operation.removes() || !open_deletes.is_empty();
+        let noted = operation.removes_row() || !open_deletes.is_empty();
         let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
         let key = self.key(key, row.as_ref(), arena)?;
-        let id = match envelope.source.position() {
+        let id = match envelope.source.event_position() {
             Some(position) => {
                 let identity = Identity::new("debezium", envelope.source.ts_ms.unwrap_or(0));
                 let identity = position
                     .iter()
-                    .fold(identity, |i, part| i.part(part.as_bytes()))
-                    .part(operation.name().as_bytes());
+                    .fold(identity, |i, part| i.with_part(part.as_bytes()))
+                    .with_part(operation.name().as_bytes());
                 key.iter()
                     .fold(identity, |i, (name, raw)| {
-                        i.part(name.as_bytes()).part(raw.as_bytes())
+                        i.with_part(name.as_bytes()).with_part(raw.as_bytes())
                     })
-                    .id()
+                    .into_id()
             }
-            None => event_id::of_coordinates(record, topic_id),
+            None => event_id::id_of_coordinates(record, topic_id),
         };
         if let Some(hash) = tombstone_key {
-            open_deletes.note(hash, operation.removes());
+            open_deletes.note_event(hash, operation.removes_row());
         }
-        let row = row.filter(|_| !operation.removes()).unwrap_or_default();
+        let row = row.filter(|_| !operation.removes_row()).unwrap_or_default();
         Ok(Decoded::Change(Change {
             id,
             table,
@@ -150,19 +150,19 @@ impl Topic {
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
         if key.is_empty() {
-            return refuse(
+            return refuse_record(
                 Reason::MissingKey,
                 Stage::KeyConverter,
                 "a record without a value (tombstone) has no key either: nothing tells which row it deletes",
             );
         }
-        if open_deletes.close(key_hash(&key)) {
+        if open_deletes.close_delete(key_hash(&key)) {
             return Ok(Decoded::BelongsToDelete);
         }
-        let id = event_id::of_coordinates(record, topic_id);
+        let id = event_id::id_of_coordinates(record, topic_id);
         let table = self.only_table(record).or_else(|why| {
             let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
-            refuse(Reason::Undecodable, Stage::Transformation, text)
+            refuse_record(Reason::Undecodable, Stage::Transformation, text)
         })?;
         let key = self.key(key, None, arena)?;
         Ok(Decoded::Change(Change {
@@ -207,7 +207,7 @@ impl Topic {
     ) -> Result<Fields<'r>, Undecodable> {
         let Some((_, Some(columns))) = &self.route else {
             if key.is_empty() {
-                return refuse(
+                return refuse_record(
                     Reason::MissingKey,
                     Stage::KeyConverter,
                     "the record has no key: give the source table a primary key (or message.key.columns), or set key = [\"column\"] in its [[route]]",
@@ -222,7 +222,7 @@ impl Topic {
                 (Some(raw), _) => (row, raw),
                 (None, Some(raw)) => (Some(&key), raw),
                 (None, None) => {
-                    return refuse(
+                    return refuse_record(
                         Reason::MissingKey,
                         Stage::Transformation,
                         format!("the route's key column {column} is not in the event"),

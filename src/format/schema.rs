@@ -69,18 +69,18 @@ pub fn parse(raw: &str) -> Result<Field, SchemaError> {
 
 impl Field {
     /// The field of that name, if this is a struct that has it.
-    pub fn field(&self, name: &str) -> Option<&Field> {
+    pub fn find_field(&self, name: &str) -> Option<&Field> {
         self.fields().iter().find(|field| &*field.name == name)
     }
 
-    /// [`Field::field`], looked for first where it is most likely: events have their fields in the
+    /// [`Field::find_field`], looked for first where it is most likely: events have their fields in the
     /// schema's order.
     pub fn field_at(&self, position: usize, name: &str) -> Option<&Field> {
         let likely = self
             .fields()
             .get(position)
             .filter(|field| &*field.name == name);
-        likely.or_else(|| self.field(name))
+        likely.or_else(|| self.find_field(name))
     }
 
     /// A struct's fields in order; nothing for any other kind.
@@ -147,7 +147,7 @@ impl Node {
         Ok(Field {
             name: Arc::from(self.field.unwrap_or_default()),
             kind,
-            logical: self.name.as_deref().map(Logical::named),
+            logical: self.name.as_deref().map(Logical::from_name),
             scale,
             length,
             optional: self.optional,
@@ -195,30 +195,33 @@ mod tests {
                 {"type":"string","optional":false,"field":"op"}]}"#,
         )
         .expect("a schema");
-        let after = schema.field("after").expect("after");
+        let after = schema.find_field("after").expect("after");
         assert!(after.optional);
         assert_eq!(after.fields().len(), 6);
-        let price = after.field("price").expect("price");
+        let price = after.find_field("price").expect("price");
         assert_eq!(
             (price.logical, price.scale),
             (Some(Logical::Decimal), Some(2046))
         );
-        let flags = after.field("flags").expect("flags");
+        let flags = after.find_field("flags").expect("flags");
         assert_eq!(
             (flags.logical, flags.length),
             (Some(Logical::Bits), Some(8))
         );
         assert!(
-            matches!(&after.field("tags").expect("tags").kind, Kind::Array(item) if item.kind == Kind::String)
+            matches!(&after.find_field("tags").expect("tags").kind, Kind::Array(item) if item.kind == Kind::String)
         );
-        assert!(matches!(&after.field("hs").expect("hs").kind, Kind::Map(_)));
-        let odd = after.field("odd").expect("odd");
+        assert!(matches!(
+            &after.find_field("hs").expect("hs").kind,
+            Kind::Map(_)
+        ));
+        let odd = after.find_field("odd").expect("odd");
         assert_eq!(
             (&odd.kind, odd.logical),
             (&Kind::Unknown, Some(Logical::Other))
         );
-        assert_eq!(after.field("missing"), None);
-        assert_eq!(price.field("price"), None);
+        assert_eq!(after.find_field("missing"), None);
+        assert_eq!(price.find_field("price"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub struct Undecodable {
     pub message: String,
 }
 
-pub fn refuse<T>(
+pub fn refuse_record<T>(
     reason: Reason,
     stage: Stage,
     message: impl Into<String>,

@@ -190,7 +190,10 @@ impl Destination {
                         table
                     }
                 };
-                match self.mapping(change, &table).and_then(|m| m.apply(change)) {
+                match self
+                    .mapping(change, &table)
+                    .and_then(|m| m.map_change(change))
+                {
                     Ok(change) => changes.push((at, change)),
                     // it may have been altered since it was read: look once more, and begin anew
                     Err(_) if reread.insert(change.table.clone()) => {
@@ -210,7 +213,7 @@ impl Destination {
 
     fn mapping(&self, change: &Change<'_>, table: &Arc<Table>) -> Result<Arc<Mapping>, Failure> {
         let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
-        mappings.of(change, table)
+        mappings.mapping_for(change, table)
     }
 
     /// A statement that no longer fits its table: the catalogue is read again before anybody is blamed.

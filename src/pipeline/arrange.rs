@@ -32,7 +32,7 @@ pub fn arrange(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
             .get(&(key(change), change.key.as_slice()))
             .copied()
             .unwrap_or((*at, false));
-        (change.table().turn(gone), first, *at)
+        (change.table().write_turn(gone), first, *at)
     });
     sequence
 }

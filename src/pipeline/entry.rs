@@ -54,7 +54,7 @@ impl<'r> Entry<'r> {
         decoder: &mut Decoder,
     ) -> Self {
         let topic_id = advance.held.topic_id;
-        let own_id = || event_id::of_coordinates(record, topic_id);
+        let own_id = || event_id::id_of_coordinates(record, topic_id);
         let mut entry = Self {
             record,
             id: Uuid::nil(),
@@ -64,7 +64,7 @@ impl<'r> Entry<'r> {
             state: State::Pending,
             duplicate: false,
         };
-        match decoder.decode(record, arena, topic_id, &mut advance.open_deletes) {
+        match decoder.decode_record(record, arena, topic_id, &mut advance.open_deletes) {
             Ok(Decoded::Change(change)) => {
                 entry.id = change.id;
                 entry.change = Some(change);

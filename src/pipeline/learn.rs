@@ -20,7 +20,7 @@ impl Lane {
                 break;
             }
             let answer = tokio::select! {
-                answer = registry.learn(unknown) => answer,
+                answer = registry.fetch_schemas(unknown) => answer,
                 () = self.inbox.asked_to_drain() => return false,
             };
             let failure = match answer {

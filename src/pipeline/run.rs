@@ -76,7 +76,7 @@ pub async fn run(
             config.apply.idempotency,
         )),
         letters,
-        registry: Registry::of(config)?.map(Arc::new),
+        registry: Registry::from_config(config)?.map(Arc::new),
         positions: Positions::new(consumer.clone(), starts, topics.clone()),
         topics,
         progress: progress.clone(),
@@ -157,7 +157,7 @@ impl Shared<'_> {
             number,
             inbox,
             owned_partitions: Default::default(),
-            decoder: Decoder::of(self.config),
+            decoder: Decoder::from_config(self.config),
             registry: self.registry.clone(),
             destination: self.destination(),
             before_commit: BeforeCommit {

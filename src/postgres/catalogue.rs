@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::GenericClient;
 
-use crate::rows::foreign_keys::rank;
+use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, PgType, Table};
 use crate::table_name::TableName;
@@ -128,7 +128,7 @@ async fn load(client: &impl GenericClient, name: &TableName) -> Result<Table, Fa
         .map(|row| (row.get(0), row.get(1)))
         .collect();
     let mut table = Table::new(name.clone(), columns, unique_keys);
-    table.rank = rank(oid, &references);
+    table.rank = foreign_key_rank(oid, &references);
     table.referenced = references.iter().any(|(_, parent)| *parent == oid);
     Ok(table)
 }

@@ -24,14 +24,14 @@ pub async fn write_rows(
         Failure::new(Verdict::Reject(Reason::Incomplete), why)
     };
     let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
-    for statement in statement::build(&nets, conflicts) {
+    for statement in statement::build_statements(&nets, conflicts) {
         let written = tx
             .execute_typed(&statement.sql, &parameters(&statement))
             .await?;
-        if statement.kind == Kind::Update && written < statement.rows() as u64 {
+        if statement.kind == Kind::Update && written < statement.row_count() as u64 {
             let sql = statement.count_sql.as_deref().unwrap_or_default();
             let found = tx.query_typed_one(sql, &parameters(&statement)).await?;
-            if found.get::<_, i64>(0) < statement.rows() as i64 {
+            if found.get::<_, i64>(0) < statement.row_count() as i64 {
                 return Err(incomplete());
             }
         }
@@ -56,7 +56,7 @@ impl ToSql for Column<'_> {
         _: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        self.write(out);
+        self.write_array(out);
         Ok(IsNull::No)
     }
 

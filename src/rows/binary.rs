@@ -42,7 +42,7 @@ impl<'n> Column<'n> {
     }
 
     /// Appends the array as Postgres' `array_recv` reads it.
-    pub fn write(&self, out: &mut BytesMut) {
+    pub fn write_array(&self, out: &mut BytesMut) {
         let text_bytes: usize = match self.form {
             Form::Text => self.texts.iter().flatten().map(|text| text.len()).sum(),
             _ => 16 * self.texts.len(),
@@ -129,11 +129,13 @@ impl Form {
         let name = type_name
             .strip_prefix(r#""pg_catalog".""#)
             .and_then(|name| name.strip_suffix('"'));
-        let form = Self::ALL.into_iter().find(|form| name == Some(form.name()));
+        let form = Self::ALL
+            .into_iter()
+            .find(|form| name == Some(form.type_name()));
         form.unwrap_or(Self::Text)
     }
 
-    pub fn name(self) -> &'static str {
+    pub fn type_name(self) -> &'static str {
         self.catalogued().0
     }
 
@@ -320,7 +322,7 @@ mod tests {
     #[test]
     fn an_array_is_what_array_recv_reads() {
         let mut out = BytesMut::new();
-        Column::new(vec![Some("-2"), None], r#""pg_catalog"."int2""#).write(&mut out);
+        Column::new(vec![Some("-2"), None], r#""pg_catalog"."int2""#).write_array(&mut out);
         let expected: [&[u8]; 7] = [
             &[0, 0, 0, 1, 0, 0, 0, 1],
             &[0, 0, 0, 21],

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 /// How many foreign keys lead, at most, from the table to one that refers to no other: rows of lower
 /// ranks are written first and deleted last. Circles are cut where they come back to the table.
 /// `references` are pairs of child and parent.
-pub fn rank(table: u32, references: &[(u32, u32)]) -> usize {
+pub fn foreign_key_rank(table: u32, references: &[(u32, u32)]) -> usize {
     let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
     for (child, parent) in references.iter().filter(|(child, parent)| child != parent) {
         parents.entry(*child).or_default().push(*parent);
@@ -38,16 +38,16 @@ mod tests {
     #[test]
     fn parents_rank_below_their_children() {
         let references = [(3, 2), (2, 1), (3, 1), (5, 3)];
-        let ranks = [1, 2, 3, 5, 9].map(|table| rank(table, &references));
+        let ranks = [1, 2, 3, 5, 9].map(|table| foreign_key_rank(table, &references));
         assert_eq!(ranks, [0, 1, 2, 3, 0]);
     }
 
     #[test]
     fn a_circle_comes_to_an_end() {
         let references = [(1, 2), (2, 1), (3, 1), (4, 5), (5, 6), (6, 5)];
-        assert_eq!(rank(1, &references), 1);
-        assert_eq!(rank(2, &references), 1);
-        assert!(rank(3, &references) > 0);
-        assert!(rank(4, &references) > 0);
+        assert_eq!(foreign_key_rank(1, &references), 1);
+        assert_eq!(foreign_key_rank(2, &references), 1);
+        assert!(foreign_key_rank(3, &references) > 0);
+        assert!(foreign_key_rank(4, &references) > 0);
     }
 }

@@ -50,7 +50,7 @@ impl Mapping {
             let message = format!("the event names no key column of {}", table.name);
             return Err(Failure::new(Verdict::Reject(Reason::MissingKey), message));
         }
-        let removes = change.operation.removes();
+        let removes = change.operation.removes_row();
         let mut row = Vec::new();
         if !removes {
             if !table.is_unique(&key_columns) {
@@ -59,7 +59,7 @@ impl Mapping {
                     format!(
                         "table {} has no primary key or unique index on exactly ({}), which the events' key needs; create one, or set key in the [[route]]",
                         table.name,
-                        table.names(&key_columns)
+                        table.column_names(&key_columns)
                     ),
                 ));
             }
@@ -89,7 +89,7 @@ impl Mapping {
     ///
     /// # Errors
     /// Reject: a value that can't be what its column holds, or a key with a null.
-    pub fn apply<'r>(&self, change: &Change<'r>) -> Result<RowChange<'r>, Failure> {
+    pub fn map_change<'r>(&self, change: &Change<'r>) -> Result<RowChange<'r>, Failure> {
         let mut key = Vec::with_capacity(self.key.len());
         for slot in &self.key {
             match self.value(slot, change)? {
@@ -100,7 +100,7 @@ impl Mapping {
                         Verdict::Reject(Reason::MissingKey),
                         format!(
                             "the key column {} of {} is null",
-                            table.names(&[slot.column]),
+                            table.column_names(&[slot.column]),
                             table.name
                         ),
                     ));
@@ -185,7 +185,7 @@ impl Mapping {
 fn slots(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot>, Failure> {
     let mut slots = Vec::with_capacity(fields.names().len() + 1);
     for (position, name) in fields.names().iter().enumerate() {
-        let Some(column) = table.column(name) else {
+        let Some(column) = table.column_index(name) else {
             return Err(Failure::new(
                 Verdict::Systemic,
                 format!(
@@ -238,14 +238,18 @@ struct Known {
 impl Mappings {
     /// # Errors
     /// As for [`Mapping::new`].
-    pub fn of(&mut self, change: &Change<'_>, table: &Arc<Table>) -> Result<Arc<Mapping>, Failure> {
+    pub fn mapping_for(
+        &mut self,
+        change: &Change<'_>,
+        table: &Arc<Table>,
+    ) -> Result<Arc<Mapping>, Failure> {
         let address =
             |shape: &Option<Arc<Shape>>| shape.as_ref().map_or(0, |s| Arc::as_ptr(s).addr());
         let shapes = (
             address(&change.key.shape),
             address(&change.row.shape),
             Arc::as_ptr(table).addr(),
-            change.operation.removes(),
+            change.operation.removes_row(),
         );
         if let Some(known) = self.0.get(&shapes) {
             return Ok(known.mapping.clone());

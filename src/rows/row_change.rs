@@ -45,9 +45,9 @@ pub enum Effect {
 
 impl<'r> RowChange<'r> {
     /// # Errors
-    /// As for [`Mapping::new`] and [`Mapping::apply`].
+    /// As for [`Mapping::new`] and [`Mapping::map_change`].
     pub fn new(change: &Change<'r>, table: &Arc<Table>) -> Result<Self, Failure> {
-        Mapping::new(change, table)?.apply(change)
+        Mapping::new(change, table)?.map_change(change)
     }
 
     pub fn table(&self) -> &Arc<Table> {

@@ -1,5 +1,5 @@
 //! Net changes → SQL: one statement per table, kind and column set, its rows as arrays, in the
-//! order in which foreign keys take them: see [`Table::turn`].
+//! order in which foreign keys take them: see [`Table::write_turn`].
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -47,14 +47,14 @@ pub struct Statement<'n> {
 }
 
 impl Statement<'_> {
-    pub fn rows(&self) -> usize {
+    pub fn row_count(&self) -> usize {
         self.columns.first().map_or(0, |column| column.texts.len())
     }
 }
 
 /// The statements for a folded batch. Tables and keys come in sorted order, the same in every lane,
 /// so that two lanes on one table can't lock each other's rows crosswise.
-pub fn build<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
+pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
     let mut groups: Vec<Group<'n>> = Vec::new();
     let mut known: HashMap<(*const Layout, Kind), usize, foldhash::fast::RandomState> =
         HashMap::default();
@@ -123,7 +123,10 @@ struct Group<'n> {
 
 impl<'n> Group<'n> {
     fn order(&self) -> (Turn, &Shape<'n>) {
-        let turn = self.layout.table.turn(self.shape.kind == Kind::Delete);
+        let turn = self
+            .layout
+            .table
+            .write_turn(self.shape.kind == Kind::Delete);
         (turn, &self.shape)
     }
 
@@ -159,13 +162,13 @@ impl<'n> Group<'n> {
     }
 }
 
-pub fn qualified(table: &Table) -> String {
+pub fn qualified_name(table: &Table) -> String {
     format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
 }
 
 /// `unnest($1::text[])`.
 fn unnest(at: usize, form: Form) -> String {
-    format!("unnest(${}::{}[])", at + 1, form.name())
+    format!("unnest(${}::{}[])", at + 1, form.type_name())
 }
 
 /// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
@@ -233,7 +236,7 @@ fn insert(table: &Table, written: &[usize], forms: &[Form]) -> String {
         values.map(|(at, (c, form))| format!("{}::{}", unnest(at, *form), type_of(table, *c)));
     format!(
         "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {}",
-        qualified(table),
+        qualified_name(table),
         join(names, ", "),
         join(values, ", ")
     )
@@ -262,7 +265,7 @@ fn upsert(table: &Table, key: &[usize], written: &[usize], forms: &[Form], anew:
 fn delete(table: &Table, key: &[usize], forms: &[Form]) -> String {
     format!(
         "DELETE FROM {} AS t USING {} WHERE {}",
-        qualified(table),
+        qualified_name(table),
         rows(forms),
         on_key(table, key, key)
     )
@@ -283,7 +286,7 @@ fn update(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> St
     }
     format!(
         "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
-        qualified(table),
+        qualified_name(table),
         rows(forms),
         on_key(table, key, written)
     )
@@ -292,7 +295,7 @@ fn update(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> St
 fn count(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {}",
-        qualified(table),
+        qualified_name(table),
         rows(forms),
         on_key(table, key, written)
     )

@@ -36,7 +36,7 @@ fn net(
 }
 
 fn built(nets: Vec<Net<'static, 'static>>) -> Vec<Statement<'static>> {
-    build(nets.leak(), Conflicts::Unexpected)
+    build_statements(nets.leak(), Conflicts::Unexpected)
 }
 
 fn only(nets: Vec<Net<'static, 'static>>) -> Statement<'static> {
@@ -68,18 +68,24 @@ fn a_row_that_is_new_is_inserted_unless_something_may_be_in_its_way() {
     let mut new = net(&t, 1, &[(0, "1"), (1, "x")], true, false);
     new.created = true;
     let nets = [new.clone()];
-    let statements = build(&nets, Conflicts::Unexpected);
+    let statements = build_statements(&nets, Conflicts::Unexpected);
     assert_eq!(statements[0].kind, Kind::Insert);
     assert_eq!(
         statements[0].sql,
         r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::int4[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text""#
     );
-    assert_eq!(build(&nets, Conflicts::Possible)[0].kind, Kind::Upsert);
+    assert_eq!(
+        build_statements(&nets, Conflicts::Possible)[0].kind,
+        Kind::Upsert
+    );
     let again = [Net {
         delete_first: true,
         ..new
     }];
-    assert_eq!(build(&again, Conflicts::Unexpected)[0].kind, Kind::Replace);
+    assert_eq!(
+        build_statements(&again, Conflicts::Unexpected)[0].kind,
+        Kind::Replace
+    );
 }
 
 #[test]
@@ -243,7 +249,7 @@ fn rows_come_in_the_order_of_their_keys_and_statements_in_that_of_their_tables()
         texts(&statements[1]),
         [[Some("1"), Some("3")], [Some("a"), Some("c")]]
     );
-    assert_eq!(statements[0].rows(), 2);
+    assert_eq!(statements[0].row_count(), 2);
 }
 
 #[test]
@@ -254,5 +260,5 @@ fn rows_with_other_columns_go_into_a_statement_of_their_own() {
         net(&t, 1, &[(0, "2"), (2, "y")], true, false),
     ]);
     assert_eq!(statements.len(), 2);
-    assert!(statements.iter().all(|s| s.rows() == 1));
+    assert!(statements.iter().all(|s| s.row_count() == 1));
 }

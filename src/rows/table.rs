@@ -48,7 +48,7 @@ impl Table {
     /// Rows to which nothing refers go first, which frees their unique values. Then the others are
     /// written, parents before their children; then parents go, children before their parents: by
     /// then nothing refers to them but what goes as well, even where a foreign key cascades.
-    pub fn turn(&self, gone: bool) -> Turn {
+    pub fn write_turn(&self, gone: bool) -> Turn {
         let rank = self.rank as i64;
         match (gone, self.referenced) {
             (true, false) => (0, -rank),
@@ -73,7 +73,7 @@ impl Table {
         }
     }
 
-    pub fn column(&self, name: &str) -> Option<usize> {
+    pub fn column_index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
@@ -82,7 +82,7 @@ impl Table {
         self.unique_keys.iter().any(|unique| unique == key)
     }
 
-    pub fn names(&self, columns: &[usize]) -> String {
+    pub fn column_names(&self, columns: &[usize]) -> String {
         columns
             .iter()
             .filter_map(|i| self.columns.get(*i))

@@ -136,7 +136,7 @@ impl Compiler {
         let (node, full) = self.named("a record", object, namespace, meaning)?;
         if let Some(node) = self.nodes.get_mut(node) {
             // a struct's name in Connect is the record's
-            let named = || Some(Logical::named(&full)).filter(|l| *l != Logical::Other);
+            let named = || Some(Logical::from_name(&full)).filter(|l| *l != Logical::Other);
             node.meaning.logical = node.meaning.logical.or_else(named);
         }
         if text(object, "connect.internal.type") == Some("MapEntry") || full == MAP_ENTRY {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use crate::format::avro::{Plan, SchemaId, Texts, unframe};
+use crate::format::avro::{Plan, SchemaId, Texts, strip_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
 use crate::record::Record;
@@ -27,12 +27,15 @@ pub struct AvroDecoder {
 
 impl AvroDecoder {
     /// The ids of the records' schemas of which nothing is known yet.
-    pub fn unknown<'r>(&self, records: impl IntoIterator<Item = &'r Record>) -> BTreeSet<SchemaId> {
+    pub fn unknown_schemas<'r>(
+        &self,
+        records: impl IntoIterator<Item = &'r Record>,
+    ) -> BTreeSet<SchemaId> {
         let mut unknown = BTreeSet::new();
         for record in records {
             let value = record.value.as_ref().map(own_bytes);
             for message in [record.key.as_deref(), value].into_iter().flatten() {
-                if let Ok((id, _)) = unframe(message)
+                if let Ok((id, _)) = strip_frame(message)
                     && !self.known.contains_key(&id)
                 {
                     unknown.insert(id);
@@ -42,7 +45,7 @@ impl AvroDecoder {
         unknown
     }
 
-    pub fn learn(&mut self, known: HashMap<SchemaId, Known>) {
+    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
         self.known.extend(known);
     }
 
@@ -56,9 +59,9 @@ impl AvroDecoder {
     ///
     /// # Errors
     /// It isn't what its schema says, or there is no such schema.
-    pub fn key<'r>(&mut self, message: &[u8], arena: &'r Bump) -> Result<Fields<'r>, String> {
+    pub fn read_key<'r>(&mut self, message: &[u8], arena: &'r Bump) -> Result<Fields<'r>, String> {
         let (plan, id, datum) = self.plan(message)?;
-        let fields = plan.record(datum, &mut self.texts, arena);
+        let fields = plan.read_record(datum, &mut self.texts, arena);
         let fields = fields.map_err(|e| format!("by schema {id} it {e}"))?;
         Ok(fields.unwrap_or_default())
     }
@@ -66,26 +69,26 @@ impl AvroDecoder {
     /// Debezium's envelope; `None` where it is null.
     ///
     /// # Errors
-    /// As for [`AvroDecoder::key`].
-    pub fn envelope<'r>(
+    /// As for [`AvroDecoder::read_key`].
+    pub fn read_envelope<'r>(
         &mut self,
         message: &Body,
         with_before: bool,
         arena: &'r Bump,
     ) -> Result<Option<Envelope<'r>>, String> {
         let (plan, id, datum) = self.plan(own_bytes(message))?;
-        plan.envelope(datum, with_before, &mut self.texts, arena)
+        plan.read_envelope(datum, with_before, &mut self.texts, arena)
             .map_err(|e| format!("by schema {id} it {e}"))
     }
 
     /// As JSON, for people; `None` if it can't be read.
-    pub fn json(&self, message: &[u8]) -> Option<String> {
+    pub fn to_json(&self, message: &[u8]) -> Option<String> {
         let (plan, _, datum) = self.plan(message).ok()?;
-        plan.json(datum).ok()
+        plan.to_json(datum).ok()
     }
 
     fn plan<'m>(&self, message: &'m [u8]) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), String> {
-        let (id, datum) = unframe(message).map_err(|e| format!("it {e}"))?;
+        let (id, datum) = strip_frame(message).map_err(|e| format!("it {e}"))?;
         match self.known.get(&id) {
             Some(Known::Plan(plan)) => Ok((plan.clone(), id, datum)),
             Some(Known::Refused(why)) => Err(why.clone()),

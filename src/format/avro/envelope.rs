@@ -79,7 +79,7 @@ fn record(nodes: &[Node], node: NodeId) -> Option<NodeId> {
 fn source(nodes: &[Node], node: NodeId) -> Option<Vec<Option<SourceField>>> {
     match &nodes.get(record(nodes, node)?)?.form {
         Form::Record(members) => {
-            let fields = members.iter().map(|m| SourceField::named(&m.name));
+            let fields = members.iter().map(|m| SourceField::from_name(&m.name));
             Some(fields.collect())
         }
         _ => None,
@@ -91,7 +91,7 @@ impl Plan {
     ///
     /// # Errors
     /// The bytes aren't what the schema says, or that isn't an envelope of Debezium's.
-    pub fn envelope<'r>(
+    pub fn read_envelope<'r>(
         &self,
         datum: &[u8],
         with_before: bool,
@@ -168,7 +168,7 @@ fn read_source<'r>(
     }
     for (text, wanted) in texts.values(arena).iter().zip(wanted) {
         if let Some(field) = wanted {
-            source.set(*field, text);
+            source.set_field(*field, text);
         }
     }
     Ok(source)

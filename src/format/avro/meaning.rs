@@ -15,7 +15,7 @@ pub(super) fn of(object: &Object, base: &str) -> Meaning {
     let (logical_type, connect_name) = (text(object, "logicalType"), text(object, "connect.name"));
     let by_avro = logical_type.and_then(|name| of_logical_type(name, base));
     let logical = match connect_name {
-        Some(name) => Some(Logical::named(name)),
+        Some(name) => Some(Logical::from_name(name)),
         None => by_avro,
     };
     // Avro's default is a scale of 0

@@ -75,7 +75,7 @@ impl Plan {
     ///
     /// # Errors
     /// The bytes aren't what the schema says, or that isn't a record.
-    pub fn record<'r>(
+    pub fn read_record<'r>(
         &self,
         datum: &[u8],
         texts: &mut Texts,
@@ -91,7 +91,7 @@ impl Plan {
     ///
     /// # Errors
     /// The bytes aren't what the schema says.
-    pub fn json(&self, datum: &[u8]) -> Result<String, AvroError> {
+    pub fn to_json(&self, datum: &[u8]) -> Result<String, AvroError> {
         let mut walk = Walk::new(&self.nodes, datum);
         let mut text = String::new();
         walk.write(self.root.node, &mut text)?;

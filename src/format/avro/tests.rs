@@ -16,11 +16,11 @@ fn plan(schema: &str) -> Plan {
 
 /// The text of a value, read as the only field of a record, and its text as a whole datum.
 fn text(schema: &str, datum: &[u8]) -> Result<String, AvroError> {
-    let whole = plan(schema).json(datum);
+    let whole = plan(schema).to_json(datum);
     let record =
         format!(r#"{{"type":"record","name":"Only","fields":[{{"name":"f","type":{schema}}}]}}"#);
     let (arena, mut texts) = (Bump::new(), Texts::default());
-    let fields = plan(&record).record(datum, &mut texts, &arena);
+    let fields = plan(&record).read_record(datum, &mut texts, &arena);
     match (&whole, fields) {
         (Ok(whole), Ok(Some(fields))) => assert_eq!(fields.get("f"), Some(whole.as_str())),
         (Err(_), Err(_)) => {}

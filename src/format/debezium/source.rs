@@ -62,7 +62,7 @@ pub enum SourceField {
 
 impl SourceField {
     /// `None` for those that nobody asks for.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "name" => Self::Name,
             "db" => Self::Db,
@@ -84,7 +84,7 @@ impl SourceField {
 
 impl<'r> Source<'r> {
     /// Sets a field to its JSON text, as reading the same `source` from JSON would.
-    pub fn set(&mut self, field: SourceField, text: &'r str) {
+    pub fn set_field(&mut self, field: SourceField, text: &'r str) {
         let raw = Some(text).filter(|text| *text != "null");
         match field {
             SourceField::Name => self.name = raw.and_then(string),
@@ -122,7 +122,7 @@ impl Source<'_> {
     /// What tells this event from every other of its source, together with operation and key: many
     /// rows may share a log position. `None` if the connector gives no position we know.
     /// `sequence` is left out on purpose: it differs when an event is sent again after a restart.
-    pub fn position(&self) -> Option<[&str; 8]> {
+    pub fn event_position(&self) -> Option<[&str; 8]> {
         let raw = Option::unwrap_or_default;
         let [connector, log, entry, row] = if self.lsn.is_some() {
             ["postgres", raw(self.lsn), raw(self.tx_id), ""]

@@ -109,7 +109,7 @@ impl Client {
         }
     }
 
-    pub async fn reachable(&self) -> Vec<(String, Result<(), Failure>)> {
+    pub async fn check_urls(&self) -> Vec<(String, Result<(), Failure>)> {
         let mut answers = Vec::new();
         for url in &self.urls {
             // no schema has this id, and every registry says so in the same way

@@ -62,7 +62,7 @@ fn registry(urls: &[&str]) -> Registry {
 }
 
 async fn learn(registry: &Registry, id: SchemaId) -> Result<Known, Failure> {
-    let known = registry.learn([id].into()).await?;
+    let known = registry.fetch_schemas([id].into()).await?;
     Ok(known[&id].clone())
 }
 

@@ -39,7 +39,7 @@ pub enum Logical {
 }
 
 impl Logical {
-    pub fn named(name: &str) -> Logical {
+    pub fn from_name(name: &str) -> Logical {
         if let Some(name) = name.strip_prefix("io.debezium.time.") {
             return Logical::of_debezium_time(name);
         }

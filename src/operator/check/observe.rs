@@ -44,7 +44,7 @@ pub fn observe<'r>(mut decoder: Decoder, records: &'r [Record], arena: &'r Bump)
     let mut tombstones = Vec::new();
     for record in records {
         let open = open_deletes.entry(record.source.partition).or_default();
-        match decoder.decode(record, arena, None, open) {
+        match decoder.decode_record(record, arena, None, open) {
             Ok(Decoded::Change(change)) if change.operation == Operation::Tombstone => {
                 tombstones.push(change);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::config::Config;
-use crate::format::avro::{Known, SchemaId, unframe};
+use crate::format::avro::{Known, SchemaId, strip_frame};
 use crate::format::decode::Decoder;
 use crate::format::registry::Registry;
 use crate::operator::check::finding::Finding;
@@ -55,7 +55,7 @@ async fn ask(
     schemas: &mut Schemas,
     line: &mut RegistryLine,
 ) {
-    let answers = registry.reachable().await;
+    let answers = registry.check_urls().await;
     let all = answers.len();
     let failures: Vec<Failure> = answers.into_iter().filter_map(|(_, a)| a.err()).collect();
     line.reachable = all - failures.len();
@@ -67,19 +67,19 @@ async fn ask(
     if line.reachable == 0 {
         return;
     }
-    let decoder = Decoder::of(config);
+    let decoder = Decoder::from_config(config);
     let records = topics.iter().flat_map(|topic| &topic.records);
     let ids: BTreeSet<SchemaId> = records
         .flat_map(|record| decoder.unknown_schemas(std::slice::from_ref(record)))
         .collect();
-    match registry.learn(ids.clone()).await {
+    match registry.fetch_schemas(ids.clone()).await {
         Ok(known) => schemas.known = Some(known),
         Err(failure) => schemas.findings.push(unusable(&failure, false)),
     }
     line.schemas = ids.len();
     for id in ids {
         // a registry that doesn't tell names isn't worth a word
-        let versions = registry.versions(id).await.unwrap_or_default();
+        let versions = registry.find_versions(id).await.unwrap_or_default();
         let names: Vec<String> = versions
             .iter()
             .map(|v| format!("{} version {}", v.subject, v.version))
@@ -98,7 +98,7 @@ impl Schemas {
                 .into_iter()
                 .flatten()
             {
-                ids.extend(unframe(message).map(|(id, _)| id));
+                ids.extend(strip_frame(message).map(|(id, _)| id));
             }
         }
         let known = |id: &SchemaId| self.names.contains_key(id);

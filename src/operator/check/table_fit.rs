@@ -113,7 +113,7 @@ pub fn table(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Vec<
 pub fn lacking<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'n str> {
     let columns = needs.columns.iter().map(String::as_str);
     columns
-        .filter(|name| relation.table.column(name).is_none())
+        .filter(|name| relation.table.column_index(name).is_none())
         .collect()
 }
 
@@ -163,7 +163,7 @@ fn keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
         )];
     }
     let unusable = needs.keys.iter().filter_map(|key| {
-        let mut at: Vec<usize> = key.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
+        let mut at: Vec<usize> = key.iter().map(|name| table.column_index(name)).collect::<Option<_>>()?;
         at.sort_unstable();
         (!table.is_unique(&at)).then(|| {
             let quoted_key: Vec<String> = key.iter().map(|name| quote(name)).collect();

@@ -25,12 +25,15 @@ fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
     let arena = bumpalo::Bump::new();
     let changes: Vec<_> = records
         .iter()
-        .map(
-            |record| match decoder.decode(record, &arena, None, &mut open).unwrap() {
+        .map(|record| {
+            match decoder
+                .decode_record(record, &arena, None, &mut open)
+                .unwrap()
+            {
                 Decoded::Change(change) => change,
                 other => panic!("{other:?}"),
-            },
-        )
+            }
+        })
         .collect();
     table(relation, &Needs::of(&changes, None, true), &changes)
 }

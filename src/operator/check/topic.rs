@@ -26,7 +26,7 @@ pub async fn look(
     schemas: &Schemas,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
     let arena = bumpalo::Bump::new();
-    let mut decoder = Decoder::of(config).with_deletes();
+    let mut decoder = Decoder::from_config(config).with_deletes();
     let records = match &schemas.known {
         Some(known) => {
             decoder.learn_schemas(known.clone());

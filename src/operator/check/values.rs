@@ -9,7 +9,7 @@ use crate::rows::value::{self, Value};
 pub fn required(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> {
     let rows: Vec<&Change<'_>> = changes
         .iter()
-        .filter(|change| !change.operation.removes() && is_whole(relation, change))
+        .filter(|change| !change.operation.removes_row() && is_whole(relation, change))
         .collect();
     let left_out: Vec<&str> = relation
         .not_null
@@ -50,7 +50,10 @@ fn text<'r>(
     position: usize,
     name: &str,
 ) -> Option<Result<Value<'r>, value::ValueError>> {
-    let column = relation.table.columns.get(relation.table.column(name)?)?;
+    let column = relation
+        .table
+        .columns
+        .get(relation.table.column_index(name)?)?;
     if column.generated {
         return None;
     }

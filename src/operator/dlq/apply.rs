@@ -39,8 +39,8 @@ impl Attempts {
     pub fn new(config: &Config, force: bool) -> Result<Self, String> {
         Ok(Self {
             catalogue: Catalogue::default(),
-            decoder: Decoder::of(config),
-            registry: Registry::of(config)?,
+            decoder: Decoder::from_config(config),
+            registry: Registry::from_config(config)?,
             schema: quote(&config.postgres.schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
@@ -57,7 +57,8 @@ impl Attempts {
         };
         let unknown = self.decoder.unknown_schemas(std::slice::from_ref(record));
         if !unknown.is_empty() {
-            self.decoder.learn_schemas(registry.learn(unknown).await?);
+            self.decoder
+                .learn_schemas(registry.fetch_schemas(unknown).await?);
         }
         Ok(())
     }
@@ -89,7 +90,9 @@ impl Attempts {
             May::Not(outcome) => return Ok(outcome),
         };
         let (arena, mut open_deletes) = (Bump::new(), OpenDeletes::default());
-        let decoded = self.decoder.decode(record, &arena, None, &mut open_deletes);
+        let decoded = self
+            .decoder
+            .decode_record(record, &arena, None, &mut open_deletes);
         let change = match decoded.map_err(Refusal::Undecodable)? {
             Decoded::Change(change) => change,
             Decoded::Nothing(what) => return Ok(Outcome::Nothing(what)),

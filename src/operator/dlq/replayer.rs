@@ -160,7 +160,7 @@ impl<'c> Workshop<'c> {
 
     /// A key or a value as JSON, if it is in Avro and can be read.
     pub fn readable(&self, message: Option<&[u8]>) -> Option<String> {
-        self.attempts.decoder.readable(message?)
+        self.attempts.decoder.message_as_json(message?)
     }
 
     /// If the session has ended. Without success the next attempt says why.

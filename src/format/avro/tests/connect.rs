@@ -114,7 +114,7 @@ fn an_envelope_gives_the_texts_that_its_json_would_have_had() {
     let (plan, arena, mut texts) = (plan(ENVELOPE), Bump::new(), Texts::default());
     let datum = event(some(1, row(6)), some(1, row(7)), "u");
     let envelope = plan
-        .envelope(&datum, false, &mut texts, &arena)
+        .read_envelope(&datum, false, &mut texts, &arena)
         .unwrap()
         .unwrap();
     assert_eq!(envelope.op, "u");
@@ -139,10 +139,10 @@ fn an_envelope_gives_the_texts_that_its_json_would_have_had() {
     let position = [
         "postgres", "4242", "77", "", "sh\"op", "shop", "public", "orders",
     ];
-    assert_eq!(source.position(), Some(position));
+    assert_eq!(source.event_position(), Some(position));
 
     let with_before = plan
-        .envelope(&datum, true, &mut texts, &arena)
+        .read_envelope(&datum, true, &mut texts, &arena)
         .unwrap()
         .unwrap();
     let before = with_before.before.unwrap();
@@ -153,7 +153,7 @@ fn an_envelope_gives_the_texts_that_its_json_would_have_had() {
     ));
     let deleted = event(some(1, row(6)), none(), "d");
     let deleted = plan
-        .envelope(&deleted, false, &mut texts, &arena)
+        .read_envelope(&deleted, false, &mut texts, &arena)
         .unwrap()
         .unwrap();
     assert!(deleted.after.is_none() && deleted.op == "d");
@@ -162,9 +162,9 @@ fn an_envelope_gives_the_texts_that_its_json_would_have_had() {
 #[test]
 fn the_schema_tells_what_values_mean_as_connects_own_would() {
     let plan = plan(ENVELOPE);
-    let after = plan.schema().unwrap().field("after").unwrap();
+    let after = plan.schema().unwrap().find_field("after").unwrap();
     assert!(after.optional);
-    let field = |name: &str| after.field(name).unwrap();
+    let field = |name: &str| after.find_field(name).unwrap();
     let amount = field("amount");
     assert_eq!(
         (&amount.kind, amount.logical),
@@ -192,7 +192,7 @@ fn the_schema_tells_what_values_mean_as_connects_own_would() {
     let (arena, mut texts) = (Bump::new(), Texts::default());
     let datum = event(none(), some(1, row(1)), "c");
     let envelope = plan
-        .envelope(&datum, false, &mut texts, &arena)
+        .read_envelope(&datum, false, &mut texts, &arena)
         .unwrap()
         .unwrap();
     let row = envelope.after.unwrap();
@@ -270,7 +270,7 @@ fn a_schema_may_refer_to_others() {
     let schema = r#"{"type":"record","name":"shop.Order","fields":[{"name":"by","type":"Person"},{"name":"for","type":["null","shop.Person"]}]}"#;
     let plan = Plan::compile(schema, &referred).unwrap();
     assert_eq!(
-        plan.json(&[0, 2, 0]).unwrap(),
+        plan.to_json(&[0, 2, 0]).unwrap(),
         r#"{"by":{"mood":"calm"},"for":{"mood":"calm"}}"#
     );
     assert!(Plan::compile(schema, &referred[1..]).is_err());
@@ -280,15 +280,17 @@ fn a_schema_may_refer_to_others() {
 fn what_is_no_envelope_is_named() {
     let (arena, mut texts) = (Bump::new(), Texts::default());
     let other = plan(r#"{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}"#);
-    let refused = other.envelope(&[2], false, &mut texts, &arena).err();
+    let refused = other.read_envelope(&[2], false, &mut texts, &arena).err();
     assert_eq!(refused, Some(AvroError::NoEnvelope("op")));
-    let key = plan(r#""long""#).record(&[2], &mut texts, &arena).err();
+    let key = plan(r#""long""#)
+        .read_record(&[2], &mut texts, &arena)
+        .err();
     assert_eq!(key, Some(AvroError::NoRecord("an integer")));
     // the field that doesn't fit, without what it holds
     let datum = event(none(), some(1, row(1)), "secret");
     let cut = &datum[..datum.len() - 4];
     let refused = plan(ENVELOPE)
-        .envelope(cut, false, &mut texts, &arena)
+        .read_envelope(cut, false, &mut texts, &arena)
         .err()
         .unwrap();
     assert_eq!(

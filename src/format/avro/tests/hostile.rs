@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use super::{encode, plan, text};
 use crate::format::avro::error::{AvroError, SchemaError};
-use crate::format::avro::{Plan, Texts, unframe};
+use crate::format::avro::{Plan, Texts, strip_frame};
 
 /// The largest positive long, as a count or a length.
 const MOST: [u8; 10] = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
@@ -14,13 +14,13 @@ const LEAST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1
 
 #[test]
 fn a_message_has_a_zero_byte_an_id_and_a_datum() {
-    assert_eq!(unframe(&[0, 0, 0, 1, 2, 9, 9]), Ok((258, &[9, 9][..])));
-    assert_eq!(unframe(&[0, 0, 0, 0, 7]), Ok((7, &[][..])));
-    assert_eq!(unframe(&[0, 0, 0, 1]), Err(AvroError::Truncated));
-    assert_eq!(unframe(&[]), Err(AvroError::Truncated));
-    assert_eq!(unframe(&[3, 0, 0, 0, 7]), Err(AvroError::Magic(3)));
-    assert_eq!(unframe(b"{\"id\":1}"), Err(AvroError::LooksLikeJson));
-    assert_eq!(unframe(&[0, 0x80, 0, 0, 0]), Err(AvroError::Id));
+    assert_eq!(strip_frame(&[0, 0, 0, 1, 2, 9, 9]), Ok((258, &[9, 9][..])));
+    assert_eq!(strip_frame(&[0, 0, 0, 0, 7]), Ok((7, &[][..])));
+    assert_eq!(strip_frame(&[0, 0, 0, 1]), Err(AvroError::Truncated));
+    assert_eq!(strip_frame(&[]), Err(AvroError::Truncated));
+    assert_eq!(strip_frame(&[3, 0, 0, 0, 7]), Err(AvroError::Magic(3)));
+    assert_eq!(strip_frame(b"{\"id\":1}"), Err(AvroError::LooksLikeJson));
+    assert_eq!(strip_frame(&[0, 0x80, 0, 0, 0]), Err(AvroError::Id));
 }
 
 #[test]
@@ -163,13 +163,13 @@ fn whatever_comes_is_answered_without_a_panic() {
             // few different bytes: small counts, indices and lengths get further
             let most = if round % 2 == 0 { 8 } else { 256 };
             let datum: Vec<u8> = (0..length).map(|_| chance.below(most) as u8).collect();
-            let whole = plan.json(&datum);
+            let whole = plan.to_json(&datum);
             if let Ok(whole) = &whole {
                 serde_json::from_str::<serde::de::IgnoredAny>(whole).expect("JSON");
             }
-            let record = plan.record(&datum, &mut texts, &arena);
+            let record = plan.read_record(&datum, &mut texts, &arena);
             assert!(record.is_err() || whole.is_ok());
-            let _ = plan.envelope(&datum, true, &mut texts, &arena);
+            let _ = plan.read_envelope(&datum, true, &mut texts, &arena);
             arena.reset();
         }
     }
@@ -204,7 +204,7 @@ fn an_event_with_wrong_bytes_in_it_is_answered_without_a_panic() {
         if chance.below(4) == 0 {
             datum.truncate(chance.below(datum.len() as u64) as usize);
         }
-        let envelope = plan.envelope(&datum, true, &mut texts, &arena);
+        let envelope = plan.read_envelope(&datum, true, &mut texts, &arena);
         for fields in envelope
             .iter()
             .flatten()
