@@ -7,9 +7,9 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command};
 use landfall::config::Config;
-use landfall::ledger::{migrate, retention};
+use landfall::ledger::migrate;
 use landfall::operator::command_error::CommandError;
-use landfall::operator::{check, dlq, forget, status, terminal};
+use landfall::operator::{check, dlq, forget, prune, status, terminal};
 use landfall::postgres::connection;
 use landfall::retry::Delays;
 use landfall::verdict::{Failure, Verdict};
@@ -65,9 +65,7 @@ async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Er
         Command::Run(run) => return start(config, run.until_caught_up).await,
         Command::Check(check) => check::check(config, check.json).await,
         Command::Migrate => migrate_now(config).await,
-        Command::Prune(prune) => retention::prune(config, prune.dry_run, prune.json)
-            .await
-            .map_err(CommandError::Refused),
+        Command::Prune(asked) => prune::prune(config, &asked).await,
         Command::Status(asked) => status::status(config, asked.json).await,
         Command::Dlq(dlq) => dlq::run(config, &dlq.command).await,
         Command::Forget(what) => forget::forget(config, &what).await,

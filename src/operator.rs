@@ -5,5 +5,6 @@ pub mod check;
 pub mod command_error;
 pub mod dlq;
 pub mod forget;
+pub mod prune;
 pub mod status;
 pub mod terminal;

@@ -92,7 +92,7 @@ pub async fn run(
     };
     // ended with this set
     let mut beside = JoinSet::new();
-    beside.spawn(retention::keep(
+    beside.spawn(retention::apply_hourly(
         config.clone(),
         shared.pool.clone(),
         shared.ledger.clone(),

@@ -8,7 +8,7 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use crate::ledger::days::{Day, today};
 use crate::ledger::event_ids::Ledger;
 use crate::ledger::retention::days::Partition;
-use crate::ledger::retention::report::Swept;
+use crate::ledger::retention::swept::Swept;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
 
@@ -28,18 +28,27 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Rows of the default partition that are deleted in one transaction.
 const CHUNK: i64 = 10_000;
 
+/// One pass over the ledger.
 pub struct Sweep<'l> {
+    /// Whose days are created and dropped.
     pub ledger: &'l Ledger,
+    /// How long the ids of applied events are kept: `apply.retention`.
     pub retention: Duration,
+    /// Finds out what would be done, and changes nothing.
     pub dry_run: bool,
 }
 
 impl Sweep<'_> {
-    /// What is done is noted in `swept`, also if it ends with an error.
+    /// Creates days ahead, drops days that are over, deletes old rows of the default partition. What is
+    /// done is noted in `swept`, also if the pass ends with an error.
     ///
     /// # Errors
-    /// As Postgres says. What our role may not do is none: it is noted.
-    pub async fn all(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
+    /// As Postgres says. What our role may not do is no error: it is noted.
+    pub async fn apply_retention(
+        &self,
+        client: &mut Object,
+        swept: &mut Swept,
+    ) -> Result<(), Failure> {
         swept.role = self.role(client).await?;
         self.create_ahead(client, swept).await?;
         let now_ms = SystemTime::now()
@@ -72,7 +81,7 @@ impl Sweep<'_> {
             };
             match created {
                 Day::Created(name) => swept.created.push(name),
-                Day::Forbidden => swept.forbid("create days of processed_events"),
+                Day::Forbidden => swept.note_forbidden("create days of processed_events"),
                 Day::WasThere | Day::InDefault => {}
             }
         }
@@ -117,7 +126,7 @@ impl Sweep<'_> {
     ) -> Result<(), Failure> {
         let table = self.table(&partition);
         if !partition.owned {
-            swept.forbid("drop days of processed_events");
+            swept.note_forbidden("drop days of processed_events");
             return Ok(());
         }
         // first without a lock: most that stay are told by this, and of the others it has read the
@@ -207,7 +216,7 @@ impl Sweep<'_> {
         };
         match result.map_err(Failure::from) {
             Err(failure) if is_forbidden(&failure) => {
-                swept.forbid("delete from its default partition");
+                swept.note_forbidden("delete from its default partition");
                 Ok(())
             }
             result => result,
