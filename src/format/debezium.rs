@@ -26,7 +26,7 @@ pub struct SchemaCache {
 }
 
 impl SchemaCache {
-    fn remember(&mut self, head: Arc<[u8]>, schema: EventSchema) {
+    fn remember_schema(&mut self, head: Arc<[u8]>, schema: EventSchema) {
         if self.known.len() == body::MOST_HEADS {
             self.known.remove(0);
         }
@@ -92,7 +92,7 @@ pub fn unwrap_payload<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwr
             // only what JsonConverter itself writes can be recognised by its bytes
             let head = format!("{{\"schema\":{raw_schema},\"payload\":");
             if text.starts_with(&head) {
-                cache.remember(head.into_bytes().into(), parsed.clone());
+                cache.remember_schema(head.into_bytes().into(), parsed.clone());
             }
             return Ok(unless_null(raw_payload, Some(parsed)));
         }
@@ -121,7 +121,7 @@ pub fn unwrap_headed<'r>(
         None => {
             let text = std::str::from_utf8(body::schema_of(head));
             let schema = event_schema(text.map_err(|e| format!("the schema is not UTF-8: {e}"))?)?;
-            cache.remember(head.clone(), schema.clone());
+            cache.remember_schema(head.clone(), schema.clone());
             schema
         }
     };
@@ -171,16 +171,16 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
         let (mut op, mut before, mut after, mut source) = (None, None, None, None);
         while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
             match name.as_ref() {
-                "op" => set(&mut op, map.next_value::<Name<'de>>()?.0, "op")?,
+                "op" => set_once(&mut op, map.next_value::<Name<'de>>()?.0, "op")?,
                 "before" if self.with_before => {
                     let row = map.next_value_seed(Nullable(self.row.reborrow()))?;
-                    set(&mut before, row, "before")?;
+                    set_once(&mut before, row, "before")?;
                 }
                 "after" => {
                     let row = map.next_value_seed(Nullable(self.row.reborrow()))?;
-                    set(&mut after, row, "after")?;
+                    set_once(&mut after, row, "after")?;
                 }
-                "source" => set(
+                "source" => set_once(
                     &mut source,
                     map.next_value::<Option<Source<'de>>>()?,
                     "source",
@@ -198,7 +198,7 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
 }
 
 /// A name that stands twice in an envelope says two things.
-fn set<T, E: de::Error>(field: &mut Option<T>, value: T, name: &'static str) -> Result<(), E> {
+fn set_once<T, E: de::Error>(field: &mut Option<T>, value: T, name: &'static str) -> Result<(), E> {
     match field.replace(value) {
         None => Ok(()),
         Some(_) => Err(E::duplicate_field(name)),

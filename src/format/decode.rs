@@ -92,7 +92,7 @@ impl Decoder {
 
     /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
     pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
-        let topic = topic(&mut self.topics, &self.routes, record);
+        let topic = topic_decoder(&mut self.topics, &self.routes, record);
         let key = key_fields(&mut self.encoding, record, topic, arena).ok()?;
         topic.row_key(record, key, arena)
     }
@@ -109,15 +109,17 @@ impl Decoder {
         topic_id: Option<Uuid>,
         open_deletes: &mut OpenDeletes,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let topic = topic(&mut self.topics, &self.routes, record);
+        let topic = topic_decoder(&mut self.topics, &self.routes, record);
         let key = key_fields(&mut self.encoding, record, topic, arena)?;
         let envelope = self
             .encoding
             .read_envelope(record, topic, arena)
             .or_else(|e| refuse_record(Reason::Undecodable, Stage::ValueConverter, e))?;
         let decoded = match envelope {
-            Some(envelope) => topic.change(record, key, envelope, arena, topic_id, open_deletes),
-            None => topic.tombstone(record, key, arena, topic_id, open_deletes),
+            Some(envelope) => {
+                topic.decode_event(record, key, envelope, arena, topic_id, open_deletes)
+            }
+            None => topic.decode_tombstone(record, key, arena, topic_id, open_deletes),
         }?;
         match decoded {
             Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
@@ -128,7 +130,7 @@ impl Decoder {
     }
 }
 
-fn topic<'t>(
+fn topic_decoder<'t>(
     topics: &'t mut HashMap<Arc<str>, Topic>,
     routes: &[RouteConfig],
     record: &Record,

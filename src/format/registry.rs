@@ -68,20 +68,23 @@ impl Registry {
         &self,
         ids: BTreeSet<SchemaId>,
     ) -> Result<HashMap<SchemaId, Known>, Failure> {
-        let mut known = self.ask(ids).await?;
+        let mut known = self.ask_for_all(ids).await?;
         let refused =
             |(id, known): (&SchemaId, &Known)| matches!(known, Known::Refused(_)).then_some(*id);
         let again: BTreeSet<SchemaId> = known.iter().filter_map(refused).collect();
         if !again.is_empty() {
             tokio::time::sleep(ASK_AGAIN).await;
-            known.extend(self.ask(again).await?);
+            known.extend(self.ask_for_all(again).await?);
         }
         Ok(known)
     }
 
-    async fn ask(&self, ids: BTreeSet<SchemaId>) -> Result<HashMap<SchemaId, Known>, Failure> {
+    async fn ask_for_all(
+        &self,
+        ids: BTreeSet<SchemaId>,
+    ) -> Result<HashMap<SchemaId, Known>, Failure> {
         let asked = ids.into_iter().map(|id| async move {
-            let known = self.known(id).await?;
+            let known = self.fetch_known(id).await?;
             Ok::<_, Failure>((id, known))
         });
         let answers: Vec<_> = stream::iter(asked)
@@ -91,12 +94,12 @@ impl Registry {
         answers.into_iter().collect()
     }
 
-    async fn known(&self, id: SchemaId) -> Result<Known, Failure> {
+    async fn fetch_known(&self, id: SchemaId) -> Result<Known, Failure> {
         let plans = || self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = plans().get(&id) {
             return Ok(Known::Plan(plan.clone()));
         }
-        Ok(match self.plan(id).await? {
+        Ok(match self.fetch_plan(id).await? {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 plans().insert(id, plan.clone());
@@ -107,19 +110,19 @@ impl Registry {
     }
 
     /// The inner error says why the id has no schema that can be used.
-    async fn plan(&self, id: SchemaId) -> Result<Result<Plan, String>, Failure> {
+    async fn fetch_plan(&self, id: SchemaId) -> Result<Result<Plan, String>, Failure> {
         let path = ["schemas", "ids", &id.to_string()];
         let body = match self.client.get(&path).await? {
             Answer::Found(body) => body,
             Answer::Missing => return Ok(Err(format!("the registry has no schema with id {id}"))),
             Answer::Refused(why) => return Ok(Err(format!("schema {id}: {why}"))),
         };
-        let registered = match Registered::read(&body)? {
+        let registered = match Registered::parse_answer(&body)? {
             Ok(registered) => registered,
             Err(why) => return Ok(Err(format!("schema {id}: {why}"))),
         };
         let (schema, references) = (registered.schema, registered.references);
-        let referred = match refer::resolve(&self.client, references).await? {
+        let referred = match refer::resolve_references(&self.client, references).await? {
             Ok(referred) => referred,
             Err(why) => return Ok(Err(format!("schema {id} {why}"))),
         };

@@ -46,7 +46,7 @@ impl Topic {
     }
 
     /// The destination table of an event that says where it comes from.
-    fn table(&mut self, source: &Source<'_>) -> Option<Arc<TableName>> {
+    fn table_of_event(&mut self, source: &Source<'_>) -> Option<Arc<TableName>> {
         if let Some((table, _)) = &self.route {
             return Some(table.clone());
         }
@@ -66,7 +66,7 @@ impl Topic {
         Some(table)
     }
 
-    pub fn change<'r>(
+    pub fn decode_event<'r>(
         &mut self,
         record: &'r Record,
         key: Fields<'r>,
@@ -91,7 +91,7 @@ impl Topic {
                 );
             }
         };
-        let Some(table) = self.table(&envelope.source) else {
+        let Some(table) = self.table_of_event(&envelope.source) else {
             return refuse_record(
                 Reason::Undecodable,
                 Stage::Transformation,
@@ -112,7 +112,7 @@ impl Topic {
         // a row closes a delete of its key, if any is open
         let noted = operation.removes_row() || !open_deletes.is_empty();
         let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
-        let key = self.key(key, row.as_ref(), arena)?;
+        let key = self.choose_key(key, row.as_ref(), arena)?;
         let id = match envelope.source.event_position() {
             Some(position) => {
                 let identity = Identity::new("debezium", envelope.source.ts_ms.unwrap_or(0));
@@ -141,7 +141,7 @@ impl Topic {
         }))
     }
 
-    pub fn tombstone<'r>(
+    pub fn decode_tombstone<'r>(
         &mut self,
         record: &'r Record,
         key: Fields<'r>,
@@ -164,7 +164,7 @@ impl Topic {
             let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
             refuse_record(Reason::Undecodable, Stage::Transformation, text)
         })?;
-        let key = self.key(key, None, arena)?;
+        let key = self.choose_key(key, None, arena)?;
         Ok(Decoded::Change(Change {
             id,
             table,
@@ -194,12 +194,12 @@ impl Topic {
         arena: &'r Bump,
     ) -> Option<RowKey<'r>> {
         let table = self.only_table(record).ok()?;
-        let key = self.key(key, None, arena).ok()?;
+        let key = self.choose_key(key, None, arena).ok()?;
         Some(RowKey { table, key })
     }
 
     /// The key's fields: the route's columns out of the row, or else the record key's fields.
-    fn key<'r>(
+    fn choose_key<'r>(
         &mut self,
         key: Fields<'r>,
         row: Option<&Fields<'r>>,

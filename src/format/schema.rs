@@ -129,11 +129,11 @@ impl Node {
             "boolean" => Kind::Boolean,
             "string" => Kind::String,
             "bytes" => Kind::Bytes,
-            "array" => Kind::Array(inner(self.items, "an array", "items", depth)?),
-            "map" => Kind::Map(inner(self.values, "a map", "values", depth)?),
+            "array" => Kind::Array(inner_field(self.items, "an array", "items", depth)?),
+            "map" => Kind::Map(inner_field(self.values, "a map", "values", depth)?),
             "struct" => Kind::Struct(
                 self.fields
-                    .ok_or(incomplete("a struct", "fields"))?
+                    .ok_or(incomplete_schema("a struct", "fields"))?
                     .into_iter()
                     .map(|node| node.into_field(depth + 1))
                     .collect::<Result<_, _>>()?,
@@ -141,7 +141,10 @@ impl Node {
             _ => Kind::Unknown,
         };
         let (scale, length) = match &self.parameters {
-            Some(parameters) => (number(&parameters.scale), number(&parameters.length)),
+            Some(parameters) => (
+                integer_parameter(&parameters.scale),
+                integer_parameter(&parameters.length),
+            ),
             None => (None, None),
         };
         Ok(Field {
@@ -155,21 +158,21 @@ impl Node {
     }
 }
 
-fn inner(
+fn inner_field(
     node: Option<Box<Node>>,
     expected: &'static str,
     missing: &'static str,
     depth: usize,
 ) -> Result<Box<Field>, SchemaError> {
-    let node = node.ok_or(incomplete(expected, missing))?;
+    let node = node.ok_or(incomplete_schema(expected, missing))?;
     Ok(Box::new(node.into_field(depth + 1)?))
 }
 
-fn incomplete(expected: &'static str, missing: &'static str) -> SchemaError {
+fn incomplete_schema(expected: &'static str, missing: &'static str) -> SchemaError {
     SchemaError::Incomplete { expected, missing }
 }
 
-fn number(parameter: &Option<Value>) -> Option<i32> {
+fn integer_parameter(parameter: &Option<Value>) -> Option<i32> {
     match parameter.as_ref()? {
         Value::String(text) => text.parse().ok(),
         other => other.as_i64().and_then(|number| i32::try_from(number).ok()),
@@ -241,15 +244,15 @@ mod tests {
         }
         assert_eq!(
             parse(r#"{"type":"array"}"#),
-            Err(incomplete("an array", "items"))
+            Err(incomplete_schema("an array", "items"))
         );
         assert_eq!(
             parse(r#"{"type":"map"}"#),
-            Err(incomplete("a map", "values"))
+            Err(incomplete_schema("a map", "values"))
         );
         assert_eq!(
             parse(r#"{"type":"struct"}"#),
-            Err(incomplete("a struct", "fields"))
+            Err(incomplete_schema("a struct", "fields"))
         );
         let nested = |levels: usize| {
             format!(

@@ -13,11 +13,11 @@ impl<'b> Bytes<'b> {
         Self { rest: bytes }
     }
 
-    pub fn left(&self) -> usize {
+    pub fn bytes_left(&self) -> usize {
         self.rest.len()
     }
 
-    pub fn take(&mut self, length: usize) -> Result<&'b [u8], AvroError> {
+    pub fn take_bytes(&mut self, length: usize) -> Result<&'b [u8], AvroError> {
         let (taken, rest) = self
             .rest
             .split_at_checked(length)
@@ -26,17 +26,17 @@ impl<'b> Bytes<'b> {
         Ok(taken)
     }
 
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], AvroError> {
+    pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], AvroError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(AvroError::Truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
 
     /// Seven bits a byte, the lowest first, the sign in the last bit of all.
-    pub fn long(&mut self) -> Result<i64, AvroError> {
+    pub fn read_long(&mut self) -> Result<i64, AvroError> {
         let mut number: u64 = 0;
         for place in 0..10 {
-            let [byte] = self.array()?;
+            let [byte] = self.take_array()?;
             // of the tenth byte one bit is left
             if place == 9 && byte > 1 {
                 return Err(AvroError::Number);
@@ -49,22 +49,22 @@ impl<'b> Bytes<'b> {
         Err(AvroError::Number)
     }
 
-    pub fn int(&mut self) -> Result<i32, AvroError> {
-        i32::try_from(self.long()?).map_err(|_| AvroError::Number)
+    pub fn read_int(&mut self) -> Result<i32, AvroError> {
+        i32::try_from(self.read_long()?).map_err(|_| AvroError::Number)
     }
 
     /// Bytes with their length before them.
-    pub fn bytes(&mut self) -> Result<&'b [u8], AvroError> {
-        let length = usize::try_from(self.long()?).map_err(|_| AvroError::Length)?;
-        self.take(length)
+    pub fn read_bytes(&mut self) -> Result<&'b [u8], AvroError> {
+        let length = usize::try_from(self.read_long()?).map_err(|_| AvroError::Length)?;
+        self.take_bytes(length)
     }
 
-    pub fn text(&mut self) -> Result<&'b str, AvroError> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| AvroError::Utf8)
+    pub fn read_text(&mut self) -> Result<&'b str, AvroError> {
+        std::str::from_utf8(self.read_bytes()?).map_err(|_| AvroError::Utf8)
     }
 
-    pub fn boolean(&mut self) -> Result<bool, AvroError> {
-        match self.array()? {
+    pub fn read_boolean(&mut self) -> Result<bool, AvroError> {
+        match self.take_array()? {
             [0] => Ok(false),
             [1] => Ok(true),
             _ => Err(AvroError::Boolean),
@@ -73,15 +73,15 @@ impl<'b> Bytes<'b> {
 
     /// The head of an array's or a map's next block: how many items, and how many bytes if it says so.
     /// `None` at the end.
-    pub fn block(&mut self) -> Result<Option<Block>, AvroError> {
-        match self.long()? {
+    pub fn read_block_head(&mut self) -> Result<Option<Block>, AvroError> {
+        match self.read_long()? {
             0 => Ok(None),
             items @ 1.. => Ok(Some(Block {
                 items: items as u64,
                 bytes: None,
             })),
             negative => {
-                let bytes = usize::try_from(self.long()?).map_err(|_| AvroError::Length)?;
+                let bytes = usize::try_from(self.read_long()?).map_err(|_| AvroError::Length)?;
                 Ok(Some(Block {
                     items: negative.unsigned_abs(),
                     bytes: Some(bytes),
@@ -100,8 +100,8 @@ pub(super) struct Block {
 mod tests {
     use super::*;
 
-    fn long(bytes: &[u8]) -> Result<i64, AvroError> {
-        Bytes::new(bytes).long()
+    fn read_long(bytes: &[u8]) -> Result<i64, AvroError> {
+        Bytes::new(bytes).read_long()
     }
 
     #[test]
@@ -121,20 +121,23 @@ mod tests {
                 i64::MIN,
             ),
         ] {
-            assert_eq!(long(bytes), Ok(number), "{bytes:?}");
+            assert_eq!(read_long(bytes), Ok(number), "{bytes:?}");
         }
-        assert_eq!(long(&[]), Err(AvroError::Truncated));
-        assert_eq!(long(&[0x80]), Err(AvroError::Truncated));
-        assert_eq!(long(&[0xff; 10]), Err(AvroError::Number));
+        assert_eq!(read_long(&[]), Err(AvroError::Truncated));
+        assert_eq!(read_long(&[0x80]), Err(AvroError::Truncated));
+        assert_eq!(read_long(&[0xff; 10]), Err(AvroError::Number));
         let too_large = [0x80, 0x80, 0x80, 0x80, 0x20];
-        assert_eq!(Bytes::new(&too_large).int(), Err(AvroError::Number));
+        assert_eq!(Bytes::new(&too_large).read_int(), Err(AvroError::Number));
     }
 
     #[test]
     fn a_length_is_not_believed() {
         let longest = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-        assert_eq!(Bytes::new(&longest).bytes(), Err(AvroError::Truncated));
-        assert_eq!(Bytes::new(&[1]).bytes(), Err(AvroError::Length));
-        assert_eq!(Bytes::new(&[4, b'a', 0xff]).text(), Err(AvroError::Utf8));
+        assert_eq!(Bytes::new(&longest).read_bytes(), Err(AvroError::Truncated));
+        assert_eq!(Bytes::new(&[1]).read_bytes(), Err(AvroError::Length));
+        assert_eq!(
+            Bytes::new(&[4, b'a', 0xff]).read_text(),
+            Err(AvroError::Utf8)
+        );
     }
 }

@@ -31,7 +31,7 @@ impl Compiler {
     ///
     /// # Errors
     /// It is no schema of Avro's.
-    pub fn add(&mut self, schema: &str) -> Result<NodeId, SchemaError> {
+    pub fn add_schema(&mut self, schema: &str) -> Result<NodeId, SchemaError> {
         // serde_json bounds the depth, and so does all that walks the value
         let json: Value = match serde_json::from_str(schema) {
             Ok(json) => json,
@@ -44,10 +44,14 @@ impl Compiler {
                 });
             }
         };
-        self.node(&json, "")
+        self.compile_type(&json, "")
     }
 
-    pub(super) fn push(&mut self, form: Form, meaning: Meaning) -> Result<NodeId, SchemaError> {
+    pub(super) fn push_node(
+        &mut self,
+        form: Form,
+        meaning: Meaning,
+    ) -> Result<NodeId, SchemaError> {
         if self.nodes.len() >= MOST_NODES {
             return Err(SchemaError::TooLarge(MOST_NODES));
         }
@@ -55,15 +59,23 @@ impl Compiler {
         Ok(self.nodes.len() - 1)
     }
 
-    pub(super) fn node(&mut self, json: &Value, namespace: &str) -> Result<NodeId, SchemaError> {
+    pub(super) fn compile_type(
+        &mut self,
+        json: &Value,
+        namespace: &str,
+    ) -> Result<NodeId, SchemaError> {
         match json {
-            Value::String(name) if is_primitive(name) => self.primitive(name, &Object::default()),
+            Value::String(name) if is_primitive(name) => {
+                self.push_primitive(name, &Object::default())
+            }
             Value::String(name) => self.names.find(name, namespace),
-            Value::Array(branches) => self.union(branches, namespace),
+            Value::Array(branches) => self.compile_union(branches, namespace),
             Value::Object(object) => match object.get("type") {
-                Some(Value::String(base)) => self.typed(base, object, namespace),
-                Some(inner @ (Value::Object(_) | Value::Array(_))) => self.node(inner, namespace),
-                _ => Err(incomplete("a type", "its type")),
+                Some(Value::String(base)) => self.compile_object(base, object, namespace),
+                Some(inner @ (Value::Object(_) | Value::Array(_))) => {
+                    self.compile_type(inner, namespace)
+                }
+                _ => Err(incomplete_type("a type", "its type")),
             },
             _ => Err(SchemaError::Wrong(
                 "a type that is neither a name nor an object nor a union",
@@ -71,28 +83,30 @@ impl Compiler {
         }
     }
 
-    fn typed(
+    fn compile_object(
         &mut self,
         base: &str,
         object: &Object,
         namespace: &str,
     ) -> Result<NodeId, SchemaError> {
         match base {
-            "record" | "error" => self.record(object, namespace),
-            "enum" => self.symbols(object, namespace),
-            "fixed" => self.fixed(object, namespace),
-            "array" => self.array(object, namespace),
+            "record" | "error" => self.compile_record(object, namespace),
+            "enum" => self.compile_enum(object, namespace),
+            "fixed" => self.compile_fixed(object, namespace),
+            "array" => self.compile_array(object, namespace),
             "map" => {
-                let values = object.get("values").ok_or(incomplete("a map", "values"))?;
-                let values = self.node(values, namespace)?;
-                self.push(Form::Map(values), meaning::of(object, base))
+                let values = object
+                    .get("values")
+                    .ok_or(incomplete_type("a map", "values"))?;
+                let values = self.compile_type(values, namespace)?;
+                self.push_node(Form::Map(values), meaning::of(object, base))
             }
-            base if is_primitive(base) => self.primitive(base, object),
+            base if is_primitive(base) => self.push_primitive(base, object),
             name => self.names.find(name, namespace),
         }
     }
 
-    fn primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, SchemaError> {
+    fn push_primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, SchemaError> {
         let meaning = meaning::of(object, base);
         let form = match base {
             "null" => Form::Null,
@@ -105,35 +119,35 @@ impl Compiler {
             _ if text(object, "logicalType") == Some("big-decimal") => Form::BigDecimal,
             _ => Form::Bytes,
         };
-        self.push(form, meaning)
+        self.push_node(form, meaning)
     }
 
     /// Enters a named type before what it holds, which may be itself. Returns its full name too.
-    fn named(
+    fn enter_named(
         &mut self,
         what: &'static str,
         object: &Object,
         namespace: &str,
         meaning: Meaning,
     ) -> Result<(NodeId, String), SchemaError> {
-        let name = text(object, "name").ok_or(incomplete(what, "its name"))?;
+        let name = text(object, "name").ok_or(incomplete_type(what, "its name"))?;
         let full = full(name, text(object, "namespace"), namespace);
-        let node = self.push(Form::Null, meaning)?;
+        let node = self.push_node(Form::Null, meaning)?;
         self.names.define(&full, node)?;
         let simple = full.rsplit('.').next().unwrap_or(&full);
         self.called.insert(node, simple.into());
         Ok((node, full))
     }
 
-    fn set(&mut self, node: NodeId, form: Form) {
+    fn set_form(&mut self, node: NodeId, form: Form) {
         if let Some(node) = self.nodes.get_mut(node) {
             node.form = form;
         }
     }
 
-    fn record(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+    fn compile_record(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
         let meaning = meaning::of(object, "record");
-        let (node, full) = self.named("a record", object, namespace, meaning)?;
+        let (node, full) = self.enter_named("a record", object, namespace, meaning)?;
         if let Some(node) = self.nodes.get_mut(node) {
             // a struct's name in Connect is the record's
             let named = || Some(Logical::from_name(&full)).filter(|l| *l != Logical::Other);
@@ -143,44 +157,45 @@ impl Compiler {
             self.map_entries.insert(node);
         }
         let fields = object.get("fields").and_then(Value::as_array);
-        let fields = fields.ok_or(incomplete("a record", "fields"))?;
+        let fields = fields.ok_or(incomplete_type("a record", "fields"))?;
         let mut members = Vec::with_capacity(fields.len());
         let mut names = HashSet::with_capacity(fields.len());
         for field in fields {
             let name = field.get("name").and_then(Value::as_str);
-            let name = name.ok_or(incomplete("a record's field", "its name"))?;
+            let name = name.ok_or(incomplete_type("a record's field", "its name"))?;
             if !names.insert(name) {
                 return Err(SchemaError::Wrong("a record with two fields of one name"));
             }
             let inner = field.get("type");
-            let inner = inner.ok_or(incomplete("a record's field", "its type"))?;
+            let inner = inner.ok_or(incomplete_type("a record's field", "its type"))?;
             members.push(Member {
                 name: name.into(),
                 label: label(name),
-                node: self.node(inner, namespace_of(&full))?,
+                node: self.compile_type(inner, namespace_of(&full))?,
             });
         }
-        self.set(node, Form::Record(members));
+        self.set_form(node, Form::Record(members));
         Ok(node)
     }
 
-    fn symbols(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
-        let (node, _) = self.named("an enum", object, namespace, meaning::of(object, "enum"))?;
+    fn compile_enum(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+        let (node, _) =
+            self.enter_named("an enum", object, namespace, meaning::of(object, "enum"))?;
         let symbols = object.get("symbols").and_then(Value::as_array);
-        let symbols = symbols.ok_or(incomplete("an enum", "symbols"))?;
+        let symbols = symbols.ok_or(incomplete_type("an enum", "symbols"))?;
         let quoted = |symbol: &Value| match symbol {
             Value::String(_) => Ok(symbol.to_string().into()),
             _ => Err(SchemaError::Wrong("an enum whose symbols are no texts")),
         };
         let symbols = symbols.iter().map(quoted).collect::<Result<_, _>>()?;
-        self.set(node, Form::Enum(symbols));
+        self.set_form(node, Form::Enum(symbols));
         Ok(node)
     }
 
-    fn fixed(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+    fn compile_fixed(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
         let size = object.get("size").and_then(Value::as_u64);
         let size = size.and_then(|size| usize::try_from(size).ok());
-        let size = size.ok_or(incomplete("a fixed", "its size"))?;
+        let size = size.ok_or(incomplete_type("a fixed", "its size"))?;
         let mut meaning = meaning::of(object, "fixed");
         let form = match (meaning.logical, size) {
             (Some(Logical::Uuid), 16) => Form::Uuid,
@@ -191,20 +206,22 @@ impl Compiler {
         if unfit && matches!(form, Form::Fixed(_)) {
             meaning.logical = None;
         }
-        let (node, _) = self.named("a fixed", object, namespace, meaning)?;
-        self.set(node, form);
+        let (node, _) = self.enter_named("a fixed", object, namespace, meaning)?;
+        self.set_form(node, form);
         Ok(node)
     }
 
-    fn array(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
-        let items = object.get("items").ok_or(incomplete("an array", "items"))?;
-        let items = self.node(items, namespace)?;
-        let form = self.entries(items).unwrap_or(Form::Array(items));
-        self.push(form, meaning::of(object, "array"))
+    fn compile_array(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+        let items = object
+            .get("items")
+            .ok_or(incomplete_type("an array", "items"))?;
+        let items = self.compile_type(items, namespace)?;
+        let form = self.as_map_entries(items).unwrap_or(Form::Array(items));
+        self.push_node(form, meaning::of(object, "array"))
     }
 
     /// If these are the entries of a map of Connect's.
-    fn entries(&self, items: NodeId) -> Option<Form> {
+    fn as_map_entries(&self, items: NodeId) -> Option<Form> {
         if !self.map_entries.contains(&items) {
             return None;
         }
@@ -242,6 +259,6 @@ fn is_primitive(name: &str) -> bool {
     primitives.contains(&name)
 }
 
-fn incomplete(what: &'static str, missing: &'static str) -> SchemaError {
+fn incomplete_type(what: &'static str, missing: &'static str) -> SchemaError {
     SchemaError::Incomplete { what, missing }
 }

@@ -60,7 +60,7 @@ impl AvroDecoder {
     /// # Errors
     /// It isn't what its schema says, or there is no such schema.
     pub fn read_key<'r>(&mut self, message: &[u8], arena: &'r Bump) -> Result<Fields<'r>, String> {
-        let (plan, id, datum) = self.plan(message)?;
+        let (plan, id, datum) = self.find_plan(message)?;
         let fields = plan.read_record(datum, &mut self.texts, arena);
         let fields = fields.map_err(|e| format!("by schema {id} it {e}"))?;
         Ok(fields.unwrap_or_default())
@@ -76,18 +76,18 @@ impl AvroDecoder {
         with_before: bool,
         arena: &'r Bump,
     ) -> Result<Option<Envelope<'r>>, String> {
-        let (plan, id, datum) = self.plan(own_bytes(message))?;
+        let (plan, id, datum) = self.find_plan(own_bytes(message))?;
         plan.read_envelope(datum, with_before, &mut self.texts, arena)
             .map_err(|e| format!("by schema {id} it {e}"))
     }
 
     /// As JSON, for people; `None` if it can't be read.
     pub fn to_json(&self, message: &[u8]) -> Option<String> {
-        let (plan, _, datum) = self.plan(message).ok()?;
+        let (plan, _, datum) = self.find_plan(message).ok()?;
         plan.to_json(datum).ok()
     }
 
-    fn plan<'m>(&self, message: &'m [u8]) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), String> {
+    fn find_plan<'m>(&self, message: &'m [u8]) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), String> {
         let (id, datum) = strip_frame(message).map_err(|e| format!("it {e}"))?;
         match self.known.get(&id) {
             Some(Known::Plan(plan)) => Ok((plan.clone(), id, datum)),

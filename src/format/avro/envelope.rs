@@ -31,8 +31,8 @@ enum Part {
 
 impl EnvelopePlan {
     /// `None` if the record isn't one.
-    pub fn of(nodes: &[Node], root: &Row) -> Option<Self> {
-        let members = match &nodes.get(record(nodes, root.node)?)?.form {
+    pub fn from_record(nodes: &[Node], root: &Row) -> Option<Self> {
+        let members = match &nodes.get(record_node(nodes, root.node)?)?.form {
             Form::Record(members) => members,
             _ => return None,
         };
@@ -40,7 +40,7 @@ impl EnvelopePlan {
         let mut last: Option<Row> = None;
         let mut row = |node| {
             // `before` and `after` are of one type: what is found for one's names holds for the other
-            let record = record(nodes, node)?;
+            let record = record_node(nodes, node)?;
             let shape = match &last {
                 Some(row) if row.node == record => row.shape.clone(),
                 _ => shape_of(fields.field(record, &Arc::from("")).ok()?),
@@ -57,7 +57,7 @@ impl EnvelopePlan {
                 "op" => Part::Op,
                 "before" => row(member.node).map_or(Part::Other, Part::Before),
                 "after" => row(member.node).map_or(Part::Other, Part::After),
-                "source" => source(nodes, member.node).map_or(Part::Other, Part::Source),
+                "source" => source_fields(nodes, member.node).map_or(Part::Other, Part::Source),
                 _ => Part::Other,
             };
             parts.push((member.node, part));
@@ -68,16 +68,16 @@ impl EnvelopePlan {
 }
 
 /// The record that a node is, or is unless it is null.
-fn record(nodes: &[Node], node: NodeId) -> Option<NodeId> {
+fn record_node(nodes: &[Node], node: NodeId) -> Option<NodeId> {
     match &nodes.get(node)?.form {
         Form::Record(_) => Some(node),
-        Form::Optional { other, .. } => record(nodes, *other),
+        Form::Optional { other, .. } => record_node(nodes, *other),
         _ => None,
     }
 }
 
-fn source(nodes: &[Node], node: NodeId) -> Option<Vec<Option<SourceField>>> {
-    match &nodes.get(record(nodes, node)?)?.form {
+fn source_fields(nodes: &[Node], node: NodeId) -> Option<Vec<Option<SourceField>>> {
+    match &nodes.get(record_node(nodes, node)?)?.form {
         Form::Record(members) => {
             let fields = members.iter().map(|m| SourceField::from_name(&m.name));
             Some(fields.collect())
@@ -112,7 +112,7 @@ impl Plan {
         };
         for ((node, part), member) in plan.parts.iter().zip(members) {
             let read = match part {
-                Part::Op => op(&mut walk, *node, texts).map(|op| envelope.op = op),
+                Part::Op => read_op(&mut walk, *node, texts).map(|op| envelope.op = op),
                 Part::Before(row) if with_before => row
                     .read(&mut walk, texts, arena)
                     .map(|row| envelope.before = row),
@@ -123,14 +123,14 @@ impl Plan {
                     .map(|source| envelope.source = source),
                 Part::Before(_) | Part::Other => walk.skip(*node),
             };
-            read.map_err(|e| e.of(&member.name))?;
+            read.map_err(|e| e.in_field(&member.name))?;
         }
         walk.end()?;
         Ok(Some(envelope))
     }
 }
 
-fn op(
+fn read_op(
     walk: &mut Walk<'_, '_>,
     node: NodeId,
     texts: &mut Texts,
@@ -163,7 +163,7 @@ fn read_source<'r>(
             Some(_) => walk.write(member.node, &mut texts.text),
             None => walk.skip(member.node),
         };
-        read.map_err(|e| e.of(&member.name))?;
+        read.map_err(|e| e.in_field(&member.name))?;
         texts.ends.push(texts.text.len());
     }
     for (text, wanted) in texts.values(arena).iter().zip(wanted) {

@@ -48,7 +48,7 @@ pub enum AvroError {
 }
 
 impl AvroError {
-    pub(super) fn of(self, field: &Arc<str>) -> Self {
+    pub(super) fn in_field(self, field: &Arc<str>) -> Self {
         Self::Field {
             field: field.clone(),
             error: Box::new(self),

@@ -45,16 +45,16 @@ impl Plan {
     pub fn compile(schema: &str, referred: &[String]) -> Result<Self, SchemaError> {
         let mut compiler = Compiler::default();
         for schema in referred {
-            compiler.add(schema)?;
+            compiler.add_schema(schema)?;
         }
-        let node = compiler.add(schema)?;
+        let node = compiler.add_schema(schema)?;
         let nodes = compiler.nodes;
         let whole = fields::Fields::new(&nodes).field(node, &Arc::from(""))?;
         let root = Row {
             node,
             shape: shape_of(whole),
         };
-        let envelope = EnvelopePlan::of(&nodes, &root);
+        let envelope = EnvelopePlan::from_record(&nodes, &root);
         Ok(Self {
             nodes,
             root,
@@ -121,7 +121,7 @@ impl Row {
         texts.clear();
         for member in members {
             walk.write(member.node, &mut texts.text)
-                .map_err(|e| e.of(&member.name))?;
+                .map_err(|e| e.in_field(&member.name))?;
             texts.ends.push(texts.text.len());
         }
         Ok(Some(Fields {

@@ -108,10 +108,10 @@ pub(super) fn duration(bytes: [u8; 12], out: &mut String) {
 /// An integer's bytes and a scale, as Debezium writes a decimal that has its own scale.
 pub(super) fn big_decimal(bytes: &[u8], out: &mut String) -> Result<(), AvroError> {
     let mut inner = Bytes::new(bytes);
-    let unscaled = inner.bytes()?;
-    let scale = inner.int()?;
-    if inner.left() > 0 {
-        return Err(AvroError::Trailing(inner.left()));
+    let unscaled = inner.read_bytes()?;
+    let scale = inner.read_int()?;
+    if inner.bytes_left() > 0 {
+        return Err(AvroError::Trailing(inner.bytes_left()));
     }
     out.push_str("{\"scale\":");
     integer(scale.into(), out);

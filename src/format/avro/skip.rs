@@ -10,19 +10,19 @@ impl Walk<'_, '_> {
         self.spend(1)?;
         match self.form(node) {
             Form::Null => {}
-            Form::Boolean => _ = self.input.boolean()?,
-            Form::Int => _ = self.input.int()?,
-            Form::Long => _ = self.input.long()?,
-            Form::Float => _ = self.input.take(4)?,
-            Form::Double => _ = self.input.take(8)?,
-            Form::Bytes | Form::String | Form::BigDecimal => _ = self.input.bytes()?,
-            Form::Fixed(size) => _ = self.input.take(*size)?,
-            Form::Uuid => _ = self.input.take(16)?,
-            Form::Duration => _ = self.input.take(12)?,
+            Form::Boolean => _ = self.input.read_boolean()?,
+            Form::Int => _ = self.input.read_int()?,
+            Form::Long => _ = self.input.read_long()?,
+            Form::Float => _ = self.input.take_bytes(4)?,
+            Form::Double => _ = self.input.take_bytes(8)?,
+            Form::Bytes | Form::String | Form::BigDecimal => _ = self.input.read_bytes()?,
+            Form::Fixed(size) => _ = self.input.take_bytes(*size)?,
+            Form::Uuid => _ = self.input.take_bytes(16)?,
+            Form::Duration => _ = self.input.take_bytes(12)?,
             Form::Enum(symbols) => _ = self.symbol(symbols)?,
             Form::Array(items) => self.skip_list(|w| w.skip(*items))?,
             Form::Map(value) => self.skip_list(|w| {
-                w.input.bytes()?;
+                w.input.read_bytes()?;
                 w.skip(*value)
             })?,
             Form::Entries { key, value, .. } => self.skip_list(|w| {
@@ -32,7 +32,7 @@ impl Walk<'_, '_> {
             Form::Record(members) => self.deeper(|w| {
                 members
                     .iter()
-                    .try_for_each(|m| w.skip(m.node).map_err(|e| e.of(&m.name)))
+                    .try_for_each(|m| w.skip(m.node).map_err(|e| e.in_field(&m.name)))
             })?,
             Form::Optional { null, other } => {
                 if !self.is_null(*null)? {
@@ -53,9 +53,9 @@ impl Walk<'_, '_> {
         mut item: impl FnMut(&mut Self) -> Result<(), AvroError>,
     ) -> Result<(), AvroError> {
         self.deeper(|w| {
-            while let Some(block) = w.input.block()? {
+            while let Some(block) = w.input.read_block_head()? {
                 if let Some(bytes) = block.bytes {
-                    w.input.take(bytes)?;
+                    w.input.take_bytes(bytes)?;
                     continue;
                 }
                 for _ in 0..block.items {

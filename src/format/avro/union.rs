@@ -16,7 +16,7 @@ impl Compiler {
         matches!(form, Some(Form::Null)) && !self.called.contains_key(&node)
     }
 
-    pub(super) fn union(
+    pub(super) fn compile_union(
         &mut self,
         branches: &[Value],
         namespace: &str,
@@ -26,7 +26,7 @@ impl Compiler {
             if branch.is_array() {
                 return Err(SchemaError::Wrong("a union within a union"));
             }
-            nodes.push(self.node(branch, namespace)?);
+            nodes.push(self.compile_type(branch, namespace)?);
         }
         let form = match nodes.as_slice() {
             [] => return Err(SchemaError::Wrong("a union of nothing")),
@@ -40,7 +40,7 @@ impl Compiler {
                 other: *other,
             },
             several => {
-                let branches = several.iter().map(|node| self.branch(*node));
+                let branches = several.iter().map(|node| self.name_branch(*node));
                 let branches: Vec<Branch> = branches.collect();
                 let names: HashSet<&str> = branches.iter().map(|b| &*b.name).collect();
                 if names.len() < branches.len() {
@@ -49,11 +49,11 @@ impl Compiler {
                 Form::Choice(branches)
             }
         };
-        self.push(form, Meaning::default())
+        self.push_node(form, Meaning::default())
     }
 
     /// Connect calls a branch by its type's name, without the namespace.
-    fn branch(&self, node: NodeId) -> Branch {
+    fn name_branch(&self, node: NodeId) -> Branch {
         let name = match (self.called.get(&node), self.nodes.get(node)) {
             (Some(name), _) => name.clone(),
             (None, Some(node)) => Arc::from(match node.form {

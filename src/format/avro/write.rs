@@ -36,7 +36,7 @@ impl<'p, 'b> Walk<'p, 'b> {
     /// # Errors
     /// There are bytes left.
     pub fn end(&self) -> Result<(), AvroError> {
-        match self.input.left() {
+        match self.input.bytes_left() {
             0 => Ok(()),
             left => Err(AvroError::Trailing(left)),
         }
@@ -69,27 +69,27 @@ impl<'p, 'b> Walk<'p, 'b> {
         let before = out.len();
         match self.form(node) {
             Form::Null => out.push_str("null"),
-            Form::Boolean => out.push_str(if self.input.boolean()? {
+            Form::Boolean => out.push_str(if self.input.read_boolean()? {
                 "true"
             } else {
                 "false"
             }),
-            Form::Int => scalar::integer(self.input.int()?.into(), out),
-            Form::Long => scalar::integer(self.input.long()?, out),
-            Form::Float => scalar::float(f32::from_le_bytes(self.input.array()?), out),
-            Form::Double => scalar::double(f64::from_le_bytes(self.input.array()?), out),
-            Form::Bytes => scalar::base64(self.input.bytes()?, out),
-            Form::String => scalar::string(self.input.text()?, out),
-            Form::Fixed(size) => scalar::base64(self.input.take(*size)?, out),
-            Form::Uuid => scalar::uuid(self.input.array()?, out),
-            Form::Duration => scalar::duration(self.input.array()?, out),
-            Form::BigDecimal => scalar::big_decimal(self.input.bytes()?, out)?,
+            Form::Int => scalar::integer(self.input.read_int()?.into(), out),
+            Form::Long => scalar::integer(self.input.read_long()?, out),
+            Form::Float => scalar::float(f32::from_le_bytes(self.input.take_array()?), out),
+            Form::Double => scalar::double(f64::from_le_bytes(self.input.take_array()?), out),
+            Form::Bytes => scalar::base64(self.input.read_bytes()?, out),
+            Form::String => scalar::string(self.input.read_text()?, out),
+            Form::Fixed(size) => scalar::base64(self.input.take_bytes(*size)?, out),
+            Form::Uuid => scalar::uuid(self.input.take_array()?, out),
+            Form::Duration => scalar::duration(self.input.take_array()?, out),
+            Form::BigDecimal => scalar::big_decimal(self.input.read_bytes()?, out)?,
             Form::Enum(symbols) => out.push_str(self.symbol(symbols)?),
             // what is inside has been paid for when it was written
             Form::Array(items) => return self.list(out, ["[", "]"], |w, out| w.write(*items, out)),
             Form::Map(value) => {
                 return self.list(out, ["{", "}"], |w, out| {
-                    scalar::string(w.input.text()?, out);
+                    scalar::string(w.input.read_text()?, out);
                     out.push(':');
                     w.write(*value, out)
                 });
@@ -110,7 +110,7 @@ impl<'p, 'b> Walk<'p, 'b> {
     }
 
     pub(super) fn symbol(&mut self, symbols: &'p [Box<str>]) -> Result<&'p str, AvroError> {
-        let index = self.input.int()?;
+        let index = self.input.read_int()?;
         let symbol = usize::try_from(index).ok().and_then(|at| symbols.get(at));
         symbol
             .map(AsRef::as_ref)
@@ -119,7 +119,7 @@ impl<'p, 'b> Walk<'p, 'b> {
 
     /// Which branch it is, of null and another.
     pub(super) fn is_null(&mut self, null: i64) -> Result<bool, AvroError> {
-        match self.input.long()? {
+        match self.input.read_long()? {
             branch @ 0..=1 => Ok(branch == null),
             other => Err(AvroError::Branch(other, 2)),
         }
@@ -133,7 +133,7 @@ impl<'p, 'b> Walk<'p, 'b> {
             out.push_str(&member.label);
             self.spend(member.label.len())?;
             self.write(member.node, out)
-                .map_err(|e| e.of(&member.name))?;
+                .map_err(|e| e.in_field(&member.name))?;
         }
         if opening == '{' {
             out.push('{');
@@ -143,7 +143,7 @@ impl<'p, 'b> Walk<'p, 'b> {
     }
 
     pub(super) fn branch(&mut self, branches: &'p [Branch]) -> Result<&'p Branch, AvroError> {
-        let index = self.input.long()?;
+        let index = self.input.read_long()?;
         let branch = usize::try_from(index).ok().and_then(|at| branches.get(at));
         branch.ok_or(AvroError::Branch(index, branches.len()))
     }
@@ -209,7 +209,7 @@ impl<'p, 'b> Walk<'p, 'b> {
         self.deeper(|w| {
             out.push_str(open);
             let mut is_first = true;
-            while let Some(block) = w.input.block()? {
+            while let Some(block) = w.input.read_block_head()? {
                 for _ in 0..block.items {
                     w.spend(1)?;
                     if !std::mem::take(&mut is_first) {

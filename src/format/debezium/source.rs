@@ -19,26 +19,26 @@ pub struct Source<'r> {
     pub table: Option<Cow<'r, str>>,
     /// Milliseconds since 1970: commit at the source, or the snapshot's time.
     pub ts_ms: Option<i64>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     lsn: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text", rename = "txId")]
+    #[serde(borrow, default, deserialize_with = "raw_text", rename = "txId")]
     tx_id: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     file: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     pos: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     row: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     commit_lsn: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     change_lsn: Option<&'r str>,
-    #[serde(borrow, default, deserialize_with = "text")]
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     event_serial_no: Option<&'r str>,
 }
 
 /// A value's JSON text as it stands there.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+fn raw_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     Option::<&RawValue>::deserialize(deserializer).map(|raw| raw.map(RawValue::get))
 }
 
@@ -87,10 +87,10 @@ impl<'r> Source<'r> {
     pub fn set_field(&mut self, field: SourceField, text: &'r str) {
         let raw = Some(text).filter(|text| *text != "null");
         match field {
-            SourceField::Name => self.name = raw.and_then(string),
-            SourceField::Db => self.db = raw.and_then(string),
-            SourceField::Schema => self.schema = raw.and_then(string),
-            SourceField::Table => self.table = raw.and_then(string),
+            SourceField::Name => self.name = raw.and_then(unquoted_string),
+            SourceField::Db => self.db = raw.and_then(unquoted_string),
+            SourceField::Schema => self.schema = raw.and_then(unquoted_string),
+            SourceField::Table => self.table = raw.and_then(unquoted_string),
             SourceField::TsMs => self.ts_ms = raw.and_then(|digits| digits.parse().ok()),
             SourceField::Lsn => self.lsn = raw,
             SourceField::TxId => self.tx_id = raw,
@@ -105,7 +105,7 @@ impl<'r> Source<'r> {
 }
 
 /// What a JSON string holds.
-fn string(quoted: &str) -> Option<Cow<'_, str>> {
+fn unquoted_string(quoted: &str) -> Option<Cow<'_, str>> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
     match inner.contains('\\') {
         true => serde_json::from_str(quoted).ok().map(Cow::Owned),

@@ -32,7 +32,7 @@ impl Registered {
     ///
     /// # Errors
     /// No registry answers like that.
-    pub fn read(body: &[u8]) -> Result<Result<Self, String>, Failure> {
+    pub fn parse_answer(body: &[u8]) -> Result<Result<Self, String>, Failure> {
         let body: Body = serde_json::from_slice(body).map_err(|e| {
             let what = format!(
                 "what answers at format.registry.url is no schema registry: its answer has no schema (line {}, column {})",
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_schema_comes_with_its_kind_and_its_references() {
-        let read = |body: &str| Registered::read(body.as_bytes());
+        let read = |body: &str| Registered::parse_answer(body.as_bytes());
         let plain = read(r#"{"schema":"\"int\"","more":7}"#).unwrap().unwrap();
         assert_eq!(
             (plain.schema.as_str(), plain.references.len()),

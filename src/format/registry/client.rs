@@ -46,17 +46,18 @@ impl Client {
             .no_proxy()
             .user_agent(concat!("landfall/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = &config.root_certificates {
-            let told = told("format.registry.ca_file", path);
+            let told = unusable_file("format.registry.ca_file", path);
             let pem = std::fs::read(path).map_err(|e| told(e.to_string()))?;
-            let trusted = Certificate::from_pem_bundle(&pem).map_err(|e| told(innermost(&e)))?;
+            let trusted =
+                Certificate::from_pem_bundle(&pem).map_err(|e| told(innermost_cause(&e)))?;
             if trusted.is_empty() {
                 return Err(told("it holds no certificate".to_owned()));
             }
             http = http.tls_certs_only(trusted);
         }
         if let Some(client) = &config.client {
-            let told_key = told("format.registry.key_file", &client.key);
-            let told = told("format.registry.cert_file", &client.certificate);
+            let told_key = unusable_file("format.registry.key_file", &client.key);
+            let told = unusable_file("format.registry.cert_file", &client.certificate);
             let certificate =
                 std::fs::read(&client.certificate).map_err(|e| told(e.to_string()))?;
             let key = std::fs::read(&client.key).map_err(|e| told_key(e.to_string()))?;
@@ -64,14 +65,14 @@ impl Client {
             let key = PKey::private_key_from_pem_callback(&key, |_| Ok(0))
                 .and_then(|key| key.private_key_to_pem_pkcs8())
                 .map_err(|e| told_key(e.to_string()))?;
-            let identity =
-                Identity::from_pkcs8_pem(&certificate, &key).map_err(|e| told(innermost(&e)))?;
+            let identity = Identity::from_pkcs8_pem(&certificate, &key)
+                .map_err(|e| told(innermost_cause(&e)))?;
             http = http.identity(identity);
         }
         let http = http.build().map_err(|e| {
             format!(
                 "the connection to the registry can't be set up: {}",
-                innermost(&e)
+                innermost_cause(&e)
             )
         })?;
         Ok(Self {
@@ -94,7 +95,7 @@ impl Client {
             let Some(url) = self.urls.get(at) else {
                 continue;
             };
-            match self.ask(url, path).await {
+            match self.ask_url(url, path).await {
                 Ok(Answer::Found(body)) => {
                     self.first.store(at, Ordering::Relaxed);
                     return Ok(Answer::Found(body));
@@ -105,7 +106,7 @@ impl Client {
         }
         match refused {
             Some(refused) => Ok(refused),
-            None => Err(together(failures)),
+            None => Err(join_failures(failures)),
         }
     }
 
@@ -113,14 +114,14 @@ impl Client {
         let mut answers = Vec::new();
         for url in &self.urls {
             // no schema has this id, and every registry says so in the same way
-            let asked = self.ask(url, &["schemas", "ids", "0"]).await;
+            let asked = self.ask_url(url, &["schemas", "ids", "0"]).await;
             answers.push((url.to_string(), asked.map(drop)));
         }
         answers
     }
 
-    async fn ask(&self, url: &Url, path: &[&str]) -> Result<Answer, Failure> {
-        let (status, body) = self.send(url, path).await?;
+    async fn ask_url(&self, url: &Url, path: &[&str]) -> Result<Answer, Failure> {
+        let (status, body) = self.send_request(url, path).await?;
         let said = |verdict, what: String| {
             Err(Failure::new(
                 verdict,
@@ -159,7 +160,7 @@ impl Client {
 
     /// Whether the URL is that of a registry's API, which knows kinds of schemas.
     async fn is_registry(&self, url: &Url) -> Result<bool, Failure> {
-        let (status, body) = self.send(url, &["schemas", "types"]).await?;
+        let (status, body) = self.send_request(url, &["schemas", "types"]).await?;
         let kinds = body.and_then(|body| serde_json::from_slice::<Vec<String>>(&body).ok());
         match status.as_u16() {
             408 | 425 | 429 | 500.. => Err(Failure::new(
@@ -171,7 +172,7 @@ impl Client {
     }
 
     /// The answer's status and its body; no body if it is too large.
-    async fn send(
+    async fn send_request(
         &self,
         url: &Url,
         path: &[&str],
@@ -185,7 +186,7 @@ impl Client {
             let password = login.password.as_ref().map(|p| p.expose());
             request = request.basic_auth(&login.username, password);
         }
-        let failed = |error: reqwest::Error| self.failure(url, &error);
+        let failed = |error: reqwest::Error| self.failure_of(url, &error);
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
         let mut body = Vec::new();
@@ -198,7 +199,7 @@ impl Client {
         Ok((status, Some(body)))
     }
 
-    fn failure(&self, url: &Url, error: &reqwest::Error) -> Failure {
+    fn failure_of(&self, url: &Url, error: &reqwest::Error) -> Failure {
         if error.is_timeout() {
             let what = format!(
                 "the schema registry at {url} gave no answer within {:?}",
@@ -206,7 +207,7 @@ impl Client {
             );
             return Failure::new(Verdict::Unavailable, what);
         }
-        let what = innermost(error);
+        let what = innermost_cause(error);
         // a certificate that isn't trusted is not trusted later either
         let verdict = match what.contains("certificate verify failed") {
             true => Verdict::Systemic,
@@ -220,7 +221,7 @@ impl Client {
 }
 
 /// If one of them may come back by itself, that is waited for.
-fn together(failures: Vec<Failure>) -> Failure {
+fn join_failures(failures: Vec<Failure>) -> Failure {
     let verdicts = failures.iter().map(|f| f.verdict);
     let waits = verdicts.clone().any(|v| v == Verdict::Unavailable);
     let told: Vec<&str> = failures.iter().map(|f| f.log_line.as_str()).collect();
@@ -232,13 +233,13 @@ fn together(failures: Vec<Failure>) -> Failure {
     Failure::new(verdict, told.join("; "))
 }
 
-fn told(key: &'static str, path: &std::path::Path) -> impl Fn(String) -> String {
+fn unusable_file(key: &'static str, path: &std::path::Path) -> impl Fn(String) -> String {
     let path = path.display().to_string();
     move |error| format!("{key}: {path} cannot be used: {error}")
 }
 
 /// What went wrong, without what all of it was about.
-fn innermost(error: &reqwest::Error) -> String {
+fn innermost_cause(error: &reqwest::Error) -> String {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut text = error.to_string();
     while let Some(inner) = cause {

@@ -15,7 +15,7 @@ const MOST: usize = 256;
 ///
 /// # Errors
 /// The registry can't be asked.
-pub async fn resolve(
+pub async fn resolve_references(
     client: &Client,
     references: Vec<Reference>,
 ) -> Result<Result<Vec<String>, String>, Failure> {
@@ -37,7 +37,7 @@ pub async fn resolve(
                 "refers to more than {MOST} others, or they are nested deeper than {MAX_DEPTH}"
             )));
         }
-        let registered = match fetch(client, &reference).await? {
+        let registered = match fetch_reference(client, &reference).await? {
             Ok(registered) => registered,
             Err(why) => {
                 let Reference { subject, version } = &reference;
@@ -51,14 +51,14 @@ pub async fn resolve(
     Ok(Ok(resolved))
 }
 
-async fn fetch(
+async fn fetch_reference(
     client: &Client,
     reference: &Reference,
 ) -> Result<Result<Registered, String>, Failure> {
     let version = reference.version.to_string();
     let path = ["subjects", &reference.subject, "versions", &version];
     match client.get(&path).await? {
-        Answer::Found(body) => Ok(Registered::read(&body)?),
+        Answer::Found(body) => Ok(Registered::parse_answer(&body)?),
         Answer::Missing => Ok(Err("which the registry doesn't have".to_owned())),
         Answer::Refused(why) => Ok(Err(why)),
     }
