@@ -3,8 +3,11 @@
 
 pub mod days;
 pub mod event_ids;
+pub mod forget_partitions;
 pub mod letters;
 pub mod migrate;
+pub mod overview;
 pub mod resume;
 pub mod retention;
+pub mod rights;
 pub mod watermarks;

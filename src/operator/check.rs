@@ -14,6 +14,7 @@ mod registry;
 mod relation;
 mod report;
 mod sample;
+mod server;
 mod table_fit;
 #[cfg(test)]
 mod testing;

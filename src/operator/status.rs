@@ -1,16 +1,17 @@
 //! `landfall status`: how far each partition has come, and what was put aside. It looks only, and
 //! joins no group.
 
+mod bookkeeping;
 mod kafka;
-mod ledger;
 mod line;
 
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::ledger::overview::LetterCount;
 use crate::operator::command_error::CommandError;
+use crate::operator::status::bookkeeping::{Bookkeeping, read_bookkeeping};
 use crate::operator::status::kafka::Kafka;
-use crate::operator::status::ledger::{Ledger, Letters};
 use crate::operator::status::line::PartitionLine;
 use crate::operator::terminal;
 
@@ -19,7 +20,7 @@ use crate::operator::terminal;
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line<'a> {
     Partition(&'a PartitionLine),
-    DeadLetters(&'a Letters),
+    DeadLetters(&'a LetterCount),
     Problem { message: &'a str },
 }
 
@@ -27,29 +28,31 @@ enum Line<'a> {
 /// Kafka or Postgres can't be asked, or not for everything. What the others say has been printed.
 pub async fn status(config: &Config, json: bool) -> Result<(), CommandError> {
     let mut problems = Vec::new();
-    let ledger = match ledger::look(config).await {
-        Ok(ledger) => Some(ledger),
+    let bookkeeping = match read_bookkeeping(config).await {
+        Ok(bookkeeping) => Some(bookkeeping),
         Err(problem) => {
             problems.push(problem.to_string());
             None
         }
     };
-    let kafka = look_at_kafka(config, ledger.as_ref()).await;
+    let kafka = look_at_kafka(config, bookkeeping.as_ref()).await;
     problems.extend(kafka.problems.iter().cloned());
-    let lines = line::put_together(config, ledger.as_ref(), &kafka);
-    let letters = ledger.map(|ledger| ledger.letters);
-    match json {
-        true => print_json(&lines, letters.as_deref(), &problems),
-        false => print_text(&lines, letters.as_deref()),
+    let lines = line::put_together(config, bookkeeping.as_ref(), &kafka);
+    let letters = bookkeeping.map(|bookkeeping| bookkeeping.letters);
+    if json {
+        print_json(&lines, letters.as_deref(), &problems);
+    } else {
+        print_text(&lines, letters.as_deref());
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(CommandError::Incomplete(problems)),
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::Incomplete(problems))
     }
 }
 
-async fn look_at_kafka(config: &Config, ledger: Option<&Ledger>) -> Kafka {
-    let applied: Vec<String> = ledger.map(Ledger::topics).unwrap_or_default();
+async fn look_at_kafka(config: &Config, bookkeeping: Option<&Bookkeeping>) -> Kafka {
+    let applied: Vec<String> = bookkeeping.map(Bookkeeping::topics).unwrap_or_default();
     let owned = config.clone();
     let looked = tokio::task::spawn_blocking(move || kafka::look(&owned, &applied)).await;
     looked.unwrap_or_else(|error| Kafka {
@@ -58,7 +61,7 @@ async fn look_at_kafka(config: &Config, ledger: Option<&Ledger>) -> Kafka {
     })
 }
 
-fn print_json(lines: &[PartitionLine], letters: Option<&[Letters]>, problems: &[String]) {
+fn print_json(lines: &[PartitionLine], letters: Option<&[LetterCount]>, problems: &[String]) {
     let partitions = lines.iter().map(Line::Partition);
     let letters = letters.unwrap_or_default().iter().map(Line::DeadLetters);
     let problems = problems.iter().map(|message| Line::Problem { message });
@@ -69,7 +72,7 @@ fn print_json(lines: &[PartitionLine], letters: Option<&[Letters]>, problems: &[
 }
 
 /// Problems go to standard error, at the end.
-fn print_text(lines: &[PartitionLine], letters: Option<&[Letters]>) {
+fn print_text(lines: &[PartitionLine], letters: Option<&[LetterCount]>) {
     if lines.is_empty() {
         terminal::print("no partitions\n");
     } else {
@@ -92,9 +95,18 @@ fn print_text(lines: &[PartitionLine], letters: Option<&[Letters]>) {
         }
         Some(letters) => {
             let header = ["table", "reason", "parked", "done with"];
-            let rows = letters.iter().map(Letters::cells);
+            let rows = letters.iter().map(letter_cells);
             let table = terminal::table(header, rows, &[]);
             terminal::print(&format!("\ndead letters\n{table}"));
         }
     }
+}
+
+fn letter_cells(count: &LetterCount) -> [String; 4] {
+    [
+        count.table_name.clone().unwrap_or_else(|| "?".to_owned()),
+        count.reason.clone(),
+        count.parked.to_string(),
+        count.done_with.to_string(),
+    ]
 }

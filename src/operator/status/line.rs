@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::config::{Config, TopicPattern};
 use crate::kafka::topics::TopicId;
+use crate::ledger::overview::AppliedPartition;
+use crate::operator::status::bookkeeping::Bookkeeping;
 use crate::operator::status::kafka::Kafka;
-use crate::operator::status::ledger::{Applied, Ledger};
 use crate::record::TopicPartition;
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -60,15 +61,19 @@ impl State {
 }
 
 /// All partitions of the subscribed topics and all that were ever applied, in order.
-pub fn put_together(config: &Config, ledger: Option<&Ledger>, kafka: &Kafka) -> Vec<PartitionLine> {
-    let rows = ledger.map_or(&[][..], |ledger| &ledger.partitions);
-    let applied: BTreeMap<&TopicPartition, &Applied> =
+pub fn put_together(
+    config: &Config,
+    bookkeeping: Option<&Bookkeeping>,
+    kafka: &Kafka,
+) -> Vec<PartitionLine> {
+    let rows = bookkeeping.map_or(&[][..], |bookkeeping| &bookkeeping.partitions);
+    let applied: BTreeMap<&TopicPartition, &AppliedPartition> =
         rows.iter().map(|row| (&row.source, row)).collect();
     let mut all: BTreeSet<&TopicPartition> = applied.keys().copied().collect();
     all.extend(kafka.partitions.iter().flatten());
     let partition = |source: &TopicPartition| {
         let mut line = line(source, applied.get(source).copied(), kafka);
-        if ledger.is_none() {
+        if bookkeeping.is_none() {
             (line.state, line.lag) = (State::Unknown, None);
         } else if line.state != State::NoTopic && !config.subscribes_to(&source.topic) {
             line.state = State::NotSubscribed;
@@ -80,7 +85,7 @@ pub fn put_together(config: &Config, ledger: Option<&Ledger>, kafka: &Kafka) -> 
     lines
 }
 
-fn line(source: &TopicPartition, row: Option<&Applied>, kafka: &Kafka) -> PartitionLine {
+fn line(source: &TopicPartition, row: Option<&AppliedPartition>, kafka: &Kafka) -> PartitionLine {
     let applied = row.map(|row| row.next_offset);
     let (begin, end) = (kafka.begins.get(source), kafka.ends.get(source));
     let id = kafka.ids.get(&*source.topic).copied();
@@ -161,8 +166,8 @@ mod tests {
         }
     }
 
-    fn applied(next_offset: i64) -> Applied {
-        Applied {
+    fn applied(next_offset: i64) -> AppliedPartition {
+        AppliedPartition {
             source: source(),
             next_offset,
             topic_id: Some(Uuid::from_u128(1)),
@@ -180,7 +185,7 @@ mod tests {
         }
     }
 
-    fn state_and_lag(row: Option<Applied>, kafka: &Kafka) -> (State, Option<i64>) {
+    fn state_and_lag(row: Option<AppliedPartition>, kafka: &Kafka) -> (State, Option<i64>) {
         let line = line(&source(), row.as_ref(), kafka);
         (line.state, line.lag)
     }

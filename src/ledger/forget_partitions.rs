@@ -1,0 +1,119 @@
+//! Takes partitions out of the ledger, as if nothing of them had ever been applied.
+//!
+//! A partition's row is locked first, as a batch locks the row: a batch that is being written is waited
+//! for. The next batch finds no row and is fenced, and its lane takes the partition up from its beginning.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::{Object, Transaction};
+
+use crate::rows::sql::quote;
+use crate::verdict::Failure;
+
+/// Ids are looked for in all of the ledger, which takes its time; and a batch that holds a row ends
+/// at the latest when its session times out, after 30 s.
+const TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'";
+
+/// A partition that the ledger no longer knows, and what went with the partition's row.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ForgottenPartition {
+    /// The partition's number in its topic.
+    pub number: i32,
+    /// Everything below this offset had been applied.
+    pub next_offset: i64,
+    /// How many ids of applied events are forgotten.
+    pub event_ids: i64,
+    /// How many dead letters' rows are deleted.
+    pub letters: i64,
+}
+
+struct LockedPartition {
+    id: i32,
+    number: i32,
+    next_offset: i64,
+}
+
+/// Forgets a topic's partitions, or the one with this number: their rows, the ids of their events and
+/// their dead letters. All or nothing; returns the partitions in order.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn forget_partitions(
+    client: &mut Object,
+    schema: &str,
+    topic: &str,
+    number: Option<i32>,
+) -> Result<Vec<ForgottenPartition>, Failure> {
+    let schema = &quote(schema);
+    let tx = client.transaction().await?;
+    tx.batch_execute(TIMEOUTS).await?;
+    let partitions = lock_partitions(&tx, schema, topic, number).await?;
+    let ids: Vec<i32> = partitions.iter().map(|p| p.id).collect();
+    let numbers: Vec<i32> = partitions.iter().map(|p| p.number).collect();
+    // letters first: a replay holds one while it enters its id
+    let letters = delete_letters(&tx, schema, topic, &numbers).await?;
+    let event_ids = delete_event_ids(&tx, schema, &ids).await?;
+    // not set to 0: Kafka may have deleted what is there, and that would be a gap
+    let sql = format!("DELETE FROM {schema}.partitions WHERE partition_id = ANY($1)");
+    tx.execute(&sql, &[&ids]).await?;
+    tx.commit().await?;
+    let mut forgotten: Vec<ForgottenPartition> = partitions
+        .iter()
+        .map(|partition| ForgottenPartition {
+            number: partition.number,
+            next_offset: partition.next_offset,
+            event_ids: event_ids.get(&partition.id).copied().unwrap_or(0),
+            letters: letters.get(&partition.number).copied().unwrap_or(0),
+        })
+        .collect();
+    forgotten.sort_unstable_by_key(|partition| partition.number);
+    Ok(forgotten)
+}
+
+async fn lock_partitions(
+    tx: &Transaction<'_>,
+    schema: &str,
+    topic: &str,
+    number: Option<i32>,
+) -> Result<Vec<LockedPartition>, Failure> {
+    let sql = format!(
+        "SELECT partition_id, partition, next_offset FROM {schema}.partitions \
+         WHERE topic = $1 AND ($2::int IS NULL OR partition = $2) ORDER BY partition_id FOR UPDATE"
+    );
+    let rows = tx.query(&sql, &[&topic, &number]).await?;
+    let partition = |row: &tokio_postgres::Row| LockedPartition {
+        id: row.get(0),
+        number: row.get(1),
+        next_offset: row.get(2),
+    };
+    Ok(rows.iter().map(partition).collect())
+}
+
+/// How many letters were deleted, by the partition's number.
+async fn delete_letters(
+    tx: &Transaction<'_>,
+    schema: &str,
+    topic: &str,
+    numbers: &[i32],
+) -> Result<HashMap<i32, i64>, Failure> {
+    let sql = format!(
+        "WITH gone AS (DELETE FROM {schema}.dead_letters WHERE topic = $1 AND partition = ANY($2) RETURNING partition) \
+         SELECT partition, count(*) FROM gone GROUP BY 1"
+    );
+    let rows = tx.query(&sql, &[&topic, &numbers]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// How many ids were deleted, by the partition's id.
+async fn delete_event_ids(
+    tx: &Transaction<'_>,
+    schema: &str,
+    partition_ids: &[i32],
+) -> Result<HashMap<i32, i64>, Failure> {
+    let sql = format!(
+        "WITH gone AS (DELETE FROM {schema}.processed_events WHERE partition_id = ANY($1) RETURNING partition_id) \
+         SELECT partition_id, count(*) FROM gone GROUP BY 1"
+    );
+    let rows = tx.query(&sql, &[&partition_ids]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}

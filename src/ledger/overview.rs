@@ -1,0 +1,80 @@
+//! What the ledger says of everything at once: how far each partition is, what was put aside.
+
+use deadpool_postgres::GenericClient;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::record::TopicPartition;
+use crate::rows::sql::quote;
+use crate::verdict::Failure;
+
+/// A partition of which something was applied.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AppliedPartition {
+    /// The topic and the partition's number.
+    pub source: TopicPartition,
+    /// Everything below this offset has been applied.
+    pub next_offset: i64,
+    /// The topic's id at that time, if Kafka told one.
+    pub topic_id: Option<Uuid>,
+}
+
+/// How many letters of a table were put aside for a reason.
+#[derive(Debug, Serialize)]
+pub struct LetterCount {
+    /// The table; `None` where nothing told one.
+    pub table_name: Option<String>,
+    /// The name of the reason.
+    pub reason: String,
+    /// Letters that wait for a decision.
+    pub parked: i64,
+    /// Letters that were replayed, superseded or discarded.
+    pub done_with: i64,
+}
+
+/// Every partition of which something was applied, in order of topic and number.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn list_partitions(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<Vec<AppliedPartition>, Failure> {
+    let sql = format!(
+        "SELECT topic, partition, next_offset, topic_id FROM {}.partitions ORDER BY topic, partition",
+        quote(schema)
+    );
+    let rows = client.query(&sql, &[]).await?;
+    let partition = |row: &tokio_postgres::Row| AppliedPartition {
+        source: TopicPartition {
+            topic: row.get::<_, &str>(0).into(),
+            partition: row.get(1),
+        },
+        next_offset: row.get(2),
+        topic_id: row.get(3),
+    };
+    Ok(rows.iter().map(partition).collect())
+}
+
+/// Counts all letters by table and reason, those without a table first.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn count_letters(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<Vec<LetterCount>, Failure> {
+    let sql = format!(
+        "SELECT table_name, reason, count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state <> 'parked') \
+         FROM {}.dead_letters GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2",
+        quote(schema)
+    );
+    let rows = client.query(&sql, &[]).await?;
+    let count = |row: &tokio_postgres::Row| LetterCount {
+        table_name: row.get(0),
+        reason: row.get(1),
+        parked: row.get(2),
+        done_with: row.get(3),
+    };
+    Ok(rows.iter().map(count).collect())
+}

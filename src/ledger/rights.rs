@@ -1,0 +1,117 @@
+//! What our role may do with the bookkeeping tables, and what `run` needs.
+
+use deadpool_postgres::GenericClient;
+
+use crate::verdict::Failure;
+
+/// The tables, and what `run` does with each.
+const NEEDED_PRIVILEGES: [(&str, &str); 3] = [
+    ("partitions", "SELECT, INSERT, UPDATE"),
+    ("processed_events", "SELECT, INSERT, DELETE"),
+    ("dead_letters", "SELECT, INSERT, UPDATE"),
+];
+
+const SCHEMA_RIGHTS: &str = "\
+    SELECT has_database_privilege(current_database(), 'CREATE'), n.oid IS NOT NULL, \
+           coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false) \
+    FROM (SELECT) one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1";
+
+const MISSING_PRIVILEGES: &str = "\
+    SELECT string_agg(p, ', ') FROM unnest(string_to_array($3, ', ')) p, pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = $2 AND NOT has_table_privilege(c.oid, p)";
+
+/// Only the owner of a table adds partitions to it.
+const MAY_ADD_DAYS: &str = "\
+    SELECT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE') \
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = 'processed_events'";
+
+/// Null if the role may do all of it.
+const RETENTION_REMEDY: &str = "\
+    SELECT string_agg(CASE WHEN is_default THEN format('GRANT SELECT, DELETE ON %s TO %I;', oid::regclass, current_user) \
+                           ELSE format('ALTER TABLE %s OWNER TO %I;', oid::regclass, current_user) END, ' ' ORDER BY relname) \
+    FROM (SELECT c.*, pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' AS is_default FROM pg_catalog.pg_inherits i \
+          JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class l ON l.oid = i.inhparent \
+          JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace WHERE n.nspname = $1 AND l.relname = 'processed_events') p \
+    WHERE CASE WHEN is_default THEN NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'DELETE')) \
+               ELSE NOT pg_has_role(relowner, 'USAGE') END";
+
+/// What our role may do with the database and the bookkeeping schema.
+pub struct SchemaRights {
+    /// Create schemas in the database.
+    pub create_schema: bool,
+    /// Whether the bookkeeping schema is there.
+    pub schema_exists: bool,
+    /// Name what is in the bookkeeping schema.
+    pub use_schema: bool,
+    /// Create tables in the bookkeeping schema.
+    pub create_in_schema: bool,
+}
+
+/// What our role lacks on one of the tables.
+pub struct MissingPrivileges {
+    /// The table's name, without the schema.
+    pub table: &'static str,
+    /// The privileges, separated by commas.
+    pub privileges: String,
+}
+
+/// Reads what our role may do with the bookkeeping schema, be it there or not.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn read_schema_rights(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<SchemaRights, Failure> {
+    let row = client.query_one(SCHEMA_RIGHTS, &[&schema]).await?;
+    Ok(SchemaRights {
+        create_schema: row.get(0),
+        schema_exists: row.get(1),
+        use_schema: row.get(2),
+        create_in_schema: row.get(3),
+    })
+}
+
+/// Finds what our role lacks to do with the tables what `run` does.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn find_missing_privileges(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<Vec<MissingPrivileges>, Failure> {
+    let mut missing = Vec::new();
+    for (table, needed) in NEEDED_PRIVILEGES {
+        let row = client
+            .query_one(MISSING_PRIVILEGES, &[&schema, &table, &needed])
+            .await?;
+        if let Some(privileges) = row.get(0) {
+            missing.push(MissingPrivileges { table, privileges });
+        }
+    }
+    Ok(missing)
+}
+
+/// Whether our role may create the days of `processed_events`; also if there is no such table.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn may_add_days(client: &impl GenericClient, schema: &str) -> Result<bool, Failure> {
+    let row = client.query_opt(MAY_ADD_DAYS, &[&schema]).await?;
+    Ok(row.is_none_or(|row| row.get(0)))
+}
+
+/// The statements that let our role do to the days what retention does: drop them, and delete from the
+/// default partition. `None` if the role may do so already.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn find_retention_remedy(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<Option<String>, Failure> {
+    let row = client.query_one(RETENTION_REMEDY, &[&schema]).await?;
+    Ok(row.get(0))
+}
