@@ -4,19 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command};
 use landfall::config::Config;
 use landfall::ledger::migrate;
 use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, prune, status, terminal};
 use landfall::postgres::connection;
-use landfall::retry::Delays;
-use landfall::verdict::{Failure, Verdict};
 use landfall::watch::health::Health;
 use landfall::watch::{http, metrics, telemetry};
 use landfall::{pipeline, shutdown};
-use tokio_util::sync::CancellationToken;
 
 /// A batch allocates a little for each of thousands of events, in one thread or another.
 #[global_allocator]
@@ -81,7 +77,7 @@ async fn start(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Err
     let address = http::serve(config.http.listen, health.clone(), recorder).await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     let pool = connection::pool(config)?;
-    if !wait_for_schema(config, &pool, &health, &stop).await? {
+    if !pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop).await? {
         return Ok(());
     }
     pipeline::run::prepare_dead_letters(config).await;
@@ -95,48 +91,6 @@ async fn start(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Err
         "stopped"
     );
     Ok(())
-}
-
-/// Creates or upgrades the bookkeeping schema, or with `postgres.migrate = false` looks that it is
-/// there, waiting for a Postgres that isn't. Returns whether to go on.
-async fn wait_for_schema(
-    config: &Config,
-    pool: &Pool,
-    health: &Health,
-    stop: &CancellationToken,
-) -> Result<bool, Failure> {
-    let schema = &config.postgres.schema;
-    let mut delays = Delays::new(&config.retry);
-    loop {
-        let failure = match prepare_schema(config, pool).await {
-            Ok(()) => {
-                health.goes_on(0);
-                return Ok(true);
-            }
-            Err(failure) if failure.verdict == Verdict::Systemic && failure.sqlstate.is_none() => {
-                return Err(failure);
-            }
-            Err(failure) => failure,
-        };
-        if !health.waits(0, failure.verdict, &failure.log_line) {
-            tracing::warn!(database = config.postgres.display_url(), schema, error = %failure, "can't prepare the bookkeeping schema yet; waiting");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(delays.next_delay()) => {}
-            () = stop.cancelled() => return Ok(false),
-        }
-    }
-}
-
-async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), Failure> {
-    let schema = &config.postgres.schema;
-    if config.postgres.migrate {
-        for name in migrate::migrate(pool, schema).await? {
-            tracing::info!(schema, migration = name, "bookkeeping schema upgraded");
-        }
-        return Ok(());
-    }
-    migrate::require(&connection::connect(pool).await?, schema).await
 }
 
 async fn migrate_now(config: &Config) -> Result<(), CommandError> {

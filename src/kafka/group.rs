@@ -186,7 +186,7 @@ impl Group {
     }
 
     fn take(&self, consumer: &BaseConsumer<Group>, partitions: &TopicPartitionList) {
-        self.health.joined();
+        self.health.note_joined();
         // Paused until its lane has read the watermark and said where to start.
         if let Err(error) = consumer.pause(partitions) {
             tracing::warn!(%error, "can't pause partitions");

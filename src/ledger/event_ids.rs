@@ -73,7 +73,7 @@ impl Ledger {
         // sorted: local in the index, and no deadlock between lanes that meet the same events
         ids.sort_unstable();
         let (ids, partitions): (Vec<Uuid>, Vec<i32>) = ids.into_iter().unzip();
-        let on_conflict = match batch.conflicts {
+        let on_conflict = match batch.trial.conflicts {
             Conflicts::Unexpected => "",
             Conflicts::Possible => " ON CONFLICT DO NOTHING",
         };

@@ -87,7 +87,7 @@ impl Destination {
             .await
     }
 
-    /// One attempt. After an error that may be a refused row, `batch.isolate` makes the next
+    /// One attempt. After an error that may be a refused row, [`Approach::Isolate`](crate::pipeline::trial::Approach) makes the next
     /// attempt look for the culprits.
     ///
     /// # Errors
@@ -100,8 +100,8 @@ impl Destination {
     ) -> Result<AttemptOutcome, Failure> {
         let outcome = self.attempt(batch, before_commit, breaker).await;
         match outcome {
-            Err(f) if batch.conflicts == Conflicts::Unexpected && f.means_conflict() => {
-                batch.conflicts = Conflicts::Possible;
+            Err(f) if batch.trial.conflicts == Conflicts::Unexpected && f.means_conflict() => {
+                batch.trial.conflicts = Conflicts::Possible;
                 self.attempt(batch, before_commit, breaker).await
             }
             outcome => outcome,
@@ -166,7 +166,7 @@ impl Destination {
         client: &Object,
         batch: &mut Batch<'r>,
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
-        let (attempts, since) = (batch.attempts + 1, batch.first_failed_at);
+        let (attempts, since) = (batch.trial.attempts + 1, batch.trial.first_failed_at);
         // one look at each table for all of the attempt: columns go by their index in it
         let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
             HashMap::default(); // by their names' addresses

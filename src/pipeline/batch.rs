@@ -2,7 +2,6 @@
 //! together, committed together; rejects ride inside.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::SystemTime;
 
 use bumpalo::Bump;
 use uuid::Uuid;
@@ -13,8 +12,8 @@ use crate::pipeline::advance::Advance;
 use crate::pipeline::entry::{Entry, Reject, State};
 use crate::pipeline::order::Order;
 use crate::pipeline::owned_partition::OwnedPartitions;
+use crate::pipeline::trial::Trial;
 use crate::record::{Coordinates, Record, TopicPartition};
-use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
 pub struct Batch<'r> {
@@ -23,22 +22,10 @@ pub struct Batch<'r> {
     /// In arrival order.
     pub entries: Vec<Entry<'r>>,
     pub advances: Vec<Advance>,
-    pub attempts: u32,
-    pub first_failed_at: Option<SystemTime>,
-    /// Something in it was refused: find the culprits instead of writing it whole.
-    pub isolate: bool,
-    /// Whether its rows and ids may be there already.
-    pub conflicts: Conflicts,
-    /// What was refused was refused at COMMIT, by a constraint that is checked only then.
-    pub constraints_immediate: bool,
-    /// Every attempt met a deadlock or a lock: whoever still does is put aside.
-    pub out_of_attempts: bool,
-    /// Records whose parents were waited for in vain: those that still have none are put aside.
-    pub given_up: HashSet<Coordinates>,
+    /// How the records are being tried.
+    pub trial: Trial,
     /// Entries whose parents may still come, as the last attempt found.
     pub waiting: Vec<usize>,
-    /// Rejects that were published with records which aren't of this batch now.
-    pub(super) published: HashMap<Coordinates, Reject>,
 }
 
 impl<'r> Batch<'r> {
@@ -106,16 +93,50 @@ impl<'r> Batch<'r> {
             id: Uuid::new_v4(),
             entries,
             advances,
-            attempts: 0,
-            first_failed_at: None,
-            isolate: false,
-            conflicts: Conflicts::default(),
-            constraints_immediate: false,
-            out_of_attempts: false,
-            given_up: HashSet::new(),
+            trial: Trial::default(),
             waiting: Vec::new(),
-            published: HashMap::new(),
         }
+    }
+
+    /// Goes on where another batch of the same records left off.
+    pub fn resume(mut self, mut trial: Trial) -> Self {
+        trial.restore_published(&mut self.entries);
+        self.trial = trial;
+        self
+    }
+
+    /// How far the attempts at the batch have come, to [`Batch::resume`] with.
+    pub fn into_trial(mut self) -> Trial {
+        self.trial.keep_published(self.entries);
+        self.trial
+    }
+
+    /// Whether the entry's parent was waited for in vain.
+    pub fn has_given_up(&self, entry: usize) -> bool {
+        let given_up = &self.trial.given_up;
+        let record = self.entries.get(entry).map(|e| e.record.coordinates());
+        !given_up.is_empty() && record.is_some_and(|r| given_up.contains(&r))
+    }
+
+    /// The records whose parents may still come.
+    pub fn waiting_records(&self) -> Vec<Coordinates> {
+        let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
+        entries.map(|e| e.record.coordinates()).collect()
+    }
+
+    /// The first such record of each partition, if there are others before one of them.
+    pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
+        let mut first: HashMap<TopicPartition, i64> = HashMap::new();
+        for (source, offset) in self.waiting_records() {
+            let first = first.entry(source).or_insert(offset);
+            *first = offset.min(*first);
+        }
+        let ahead = |entry: &Entry<'_>| {
+            let wait = first.get(&entry.record.source);
+            wait.is_none_or(|wait| entry.record.offset < *wait)
+        };
+        let any = self.entries.iter().any(ahead);
+        any.then_some(first)
     }
 
     /// Letters from before the batch that have no row yet.
@@ -146,7 +167,7 @@ impl<'r> Batch<'r> {
     /// Notes what the attempt has found: who is refused, who waits behind a letter of its key, and
     /// whose letter is obsolete already.
     pub fn put_aside(&mut self, refused: &BTreeMap<usize, Failure>, order: &Order) {
-        let (attempts, since) = (self.attempts + 1, self.first_failed_at);
+        let (attempts, since) = (self.trial.attempts + 1, self.trial.first_failed_at);
         for entry in &mut self.entries {
             if let State::Rejected(reject) = &mut entry.state {
                 reject.superseded_by = None; // of an attempt before this one
@@ -176,7 +197,7 @@ impl<'r> Batch<'r> {
     }
 
     /// Takes back the refusals whose cause may be mended before the next attempt.
-    pub fn revive(&mut self) {
+    pub fn revive_unpublished(&mut self) {
         for entry in &mut self.entries {
             let unpublished =
                 matches!(&entry.state, State::Rejected(reject) if reject.published.is_none());
@@ -194,6 +215,11 @@ impl<'r> Batch<'r> {
             State::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
             State::Nothing(_) => None,
         })
+    }
+
+    /// The partitions that the batch takes further.
+    pub fn sources(&self) -> impl Iterator<Item = TopicPartition> {
+        self.advances.iter().map(|a| a.source.clone())
     }
 
     pub fn is_empty(&self) -> bool {

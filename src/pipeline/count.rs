@@ -8,7 +8,7 @@ use crate::table_name::TableName;
 use crate::watch::metrics::{self, EventOutcome};
 
 /// Counts what became of each record of a batch.
-pub fn count(batch: &Batch<'_>) {
+pub fn count_outcomes(batch: &Batch<'_>) {
     type What<'b> = (&'b str, Option<&'b TableName>, &'static str, EventOutcome);
     let mut counts: HashMap<What<'_>, u64> = HashMap::new();
     for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {

@@ -1,56 +1,60 @@
-//! The records that a lane has in hand: those that it is at, and those that lie behind an event which
-//! waits for its parent. What is before such an event is landed meanwhile, partition by partition:
-//! it may be what another lane waits for, or this one. Since the source wrote parents before their
-//! children, no two partitions can wait for each other then.
+//! The records that a lane has in flight: those of the batch that is tried, and those that are deferred,
+//! as they lie behind an event which waits for its parent. What is before such an event is landed
+//! meanwhile, partition by partition: it may be what another lane waits for, or this one. Since the
+//! source wrote parents before their children, no two partitions can wait for each other then.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::record::{Record, TopicPartition};
 
-pub struct Hand {
+/// What a lane has read and not landed.
+pub struct InFlight {
+    /// Those that are tried.
     pub records: Vec<Record>,
-    behind: Vec<Record>,
+    deferred: Vec<Record>,
 }
 
-impl Hand {
+impl InFlight {
+    /// All of them are to be tried.
     pub fn new(records: Vec<Record>) -> Self {
         Self {
             records,
-            behind: Vec::new(),
+            deferred: Vec::new(),
         }
     }
 
-    /// Whether nothing lies behind.
+    /// Whether nothing is deferred.
     pub fn is_whole(&self) -> bool {
-        self.behind.is_empty()
+        self.deferred.is_empty()
     }
 
-    /// Puts each partition's records from that offset on behind.
-    pub fn put_behind(&mut self, from: &HashMap<TopicPartition, i64>) {
+    /// Defers each partition's records from that offset on.
+    pub fn defer_from(&mut self, from: &HashMap<TopicPartition, i64>) {
         let mut reached: HashSet<TopicPartition> = HashSet::new();
         let mut ready = Vec::with_capacity(self.records.len());
-        let mut behind = Vec::new();
+        let mut deferred = Vec::new();
         for record in self.records.drain(..) {
             if from.get(&record.source) == Some(&record.offset) {
                 reached.insert(record.source.clone());
             }
-            match reached.contains(&record.source) {
-                true => behind.push(record),
-                false => ready.push(record),
+            if reached.contains(&record.source) {
+                deferred.push(record);
+            } else {
+                ready.push(record);
             }
         }
-        behind.append(&mut self.behind);
-        (self.records, self.behind) = (ready, behind);
+        deferred.append(&mut self.deferred);
+        (self.records, self.deferred) = (ready, deferred);
     }
 
-    /// Takes up again what was put behind.
-    pub fn take_all(&mut self) {
-        self.records.append(&mut self.behind);
+    /// Tries what is deferred together with the others again.
+    pub fn restore_deferred(&mut self) {
+        self.records.append(&mut self.deferred);
     }
 
-    /// The records are done with: what lies behind is next, if anything.
-    pub fn next(&mut self) -> bool {
-        self.records = std::mem::take(&mut self.behind);
+    /// The records are done with: those that are deferred are tried next. Returns whether there are any.
+    pub fn next_deferred(&mut self) -> bool {
+        self.records = std::mem::take(&mut self.deferred);
         !self.records.is_empty()
     }
 }

@@ -44,7 +44,7 @@ struct Search<'s, 'r> {
     found: Found,
     /// Positions that wait for parents together with others of their part, all changes of a key.
     put_off: Vec<usize>,
-    out_of_attempts: bool,
+    blames_contention: bool,
     /// By position: whether its parent was waited for in vain.
     given_up: Vec<bool>,
     /// Some of them were: all that are to be put aside have to be found.
@@ -75,14 +75,14 @@ pub async fn write(
             statements: 0,
         },
         put_off: Vec::new(),
-        out_of_attempts: batch.out_of_attempts,
+        blames_contention: batch.trial.approach.blames_contention(),
         given_up: changes
             .iter()
             .map(|(at, _)| batch.has_given_up(*at))
             .collect(),
-        to_the_end: !batch.given_up.is_empty(),
+        to_the_end: !batch.trial.given_up.is_empty(),
     };
-    if batch.constraints_immediate {
+    if batch.trial.approach.has_constraints_immediate() {
         search.execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
     }
     let sequence = arrange(changes);
@@ -222,7 +222,7 @@ impl Search<'_, '_> {
             if let Err(refusal) = write_rows(self.tx, &changes, Conflicts::Possible).await {
                 match refusal.verdict {
                     Verdict::Reject(_) | Verdict::Early => {}
-                    Verdict::Retry if self.out_of_attempts => {}
+                    Verdict::Retry if self.blames_contention => {}
                     _ => return Err(refusal),
                 }
                 self.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")

@@ -1,22 +1,78 @@
-//! What a lane does after a failed attempt: how often a batch is tried, and how long it is waited for.
+//! What follows a failed attempt at a batch: how the next attempt is made, how often there is one, and
+//! how long it is waited for.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::config::{RetryConfig, WhenUnavailable};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::divert::MOST_OWED;
+use crate::pipeline::divert::OWED_LETTERS_LIMIT;
 use crate::pipeline::lane::Lane;
+use crate::pipeline::trial::Approach;
 use crate::record::{Coordinates, TopicPartition};
 use crate::retry::Delays;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::metrics;
 
 /// A parent may come at any moment, so it is looked for at least this often.
-const PARENT_PROBE: Duration = Duration::from_secs(1);
+const PARENT_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a batch has been tried, and how long to wait before the next attempt.
-pub struct Patience {
+/// How to go on after a failed attempt.
+#[derive(Debug)]
+pub enum NextStep {
+    /// The same batch is tried again.
+    Again,
+    /// The batch is tried again with what its partitions have brought meanwhile.
+    Grow,
+    /// First what lies before these offsets, the first of each partition that wait for a parent.
+    Divide(HashMap<TopicPartition, i64>),
+    /// Postgres is away for too long: the events go to the dead letter topic.
+    Divert(Failure),
+    /// Somebody needs the lane.
+    LetGo,
+}
+
+/// What a failure calls for, as the approach and the verdict tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reaction {
+    /// At once, another way.
+    TryAs(Approach),
+    /// A parent may still come.
+    WaitForParents,
+    /// Soon, and a limited number of times.
+    RetrySoon,
+    /// When a person has mended the set-up.
+    WaitForRepair,
+    /// When Postgres or Kafka is back, or else the events are diverted.
+    WaitForServer,
+    /// The batch was refused, and yet no event of it was: nothing that dead letters could mend.
+    WaitForChange,
+}
+
+/// The whole policy: a line for each approach and verdict.
+fn reaction_to(verdict: Verdict, approach: Approach) -> Reaction {
+    match (approach, verdict) {
+        // an early verdict may only mean the order within the batch, which the search sets right
+        (Approach::Whole, Verdict::Reject(_) | Verdict::Early) => {
+            Reaction::TryAs(Approach::ISOLATE)
+        }
+        (Approach::Isolate { .. }, Verdict::Early) => Reaction::WaitForParents,
+        (Approach::Isolate { .. }, Verdict::Reject(_)) => {
+            if approach.has_constraints_immediate() {
+                Reaction::WaitForChange
+            } else {
+                // a second refusal came at COMMIT, which doesn't tell whose it is
+                Reaction::TryAs(approach.with_constraints_immediate())
+            }
+        }
+        (_, Verdict::Retry) => Reaction::RetrySoon,
+        (_, Verdict::Systemic) => Reaction::WaitForRepair,
+        (_, Verdict::Unavailable) => Reaction::WaitForServer,
+    }
+}
+
+/// How long records have been tried, and how long to wait before the next attempt.
+pub struct RetryState {
     delays: Delays,
     parent_delays: Delays,
     since: Instant,
@@ -30,25 +86,12 @@ pub struct Patience {
     orphans: HashMap<Coordinates, Instant>,
 }
 
-/// How to go on after a failed attempt.
-#[derive(Debug)]
-pub enum Next {
-    Again,
-    /// With what the batch's partitions have brought meanwhile.
-    Grow,
-    /// First what lies before these offsets, the first of each partition that wait for a parent.
-    Divide(HashMap<TopicPartition, i64>),
-    /// Postgres is away for too long: the events go to the dead letter topic.
-    Divert(Failure),
-    /// Somebody waits for the lane.
-    LetGo,
-}
-
-impl Patience {
+impl RetryState {
+    /// Of records that are tried from now on.
     pub fn new(config: &RetryConfig) -> Self {
         let often = RetryConfig {
-            max_delay: config.max_delay.min(PARENT_PROBE),
-            initial_delay: config.initial_delay.min(PARENT_PROBE),
+            max_delay: config.max_delay.min(PARENT_PROBE_INTERVAL),
+            initial_delay: config.initial_delay.min(PARENT_PROBE_INTERVAL),
             ..config.clone()
         };
         Self {
@@ -62,151 +105,146 @@ impl Patience {
         }
     }
 
+    /// How long the records have been tried.
     pub fn elapsed(&self) -> Duration {
         self.since.elapsed()
     }
-}
 
-impl Lane {
     /// Decides how to go on after a failed attempt, and waits before it; `whole` unless there are
     /// records behind those of the batch.
-    pub async fn after_failure(
-        &self,
-        batch: &mut Batch<'_>,
+    pub async fn step_after(
+        &mut self,
         failure: Failure,
-        patience: &mut Patience,
+        lane: &Lane,
+        batch: &mut Batch<'_>,
         whole: bool,
-    ) -> Next {
-        batch.attempts += 1;
-        batch.first_failed_at.get_or_insert_with(SystemTime::now);
+    ) -> NextStep {
+        batch.trial.count_failure();
         metrics::failed_attempt(failure.verdict);
-        match failure.verdict {
-            Verdict::Reject(_) if !batch.constraints_immediate => {
-                // a second refusal came at COMMIT: look at constraints right away to see whose it is
-                batch.constraints_immediate = batch.isolate;
-                batch.isolate = true;
-                return Next::Again;
+        match reaction_to(failure.verdict, batch.trial.approach) {
+            Reaction::TryAs(approach) => {
+                batch.trial.approach = approach;
+                return NextStep::Again;
             }
-            // refused, and yet no event of it was: nothing that dead letters could mend
-            Verdict::Reject(_) => self.tell_waiting(&failure),
-            Verdict::Early => {
-                return self
-                    .wait_for_parents(batch, &failure, patience, whole)
-                    .await;
+            Reaction::WaitForParents => {
+                return self.wait_for_parents(&failure, lane, batch, whole).await;
             }
-            Verdict::Retry => self.count_retry(batch, &failure, patience),
-            Verdict::Systemic => {
-                self.tell_waiting(&failure);
+            Reaction::RetrySoon => self.count_retry(&failure, lane, batch),
+            Reaction::WaitForChange => lane.waiting.tell_failure(&failure),
+            Reaction::WaitForRepair => {
+                lane.waiting.tell_failure(&failure);
                 // what was refused may be mended with the rest
-                batch.revive();
+                batch.revive_unpublished();
             }
-            Verdict::Unavailable => {
-                self.tell_waiting(&failure);
-                patience.away += u32::from(!failure.of_kafka);
-                if !failure.of_kafka && self.is_to_divert(patience) {
-                    return Next::Divert(failure);
+            Reaction::WaitForServer => {
+                lane.waiting.tell_failure(&failure);
+                self.away += u32::from(!failure.of_kafka);
+                if !failure.of_kafka && self.is_to_divert(lane) {
+                    return NextStep::Divert(failure);
                 }
             }
         }
-        let pause = self.pause(failure.verdict, &mut patience.delays);
-        self.wait(pause, Next::Again).await
+        let pause = lane.waiting.pause_after(failure.verdict, &mut self.delays);
+        pause_then(NextStep::Again, pause, lane).await
     }
 
-    async fn wait(&self, pause: Duration, then: Next) -> Next {
-        match self.sleep(pause).await {
-            true => then,
-            false => Next::LetGo,
-        }
-    }
-
-    fn count_retry(&self, batch: &mut Batch<'_>, failure: &Failure, patience: &mut Patience) {
-        patience.retries += 1;
-        tracing::info!(lane = self.number, attempt = batch.attempts, error = %failure, "batch will be tried again");
-        if patience.retries == self.retry.max_attempts {
-            batch.isolate = true;
-            batch.out_of_attempts = true;
+    fn count_retry(&mut self, failure: &Failure, lane: &Lane, batch: &mut Batch<'_>) {
+        self.retries += 1;
+        tracing::info!(lane = lane.number, attempt = batch.trial.attempts, error = %failure, "batch will be tried again");
+        if self.retries == lane.waiting.retry().max_attempts {
+            batch.trial.approach = batch.trial.approach.blaming_contention();
             tracing::warn!(
-                lane = self.number,
-                attempts = patience.retries,
+                lane = lane.number,
+                attempts = self.retries,
                 "retries exhausted: looking for the events that are in the way"
             );
         }
     }
 
     /// Once it is known that Postgres is away, each further batch is tried once.
-    fn is_to_divert(&self, patience: &Patience) -> bool {
-        let enough = match self.diverting {
-            true => 1,
-            false => self.retry.max_attempts,
+    fn is_to_divert(&self, lane: &Lane) -> bool {
+        let retry = lane.waiting.retry();
+        let enough = if lane.diverting {
+            1
+        } else {
+            retry.max_attempts
         };
-        let room = self.owed_letters() < MOST_OWED;
-        self.retry.when_unavailable == WhenUnavailable::DeadLetter
-            && room
-            && patience.away >= enough
+        retry.when_unavailable == WhenUnavailable::DeadLetter
+            && lane.partitions.count_owed_letters() < OWED_LETTERS_LIMIT
+            && self.away >= enough
     }
 
     /// The row that a foreign key names may lie behind in this lane, or come through another one,
     /// which may wait for rows of this batch in turn: what doesn't wait is landed first.
     async fn wait_for_parents(
-        &self,
-        batch: &mut Batch<'_>,
+        &mut self,
         failure: &Failure,
-        patience: &mut Patience,
+        lane: &Lane,
+        batch: &mut Batch<'_>,
         whole: bool,
-    ) -> Next {
-        if !batch.isolate {
-            // it may only be the order within the batch, which the search sets right
-            batch.isolate = true;
-            return Next::Again;
-        }
-        if patience.orphans.is_empty() && patience.objected_at_commit.is_none() {
-            tracing::info!(lane = self.number, error = %failure, wait = ?self.retry.parent_wait, "waiting for the row that a foreign key names");
+    ) -> NextStep {
+        let parent_wait = lane.waiting.retry().parent_wait;
+        if self.orphans.is_empty() && self.objected_at_commit.is_none() {
+            tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "waiting for the row that a foreign key names");
         }
         if batch.waiting.is_empty() {
-            return self.wait_at_commit(batch, failure, patience).await;
+            return self.wait_at_commit(failure, lane, batch).await;
         }
-        let since = patience.objected_at_commit.unwrap_or_else(Instant::now);
-        let mut left = self.retry.parent_wait;
+        let since = self.objected_at_commit.unwrap_or_else(Instant::now);
+        let mut left = parent_wait;
         for orphan in batch.waiting_records() {
-            let since = *patience.orphans.entry(orphan.clone()).or_insert(since);
-            let its_left = self.retry.parent_wait.saturating_sub(since.elapsed());
+            let since = *self.orphans.entry(orphan.clone()).or_insert(since);
+            let its_left = parent_wait.saturating_sub(since.elapsed());
             // not as long as its parent may be among what lies behind
             if its_left.is_zero() && whole {
-                batch.given_up.insert(orphan);
+                batch.trial.given_up.insert(orphan);
             }
             left = left.min(its_left);
         }
         if whole && left.is_zero() {
-            return Next::Again;
+            return NextStep::Again;
         }
         match batch.first_waiting() {
-            Some(first) => Next::Divide(first),
+            Some(first) => NextStep::Divide(first),
             None => {
-                let pause = patience.parent_delays.next_delay().min(left);
-                self.wait(pause, Next::Grow).await
+                let pause = self.parent_delays.next_delay().min(left);
+                pause_then(NextStep::Grow, pause, lane).await
             }
         }
     }
 
+    /// A foreign key objected at COMMIT: whose it is isn't known before constraints are checked at once.
     async fn wait_at_commit(
-        &self,
-        batch: &mut Batch<'_>,
+        &mut self,
         failure: &Failure,
-        patience: &mut Patience,
-    ) -> Next {
-        let since = *patience.objected_at_commit.get_or_insert_with(Instant::now);
-        let left = self.retry.parent_wait.saturating_sub(since.elapsed());
+        lane: &Lane,
+        batch: &mut Batch<'_>,
+    ) -> NextStep {
+        let since = *self.objected_at_commit.get_or_insert_with(Instant::now);
+        let parent_wait = lane.waiting.retry().parent_wait;
+        let left = parent_wait.saturating_sub(since.elapsed());
         if !left.is_zero() {
-            let pause = patience.parent_delays.next_delay().min(left);
-            return self.wait(pause, Next::Grow).await;
+            let pause = self.parent_delays.next_delay().min(left);
+            return pause_then(NextStep::Grow, pause, lane).await;
         }
-        if !batch.constraints_immediate {
-            // look at constraints right away to see whose it is
-            batch.constraints_immediate = true;
-            return Next::Again;
+        if !batch.trial.approach.has_constraints_immediate() {
+            batch.trial.approach = batch.trial.approach.with_constraints_immediate();
+            return NextStep::Again;
         }
-        self.tell_waiting(failure);
-        let pause = patience.delays.next_delay();
-        self.wait(pause, Next::Again).await
+        lane.waiting.tell_failure(failure);
+        let pause = self.delays.next_delay();
+        pause_then(NextStep::Again, pause, lane).await
     }
 }
+
+async fn pause_then(step: NextStep, pause: Duration, lane: &Lane) -> NextStep {
+    if lane.waiting.sleep_unless_needed(pause).await {
+        step
+    } else {
+        NextStep::LetGo
+    }
+}
+
+#[cfg(test)]
+#[path = "retry_policy_tests.rs"]
+mod tests;

@@ -24,9 +24,12 @@ use crate::pipeline::apply::Destination;
 use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::caught_up::CaughtUp;
-use crate::pipeline::lane::{Lane, Stopped};
+use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::lane_decoder::LaneDecoder;
+use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_lane;
+use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
 use crate::watch::health::Health;
 use crate::watch::progress::Progress;
@@ -115,7 +118,7 @@ pub async fn run(
         // a nightly job that has little to land has its ledger looked after all the same
         let _ = tokio::time::timeout(GRACE, beside.join_next()).await;
     }
-    health.stopping();
+    health.note_stopping();
     stop.cancel();
     let ended =
         tokio::time::timeout(GRACE, async { while lanes.join_next().await.is_some() {} }).await;
@@ -153,26 +156,30 @@ impl Shared<'_> {
     }
 
     fn lane(&self, number: usize, inbox: Arc<Inbox>) -> Lane {
+        let (config, health) = (self.config, self.health.clone());
         Lane {
             number,
-            inbox,
-            owned_partitions: Default::default(),
-            decoder: Decoder::from_config(self.config),
-            registry: self.registry.clone(),
+            inbox: inbox.clone(),
+            partitions: LanePartitions {
+                owned: Default::default(),
+                inbox: inbox.clone(),
+                progress: self.progress.clone(),
+                committer: Committer::new(self.positions.consumer().clone()),
+            },
+            decoder: LaneDecoder {
+                decoder: Decoder::from_config(config),
+                registry: self.registry.clone(),
+            },
             destination: self.destination(),
             before_commit: BeforeCommit {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
                 schema: self.ledger.schema().to_owned(),
             },
-            committer: Committer::new(self.positions.consumer().clone()),
             positions: self.positions.clone(),
-            progress: self.progress.clone(),
-            health: self.health.clone(),
-            retry: self.config.retry.clone(),
-            breaker: Breaker::new(&self.config.dead_letter.breaker),
-            breaker_open: self.config.dead_letter.breaker.open,
-            wary: 0,
+            waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),
+            breaker: Breaker::new(&config.dead_letter.breaker),
+            conflicts_expected_for: 0,
             diverting: false,
         }
     }
@@ -187,7 +194,7 @@ fn start_polling(poller: Poller) -> Result<std::thread::JoinHandle<()>, String> 
 
 /// Until told to stop, or until a lane ends, which it does by itself only for a reason.
 async fn watch(
-    lanes: &mut JoinSet<Result<(), Stopped>>,
+    lanes: &mut JoinSet<Result<(), OperatorNeeded>>,
     stop: &CancellationToken,
 ) -> Result<(), String> {
     tokio::select! {

@@ -1,94 +1,112 @@
-//! What is kept of the attempts at a batch when it grows or is divided, and which of its events wait
-//! for a parent.
+//! How a batch is being tried: which way, how often, since when, and what was found. The value moves
+//! from batch to batch when a batch grows or is divided.
 
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, Reject, State};
-use crate::record::{Coordinates, TopicPartition};
+use crate::record::Coordinates;
 use crate::rows::statement::Conflicts;
 
-/// What is kept of a batch that grows, or is divided.
+/// The attempts at some records, until they are in.
 #[derive(Clone, Default)]
-pub struct Progress {
-    attempts: u32,
-    first_failed_at: Option<SystemTime>,
-    isolate: bool,
-    conflicts: Conflicts,
-    constraints_immediate: bool,
-    out_of_attempts: bool,
-    given_up: HashSet<Coordinates>,
+pub struct Trial {
+    /// The attempts that failed.
+    pub attempts: u32,
+    /// When the first of them failed.
+    pub first_failed_at: Option<SystemTime>,
+    /// How the next attempt is made.
+    pub approach: Approach,
+    /// Whether rows and ids may be there already.
+    pub conflicts: Conflicts,
+    /// Records whose parents were waited for in vain: those that still have none are put aside.
+    pub given_up: HashSet<Coordinates>,
+    /// Rejects that were published with records which aren't of the batch now.
     published: HashMap<Coordinates, Reject>,
 }
 
-impl Batch<'_> {
-    /// Goes on where another batch of the same records left off.
-    pub fn resume(mut self, mut before: Progress) -> Self {
-        self.attempts = before.attempts;
-        self.first_failed_at = before.first_failed_at;
-        self.isolate = before.isolate;
-        self.conflicts = before.conflicts;
-        self.constraints_immediate = before.constraints_immediate;
-        self.out_of_attempts = before.out_of_attempts;
-        self.given_up = before.given_up;
-        if !before.published.is_empty() {
-            for entry in &mut self.entries {
-                if let Some(reject) = before.published.remove(&entry.record.coordinates()) {
-                    entry.state = State::Rejected(Box::new(reject));
-                }
-            }
-        }
-        self.published = before.published;
-        self
+/// How an attempt at a batch is made. An approach never goes back to an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approach {
+    /// The batch is written whole.
+    #[default]
+    Whole,
+    /// Something in the batch was refused: the culprits are looked for.
+    Isolate {
+        /// Constraints are checked at once: a constraint objected at COMMIT, which doesn't tell whose
+        /// event it was.
+        constraints_immediate: bool,
+        /// Every attempt met a deadlock or a lock: an event that still does is put aside.
+        blames_contention: bool,
+    },
+}
+
+impl Approach {
+    /// Looks for the culprits, and does nothing else differently.
+    pub const ISOLATE: Self = Self::Isolate {
+        constraints_immediate: false,
+        blames_contention: false,
+    };
+
+    /// Whether culprits are looked for.
+    pub fn isolates(self) -> bool {
+        self != Self::Whole
     }
 
-    /// How far the attempts at the batch have come, to [`Batch::resume`] with.
-    pub fn progress(self) -> Progress {
-        let mut published = self.published;
-        for entry in self.entries {
+    /// Whether constraints are checked at once, and not at COMMIT.
+    pub fn has_constraints_immediate(self) -> bool {
+        matches!(self, Self::Isolate { constraints_immediate, .. } if constraints_immediate)
+    }
+
+    /// Whether events that meet a deadlock or a lock are put aside.
+    pub fn blames_contention(self) -> bool {
+        matches!(self, Self::Isolate { blames_contention, .. } if blames_contention)
+    }
+
+    /// The same, with constraints checked at once.
+    pub fn with_constraints_immediate(self) -> Self {
+        Self::Isolate {
+            constraints_immediate: true,
+            blames_contention: self.blames_contention(),
+        }
+    }
+
+    /// The same, with events that meet a deadlock or a lock put aside.
+    pub fn blaming_contention(self) -> Self {
+        Self::Isolate {
+            constraints_immediate: self.has_constraints_immediate(),
+            blames_contention: true,
+        }
+    }
+}
+
+impl Trial {
+    /// Counts an attempt that failed.
+    pub fn count_failure(&mut self) {
+        self.attempts += 1;
+        self.first_failed_at.get_or_insert_with(SystemTime::now);
+    }
+
+    /// Keeps the rejects that are published: each is published once, whatever batch it is in.
+    pub fn keep_published(&mut self, entries: Vec<Entry<'_>>) {
+        for entry in entries {
             if let State::Rejected(reject) = entry.state
                 && reject.published.is_some()
             {
-                published.insert(entry.record.coordinates(), *reject);
+                self.published.insert(entry.record.coordinates(), *reject);
             }
         }
-        Progress {
-            attempts: self.attempts,
-            first_failed_at: self.first_failed_at,
-            isolate: self.isolate,
-            conflicts: self.conflicts,
-            constraints_immediate: self.constraints_immediate,
-            out_of_attempts: self.out_of_attempts,
-            given_up: self.given_up,
-            published,
+    }
+
+    /// Gives entries the rejects that were published with their records.
+    pub fn restore_published(&mut self, entries: &mut [Entry<'_>]) {
+        if self.published.is_empty() {
+            return;
         }
-    }
-
-    /// Whether the entry's parent was waited for in vain.
-    pub fn has_given_up(&self, entry: usize) -> bool {
-        let record = self.entries.get(entry).map(|e| e.record.coordinates());
-        !self.given_up.is_empty() && record.is_some_and(|r| self.given_up.contains(&r))
-    }
-
-    /// The records whose parents may still come.
-    pub fn waiting_records(&self) -> Vec<Coordinates> {
-        let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
-        entries.map(|e| e.record.coordinates()).collect()
-    }
-
-    /// The first such record of each partition, if there are others before one of them.
-    pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
-        let mut first: HashMap<TopicPartition, i64> = HashMap::new();
-        for (source, offset) in self.waiting_records() {
-            let first = first.entry(source).or_insert(offset);
-            *first = offset.min(*first);
+        for entry in entries {
+            if let Some(reject) = self.published.remove(&entry.record.coordinates()) {
+                entry.state = State::Rejected(Box::new(reject));
+            }
         }
-        let ahead = |entry: &Entry<'_>| {
-            let wait = first.get(&entry.record.source);
-            wait.is_none_or(|wait| entry.record.offset < *wait)
-        };
-        let any = self.entries.iter().any(ahead);
-        any.then_some(first)
     }
 }

@@ -26,9 +26,9 @@ impl Destination {
     ) -> Result<(), Failure> {
         batch.waiting.clear();
         let rejects = batch.entries.iter().any(Entry::is_rejected);
-        if !parked && !rejects && !batch.isolate {
+        if !parked && !rejects && !batch.trial.approach.isolates() {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
-            return write_rows(tx, &all, batch.conflicts).await;
+            return write_rows(tx, &all, batch.trial.conflicts).await;
         }
         let items: Vec<Item> = changes
             .iter()
@@ -49,7 +49,7 @@ impl Destination {
                 order.add_entry(key, at);
             }
         }
-        let refused = if batch.isolate {
+        let refused = if batch.trial.approach.isolates() {
             let found = isolate::write(tx, batch, changes, &items, &mut order).await?;
             batch.waiting = found.waiting;
             let mut refused = found.refused.iter();
@@ -70,7 +70,7 @@ impl Destination {
             let sifted = order.sift(items.iter().copied());
             let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
             let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
-            write_rows(tx, &write_them, batch.conflicts).await?;
+            write_rows(tx, &write_them, batch.trial.conflicts).await?;
             order.note(sifted);
             BTreeMap::new()
         };

@@ -1,11 +1,30 @@
 //! What `/readyz` tells: whether the process takes events in, and if not, why.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::verdict::Verdict;
 use crate::watch::metrics;
 
+/// Who may wait for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waiter {
+    /// The process before it has lanes: its bookkeeping schema isn't there yet.
+    BookkeepingSchema,
+    Lane(usize),
+}
+
+impl fmt::Display for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waiter::BookkeepingSchema => f.write_str("bookkeeping schema"),
+            Waiter::Lane(number) => write!(f, "lane {number}"),
+        }
+    }
+}
+
+/// Whether the process takes events in.
 #[derive(Default)]
 pub struct Health {
     state: Mutex<State>,
@@ -16,8 +35,8 @@ struct State {
     /// The group has given us an assignment, be it an empty one.
     joined: bool,
     stopping: bool,
-    /// Lanes that wait, and for what.
-    waiting: BTreeMap<usize, (Verdict, String)>,
+    /// Who waits, and for what.
+    waiting: BTreeMap<Waiter, (Verdict, String)>,
 }
 
 impl Health {
@@ -25,40 +44,43 @@ impl Health {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn joined(&self) {
+    /// The group has given the process an assignment.
+    pub fn note_joined(&self) {
         self.lock().joined = true;
     }
 
-    pub fn stopping(&self) {
+    /// The process is told to stop.
+    pub fn note_stopping(&self) {
         self.lock().stopping = true;
     }
 
-    /// Returns whether the lane waited for the same already.
-    pub fn waits(&self, lane: usize, verdict: Verdict, why: &str) -> bool {
+    /// Notes what somebody waits for. Returns whether this is news: whether the same was not waited for
+    /// already.
+    pub fn note_waiting(&self, who: Waiter, verdict: Verdict, why: &str) -> bool {
         let mut state = self.lock();
-        let before = state.waiting.insert(lane, (verdict, why.to_owned()));
-        state.tell();
-        before.is_some_and(|(v, w)| v == verdict && w == why)
+        let before = state.waiting.insert(who, (verdict, why.to_owned()));
+        state.publish_waiting_lanes();
+        before.is_none_or(|(v, w)| v != verdict || w != why)
     }
 
-    /// Returns whether the lane had been waiting.
-    pub fn goes_on(&self, lane: usize) -> bool {
+    /// Notes that somebody no longer waits. Returns whether there was a wait.
+    pub fn note_going_on(&self, who: Waiter) -> bool {
         let mut state = self.lock();
-        let waited = state.waiting.remove(&lane).is_some();
+        let waited = state.waiting.remove(&who).is_some();
         if waited {
-            state.tell();
+            state.publish_waiting_lanes();
         }
         waited
     }
 
     /// # Errors
     /// Why the process isn't ready, a line for each reason.
-    pub fn ready(&self) -> Result<(), String> {
+    pub fn check_ready(&self) -> Result<(), String> {
         let state = self.lock();
         let mut reasons: Vec<String> = state
             .waiting
             .iter()
-            .map(|(lane, (v, why))| format!("lane {lane} waits ({v}): {why}"))
+            .map(|(who, (verdict, why))| format!("{who} waits ({verdict}): {why}"))
             .collect();
         if state.stopping {
             reasons.push("stopping".into());
@@ -74,10 +96,69 @@ impl Health {
 }
 
 impl State {
-    fn tell(&self) {
+    fn publish_waiting_lanes(&self) {
         for verdict in Verdict::ALL {
-            let waits = |(waiting, _): &&(Verdict, String)| waiting.name() == verdict.name();
-            metrics::waiting_lanes(verdict, self.waiting.values().filter(waits).count());
+            let lanes = self.waiting.iter().filter(|(who, (waits_for, _))| {
+                matches!(who, Waiter::Lane(_)) && waits_for.name() == verdict.name()
+            });
+            metrics::waiting_lanes(verdict, lanes.count());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::verdict::Reason;
+
+    #[test]
+    fn a_lane_that_waits_is_in_the_gauge_whatever_it_waits_for() {
+        for verdict in Verdict::ALL {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let exported = recorder.handle();
+            ::metrics::with_local_recorder(&recorder, || {
+                let health = Health::default();
+                assert!(health.note_waiting(Waiter::Lane(0), verdict, "why"));
+                assert!(health.note_waiting(Waiter::Lane(3), verdict, "why"));
+                assert!(
+                    !health.note_waiting(Waiter::Lane(3), verdict, "why"),
+                    "no news"
+                );
+            });
+            for other in Verdict::ALL {
+                let lanes = if other == verdict { 2 } else { 0 };
+                let line = format!("{}{{verdict=\"{other}\"}} {lanes}\n", metrics::WAITING);
+                let exported = exported.render();
+                assert!(exported.contains(&line), "{exported}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_refusal_does_not_hide_the_lane_from_the_gauge() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        ::metrics::with_local_recorder(&recorder, || {
+            let refused = Verdict::Reject(Reason::Constraint);
+            Health::default().note_waiting(Waiter::Lane(0), refused, "why");
+        });
+        let line = format!("{}{{verdict=\"reject\"}} 1\n", metrics::WAITING);
+        assert!(recorder.handle().render().contains(&line));
+    }
+
+    #[test]
+    fn a_schema_that_is_waited_for_is_a_reason_and_no_lane() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        ::metrics::with_local_recorder(&recorder, || {
+            let health = Health::default();
+            health.note_joined();
+            health.note_waiting(Waiter::BookkeepingSchema, Verdict::Unavailable, "away");
+            let why = "bookkeeping schema waits (unavailable): away";
+            assert_eq!(health.check_ready(), Err(why.to_owned()));
+            assert!(health.note_going_on(Waiter::BookkeepingSchema));
+            assert_eq!(health.check_ready(), Ok(()));
+        });
+        assert!(!recorder.handle().render().contains("} 1\n"));
     }
 }

@@ -49,7 +49,7 @@ pub async fn serve(
     let ready = move || {
         let health = health.clone();
         async move {
-            match health.ready() {
+            match health.check_ready() {
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, reasons + "\n"),
             }

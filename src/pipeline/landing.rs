@@ -1,0 +1,136 @@
+//! Landing what a lane has read: batch after batch, until all of it is in. What follows a failed attempt
+//! is decided in `retry_policy`.
+
+use std::collections::HashMap;
+use std::mem::take;
+
+use bumpalo::Bump;
+
+use crate::pipeline::attempt_outcome::AttemptOutcome;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::divert::divert_batch;
+use crate::pipeline::in_flight::InFlight;
+use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::retry_policy::{NextStep, RetryState};
+use crate::pipeline::trial::Trial;
+use crate::record::{Record, TopicPartition};
+use crate::rows::statement::Conflicts;
+use crate::watch::metrics::BatchOutcome;
+
+/// Lands what was read: tries until it is in, or until it turns out to be somebody else's.
+///
+/// # Errors
+/// Kafka no longer has what comes next.
+pub async fn land_records(
+    lane: &mut Lane,
+    records: Vec<Record>,
+    arena: &mut Bump,
+) -> Result<(), OperatorNeeded> {
+    let mut in_flight = InFlight::new(records);
+    let mut retry = RetryState::new(lane.waiting.retry());
+    let (mut trial, mut deferred_trial) = (Trial::default(), Trial::default());
+    lane.decoder.decoder.forget_refused_schemas();
+    loop {
+        arena.reset();
+        let records = &in_flight.records;
+        if !lane.decoder.learn_schemas(records, &lane.waiting).await {
+            give_back(lane, in_flight, arena);
+            return Ok(());
+        }
+        let batch = gather_batch(lane, records, arena);
+        if batch.is_empty() {
+            if in_flight.next_deferred() {
+                continue;
+            }
+            return Ok(());
+        }
+        let whole = in_flight.is_whole();
+        match land_batch(lane, batch.resume(trial), &mut retry, whole).await? {
+            AfterBatch::Done => {
+                trial = take(&mut deferred_trial);
+                if !in_flight.next_deferred() {
+                    return Ok(());
+                }
+            }
+            AfterBatch::Grow(so_far) => {
+                trial = so_far;
+                in_flight.restore_deferred();
+                lane.inbox.add_more(&mut in_flight.records);
+            }
+            AfterBatch::Divide(first_waiting, so_far) => {
+                deferred_trial = so_far.clone();
+                trial = so_far;
+                in_flight.defer_from(&first_waiting);
+            }
+            AfterBatch::LetGo => {
+                give_back(lane, in_flight, arena);
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn gather_batch<'r>(lane: &mut Lane, records: &'r [Record], arena: &'r Bump) -> Batch<'r> {
+    let owned = &lane.partitions.owned;
+    Batch::gather(records, arena, owned, &mut lane.decoder.decoder)
+}
+
+/// Somebody needs the lane: what is in flight is read again by whoever has its partitions then.
+fn give_back(lane: &mut Lane, mut in_flight: InFlight, arena: &Bump) {
+    in_flight.restore_deferred();
+    let all = gather_batch(lane, &in_flight.records, arena);
+    lane.abandon_batch(&all);
+}
+
+/// What is to be done after a batch.
+enum AfterBatch {
+    /// What was deferred is next.
+    Done,
+    /// It is to be tried again with more.
+    Grow(Trial),
+    /// Each partition's records before this offset are to be tried by themselves first.
+    Divide(HashMap<TopicPartition, i64>, Trial),
+    /// Somebody needs the lane.
+    LetGo,
+}
+
+/// Tries a batch until it is in, or must be another one.
+async fn land_batch(
+    lane: &mut Lane,
+    mut batch: Batch<'_>,
+    retry: &mut RetryState,
+    whole: bool,
+) -> Result<AfterBatch, OperatorNeeded> {
+    if lane.conflicts_expected_for > 0 {
+        batch.trial.conflicts = Conflicts::Possible;
+    }
+    let outcome = loop {
+        let (before_commit, breaker) = (&lane.before_commit, &lane.breaker);
+        let attempt = lane.destination.land(&mut batch, before_commit, breaker);
+        let failure = match attempt.await {
+            Ok(outcome) => break outcome,
+            Err(failure) => failure,
+        };
+        match retry.step_after(failure, lane, &mut batch, whole).await {
+            NextStep::Again => {}
+            NextStep::Grow => return Ok(AfterBatch::Grow(batch.into_trial())),
+            NextStep::Divide(first) => return Ok(AfterBatch::Divide(first, batch.into_trial())),
+            NextStep::Divert(failure) => {
+                divert_batch(lane, batch, &failure).await;
+                return Ok(AfterBatch::Done);
+            }
+            NextStep::LetGo => return Ok(AfterBatch::LetGo),
+        }
+        // a COMMIT whose answer got lost may be in all the same
+        if let Ok(true) = lane.destination.is_in(&batch).await {
+            break AttemptOutcome::Committed;
+        }
+    };
+    match outcome {
+        AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),
+        AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
+        AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
+        AttemptOutcome::Overtaken(message) => return Err(OperatorNeeded::Gap(message)),
+    }
+    Ok(AfterBatch::Done)
+}

@@ -1,0 +1,85 @@
+//! The partitions of a lane: what it knows of them, and whom it tells how far they have come.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::kafka::commit::Committer;
+use crate::kafka::inbox::Inbox;
+use crate::letter::Letter;
+use crate::pipeline::advance::Advance;
+use crate::pipeline::owned_partition::{OwnedPartition, OwnedPartitions};
+use crate::record::TopicPartition;
+use crate::watch::progress::Progress;
+
+/// The partitions that a lane owns, with what hears of their positions.
+pub struct LanePartitions {
+    pub owned: OwnedPartitions,
+    pub inbox: Arc<Inbox>,
+    pub progress: Arc<Progress>,
+    pub committer: Committer,
+}
+
+impl LanePartitions {
+    /// Notes that a batch is in, and commits its offsets.
+    pub fn note_landed(&mut self, advances: Vec<Advance>, batch: Uuid) {
+        self.commit_advances(advances, |progress, partition, advance| {
+            progress.read(&advance.source, advance.next_offset);
+            if advance.moves() {
+                partition.next_offset = advance.watermark();
+                partition.batch = batch;
+                partition.open_deletes = advance.open_deletes;
+                partition.owed = Arc::default();
+                progress.applied(&advance.source, partition.next_offset);
+            }
+        });
+    }
+
+    /// Notes that a batch's events are in the dead letter topic while Postgres is away, and commits its
+    /// offsets. The rows of the letters are owed.
+    pub fn note_diverted(&mut self, advances: Vec<Advance>, letters: Vec<Letter>) {
+        self.commit_advances(advances, |progress, partition, advance| {
+            progress.diverted(&advance.source);
+            partition.open_deletes = advance.open_deletes;
+        });
+        for letter in letters {
+            if let Some(partition) = self.owned.get_mut(&letter.source) {
+                Arc::make_mut(&mut partition.owed).push(letter);
+            }
+        }
+    }
+
+    /// Takes each partition to where the batch has read it. A partition whose offsets began anew in the
+    /// middle of the batch is taken up again.
+    fn commit_advances(
+        &mut self,
+        advances: Vec<Advance>,
+        note: impl Fn(&Progress, &mut OwnedPartition, Advance),
+    ) {
+        let mut offsets = Vec::with_capacity(advances.len());
+        for advance in advances {
+            offsets.push((advance.source.clone(), advance.next_offset));
+            if advance.jumped_back {
+                self.take_up_again([advance.source]);
+            } else if let Some(partition) = self.owned.get_mut(&advance.source) {
+                partition.read_to = Some(advance.next_offset);
+                note(&self.progress, partition, advance);
+            }
+        }
+        self.committer.commit(offsets);
+    }
+
+    /// Forgets what is known of partitions, and asks for them to be taken up anew.
+    pub fn take_up_again(&mut self, sources: impl IntoIterator<Item = TopicPartition>) {
+        let sources: Vec<_> = sources.into_iter().collect();
+        for source in &sources {
+            self.owned.remove(source);
+        }
+        self.inbox.take_up(sources);
+    }
+
+    /// How many rows of letters are to be written once Postgres is back.
+    pub fn count_owed_letters(&self) -> usize {
+        self.owned.values().map(|held| held.owed.len()).sum()
+    }
+}

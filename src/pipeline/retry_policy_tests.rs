@@ -1,0 +1,76 @@
+use super::*;
+use crate::verdict::Reason;
+
+const REJECT: Verdict = Verdict::Reject(Reason::Constraint);
+
+fn isolating(constraints_immediate: bool, blames_contention: bool) -> Approach {
+    Approach::Isolate {
+        constraints_immediate,
+        blames_contention,
+    }
+}
+
+fn approaches() -> [Approach; 5] {
+    [
+        Approach::Whole,
+        isolating(false, false),
+        isolating(true, false),
+        isolating(false, true),
+        isolating(true, true),
+    ]
+}
+
+#[test]
+fn a_refusal_makes_the_next_attempt_look_closer_until_there_is_no_closer_look() {
+    for (approach, reaction) in [
+        (Approach::Whole, Reaction::TryAs(isolating(false, false))),
+        (
+            isolating(false, false),
+            Reaction::TryAs(isolating(true, false)),
+        ),
+        (
+            isolating(false, true),
+            Reaction::TryAs(isolating(true, true)),
+        ),
+        (isolating(true, false), Reaction::WaitForChange),
+        (isolating(true, true), Reaction::WaitForChange),
+    ] {
+        assert_eq!(reaction_to(REJECT, approach), reaction, "{approach:?}");
+    }
+}
+
+#[test]
+fn a_missing_parent_is_waited_for_once_the_order_within_the_batch_is_right() {
+    let first = reaction_to(Verdict::Early, Approach::Whole);
+    assert_eq!(first, Reaction::TryAs(Approach::ISOLATE));
+    for approach in approaches().into_iter().skip(1) {
+        let reaction = reaction_to(Verdict::Early, approach);
+        assert_eq!(reaction, Reaction::WaitForParents, "{approach:?}");
+    }
+}
+
+#[test]
+fn what_is_not_about_an_event_is_waited_for_however_the_batch_is_tried() {
+    for approach in approaches() {
+        for (verdict, reaction) in [
+            (Verdict::Retry, Reaction::RetrySoon),
+            (Verdict::Systemic, Reaction::WaitForRepair),
+            (Verdict::Unavailable, Reaction::WaitForServer),
+        ] {
+            assert_eq!(reaction_to(verdict, approach), reaction, "{approach:?}");
+        }
+    }
+}
+
+#[test]
+fn no_approach_goes_back_to_an_earlier_one() {
+    for approach in approaches() {
+        let immediate = approach.with_constraints_immediate();
+        assert!(immediate.isolates() && immediate.has_constraints_immediate());
+        assert_eq!(immediate.blames_contention(), approach.blames_contention());
+        let blaming = approach.blaming_contention();
+        assert!(blaming.isolates() && blaming.blames_contention());
+        let before = approach.has_constraints_immediate();
+        assert_eq!(blaming.has_constraints_immediate(), before);
+    }
+}

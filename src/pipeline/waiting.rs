@@ -1,0 +1,187 @@
+//! The one way to wait: a failure is told, and what failed is tried again after a pause, until it
+//! succeeds or somebody needs the one who waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, RetryConfig};
+use crate::kafka::inbox::Inbox;
+use crate::retry::Delays;
+use crate::verdict::{Failure, Verdict};
+use crate::watch::health::{self, Health};
+
+/// Waits for one lane, or for the bookkeeping schema.
+pub struct Waiting {
+    who: Waiter,
+    health: Arc<Health>,
+    retry: RetryConfig,
+    /// Between two attempts while something is set up wrongly: `dead_letter.breaker.open`.
+    repair_probe: Duration,
+}
+
+/// Who waits, and who may end it.
+enum Waiter {
+    Lane {
+        number: usize,
+        /// A rebalance, or the end of the process, asks the lane to let go.
+        inbox: Arc<Inbox>,
+        pool: Pool,
+    },
+    Schema {
+        /// Without its password.
+        database: String,
+        schema: String,
+        stop: CancellationToken,
+    },
+}
+
+impl Waiting {
+    /// How a lane waits.
+    pub fn of_lane(
+        number: usize,
+        inbox: Arc<Inbox>,
+        pool: Pool,
+        health: Arc<Health>,
+        config: &Config,
+    ) -> Self {
+        let who = Waiter::Lane {
+            number,
+            inbox,
+            pool,
+        };
+        Self::new(who, health, config)
+    }
+
+    /// How the bookkeeping schema is waited for, before there are lanes.
+    pub fn of_schema(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
+        let who = Waiter::Schema {
+            database: config.postgres.display_url(),
+            schema: config.postgres.schema.clone(),
+            stop,
+        };
+        Self::new(who, health, config)
+    }
+
+    fn new(who: Waiter, health: Arc<Health>, config: &Config) -> Self {
+        Self {
+            who,
+            health,
+            retry: config.retry.clone(),
+            repair_probe: config.dead_letter.breaker.open,
+        }
+    }
+
+    /// Tries until the attempt succeeds. `None`: somebody needs the one who waits.
+    pub async fn until<T, F>(&self, mut attempt: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut delays = self.start_delays();
+        loop {
+            let failure = match attempt().await {
+                Ok(done) => return Some(done),
+                Err(failure) => failure,
+            };
+            if !self.wait_after(&failure, &mut delays).await {
+                return None;
+            }
+        }
+    }
+
+    /// The delays between the attempts at one thing.
+    pub fn start_delays(&self) -> Delays {
+        Delays::new(&self.retry)
+    }
+
+    /// Tells a failure, and pauses. Returns whether to try again: not if somebody needs the one who waits.
+    pub async fn wait_after(&self, failure: &Failure, delays: &mut Delays) -> bool {
+        self.tell_failure(failure);
+        let pause = self.pause_after(failure.verdict, delays);
+        self.sleep_unless_needed(pause).await
+    }
+
+    /// Tells what is waited for: one line in the log when it changes, however often it is tried.
+    pub fn tell_failure(&self, failure: &Failure) {
+        if let Waiter::Lane { pool, .. } = &self.who {
+            // the next attempt asks over a new session: one keeps what it was told at its start
+            pool.retain(|_, _| false);
+        }
+        let told = (failure.verdict, failure.log_line.as_str());
+        if self.health.note_waiting(self.who.name(), told.0, told.1) {
+            self.log_failure(failure);
+        }
+    }
+
+    fn log_failure(&self, failure: &Failure) {
+        match &self.who {
+            Waiter::Schema {
+                database, schema, ..
+            } => {
+                tracing::warn!(database, schema, error = %failure, "can't prepare the bookkeeping schema yet; waiting");
+            }
+            Waiter::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
+                tracing::error!(lane = number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; `landfall check` says more; probing every {:?}", self.repair_probe);
+            }
+            Waiter::Lane { number, .. } => {
+                tracing::warn!(lane = number, error = %failure, "waiting; nothing is lost or dead-lettered meanwhile");
+            }
+        }
+    }
+
+    /// The wait is over, if there was one.
+    pub fn tell_going_on(&self) {
+        let waited = self.health.note_going_on(self.who.name());
+        if let Waiter::Lane { number, .. } = &self.who
+            && waited
+        {
+            tracing::info!(lane = number, "going on");
+        }
+    }
+
+    /// How long to pause before the next attempt.
+    pub fn pause_after(&self, verdict: Verdict, delays: &mut Delays) -> Duration {
+        match (&self.who, verdict) {
+            (Waiter::Lane { .. }, Verdict::Systemic) => self.repair_probe,
+            _ => delays.next_delay(),
+        }
+    }
+
+    /// Returns whether the time has passed without anybody needing the one who waits.
+    pub async fn sleep_unless_needed(&self, pause: Duration) -> bool {
+        let sleep = tokio::time::sleep(pause);
+        self.unless_needed(sleep).await.is_some()
+    }
+
+    /// What the future comes to. `None`: somebody needs the one who waits for it, and it is dropped.
+    pub async fn unless_needed<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            output = future => Some(output),
+            () = self.who.is_needed() => None,
+        }
+    }
+
+    /// How often and how long things are tried.
+    pub fn retry(&self) -> &RetryConfig {
+        &self.retry
+    }
+}
+
+impl Waiter {
+    fn name(&self) -> health::Waiter {
+        match self {
+            Waiter::Lane { number, .. } => health::Waiter::Lane(*number),
+            Waiter::Schema { .. } => health::Waiter::BookkeepingSchema,
+        }
+    }
+
+    /// Returns once the wait is to end.
+    async fn is_needed(&self) {
+        match self {
+            Waiter::Lane { inbox, .. } => inbox.asked_to_drain().await,
+            Waiter::Schema { stop, .. } => stop.cancelled().await,
+        }
+    }
+}
