@@ -106,7 +106,13 @@ fn commands(document: &str) -> Vec<String> {
         .collect()
 }
 
-const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/operations.md"];
+const DOCUMENTS: [&str; 5] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/guarantees.md",
+    "docs/operations.md",
+    "deploy/README.md",
+];
 
 #[test]
 fn every_make_target_in_the_documents_exists() {

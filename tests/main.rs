@@ -13,6 +13,7 @@ mod crash;
 mod dead_letters;
 mod deployment;
 mod divert;
+mod documents;
 mod end_to_end;
 mod exactly_once;
 mod group;
