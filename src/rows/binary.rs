@@ -32,8 +32,8 @@ pub struct Column<'n> {
 impl<'n> Column<'n> {
     /// `type_name` is the quoted name of the type that the texts are for.
     pub fn new(texts: Vec<Option<&'n str>>, type_name: &str) -> Self {
-        let form = Form::of(type_name);
-        let usual = |text: &&str| form.value(text).is_some();
+        let form = Form::for_type(type_name);
+        let usual = |text: &&str| form.encode_text(text).is_some();
         let all = form == Form::Text || texts.iter().flatten().all(usual);
         Self {
             texts,
@@ -50,23 +50,23 @@ impl<'n> Column<'n> {
         out.reserve(20 + 4 * self.texts.len() + text_bytes);
         out.put_i32(1); // dimensions
         out.put_i32(i32::from(self.texts.iter().any(Option::is_none)));
-        out.put_u32(self.form.catalogued().1);
+        out.put_u32(self.form.catalogue_entry().1);
         out.put_i32(self.texts.len() as i32);
         out.put_i32(1); // the first index
         for text in &self.texts {
             match (text, self.form) {
                 (None, _) => out.put_i32(-1),
-                (Some(text), Form::Text) => put(out, text.as_bytes()),
+                (Some(text), Form::Text) => put_element(out, text.as_bytes()),
                 (Some(text), form) => {
-                    let value = form.value(text).unwrap_or_default();
-                    put(out, value.bytes());
+                    let value = form.encode_text(text).unwrap_or_default();
+                    put_element(out, value.as_bytes());
                 }
             }
         }
     }
 }
 
-fn put(out: &mut BytesMut, bytes: &[u8]) {
+fn put_element(out: &mut BytesMut, bytes: &[u8]) {
     out.put_i32(bytes.len() as i32);
     out.put_slice(bytes);
 }
@@ -79,7 +79,7 @@ struct Value {
 }
 
 impl Value {
-    fn of<const N: usize>(value: [u8; N]) -> Self {
+    fn from_bytes<const N: usize>(value: [u8; N]) -> Self {
         let mut bytes = [0; 16];
         bytes
             .iter_mut()
@@ -88,7 +88,7 @@ impl Value {
         Self { bytes, length: N }
     }
 
-    fn bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
@@ -109,7 +109,7 @@ impl Form {
     ];
 
     /// `pg_type.typname` and `oid`, and the oid of the array, the same in every Postgres.
-    fn catalogued(self) -> (&'static str, u32, u32) {
+    fn catalogue_entry(self) -> (&'static str, u32, u32) {
         match self {
             Self::Text => ("text", 25, 1009),
             Self::Bool => ("bool", 16, 1000),
@@ -125,7 +125,7 @@ impl Form {
         }
     }
 
-    fn of(type_name: &str) -> Self {
+    fn for_type(type_name: &str) -> Self {
         let name = type_name
             .strip_prefix(r#""pg_catalog".""#)
             .and_then(|name| name.strip_suffix('"'));
@@ -136,50 +136,58 @@ impl Form {
     }
 
     pub fn type_name(self) -> &'static str {
-        self.catalogued().0
+        self.catalogue_entry().0
     }
 
     pub fn array_oid(self) -> u32 {
-        self.catalogued().2
+        self.catalogue_entry().2
     }
 
     /// `None` for what isn't written the usual way, right or wrong.
-    fn value(self, text: &str) -> Option<Value> {
+    fn encode_text(self, text: &str) -> Option<Value> {
         Some(match self {
             Self::Text => return None,
-            Self::Bool => Value::of([match text {
+            Self::Bool => Value::from_bytes([match text {
                 "true" | "t" | "1" => 1,
                 "false" | "f" | "0" => 0,
                 _ => return None,
             }]),
-            Self::Int2 => Value::of(text.parse::<i16>().ok()?.to_be_bytes()),
-            Self::Int4 => Value::of(text.parse::<i32>().ok()?.to_be_bytes()),
-            Self::Int8 => Value::of(text.parse::<i64>().ok()?.to_be_bytes()),
-            Self::Float4 => Value::of(plain(text, f32::is_normal)?.to_be_bytes()),
-            Self::Float8 => Value::of(plain(text, f64::is_normal)?.to_be_bytes()),
-            Self::Date => Value::of(i32::try_from(days(text.as_bytes())?).ok()?.to_be_bytes()),
-            Self::Timestamp => Value::of(micros(text.as_bytes())?.to_be_bytes()),
+            Self::Int2 => Value::from_bytes(text.parse::<i16>().ok()?.to_be_bytes()),
+            Self::Int4 => Value::from_bytes(text.parse::<i32>().ok()?.to_be_bytes()),
+            Self::Int8 => Value::from_bytes(text.parse::<i64>().ok()?.to_be_bytes()),
+            Self::Float4 => {
+                Value::from_bytes(parse_plain_number(text, f32::is_normal)?.to_be_bytes())
+            }
+            Self::Float8 => {
+                Value::from_bytes(parse_plain_number(text, f64::is_normal)?.to_be_bytes())
+            }
+            Self::Date => Value::from_bytes(
+                i32::try_from(parse_days(text.as_bytes())?)
+                    .ok()?
+                    .to_be_bytes(),
+            ),
+            Self::Timestamp => Value::from_bytes(parse_micros(text.as_bytes())?.to_be_bytes()),
             Self::TimestampTz => {
                 let utc = text
                     .strip_suffix('Z')
                     .or_else(|| text.strip_suffix("+00"))?;
-                Value::of(micros(utc.as_bytes())?.to_be_bytes())
+                Value::from_bytes(parse_micros(utc.as_bytes())?.to_be_bytes())
             }
-            Self::Uuid => Value::of(uuid(text.as_bytes())?),
+            Self::Uuid => Value::from_bytes(parse_uuid(text.as_bytes())?),
         })
     }
 }
 
 /// A decimal number that means the same to Rust and to Postgres, which round alike: they differ about what
 /// is too large or too small, and about words.
-fn plain<F: FromStr + Copy>(text: &str, is_normal: fn(F) -> bool) -> Option<F> {
+fn parse_plain_number<F: FromStr + Copy>(text: &str, is_normal: fn(F) -> bool) -> Option<F> {
     let of_number = |b| matches!(b, b'0'..=b'9' | b'-' | b'.' | b'e' | b'E' | b'+');
     let number = text.parse().ok()?;
     let usual = is_normal(number) || matches!(text, "0" | "0.0" | "-0.0");
     (usual && text.bytes().all(of_number)).then_some(number)
 }
 
-fn digits(bytes: &[u8]) -> Option<i64> {
+fn parse_digits(bytes: &[u8]) -> Option<i64> {
     bytes.iter().try_fold(0, |number, b| {
         b.is_ascii_digit()
             .then(|| number * 10 + i64::from(b - b'0'))
@@ -187,14 +195,14 @@ fn digits(bytes: &[u8]) -> Option<i64> {
 }
 
 /// `YYYY-MM-DD` in days since 2000.
-fn days(text: &[u8]) -> Option<i64> {
+fn parse_days(text: &[u8]) -> Option<i64> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
         return None;
     };
     let (year, month, day) = (
-        digits(&[y1, y2, y3, y4])?,
-        digits(&[m1, m2])?,
-        digits(&[d1, d2])?,
+        parse_digits(&[y1, y2, y3, y4])?,
+        parse_digits(&[m1, m2])?,
+        parse_digits(&[d1, d2])?,
     );
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
@@ -216,28 +224,32 @@ fn days(text: &[u8]) -> Option<i64> {
 }
 
 /// `YYYY-MM-DD hh:mm:ss` with up to six decimal places, in microseconds since 2000.
-fn micros(text: &[u8]) -> Option<i64> {
+fn parse_micros(text: &[u8]) -> Option<i64> {
     let (date, time) = text.split_at_checked(10)?;
     let (clock, fraction) = time.split_at_checked(9)?;
     let [b' ' | b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *clock else {
         return None;
     };
-    let (hours, minutes, seconds) = (digits(&[h1, h2])?, digits(&[m1, m2])?, digits(&[s1, s2])?);
+    let (hours, minutes, seconds) = (
+        parse_digits(&[h1, h2])?,
+        parse_digits(&[m1, m2])?,
+        parse_digits(&[s1, s2])?,
+    );
     if hours > 23 || minutes > 59 || seconds > 59 {
         return None;
     }
     let fraction = match fraction {
         [] => 0,
         [b'.', places @ ..] if (1..=6).contains(&places.len()) => {
-            digits(places)? * 10_i64.pow(6 - places.len() as u32)
+            parse_digits(places)? * 10_i64.pow(6 - places.len() as u32)
         }
         _ => return None,
     };
-    let second = (days(date)? * 24 + hours) * 3_600 + minutes * 60 + seconds;
+    let second = (parse_days(date)? * 24 + hours) * 3_600 + minutes * 60 + seconds;
     Some(second * 1_000_000 + fraction)
 }
 
-fn uuid(text: &[u8]) -> Option<[u8; 16]> {
+fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     Some(
         uuid::Uuid::try_parse_ascii(text)
             .ok()
@@ -250,8 +262,9 @@ fn uuid(text: &[u8]) -> Option<[u8; 16]> {
 mod tests {
     use super::*;
 
-    fn value(form: Form, text: &str) -> Option<Vec<u8>> {
-        form.value(text).map(|value| value.bytes().to_vec())
+    fn encode_text(form: Form, text: &str) -> Option<Vec<u8>> {
+        form.encode_text(text)
+            .map(|value| value.as_bytes().to_vec())
     }
 
     #[test]
@@ -266,10 +279,10 @@ mod tests {
             ("9999-12-31", 2_921_939),
         ];
         for (text, expected) in cases {
-            assert_eq!(days(text.as_bytes()), Some(expected), "{text}");
+            assert_eq!(parse_days(text.as_bytes()), Some(expected), "{text}");
         }
-        assert_eq!(micros(b"2000-01-02 00:00:01.5"), Some(86_401_500_000));
-        assert_eq!(micros(b"1999-12-31T23:59:59.999999"), Some(-1));
+        assert_eq!(parse_micros(b"2000-01-02 00:00:01.5"), Some(86_401_500_000));
+        assert_eq!(parse_micros(b"1999-12-31T23:59:59.999999"), Some(-1));
     }
 
     #[test]
@@ -306,7 +319,7 @@ mod tests {
             (Form::Uuid, "{b68a35a7-17ad-35b3-af2a-ae46edb454}"),
         ];
         for (form, text) in cases {
-            assert_eq!(value(form, text), None, "{text} as {form:?}");
+            assert_eq!(encode_text(form, text), None, "{text} as {form:?}");
         }
     }
 

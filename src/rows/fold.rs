@@ -53,25 +53,25 @@ pub fn fold<'a, 'r>(
         );
         let at = *by_key.entry(key).or_insert(nets.len());
         match nets.get_mut(at) {
-            Some(net) => net.follow(change, index)?,
-            None => nets.push(Net::first(change)),
+            Some(net) => net.fold_in(change, index)?,
+            None => nets.push(Net::from_change(change)),
         }
     }
     Ok(nets)
 }
 
 impl<'a, 'r> Net<'a, 'r> {
-    fn first(change: &'a RowChange<'r>) -> Self {
+    fn from_change(change: &'a RowChange<'r>) -> Self {
         Self {
             layout: Cow::Borrowed(&change.layout),
             key: &change.key,
-            row: Row::of(change),
+            row: Row::from_change(change),
             created: change.created,
             delete_first: change.effect == Effect::Gone,
         }
     }
 
-    fn follow(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
+    fn fold_in(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
         match (change.effect, &mut self.row) {
             (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
             (Effect::Gone, _) => {
@@ -79,8 +79,8 @@ impl<'a, 'r> Net<'a, 'r> {
                 self.layout = Cow::Borrowed(&change.layout);
                 self.row = None;
             }
-            (effect, Some(row)) if !covers(&change.layout, &self.layout) => {
-                let columns = row.overlay(&self.layout.columns, change);
+            (effect, Some(row)) if !covers_columns(&change.layout, &self.layout) => {
+                let columns = row.overlay_values(&self.layout.columns, change);
                 row.whole |= effect == Effect::Whole;
                 self.layout = Cow::Owned(Arc::new(Layout {
                     columns,
@@ -90,7 +90,7 @@ impl<'a, 'r> Net<'a, 'r> {
             // it says all that the earlier ones said
             (effect, row) => {
                 let whole = effect == Effect::Whole || row.as_ref().is_some_and(|r| r.whole);
-                *row = Row::of(change).map(|row| Row { whole, ..row });
+                *row = Row::from_change(change).map(|row| Row { whole, ..row });
                 self.layout = Cow::Borrowed(&change.layout);
             }
         }
@@ -99,12 +99,12 @@ impl<'a, 'r> Net<'a, 'r> {
 }
 
 /// Whether the later change brings every column of the earlier ones.
-fn covers(later: &Arc<Layout>, earlier: &Arc<Layout>) -> bool {
+fn covers_columns(later: &Arc<Layout>, earlier: &Arc<Layout>) -> bool {
     Arc::ptr_eq(later, earlier) || earlier.columns.iter().all(|c| later.columns.contains(c))
 }
 
 impl<'a, 'r> Row<'a, 'r> {
-    fn of(change: &'a RowChange<'r>) -> Option<Self> {
+    fn from_change(change: &'a RowChange<'r>) -> Option<Self> {
         (change.effect != Effect::Gone).then(|| Self {
             texts: Cow::Borrowed(&change.texts),
             whole: change.effect == Effect::Whole,
@@ -112,7 +112,7 @@ impl<'a, 'r> Row<'a, 'r> {
     }
 
     /// Later values win; what they leave out stays. Returns the columns that there are now.
-    fn overlay(&mut self, columns: &[usize], later: &RowChange<'r>) -> Vec<usize> {
+    fn overlay_values(&mut self, columns: &[usize], later: &RowChange<'r>) -> Vec<usize> {
         let earlier = columns.iter().copied().zip(self.texts.iter().cloned());
         let kept = earlier.filter(|(column, _)| !later.layout.columns.contains(column));
         let added = later

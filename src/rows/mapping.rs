@@ -44,7 +44,7 @@ impl Mapping {
     /// # Errors
     /// Systemic: the table lacks a column or a unique index on the key. Reject: no key at all.
     pub fn new(change: &Change<'_>, table: &Arc<Table>) -> Result<Self, Failure> {
-        let key = slots(&change.key, From::Key, table)?;
+        let key = map_fields(&change.key, From::Key, table)?;
         let key_columns: Vec<usize> = key.iter().map(|slot| slot.column).collect();
         if key_columns.is_empty() {
             let message = format!("the event names no key column of {}", table.name);
@@ -63,7 +63,7 @@ impl Mapping {
                     ),
                 ));
             }
-            row = slots(&change.row, From::Row, table)?;
+            row = map_fields(&change.row, From::Row, table)?;
             // the key belongs to the row even where `after` leaves it out
             for slot in &key {
                 if !row.iter().any(|s| s.column == slot.column) {
@@ -92,7 +92,7 @@ impl Mapping {
     pub fn map_change<'r>(&self, change: &Change<'r>) -> Result<RowChange<'r>, Failure> {
         let mut key = Vec::with_capacity(self.key.len());
         for slot in &self.key {
-            match self.value(slot, change)? {
+            match self.read_value(slot, change)? {
                 Value::Text(text) => key.push(Some(text)),
                 Value::Null | Value::Unavailable => {
                     let table = &self.layout.table;
@@ -109,10 +109,10 @@ impl Mapping {
         }
         let mut texts = Vec::with_capacity(self.row.len());
         for slot in &self.row {
-            match self.value(slot, change)? {
+            match self.read_value(slot, change)? {
                 Value::Text(text) => texts.push(Some(text)),
                 Value::Null => texts.push(None),
-                Value::Unavailable => return self.apply_part(change, key),
+                Value::Unavailable => return self.map_partial_change(change, key),
             }
         }
         Ok(RowChange {
@@ -128,7 +128,7 @@ impl Mapping {
     }
 
     /// The same for an event that leaves something out.
-    fn apply_part<'r>(
+    fn map_partial_change<'r>(
         &self,
         change: &Change<'r>,
         key: Vec<Text<'r>>,
@@ -136,7 +136,7 @@ impl Mapping {
         let (mut columns, mut texts) = (Vec::new(), Vec::new());
         for slot in &self.row {
             let of_key = self.key.iter().position(|s| s.column == slot.column);
-            let text = match self.value(slot, change)? {
+            let text = match self.read_value(slot, change)? {
                 Value::Text(text) => Some(text),
                 Value::Null => None,
                 Value::Unavailable => match of_key.and_then(|at| key.get(at)) {
@@ -160,7 +160,7 @@ impl Mapping {
         })
     }
 
-    fn value<'r>(&self, slot: &Slot, change: &Change<'r>) -> Result<Value<'r>, Failure> {
+    fn read_value<'r>(&self, slot: &Slot, change: &Change<'r>) -> Result<Value<'r>, Failure> {
         let fields = match slot.from {
             From::Key => &change.key,
             From::Row => &change.row,
@@ -182,7 +182,7 @@ impl Mapping {
 
 /// In column order; a column that Postgres computes is left out, for it takes no value: snapshots
 /// carry it all the same.
-fn slots(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot>, Failure> {
+fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot>, Failure> {
     let mut slots = Vec::with_capacity(fields.names().len() + 1);
     for (position, name) in fields.names().iter().enumerate() {
         let Some(column) = table.column_index(name) else {

@@ -70,7 +70,7 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
         };
         let layout: &'n Arc<Layout> = &net.layout;
         let at = *known.entry((Arc::as_ptr(layout), kind)).or_insert_with(|| {
-            let shape = Shape::of(layout, kind);
+            let shape = Shape::of_layout(layout, kind);
             let same = groups.iter().position(|group| group.shape == shape);
             same.unwrap_or_else(|| {
                 let rows = Vec::new();
@@ -87,8 +87,8 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
             group.rows.push((net.key, texts));
         }
     }
-    groups.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
-    groups.into_iter().map(Group::statement).collect()
+    groups.sort_unstable_by(|a, b| a.write_order().cmp(&b.write_order()));
+    groups.into_iter().map(Group::into_statement).collect()
 }
 
 /// What rows must have in common to go into one statement; its order is the statements'.
@@ -101,7 +101,7 @@ struct Shape<'n> {
 }
 
 impl<'n> Shape<'n> {
-    fn of(layout: &'n Layout, kind: Kind) -> Self {
+    fn of_layout(layout: &'n Layout, kind: Kind) -> Self {
         Self {
             table: &layout.table.name,
             kind,
@@ -122,7 +122,7 @@ struct Group<'n> {
 }
 
 impl<'n> Group<'n> {
-    fn order(&self) -> (Turn, &Shape<'n>) {
+    fn write_order(&self) -> (Turn, &Shape<'n>) {
         let turn = self
             .layout
             .table
@@ -130,7 +130,7 @@ impl<'n> Group<'n> {
         (turn, &self.shape)
     }
 
-    fn statement(mut self) -> Statement<'n> {
+    fn into_statement(mut self) -> Statement<'n> {
         self.rows.sort_unstable_by_key(|(key, _)| *key);
         let (
             table,
@@ -146,17 +146,17 @@ impl<'n> Group<'n> {
         let columns: Vec<Column<'n>> = written.iter().enumerate().map(column).collect();
         let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
         let sql = match kind {
-            Kind::Delete => delete(table, key, &forms),
-            Kind::Insert => insert(table, written, &forms),
-            Kind::Replace => upsert(table, key, written, &forms, true),
-            Kind::Upsert => upsert(table, key, written, &forms, false),
-            Kind::Update => update(table, key, written, &forms),
+            Kind::Delete => delete_sql(table, key, &forms),
+            Kind::Insert => insert_sql(table, written, &forms),
+            Kind::Replace => upsert_sql(table, key, written, &forms, true),
+            Kind::Upsert => upsert_sql(table, key, written, &forms, false),
+            Kind::Update => update_sql(table, key, written, &forms),
         };
         Statement {
             kind,
             table: table.clone(),
             sql,
-            count_sql: (kind == Kind::Update).then(|| count(table, key, written, &forms)),
+            count_sql: (kind == Kind::Update).then(|| count_sql(table, key, written, &forms)),
             columns,
         }
     }
@@ -167,20 +167,21 @@ pub fn qualified_name(table: &Table) -> String {
 }
 
 /// `unnest($1::text[])`.
-fn unnest(at: usize, form: Form) -> String {
+fn unnest_parameter(at: usize, form: Form) -> String {
     format!("unnest(${}::{}[])", at + 1, form.type_name())
 }
 
 /// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
 /// in FROM, where Postgres would store each of them once more: a third of the time.
-fn rows(forms: &[Form]) -> String {
-    let column = |(at, form): (usize, &Form)| format!("{} AS c{}", unnest(at, *form), at + 1);
+fn rows_subquery(forms: &[Form]) -> String {
+    let column =
+        |(at, form): (usize, &Form)| format!("{} AS c{}", unnest_parameter(at, *form), at + 1);
     let columns = forms.iter().enumerate().map(column);
-    format!("(SELECT {}) AS u", join(columns, ", "))
+    format!("(SELECT {}) AS u", join_sql(columns, ", "))
 }
 
 /// `u.c1::"pg_catalog"."int4"`: where it is a text Postgres itself parses it for the column's type.
-fn cast(table: &Table, column: usize, parameter: usize) -> String {
+fn cast_parameter(table: &Table, column: usize, parameter: usize) -> String {
     format!("u.c{}::{}", parameter + 1, type_of(table, column))
 }
 
@@ -189,11 +190,11 @@ fn type_of(table: &Table, column: usize) -> &str {
     column.map_or("text", |c| c.cast.as_str())
 }
 
-fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
+fn join_sql(parts: impl Iterator<Item = String>, separator: &str) -> String {
     parts.collect::<Vec<_>>().join(separator)
 }
 
-fn name(table: &Table, column: usize) -> String {
+fn column_name(table: &Table, column: usize) -> String {
     table
         .columns
         .get(column)
@@ -206,15 +207,19 @@ fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
         .iter()
         .enumerate()
         .filter(|(_, column)| key.contains(column));
-    join(
+    join_sql(
         pairs.map(|(at, column)| {
-            format!("t.{} = {}", name(table, *column), cast(table, *column, at))
+            format!(
+                "t.{} = {}",
+                column_name(table, *column),
+                cast_parameter(table, *column, at)
+            )
         }),
         " AND ",
     )
 }
 
-fn settable<'a>(
+fn settable_columns<'a>(
     table: &'a Table,
     key: &'a [usize],
     written: &'a [usize],
@@ -229,32 +234,38 @@ fn settable<'a>(
     })
 }
 
-fn insert(table: &Table, written: &[usize], forms: &[Form]) -> String {
-    let names = written.iter().map(|c| name(table, *c));
+fn insert_sql(table: &Table, written: &[usize], forms: &[Form]) -> String {
+    let names = written.iter().map(|c| column_name(table, *c));
     let values = written.iter().zip(forms).enumerate();
-    let values =
-        values.map(|(at, (c, form))| format!("{}::{}", unnest(at, *form), type_of(table, *c)));
+    let values = values
+        .map(|(at, (c, form))| format!("{}::{}", unnest_parameter(at, *form), type_of(table, *c)));
     format!(
         "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {}",
         qualified_name(table),
-        join(names, ", "),
-        join(values, ", ")
+        join_sql(names, ", "),
+        join_sql(values, ", ")
     )
 }
 
 /// `anew`: what isn't written is set to its default.
-fn upsert(table: &Table, key: &[usize], written: &[usize], forms: &[Form], anew: bool) -> String {
-    let mut sql = insert(table, written, forms);
-    let key_names = key.iter().map(|c| name(table, *c));
-    let _ = write!(sql, " ON CONFLICT ({}) DO ", join(key_names, ", "));
-    let carried =
-        settable(table, key, written).map(|(_, c)| format!("{0} = EXCLUDED.{0}", name(table, c)));
+fn upsert_sql(
+    table: &Table,
+    key: &[usize],
+    written: &[usize],
+    forms: &[Form],
+    anew: bool,
+) -> String {
+    let mut sql = insert_sql(table, written, forms);
+    let key_names = key.iter().map(|c| column_name(table, *c));
+    let _ = write!(sql, " ON CONFLICT ({}) DO ", join_sql(key_names, ", "));
+    let carried = settable_columns(table, key, written)
+        .map(|(_, c)| format!("{0} = EXCLUDED.{0}", column_name(table, c)));
     let left_out = (0..table.columns.len())
         .filter(|c| {
             anew && !written.contains(c) && !table.columns.get(*c).is_none_or(|c| c.generated)
         })
-        .map(|c| format!("{} = DEFAULT", name(table, c)));
-    let sets = join(carried.chain(left_out), ", ");
+        .map(|c| format!("{} = DEFAULT", column_name(table, c)));
+    let sets = join_sql(carried.chain(left_out), ", ");
     let _ = match sets.is_empty() {
         true => write!(sql, "NOTHING"),
         false => write!(sql, "UPDATE SET {sets}"),
@@ -262,41 +273,46 @@ fn upsert(table: &Table, key: &[usize], written: &[usize], forms: &[Form], anew:
     sql
 }
 
-fn delete(table: &Table, key: &[usize], forms: &[Form]) -> String {
+fn delete_sql(table: &Table, key: &[usize], forms: &[Form]) -> String {
     format!(
         "DELETE FROM {} AS t USING {} WHERE {}",
         qualified_name(table),
-        rows(forms),
+        rows_subquery(forms),
         on_key(table, key, key)
     )
 }
 
-fn update(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
-    let mut sets = join(
-        settable(table, key, written)
-            .map(|(at, c)| format!("{} = {}", name(table, c), cast(table, c, at))),
+fn update_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+    let mut sets = join_sql(
+        settable_columns(table, key, written).map(|(at, c)| {
+            format!(
+                "{} = {}",
+                column_name(table, c),
+                cast_parameter(table, c, at)
+            )
+        }),
         ", ",
     );
     if sets.is_empty() {
         // nothing but the key and values it leaves out: the row must be there all the same
         sets = key
             .first()
-            .map(|c| format!("{0} = t.{0}", name(table, *c)))
+            .map(|c| format!("{0} = t.{0}", column_name(table, *c)))
             .unwrap_or_default();
     }
     format!(
         "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
         qualified_name(table),
-        rows(forms),
+        rows_subquery(forms),
         on_key(table, key, written)
     )
 }
 
-fn count(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {}",
         qualified_name(table),
-        rows(forms),
+        rows_subquery(forms),
         on_key(table, key, written)
     )
 }

@@ -54,48 +54,48 @@ pub fn to_text<'a>(
     field: Option<&Field>,
     column: &PgType,
 ) -> Result<Value<'a>, ValueError> {
-    let json = Json::of(raw)?;
+    let json = Json::from_raw(raw)?;
     if json == Json::Null {
         return Ok(Value::Null);
     }
     if placeholder::is_unavailable(json, field, column) {
         return Ok(Value::Unavailable);
     }
-    converted(json, field, column, 0).map(Value::Text)
+    convert_value(json, field, column, 0).map(Value::Text)
 }
 
 /// The text of a value that is neither null nor a placeholder; `depth` counts the arrays around it.
-fn converted<'a>(
+fn convert_value<'a>(
     json: Json<'a>,
     field: Option<&Field>,
     column: &PgType,
     depth: usize,
 ) -> Result<Cow<'a, str>, ValueError> {
-    let family = Family::of(column);
-    let meaning = meaning::of(json, field, family, column);
-    if !meaning.suits(family) {
-        return Err(family.unfit(json.kind()));
+    let family = Family::of_column(column);
+    let meaning = meaning::find_meaning(json, field, family, column);
+    if !meaning.suits_family(family) {
+        return Err(family.unfit(json.kind_name()));
     }
     match meaning {
-        Meaning::Plain => plain::text(json, family),
+        Meaning::Plain => plain::plain_text(json, family),
         Meaning::JsonText => plain::json_text(json, family),
-        Meaning::Date => times::date(json),
-        Meaning::Time(unit) => times::time(json, unit, family),
-        Meaning::Timestamp(unit) => times::timestamp(json, unit, family),
-        Meaning::Iso => iso::text(json),
-        Meaning::Duration(unit) => times::duration(json, unit),
-        Meaning::Decimal { scale } => numbers::decimal(json, scale),
+        Meaning::Date => times::date_text(json),
+        Meaning::Time(unit) => times::time_text(json, unit, family),
+        Meaning::Timestamp(unit) => times::timestamp_text(json, unit, family),
+        Meaning::Iso => iso::iso_text(json),
+        Meaning::Duration(unit) => times::duration_text(json, unit),
+        Meaning::Decimal { scale } => numbers::decimal_text(json, scale),
         Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json),
-        Meaning::UndeclaredDecimal => undeclared::decimal(json, family, column),
-        Meaning::Bytes => bytes::bytea(json, family),
+        Meaning::UndeclaredDecimal => undeclared::undeclared_decimal(json, family, column),
+        Meaning::Bytes => bytes::to_bytea(json, family),
         Meaning::HexBytes => bytes::bytea_from_hex(json),
-        Meaning::Bits { length, declared } => bits::text(json, length, declared, family),
-        Meaning::Hstore => hstore::text(json),
-        Meaning::Array { element } => array::literal(json, element, column, depth),
-        Meaning::Vector => vectors::dense(json),
-        Meaning::SparseVector => vectors::sparse(json),
-        Meaning::Point => geometry::point(json),
-        Meaning::Geometry => geometry::ewkb(json),
+        Meaning::Bits { length, declared } => bits::bit_string(json, length, declared, family),
+        Meaning::Hstore => hstore::hstore_text(json),
+        Meaning::Array { element } => array::array_literal(json, element, column, depth),
+        Meaning::Vector => vectors::dense_vector(json),
+        Meaning::SparseVector => vectors::sparse_vector(json),
+        Meaning::Point => geometry::point_text(json),
+        Meaning::Geometry => geometry::hex_ewkb(json),
     }
 }
 

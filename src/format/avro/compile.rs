@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::format::avro::error::SchemaError;
-use crate::format::avro::meaning::{self, Object, text};
-use crate::format::avro::names::{Names, full, namespace_of};
-use crate::format::avro::node::{Form, Meaning, Member, Node, NodeId, label};
+use crate::format::avro::meaning::{self, Object, text_attribute};
+use crate::format::avro::names::{Names, full_name, namespace_of};
+use crate::format::avro::node::{Form, Meaning, Member, Node, NodeId, json_label};
 use crate::format::schema::Logical;
 
 /// More than the widest tables of a whole registry.
@@ -68,7 +68,7 @@ impl Compiler {
             Value::String(name) if is_primitive(name) => {
                 self.push_primitive(name, &Object::default())
             }
-            Value::String(name) => self.names.find(name, namespace),
+            Value::String(name) => self.names.find_type(name, namespace),
             Value::Array(branches) => self.compile_union(branches, namespace),
             Value::Object(object) => match object.get("type") {
                 Some(Value::String(base)) => self.compile_object(base, object, namespace),
@@ -99,15 +99,15 @@ impl Compiler {
                     .get("values")
                     .ok_or(incomplete_type("a map", "values"))?;
                 let values = self.compile_type(values, namespace)?;
-                self.push_node(Form::Map(values), meaning::of(object, base))
+                self.push_node(Form::Map(values), meaning::read_meaning(object, base))
             }
             base if is_primitive(base) => self.push_primitive(base, object),
-            name => self.names.find(name, namespace),
+            name => self.names.find_type(name, namespace),
         }
     }
 
     fn push_primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, SchemaError> {
-        let meaning = meaning::of(object, base);
+        let meaning = meaning::read_meaning(object, base);
         let form = match base {
             "null" => Form::Null,
             "boolean" => Form::Boolean,
@@ -116,7 +116,7 @@ impl Compiler {
             "float" => Form::Float,
             "double" => Form::Double,
             "string" => Form::String,
-            _ if text(object, "logicalType") == Some("big-decimal") => Form::BigDecimal,
+            _ if text_attribute(object, "logicalType") == Some("big-decimal") => Form::BigDecimal,
             _ => Form::Bytes,
         };
         self.push_node(form, meaning)
@@ -130,10 +130,10 @@ impl Compiler {
         namespace: &str,
         meaning: Meaning,
     ) -> Result<(NodeId, String), SchemaError> {
-        let name = text(object, "name").ok_or(incomplete_type(what, "its name"))?;
-        let full = full(name, text(object, "namespace"), namespace);
+        let name = text_attribute(object, "name").ok_or(incomplete_type(what, "its name"))?;
+        let full = full_name(name, text_attribute(object, "namespace"), namespace);
         let node = self.push_node(Form::Null, meaning)?;
-        self.names.define(&full, node)?;
+        self.names.define_type(&full, node)?;
         let simple = full.rsplit('.').next().unwrap_or(&full);
         self.called.insert(node, simple.into());
         Ok((node, full))
@@ -146,14 +146,15 @@ impl Compiler {
     }
 
     fn compile_record(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
-        let meaning = meaning::of(object, "record");
+        let meaning = meaning::read_meaning(object, "record");
         let (node, full) = self.enter_named("a record", object, namespace, meaning)?;
         if let Some(node) = self.nodes.get_mut(node) {
             // a struct's name in Connect is the record's
             let named = || Some(Logical::from_name(&full)).filter(|l| *l != Logical::Other);
             node.meaning.logical = node.meaning.logical.or_else(named);
         }
-        if text(object, "connect.internal.type") == Some("MapEntry") || full == MAP_ENTRY {
+        if text_attribute(object, "connect.internal.type") == Some("MapEntry") || full == MAP_ENTRY
+        {
             self.map_entries.insert(node);
         }
         let fields = object.get("fields").and_then(Value::as_array);
@@ -170,7 +171,7 @@ impl Compiler {
             let inner = inner.ok_or(incomplete_type("a record's field", "its type"))?;
             members.push(Member {
                 name: name.into(),
-                label: label(name),
+                label: json_label(name),
                 node: self.compile_type(inner, namespace_of(&full))?,
             });
         }
@@ -179,8 +180,12 @@ impl Compiler {
     }
 
     fn compile_enum(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
-        let (node, _) =
-            self.enter_named("an enum", object, namespace, meaning::of(object, "enum"))?;
+        let (node, _) = self.enter_named(
+            "an enum",
+            object,
+            namespace,
+            meaning::read_meaning(object, "enum"),
+        )?;
         let symbols = object.get("symbols").and_then(Value::as_array);
         let symbols = symbols.ok_or(incomplete_type("an enum", "symbols"))?;
         let quoted = |symbol: &Value| match symbol {
@@ -196,7 +201,7 @@ impl Compiler {
         let size = object.get("size").and_then(Value::as_u64);
         let size = size.and_then(|size| usize::try_from(size).ok());
         let size = size.ok_or(incomplete_type("a fixed", "its size"))?;
-        let mut meaning = meaning::of(object, "fixed");
+        let mut meaning = meaning::read_meaning(object, "fixed");
         let form = match (meaning.logical, size) {
             (Some(Logical::Uuid), 16) => Form::Uuid,
             (Some(Logical::Interval), 12) => Form::Duration,
@@ -217,7 +222,7 @@ impl Compiler {
             .ok_or(incomplete_type("an array", "items"))?;
         let items = self.compile_type(items, namespace)?;
         let form = self.as_map_entries(items).unwrap_or(Form::Array(items));
-        self.push_node(form, meaning::of(object, "array"))
+        self.push_node(form, meaning::read_meaning(object, "array"))
     }
 
     /// If these are the entries of a map of Connect's.

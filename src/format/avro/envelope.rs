@@ -43,7 +43,7 @@ impl EnvelopePlan {
             let record = record_node(nodes, node)?;
             let shape = match &last {
                 Some(row) if row.node == record => row.shape.clone(),
-                _ => shape_of(fields.field(record, &Arc::from("")).ok()?),
+                _ => shape_of(fields.connect_field(record, &Arc::from("")).ok()?),
             };
             last = Some(Row {
                 node: record,
@@ -100,8 +100,8 @@ impl Plan {
     ) -> Result<Option<Envelope<'r>>, AvroError> {
         let plan = self.envelope.as_ref().ok_or(AvroError::NoEnvelope("op"))?;
         let mut walk = Walk::new(&self.nodes, datum);
-        let Some(members) = walk.enter(self.root())? else {
-            walk.end()?;
+        let Some(members) = walk.enter_record(self.root_node())? else {
+            walk.expect_end()?;
             return Ok(None);
         };
         let mut envelope = Envelope {
@@ -114,18 +114,18 @@ impl Plan {
             let read = match part {
                 Part::Op => read_op(&mut walk, *node, texts).map(|op| envelope.op = op),
                 Part::Before(row) if with_before => row
-                    .read(&mut walk, texts, arena)
+                    .read_fields(&mut walk, texts, arena)
                     .map(|row| envelope.before = row),
                 Part::After(row) => row
-                    .read(&mut walk, texts, arena)
+                    .read_fields(&mut walk, texts, arena)
                     .map(|row| envelope.after = row),
                 Part::Source(wanted) => read_source(&mut walk, *node, wanted, texts, arena)
                     .map(|source| envelope.source = source),
-                Part::Before(_) | Part::Other => walk.skip(*node),
+                Part::Before(_) | Part::Other => walk.skip_value(*node),
             };
             read.map_err(|e| e.in_field(&member.name))?;
         }
-        walk.end()?;
+        walk.expect_end()?;
         Ok(Some(envelope))
     }
 }
@@ -136,7 +136,7 @@ fn read_op(
     texts: &mut Texts,
 ) -> Result<Cow<'static, str>, AvroError> {
     texts.clear();
-    walk.write(node, &mut texts.text)?;
+    walk.write_value(node, &mut texts.text)?;
     Ok(match texts.text.as_str() {
         "\"c\"" => Cow::Borrowed("c"),
         "\"u\"" => Cow::Borrowed("u"),
@@ -154,19 +154,19 @@ fn read_source<'r>(
     arena: &'r Bump,
 ) -> Result<Source<'r>, AvroError> {
     let mut source = Source::default();
-    let Some(members) = walk.enter(node)? else {
+    let Some(members) = walk.enter_record(node)? else {
         return Ok(source);
     };
     texts.clear();
     for (member, wanted) in members.iter().zip(wanted) {
         let read = match wanted {
-            Some(_) => walk.write(member.node, &mut texts.text),
-            None => walk.skip(member.node),
+            Some(_) => walk.write_value(member.node, &mut texts.text),
+            None => walk.skip_value(member.node),
         };
         read.map_err(|e| e.in_field(&member.name))?;
         texts.ends.push(texts.text.len());
     }
-    for (text, wanted) in texts.values(arena).iter().zip(wanted) {
+    for (text, wanted) in texts.copy_to_arena(arena).iter().zip(wanted) {
         if let Some(field) = wanted {
             source.set_field(*field, text);
         }

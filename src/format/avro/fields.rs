@@ -30,7 +30,7 @@ impl<'n> Fields<'n> {
 
     /// # Errors
     /// There are too many.
-    pub fn field(&mut self, id: NodeId, name: &Arc<str>) -> Result<Field, SchemaError> {
+    pub fn connect_field(&mut self, id: NodeId, name: &Arc<str>) -> Result<Field, SchemaError> {
         self.count += 1;
         if self.count > MOST_FIELDS {
             return Err(SchemaError::TooLarge(MOST_FIELDS));
@@ -50,7 +50,7 @@ impl<'n> Fields<'n> {
             return Ok(field);
         }
         self.around.push(id);
-        let kind = self.kind(&node.form, &mut field);
+        let kind = self.connect_kind(&node.form, &mut field);
         self.around.pop();
         if let Form::Optional { .. } = node.form {
             field.optional = true;
@@ -65,12 +65,12 @@ impl<'n> Fields<'n> {
         Ok(field)
     }
 
-    fn inner(&mut self, node: NodeId) -> Result<Box<Field>, SchemaError> {
-        self.field(node, &Arc::from("")).map(Box::new)
+    fn inner_field(&mut self, node: NodeId) -> Result<Box<Field>, SchemaError> {
+        self.connect_field(node, &Arc::from("")).map(Box::new)
     }
 
     /// Of an optional one everything but the name is the other's.
-    fn kind(&mut self, form: &'n Form, field: &mut Field) -> Result<Kind, SchemaError> {
+    fn connect_kind(&mut self, form: &'n Form, field: &mut Field) -> Result<Kind, SchemaError> {
         Ok(match form {
             Form::Null => {
                 field.optional = true;
@@ -84,17 +84,17 @@ impl<'n> Fields<'n> {
             Form::Bytes | Form::Fixed(_) => Kind::Bytes,
             Form::String | Form::Enum(_) | Form::Uuid | Form::Duration => Kind::String,
             Form::BigDecimal => Kind::Struct(vec![
-                of("scale", Kind::Int32, None),
-                of("value", Kind::Bytes, None),
+                plain_field("scale", Kind::Int32, None),
+                plain_field("value", Kind::Bytes, None),
             ]),
-            Form::Array(items) => Kind::Array(self.inner(*items)?),
-            Form::Map(value) | Form::Entries { value, .. } => Kind::Map(self.inner(*value)?),
+            Form::Array(items) => Kind::Array(self.inner_field(*items)?),
+            Form::Map(value) | Form::Entries { value, .. } => Kind::Map(self.inner_field(*value)?),
             Form::Record(members) => {
-                let members = members.iter().map(|m| self.field(m.node, &m.name));
+                let members = members.iter().map(|m| self.connect_field(m.node, &m.name));
                 Kind::Struct(members.collect::<Result<_, _>>()?)
             }
             Form::Optional { other, .. } => {
-                let other = self.field(*other, &field.name)?;
+                let other = self.connect_field(*other, &field.name)?;
                 field.logical = other.logical;
                 field.scale = other.scale;
                 field.length = other.length;
@@ -102,14 +102,14 @@ impl<'n> Fields<'n> {
             }
             Form::Choice(branches) => {
                 let named = branches.iter().filter(|b| b.label.is_some());
-                let fields = named.map(|b| self.field(b.node, &b.name));
+                let fields = named.map(|b| self.connect_field(b.node, &b.name));
                 Kind::Struct(fields.collect::<Result<_, _>>()?)
             }
         })
     }
 }
 
-fn of(name: &str, kind: Kind, logical: Option<Logical>) -> Field {
+fn plain_field(name: &str, kind: Kind, logical: Option<Logical>) -> Field {
     Field {
         name: name.into(),
         kind,

@@ -9,10 +9,13 @@ use crate::format::schema::{Kind, Logical};
 pub(super) type Object = Map<String, Value>;
 
 /// `base` is the type that is annotated, without whose own form a logical type means nothing.
-pub(super) fn of(object: &Object, base: &str) -> Meaning {
+pub(super) fn read_meaning(object: &Object, base: &str) -> Meaning {
     let parameters = object.get("connect.parameters").and_then(Value::as_object);
-    let parameter = |name| number(parameters?.get(name)?);
-    let (logical_type, connect_name) = (text(object, "logicalType"), text(object, "connect.name"));
+    let parameter = |name| integer_attribute(parameters?.get(name)?);
+    let (logical_type, connect_name) = (
+        text_attribute(object, "logicalType"),
+        text_attribute(object, "connect.name"),
+    );
     let by_avro = logical_type.and_then(|name| of_logical_type(name, base));
     let logical = match connect_name {
         Some(name) => Some(Logical::from_name(name)),
@@ -20,8 +23,8 @@ pub(super) fn of(object: &Object, base: &str) -> Meaning {
     };
     // Avro's default is a scale of 0
     let declared = by_avro == Some(Logical::Decimal);
-    let scale = declared.then(|| object.get("scale").map_or(Some(0), number));
-    let kind = match text(object, "connect.type") {
+    let scale = declared.then(|| object.get("scale").map_or(Some(0), integer_attribute));
+    let kind = match text_attribute(object, "connect.type") {
         Some("int8") if base == "int" => Some(Kind::Int8),
         Some("int16") if base == "int" => Some(Kind::Int16),
         _ => None,
@@ -51,12 +54,12 @@ fn of_logical_type(name: &str, base: &str) -> Option<Logical> {
     }
 }
 
-pub(super) fn text<'v>(object: &'v Object, name: &str) -> Option<&'v str> {
+pub(super) fn text_attribute<'v>(object: &'v Object, name: &str) -> Option<&'v str> {
     object.get(name)?.as_str()
 }
 
 /// Connect writes its parameters as strings, Avro its attributes as numbers.
-fn number(value: &Value) -> Option<i32> {
+fn integer_attribute(value: &Value) -> Option<i32> {
     match value {
         Value::String(text) => text.parse().ok(),
         other => other.as_i64()?.try_into().ok(),

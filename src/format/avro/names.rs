@@ -10,25 +10,25 @@ use crate::format::avro::node::NodeId;
 pub(super) struct Names(HashMap<String, NodeId>);
 
 impl Names {
-    pub fn define(&mut self, full: &str, node: NodeId) -> Result<(), SchemaError> {
+    pub fn define_type(&mut self, full: &str, node: NodeId) -> Result<(), SchemaError> {
         match self.0.insert(full.to_owned(), node) {
             None => Ok(()),
-            Some(_) => Err(SchemaError::Twice(shown(full))),
+            Some(_) => Err(SchemaError::Twice(shorten_name(full))),
         }
     }
 
     /// A name without a dot is one of the namespace around it, or of none.
-    pub fn find(&self, name: &str, namespace: &str) -> Result<NodeId, SchemaError> {
-        let found = self.0.get(&full(name, None, namespace));
+    pub fn find_type(&self, name: &str, namespace: &str) -> Result<NodeId, SchemaError> {
+        let found = self.0.get(&full_name(name, None, namespace));
         let found = found.or_else(|| self.0.get(name));
         found
             .copied()
-            .ok_or_else(|| SchemaError::Unknown(shown(name)))
+            .ok_or_else(|| SchemaError::Unknown(shorten_name(name)))
     }
 }
 
 /// A type's full name; `own` is its own namespace, `around` the one it stands in.
-pub(super) fn full(name: &str, own: Option<&str>, around: &str) -> String {
+pub(super) fn full_name(name: &str, own: Option<&str>, around: &str) -> String {
     match own.unwrap_or(around) {
         _ if name.contains('.') => name.to_owned(),
         "" => name.to_owned(),
@@ -41,6 +41,6 @@ pub(super) fn namespace_of(full: &str) -> &str {
 }
 
 /// As much of a name as an error may show.
-fn shown(name: &str) -> String {
+fn shorten_name(name: &str) -> String {
     name.chars().take(200).collect()
 }

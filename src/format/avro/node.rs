@@ -81,7 +81,7 @@ pub(super) struct Meaning {
 
 impl Form {
     /// How an error names it.
-    pub fn name(&self) -> &'static str {
+    pub fn error_name(&self) -> &'static str {
         match self {
             Form::Null => "null",
             Form::Boolean => "a boolean",
@@ -101,6 +101,6 @@ impl Form {
 }
 
 /// A JSON string of a name, as a label before its value.
-pub(super) fn label(name: &str) -> Box<str> {
+pub(super) fn json_label(name: &str) -> Box<str> {
     format!("{}:", serde_json::Value::from(name)).into()
 }

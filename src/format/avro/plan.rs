@@ -49,7 +49,7 @@ impl Plan {
         }
         let node = compiler.add_schema(schema)?;
         let nodes = compiler.nodes;
-        let whole = fields::Fields::new(&nodes).field(node, &Arc::from(""))?;
+        let whole = fields::Fields::new(&nodes).connect_field(node, &Arc::from(""))?;
         let root = Row {
             node,
             shape: shape_of(whole),
@@ -62,7 +62,7 @@ impl Plan {
         })
     }
 
-    pub(super) fn root(&self) -> NodeId {
+    pub(super) fn root_node(&self) -> NodeId {
         self.root.node
     }
 
@@ -82,8 +82,8 @@ impl Plan {
         arena: &'r Bump,
     ) -> Result<Option<Fields<'r>>, AvroError> {
         let mut walk = Walk::new(&self.nodes, datum);
-        let fields = self.root.read(&mut walk, texts, arena)?;
-        walk.end()?;
+        let fields = self.root.read_fields(&mut walk, texts, arena)?;
+        walk.expect_end()?;
         Ok(fields)
     }
 
@@ -94,8 +94,8 @@ impl Plan {
     pub fn to_json(&self, datum: &[u8]) -> Result<String, AvroError> {
         let mut walk = Walk::new(&self.nodes, datum);
         let mut text = String::new();
-        walk.write(self.root.node, &mut text)?;
-        walk.end()?;
+        walk.write_value(self.root.node, &mut text)?;
+        walk.expect_end()?;
         Ok(text)
     }
 }
@@ -109,39 +109,39 @@ pub(super) fn shape_of(whole: Field) -> Arc<Shape> {
 }
 
 impl Row {
-    pub fn read<'r>(
+    pub fn read_fields<'r>(
         &self,
         walk: &mut Walk<'_, '_>,
         texts: &mut Texts,
         arena: &'r Bump,
     ) -> Result<Option<Fields<'r>>, AvroError> {
-        let Some(members) = walk.enter(self.node)? else {
+        let Some(members) = walk.enter_record(self.node)? else {
             return Ok(None);
         };
         texts.clear();
         for member in members {
-            walk.write(member.node, &mut texts.text)
+            walk.write_value(member.node, &mut texts.text)
                 .map_err(|e| e.in_field(&member.name))?;
             texts.ends.push(texts.text.len());
         }
         Ok(Some(Fields {
             shape: Some(self.shape.clone()),
-            values: texts.values(arena),
+            values: texts.copy_to_arena(arena),
         }))
     }
 }
 
 impl<'p> Walk<'p, '_> {
     /// The fields of the record that comes, or `None` for null.
-    pub(super) fn enter(&mut self, node: NodeId) -> Result<Option<&'p [Member]>, AvroError> {
-        match self.form(node) {
+    pub(super) fn enter_record(&mut self, node: NodeId) -> Result<Option<&'p [Member]>, AvroError> {
+        match self.form_of(node) {
             Form::Record(members) => Ok(Some(members)),
             Form::Null => Ok(None),
             Form::Optional { null, other } => match self.is_null(*null)? {
                 true => Ok(None),
-                false => self.enter(*other),
+                false => self.enter_record(*other),
             },
-            other => Err(AvroError::NoRecord(other.name())),
+            other => Err(AvroError::NoRecord(other.error_name())),
         }
     }
 }
@@ -153,7 +153,7 @@ impl Texts {
     }
 
     /// The texts, in the arena.
-    pub(super) fn values<'r>(&self, arena: &'r Bump) -> &'r [&'r str] {
+    pub(super) fn copy_to_arena<'r>(&self, arena: &'r Bump) -> &'r [&'r str] {
         let text: &'r str = arena.alloc_str(&self.text);
         let mut start = 0;
         let slices = self.ends.iter().map(|end| {

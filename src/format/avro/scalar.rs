@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use crate::format::avro::bytes::Bytes;
 use crate::format::avro::error::AvroError;
 
-pub(super) fn integer(number: i64, out: &mut String) {
+pub(super) fn push_integer(number: i64, out: &mut String) {
     out.push_str(itoa::Buffer::new().format(number));
 }
 
 /// The shortest digits that read as the same number; what JSON has no digits for as a string.
-pub(super) fn float(number: f32, out: &mut String) {
+pub(super) fn push_float(number: f32, out: &mut String) {
     if number.is_finite() {
         let _ = write!(out, "{number:?}");
     } else {
@@ -21,7 +21,7 @@ pub(super) fn float(number: f32, out: &mut String) {
     }
 }
 
-pub(super) fn double(number: f64, out: &mut String) {
+pub(super) fn push_double(number: f64, out: &mut String) {
     if number.is_finite() {
         let _ = write!(out, "{number:?}");
     } else {
@@ -37,9 +37,9 @@ fn not_finite(number: f64) -> &'static str {
     }
 }
 
-pub(super) fn string(text: &str, out: &mut String) {
+pub(super) fn push_string(text: &str, out: &mut String) {
     out.push('"');
-    escaped(text, out);
+    push_escaped(text, out);
     out.push('"');
 }
 
@@ -62,7 +62,7 @@ fn first_special(bytes: &[u8]) -> Option<usize> {
     Some(start + rest.iter().position(is_special)?)
 }
 
-fn escaped(text: &str, out: &mut String) {
+fn push_escaped(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = first_special(rest.as_bytes()) {
         // a special one is a character of its own: ASCII
@@ -85,18 +85,18 @@ fn escaped(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-pub(super) fn base64(bytes: &[u8], out: &mut String) {
+pub(super) fn push_base64(bytes: &[u8], out: &mut String) {
     out.push('"');
     STANDARD.encode_string(bytes, out);
     out.push('"');
 }
 
-pub(super) fn uuid(bytes: [u8; 16], out: &mut String) {
+pub(super) fn push_uuid(bytes: [u8; 16], out: &mut String) {
     let _ = write!(out, "\"{}\"", uuid::Uuid::from_bytes(bytes).hyphenated());
 }
 
 /// As ISO 8601 has it: `"P1M2DT3.004S"`.
-pub(super) fn duration(bytes: [u8; 12], out: &mut String) {
+pub(super) fn push_duration(bytes: [u8; 12], out: &mut String) {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
     let months = u32::from_le_bytes([a, b, c, d]);
     let days = u32::from_le_bytes([e, f, g, h]);
@@ -106,7 +106,7 @@ pub(super) fn duration(bytes: [u8; 12], out: &mut String) {
 }
 
 /// An integer's bytes and a scale, as Debezium writes a decimal that has its own scale.
-pub(super) fn big_decimal(bytes: &[u8], out: &mut String) -> Result<(), AvroError> {
+pub(super) fn push_big_decimal(bytes: &[u8], out: &mut String) -> Result<(), AvroError> {
     let mut inner = Bytes::new(bytes);
     let unscaled = inner.read_bytes()?;
     let scale = inner.read_int()?;
@@ -114,9 +114,9 @@ pub(super) fn big_decimal(bytes: &[u8], out: &mut String) -> Result<(), AvroErro
         return Err(AvroError::Trailing(inner.bytes_left()));
     }
     out.push_str("{\"scale\":");
-    integer(scale.into(), out);
+    push_integer(scale.into(), out);
     out.push_str(",\"value\":");
-    base64(unscaled, out);
+    push_base64(unscaled, out);
     out.push('}');
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::format::avro::compile::Compiler;
 use crate::format::avro::error::SchemaError;
-use crate::format::avro::node::{Branch, Form, Meaning, NodeId, label};
+use crate::format::avro::node::{Branch, Form, Meaning, NodeId, json_label};
 
 impl Compiler {
     /// A named type that is still being read looks like null, and isn't.
@@ -70,7 +70,7 @@ impl Compiler {
             }),
             (None, None) => Arc::from(""),
         };
-        let label = (!self.is_null(node)).then(|| label(&name));
+        let label = (!self.is_null(node)).then(|| json_label(&name));
         Branch { name, label, node }
     }
 }

@@ -35,23 +35,23 @@ impl<'p, 'b> Walk<'p, 'b> {
 
     /// # Errors
     /// There are bytes left.
-    pub fn end(&self) -> Result<(), AvroError> {
+    pub fn expect_end(&self) -> Result<(), AvroError> {
         match self.input.bytes_left() {
             0 => Ok(()),
             left => Err(AvroError::Trailing(left)),
         }
     }
 
-    pub(super) fn spend(&mut self, amount: usize) -> Result<(), AvroError> {
+    pub(super) fn spend_budget(&mut self, amount: usize) -> Result<(), AvroError> {
         self.left = self.left.checked_sub(amount).ok_or(AvroError::TooMuch)?;
         Ok(())
     }
 
-    pub(super) fn form(&self, node: NodeId) -> &'p Form {
+    pub(super) fn form_of(&self, node: NodeId) -> &'p Form {
         self.nodes.get(node).map_or(&Form::Null, |n| &n.form)
     }
 
-    pub(super) fn deeper<T>(
+    pub(super) fn go_deeper<T>(
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<T, AvroError>,
     ) -> Result<T, AvroError> {
@@ -65,51 +65,53 @@ impl<'p, 'b> Walk<'p, 'b> {
     }
 
     /// Writes one value.
-    pub fn write(&mut self, node: NodeId, out: &mut String) -> Result<(), AvroError> {
+    pub fn write_value(&mut self, node: NodeId, out: &mut String) -> Result<(), AvroError> {
         let before = out.len();
-        match self.form(node) {
+        match self.form_of(node) {
             Form::Null => out.push_str("null"),
             Form::Boolean => out.push_str(if self.input.read_boolean()? {
                 "true"
             } else {
                 "false"
             }),
-            Form::Int => scalar::integer(self.input.read_int()?.into(), out),
-            Form::Long => scalar::integer(self.input.read_long()?, out),
-            Form::Float => scalar::float(f32::from_le_bytes(self.input.take_array()?), out),
-            Form::Double => scalar::double(f64::from_le_bytes(self.input.take_array()?), out),
-            Form::Bytes => scalar::base64(self.input.read_bytes()?, out),
-            Form::String => scalar::string(self.input.read_text()?, out),
-            Form::Fixed(size) => scalar::base64(self.input.take_bytes(*size)?, out),
-            Form::Uuid => scalar::uuid(self.input.take_array()?, out),
-            Form::Duration => scalar::duration(self.input.take_array()?, out),
-            Form::BigDecimal => scalar::big_decimal(self.input.read_bytes()?, out)?,
-            Form::Enum(symbols) => out.push_str(self.symbol(symbols)?),
+            Form::Int => scalar::push_integer(self.input.read_int()?.into(), out),
+            Form::Long => scalar::push_integer(self.input.read_long()?, out),
+            Form::Float => scalar::push_float(f32::from_le_bytes(self.input.take_array()?), out),
+            Form::Double => scalar::push_double(f64::from_le_bytes(self.input.take_array()?), out),
+            Form::Bytes => scalar::push_base64(self.input.read_bytes()?, out),
+            Form::String => scalar::push_string(self.input.read_text()?, out),
+            Form::Fixed(size) => scalar::push_base64(self.input.take_bytes(*size)?, out),
+            Form::Uuid => scalar::push_uuid(self.input.take_array()?, out),
+            Form::Duration => scalar::push_duration(self.input.take_array()?, out),
+            Form::BigDecimal => scalar::push_big_decimal(self.input.read_bytes()?, out)?,
+            Form::Enum(symbols) => out.push_str(self.read_symbol(symbols)?),
             // what is inside has been paid for when it was written
-            Form::Array(items) => return self.list(out, ["[", "]"], |w, out| w.write(*items, out)),
+            Form::Array(items) => {
+                return self.write_list(out, ["[", "]"], |w, out| w.write_value(*items, out));
+            }
             Form::Map(value) => {
-                return self.list(out, ["{", "}"], |w, out| {
-                    scalar::string(w.input.read_text()?, out);
+                return self.write_list(out, ["{", "}"], |w, out| {
+                    scalar::push_string(w.input.read_text()?, out);
                     out.push(':');
-                    w.write(*value, out)
+                    w.write_value(*value, out)
                 });
             }
             Form::Entries { key, value, named } => {
-                return self.entries(*key, *value, *named, out);
+                return self.write_entries(*key, *value, *named, out);
             }
-            Form::Record(members) => return self.deeper(|w| w.record(members, out)),
+            Form::Record(members) => return self.go_deeper(|w| w.write_record(members, out)),
             Form::Optional { null, other } => {
                 if !self.is_null(*null)? {
-                    return self.deeper(|w| w.write(*other, out));
+                    return self.go_deeper(|w| w.write_value(*other, out));
                 }
                 out.push_str("null");
             }
-            Form::Choice(branches) => return self.deeper(|w| w.choice(branches, out)),
+            Form::Choice(branches) => return self.go_deeper(|w| w.write_choice(branches, out)),
         }
-        self.spend(1 + out.len().saturating_sub(before))
+        self.spend_budget(1 + out.len().saturating_sub(before))
     }
 
-    pub(super) fn symbol(&mut self, symbols: &'p [Box<str>]) -> Result<&'p str, AvroError> {
+    pub(super) fn read_symbol(&mut self, symbols: &'p [Box<str>]) -> Result<&'p str, AvroError> {
         let index = self.input.read_int()?;
         let symbol = usize::try_from(index).ok().and_then(|at| symbols.get(at));
         symbol
@@ -125,35 +127,35 @@ impl<'p, 'b> Walk<'p, 'b> {
         }
     }
 
-    fn record(&mut self, members: &'p [Member], out: &mut String) -> Result<(), AvroError> {
+    fn write_record(&mut self, members: &'p [Member], out: &mut String) -> Result<(), AvroError> {
         let mut opening = '{';
         for member in members {
             out.push(opening);
             opening = ',';
             out.push_str(&member.label);
-            self.spend(member.label.len())?;
-            self.write(member.node, out)
+            self.spend_budget(member.label.len())?;
+            self.write_value(member.node, out)
                 .map_err(|e| e.in_field(&member.name))?;
         }
         if opening == '{' {
             out.push('{');
         }
         out.push('}');
-        self.spend(2)
+        self.spend_budget(2)
     }
 
-    pub(super) fn branch(&mut self, branches: &'p [Branch]) -> Result<&'p Branch, AvroError> {
+    pub(super) fn read_branch(&mut self, branches: &'p [Branch]) -> Result<&'p Branch, AvroError> {
         let index = self.input.read_long()?;
         let branch = usize::try_from(index).ok().and_then(|at| branches.get(at));
         branch.ok_or(AvroError::Branch(index, branches.len()))
     }
 
     /// An object with a field for each branch, all of them null but one.
-    fn choice(&mut self, branches: &'p [Branch], out: &mut String) -> Result<(), AvroError> {
-        let chosen = self.branch(branches)?;
+    fn write_choice(&mut self, branches: &'p [Branch], out: &mut String) -> Result<(), AvroError> {
+        let chosen = self.read_branch(branches)?;
         if chosen.label.is_none() {
             out.push_str("null");
-            return self.spend(1);
+            return self.spend_budget(1);
         }
         let mut opening = '{';
         for branch in branches {
@@ -161,9 +163,9 @@ impl<'p, 'b> Walk<'p, 'b> {
             out.push(opening);
             opening = ',';
             out.push_str(label);
-            self.spend(1 + label.len())?;
+            self.spend_budget(1 + label.len())?;
             match std::ptr::eq(branch, chosen) {
-                true => self.write(branch.node, out)?,
+                true => self.write_value(branch.node, out)?,
                 false => out.push_str("null"),
             }
         }
@@ -171,7 +173,7 @@ impl<'p, 'b> Walk<'p, 'b> {
         Ok(())
     }
 
-    fn entries(
+    fn write_entries(
         &mut self,
         key: NodeId,
         value: NodeId,
@@ -179,39 +181,39 @@ impl<'p, 'b> Walk<'p, 'b> {
         out: &mut String,
     ) -> Result<(), AvroError> {
         if !named {
-            return self.list(out, ["[", "]"], |w, out| {
+            return self.write_list(out, ["[", "]"], |w, out| {
                 out.push('[');
-                w.write(key, out)?;
+                w.write_value(key, out)?;
                 out.push(',');
-                w.write(value, out)?;
+                w.write_value(value, out)?;
                 out.push(']');
                 Ok(())
             });
         }
-        self.list(out, ["{", "}"], |w, out| {
+        self.write_list(out, ["{", "}"], |w, out| {
             let before = out.len();
-            w.write(key, out)?;
+            w.write_value(key, out)?;
             if out.get(before..) == Some("null") {
                 return Err(AvroError::NoKey);
             }
             out.push(':');
-            w.write(value, out)
+            w.write_value(value, out)
         })
     }
 
     /// The items of all blocks, with commas between.
-    fn list(
+    fn write_list(
         &mut self,
         out: &mut String,
         [open, close]: [&str; 2],
         mut item: impl FnMut(&mut Self, &mut String) -> Result<(), AvroError>,
     ) -> Result<(), AvroError> {
-        self.deeper(|w| {
+        self.go_deeper(|w| {
             out.push_str(open);
             let mut is_first = true;
             while let Some(block) = w.input.read_block_head()? {
                 for _ in 0..block.items {
-                    w.spend(1)?;
+                    w.spend_budget(1)?;
                     if !std::mem::take(&mut is_first) {
                         out.push(',');
                     }
@@ -219,7 +221,7 @@ impl<'p, 'b> Walk<'p, 'b> {
                 }
             }
             out.push_str(close);
-            w.spend(2)
+            w.spend_budget(2)
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::converted;
+use super::convert_value;
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
@@ -12,7 +12,7 @@ use crate::rows::table::PgType;
 /// Postgres's own limit (MAXDIM), which bounds our recursion.
 const MAX_DEPTH: usize = 6;
 
-pub(super) fn literal<'a>(
+pub(super) fn array_literal<'a>(
     json: Json<'a>,
     field: Option<&Field>,
     column: &PgType,
@@ -22,28 +22,28 @@ pub(super) fn literal<'a>(
     let element = column
         .element
         .as_deref()
-        .ok_or(Family::Other.unfit(json.kind()))?;
-    let elements = json.elements(EXPECTED)?;
+        .ok_or(Family::Other.unfit(json.kind_name()))?;
+    let elements = json.as_elements(EXPECTED)?;
     if depth >= MAX_DEPTH {
         return Err(ValueError::TooDeep(MAX_DEPTH));
     }
     // Of all types only box separates otherwise, for its own text has commas.
     let separator = if element.name == "box" { ';' } else { ',' };
-    let mut out = String::with_capacity(json.raw().len() + 2);
+    let mut out = String::with_capacity(json.raw_text().len() + 2);
     out.push('{');
     let mut nested_is_empty = true;
     for (index, raw) in elements.iter().enumerate() {
         if index > 0 {
             out.push(separator);
         }
-        let value = Json::of(raw.get())?;
+        let value = Json::from_raw(raw.get())?;
         match value {
             Json::Null => {
                 nested_is_empty = false;
                 out.push_str("NULL");
             }
             Json::Array(_) if is_dimension(element) => {
-                let inner = literal(value, inner_field(field), column, depth + 1)?;
+                let inner = array_literal(value, inner_field(field), column, depth + 1)?;
                 nested_is_empty &= inner == "{}";
                 out.push_str(&inner);
             }
@@ -51,7 +51,7 @@ pub(super) fn literal<'a>(
                 nested_is_empty = false;
                 push_element(
                     &mut out,
-                    &converted(value, field, element, depth + 1)?,
+                    &convert_value(value, field, element, depth + 1)?,
                     separator,
                 );
             }
@@ -69,7 +69,7 @@ pub(super) fn literal<'a>(
 /// An array within the array is a dimension more, unless the elements are written as JSON arrays themselves.
 fn is_dimension(element: &PgType) -> bool {
     !matches!(
-        Family::of(element),
+        Family::of_column(element),
         Family::Json | Family::Vector | Family::Hstore
     )
 }

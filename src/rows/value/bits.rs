@@ -19,7 +19,7 @@ const MAX_DECLARED: i32 = i32::MAX - 1;
 
 /// A `bit(n)` is padded to its length. A varbit's leading zeros aren't in the event, and it is written without
 /// any: the same number, and the shortest of the strings that it may have been.
-pub(super) fn text<'a>(
+pub(super) fn bit_string<'a>(
     json: Json<'a>,
     length: Option<i32>,
     declared: bool,
@@ -38,7 +38,7 @@ pub(super) fn text<'a>(
     if !declared && let Some(digits) = own_digits(json, length)? {
         return Ok(digits);
     }
-    let bytes = bytes::decoded(json, EXPECTED)?;
+    let bytes = bytes::decode_base64(json, EXPECTED)?;
     let significant = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| {
         last * 8 + 8 - bytes[last].leading_zeros() as usize
     });
@@ -65,7 +65,7 @@ pub(super) fn text<'a>(
 /// Without a schema: a string of zeros and ones that has the column's length, or that can't be base64, is
 /// already written as bits. (Base64 of that many characters would hold more than the column's bits.)
 fn own_digits(json: Json<'_>, length: Option<usize>) -> Result<Option<Cow<'_, str>>, ValueError> {
-    let text = json.string(EXPECTED)?;
+    let text = json.as_string(EXPECTED)?;
     let is_binary = !text.is_empty() && text.bytes().all(|digit| matches!(digit, b'0' | b'1'));
     let is_bits =
         is_binary && (Some(text.len()) == length || STANDARD.decode(text.as_bytes()).is_err());

@@ -9,21 +9,24 @@ use super::error::{ValueError, malformed};
 use super::family::Family;
 use super::json::Json;
 
-pub(super) fn decoded(json: Json<'_>, expected: &'static str) -> Result<Vec<u8>, ValueError> {
+pub(super) fn decode_base64(json: Json<'_>, expected: &'static str) -> Result<Vec<u8>, ValueError> {
     STANDARD
-        .decode(json.string(expected)?.as_bytes())
+        .decode(json.as_string(expected)?.as_bytes())
         .map_err(|_| malformed(expected))
 }
 
 /// Bytes for a column of another type are refused: there is no one way to read them.
-pub(super) fn bytea<'a>(json: Json<'a>, family: Family) -> Result<Cow<'a, str>, ValueError> {
+pub(super) fn to_bytea<'a>(json: Json<'a>, family: Family) -> Result<Cow<'a, str>, ValueError> {
     const EXPECTED: &str = "bytes in base64";
     match (json, family) {
         // Postgres's own syntax, which no base64 can be.
         (Json::String(quoted), Family::Bytea) if quoted.starts_with("\"\\") => {
-            json.string(EXPECTED)
+            json.as_string(EXPECTED)
         }
-        (_, Family::Bytea) => Ok(Cow::Owned(hexadecimal("\\x", &decoded(json, EXPECTED)?))),
+        (_, Family::Bytea) => Ok(Cow::Owned(to_hexadecimal(
+            "\\x",
+            &decode_base64(json, EXPECTED)?,
+        ))),
         _ => Err(family.unfit("bytes")),
     }
 }
@@ -32,7 +35,7 @@ pub(super) fn bytea<'a>(json: Json<'a>, family: Family) -> Result<Cow<'a, str>, 
 /// hexadecimal, so what isn't hexadecimal is refused rather than guessed at.
 pub(super) fn bytea_from_hex(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     const EXPECTED: &str = "bytes in hexadecimal (binary.handling.mode bytes or hex)";
-    let text = json.string(EXPECTED)?;
+    let text = json.as_string(EXPECTED)?;
     if text.starts_with("\\x") {
         return Ok(text);
     }
@@ -42,7 +45,7 @@ pub(super) fn bytea_from_hex(json: Json<'_>) -> Result<Cow<'_, str>, ValueError>
     Err(malformed(EXPECTED))
 }
 
-pub(super) fn hexadecimal(prefix: &str, bytes: &[u8]) -> String {
+pub(super) fn to_hexadecimal(prefix: &str, bytes: &[u8]) -> String {
     let digit = |nibble: u8| {
         char::from(if nibble < 10 {
             b'0' + nibble

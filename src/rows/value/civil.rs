@@ -41,7 +41,7 @@ impl Civil {
     }
 
     /// `YYYY-MM-DD`, and whether ` BC` has to follow whatever comes after it.
-    pub(super) fn write(self, out: &mut String) -> bool {
+    pub(super) fn write_date(self, out: &mut String) -> bool {
         let before_christ = self.year <= 0;
         let year = if before_christ {
             1 - self.year

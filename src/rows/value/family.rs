@@ -35,7 +35,7 @@ pub(super) enum Family {
 }
 
 impl Family {
-    pub(super) fn of(column: &PgType) -> Family {
+    pub(super) fn of_column(column: &PgType) -> Family {
         if column.element.is_some() {
             return Family::Array;
         }

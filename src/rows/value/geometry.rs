@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::bytes::{decoded, hexadecimal};
+use super::bytes::{decode_base64, to_hexadecimal};
 use super::error::{ValueError, malformed};
 use super::json::Json;
 
@@ -28,17 +28,17 @@ struct Geometry<'a> {
 }
 
 /// `(x,y)`. The wkb that comes with it says the same, less readably.
-pub(super) fn point(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
-    let point: Point = json.object("a point as a struct of x and y")?;
+pub(super) fn point_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+    let point: Point = json.as_struct("a point as a struct of x and y")?;
     Ok(Cow::Owned(format!(
         "({},{})",
-        coordinate(point.x)?,
-        coordinate(point.y)?
+        coordinate_digits(point.x)?,
+        coordinate_digits(point.y)?
     )))
 }
 
-fn coordinate(raw: &RawValue) -> Result<&str, ValueError> {
-    match Json::of(raw.get())? {
+fn coordinate_digits(raw: &RawValue) -> Result<&str, ValueError> {
+    match Json::from_raw(raw.get())? {
         Json::Number(digits) => Ok(digits),
         Json::String(quoted @ (r#""NaN""# | r#""Infinity""# | r#""-Infinity""#)) => {
             Ok(quoted.trim_matches('"'))
@@ -48,10 +48,10 @@ fn coordinate(raw: &RawValue) -> Result<&str, ValueError> {
 }
 
 /// Hexadecimal EWKB: the one text that geometry and geography both read. (`SRID=n;` before it is geometry's.)
-pub(super) fn ewkb(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn hex_ewkb(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     const EXPECTED: &str = "a geometry as a struct of wkb and srid";
-    let geometry: Geometry = json.object(EXPECTED)?;
-    let wkb = decoded(Json::of(geometry.wkb.get())?, EXPECTED)?;
+    let geometry: Geometry = json.as_struct(EXPECTED)?;
+    let wkb = decode_base64(Json::from_raw(geometry.wkb.get())?, EXPECTED)?;
     let [order, kind @ ..] = wkb.as_slice() else {
         return Err(malformed(EXPECTED));
     };
@@ -81,14 +81,14 @@ pub(super) fn ewkb(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
         .filter(|srid| *srid > 0)
         .and_then(|srid| u32::try_from(srid).ok());
     let (Some(srid), false) = (srid, has_srid) else {
-        return Ok(Cow::Owned(hexadecimal("", &wkb)));
+        return Ok(Cow::Owned(to_hexadecimal("", &wkb)));
     };
     let mut out = Vec::with_capacity(wkb.len() + 4);
     out.push(*order);
     out.extend(write(read(*kind) | HAS_SRID));
     out.extend(write(srid));
     out.extend(rest);
-    Ok(Cow::Owned(hexadecimal("", &out)))
+    Ok(Cow::Owned(to_hexadecimal("", &out)))
 }
 
 #[cfg(test)]

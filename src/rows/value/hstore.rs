@@ -10,10 +10,10 @@ use super::json::Json;
 
 const EXPECTED: &str = "an hstore as a json object";
 
-pub(super) fn text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn hstore_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     match json {
         Json::String(_) => {
-            let content = json.string(EXPECTED)?;
+            let content = json.as_string(EXPECTED)?;
             // hstore's own syntax passes.
             if !content.trim_start().starts_with('{') {
                 return Ok(content);
@@ -31,7 +31,7 @@ fn from_object(raw: &str) -> Result<String, ValueError> {
         serde_json::from_str(raw).map_err(|_| malformed(EXPECTED))?;
     let mut out = String::with_capacity(raw.len() + 8);
     for (key, value) in &map {
-        push_pair(&mut out, key, Json::of(value.get())?)?;
+        push_pair(&mut out, key, Json::from_raw(value.get())?)?;
     }
     Ok(out)
 }
@@ -39,11 +39,14 @@ fn from_object(raw: &str) -> Result<String, ValueError> {
 /// A Connect map whose key schema isn't a plain string: `[["a","1"],["b",null]]`.
 fn from_pairs(json: Json<'_>) -> Result<String, ValueError> {
     let mut out = String::new();
-    for pair in json.elements(EXPECTED)? {
-        match Json::of(pair.get())?.elements(EXPECTED)?.as_slice() {
+    for pair in json.as_elements(EXPECTED)? {
+        match Json::from_raw(pair.get())?
+            .as_elements(EXPECTED)?
+            .as_slice()
+        {
             [key, value] => {
-                let key = Json::of(key.get())?.string(EXPECTED)?;
-                push_pair(&mut out, &key, Json::of(value.get())?)?;
+                let key = Json::from_raw(key.get())?.as_string(EXPECTED)?;
+                push_pair(&mut out, &key, Json::from_raw(value.get())?)?;
             }
             _ => return Err(malformed(EXPECTED)),
         }
@@ -60,8 +63,8 @@ fn push_pair(out: &mut String, key: &str, value: Json<'_>) -> Result<(), ValueEr
     out.push_str("=>");
     match value {
         Json::Null => out.push_str("NULL"),
-        Json::String(_) => push_quoted(out, &value.string(EXPECTED)?)?,
-        other => push_quoted(out, other.raw())?,
+        Json::String(_) => push_quoted(out, &value.as_string(EXPECTED)?)?,
+        other => push_quoted(out, other.raw_text())?,
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use super::error::{ValueError, malformed};
 use super::json::Json;
 
 /// `-4712-01-01T…` is 4713 BC, `+10000-…` the year 10000; anything else passes, 'infinity' included.
-pub(super) fn text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn iso_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     const EXPECTED: &str = "a date or timestamp as an iso 8601 string";
-    let text = json.string(EXPECTED)?;
+    let text = json.as_string(EXPECTED)?;
     let (negative, unsigned) = match text.as_bytes().first() {
         Some(b'-') => (true, text.strip_prefix('-')),
         Some(b'+') => (false, text.strip_prefix('+')),

@@ -19,7 +19,7 @@ pub(super) enum Json<'a> {
 }
 
 impl<'a> Json<'a> {
-    pub(super) fn of(raw: &'a str) -> Result<Json<'a>, ValueError> {
+    pub(super) fn from_raw(raw: &'a str) -> Result<Json<'a>, ValueError> {
         match raw.as_bytes().first() {
             Some(b'"') => Ok(Json::String(raw)),
             Some(b'-' | b'0'..=b'9') => Ok(Json::Number(raw)),
@@ -35,7 +35,7 @@ impl<'a> Json<'a> {
     }
 
     /// How an error names it.
-    pub(super) fn kind(self) -> &'static str {
+    pub(super) fn kind_name(self) -> &'static str {
         match self {
             Json::Null => "null",
             Json::Bool(_) => "a json boolean",
@@ -47,7 +47,7 @@ impl<'a> Json<'a> {
     }
 
     /// The value's own JSON text.
-    pub(super) fn raw(self) -> &'a str {
+    pub(super) fn raw_text(self) -> &'a str {
         match self {
             Json::Null => "null",
             Json::Bool(true) => "true",
@@ -59,25 +59,28 @@ impl<'a> Json<'a> {
     pub(super) fn unexpected(self, expected: &'static str) -> ValueError {
         ValueError::Unexpected {
             expected,
-            found: self.kind(),
+            found: self.kind_name(),
         }
     }
 
-    pub(super) fn integer(self, expected: &'static str) -> Result<i64, ValueError> {
+    pub(super) fn as_integer(self, expected: &'static str) -> Result<i64, ValueError> {
         match self {
             Json::Number(digits) => digits.parse().map_err(|_| malformed(expected)),
             other => Err(other.unexpected(expected)),
         }
     }
 
-    pub(super) fn string(self, expected: &'static str) -> Result<Cow<'a, str>, ValueError> {
+    pub(super) fn as_string(self, expected: &'static str) -> Result<Cow<'a, str>, ValueError> {
         match self {
-            Json::String(quoted) => unescaped(quoted),
+            Json::String(quoted) => unescape_string(quoted),
             other => Err(other.unexpected(expected)),
         }
     }
 
-    pub(super) fn elements(self, expected: &'static str) -> Result<Vec<&'a RawValue>, ValueError> {
+    pub(super) fn as_elements(
+        self,
+        expected: &'static str,
+    ) -> Result<Vec<&'a RawValue>, ValueError> {
         match self {
             Json::Array(raw) => serde_json::from_str(raw).map_err(|_| malformed(expected)),
             other => Err(other.unexpected(expected)),
@@ -85,7 +88,7 @@ impl<'a> Json<'a> {
     }
 
     /// An object read as a struct whose fields stay JSON text.
-    pub(super) fn object<T: Deserialize<'a>>(
+    pub(super) fn as_struct<T: Deserialize<'a>>(
         self,
         expected: &'static str,
     ) -> Result<T, ValueError> {
@@ -97,7 +100,7 @@ impl<'a> Json<'a> {
 }
 
 /// What stands between the quotes: borrowed unless there is something to unescape.
-fn unescaped(quoted: &str) -> Result<Cow<'_, str>, ValueError> {
+fn unescape_string(quoted: &str) -> Result<Cow<'_, str>, ValueError> {
     const EXPECTED: &str = "a json string";
     let inner = quoted
         .strip_prefix('"')

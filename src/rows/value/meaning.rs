@@ -43,7 +43,7 @@ pub(super) enum Meaning<'f> {
 
 impl Meaning<'_> {
     /// Postgres reads nearly any text as bytes, and decimal digits as bits: there we must object ourselves.
-    pub(super) fn suits(self, family: Family) -> bool {
+    pub(super) fn suits_family(self, family: Family) -> bool {
         match family {
             Family::Bytea => matches!(self, Meaning::Plain | Meaning::Bytes | Meaning::HexBytes),
             Family::Bit | Family::Varbit => matches!(self, Meaning::Plain | Meaning::Bits { .. }),
@@ -52,7 +52,7 @@ impl Meaning<'_> {
     }
 }
 
-pub(super) fn of<'f>(
+pub(super) fn find_meaning<'f>(
     json: Json<'_>,
     field: Option<&'f Field>,
     family: Family,
@@ -137,8 +137,8 @@ fn by_column<'f>(
         return Meaning::Bytes;
     }
     match json {
-        Json::Number(_) => number(kind, family, column),
-        Json::String(_) => string(kind, family, column),
+        Json::Number(_) => number_meaning(kind, family, column),
+        Json::String(_) => string_meaning(kind, family, column),
         Json::Array(_) => match (family, kind) {
             (Family::Array, Some(Kind::Array(element))) => Meaning::Array {
                 element: Some(element),
@@ -161,7 +161,7 @@ fn by_column<'f>(
     }
 }
 
-fn number(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
+fn number_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
     match family {
         Family::Date => Meaning::Date,
         // Microseconds of a day don't fit 32 bits.
@@ -181,7 +181,7 @@ fn unit_of(column: &PgType) -> Unit {
     }
 }
 
-fn string(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
+fn string_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
     let is_string = kind == Some(&Kind::String);
     match family {
         Family::Date | Family::Timestamp | Family::TimestampTz => Meaning::Iso,

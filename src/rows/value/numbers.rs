@@ -17,12 +17,16 @@ const MAX_SCALE: i32 = 65_536;
 
 /// `scale` as the schema has it. Other than base64, a number or a string keeps its own digits:
 /// `decimal.handling.mode` double, and Connect's `decimal.format=NUMERIC`.
-pub(super) fn decimal<'a>(json: Json<'a>, scale: Option<i32>) -> Result<Cow<'a, str>, ValueError> {
+pub(super) fn decimal_text<'a>(
+    json: Json<'a>,
+    scale: Option<i32>,
+) -> Result<Cow<'a, str>, ValueError> {
     match json {
         Json::Number(digits) => Ok(Cow::Borrowed(digits)),
         Json::String(_) => {
             let scale = scale.ok_or(malformed("a decimal whose schema gives its scale"))?;
-            scaled(&bytes::decoded(json, EXPECTED)?, signed(scale)).map(Cow::Owned)
+            scaled_decimal(&bytes::decode_base64(json, EXPECTED)?, signed_scale(scale))
+                .map(Cow::Owned)
         }
         other => Err(other.unexpected(EXPECTED)),
     }
@@ -39,26 +43,26 @@ pub(super) fn variable_scale_decimal<'a>(json: Json<'a>) -> Result<Cow<'a, str>,
     const EXPECTED: &str = "a decimal as a struct of scale and value";
     match json {
         Json::Object(_) => {
-            let parts: Parts = json.object(EXPECTED)?;
-            let value = Json::of(parts.value.get())?;
-            scaled(&bytes::decoded(value, EXPECTED)?, parts.scale).map(Cow::Owned)
+            let parts: Parts = json.as_struct(EXPECTED)?;
+            let value = Json::from_raw(parts.value.get())?;
+            scaled_decimal(&bytes::decode_base64(value, EXPECTED)?, parts.scale).map(Cow::Owned)
         }
         // decimal.handling.mode string and double
-        Json::String(_) => json.string(EXPECTED),
+        Json::String(_) => json.as_string(EXPECTED),
         Json::Number(digits) => Ok(Cow::Borrowed(digits)),
         other => Err(other.unexpected(EXPECTED)),
     }
 }
 
 /// Postgres's scales lie between -1000 and 1000; Debezium writes the negative ones modulo 2048.
-fn signed(scale: i32) -> i32 {
+fn signed_scale(scale: i32) -> i32 {
     match scale {
         1_048..=2_047 => scale - 2_048,
         _ => scale,
     }
 }
 
-pub(super) fn scaled(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
+pub(super) fn scaled_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
     if bytes.is_empty() {
         return Err(malformed(EXPECTED));
     }
@@ -68,14 +72,14 @@ pub(super) fn scaled(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
             allowed: "131072 digits before and 16383 after the point",
         });
     }
-    Ok(with_point(integer(bytes), scale))
+    Ok(with_point(integer_digits(bytes), scale))
 }
 
-fn integer(bytes: &[u8]) -> String {
+fn integer_digits(bytes: &[u8]) -> String {
     if bytes.len() > 16 {
         return BigInt::from_signed_bytes_be(bytes).to_string();
     }
-    if let Some(narrow) = narrow(bytes) {
+    if let Some(narrow) = narrow_integer(bytes) {
         return narrow.to_string();
     }
     let negative = bytes.first().is_some_and(|byte| *byte >= 0x80);
@@ -87,7 +91,7 @@ fn integer(bytes: &[u8]) -> String {
 }
 
 /// Nearly every decimal; twice as fast to write as 128 bits.
-fn narrow(bytes: &[u8]) -> Option<i64> {
+fn narrow_integer(bytes: &[u8]) -> Option<i64> {
     let negative = bytes.first()? & 0x80 != 0;
     let mut wide = [if negative { 0xff } else { 0 }; 8];
     wide.get_mut(8_usize.checked_sub(bytes.len())?..)?
@@ -203,7 +207,7 @@ mod tests {
                 })
                 .collect();
             let expected = BigInt::from_signed_bytes_be(&bytes).to_string();
-            assert_eq!(integer(&bytes), expected);
+            assert_eq!(integer_digits(&bytes), expected);
             let pointed = with_point(expected.clone(), 7).replacen('.', "", 1);
             assert_eq!(
                 pointed.parse::<BigInt>().expect("digits"),

@@ -25,7 +25,7 @@ const UUID: &str = r#""b68a35a7-17ad-35b3-af2a-ae46edb4545a""#;
 const HSTORE: &str = r#""{\"__debezium_unavailable_value\":\"__debezium_unavailable_value\"}""#;
 
 pub(super) fn is_unavailable(json: Json<'_>, field: Option<&Field>, column: &PgType) -> bool {
-    let family = Family::of(column);
+    let family = Family::of_column(column);
     if family.is_fixed_size() {
         return false;
     }

@@ -8,19 +8,21 @@ use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
 
-pub(super) fn text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn plain_text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, ValueError> {
     use Family as F;
     match (json, family) {
         (Json::String(quoted), F::Json) => {
-            Ok(document_or_string(json.string("a json string")?, quoted))
+            Ok(document_or_string(json.as_string("a json string")?, quoted))
         }
-        (Json::String(_), _) => json.string("a json string"),
+        (Json::String(_), _) => json.as_string("a json string"),
         (Json::Bool(truth), F::Integer | F::Float | F::Numeric | F::Bit | F::Varbit) => {
             Ok(Cow::Borrowed(if truth { "1" } else { "0" }))
         }
-        (Json::Bool(_), F::Text | F::Json | F::Boolean | F::Other) => Ok(Cow::Borrowed(json.raw())),
+        (Json::Bool(_), F::Text | F::Json | F::Boolean | F::Other) => {
+            Ok(Cow::Borrowed(json.raw_text()))
+        }
         // Postgres would read ten as the bits "10", and digits as the bytes of their characters.
-        (Json::Number("0" | "1"), F::Bit | F::Varbit) => Ok(Cow::Borrowed(json.raw())),
+        (Json::Number("0" | "1"), F::Bit | F::Varbit) => Ok(Cow::Borrowed(json.raw_text())),
         (
             Json::Number(_),
             F::Boolean
@@ -31,17 +33,17 @@ pub(super) fn text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, Value
             | F::Text
             | F::Json
             | F::Other,
-        ) => Ok(Cow::Borrowed(json.raw())),
-        (Json::Array(_) | Json::Object(_), F::Text | F::Json) => Ok(Cow::Borrowed(json.raw())),
-        _ => Err(family.unfit(json.kind())),
+        ) => Ok(Cow::Borrowed(json.raw_text())),
+        (Json::Array(_) | Json::Object(_), F::Text | F::Json) => Ok(Cow::Borrowed(json.raw_text())),
+        _ => Err(family.unfit(json.kind_name())),
     }
 }
 
 /// A string that Debezium calls JSON: its content is the document.
 pub(super) fn json_text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, ValueError> {
     match json {
-        Json::String(_) => json.string("a json document as a string"),
-        _ => text(json, family),
+        Json::String(_) => json.as_string("a json document as a string"),
+        _ => plain_text(json, family),
     }
 }
 

@@ -29,7 +29,7 @@ impl Unit {
         }
     }
 
-    const fn digits(self) -> usize {
+    const fn fraction_digits(self) -> usize {
         match self {
             Unit::Millis => 3,
             Unit::Micros => 6,
@@ -37,7 +37,7 @@ impl Unit {
         }
     }
 
-    fn infinity(self, number: i64) -> Option<&'static str> {
+    fn infinity_text(self, number: i64) -> Option<&'static str> {
         let positive = match self {
             Unit::Millis => matches!(number, INFINITY) || number == INFINITY / 1_000,
             Unit::Micros => matches!(number, INFINITY | i64::MAX),
@@ -59,24 +59,24 @@ impl Unit {
 }
 
 /// Days since 1970.
-pub(super) fn date(json: Json<'_>) -> Result<Cow<'static, str>, ValueError> {
-    let days = json.integer("a date as a whole number of days")?;
+pub(super) fn date_text(json: Json<'_>) -> Result<Cow<'static, str>, ValueError> {
+    let days = json.as_integer("a date as a whole number of days")?;
     let mut out = String::with_capacity(16);
-    if civil(days)?.write(&mut out) {
+    if civil_date(days)?.write_date(&mut out) {
         out.push_str(" BC");
     }
     Ok(Cow::Owned(out))
 }
 
 /// Since midnight. MySQL's times, which may be negative or longer than a day, fit an interval column.
-pub(super) fn time(
+pub(super) fn time_text(
     json: Json<'_>,
     unit: Unit,
     family: Family,
 ) -> Result<Cow<'static, str>, ValueError> {
-    let number = json.integer("a time of day as a whole number")?;
+    let number = json.as_integer("a time of day as a whole number")?;
     if family == Family::Interval {
-        return Ok(interval(number, unit));
+        return Ok(interval_text(number, unit));
     }
     let second = number.div_euclid(unit.per_second());
     let fraction = number.rem_euclid(unit.per_second());
@@ -96,19 +96,19 @@ pub(super) fn time(
 }
 
 /// Since 1970, in UTC. Written with its zone for a column that has one; otherwise as the wall clock it is.
-pub(super) fn timestamp(
+pub(super) fn timestamp_text(
     json: Json<'_>,
     unit: Unit,
     family: Family,
 ) -> Result<Cow<'static, str>, ValueError> {
-    let number = json.integer("a timestamp as a whole number")?;
-    if let Some(infinity) = unit.infinity(number) {
+    let number = json.as_integer("a timestamp as a whole number")?;
+    if let Some(infinity) = unit.infinity_text(number) {
         return Ok(Cow::Borrowed(infinity));
     }
     let second = number.div_euclid(unit.per_second());
-    let date = civil(second.div_euclid(86_400))?;
+    let date = civil_date(second.div_euclid(86_400))?;
     let mut out = String::with_capacity(40);
-    let before_christ = date.write(&mut out);
+    let before_christ = date.write_date(&mut out);
     out.push(' ');
     push_clock(
         &mut out,
@@ -125,13 +125,13 @@ pub(super) fn timestamp(
     Ok(Cow::Owned(out))
 }
 
-pub(super) fn duration(json: Json<'_>, unit: Unit) -> Result<Cow<'static, str>, ValueError> {
-    let number = json.integer("a duration as a whole number")?;
-    Ok(interval(number, unit))
+pub(super) fn duration_text(json: Json<'_>, unit: Unit) -> Result<Cow<'static, str>, ValueError> {
+    let number = json.as_integer("a duration as a whole number")?;
+    Ok(interval_text(number, unit))
 }
 
 /// Postgres reads whole microseconds exactly over the whole of i64, and nothing finer.
-fn interval(number: i64, unit: Unit) -> Cow<'static, str> {
+fn interval_text(number: i64, unit: Unit) -> Cow<'static, str> {
     Cow::Owned(match unit {
         Unit::Millis => format!("{number} milliseconds"),
         Unit::Micros => format!("{number} microseconds"),
@@ -139,7 +139,7 @@ fn interval(number: i64, unit: Unit) -> Cow<'static, str> {
     })
 }
 
-fn civil(days: i64) -> Result<Civil, ValueError> {
+fn civil_date(days: i64) -> Result<Civil, ValueError> {
     Civil::from_days(days).ok_or(ValueError::OutOfRange {
         what: "a date",
         allowed: "what postgres holds, 4713 BC to 5874897 AD",
@@ -155,7 +155,7 @@ fn push_clock(out: &mut String, second: i64, fraction: i64, unit: Unit) {
     push_padded(out, second % 60, 2);
     if fraction != 0 {
         out.push('.');
-        push_padded(out, fraction.unsigned_abs(), unit.digits());
+        push_padded(out, fraction.unsigned_abs(), unit.fraction_digits());
     }
 }
 

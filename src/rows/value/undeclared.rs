@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::error::{ValueError, malformed};
 use super::family::Family;
 use super::json::Json;
-use super::numbers::scaled;
+use super::numbers::scaled_decimal;
 use crate::rows::table::PgType;
 
 /// Base64 (Debezium's default) or a decimal's own text (`decimal.handling.mode=string`, and everybody else).
@@ -16,13 +16,13 @@ use crate::rows::table::PgType;
 /// Only `numeric(p,s)` can be base64: without precision Debezium sends a struct. What can be read one way only,
 /// and fits the column, is read that way. For a column without decimals "1234" can be both, and a wrong guess
 /// would land another number without a trace, so that is refused; with a schema there is nothing to guess.
-pub(super) fn decimal<'a>(
+pub(super) fn undeclared_decimal<'a>(
     json: Json<'a>,
     family: Family,
     column: &PgType,
 ) -> Result<Cow<'a, str>, ValueError> {
     const EXPECTED: &str = "a decimal, in base64 or as its text";
-    let text = json.string(EXPECTED)?;
+    let text = json.as_string(EXPECTED)?;
     let integer_digits = integer_digits(&text);
     let Some((precision, scale)) = precision_and_scale(family, column) else {
         return if integer_digits.is_some() || family == Family::Money {
@@ -32,7 +32,7 @@ pub(super) fn decimal<'a>(
         };
     };
     let decoded = match STANDARD.decode(text.as_bytes()) {
-        Ok(bytes) if is_minimal(&bytes) => Some(scaled(&bytes, scale)?),
+        Ok(bytes) if is_minimal(&bytes) => Some(scaled_decimal(&bytes, scale)?),
         _ => None,
     };
     // A number of p digits in all; a scale beyond them only adds zeros after the point.

@@ -10,19 +10,19 @@ use super::error::{ValueError, malformed};
 use super::json::Json;
 
 /// An array of numbers is pgvector's own syntax.
-pub(super) fn dense(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn dense_vector(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     const EXPECTED: &str = "a vector as an array of numbers";
     if let Json::String(_) = json {
-        return json.string(EXPECTED);
+        return json.as_string(EXPECTED);
     }
-    for element in json.elements(EXPECTED)? {
-        number(element, EXPECTED)?;
+    for element in json.as_elements(EXPECTED)? {
+        number_digits(element, EXPECTED)?;
     }
-    Ok(Cow::Borrowed(json.raw()))
+    Ok(Cow::Borrowed(json.raw_text()))
 }
 
 /// `{"dimensions": 5, "vector": {"1": 0.5}}`; Connect writes a map with numbers for keys as pairs.
-pub(super) fn sparse(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+pub(super) fn sparse_vector(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     #[derive(Deserialize)]
     struct Parts<'a> {
         dimensions: u32,
@@ -30,22 +30,22 @@ pub(super) fn sparse(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
         vector: &'a RawValue,
     }
     const EXPECTED: &str = "a sparse vector as a struct of dimensions and vector";
-    let parts: Parts = json.object(EXPECTED)?;
-    let vector = Json::of(parts.vector.get())?;
+    let parts: Parts = json.as_struct(EXPECTED)?;
+    let vector = Json::from_raw(parts.vector.get())?;
     let mut entries = Vec::new();
     if let Json::Object(_) = vector {
-        let map: BTreeMap<&str, &RawValue> = vector.object(EXPECTED)?;
+        let map: BTreeMap<&str, &RawValue> = vector.as_struct(EXPECTED)?;
         for (index, value) in map {
             entries.push((
                 index.parse::<u32>().map_err(|_| malformed(EXPECTED))?,
-                number(value, EXPECTED)?,
+                number_digits(value, EXPECTED)?,
             ));
         }
     } else {
-        for pair in vector.elements(EXPECTED)? {
+        for pair in vector.as_elements(EXPECTED)? {
             let (index, value): (u32, &RawValue) =
                 serde_json::from_str(pair.get()).map_err(|_| malformed(EXPECTED))?;
-            entries.push((index, number(value, EXPECTED)?));
+            entries.push((index, number_digits(value, EXPECTED)?));
         }
     }
     entries.sort_unstable_by_key(|(index, _)| *index);
@@ -60,8 +60,8 @@ pub(super) fn sparse(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
     )))
 }
 
-fn number<'a>(raw: &'a RawValue, expected: &'static str) -> Result<&'a str, ValueError> {
-    match Json::of(raw.get())? {
+fn number_digits<'a>(raw: &'a RawValue, expected: &'static str) -> Result<&'a str, ValueError> {
+    match Json::from_raw(raw.get())? {
         Json::Number(digits) => Ok(digits),
         other => Err(other.unexpected(expected)),
     }
