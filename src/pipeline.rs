@@ -58,6 +58,6 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
             Work::End => break,
         }
     }
-    lane.partitions.committer.finish().await;
+    lane.partitions.committer.finish_commits().await;
     Ok(())
 }

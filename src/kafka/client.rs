@@ -1,16 +1,23 @@
 //! How every client of Kafka is set up, and what is passed on of what it says.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use crate::config::{Config, KafkaConfig};
 
+/// Closing a consumer can hang.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The properties of the consumer: our defaults, the user's, and those that nobody may change.
-pub fn consumer(config: &KafkaConfig) -> ClientConfig {
+pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
-    // Defaults that a user may change; the reasons are in design section 8.
+    // Defaults that a user may change.
     client
         .set("client.id", "landfall")
         .set("queued.max.messages.kbytes", "8192")
@@ -45,7 +52,7 @@ pub fn consumer(config: &KafkaConfig) -> ClientConfig {
 
 /// The configured properties without those that only a consumer knows, about which librdkafka
 /// would complain.
-pub fn plain(config: &Config) -> ClientConfig {
+pub(super) fn client_properties(config: &Config) -> ClientConfig {
     let consumer_only = [
         "fetch.",
         "queued.",
@@ -74,34 +81,25 @@ pub fn plain(config: &Config) -> ClientConfig {
     client
 }
 
-/// A refused configuration, without the values: that of a misspelt `sasl.pasword` is a secret.
-pub fn refused(error: &KafkaError) -> String {
-    match error {
-        KafkaError::ClientConfig(_, _, name, _) => {
-            format!("kafka.properties: librdkafka refuses {name}; `landfall check` says why")
-        }
-        error => format!("kafka: {error}"),
-    }
-}
-
+/// Passes on to the log what librdkafka has to say.
 #[derive(Clone)]
-pub struct Context;
+pub struct LoggingContext;
 
-impl rdkafka::consumer::ConsumerContext for Context {}
+impl ConsumerContext for LoggingContext {}
 
-impl ClientContext for Context {
+impl ClientContext for LoggingContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_log(level, facility, message);
+        log_librdkafka_line(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        kafka_error(&error, reason);
+        log_client_error(&error, reason);
     }
     /// Of interest to the group's consumer alone; others would have them logged.
     fn stats(&self, _: Statistics) {}
 }
 
 /// librdkafka's own log lines.
-pub fn kafka_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
@@ -114,9 +112,19 @@ pub fn kafka_log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 /// librdkafka's errors that concern the client as a whole.
-pub fn kafka_error(error: &KafkaError, reason: &str) {
+pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-        return; // news to `Progress` alone, which hears of it by the statistics
+        return; // only `Progress` wants to know, and the statistics tell it
     }
     tracing::warn!(%error, "kafka: {reason}");
+}
+
+/// Ends a consumer, within bounds.
+pub(super) fn close_consumer<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>) {
+    let (closed, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        drop(consumer);
+        let _ = closed.send(());
+    });
+    let _ = wait.recv_timeout(CLOSE_TIMEOUT);
 }

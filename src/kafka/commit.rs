@@ -4,25 +4,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 
 use crate::failpoint;
-use crate::kafka::group::Group;
+use crate::kafka::group_consumer::GroupConsumer;
 use crate::record::TopicPartition;
 
 /// Commits offsets while the lane works on; never two commits at a time, so that offsets only rise. A
 /// lane doesn't wait for Kafka: what it adds meanwhile goes into the next commit together.
 pub struct Committer {
-    consumer: Arc<BaseConsumer<Group>>,
-    waiting: Arc<Mutex<Waiting>>,
+    consumer: GroupConsumer,
+    waiting: Arc<Mutex<UncommittedOffsets>>,
     at_work: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct UncommittedOffsets {
     /// The next ones to read.
     offsets: BTreeMap<TopicPartition, i64>,
     /// Somebody takes them.
@@ -30,7 +29,8 @@ struct Waiting {
 }
 
 impl Committer {
-    pub fn new(consumer: Arc<BaseConsumer<Group>>) -> Self {
+    /// Commits for the group whose member `consumer` is.
+    pub fn new(consumer: GroupConsumer) -> Self {
         Self {
             consumer,
             waiting: Arc::default(),
@@ -38,9 +38,9 @@ impl Committer {
         }
     }
 
-    /// `offsets` are the next ones to read.
+    /// Commits these offsets, the next ones to read, beside the lane's work.
     pub fn commit(&mut self, offsets: impl IntoIterator<Item = (TopicPartition, i64)>) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = lock_waiting(&self.waiting);
         waiting.offsets.extend(offsets);
         if waiting.taken || waiting.offsets.is_empty() {
             return;
@@ -50,37 +50,37 @@ impl Committer {
         let (consumer, waiting) = (self.consumer.clone(), self.waiting.clone());
         // a synchronous commit blocks its thread
         self.at_work = Some(tokio::task::spawn_blocking(move || {
-            while let Some(offsets) = next(&waiting) {
-                commit(&consumer, offsets);
+            while let Some(offsets) = take_waiting(&waiting) {
+                commit_assigned(&consumer, offsets);
             }
         }));
     }
 
     /// Waits until everything is committed.
-    pub async fn finish(&mut self) {
+    pub async fn finish_commits(&mut self) {
         if let Some(commits) = self.at_work.take() {
             let _ = commits.await;
         }
     }
 }
 
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+fn lock_waiting(waiting: &Mutex<UncommittedOffsets>) -> MutexGuard<'_, UncommittedOffsets> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What has been added since; nobody is at it any more if that is nothing.
-fn next(waiting: &Mutex<Waiting>) -> Option<BTreeMap<TopicPartition, i64>> {
-    let mut waiting = lock(waiting);
+fn take_waiting(waiting: &Mutex<UncommittedOffsets>) -> Option<BTreeMap<TopicPartition, i64>> {
+    let mut waiting = lock_waiting(waiting);
     let offsets = std::mem::take(&mut waiting.offsets);
     waiting.taken = !offsets.is_empty();
     waiting.taken.then_some(offsets)
 }
 
-fn commit(consumer: &BaseConsumer<Group>, offsets: BTreeMap<TopicPartition, i64>) {
+fn commit_assigned(consumer: &GroupConsumer, offsets: BTreeMap<TopicPartition, i64>) {
     let mut list = TopicPartitionList::new();
     for (source, next) in &offsets {
         // of what has been given up meanwhile somebody else says how far it is
-        if !consumer.context().is_assigned(source) {
+        if !consumer.group().is_assigned(source) {
             continue;
         }
         let offset = Offset::Offset(*next);
@@ -91,13 +91,13 @@ fn commit(consumer: &BaseConsumer<Group>, offsets: BTreeMap<TopicPartition, i64>
     if list.count() == 0 {
         return;
     }
-    match consumer.commit(&list, CommitMode::Sync) {
+    match consumer.commit_offsets(&list) {
         Ok(()) => failpoint::reach("after_offset_commit"),
-        Err(error) => tell(&error),
+        Err(error) => log_failed_commit(&error),
     }
 }
 
-fn tell(error: &rdkafka::error::KafkaError) {
+fn log_failed_commit(error: &rdkafka::error::KafkaError) {
     use RDKafkaErrorCode::*;
     match error.rdkafka_error_code() {
         // the topic has just vanished, or the group is rebalancing: whoever comes next goes by Postgres

@@ -10,13 +10,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::config::KafkaConfig;
 
 /// The facility under which librdkafka complains of properties.
-const COMPLAINT: &str = "CONFWARN";
+const PROPERTY_COMPLAINT_FACILITY: &str = "CONFWARN";
 
-/// More reasons than this tell nothing new.
-const ENOUGH: usize = 3;
+/// So many reasons are told; more tell nothing new.
+const TOLD_REASONS_LIMIT: usize = 3;
 
+/// What librdkafka has complained of, collected from every client that has this for its context. Secrets
+/// among the properties' values are taken out of librdkafka's words.
 #[derive(Clone)]
-pub struct Heard {
+pub struct Complaints {
     secrets: Arc<[String]>,
     words: Arc<Mutex<Words>>,
 }
@@ -28,7 +30,7 @@ struct Words {
     is_down: bool,
 }
 
-impl Heard {
+impl Complaints {
     pub fn new(config: &KafkaConfig) -> Self {
         let shown = config.shown_properties();
         let secrets = shown
@@ -44,7 +46,7 @@ impl Heard {
 
     /// The reasons for failures so far, or `otherwise` if none was given.
     pub fn reasons(&self, otherwise: &str) -> String {
-        match self.lock().reasons.as_slice() {
+        match self.lock_words().reasons.as_slice() {
             [] => self.without_secrets(otherwise),
             reasons => reasons.join("; "),
         }
@@ -52,12 +54,12 @@ impl Heard {
 
     /// What librdkafka says of properties that it would rather not see: deprecated ones.
     pub fn doubtful_properties(&self) -> Vec<String> {
-        self.lock().doubtful.clone()
+        self.lock_words().doubtful.clone()
     }
 
     /// Every known broker refused at least once.
     pub fn is_down(&self) -> bool {
-        self.lock().is_down
+        self.lock_words().is_down
     }
 
     /// librdkafka's texts may quote a property's value.
@@ -67,22 +69,24 @@ impl Heard {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Words> {
+    fn lock_words(&self) -> MutexGuard<'_, Words> {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ClientContext for Heard {
+impl ClientContext for Complaints {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         // what this consumer ignores may be for the producer of dead letters
-        if facility == COMPLAINT && !message.contains("is a producer property") {
+        if facility == PROPERTY_COMPLAINT_FACILITY && !message.contains("is a producer property") {
             let message = message.trim_start_matches("[thrd:app]: ");
-            self.lock().doubtful.push(self.without_secrets(message));
+            self.lock_words()
+                .doubtful
+                .push(self.without_secrets(message));
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let mut words = self.lock();
+        let mut words = self.lock_words();
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::PartitionEOF) => return,
             Some(RDKafkaErrorCode::AllBrokersDown) => {
@@ -91,17 +95,17 @@ impl ClientContext for Heard {
             }
             _ => {}
         }
-        let reason = plain(&self.without_secrets(reason)).to_owned();
-        if words.reasons.len() < ENOUGH && !words.reasons.contains(&reason) {
+        let reason = without_figures(&self.without_secrets(reason)).to_owned();
+        if words.reasons.len() < TOLD_REASONS_LIMIT && !words.reasons.contains(&reason) {
             words.reasons.push(reason);
         }
     }
 }
 
-impl ConsumerContext for Heard {}
+impl ConsumerContext for Complaints {}
 
 /// Without how long it took and how often it was said, which differ each time.
-fn plain(reason: &str) -> &str {
+fn without_figures(reason: &str) -> &str {
     reason
         .split(" (after ")
         .next()
@@ -118,31 +122,31 @@ mod tests {
     #[test]
     fn a_secret_in_librdkafkas_words_is_not_repeated() {
         let properties = [("sasl.password", "hunter2"), ("client.id", "me")];
-        let heard = Heard::new(&KafkaConfig {
+        let complaints = Complaints::new(&KafkaConfig {
             brokers: "127.0.0.1:1".to_owned(),
             group: "landfall".to_owned(),
             topics: Vec::new(),
             properties: BTreeMap::from(properties.map(|(n, v)| (n.to_owned(), v.to_owned()))),
         });
         let error = KafkaError::Global(RDKafkaErrorCode::Authentication);
-        heard.error(error, "hunter2 of me is wrong (after 3ms in state UP)");
-        assert_eq!(heard.reasons("nothing"), "[secret] of me is wrong");
+        complaints.error(error, "hunter2 of me is wrong (after 3ms in state UP)");
+        assert_eq!(complaints.reasons("nothing"), "[secret] of me is wrong");
     }
 
     #[test]
     fn the_same_reason_is_given_once() {
-        let heard = Heard {
+        let complaints = Complaints {
             secrets: Arc::new([]),
             words: Arc::default(),
         };
-        assert_eq!(heard.reasons("timed out"), "timed out");
+        assert_eq!(complaints.reasons("timed out"), "timed out");
         for took in [
             "(after 1ms in state CONNECT)",
             "(after 2ms in state CONNECT)",
         ] {
             let error = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
-            heard.error(error, &format!("Connection refused {took}"));
+            complaints.error(error, &format!("Connection refused {took}"));
         }
-        assert_eq!(heard.reasons("timed out"), "Connection refused");
+        assert_eq!(complaints.reasons("timed out"), "Connection refused");
     }
 }

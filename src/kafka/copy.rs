@@ -11,20 +11,20 @@ use crate::record::{Header, Record, TopicPartition};
 
 /// Large enough that a record costs no allocation, small enough that the last record of a block
 /// doesn't keep much.
-const BLOCK: usize = 64 << 10;
+const ARENA_BLOCK_BYTES: usize = 64 << 10;
 
 /// Where copies are laid side by side. The memory is free again once nobody has a piece of it: to be
 /// shared by records only that are done with at about the same time.
 #[derive(Default)]
-pub struct Block(BytesMut);
+pub struct RecordArena(BytesMut);
 
-impl Block {
-    fn keep(&mut self, bytes: &[u8]) -> Bytes {
-        if bytes.len() > BLOCK / 4 {
+impl RecordArena {
+    fn keep_bytes(&mut self, bytes: &[u8]) -> Bytes {
+        if bytes.len() > ARENA_BLOCK_BYTES / 4 {
             return Bytes::copy_from_slice(bytes);
         }
         if self.0.capacity() < bytes.len() {
-            self.0 = BytesMut::with_capacity(BLOCK);
+            self.0 = BytesMut::with_capacity(ARENA_BLOCK_BYTES);
         }
         self.0.extend_from_slice(bytes);
         self.0.split().freeze()
@@ -34,13 +34,13 @@ impl Block {
 /// What a topic's records have in common: the schemas of their values, and headers, for those that a
 /// connector sets say the same in every record.
 #[derive(Default)]
-pub struct Common {
+pub struct TopicCache {
     heads: Heads,
     headers: Arc<[Header]>,
 }
 
-impl Common {
-    fn headers(&mut self, message: &BorrowedMessage<'_>) -> Arc<[Header]> {
+impl TopicCache {
+    fn share_headers(&mut self, message: &BorrowedMessage<'_>) -> Arc<[Header]> {
         let Some(headers) = message.headers() else {
             return Arc::default();
         };
@@ -59,22 +59,23 @@ impl Common {
     }
 }
 
-pub fn record(
+/// The message as a record of ours, which `epoch` tells from those read before its partition was sought in.
+pub(super) fn copy_record(
     message: &BorrowedMessage<'_>,
     source: TopicPartition,
     epoch: u64,
-    common: &mut Common,
-    block: &mut Block,
+    cache: &mut TopicCache,
+    arena: &mut RecordArena,
 ) -> Record {
     Record {
         source,
         offset: message.offset(),
         timestamp: message.timestamp().to_millis(),
-        key: message.key().map(|key| block.keep(key)),
+        key: message.key().map(|key| arena.keep_bytes(key)),
         value: message
             .payload()
-            .map(|value| common.heads.body(value, |own| block.keep(own))),
-        headers: common.headers(message),
+            .map(|value| cache.heads.body(value, |own| arena.keep_bytes(own))),
+        headers: cache.share_headers(message),
         epoch,
     }
 }
@@ -85,19 +86,22 @@ mod tests {
 
     #[test]
     fn copies_lie_side_by_side_and_large_ones_by_themselves() {
-        let mut block = Block::default();
-        let (a, b) = (block.keep(b"one"), block.keep(b"two"));
+        let mut arena = RecordArena::default();
+        let (a, b) = (arena.keep_bytes(b"one"), arena.keep_bytes(b"two"));
         assert_eq!((&*a, &*b), (&b"one"[..], &b"two"[..]));
         assert_eq!(b.as_ptr().addr(), a.as_ptr().addr() + 3);
-        let large = vec![7; BLOCK];
-        assert_eq!(block.keep(&large), large);
-        assert_eq!(block.keep(b"three").as_ptr().addr(), a.as_ptr().addr() + 6);
+        let large = vec![7; ARENA_BLOCK_BYTES];
+        assert_eq!(arena.keep_bytes(&large), large);
+        assert_eq!(
+            arena.keep_bytes(b"three").as_ptr().addr(),
+            a.as_ptr().addr() + 6
+        );
     }
 
     #[test]
     fn a_full_block_is_followed_by_another() {
-        let mut block = Block::default();
-        let pieces: Vec<Bytes> = (0..100u8).map(|i| block.keep(&[i; 5000])).collect();
+        let mut arena = RecordArena::default();
+        let pieces: Vec<Bytes> = (0..100u8).map(|i| arena.keep_bytes(&[i; 5000])).collect();
         for (i, piece) in pieces.iter().enumerate() {
             assert!(piece.len() == 5000 && piece.iter().all(|b| usize::from(*b) == i));
         }

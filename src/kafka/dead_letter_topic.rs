@@ -3,16 +3,99 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::ClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::config::Config;
-use crate::kafka::client::{self, Context};
+use crate::kafka::client::{LoggingContext, client_properties};
+use crate::kafka::complaints::Complaints;
+use crate::kafka::error::{ClientError, Error};
+use crate::kafka::topics::fetch_cluster;
 
-const ANSWER: Duration = Duration::from_secs(20);
+/// How long Kafka may take to create the topic, and to say which topics there are.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long Kafka may take to say whether the topic could be created.
+const VALIDATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the dead letter topic isn't created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreationError {
+    /// A property that librdkafka refuses.
+    #[error("{}", Error::of_creation(.0.clone()))]
+    Client(ClientError),
+    /// Kafka doesn't answer.
+    #[error("{0}")]
+    Unanswered(ClientError),
+    /// The broker refuses the topic.
+    #[error("can't create the dead letter topic {topic}: {error}; {remedy}")]
+    Refused {
+        topic: String,
+        error: RDKafkaErrorCode,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+/// Creates the dead letter topic if it isn't there.
+///
+/// # Errors
+/// It isn't there and can't be created.
+pub async fn ensure_topic(config: &Config) -> Result<(), CreationError> {
+    let topic = config.dead_letter_topic();
+    let admin: AdminClient<LoggingContext> = client_properties(config)
+        .create_with_context(LoggingContext)
+        .map_err(|e| CreationError::Client(ClientError(e)))?;
+    let options = AdminOptions::new().operation_timeout(Some(CREATION_TIMEOUT));
+    let results = admin
+        .create_topics([&wanted_topic(config, &topic)], &options)
+        .await
+        .map_err(|e| CreationError::Unanswered(ClientError(e)))?;
+    let error = match results.into_iter().next() {
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) | None => return Ok(()),
+        Some(Err((_, error))) => error,
+    };
+    // whoever may not create it is told so even where it is there
+    let exists = tokio::task::spawn_blocking({
+        let topic = topic.clone();
+        move || {
+            let cluster = fetch_cluster(admin.inner(), CREATION_TIMEOUT);
+            cluster.is_ok_and(|c| c.topics.iter().any(|t| t.name == topic))
+        }
+    });
+    match exists.await {
+        Ok(true) => Ok(()),
+        _ => Err(refused(topic, error)),
+    }
+}
+
+/// Asks the broker to create the dead letter topic without doing so. What librdkafka says meanwhile is
+/// added to `complaints`.
+///
+/// # Errors
+/// The topic can't be created, or nobody knows.
+pub async fn validate_creation(
+    config: &Config,
+    complaints: &Complaints,
+) -> Result<(), CreationError> {
+    let topic = config.dead_letter_topic();
+    let admin: AdminClient<Complaints> = client_properties(config)
+        .create_with_context(complaints.clone())
+        .map_err(|e| CreationError::Client(ClientError(e)))?;
+    let options = AdminOptions::new()
+        .validate_only(true)
+        .request_timeout(Some(VALIDATION_TIMEOUT));
+    let results = admin
+        .create_topics([&wanted_topic(config, &topic)], &options)
+        .await
+        .map_err(|e| CreationError::Unanswered(ClientError(e)))?;
+    match results.into_iter().next() {
+        Some(Err((_, error))) => Err(refused(topic, error)),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
 
 /// As the configuration wants it; what it doesn't say is the broker's to choose.
-pub fn wanted<'n>(config: &Config, name: &'n str) -> NewTopic<'n> {
+fn wanted_topic<'n>(config: &Config, name: &'n str) -> NewTopic<'n> {
     let letters = &config.dead_letter;
     NewTopic::new(
         name,
@@ -21,46 +104,17 @@ pub fn wanted<'n>(config: &Config, name: &'n str) -> NewTopic<'n> {
     )
 }
 
-/// Creates the dead letter topic if it isn't there.
-///
-/// # Errors
-/// It isn't there and can't be created.
-pub async fn ensure(config: &Config) -> Result<(), String> {
-    let topic = config.dead_letter_topic();
-    let admin: AdminClient<Context> = client::plain(config)
-        .create_with_context(Context)
-        .map_err(|e| client::refused(&e))?;
-    let options = AdminOptions::new().operation_timeout(Some(ANSWER));
-    let results = admin
-        .create_topics([&wanted(config, &topic)], &options)
-        .await
-        .map_err(|e| e.to_string())?;
-    let error = match results.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) | None => return Ok(()),
-        Some(Err((_, error))) => error,
-    };
-    // whoever may not create it is told so even where it is there
-    let exists = tokio::task::spawn_blocking({
-        let topic = topic.clone();
-        move || is_there(&admin, &topic)
-    });
-    match exists.await {
-        Ok(true) => Ok(()),
-        _ => Err(format!(
-            "can't create the dead letter topic {topic}: {error}; {}",
-            remedy(error, &topic)
-        )),
+fn refused(topic: String, error: RDKafkaErrorCode) -> CreationError {
+    let remedy = remedy_for(error, &topic);
+    CreationError::Refused {
+        topic,
+        error,
+        remedy,
     }
 }
 
-/// Asks for all topics: asking for one by its name may create it.
-fn is_there(admin: &AdminClient<impl ClientContext>, topic: &str) -> bool {
-    let metadata = admin.inner().fetch_metadata(None, ANSWER);
-    metadata.is_ok_and(|m| m.topics().iter().any(|t| t.name() == topic))
-}
-
 /// What to do about a topic that the broker doesn't create.
-pub fn remedy(error: RDKafkaErrorCode, topic: &str) -> String {
+fn remedy_for(error: RDKafkaErrorCode, topic: &str) -> String {
     use RDKafkaErrorCode as Code;
     match error {
         Code::InvalidReplicationFactor => {
@@ -95,10 +149,10 @@ mod tests {
     #[test]
     fn what_the_configuration_does_not_say_is_the_brokers_to_choose() {
         let (silent, told) = (config(""), config("partitions = 6\nreplication = 3"));
-        let silent = wanted(&silent, "t");
+        let silent = wanted_topic(&silent, "t");
         assert_eq!(silent.num_partitions, -1);
         assert!(matches!(silent.replication, TopicReplication::Fixed(-1)));
-        let told = wanted(&told, "t");
+        let told = wanted_topic(&told, "t");
         assert_eq!(told.num_partitions, 6);
         assert!(matches!(told.replication, TopicReplication::Fixed(3)));
     }
@@ -121,7 +175,7 @@ mod tests {
             (Code::InvalidTopic, "dead_letter.topic"),
             (Code::RequestTimedOut, "create g.dlq yourself"),
         ] {
-            assert!(remedy(error, "g.dlq").contains(says), "{error:?}");
+            assert!(remedy_for(error, "g.dlq").contains(says), "{error:?}");
         }
     }
 }

@@ -9,7 +9,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::config::Config;
-use crate::kafka::client::{self, Context};
+use crate::kafka::client::{LoggingContext, client_properties};
+use crate::kafka::error::{ClientError, Error};
 use crate::letter::{self, Cause, Place, UnpublishedLetter};
 use crate::record::body::Body;
 use crate::verdict::{Failure, Verdict};
@@ -22,10 +23,10 @@ const SHORT_MESSAGE_BYTES: usize = 512;
 
 /// Publishes letters to the dead letter topic, over a producer of its own.
 pub struct DeadLetters {
-    producer: FutureProducer<Context>,
+    producer: FutureProducer<LoggingContext>,
     /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
     /// with others may be too large only together with them.
-    alone: FutureProducer<Context>,
+    alone: FutureProducer<LoggingContext>,
     topic: Arc<str>,
     group: String,
 }
@@ -35,8 +36,8 @@ impl DeadLetters {
     ///
     /// # Errors
     /// A property that librdkafka refuses.
-    pub fn new(config: &Config) -> Result<Self, String> {
-        let mut client = client::plain(config);
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let mut client = client_properties(config);
         if !config.kafka.properties.contains_key("message.max.bytes") {
             // the topic's own limit counts: a record that Kafka took must not be too large for us
             client.set("message.max.bytes", "1000000000");
@@ -50,8 +51,8 @@ impl DeadLetters {
                 DELIVERY_TIMEOUT.as_millis().to_string(),
             );
         let producer = |client: &ClientConfig| {
-            let created = client.create_with_context(Context);
-            created.map_err(|e| client::refused(&e))
+            let created = client.create_with_context(LoggingContext);
+            created.map_err(|e| Error::of_creation(ClientError(e)))
         };
         Ok(Self {
             producer: producer(&client)?,

@@ -15,33 +15,40 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::client::{kafka_error, kafka_log};
+use crate::kafka::client::{log_client_error, log_librdkafka_line};
+use crate::kafka::error::is_passing;
 use crate::kafka::inbox::Inbox;
-use crate::kafka::poll::is_passing;
+use crate::kafka::partition_list::partition_of;
 use crate::record::TopicPartition;
 use crate::watch::health::Health;
 use crate::watch::metrics;
 use crate::watch::progress::Progress;
 
 /// How long a batch in flight may hold up a rebalance: well below every session timeout.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A partition that is ours.
 #[derive(Clone)]
 pub struct Assigned {
     pub source: TopicPartition,
+    /// The number of the lane that has it.
     pub lane: usize,
+    /// Rises each time that the partition is positioned; its records carry it.
     pub epoch: u64,
     /// Positioned at its watermark; until then it is paused.
     started: bool,
 }
 
+/// Which partitions are ours, and what is to be told when they come and go. librdkafka calls it back.
 pub struct Group {
     inboxes: Vec<Arc<Inbox>>,
     assignment: Mutex<BTreeMap<TopicPartition, Assigned>>,
     epochs: AtomicU64,
     runtime: tokio::runtime::Handle,
     stop: CancellationToken,
+    /// Is told that the group was joined.
     pub health: Arc<Health>,
+    /// Is told of partitions and of their logs' ends.
     pub progress: Arc<Progress>,
     /// Rises with every change of the assignment.
     generation: AtomicU64,
@@ -49,6 +56,8 @@ pub struct Group {
 }
 
 impl Group {
+    /// One inbox for each lane. Polling ends with `stop`. To be made within the runtime whose lanes are
+    /// waited for when partitions go.
     pub fn new(
         inboxes: Vec<Arc<Inbox>>,
         stop: CancellationToken,
@@ -68,30 +77,35 @@ impl Group {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Assigned>> {
+    fn lock_assignment(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Assigned>> {
         self.assignment
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn lanes(&self) -> usize {
+    /// How many lanes there are.
+    pub fn count_lanes(&self) -> usize {
         self.inboxes.len()
     }
 
-    pub fn inbox(&self, lane: usize) -> &Inbox {
+    /// The inbox of the lane with this number.
+    pub fn inbox_of(&self, lane: usize) -> &Inbox {
         &self.inboxes[lane]
     }
 
-    pub fn stops(&self) -> bool {
+    /// Whether polling is to end.
+    pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
+    /// Nothing more will come: the lanes end.
     pub fn close_inboxes(&self) {
         self.inboxes.iter().for_each(|inbox| inbox.close());
     }
 
+    /// Whether the partition is ours.
     pub fn is_assigned(&self, source: &TopicPartition) -> bool {
-        self.lock().contains_key(source)
+        self.lock_assignment().contains_key(source)
     }
 
     /// Whether the partition is that lane's. It may have been given up and be another one's since.
@@ -99,18 +113,20 @@ impl Group {
         self.lane_of(source) == Some(lane)
     }
 
+    /// The number of the lane that has the partition, if it is ours.
     pub fn lane_of(&self, source: &TopicPartition) -> Option<usize> {
-        self.lock().get(source).map(|a| a.lane)
+        self.lock_assignment().get(source).map(|a| a.lane)
     }
 
+    /// Another number after each change of the assignment.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
     /// The assignment by topic and partition, to look records up in without copying names.
-    pub fn snapshot(&self) -> HashMap<String, HashMap<i32, Assigned>> {
+    pub fn copy_assignment(&self) -> HashMap<String, HashMap<i32, Assigned>> {
         let mut topics: HashMap<String, HashMap<i32, Assigned>> = HashMap::new();
-        for assigned in self.lock().values() {
+        for assigned in self.lock_assignment().values() {
             topics
                 .entry(assigned.source.topic.to_string())
                 .or_default()
@@ -119,20 +135,22 @@ impl Group {
         topics
     }
 
-    fn changed(&self) {
+    fn mark_changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    /// The partitions of a lane.
     pub fn partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
-        self.lock()
+        self.lock_assignment()
             .values()
             .filter(|a| a.lane == lane)
             .map(|a| a.source.clone())
             .collect()
     }
 
+    /// The partitions of a lane that are positioned.
     pub fn started_partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
-        self.lock()
+        self.lock_assignment()
             .values()
             .filter(|a| a.lane == lane && a.started)
             .map(|a| a.source.clone())
@@ -141,13 +159,13 @@ impl Group {
 
     /// The partition is positioned: its records from here on carry the epoch returned. `None` if it
     /// isn't the lane's any more.
-    pub fn start(&self, source: &TopicPartition, lane: usize) -> Option<u64> {
+    pub fn mark_started(&self, source: &TopicPartition, lane: usize) -> Option<u64> {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
-        let mut assignment = self.lock();
+        let mut assignment = self.lock_assignment();
         let assigned = assignment.get_mut(source).filter(|a| a.lane == lane)?;
         assigned.epoch = epoch;
         assigned.started = true;
-        self.changed();
+        self.mark_changed();
         Some(epoch)
     }
 
@@ -170,14 +188,16 @@ impl Group {
 
     /// Whether every assigned partition has been positioned.
     pub fn nothing_to_take_up(&self) -> bool {
-        self.lock().values().all(|a| a.started)
+        self.lock_assignment().values().all(|a| a.started)
     }
 
+    /// Whether the lanes have dealt with everything that they were given.
     pub fn is_idle(&self) -> bool {
         self.inboxes.iter().all(|inbox| inbox.is_idle())
     }
 
-    pub fn on_error(&self, error: &KafkaError) {
+    /// Logs what a poll brought instead of a message.
+    pub fn log_poll_error(&self, error: &KafkaError) {
         match error {
             KafkaError::PartitionEOF(_) => {}
             error if is_passing(error) => tracing::debug!(%error, "kafka"),
@@ -185,21 +205,18 @@ impl Group {
         }
     }
 
-    fn take(&self, consumer: &BaseConsumer<Group>, partitions: &TopicPartitionList) {
+    fn take_partitions(&self, consumer: &BaseConsumer<Group>, partitions: &TopicPartitionList) {
         self.health.note_joined();
         // Paused until its lane has read the watermark and said where to start.
         if let Err(error) = consumer.pause(partitions) {
             tracing::warn!(%error, "can't pause partitions");
         }
-        let mut assignment = self.lock();
-        let mut load: Vec<usize> = (0..self.lanes())
+        let mut assignment = self.lock_assignment();
+        let mut load: Vec<usize> = (0..self.count_lanes())
             .map(|lane| assignment.values().filter(|a| a.lane == lane).count())
             .collect();
         for element in partitions.elements() {
-            let source = TopicPartition {
-                topic: element.topic().into(),
-                partition: element.partition(),
-            };
+            let source = partition_of(&element);
             let lane = load
                 .iter()
                 .enumerate()
@@ -218,7 +235,7 @@ impl Group {
             );
             self.inboxes[lane].take_up([source]);
         }
-        self.changed();
+        self.mark_changed();
         self.joined.store(true, Ordering::Release);
         metrics::assigned(assignment.len());
         tracing::info!(
@@ -229,25 +246,22 @@ impl Group {
     }
 
     /// Lets the batches in flight end, within bounds, before the partitions are somebody else's.
-    fn give_up(&self, partitions: &TopicPartitionList) {
+    fn give_up_partitions(&self, partitions: &TopicPartitionList) {
         let mut lanes = HashSet::new();
         let mut sources = HashSet::new();
         {
-            let mut assignment = self.lock();
+            let mut assignment = self.lock_assignment();
             for element in partitions.elements() {
-                let source = TopicPartition {
-                    topic: element.topic().into(),
-                    partition: element.partition(),
-                };
+                let source = partition_of(&element);
                 lanes.extend(assignment.remove(&source).map(|a| a.lane));
                 sources.insert(source);
             }
-            self.changed();
+            self.mark_changed();
             metrics::assigned(assignment.len());
         }
         let drains = lanes.iter().map(|lane| {
             self.inboxes[*lane].give_up(&sources);
-            self.inboxes[*lane].drain(DRAIN)
+            self.inboxes[*lane].drain(DRAIN_TIMEOUT)
         });
         // all at once: together they have as long as one
         let drained = self.runtime.block_on(join_all(drains));
@@ -273,13 +287,13 @@ impl Group {
 impl ConsumerContext for Group {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
-            self.give_up(partitions);
+            self.give_up_partitions(partitions);
         }
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
-            Rebalance::Assign(partitions) => self.take(consumer, partitions),
+            Rebalance::Assign(partitions) => self.take_partitions(consumer, partitions),
             Rebalance::Revoke(_) => {}
             Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
         }
@@ -300,11 +314,11 @@ impl ClientContext for Group {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_log(level, facility, message);
+        log_librdkafka_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        kafka_error(&error, reason);
+        log_client_error(&error, reason);
     }
 }
 

@@ -32,19 +32,19 @@ fn assign(group: &Group, lane: usize) {
         epoch: 0,
         started: false,
     };
-    group.lock().insert(partition(), assigned);
+    group.lock_assignment().insert(partition(), assigned);
 }
 
 #[tokio::test]
 async fn a_lane_that_lost_its_partition_to_another_one_can_not_start_it() {
     let group = group();
     assign(&group, 1);
-    let epoch = group.start(&partition(), 1);
+    let epoch = group.mark_started(&partition(), 1);
     assert!(epoch.is_some());
     // lane 0 had the partition before a rebalance, and is still taking it up
-    assert_eq!(group.start(&partition(), 0), None);
+    assert_eq!(group.mark_started(&partition(), 0), None);
     assert_eq!(
-        group.snapshot()["t"][&0].epoch,
+        group.copy_assignment()["t"][&0].epoch,
         epoch.unwrap(),
         "the records still carry the epoch that lane 1 waits for"
     );
@@ -56,7 +56,10 @@ async fn each_start_has_an_epoch_of_its_own_and_shows_in_the_generation() {
     let group = group();
     assign(&group, 0);
     let before = group.generation();
-    let (first, second) = (group.start(&partition(), 0), group.start(&partition(), 0));
+    let (first, second) = (
+        group.mark_started(&partition(), 0),
+        group.mark_started(&partition(), 0),
+    );
     assert!(first < second && group.generation() > before);
     assert!(group.nothing_to_take_up());
 }
@@ -66,9 +69,9 @@ fn partitions_given_up_are_gone_from_inbox_and_assignment_once_the_batch_in_flig
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let group = runtime.block_on(async { Arc::new(group()) });
     assign(&group, 0);
-    group.inbox(0).take_up([partition()]);
+    group.inbox_of(0).take_up([partition()]);
     let mut list = TopicPartitionList::new();
     list.add_partition("t", 0);
-    group.give_up(&list);
+    group.give_up_partitions(&list);
     assert!(group.partitions_of(0).is_empty() && group.is_idle());
 }

@@ -12,14 +12,15 @@ use crate::config::ApplyConfig;
 use crate::record::{Record, TopicPartition};
 
 /// How far a batch grows that waits for the parents of its rows.
-const MOST_ROWS: usize = 100_000;
-const MOST_BYTES: usize = 128 << 20;
+const GROWN_BATCH_ROWS: usize = 100_000;
+const GROWN_BATCH_BYTES: usize = 128 << 20;
 /// How long a batch waits for company while Kafka has nothing more: a source's transaction rarely
 /// comes in one piece, and hundreds of transactions a second for a row each would cost more than they gain.
-const COMPANY: Duration = Duration::from_millis(2);
+const QUIET_LINGER: Duration = Duration::from_millis(2);
 /// After how long without anything to do a lane looks whether its partitions are still as it left them.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// What a lane has to do next.
 pub enum Work {
     /// Partitions assigned, or to be positioned anew.
     TakeUp(Vec<TopicPartition>),
@@ -32,7 +33,7 @@ pub enum Work {
 }
 
 #[derive(Default)]
-struct State {
+struct InboxState {
     records: VecDeque<Record>,
     bytes: usize,
     /// Kafka has nothing more at the moment.
@@ -45,8 +46,9 @@ struct State {
     draining: bool,
 }
 
+/// One lane's, between the poll thread and the lane.
 pub struct Inbox {
-    state: Mutex<State>,
+    state: Mutex<InboxState>,
     arrived: Notify,
     drain: Notify,
     space: Condvar,
@@ -71,14 +73,15 @@ impl Inbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // ---- the poll thread's side
 
-    pub fn push(&self, record: Record) {
-        let mut state = self.lock();
+    /// Adds a record, however full the inbox is.
+    pub fn push_record(&self, record: Record) {
+        let mut state = self.lock_state();
         state.bytes += record.size();
         state.records.push_back(record);
         // the lane needs waking for the first record, and once a batch is full
@@ -91,7 +94,7 @@ impl Inbox {
 
     /// Kafka has nothing more at the moment: what is there needn't wait for company.
     pub fn nothing_more(&self) {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         if !state.quiet && !state.records.is_empty() {
             state.quiet = true;
             drop(state);
@@ -99,8 +102,9 @@ impl Inbox {
         }
     }
 
+    /// Has the lane take up partitions before any record.
     pub fn take_up(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         for partition in partitions {
             if !state.take_up.contains(&partition) {
                 state.take_up.push(partition);
@@ -112,47 +116,51 @@ impl Inbox {
 
     /// Drops what is queued of partitions that are being given up or repositioned.
     pub fn give_up(&self, partitions: &HashSet<TopicPartition>) {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         state.records.retain(|r| !partitions.contains(&r.source));
         state.take_up.retain(|p| !partitions.contains(p));
         state.bytes = state.records.iter().map(Record::size).sum();
         self.space.notify_all();
     }
 
+    /// Nothing more will come: the lane ends, whatever it has.
     pub fn close(&self) {
-        self.lock().closed = true;
+        self.lock_state().closed = true;
         self.arrived.notify_one();
         self.drain.notify_waiters();
     }
 
     /// Two batches: one in flight's successor is there before it is done. See [`ApplyConfig::most_bytes`].
     pub fn is_full(&self) -> bool {
-        self.lock().is_full(self)
+        self.lock_state().is_full(self)
     }
 
+    /// Whether less than a batch is there.
     pub fn has_space(&self) -> bool {
-        !self.lock().holds_a_batch(self)
+        !self.lock_state().holds_a_batch(self)
     }
 
     /// Waits until records were taken out, `timeout` at most.
     pub fn wait_for_space(&self, timeout: Duration) {
-        let full = |state: &mut State| state.is_full(self);
-        let _ = self.space.wait_timeout_while(self.lock(), timeout, full);
+        let full = |state: &mut InboxState| state.is_full(self);
+        let _ = self
+            .space
+            .wait_timeout_while(self.lock_state(), timeout, full);
     }
 
     /// Waits until the lane has no batch in flight, `timeout` at most; a lane that only waits for a
     /// better time gives its batch up. Returns whether it is idle.
     pub async fn drain(&self, timeout: Duration) -> bool {
-        self.lock().draining = true;
+        self.lock_state().draining = true;
         self.drain.notify_waiters();
         let idle = tokio::time::timeout(timeout, self.busy.lock()).await;
-        self.lock().draining = false;
+        self.lock_state().draining = false;
         idle.is_ok()
     }
 
     /// Whether everything that was pushed has been dealt with.
     pub fn is_idle(&self) -> bool {
-        let state = self.lock();
+        let state = self.lock_state();
         let nothing_queued = state.records.is_empty() && state.take_up.is_empty();
         nothing_queued && !state.taking_up && self.busy.try_lock().is_ok()
     }
@@ -161,7 +169,7 @@ impl Inbox {
 
     /// The partitions that [`Work::TakeUp`] gave are positioned.
     pub fn taken_up(&self) {
-        self.lock().taking_up = false;
+        self.lock_state().taking_up = false;
     }
 
     /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
@@ -173,7 +181,7 @@ impl Inbox {
             let due;
             {
                 let busy = self.busy.clone().lock_owned().await;
-                let mut state = self.lock();
+                let mut state = self.lock_state();
                 if state.closed {
                     return Work::End;
                 }
@@ -185,14 +193,15 @@ impl Inbox {
                     since = None;
                     due = None;
                 } else {
-                    let linger = match state.quiet {
-                        true => self.linger.min(COMPANY),
-                        false => self.linger,
+                    let linger = if state.quiet {
+                        self.linger.min(QUIET_LINGER)
+                    } else {
+                        self.linger
                     };
                     let now = Instant::now();
                     let at = *since.get_or_insert(now) + linger;
                     if state.holds_a_batch(self) || now >= at {
-                        let records = state.take(self.rows, self.bytes);
+                        let records = state.take_batch(self.rows, self.bytes);
                         drop(state);
                         self.space.notify_all();
                         return Work::Records(records, busy);
@@ -202,7 +211,7 @@ impl Inbox {
             }
             match due {
                 None => {
-                    if tokio::time::timeout(IDLE, arrived).await.is_err() {
+                    if tokio::time::timeout(IDLE_INTERVAL, arrived).await.is_err() {
                         return Work::Idle;
                     }
                 }
@@ -216,12 +225,14 @@ impl Inbox {
     /// Adds what is there to a batch that waits for more, one batch's worth at a time, up to a limit.
     pub fn add_more(&self, records: &mut Vec<Record>) {
         let size: usize = records.iter().map(Record::size).sum();
-        let rows = self.rows.min(MOST_ROWS.saturating_sub(records.len()));
-        let bytes = self.bytes.min(MOST_BYTES.saturating_sub(size));
+        let rows = self
+            .rows
+            .min(GROWN_BATCH_ROWS.saturating_sub(records.len()));
+        let bytes = self.bytes.min(GROWN_BATCH_BYTES.saturating_sub(size));
         if rows == 0 || bytes == 0 {
             return;
         }
-        let more = self.lock().take(rows, bytes);
+        let more = self.lock_state().take_batch(rows, bytes);
         self.space.notify_all();
         records.extend(more);
     }
@@ -231,7 +242,7 @@ impl Inbox {
         loop {
             let asked = self.drain.notified();
             {
-                let state = self.lock();
+                let state = self.lock_state();
                 if state.closed || state.draining {
                     return;
                 }
@@ -241,7 +252,7 @@ impl Inbox {
     }
 }
 
-impl State {
+impl InboxState {
     fn holds_a_batch(&self, inbox: &Inbox) -> bool {
         self.records.len() >= inbox.rows || self.bytes >= inbox.bytes
     }
@@ -251,7 +262,7 @@ impl State {
     }
 
     /// Up to so many rows and bytes, one record at least.
-    fn take(&mut self, rows: usize, bytes: usize) -> Vec<Record> {
+    fn take_batch(&mut self, rows: usize, bytes: usize) -> Vec<Record> {
         let mut taken = Vec::with_capacity(rows.min(self.records.len()));
         let mut size = 0;
         while let Some(next) = self.records.front() {

@@ -41,7 +41,7 @@ async fn records(inbox: &Inbox) -> Vec<i64> {
 #[tokio::test]
 async fn a_batch_ends_at_its_rows_and_the_rest_is_the_next() {
     let inbox = inbox(3, 1_000_000);
-    (0..5).for_each(|offset| inbox.push(record(0, offset, 10)));
+    (0..5).for_each(|offset| inbox.push_record(record(0, offset, 10)));
     assert_eq!(records(&inbox).await, [0, 1, 2]);
     assert_eq!(records(&inbox).await, [3, 4]);
     assert!(inbox.is_idle());
@@ -50,10 +50,10 @@ async fn a_batch_ends_at_its_rows_and_the_rest_is_the_next() {
 #[tokio::test]
 async fn a_batch_ends_at_its_bytes_and_holds_one_record_at_least() {
     let inbox = inbox(100, 1_000);
-    inbox.push(record(0, 0, 5_000));
-    inbox.push(record(0, 1, 300));
-    inbox.push(record(0, 2, 300));
-    inbox.push(record(0, 3, 300));
+    inbox.push_record(record(0, 0, 5_000));
+    inbox.push_record(record(0, 1, 300));
+    inbox.push_record(record(0, 2, 300));
+    inbox.push_record(record(0, 3, 300));
     assert_eq!(records(&inbox).await, [0]);
     assert_eq!(records(&inbox).await, [1, 2]);
     assert_eq!(records(&inbox).await, [3]);
@@ -62,7 +62,7 @@ async fn a_batch_ends_at_its_bytes_and_holds_one_record_at_least() {
 #[tokio::test]
 async fn a_batch_that_is_not_full_waits_for_its_linger_and_no_longer() {
     let inbox = inbox(100, 1_000_000);
-    inbox.push(record(0, 0, 10));
+    inbox.push_record(record(0, 0, 10));
     let since = Instant::now();
     assert_eq!(records(&inbox).await, [0]);
     let waited = since.elapsed();
@@ -73,10 +73,10 @@ async fn a_batch_that_is_not_full_waits_for_its_linger_and_no_longer() {
 async fn a_batch_goes_without_its_linger_when_kafka_has_nothing_more() {
     let mut inbox = Arc::into_inner(inbox(100, 1_000_000)).unwrap();
     inbox.linger = Duration::from_secs(3600);
-    inbox.push(record(0, 0, 10));
+    inbox.push_record(record(0, 0, 10));
     inbox.nothing_more();
     assert_eq!(records(&inbox).await, [0]);
-    inbox.push(record(0, 1, 10));
+    inbox.push_record(record(0, 1, 10));
     let next = tokio::time::timeout(Duration::from_millis(50), inbox.next()).await;
     assert!(next.is_err(), "there may be more by now");
     inbox.nothing_more();
@@ -86,7 +86,7 @@ async fn a_batch_goes_without_its_linger_when_kafka_has_nothing_more() {
 #[tokio::test]
 async fn partitions_are_taken_up_before_any_record() {
     let inbox = inbox(1, 1_000_000);
-    inbox.push(record(0, 0, 10));
+    inbox.push_record(record(0, 0, 10));
     inbox.take_up([partition(0)]);
     inbox.take_up([partition(0), partition(1)]);
     let work = inbox.next().await;
@@ -99,7 +99,7 @@ async fn partitions_are_taken_up_before_any_record() {
 #[tokio::test]
 async fn what_is_queued_of_a_partition_given_up_is_dropped_and_makes_room() {
     let inbox = inbox(2, 1_000_000);
-    (0..4).for_each(|offset| inbox.push(record(offset as i32 % 2, offset, 10)));
+    (0..4).for_each(|offset| inbox.push_record(record(offset as i32 % 2, offset, 10)));
     inbox.take_up([partition(0), partition(1)]);
     assert!(inbox.is_full() && !inbox.has_space());
     inbox.give_up(&HashSet::from([partition(0)]));
@@ -111,7 +111,7 @@ async fn what_is_queued_of_a_partition_given_up_is_dropped_and_makes_room() {
 #[tokio::test]
 async fn a_full_inbox_is_waited_for_only_so_long() {
     let inbox = inbox(1, 1_000_000);
-    (0..2).for_each(|offset| inbox.push(record(0, offset, 10)));
+    (0..2).for_each(|offset| inbox.push_record(record(0, offset, 10)));
     inbox.wait_for_space(Duration::from_millis(20));
     assert!(inbox.is_full());
     assert_eq!(records(&inbox).await, [0]);
@@ -125,7 +125,7 @@ async fn draining_waits_for_the_batch_in_flight_and_only_so_long() {
         inbox.drain(Duration::from_secs(5)).await,
         "nothing in flight"
     );
-    inbox.push(record(0, 0, 10));
+    inbox.push_record(record(0, 0, 10));
     let Work::Records(_, busy) = inbox.next().await else {
         panic!("a batch");
     };
@@ -143,7 +143,7 @@ async fn draining_waits_for_the_batch_in_flight_and_only_so_long() {
 #[tokio::test]
 async fn a_closed_inbox_ends_at_once_whatever_it_holds() {
     let inbox = inbox(1, 1_000_000);
-    inbox.push(record(0, 0, 10));
+    inbox.push_record(record(0, 0, 10));
     inbox.take_up([partition(0)]);
     inbox.close();
     assert!(matches!(inbox.next().await, Work::End));

@@ -2,69 +2,71 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::KafkaConfig;
-use crate::kafka::client;
-use crate::kafka::copy::{Block, Common, record};
+use crate::kafka::client::consumer_properties;
+use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
+use crate::kafka::error::{ClientError, Error};
 use crate::kafka::group::{Assigned, Group};
-use crate::kafka::seek::{Start, Starts};
-use crate::record::TopicPartition;
+use crate::kafka::group_consumer::GroupConsumer;
+use crate::kafka::partition_list::list_partitions;
+use crate::kafka::seek::{PendingSeeks, SeekQueue};
 
 /// How long a full lane may hold up the others before its partitions are paused: pausing makes
 /// librdkafka throw away what it has fetched, so a lane that is merely busy is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FULL_LANE_PATIENCE: Duration = Duration::from_secs(1);
 
-const POLL: Duration = Duration::from_millis(50);
+/// How long a poll waits, and how long a full lane is waited for before others are looked after.
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// What the poll thread works with.
 pub struct Poller {
-    consumer: Arc<BaseConsumer<Group>>,
-    starts: Starts,
+    consumer: GroupConsumer,
+    seeks: PendingSeeks,
     /// The assignment as of `generation`.
     assignment: HashMap<String, HashMap<i32, Assigned>>,
     /// By topic.
-    common: HashMap<Arc<str>, Common>,
+    caches: HashMap<Arc<str>, TopicCache>,
     /// By lane.
-    blocks: Vec<Block>,
+    arenas: Vec<RecordArena>,
     generation: u64,
     full_since: Vec<Option<Instant>>,
     paused: Vec<bool>,
 }
 
+/// Subscribes to the configured topics. Whoever polls is the group; lanes ask for positions by the queue.
+///
 /// # Errors
 /// A property that librdkafka refuses, or topics that can't be subscribed to.
-pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, Sender<Start>), String> {
-    let lanes = group.lanes();
-    let consumer: BaseConsumer<Group> = client::consumer(config)
+pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, SeekQueue), Error> {
+    let lanes = group.count_lanes();
+    let consumer: BaseConsumer<Group> = consumer_properties(config)
         .create_with_context(group)
-        .map_err(|e| client::refused(&e))?;
+        .map_err(|e| Error::of_creation(ClientError(e)))?;
     let topics: Vec<String> = config
         .topics
         .iter()
         .map(|t| t.as_str().to_owned())
         .collect();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-    consumer
-        .subscribe(&topics)
-        .map_err(|e| format!("kafka.topics: {e}"))?;
-    let (sender, requests) = channel();
+    consumer.subscribe(&topics).map_err(Error::Subscription)?;
+    let (queue, seeks) = SeekQueue::new();
     let poller = Poller {
-        consumer: Arc::new(consumer),
-        starts: Starts::new(requests),
+        consumer: GroupConsumer::new(consumer),
+        seeks,
         assignment: HashMap::new(),
-        common: HashMap::new(),
-        blocks: (0..lanes).map(|_| Block::default()).collect(),
+        caches: HashMap::new(),
+        arenas: (0..lanes).map(|_| RecordArena::default()).collect(),
         generation: 0,
         full_since: vec![None; lanes],
         paused: vec![false; lanes],
     };
-    Ok((poller, sender))
+    Ok((poller, queue))
 }
 
 /// However the poll thread ends: lanes that nobody feeds must not wait for ever.
@@ -77,30 +79,41 @@ impl Drop for ClosesInboxes<'_> {
 }
 
 impl Poller {
-    pub fn consumer(&self) -> Arc<BaseConsumer<Group>> {
+    /// The consumer that polls, for others.
+    pub fn group_consumer(&self) -> GroupConsumer {
         self.consumer.clone()
     }
 
-    /// Polls until told to stop, then closes the lanes' inboxes.
-    pub fn run(mut self) {
+    /// Starts the poll thread. It polls until told to stop, then closes the lanes' inboxes.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start_thread(self) -> Result<std::thread::JoinHandle<()>, Error> {
+        let thread = std::thread::Builder::new().name("kafka-poll".into());
+        let started = thread.spawn(move || self.poll_until_stopped());
+        started.map_err(Error::PollThread)
+    }
+
+    fn poll_until_stopped(mut self) {
         let consumer = self.consumer.clone();
+        let consumer = consumer.inner();
         let group = consumer.context();
         let _closes = ClosesInboxes(group);
-        while !group.stops() {
-            self.starts.serve(&consumer, &self.paused);
-            self.resume_lanes(&consumer);
+        while !group.is_stopping() {
+            self.seeks.serve_requests(consumer, &self.paused);
+            self.resume_lanes(consumer);
             let polled = consumer.poll(Duration::ZERO).or_else(|| {
                 group.nothing_more();
-                consumer.poll(POLL)
+                consumer.poll(POLL_TIMEOUT)
             });
             match polled {
                 None => group.nothing_to_read(),
-                Some(Ok(message)) => self.hand_over(&consumer, &message),
+                Some(Ok(message)) => self.hand_over(consumer, &message),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     tracing::error!(%error, "kafka: this consumer can't go on");
                     break;
                 }
-                Some(Err(error)) => group.on_error(&error),
+                Some(Err(error)) => group.log_poll_error(&error),
             }
         }
     }
@@ -109,7 +122,7 @@ impl Poller {
         let group = consumer.context();
         if self.generation != group.generation() {
             self.generation = group.generation();
-            self.assignment = group.snapshot();
+            self.assignment = group.copy_assignment();
         }
         let assigned = self
             .assignment
@@ -117,55 +130,36 @@ impl Poller {
             .and_then(|topic| topic.get(&message.partition()));
         let Some(assigned) = assigned else { return };
         let lane = assigned.lane;
-        let inbox = group.inbox(lane);
+        let inbox = group.inbox_of(lane);
         let source = assigned.source.clone();
-        let common = self.common.entry(source.topic.clone()).or_default();
-        let block = &mut self.blocks[lane];
-        inbox.push(record(message, source, assigned.epoch, common, block));
+        let cache = self.caches.entry(source.topic.clone()).or_default();
+        let arena = &mut self.arenas[lane];
+        inbox.push_record(copy_record(message, source, assigned.epoch, cache, arena));
         if !inbox.is_full() {
             self.full_since[lane] = None;
             return;
         }
         let since = *self.full_since[lane].get_or_insert_with(Instant::now);
-        inbox.wait_for_space(POLL);
-        if inbox.is_full() && since.elapsed() > PATIENCE && !self.paused[lane] {
+        inbox.wait_for_space(POLL_TIMEOUT);
+        if inbox.is_full() && since.elapsed() > FULL_LANE_PATIENCE && !self.paused[lane] {
             tracing::debug!(lane, "lane is full, its partitions are paused");
-            self.paused[lane] = consumer.pause(&list(&group.partitions_of(lane))).is_ok();
+            self.paused[lane] = consumer
+                .pause(&list_partitions(&group.partitions_of(lane)))
+                .is_ok();
         }
     }
 
     fn resume_lanes(&mut self, consumer: &BaseConsumer<Group>) {
         let group = consumer.context();
         for lane in 0..self.paused.len() {
-            if self.paused[lane] && group.inbox(lane).has_space() {
+            if self.paused[lane] && group.inbox_of(lane).has_space() {
                 self.full_since[lane] = None;
                 let partitions = group.started_partitions_of(lane);
                 for source in &partitions {
                     group.progress.resumed(source);
                 }
-                self.paused[lane] = consumer.resume(&list(&partitions)).is_err();
+                self.paused[lane] = consumer.resume(&list_partitions(&partitions)).is_err();
             }
         }
     }
-}
-
-pub fn list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for p in partitions {
-        list.add_partition(&p.topic, p.partition);
-    }
-    list
-}
-
-/// Errors that pass by themselves and of which librdkafka tells again and again.
-pub fn is_passing(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::Resolve
-                | RDKafkaErrorCode::OperationTimedOut
-        )
-    )
 }

@@ -4,42 +4,40 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message as _;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::{Config, KafkaConfig};
-use crate::kafka::client::{self, Context};
-use crate::kafka::copy::{self, Block, Common};
-use crate::kafka::poll;
+use crate::kafka::client::{LoggingContext, consumer_properties};
+use crate::kafka::cursor::{Cursor, Polled, start_at};
+use crate::kafka::error::{ClientError, Error, is_gone, is_passing};
 use crate::kafka::topics::Topics;
 use crate::record::{Record, TopicPartition};
 
 /// How long Kafka may take to give a record, or to say that there is none.
-const PATIENCE: Duration = Duration::from_secs(15);
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Letters are read in rising order, mostly: so many records are read over rather than sought past.
-const NEAR: i64 = 1_000;
+const READ_OVER_RECORDS: i64 = 1_000;
 
+/// Reads any record that Kafka still has, over a consumer for each partition.
 pub struct Reader {
     config: KafkaConfig,
     topics: Topics,
-    open: HashMap<TopicPartition, Cursor>,
+    open: HashMap<TopicPartition, OpenPartition>,
 }
 
-struct Cursor {
-    consumer: BaseConsumer<Context>,
-    /// The offset that comes next.
-    next: i64,
-    common: Common,
-    block: Block,
+struct OpenPartition {
+    cursor: Cursor<LoggingContext>,
+    next_offset: i64,
 }
 
 impl Reader {
+    /// Connects to nothing yet.
+    ///
     /// # Errors
     /// A property that librdkafka refuses.
-    pub fn new(config: &Config) -> Result<Self, String> {
+    pub fn new(config: &Config) -> Result<Self, Error> {
         Ok(Self {
             config: config.kafka.clone(),
             topics: Topics::new(config)?,
@@ -51,8 +49,10 @@ impl Reader {
     ///
     /// # Errors
     /// Kafka can't be asked, or doesn't answer in time.
-    pub fn read(&mut self, source: &TopicPartition, offset: i64) -> Result<Option<Record>, String> {
-        let near = |cursor: &Cursor| (cursor.next..cursor.next + NEAR).contains(&offset);
+    pub fn read(&mut self, source: &TopicPartition, offset: i64) -> Result<Option<Record>, Error> {
+        let near = |open: &OpenPartition| {
+            (open.next_offset..open.next_offset + READ_OVER_RECORDS).contains(&offset)
+        };
         if !self.open.get(source).is_some_and(near) {
             let there = self.topics.partitions(|topic| topic == &*source.topic)?;
             if !there.contains(source) {
@@ -64,10 +64,10 @@ impl Reader {
             }
             self.open_at(source, offset)?;
         }
-        let Some(cursor) = self.open.get_mut(source) else {
+        let Some(open) = self.open.get_mut(source) else {
             return Ok(None);
         };
-        while let Some(record) = cursor.next_record(source)? {
+        while let Some(record) = open.next_record(source)? {
             if record.offset >= offset {
                 return Ok(Some(record).filter(|r| r.offset == offset));
             }
@@ -84,18 +84,18 @@ impl Reader {
         &mut self,
         topic: &str,
         mut visit: impl FnMut(Record) -> bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
         for source in self.topics.partitions(|name| name == topic)? {
             let (low, high) = self.topics.log_ends(&source)?;
             if low >= high {
                 continue;
             }
             self.open_at(&source, low)?;
-            let Some(cursor) = self.open.get_mut(&source) else {
+            let Some(open) = self.open.get_mut(&source) else {
                 continue;
             };
-            while cursor.next < high {
-                match cursor.next_record(&source)? {
+            while open.next_offset < high {
+                match open.next_record(&source)? {
                     Some(record) if record.offset < high => {
                         if !visit(record) {
                             return Ok(());
@@ -112,7 +112,7 @@ impl Reader {
     ///
     /// # Errors
     /// As for [`Reader::read`].
-    pub fn size(&self, topic: &str) -> Result<u64, String> {
+    pub fn count_offsets(&self, topic: &str) -> Result<u64, Error> {
         let partitions = self.topics.partitions(|name| name == topic)?;
         let sizes = partitions.iter().map(|source| {
             let (low, high) = self.topics.log_ends(source)?;
@@ -121,71 +121,64 @@ impl Reader {
         sizes.sum()
     }
 
-    fn open_at(&mut self, source: &TopicPartition, offset: i64) -> Result<(), String> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&source.topic, source.partition, Offset::Offset(offset))
-            .map_err(|e| format!("{source}: {e}"))?;
+    fn open_at(&mut self, source: &TopicPartition, offset: i64) -> Result<(), Error> {
+        let start = start_at(source, offset).map_err(|error| Error::Position {
+            partition: source.clone(),
+            error,
+        })?;
         let cursor = match self.open.remove(source) {
-            Some(cursor) => cursor,
+            Some(open) => open.cursor,
             None => {
-                let consumer = client::consumer(&self.config).create_with_context(Context);
-                let consumer = consumer.map_err(|e| client::refused(&e))?;
-                Cursor {
-                    consumer,
-                    next: 0,
-                    common: Common::default(),
-                    block: Block::default(),
-                }
+                let cursor = Cursor::new(&consumer_properties(&self.config), LoggingContext);
+                cursor.map_err(|e| Error::of_creation(ClientError(e)))?
             }
         };
-        let assigned = cursor.consumer.assign(&list);
-        assigned.map_err(|e| format!("{source} can't be read: {e}"))?;
-        let cursor = Cursor {
-            next: offset,
-            ..cursor
+        let reading = cursor.read_from(&start);
+        reading.map_err(|error| unreadable(source, error))?;
+        let open = OpenPartition {
+            cursor,
+            next_offset: offset,
         };
-        self.open.insert(source.clone(), cursor);
+        self.open.insert(source.clone(), open);
         Ok(())
     }
 }
 
-impl Cursor {
+impl OpenPartition {
     /// `None` at the end of the log.
-    fn next_record(&mut self, source: &TopicPartition) -> Result<Option<Record>, String> {
+    fn next_record(&mut self, source: &TopicPartition) -> Result<Option<Record>, Error> {
         let since = Instant::now();
         loop {
-            let left = PATIENCE.saturating_sub(since.elapsed());
-            match self.consumer.poll(left) {
-                // left over from before it was sought
-                Some(Ok(message)) if message.offset() < self.next => {}
-                Some(Ok(message)) => {
-                    self.next = message.offset() + 1;
-                    return Ok(Some(copy::record(
-                        &message,
-                        source.clone(),
-                        0,
-                        &mut self.common,
-                        &mut self.block,
-                    )));
+            let left = READ_TIMEOUT.saturating_sub(since.elapsed());
+            let next_offset = self.next_offset;
+            // others are left over from before it was sought
+            let is_wanted = |message: &BorrowedMessage<'_>| {
+                (message.offset() >= next_offset).then(|| source.clone())
+            };
+            match self.cursor.poll_record(left, is_wanted) {
+                Polled::Skipped => {}
+                Polled::Record(record) => {
+                    self.next_offset = record.offset + 1;
+                    return Ok(Some(record));
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-                Some(Err(error)) if is_gone(&error) => return Ok(None),
-                Some(Err(error)) if poll::is_passing(&error) && !left.is_zero() => {}
-                Some(Err(error)) => return Err(format!("{source} can't be read: {error}")),
-                None => {
-                    let asked = humantime::format_duration(PATIENCE);
-                    return Err(format!("Kafka gave nothing of {source} within {asked}"));
+                Polled::Error(KafkaError::PartitionEOF(_)) => return Ok(None),
+                Polled::Error(error) if is_gone(&error) => return Ok(None),
+                Polled::Error(error) if is_passing(&error) && !left.is_zero() => {}
+                Polled::Error(error) => return Err(unreadable(source, error)),
+                Polled::Nothing => {
+                    return Err(Error::NothingCame {
+                        partition: source.clone(),
+                        waited: READ_TIMEOUT,
+                    });
                 }
             }
         }
     }
 }
 
-fn is_gone(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-    let code = error.rdkafka_error_code();
-    matches!(
-        code,
-        Some(UnknownTopicOrPartition | UnknownTopic | UnknownPartition)
-    )
+fn unreadable(source: &TopicPartition, error: KafkaError) -> Error {
+    Error::Unreadable {
+        partition: source.clone(),
+        error,
+    }
 }

@@ -1,132 +1,176 @@
 //! Positioning: a lane asks for a partition from an offset on, and the poll thread seeks there, as soon as
 //! librdkafka lets it.
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 
+use crate::kafka::error::Error;
 use crate::kafka::group::Group;
-use crate::kafka::poll::list;
+use crate::kafka::partition_list::{list_offsets, list_partitions};
 use crate::record::TopicPartition;
 
 /// Seeks that librdkafka isn't ready for yet are tried again for this long.
-const SEEK_PATIENCE: Duration = Duration::from_secs(30);
+const SEEK_RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often it is tried again; each try is an errand for librdkafka's main thread.
-const SEEK_PAUSE: Duration = Duration::from_millis(10);
+const SEEK_RETRY_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long a single try may take.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After how long a partition that can't be sought in is assigned anew. Seen on a machine under heavy
 /// load: librdkafka had never begun to fetch one of four, and would have refused to seek for ever.
-const ASSIGN_ANEW: Duration = Duration::from_secs(3);
+const REASSIGN_INTERVAL: Duration = Duration::from_secs(3);
 
-/// A request to read a partition from an offset on; answers with the epoch that its records will
-/// carry, or `None` if the partition isn't ours any more.
-pub struct Start {
-    pub source: TopicPartition,
+/// Where lanes ask for positions.
+#[derive(Clone)]
+pub struct SeekQueue(Sender<SeekRequest>);
+
+/// A request to read a partition from an offset on.
+struct SeekRequest {
+    source: TopicPartition,
     /// The lane that asks.
-    pub lane: usize,
-    pub offset: i64,
-    pub started: oneshot::Sender<Option<u64>>,
+    lane: usize,
+    offset: i64,
+    answer: oneshot::Sender<Option<u64>>,
+}
+
+impl SeekQueue {
+    /// The queue, and what the poll thread serves it with.
+    pub(super) fn new() -> (Self, PendingSeeks) {
+        let (sender, requests) = channel();
+        let pending = PendingSeeks {
+            requests,
+            waiting: Vec::new(),
+        };
+        (Self(sender), pending)
+    }
+
+    /// Has the partition read from an offset on. Answers with the epoch that its records will carry, or
+    /// `None` if that can't be: the partition isn't the lane's any more, or Kafka doesn't let us.
+    ///
+    /// # Errors
+    /// The poll thread has ended.
+    pub async fn seek_to(
+        &self,
+        source: &TopicPartition,
+        lane: usize,
+        offset: i64,
+    ) -> Result<Option<u64>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let request = SeekRequest {
+            source: source.clone(),
+            lane,
+            offset,
+            answer,
+        };
+        self.0.send(request).map_err(|_| Error::Closing)?;
+        Ok(answered.await.unwrap_or_default())
+    }
+}
+
+/// The requests that the poll thread has yet to serve.
+pub(super) struct PendingSeeks {
+    requests: Receiver<SeekRequest>,
+    waiting: Vec<PendingSeek>,
 }
 
 /// A request that librdkafka isn't ready for.
-struct Waiting {
-    start: Start,
+struct PendingSeek {
+    request: SeekRequest,
     since: Instant,
     tried: Option<Instant>,
     assigned: Instant,
 }
 
-/// The requests that the poll thread has yet to serve.
-pub struct Starts {
-    requests: Receiver<Start>,
-    waiting: Vec<Waiting>,
-}
-
-impl Starts {
-    pub fn new(requests: Receiver<Start>) -> Self {
-        Self {
-            requests,
-            waiting: Vec::new(),
-        }
-    }
-
-    /// `paused` are the lanes that are full.
-    pub fn serve(&mut self, consumer: &BaseConsumer<Group>, paused: &[bool]) {
-        while let Ok(start) = self.requests.try_recv() {
+impl PendingSeeks {
+    /// Tries to seek wherever it was asked for. `paused` are the lanes that are full.
+    pub(super) fn serve_requests(&mut self, consumer: &BaseConsumer<Group>, paused: &[bool]) {
+        while let Ok(request) = self.requests.try_recv() {
             let now = Instant::now();
-            self.waiting.push(Waiting {
-                start,
+            self.waiting.push(PendingSeek {
+                request,
                 since: now,
                 tried: None,
                 assigned: now,
             });
         }
-        for mut waiting in std::mem::take(&mut self.waiting) {
-            if waiting.tried.is_some_and(|at| at.elapsed() < SEEK_PAUSE) {
-                self.waiting.push(waiting);
-                continue;
+        for pending in std::mem::take(&mut self.waiting) {
+            self.waiting.extend(pending.serve(consumer, paused));
+        }
+    }
+}
+
+impl PendingSeek {
+    /// Gives itself back if it is to be tried again.
+    fn serve(mut self, consumer: &BaseConsumer<Group>, paused: &[bool]) -> Option<Self> {
+        let pause = SEEK_RETRY_INTERVAL;
+        if self.tried.is_some_and(|at| at.elapsed() < pause) {
+            return Some(self);
+        }
+        self.tried = Some(Instant::now());
+        let (source, lane) = (&self.request.source, self.request.lane);
+        if !consumer.context().is_held_by(source, lane) {
+            let _ = self.request.answer.send(None);
+            return None;
+        }
+        let offset = self.request.offset;
+        let position = Offset::Offset(offset);
+        match consumer.seek(&source.topic, source.partition, position, SEEK_TIMEOUT) {
+            Ok(()) => {
+                // a full lane's partitions are resumed together, once it has space
+                let is_paused = paused.get(lane).copied().unwrap_or_default();
+                self.request.start_reading(consumer, is_paused);
+                None
             }
-            waiting.tried = Some(Instant::now());
-            let (group, since, start) = (consumer.context(), waiting.since, &waiting.start);
-            if !group.is_held_by(&start.source, start.lane) {
-                let _ = waiting.start.started.send(None);
-                continue;
+            // a partition that was assigned a moment ago can't be sought in yet
+            Err(_) if self.since.elapsed() < SEEK_RETRY_TIMEOUT => {
+                if self.assigned.elapsed() > REASSIGN_INTERVAL {
+                    self.assigned = Instant::now();
+                    self.request.assign_anew(consumer);
+                }
+                Some(self)
             }
-            match consumer.seek(
-                &start.source.topic,
-                start.source.partition,
-                Offset::Offset(start.offset),
-                Duration::from_secs(5),
-            ) {
-                Ok(()) => {
-                    // what was polled before this moment carries an older epoch
-                    let epoch = group.start(&start.source, start.lane);
-                    // a full lane's partitions are resumed together, once it has space
-                    let paused = paused.get(start.lane).copied().unwrap_or_default();
-                    let source = list(std::slice::from_ref(&start.source));
-                    if !paused && let Err(error) = consumer.resume(&source) {
-                        tracing::warn!(partition = %start.source, %error, "can't resume a partition");
-                    }
-                    let _ = waiting.start.started.send(epoch);
-                }
-                // a partition that was assigned a moment ago can't be sought in yet
-                Err(_) if since.elapsed() < SEEK_PATIENCE => {
-                    if waiting.assigned.elapsed() > ASSIGN_ANEW {
-                        waiting.assigned = Instant::now();
-                        assign_anew(consumer, start);
-                    }
-                    self.waiting.push(waiting);
-                }
-                Err(error) => {
-                    tracing::error!(partition = %start.source, offset = start.offset, %error, "can't seek");
-                    let _ = waiting.start.started.send(None);
-                }
+            Err(error) => {
+                tracing::error!(partition = %source, offset, %error, "can't seek");
+                let _ = self.request.answer.send(None);
+                None
             }
         }
     }
 }
 
-/// Within the assignment that the group gave: no rebalance follows. At an offset that is known
-/// librdkafka needn't ask for the committed one before it begins.
-fn assign_anew(consumer: &BaseConsumer<Group>, start: &Start) {
-    let source = &start.source;
-    tracing::info!(partition = %source, "kafka's client does not begin to read a partition: assigned anew");
-    let mut at = TopicPartitionList::new();
-    let added = at.add_partition_offset(
-        &source.topic,
-        source.partition,
-        Offset::Offset(start.offset),
-    );
-    let assigned = added
-        .and_then(|()| consumer.incremental_unassign(&list(std::slice::from_ref(source))))
-        .and_then(|()| consumer.incremental_assign(&at))
-        // it is resumed once it is positioned
-        .and_then(|()| consumer.pause(&at));
-    if let Err(error) = assigned {
-        tracing::warn!(partition = %source, %error, "can't assign a partition anew");
+impl SeekRequest {
+    /// The partition is positioned: its records from here on are the lane's.
+    fn start_reading(self, consumer: &BaseConsumer<Group>, is_paused: bool) {
+        let source = &self.source;
+        // what was polled before this moment carries an older epoch
+        let epoch = consumer.context().mark_started(source, self.lane);
+        if !is_paused && let Err(error) = consumer.resume(&list_partitions([source])) {
+            tracing::warn!(partition = %source, %error, "can't resume a partition");
+        }
+        let _ = self.answer.send(epoch);
+    }
+
+    /// Within the assignment that the group gave: no rebalance follows. At an offset that is known
+    /// librdkafka needn't ask for the committed one before it begins.
+    fn assign_anew(&self, consumer: &BaseConsumer<Group>) {
+        let source = &self.source;
+        tracing::info!(partition = %source, "kafka's client does not begin to read a partition: assigned anew");
+        let assign = || -> Result<(), KafkaError> {
+            let start = list_offsets([(source, Offset::Offset(self.offset))])?;
+            consumer.incremental_unassign(&list_partitions([source]))?;
+            consumer.incremental_assign(&start)?;
+            // it is resumed once it is positioned
+            consumer.pause(&start)
+        };
+        if let Err(error) = assign() {
+            tracing::warn!(partition = %source, %error, "can't assign a partition anew");
+        }
     }
 }

@@ -73,7 +73,7 @@ pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
 /// How far before Kafka's offset a doubtful partition is read again: a tombstone must not be met
 /// without its delete, which lies right before it. Alone it would delete a row whose later insert is
 /// then recognised as a duplicate.
-const BEFORE: i64 = 64;
+const DOUBTFUL_REWIND_OFFSETS: i64 = 64;
 
 /// `ids_decide`: events are recognised by their ids too. Where they aren't, offsets are believed.
 ///
@@ -112,7 +112,7 @@ pub fn resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Result<Re
     };
     let start = match committed.min(known.next_offset) {
         start if sure || start == known.next_offset => start,
-        start => (start - BEFORE).max(log.low),
+        start => (start - DOUBTFUL_REWIND_OFFSETS).max(log.low),
     };
     let why = match committed.cmp(&known.next_offset) {
         _ if !sure => Why::Doubtful,

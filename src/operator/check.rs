@@ -6,7 +6,7 @@ mod bookkeeping;
 mod dead_letter_topic;
 mod destination;
 mod finding;
-pub(crate) mod kafka;
+mod kafka;
 mod non_event;
 mod observe;
 mod properties;
@@ -27,7 +27,7 @@ mod values;
 use crate::config::Config;
 use crate::operator::check::destination::Destination;
 use crate::operator::check::finding::Finding;
-use crate::operator::check::kafka::Kafka;
+use crate::operator::check::kafka::{ObservedCluster, observe_cluster};
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
 use crate::operator::command_error::CommandError;
 use crate::operator::terminal;
@@ -91,17 +91,17 @@ async fn look(config: &Config) -> Report {
     report
 }
 
-async fn look_at_kafka(config: &Config) -> Kafka {
+async fn look_at_kafka(config: &Config) -> ObservedCluster {
     let owned = config.clone();
-    match tokio::task::spawn_blocking(move || kafka::look(&owned)).await {
+    match tokio::task::spawn_blocking(move || observe_cluster(&owned)).await {
         Ok(kafka) => kafka,
-        Err(error) => Kafka {
+        Err(error) => ObservedCluster {
             findings: vec![Finding::problem(
                 "kafka_unreachable",
                 format!("Kafka can't be looked at: {error}"),
                 "this is a bug of Landfall's",
             )],
-            ..Kafka::default()
+            ..ObservedCluster::default()
         },
     }
 }
@@ -114,7 +114,7 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
         && (one.table.is_some() || one.topic == other.topic)
 }
 
-fn kafka_line(config: &Config, kafka: &Kafka) -> KafkaLine {
+fn kafka_line(config: &Config, kafka: &ObservedCluster) -> KafkaLine {
     KafkaLine {
         brokers: config.kafka.brokers.clone(),
         reachable: kafka.brokers.is_some(),

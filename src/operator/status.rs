@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::ledger::overview::LetterCount;
 use crate::operator::command_error::CommandError;
 use crate::operator::status::bookkeeping::{Bookkeeping, read_bookkeeping};
-use crate::operator::status::kafka::Kafka;
+use crate::operator::status::kafka::KafkaAnswers;
 use crate::operator::status::line::PartitionLine;
 use crate::operator::terminal;
 
@@ -51,13 +51,13 @@ pub async fn status(config: &Config, json: bool) -> Result<(), CommandError> {
     }
 }
 
-async fn look_at_kafka(config: &Config, bookkeeping: Option<&Bookkeeping>) -> Kafka {
+async fn look_at_kafka(config: &Config, bookkeeping: Option<&Bookkeeping>) -> KafkaAnswers {
     let applied: Vec<String> = bookkeeping.map(Bookkeeping::topics).unwrap_or_default();
     let owned = config.clone();
-    let looked = tokio::task::spawn_blocking(move || kafka::look(&owned, &applied)).await;
-    looked.unwrap_or_else(|error| Kafka {
+    let looked = tokio::task::spawn_blocking(move || kafka::ask_kafka(&owned, &applied)).await;
+    looked.unwrap_or_else(|error| KafkaAnswers {
         problems: vec![format!("Kafka can't be looked at: {error}")],
-        ..Kafka::default()
+        ..KafkaAnswers::default()
     })
 }
 

@@ -6,7 +6,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::kafka::dead_letters::DeadLetters;
-use crate::kafka::topics::{TopicId, Topics};
+use crate::kafka::topic_ids::TopicId;
+use crate::kafka::topics::Topics;
 use crate::ledger::resume::{Gap, gap_message};
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;

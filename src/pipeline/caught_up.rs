@@ -2,24 +2,22 @@
 //! start. Those of other members of the group count too, by their watermarks in Postgres: a member
 //! that was killed keeps its partitions until its session ends, and then they are ours.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-
 use crate::config::KafkaConfig;
-use crate::kafka::group::Group;
+use crate::kafka;
+use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::topics::Topics;
 use crate::pipeline::apply::Destination;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
 /// How often the own partitions are looked at, and how often those of others.
-const OWN: Duration = Duration::from_millis(100);
-const OTHERS: Duration = Duration::from_millis(500);
+const OWN_PARTITIONS_INTERVAL: Duration = Duration::from_millis(100);
+const OTHERS_PARTITIONS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long another member may leave its partition where it is. Longer than a dead one keeps it.
-const STANDSTILL: Duration = Duration::from_secs(120);
+const STANDSTILL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A partition as it was at the start.
 struct Target {
@@ -29,26 +27,32 @@ struct Target {
     seen: Option<(Option<i64>, Instant)>,
 }
 
+/// Watches how far the group has come.
 pub struct CaughtUp {
-    pub consumer: Arc<BaseConsumer<Group>>,
+    /// Whose partitions are looked at, and told from others'.
+    pub consumer: GroupConsumer,
+    /// Where the logs' ends are asked for.
     pub topics: Topics,
+    /// Where others' watermarks are.
     pub destination: Destination,
 }
 
 impl CaughtUp {
+    /// Returns once every partition has reached its end.
+    ///
     /// # Errors
     /// Another member has a partition and doesn't get on with it.
-    pub async fn wait(self, config: &KafkaConfig) -> Result<(), String> {
-        let group = self.consumer.context();
+    pub async fn wait_until_caught_up(self, config: &KafkaConfig) -> Result<(), String> {
+        let group = self.consumer.group();
         while !group.has_joined() {
-            tokio::time::sleep(OWN).await;
+            tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
         }
-        let mut targets = self.targets(config).await;
+        let mut targets = self.set_targets(config).await;
         if targets.is_empty() {
             tracing::warn!("no topic matches kafka.topics: there is nothing to land");
         }
         loop {
-            tokio::time::sleep(OWN).await;
+            tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
             if !group.progress.caught_up() || !group.nothing_to_take_up() {
                 continue;
             }
@@ -62,14 +66,14 @@ impl CaughtUp {
             if let Some(message) = targets.iter().find_map(Target::stands_still) {
                 return Err(message);
             }
-            tokio::time::sleep(OTHERS).await;
+            tokio::time::sleep(OTHERS_PARTITIONS_INTERVAL).await;
         }
         tracing::info!("caught up");
         Ok(())
     }
 
     /// Asks until Kafka answers.
-    async fn targets(&self, config: &KafkaConfig) -> Vec<Target> {
+    async fn set_targets(&self, config: &KafkaConfig) -> Vec<Target> {
         loop {
             let (topics, config) = (self.topics.clone(), config.clone());
             let asked = tokio::task::spawn_blocking(move || {
@@ -77,7 +81,7 @@ impl CaughtUp {
                 let target = |source: TopicPartition| {
                     let (low, end) = topics.log_ends(&source)?;
                     // what is empty has nothing to reach, and maybe no watermark either
-                    Ok::<_, String>((end > low).then_some(Target {
+                    Ok::<_, kafka::Error>((end > low).then_some(Target {
                         source,
                         end,
                         seen: None,
@@ -90,15 +94,18 @@ impl CaughtUp {
             });
             match asked.await {
                 Ok(Ok(targets)) => return targets,
-                Ok(Err(error)) => tracing::debug!(error, "can't ask for the ends of the logs yet"),
+                Ok(Err(error)) => tracing::debug!(
+                    error = error.to_string(),
+                    "can't ask for the ends of the logs yet"
+                ),
                 Err(error) => tracing::debug!(%error, "can't ask for the ends of the logs yet"),
             }
-            tokio::time::sleep(OTHERS).await;
+            tokio::time::sleep(OTHERS_PARTITIONS_INTERVAL).await;
         }
     }
 
     async fn others_are_there(&self, targets: &mut [Target]) -> Result<bool, Failure> {
-        let group = self.consumer.context();
+        let group = self.consumer.group();
         let mut all = true;
         let others = targets
             .iter()
@@ -136,9 +143,9 @@ impl CaughtUp {
 impl Target {
     fn stands_still(&self) -> Option<String> {
         let (watermark, since) = self.seen?;
-        (since.elapsed() > STANDSTILL).then(|| {
+        (since.elapsed() > STANDSTILL_TIMEOUT).then(|| {
             format!(
-                "{} is another member's of the group, and has stood at offset {} for {STANDSTILL:?}; its log ended at {} at the start. \
+                "{} is another member's of the group, and has stood at offset {} for {STANDSTILL_TIMEOUT:?}; its log ended at {} at the start. \
                  Look at that member's log, or stop it",
                 self.source,
                 watermark.map_or("none".into(), |w| w.to_string()),

@@ -1,34 +1,31 @@
 //! Taking up a partition: its watermark is read, compared with its log, and reading starts there.
 
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
-use std::time::Duration;
+use deadpool_postgres::Object;
 
-use rdkafka::Offset;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use tokio::sync::oneshot;
-
-use crate::kafka::group::Group;
-use crate::kafka::poll::list;
-use crate::kafka::seek::Start;
-use crate::kafka::topics::{TopicId, Topics};
+use crate::kafka;
+use crate::kafka::group_consumer::GroupConsumer;
+use crate::kafka::seek::SeekQueue;
+use crate::kafka::topic_ids::TopicId;
+use crate::kafka::topics::Topics;
+use crate::ledger::event_ids::Ledger;
 use crate::ledger::resume::{Log, Resume, Why, gap_message, resume};
+use crate::ledger::watermarks::Row;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
 
-const ASK: Duration = Duration::from_secs(10);
-
 /// Reads positions for one lane.
 #[derive(Clone)]
 pub struct Positions {
-    consumer: Arc<BaseConsumer<Group>>,
-    starts: Sender<Start>,
+    consumer: GroupConsumer,
+    seeks: SeekQueue,
     topics: Topics,
 }
 
+/// What came of taking up a partition.
 pub enum TakenUp {
+    /// The partition is read from its position on.
     Owned(OwnedPartition),
     /// The partition is somebody else's meanwhile.
     NotOurs,
@@ -39,18 +36,22 @@ pub enum TakenUp {
 }
 
 impl Positions {
-    pub fn new(consumer: Arc<BaseConsumer<Group>>, starts: Sender<Start>, topics: Topics) -> Self {
+    /// Positions of the partitions that the group gives to `consumer`.
+    pub fn new(consumer: GroupConsumer, seeks: SeekQueue, topics: Topics) -> Self {
         Self {
             consumer,
-            starts,
+            seeks,
             topics,
         }
     }
 
-    pub fn consumer(&self) -> &Arc<BaseConsumer<Group>> {
+    /// The consumer whose partitions are positioned.
+    pub fn consumer(&self) -> &GroupConsumer {
         &self.consumer
     }
 
+    /// Has the partition read from where Postgres says.
+    ///
     /// # Errors
     /// Kafka or Postgres can't be asked now; try again.
     pub async fn take_up(
@@ -59,85 +60,35 @@ impl Positions {
         lane: usize,
         destination: &Destination,
     ) -> Result<TakenUp, Failure> {
-        let group = self.consumer.context();
-        if !group.is_held_by(source, lane) {
+        if !self.consumer.group().is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
         }
-        let Some(log) = self.log(source).await? else {
+        let Some(log) = self.read_log(source).await? else {
             return Ok(TakenUp::NoTopic);
         };
         let client = destination.connect().await?;
         let ledger = destination.ledger();
         let before = ledger.read(&client, source).await?;
-        let resumed = match resume(
-            before.as_ref().map(|row| row.watermark),
-            log,
-            ledger.keeps_ids(),
-        ) {
+        let resumed = match decide_start(ledger, source, before.as_ref(), &log) {
             Ok(resumed) => resumed,
-            Err(gap) => {
-                return Ok(TakenUp::Gap(gap_message(
-                    source,
-                    gap,
-                    destination.ledger().schema(),
-                )));
-            }
+            Err(gap) => return Ok(TakenUp::Gap(gap)),
         };
-        tell(
-            source,
-            &resumed,
-            &log,
-            before.as_ref().map(|b| b.group.as_str()),
-        );
-        if before.as_ref().map(|row| row.watermark) != Some(resumed.watermark) {
-            ledger
-                .enter(&client, source, before.as_ref(), resumed.watermark)
-                .await?;
-        }
-        // read again: what counts is what stands there, whoever wrote it
-        let Some(row) = ledger
-            .read(&client, source)
-            .await?
-            .filter(|row| row.watermark == resumed.watermark)
-        else {
-            return Err(Failure::new(
-                Verdict::Retry,
-                format!("{source} was moved by another process meanwhile"),
-            ));
-        };
+        let row = claim_partition(ledger, &client, source, before.as_ref(), &resumed).await?;
         drop(client);
-        let (started, answer) = oneshot::channel();
-        let start = Start {
-            source: source.clone(),
-            lane,
-            offset: resumed.start,
-            started,
-        };
-        self.starts
-            .send(start)
-            .map_err(|_| Failure::new(Verdict::Retry, "the consumer is closing"))?;
-        match answer.await {
-            Ok(Some(epoch)) => {
-                group
-                    .progress
-                    .taken_up(source, row.watermark.next_offset, resumed.start, log.high);
-                Ok(TakenUp::Owned(OwnedPartition::new(
-                    &row,
-                    resumed.start,
-                    resumed.floor,
-                    epoch,
-                )))
+        match self.seek_to(source, lane, resumed.start).await? {
+            Some(epoch) => {
+                let (start, watermark) = (resumed.start, row.watermark.next_offset);
+                let progress = &self.consumer.group().progress;
+                progress.taken_up(source, watermark, start, log.high);
+                let owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
+                Ok(TakenUp::Owned(owned))
             }
-            _ if group.is_held_by(source, lane) => Err(Failure::new(
-                Verdict::Unavailable,
-                format!("Kafka can't be read at {source}, offset {}", resumed.start),
-            )),
-            _ => Ok(TakenUp::NotOurs),
+            None => Ok(TakenUp::NotOurs),
         }
     }
 
     /// What Kafka says of the partition; `None` if there is no such topic now.
-    async fn log(&self, source: &TopicPartition) -> Result<Option<Log>, Failure> {
+    async fn read_log(&self, source: &TopicPartition) -> Result<Option<Log>, Failure> {
         let (consumer, topics, source) =
             (self.consumer.clone(), self.topics.clone(), source.clone());
         let unavailable = |what: String| {
@@ -146,6 +97,7 @@ impl Positions {
                 format!("Kafka can't be asked about {what}"),
             )
         };
+        // the questions block their thread
         let asked = tokio::task::spawn_blocking(move || {
             let ids = topics.ids(&[&source.topic])?;
             let id = ids.get(&*source.topic).copied().unwrap_or(TopicId::Untold);
@@ -153,30 +105,78 @@ impl Positions {
                 return Ok(None);
             }
             let (low, high) = topics.log_ends(&source)?;
-            let committed = consumer
-                .committed_offsets(list(std::slice::from_ref(&source)), ASK)
-                .map_err(|e| format!("{source}: {e}"))?;
-            let committed = committed.elements().first().and_then(|e| match e.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            });
-            Ok::<_, String>(Some(Log {
+            Ok::<_, kafka::Error>(Some(Log {
                 topic_id: id.known(),
                 low,
                 high,
-                committed,
+                committed: consumer.committed_offset(&source)?,
             }))
         });
         match asked.await {
             Ok(Ok(log)) => Ok(log),
-            Ok(Err(error)) => Err(unavailable(error)),
+            Ok(Err(error)) => Err(unavailable(error.to_string())),
             Err(error) => Err(unavailable(error.to_string())),
         }
     }
+
+    /// Returns the epoch of the records from there on; `None` if the partition isn't the lane's any more.
+    async fn seek_to(
+        &self,
+        source: &TopicPartition,
+        lane: usize,
+        offset: i64,
+    ) -> Result<Option<u64>, Failure> {
+        let epoch = self.seeks.seek_to(source, lane, offset).await;
+        let epoch = epoch.map_err(|closing| Failure::new(Verdict::Retry, closing.to_string()))?;
+        if epoch.is_none() && self.consumer.group().is_held_by(source, lane) {
+            return Err(Failure::new(
+                Verdict::Unavailable,
+                format!("Kafka can't be read at {source}, offset {offset}"),
+            ));
+        }
+        Ok(epoch)
+    }
+}
+
+/// Where to start reading, by what both sides say. The error tells an operator of a gap.
+fn decide_start(
+    ledger: &Ledger,
+    source: &TopicPartition,
+    before: Option<&Row>,
+    log: &Log,
+) -> Result<Resume, String> {
+    let watermark = before.map(|row| row.watermark);
+    let resumed = resume(watermark, *log, ledger.keeps_ids())
+        .map_err(|gap| gap_message(source, gap, ledger.schema()))?;
+    log_resumption(source, &resumed, log, before.map(|row| row.group.as_str()));
+    Ok(resumed)
+}
+
+/// Has the partition's row say where reading starts, and gives it back.
+async fn claim_partition(
+    ledger: &Ledger,
+    client: &Object,
+    source: &TopicPartition,
+    before: Option<&Row>,
+    resumed: &Resume,
+) -> Result<Row, Failure> {
+    if before.map(|row| row.watermark) != Some(resumed.watermark) {
+        let watermark = resumed.watermark;
+        ledger.enter(client, source, before, watermark).await?;
+    }
+    // read again: what counts is what stands there, whoever wrote it
+    let row = ledger.read(client, source).await?;
+    row.filter(|row| row.watermark == resumed.watermark)
+        .ok_or_else(|| {
+            Failure::new(
+                Verdict::Retry,
+                format!("{source} was moved by another process meanwhile"),
+            )
+        })
 }
 
 /// One line when a partition is not simply continued.
-fn tell(source: &TopicPartition, resumed: &Resume, log: &Log, last_group: Option<&str>) {
+fn log_resumption(source: &TopicPartition, resumed: &Resume, log: &Log, last_group: Option<&str>) {
     let (start, watermark, committed) =
         (resumed.start, resumed.watermark.next_offset, log.committed);
     match resumed.why {

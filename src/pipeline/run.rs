@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +15,7 @@ use crate::kafka::dead_letter_topic;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::group::Group;
 use crate::kafka::inbox::Inbox;
-use crate::kafka::poll::{self, Poller};
+use crate::kafka::poll::subscribe;
 use crate::kafka::topics::Topics;
 use crate::ledger::event_ids::Ledger;
 use crate::ledger::retention;
@@ -37,9 +36,6 @@ use crate::watch::progress::Progress;
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// How long leaving the group may take; dropping a consumer can hang.
-const LEAVE: Duration = Duration::from_secs(5);
 
 /// Runs the sink until `stop`, or until everything is caught up.
 ///
@@ -65,8 +61,8 @@ pub async fn run(
     );
     let topics = Topics::new(config)?;
     let letters = Arc::new(DeadLetters::new(config)?);
-    let (poller, starts) = poll::subscribe(&config.kafka, group)?;
-    let consumer = poller.consumer();
+    let (poller, seeks) = subscribe(&config.kafka, group)?;
+    let consumer = poller.group_consumer();
 
     let mut lanes = JoinSet::new();
     let shared = Shared {
@@ -80,7 +76,7 @@ pub async fn run(
         )),
         letters,
         registry: Registry::from_config(config)?.map(Arc::new),
-        positions: Positions::new(consumer.clone(), starts, topics.clone()),
+        positions: Positions::new(consumer.clone(), seeks, topics.clone()),
         topics,
         progress: progress.clone(),
         health: health.clone(),
@@ -102,10 +98,10 @@ pub async fn run(
         until_caught_up,
     ));
     drop(shared);
-    let polling = start_polling(poller)?;
+    let polling = poller.start_thread()?;
     let caught_up = async move {
         if until_caught_up {
-            return caught_up.wait(&config.kafka).await;
+            return caught_up.wait_until_caught_up(&config.kafka).await;
         }
         drop(caught_up); // it holds the consumer
         std::future::pending().await
@@ -128,7 +124,7 @@ pub async fn run(
         );
         lanes.abort_all();
     }
-    leave(consumer, polling).await;
+    consumer.leave_group(polling).await;
     outcome
 }
 
@@ -185,13 +181,6 @@ impl Shared<'_> {
     }
 }
 
-fn start_polling(poller: Poller) -> Result<std::thread::JoinHandle<()>, String> {
-    let thread = std::thread::Builder::new().name("kafka-poll".into());
-    thread
-        .spawn(move || poller.run())
-        .map_err(|e| format!("can't start the poll thread: {e}"))
-}
-
 /// Until told to stop, or until a lane ends, which it does by itself only for a reason.
 async fn watch(
     lanes: &mut JoinSet<Result<(), OperatorNeeded>>,
@@ -208,32 +197,13 @@ async fn watch(
     }
 }
 
-/// Leaves the group, so that the partitions are somebody else's at once and not after a timeout.
-async fn leave(consumer: Arc<BaseConsumer<Group>>, polling: std::thread::JoinHandle<()>) {
-    let left = tokio::task::spawn_blocking(move || {
-        let _ = polling.join();
-        consumer.unsubscribe();
-        // the consumer is closed, and the group left, by whoever lets go of it last
-        let mut consumer = consumer;
-        while let Err(shared) = Arc::try_unwrap(consumer) {
-            std::thread::sleep(Duration::from_millis(10));
-            consumer = shared;
-        }
-    });
-    if tokio::time::timeout(LEAVE, left).await.is_err() {
-        tracing::warn!(
-            "leaving the consumer group took longer than {LEAVE:?}; the broker will notice by itself"
-        );
-    }
-}
-
 /// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
 /// it can't be created now is told and no more.
 pub async fn prepare_dead_letters(config: &Config) {
-    if let Err(error) = dead_letter_topic::ensure(config).await {
+    if let Err(error) = dead_letter_topic::ensure_topic(config).await {
         tracing::warn!(
             topic = config.dead_letter_topic(),
-            error,
+            error = error.to_string(),
             "the dead letter topic can't be looked after"
         );
     }

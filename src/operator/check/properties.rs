@@ -1,42 +1,21 @@
 //! `[kafka.properties]`: each by itself, so that every wrong one is found.
 
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaError;
-
 use crate::config::KafkaConfig;
-use crate::kafka::complaints::Heard;
+use crate::kafka::complaints::Complaints;
+use crate::kafka::properties::explain_refusal;
 use crate::operator::check::finding::Finding;
 
-/// What is said of a property shows its value only where librdkafka knows the property and it is
-/// no secret: a misspelt `sasl.pasword` is one too.
-pub fn look(config: &KafkaConfig, heard: &Heard) -> Vec<Finding> {
+/// The properties that librdkafka refuses.
+pub fn judge_properties(config: &KafkaConfig, complaints: &Complaints) -> Vec<Finding> {
     let refusals = config.properties.iter().filter_map(|(name, value)| {
-        let alone = ClientConfig::new().set(name, value).create_native_config();
-        Some((name, explain(&alone.err()?, name, heard)))
+        let why = explain_refusal(name, value, complaints)?;
+        Some(Finding::problem(
+            "kafka_property",
+            format!("kafka.properties.{name}: {why}"),
+            "correct it, or take it out; librdkafka's CONFIGURATION.md lists every property",
+        ))
     });
-    refusals
-        .map(|(name, why)| {
-            Finding::problem(
-                "kafka_property",
-                format!("kafka.properties.{name}: {why}"),
-                "correct it, or take it out; librdkafka's CONFIGURATION.md lists every property",
-            )
-        })
-        .collect()
-}
-
-fn explain(error: &KafkaError, name: &str, heard: &Heard) -> String {
-    let KafkaError::ClientConfig(_, text, _, value) = error else {
-        return "librdkafka can't take its value".to_owned();
-    };
-    if text.starts_with("No such configuration property") {
-        return "librdkafka knows no such property".to_owned();
-    }
-    let text = heard.without_secrets(text);
-    match value.is_empty() || text.contains(name) {
-        true => text,
-        false => format!("{text} (property {name})"),
-    }
+    refusals.collect()
 }
 
 #[cfg(test)]
@@ -53,7 +32,7 @@ mod tests {
             topics: Vec::new(),
             properties: BTreeMap::from_iter(properties.iter().map(own)),
         };
-        let findings = look(&config, &Heard::new(&config));
+        let findings = judge_properties(&config, &Complaints::new(&config));
         findings.into_iter().map(|finding| finding.found).collect()
     }
 

@@ -8,7 +8,7 @@ use crate::format::decode::Decoder;
 use crate::format::registry::Registry;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::report::RegistryLine;
-use crate::operator::check::sample::Topic;
+use crate::operator::check::sample::SampledTopic;
 use crate::verdict::{Failure, Verdict};
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub struct Schemas {
     names: BTreeMap<SchemaId, String>,
 }
 
-pub async fn look(config: &Config, topics: &[Topic]) -> Schemas {
+pub async fn look(config: &Config, topics: &[SampledTopic]) -> Schemas {
     let Some(asked) = config.format.registry_in_use() else {
         return Schemas {
             known: Some(HashMap::new()),
@@ -51,7 +51,7 @@ pub async fn look(config: &Config, topics: &[Topic]) -> Schemas {
 async fn ask(
     registry: &Registry,
     config: &Config,
-    topics: &[Topic],
+    topics: &[SampledTopic],
     schemas: &mut Schemas,
     line: &mut RegistryLine,
 ) {
@@ -90,7 +90,7 @@ async fn ask(
 
 impl Schemas {
     /// The schemas of a topic's records, each by its subject, version and id.
-    pub fn of(&self, topic: &Topic) -> Vec<String> {
+    pub fn of(&self, topic: &SampledTopic) -> Vec<String> {
         let mut ids = BTreeSet::new();
         for record in &topic.records {
             let value = record.value.as_ref().map(|body| body.whole());

@@ -12,7 +12,7 @@ use crate::operator::check::observe::{self, Observed, Origin, observe};
 use crate::operator::check::registry::Schemas;
 use crate::operator::check::relation::{self, Relation};
 use crate::operator::check::report::TopicLine;
-use crate::operator::check::sample::Topic;
+use crate::operator::check::sample::SampledTopic;
 use crate::operator::check::table_fit::{self, Needs};
 use crate::operator::check::values::weighed;
 use crate::table_name::TableName;
@@ -21,7 +21,7 @@ use crate::verdict::sqlstate;
 /// The topic's lines, one for each table, and what is wrong with them.
 pub async fn look(
     config: &Config,
-    topic: &Topic,
+    topic: &SampledTopic,
     client: Option<&Object>,
     schemas: &Schemas,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
@@ -108,7 +108,7 @@ async fn read(
 }
 
 /// What the records are that are no events.
-fn of_records(topic: &Topic, observed: &Observed<'_>) -> Vec<Finding> {
+fn of_records(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
     let all = observed.records;
     let mut findings = Vec::new();
     if non_event::is_internal(&topic.name) {
@@ -173,14 +173,14 @@ fn state<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
 }
 
 fn line(
-    topic: &Topic,
+    topic: &SampledTopic,
     schemas: &Schemas,
     table: Option<(&TableName, Origin, &Needs)>,
 ) -> TopicLine {
     TopicLine {
         topic: topic.name.to_string(),
         partitions: topic.count,
-        offsets: topic.offsets(),
+        offsets: topic.count_offsets(),
         sampled: topic.records.len(),
         schemas: schemas.of(topic),
         table: table.map(|(name, ..)| name.to_string()),

@@ -4,19 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, OwnedResourceSpecifier, ResourceSpecifier,
-};
-
 use crate::config::{Config, Idempotency};
-use crate::kafka::client;
-use crate::kafka::complaints::Heard;
+use crate::kafka::topic_settings::{TopicSettings, read_topic_settings};
 use crate::operator::check::finding::Finding;
 
-const ANSWER: Duration = Duration::from_secs(10);
-
-/// More names than this tell nothing new.
-const ENOUGH: usize = 5;
+/// So many names of topics are shown; more tell nothing new.
+const SHOWN_NAMES_LIMIT: usize = 5;
 
 /// What a topic's configuration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,13 +32,11 @@ pub async fn look(config: &Config, sources: &[&str], letters: Option<&str>) -> V
     if names.is_empty() {
         return Vec::new();
     }
-    let heard = Heard::new(&config.kafka);
-    let asked = match client::plain(config).create_with_context(heard) {
-        Ok(admin) => ask(&admin, &names).await,
-        Err(_) => return Vec::new(), // said by others
+    let Ok(settings) = read_topic_settings(config, &names).await else {
+        return Vec::new(); // said by others
     };
     let kept = |name: &&str| {
-        let kept = asked.get(*name).copied().unwrap_or(Kept::Unknown);
+        let kept = settings.get(*name).map_or(Kept::Unknown, kept_as_set);
         ((*name).to_owned(), kept)
     };
     let retention = config.apply.retention;
@@ -58,32 +49,9 @@ pub async fn look(config: &Config, sources: &[&str], letters: Option<&str>) -> V
     findings
 }
 
-async fn ask(admin: &AdminClient<Heard>, names: &[&str]) -> BTreeMap<String, Kept> {
-    let topics: Vec<_> = names
-        .iter()
-        .map(|name| ResourceSpecifier::Topic(name))
-        .collect();
-    let options = AdminOptions::new().request_timeout(Some(ANSWER));
-    let answers = admin.describe_configs(&topics, &options).await;
-    answers
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|answer| {
-            let resource = answer.ok()?;
-            let OwnedResourceSpecifier::Topic(name) = &resource.specifier else {
-                return None;
-            };
-            Some((name.clone(), kept(&resource)))
-        })
-        .collect()
-}
-
-fn kept(resource: &ConfigResource) -> Kept {
-    let value = |name| resource.get(name).and_then(|entry| entry.value.as_deref());
-    of_values(value("cleanup.policy"), value("retention.ms"))
-}
-
-fn of_values(policy: Option<&str>, retention_ms: Option<&str>) -> Kept {
+fn kept_as_set(settings: &TopicSettings) -> Kept {
+    let policy = settings.cleanup_policy.as_deref();
+    let retention_ms = settings.retention_ms.as_deref();
     let (Some(policy), Some(retention_ms)) = (policy, retention_ms) else {
         return Kept::Unknown;
     };
@@ -162,8 +130,12 @@ fn warning(code: &'static str, names: &[String], found: &str, remedy: &str) -> F
     if others.is_empty() {
         return Finding::warning(code, found, remedy).of_topic(first);
     }
-    let shown = names.get(..ENOUGH).unwrap_or(names).join(", ");
-    let dots = if names.len() > ENOUGH { ", …" } else { "" };
+    let shown = names.get(..SHOWN_NAMES_LIMIT).unwrap_or(names).join(", ");
+    let dots = if names.len() > SHOWN_NAMES_LIMIT {
+        ", …"
+    } else {
+        ""
+    };
     let found = format!("each of {} topics ({shown}{dots}) {found}", names.len());
     Finding::warning(code, found, remedy)
 }
@@ -181,13 +153,22 @@ mod tests {
 
     #[test]
     fn a_topics_configuration_says_how_long_it_keeps_events() {
-        let of = |policy, ms| of_values(Some(policy), Some(ms));
+        let of = |policy: &str, ms: &str| {
+            kept_as_set(&TopicSettings {
+                cleanup_policy: Some(policy.to_owned()),
+                retention_ms: Some(ms.to_owned()),
+            })
+        };
         assert_eq!(of("delete", "604800000"), Kept::For(7 * DAY));
         assert_eq!(of("compact,delete", "604800000"), Kept::For(7 * DAY));
         assert_eq!(of("delete", "-1"), Kept::ForEver);
         assert_eq!(of("compact", "604800000"), Kept::Compacted);
         assert_eq!(of("delete", "soon"), Kept::Unknown);
-        assert_eq!(of_values(None, Some("1")), Kept::Unknown);
+        let untold = TopicSettings {
+            cleanup_policy: None,
+            retention_ms: Some("1".to_owned()),
+        };
+        assert_eq!(kept_as_set(&untold), Kept::Unknown);
     }
 
     #[test]

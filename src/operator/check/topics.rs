@@ -1,17 +1,14 @@
 //! Which of the cluster's topics `kafka.topics` asks for.
 
 use crate::config::TopicPattern;
+use crate::kafka::topics::ClusterTopic;
 use crate::operator::check::finding::Finding;
 
-/// What a cluster says of a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    pub name: String,
-    pub partitions: Vec<i32>,
-}
-
 /// The topics to read, in order of name, and what is wrong with the list itself.
-pub fn choose(patterns: &[TopicPattern], cluster: &[Listed]) -> (Vec<Listed>, Vec<Finding>) {
+pub fn choose_topics(
+    patterns: &[TopicPattern],
+    cluster: &[ClusterTopic],
+) -> (Vec<ClusterTopic>, Vec<Finding>) {
     let mut findings = Vec::new();
     for pattern in patterns {
         if cluster.iter().any(|topic| pattern.matches(&topic.name)) {
@@ -32,7 +29,7 @@ pub fn choose(patterns: &[TopicPattern], cluster: &[Listed]) -> (Vec<Listed>, Ve
             ),
         });
     }
-    let mut chosen: Vec<Listed> = cluster
+    let mut chosen: Vec<ClusterTopic> = cluster
         .iter()
         .filter(|topic| patterns.iter().any(|pattern| pattern.matches(&topic.name)))
         .cloned()
@@ -47,8 +44,8 @@ mod tests {
 
     use super::*;
 
-    fn listed(name: &str) -> Listed {
-        Listed {
+    fn topic(name: &str) -> ClusterTopic {
+        ClusterTopic {
             name: name.to_owned(),
             partitions: vec![0],
         }
@@ -61,8 +58,8 @@ mod tests {
             TopicPattern::Name("odrers".to_owned()),
             TopicPattern::Regex(Regex::new("^shop[.]").unwrap()),
         ];
-        let (chosen, findings) = choose(&patterns, &[listed("other"), listed("orders")]);
-        assert_eq!(chosen, [listed("orders")]);
+        let (chosen, findings) = choose_topics(&patterns, &[topic("other"), topic("orders")]);
+        assert_eq!(chosen, [topic("orders")]);
         let codes: Vec<_> = findings.iter().map(|f| (f.code, f.is_problem())).collect();
         assert_eq!(
             codes,

@@ -38,7 +38,9 @@ pub async fn choose(
     }
     let only_rows = !ids.is_empty() && ids.iter().all(named);
     if !only_rows {
-        let reading = bar(workshop.reader().size(&config.dead_letter_topic())?);
+        let reading = bar(workshop
+            .reader()
+            .count_offsets(&config.dead_letter_topic())?);
         reading.set_message("reading the dead letter topic");
         letters.extend(workshop.strays(&replay.chosen, || reading.inc(1)).await?);
         reading.finish_and_clear();

@@ -3,106 +3,82 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaResult;
-use rdkafka::{Offset, TopicPartitionList};
-
 use crate::config::Config;
-use crate::kafka::client;
-use crate::kafka::complaints::Heard;
-use crate::kafka::topics::{TopicId, Topics};
-use crate::operator::check::kafka::{REACH, let_go, reach};
+use crate::kafka::complaints::Complaints;
+use crate::kafka::observer::Observer;
+use crate::kafka::offsets::PartitionOffsets;
+use crate::kafka::topic_ids::TopicId;
+use crate::kafka::topics::{ClusterTopic, Topics};
+use crate::kafka::{ClientError, Error};
 use crate::record::TopicPartition;
 
+/// What Kafka answered; what is wrong with an answer is among the problems.
 #[derive(Default)]
-pub struct Kafka {
+pub struct KafkaAnswers {
     /// Of the topics that were asked about: their partitions. `None`: Kafka didn't answer.
     pub partitions: Option<BTreeSet<TopicPartition>>,
+    /// The topics' ids, by their names.
     pub ids: HashMap<String, TopicId>,
+    /// The first offsets that are still in the logs.
     pub begins: Offsets,
+    /// The next offsets to be written.
     pub ends: Offsets,
+    /// Where the group would go on.
     pub committed: Offsets,
+    /// What couldn't be asked, for people.
     pub problems: Vec<String>,
 }
 
+/// An offset for each partition that has one.
 pub type Offsets = HashMap<TopicPartition, i64>;
 
 /// Asks about the subscribed topics and those that were `applied`. Blocks its thread, for less than
 /// a minute.
-pub fn look(config: &Config, applied: &[String]) -> Kafka {
-    let heard = Heard::new(&config.kafka);
-    let mut kafka = Kafka::default();
-    let mut properties = client::consumer(&config.kafka);
-    properties.set("statistics.interval.ms", "0");
-    let consumer: BaseConsumer<Heard> = match properties.create_with_context(heard.clone()) {
-        Ok(consumer) => consumer,
+pub fn ask_kafka(config: &Config, applied: &[String]) -> KafkaAnswers {
+    let complaints = Complaints::new(&config.kafka);
+    let mut answers = KafkaAnswers::default();
+    let observer = match Observer::new(&config.kafka, &complaints) {
+        Ok(observer) => observer,
         Err(error) => {
-            kafka.problems.push(client::refused(&error));
-            return kafka;
+            answers.problems.push(Error::of_creation(error).to_string());
+            return answers;
         }
     };
-    if let Err(problem) = kafka.ask(config, applied, &consumer, &heard) {
-        kafka.problems.push(problem);
+    if let Err(problem) = answers.ask(config, applied, &observer, &complaints) {
+        answers.problems.push(problem.to_string());
     }
-    let_go(consumer);
-    kafka
+    observer.close();
+    answers
 }
 
-impl Kafka {
+impl KafkaAnswers {
     fn ask(
         &mut self,
         config: &Config,
         applied: &[String],
-        consumer: &BaseConsumer<Heard>,
-        heard: &Heard,
-    ) -> Result<(), String> {
-        let metadata = reach(consumer, heard).map_err(|error| {
-            let reasons = heard.reasons(&error.to_string());
-            format!(
-                "Kafka at {} can't be reached: {reasons}",
-                config.kafka.brokers
-            )
-        })?;
-        let topics = metadata.topics().iter();
-        let asked = topics.filter(|topic| {
-            let name = topic.name();
-            config.subscribes_to(name) || applied.iter().any(|a| a == name)
+        observer: &Observer,
+        complaints: &Complaints,
+    ) -> Result<(), Error> {
+        let cluster = observer.reach_cluster()?;
+        let asked = cluster.topics.iter().filter(|topic| {
+            config.subscribes_to(&topic.name) || applied.iter().any(|a| *a == topic.name)
         });
-        let mut partitions = BTreeSet::new();
-        for topic in asked {
-            partitions.extend(topic.partitions().iter().map(|p| TopicPartition {
-                topic: topic.name().into(),
-                partition: p.id(),
-            }));
-        }
-        let list = |offset: Offset| -> KafkaResult<TopicPartitionList> {
-            let mut list = TopicPartitionList::with_capacity(partitions.len());
-            for p in &partitions {
-                list.add_partition_offset(&p.topic, p.partition, offset)?;
-            }
-            Ok(list)
-        };
+        let partitions: BTreeSet<TopicPartition> = asked.flat_map(ClusterTopic::sources).collect();
         if !partitions.is_empty() {
-            // one question for all: the offsets of the times "earliest" and "latest"
-            let times =
-                |offset| list(offset).and_then(|list| consumer.offsets_for_times(list, REACH));
-            self.ends = self.noted("the ends of the logs", times(Offset::End), heard);
-            self.begins = self.noted(
-                "the beginnings of the logs",
-                times(Offset::Beginning),
-                heard,
-            );
-            let committed =
-                list(Offset::Invalid).and_then(|l| consumer.committed_offsets(l, REACH));
+            let ends = observer.end_offsets(&partitions);
+            self.ends = self.note_answer("the ends of the logs", ends, complaints);
+            let begins = observer.first_offsets(&partitions);
+            self.begins = self.note_answer("the beginnings of the logs", begins, complaints);
+            let committed = observer.committed_offsets(&partitions);
             let what = format!("the offsets of the group {}", config.kafka.group);
-            self.committed = self.noted(&what, committed, heard);
+            self.committed = self.note_answer(&what, committed, complaints);
         }
         let mut names: Vec<&str> = partitions.iter().map(|p| &*p.topic).collect();
         names.dedup();
         if !names.is_empty() {
             match Topics::new(config).and_then(|topics| topics.ids(&names)) {
                 Ok(ids) => self.ids = ids,
-                Err(problem) => self.problems.push(problem),
+                Err(problem) => self.problems.push(problem.to_string()),
             }
         }
         self.partitions = Some(partitions);
@@ -110,34 +86,25 @@ impl Kafka {
     }
 
     /// The offsets of an answer; what is wrong with it becomes a problem.
-    fn noted(
+    fn note_answer(
         &mut self,
         what: &str,
-        answer: KafkaResult<TopicPartitionList>,
-        heard: &Heard,
+        answer: Result<PartitionOffsets, ClientError>,
+        complaints: &Complaints,
     ) -> Offsets {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let why = heard.reasons(&error.to_string());
+                let why = complaints.reasons(&error.to_string());
                 self.problems
                     .push(format!("Kafka doesn't tell {what}: {why}"));
                 return Offsets::new();
             }
         };
-        let mut offsets = Offsets::new();
-        for element in answer.elements() {
-            let source = TopicPartition {
-                topic: element.topic().into(),
-                partition: element.partition(),
-            };
-            if let Err(error) = element.error() {
-                self.problems
-                    .push(format!("Kafka doesn't tell {what} of {source}: {error}"));
-            } else if let Offset::Offset(offset) = element.offset() {
-                offsets.insert(source, offset);
-            }
+        for (source, why) in answer.untold {
+            self.problems
+                .push(format!("Kafka doesn't tell {what} of {source}: {why}"));
         }
-        offsets
+        answer.known
     }
 }

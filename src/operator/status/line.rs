@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::config::{Config, TopicPattern};
-use crate::kafka::topics::TopicId;
+use crate::kafka::topic_ids::TopicId;
 use crate::ledger::overview::AppliedPartition;
 use crate::operator::status::bookkeeping::Bookkeeping;
-use crate::operator::status::kafka::Kafka;
+use crate::operator::status::kafka::KafkaAnswers;
 use crate::record::TopicPartition;
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ impl State {
 pub fn put_together(
     config: &Config,
     bookkeeping: Option<&Bookkeeping>,
-    kafka: &Kafka,
+    kafka: &KafkaAnswers,
 ) -> Vec<PartitionLine> {
     let rows = bookkeeping.map_or(&[][..], |bookkeeping| &bookkeeping.partitions);
     let applied: BTreeMap<&TopicPartition, &AppliedPartition> =
@@ -85,7 +85,11 @@ pub fn put_together(
     lines
 }
 
-fn line(source: &TopicPartition, row: Option<&AppliedPartition>, kafka: &Kafka) -> PartitionLine {
+fn line(
+    source: &TopicPartition,
+    row: Option<&AppliedPartition>,
+    kafka: &KafkaAnswers,
+) -> PartitionLine {
     let applied = row.map(|row| row.next_offset);
     let (begin, end) = (kafka.begins.get(source), kafka.ends.get(source));
     let id = kafka.ids.get(&*source.topic).copied();
@@ -117,7 +121,11 @@ fn line(source: &TopicPartition, row: Option<&AppliedPartition>, kafka: &Kafka) 
 }
 
 /// Topics that are asked for by name, and that nobody knows.
-fn absent(config: &Config, kafka: &Kafka, all: &BTreeSet<&TopicPartition>) -> Vec<PartitionLine> {
+fn absent(
+    config: &Config,
+    kafka: &KafkaAnswers,
+    all: &BTreeSet<&TopicPartition>,
+) -> Vec<PartitionLine> {
     let known = |name: &str| all.iter().any(|source| *source.topic == *name);
     let names = config.kafka.topics.iter().filter_map(|topic| match topic {
         TopicPattern::Name(name) if kafka.partitions.is_some() && !known(name) => Some(name),
@@ -175,17 +183,17 @@ mod tests {
     }
 
     /// A log from 10 to 90 of the topic with this id.
-    fn kafka(id: u128) -> Kafka {
-        Kafka {
+    fn kafka(id: u128) -> KafkaAnswers {
+        KafkaAnswers {
             partitions: Some([source()].into()),
             ids: [("orders".to_owned(), TopicId::Known(Uuid::from_u128(id)))].into(),
             begins: [(source(), 10)].into(),
             ends: [(source(), 90)].into(),
-            ..Kafka::default()
+            ..KafkaAnswers::default()
         }
     }
 
-    fn state_and_lag(row: Option<AppliedPartition>, kafka: &Kafka) -> (State, Option<i64>) {
+    fn state_and_lag(row: Option<AppliedPartition>, kafka: &KafkaAnswers) -> (State, Option<i64>) {
         let line = line(&source(), row.as_ref(), kafka);
         (line.state, line.lag)
     }
@@ -209,15 +217,15 @@ mod tests {
 
     #[test]
     fn a_topic_that_is_gone_is_told_from_a_kafka_that_does_not_answer() {
-        let gone = Kafka {
+        let gone = KafkaAnswers {
             partitions: Some(BTreeSet::new()),
-            ..Kafka::default()
+            ..KafkaAnswers::default()
         };
         assert_eq!(
             state_and_lag(Some(applied(70)), &gone),
             (State::NoTopic, None)
         );
-        let silent = Kafka::default();
+        let silent = KafkaAnswers::default();
         assert_eq!(
             state_and_lag(Some(applied(70)), &silent),
             (State::Unknown, None)

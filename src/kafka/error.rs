@@ -1,0 +1,136 @@
+//! Why Kafka didn't do what it was asked to, and what librdkafka's errors mean.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::record::TopicPartition;
+
+/// Why Kafka couldn't be used. The text is for people, and quotes no property's value.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// librdkafka refuses the property of this name. Its value is not shown: the value of a misspelt
+    /// `sasl.pasword` is a secret.
+    #[error("kafka.properties: librdkafka refuses {0}; `landfall check` says why")]
+    PropertyRefused(String),
+    /// A client can't be created for another reason.
+    #[error("kafka: {0}")]
+    Client(KafkaError),
+    /// librdkafka can't subscribe to `kafka.topics`.
+    #[error("kafka.topics: {0}")]
+    Subscription(KafkaError),
+    /// The operating system gives no thread to poll in.
+    #[error("can't start the poll thread: {0}")]
+    PollThread(std::io::Error),
+    /// No broker answered.
+    #[error("Kafka at {brokers} can't be reached: {reasons}")]
+    Unreachable { brokers: String, reasons: String },
+    /// The cluster's topics can't be listed.
+    #[error("Kafka can't be asked for its topics: {0}")]
+    Topics(KafkaError),
+    /// Where a partition's log begins and ends isn't told.
+    #[error("Kafka can't be asked about {partition}: {error}")]
+    LogEnds {
+        partition: TopicPartition,
+        error: KafkaError,
+    },
+    /// The offset that the group has committed isn't told.
+    #[error("{partition}: {error}")]
+    Committed {
+        partition: TopicPartition,
+        error: KafkaError,
+    },
+    /// No answer to the question for topic ids came in time.
+    #[error("Kafka did not answer a DescribeTopics request in time")]
+    TopicIdsUnanswered,
+    /// The question for topic ids was refused as a whole.
+    #[error("Kafka refused a DescribeTopics request: {0}")]
+    TopicIdsRefused(String),
+    /// The answer to the question for topic ids is none.
+    #[error("Kafka answered a DescribeTopics request with something else")]
+    TopicIdsMisunderstood,
+    /// The id of one topic is refused.
+    #[error("topic {topic}: {refusal}")]
+    TopicIdRefused { topic: String, refusal: String },
+    /// A position to read from that librdkafka doesn't take.
+    #[error("{partition}: {error}")]
+    Position {
+        partition: TopicPartition,
+        error: KafkaError,
+    },
+    /// A partition's records can't be read.
+    #[error("{partition} can't be read: {error}")]
+    Unreadable {
+        partition: TopicPartition,
+        error: KafkaError,
+    },
+    /// Neither a record nor the log's end came in time.
+    #[error("Kafka gave nothing of {partition} within {}", humantime::format_duration(*.waited))]
+    NothingCame {
+        partition: TopicPartition,
+        waited: Duration,
+    },
+    /// The poll thread has ended, and seeks no more.
+    #[error("the consumer is closing")]
+    Closing,
+}
+
+impl From<Error> for String {
+    fn from(error: Error) -> Self {
+        error.to_string()
+    }
+}
+
+impl Error {
+    /// Why a client wasn't created: the property that librdkafka refuses, without its value.
+    pub fn of_creation(error: ClientError) -> Self {
+        match error.0 {
+            KafkaError::ClientConfig(_, _, name, _) => Self::PropertyRefused(name),
+            error => Self::Client(error),
+        }
+    }
+}
+
+/// What librdkafka, or a broker, said instead of an answer, in librdkafka's words. The words may quote
+/// a property's value: [`Complaints::without_secrets`](crate::kafka::complaints::Complaints) takes
+/// secrets out.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ClientError(#[from] pub(super) KafkaError);
+
+impl ClientError {
+    /// Whether the user lacks a right.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(
+            self.0.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+            )
+        )
+    }
+}
+
+/// Errors that pass by themselves and of which librdkafka tells again and again.
+pub(super) fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+        )
+    )
+}
+
+/// Whether the topic, or the partition, isn't there.
+pub(super) fn is_gone(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(UnknownTopicOrPartition | UnknownTopic | UnknownPartition)
+    )
+}

@@ -1,0 +1,81 @@
+//! The group's consumer, as those that don't poll have it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
+
+use crate::kafka::error::Error;
+use crate::kafka::group::Group;
+use crate::kafka::offsets::fetch_committed;
+use crate::kafka::topics::TOPIC_QUERY_TIMEOUT;
+use crate::record::TopicPartition;
+
+/// How long leaving the group may take; dropping a consumer can hang.
+const GROUP_LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait before looking again whether others have let go of the consumer.
+const LET_GO_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The consumer that is a member of the group. The consumer is closed, and the group left, by whoever lets
+/// go of it last.
+#[derive(Clone)]
+pub struct GroupConsumer(Arc<BaseConsumer<Group>>);
+
+impl GroupConsumer {
+    pub(super) fn new(consumer: BaseConsumer<Group>) -> Self {
+        Self(Arc::new(consumer))
+    }
+
+    /// librdkafka's consumer, for the poll thread.
+    pub(super) fn inner(&self) -> &BaseConsumer<Group> {
+        &self.0
+    }
+
+    /// Which partitions are ours, and in which lane.
+    pub fn group(&self) -> &Group {
+        self.0.context()
+    }
+
+    /// Where the group would go on in a partition; `None` if it has committed nothing. Blocks its thread.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn committed_offset(&self, source: &TopicPartition) -> Result<Option<i64>, Error> {
+        let committed = fetch_committed(&self.0, [source], TOPIC_QUERY_TIMEOUT);
+        let committed = committed.map_err(|error| Error::Committed {
+            partition: source.clone(),
+            error,
+        })?;
+        Ok(committed.known.get(source).copied())
+    }
+
+    /// Commits the next offsets to read. Blocks its thread until Kafka has taken them.
+    pub(super) fn commit_offsets(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
+        self.0.commit(offsets, CommitMode::Sync)
+    }
+
+    /// Leaves the group, so that the partitions are somebody else's at once and not after a timeout.
+    /// `polling` is the thread that polls, which has been told to stop.
+    pub async fn leave_group(self, polling: std::thread::JoinHandle<()>) {
+        let left = tokio::task::spawn_blocking(move || {
+            let _ = polling.join();
+            self.0.unsubscribe();
+            let mut consumer = self.0;
+            while let Err(shared) = Arc::try_unwrap(consumer) {
+                std::thread::sleep(LET_GO_INTERVAL);
+                consumer = shared;
+            }
+        });
+        if tokio::time::timeout(GROUP_LEAVE_TIMEOUT, left)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "leaving the consumer group took longer than {GROUP_LEAVE_TIMEOUT:?}; the broker will notice by itself"
+            );
+        }
+    }
+}

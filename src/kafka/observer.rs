@@ -1,0 +1,139 @@
+//! Asks about the group's topics in the group's name, without ever joining it: for people who want to
+//! know what is wrong.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use crate::config::KafkaConfig;
+use crate::kafka::client::{close_consumer, consumer_properties};
+use crate::kafka::complaints::Complaints;
+use crate::kafka::error::{ClientError, Error};
+use crate::kafka::offsets::{
+    PartitionOffsets, fetch_committed, fetch_log_ends, fetch_log_positions,
+};
+use crate::kafka::topics::{Cluster, fetch_cluster};
+use crate::record::TopicPartition;
+
+/// How long Kafka has to answer a question.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one attempt to reach the cluster may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Brokers that all refuse are given this long, not longer: one of a host's addresses may answer.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A consumer that has the group's name, which is needed to ask, and only asks. Its calls block their
+/// thread.
+pub struct Observer {
+    consumer: BaseConsumer<Complaints>,
+    complaints: Complaints,
+    brokers: String,
+}
+
+impl Observer {
+    /// Connects to nothing yet. What librdkafka says from now on is added to `complaints`.
+    ///
+    /// # Errors
+    /// A property that librdkafka refuses, in librdkafka's words.
+    pub fn new(config: &KafkaConfig, complaints: &Complaints) -> Result<Self, ClientError> {
+        let mut properties = consumer_properties(config);
+        properties.set("statistics.interval.ms", "0");
+        Ok(Self {
+            consumer: properties.create_with_context(complaints.clone())?,
+            complaints: complaints.clone(),
+            brokers: config.brokers.clone(),
+        })
+    }
+
+    /// The cluster's brokers and topics. Tries for [`ANSWER_TIMEOUT`].
+    ///
+    /// # Errors
+    /// No broker answers, with the reasons that librdkafka gave.
+    pub fn reach_cluster(&self) -> Result<Cluster, Error> {
+        let started = Instant::now();
+        loop {
+            let error = match fetch_cluster(self.consumer.client(), ATTEMPT_TIMEOUT) {
+                Ok(cluster) => return Ok(cluster),
+                Err(error) => error,
+            };
+            self.hear_complaints(Duration::from_millis(100));
+            let passed = started.elapsed();
+            let is_refused = self.complaints.is_down() && passed >= REFUSAL_TIMEOUT;
+            if passed >= ANSWER_TIMEOUT || is_refused {
+                return Err(Error::Unreachable {
+                    brokers: self.brokers.clone(),
+                    reasons: self.complaints.reasons(&error.to_string()),
+                });
+            }
+        }
+    }
+
+    /// Lets what librdkafka has to say arrive, for so long at most.
+    pub fn hear_complaints(&self, timeout: Duration) {
+        let _ = self.consumer.poll(timeout);
+    }
+
+    /// The first offset that is still in the log, and the next one to be written.
+    ///
+    /// # Errors
+    /// No broker answered within `timeout`, or it refused.
+    pub fn log_ends(
+        &self,
+        source: &TopicPartition,
+        timeout: Duration,
+    ) -> Result<(i64, i64), ClientError> {
+        Ok(fetch_log_ends(self.consumer.client(), source, timeout)?)
+    }
+
+    /// The first offsets that are still in the logs.
+    ///
+    /// # Errors
+    /// No broker answered within [`ANSWER_TIMEOUT`], or it refused.
+    pub fn first_offsets<'p>(
+        &self,
+        partitions: impl IntoIterator<Item = &'p TopicPartition>,
+    ) -> Result<PartitionOffsets, ClientError> {
+        self.log_positions(partitions, Offset::Beginning)
+    }
+
+    /// The next offsets to be written.
+    ///
+    /// # Errors
+    /// As for [`Observer::first_offsets`].
+    pub fn end_offsets<'p>(
+        &self,
+        partitions: impl IntoIterator<Item = &'p TopicPartition>,
+    ) -> Result<PartitionOffsets, ClientError> {
+        self.log_positions(partitions, Offset::End)
+    }
+
+    /// Where the group would go on.
+    ///
+    /// # Errors
+    /// As for [`Observer::first_offsets`].
+    pub fn committed_offsets<'p>(
+        &self,
+        partitions: impl IntoIterator<Item = &'p TopicPartition>,
+    ) -> Result<PartitionOffsets, ClientError> {
+        Ok(fetch_committed(&self.consumer, partitions, ANSWER_TIMEOUT)?)
+    }
+
+    fn log_positions<'p>(
+        &self,
+        partitions: impl IntoIterator<Item = &'p TopicPartition>,
+        position: Offset,
+    ) -> Result<PartitionOffsets, ClientError> {
+        let (consumer, timeout) = (&self.consumer, ANSWER_TIMEOUT);
+        Ok(fetch_log_positions(
+            consumer, partitions, position, timeout,
+        )?)
+    }
+
+    /// Ends the consumer, within bounds.
+    pub fn close(self) {
+        close_consumer(self.consumer);
+    }
+}

@@ -1,0 +1,69 @@
+//! The questions about offsets: where logs begin and end, and what the group has committed. Whoever
+//! asks brings the client to ask with. Each question blocks its thread, `timeout` at most.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::kafka::partition_list::{list_offsets, list_partitions, offset_of, partition_of};
+use crate::record::TopicPartition;
+
+/// What Kafka told of some partitions.
+#[derive(Debug, Default)]
+pub struct PartitionOffsets {
+    /// Only of those that have an offset: a group may have committed none.
+    pub known: HashMap<TopicPartition, i64>,
+    /// The partitions that Kafka doesn't tell about, in the order of the answer, each with the reason.
+    pub untold: Vec<(TopicPartition, String)>,
+}
+
+impl From<TopicPartitionList> for PartitionOffsets {
+    fn from(answer: TopicPartitionList) -> Self {
+        let mut offsets = Self::default();
+        for element in answer.elements() {
+            let source = partition_of(&element);
+            if let Err(error) = element.error() {
+                offsets.untold.push((source, error.to_string()));
+            } else if let Some(offset) = offset_of(&element) {
+                offsets.known.insert(source, offset);
+            }
+        }
+        offsets
+    }
+}
+
+/// The first offset that is still in a partition's log, and the next one to be written.
+pub(super) fn fetch_log_ends(
+    client: &Client<impl ClientContext>,
+    source: &TopicPartition,
+    timeout: Duration,
+) -> KafkaResult<(i64, i64)> {
+    client.fetch_watermarks(&source.topic, source.partition, timeout)
+}
+
+/// Where the logs of many partitions begin ([`Offset::Beginning`]) or end ([`Offset::End`]): one
+/// question for all.
+pub(super) fn fetch_log_positions<'p>(
+    consumer: &BaseConsumer<impl ConsumerContext>,
+    partitions: impl IntoIterator<Item = &'p TopicPartition>,
+    position: Offset,
+    timeout: Duration,
+) -> KafkaResult<PartitionOffsets> {
+    let asked = list_offsets(partitions.into_iter().map(|source| (source, position)))?;
+    Ok(consumer.offsets_for_times(asked, timeout)?.into())
+}
+
+/// What the consumer's group has committed: one question for all partitions. Asking needs the same
+/// kind of right as joining the group.
+pub(super) fn fetch_committed<'p>(
+    consumer: &BaseConsumer<impl ConsumerContext>,
+    partitions: impl IntoIterator<Item = &'p TopicPartition>,
+    timeout: Duration,
+) -> KafkaResult<PartitionOffsets> {
+    let asked = list_partitions(partitions);
+    Ok(consumer.committed_offsets(asked, timeout)?.into())
+}

@@ -1,0 +1,155 @@
+//! Kafka's ids of topics: a topic that is deleted and created again has another id. librdkafka
+//! itself goes on reading at the old offset if the new topic is long enough (the FIXME in its
+//! `rd_kafka_topic_metadata_update0`), so Landfall asks.
+//!
+//! rdkafka has no safe call for DescribeTopics yet; this file is the only one with unsafe code.
+
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::client::{Client, ClientContext};
+use uuid::Uuid;
+
+use crate::kafka::error::Error;
+
+/// What the broker says of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicId {
+    /// The topic's id, which no other topic has, nor had.
+    Known(Uuid),
+    /// The broker tells no ids.
+    Untold,
+    /// There is no such topic now.
+    Gone,
+}
+
+impl TopicId {
+    /// The id, if the broker told one.
+    pub fn known(self) -> Option<Uuid> {
+        match self {
+            TopicId::Known(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// Asks for the ids of topics. Blocks its thread, `timeout` at most.
+///
+/// # Errors
+/// No broker answered in time, or it refused.
+///
+/// # Safety of the calls within
+/// The handle lives as long as `client` is borrowed. Everything that is created here is destroyed
+/// here; what `rd_kafka_event_DescribeTopics_result` and the accessors return belongs to the event
+/// and isn't used after it.
+pub(super) fn describe_topics(
+    client: &Client<impl ClientContext>,
+    topics: &[&str],
+    timeout: Duration,
+) -> Result<HashMap<String, TopicId>, Error> {
+    let client = client.native_ptr();
+    let names: Vec<CString> = topics
+        .iter()
+        .filter_map(|t| CString::new(*t).ok())
+        .collect();
+    let mut pointers: Vec<*const c_char> = names.iter().map(|n| n.as_ptr()).collect();
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    unsafe {
+        let queue = Owned(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy);
+        let options = Owned(
+            rd::rd_kafka_AdminOptions_new(
+                client,
+                rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            ),
+            rd::rd_kafka_AdminOptions_destroy,
+        );
+        rd::rd_kafka_AdminOptions_set_request_timeout(options.0, millis, std::ptr::null_mut(), 0);
+        let collection = Owned(
+            rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()),
+            rd::rd_kafka_TopicCollection_destroy,
+        );
+        rd::rd_kafka_DescribeTopics(client, collection.0, options.0, queue.0);
+        let event = Owned(
+            rd::rd_kafka_queue_poll(queue.0, millis.saturating_add(1_000)),
+            rd::rd_kafka_event_destroy,
+        );
+        if event.0.is_null() {
+            return Err(Error::TopicIdsUnanswered);
+        }
+        if rd::rd_kafka_event_error(event.0) != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            let refusal = copy_text(rd::rd_kafka_event_error_string(event.0));
+            return Err(Error::TopicIdsRefused(refusal));
+        }
+        let result = rd::rd_kafka_event_DescribeTopics_result(event.0);
+        if result.is_null() {
+            return Err(Error::TopicIdsMisunderstood);
+        }
+        let mut count = 0;
+        let found = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        let mut ids = HashMap::new();
+        for at in 0..count {
+            let description = *found.add(at);
+            let topic = copy_text(rd::rd_kafka_TopicDescription_name(description));
+            match id_of(description) {
+                Ok(id) => ids.insert(topic, id),
+                Err(refusal) => return Err(Error::TopicIdRefused { topic, refusal }),
+            };
+        }
+        Ok(ids)
+    }
+}
+
+/// The id in a topic's description; the error says in the broker's words why there is none.
+unsafe fn id_of(description: *const rd::rd_kafka_TopicDescription_t) -> Result<TopicId, String> {
+    use rd::rd_kafka_resp_err_t as code;
+    unsafe {
+        let error = rd::rd_kafka_TopicDescription_error(description);
+        if !error.is_null() {
+            match rd::rd_kafka_error_code(error) {
+                code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
+                code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
+                | code::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC => return Ok(TopicId::Gone),
+                _ => return Err(copy_text(rd::rd_kafka_error_string(error))),
+            }
+        }
+        let id = rd::rd_kafka_TopicDescription_topic_id(description);
+        if id.is_null() {
+            return Ok(TopicId::Untold);
+        }
+        let half = |bits: i64| u64::from_ne_bytes(bits.to_ne_bytes());
+        let (high, low) = (
+            rd::rd_kafka_Uuid_most_significant_bits(id),
+            rd::rd_kafka_Uuid_least_significant_bits(id),
+        );
+        let id = Uuid::from_u64_pair(half(high), half(low));
+        Ok(if id.is_nil() {
+            TopicId::Untold
+        } else {
+            TopicId::Known(id)
+        })
+    }
+}
+
+unsafe fn copy_text(c: *const c_char) -> String {
+    if c.is_null() {
+        String::new()
+    } else {
+        unsafe { CStr::from_ptr(c) }.to_string_lossy().into_owned()
+    }
+}
+
+/// A C object and what destroys it.
+struct Owned<T>(*mut T, unsafe extern "C" fn(*mut T));
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            unsafe { (self.1)(self.0) }
+        }
+    }
+}
