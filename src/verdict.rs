@@ -1,4 +1,6 @@
 //! What is done about an error. Everything that meets one asks here and nowhere else.
+//!
+//! Why: `docs/decisions/13`.
 
 pub mod sqlstate;
 

@@ -205,6 +205,25 @@ fn every_link_and_every_path_in_the_documents_leads_somewhere() {
 }
 
 #[test]
+fn every_file_that_the_code_speaks_of_is_there() {
+    let path = Regex::new(r"\b(?:src|tests|dev|docs|config|migrations)/[\w./-]*\.\w+").unwrap();
+    let mut sources = files("src", ".rs");
+    sources.extend(["Cargo.toml", "clippy.toml"].map(str::to_owned));
+    for source in sources {
+        let text = text(&source);
+        let comments = text
+            .lines()
+            .filter_map(|line| line.find("//").or(line.find('#')).map(|at| &line[at..]));
+        for comment in comments {
+            for found in path.find_iter(comment) {
+                let there = root().join(found.as_str()).exists();
+                assert!(there, "{source}: {}", found.as_str());
+            }
+        }
+    }
+}
+
+#[test]
 fn every_metric_in_the_documents_exists() {
     let metric = Regex::new(r"\blandfall_[a-z_]+").unwrap();
     for page in pages() {

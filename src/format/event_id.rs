@@ -5,6 +5,8 @@
 //! and so that the ledger can be partitioned by time with nothing but the id as its key. The time
 //! is the event's own (commit time at the source, else the record's timestamp), never the clock:
 //! the same event must have the same id whenever it is met.
+//!
+//! Why: `docs/decisions/03`.
 
 use uuid::Uuid;
 

@@ -3,6 +3,8 @@
 //! Debezium sends a tombstone right after each delete. It belongs to that delete: taken as an event
 //! of its own it would, sent again by a restarted connector, delete a row inserted since. The two can
 //! be parted by a batch boundary or a restart, so this is kept with the partition's watermark.
+//!
+//! Why: `docs/decisions/03`.
 
 use crate::format::change::Fields;
 use crate::format::event_id::Parts;

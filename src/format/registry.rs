@@ -3,6 +3,8 @@
 //! Not schema_registry_converter (6.0), which was looked at first: an answer of 401, of 500 and of 404
 //! are all the same to it (an error that is not to be tried again, and is kept), while here the first
 //! two are waited for and only the third makes a dead letter; and an answer may be of any size.
+//!
+//! Why: `docs/decisions/14`.
 
 mod answer;
 mod client;

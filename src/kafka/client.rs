@@ -17,7 +17,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The properties of the consumer: our defaults, the user's, and those that nobody may change.
 pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientConfig {
     let mut client = ClientConfig::new();
-    // Defaults that a user may change.
+    // Defaults that a user may change; `docs/decisions/15` has the reasons.
     client
         .set("client.id", "landfall")
         .set("queued.max.messages.kbytes", "8192")

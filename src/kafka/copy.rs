@@ -1,5 +1,7 @@
 //! Records out of librdkafka's memory into our own: what a topic's records have in common is kept once,
 //! the rest side by side.
+//!
+//! Why: `docs/decisions/15`.
 
 use std::sync::Arc;
 

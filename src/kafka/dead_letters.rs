@@ -1,4 +1,6 @@
 //! Publishing dead letters: the original record untouched, with the headers that say what became of it.
+//!
+//! Why: `docs/decisions/11`.
 
 use std::sync::Arc;
 use std::time::Duration;

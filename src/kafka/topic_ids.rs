@@ -3,6 +3,8 @@
 //! `rd_kafka_topic_metadata_update0`), so Landfall asks.
 //!
 //! rdkafka has no safe call for DescribeTopics yet; this file is the only one with unsafe code.
+//!
+//! Why: `docs/decisions/02`.
 
 #![allow(unsafe_code)]
 

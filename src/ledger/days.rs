@@ -1,4 +1,6 @@
 //! The partitions of `processed_events`, one for the events of each day.
+//!
+//! Why: `docs/decisions/04`.
 
 use std::collections::BTreeSet;
 use std::sync::PoisonError;

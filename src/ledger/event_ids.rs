@@ -1,4 +1,6 @@
 //! `processed_events`: the ids of what has been applied.
+//!
+//! Why: `docs/decisions/05`.
 
 use std::collections::HashSet;
 use std::sync::Mutex;

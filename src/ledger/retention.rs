@@ -1,5 +1,7 @@
 //! Retention of `processed_events`: how long the ids of applied events are kept, `apply.retention`.
 //! Days are created ahead and dropped whole, by `run` and by `landfall prune`.
+//!
+//! Why: `docs/decisions/04`.
 
 mod days;
 mod sweep;

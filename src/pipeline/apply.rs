@@ -1,4 +1,4 @@
-//! One attempt to land a batch: the transaction of design section 1, in its order.
+//! One attempt to land a batch: the transaction, its statements in the order that exactly once rests on.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

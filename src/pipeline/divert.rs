@@ -4,6 +4,8 @@
 //! Their rows in `dead_letters` are owed until Postgres is back, and then written by the partition's
 //! next batch, together with its watermark. Whoever takes the partition over before that goes by
 //! the watermark, and reads these events again.
+//!
+//! Why: `docs/decisions/12`.
 
 use crate::pipeline::batch::Batch;
 use crate::pipeline::count::count_outcomes;

@@ -2,6 +2,8 @@
 //! as they lie behind an event which waits for its parent. What is before such an event is landed
 //! meanwhile, partition by partition: it may be what another lane waits for, or this one. Since the
 //! source wrote parents before their children, no two partitions can wait for each other then.
+//!
+//! Why: `docs/decisions/10`.
 
 use std::collections::{HashMap, HashSet};
 

@@ -3,6 +3,8 @@
 //! lands as it would have, and an event is blamed only where it stands; but tables that refer to
 //! each other go parents first. Whoever was refused for what may only have come in the wrong order
 //! is tried again once all the others are in.
+//!
+//! Why: `docs/decisions/09`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

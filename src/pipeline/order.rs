@@ -1,6 +1,8 @@
 //! The order of a key after one of its events was put aside: a later event with the whole row makes
 //! the letter obsolete, any other is parked behind it. Pure: what is written is decided here, and
 //! noted only once it is written.
+//!
+//! Why: `docs/decisions/11`.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,4 +1,6 @@
 //! Connections to the destination, and what its errors mean.
+//!
+//! Why: `docs/decisions/16`.
 
 use std::time::Duration;
 

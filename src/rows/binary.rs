@@ -1,6 +1,8 @@
 //! Columns of a statement's rows as arrays in Postgres' binary format. Values that are written the usual way go
 //! as what they are, so that Postgres needn't parse them; a column that holds anything else goes as text, and
 //! Postgres judges.
+//!
+//! Why: `docs/decisions/07`.
 
 use std::str::FromStr;
 

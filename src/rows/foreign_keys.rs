@@ -1,4 +1,6 @@
 //! The order of tables that refer to each other.
+//!
+//! Why: `docs/decisions/08`.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Nodes → the schema as Connect would have it, by which values are understood (`src/schema.rs`).
+//! Nodes → the schema as Connect would have it, by which values are understood (`src/format/schema.rs`).
 
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! The order of letters without a row. The worker will read their events again, from the first that
 //! isn't in; what went in before that one would be overwritten by it. So a partition's go in by
 //! their offsets, up to the first that doesn't.
+//!
+//! Why: `docs/decisions/12`.
 
 use std::collections::HashMap;
 
