@@ -11,3 +11,48 @@ pub mod resume;
 pub mod retention;
 pub mod rights;
 pub mod watermarks;
+
+use crate::config::Idempotency;
+use crate::ledger::days::Days;
+use crate::ledger::event_ids::EventIds;
+use crate::ledger::letters::Letters;
+use crate::ledger::watermarks::Watermarks;
+use crate::rows::sql::quote;
+
+/// The bookkeeping tables that a worker writes, all of them in one schema of the destination.
+pub struct Ledger {
+    /// How far each Kafka partition has been applied.
+    pub watermarks: Watermarks,
+    /// What has been applied.
+    pub event_ids: EventIds,
+    /// The partitions of [`Ledger::event_ids`].
+    pub days: Days,
+    /// What was put aside.
+    pub letters: Letters,
+    schema: String,
+}
+
+impl Ledger {
+    /// The tables of `schema`, written on behalf of the consumer group.
+    pub fn new(schema: &str, group: &str, idempotency: Idempotency) -> Self {
+        let schema = quote(schema);
+        let event_ids = EventIds::new(schema.clone(), idempotency);
+        Self {
+            watermarks: Watermarks::new(schema.clone(), group.to_owned()),
+            days: Days::new(schema.clone(), event_ids.are_kept()),
+            event_ids,
+            letters: Letters::new(schema.clone(), group.to_owned()),
+            schema,
+        }
+    }
+
+    /// The quoted name of the bookkeeping schema.
+    pub fn quoted_schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Whether events are recognised by their ids; else by their offsets alone.
+    pub fn keeps_ids(&self) -> bool {
+        self.event_ids.are_kept()
+    }
+}

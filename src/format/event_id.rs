@@ -8,9 +8,38 @@
 //!
 //! Why: `docs/decisions/03`.
 
+use std::ops::Range;
+
 use uuid::Uuid;
 
 use crate::record::Record;
+
+/// Bits of hash behind the time.
+const HASH_BITS: u32 = 80;
+
+/// Milliseconds of a day, which is a number of days since 1970, UTC.
+const DAY_MS: u64 = 86_400_000;
+
+/// The time of an event, in milliseconds since 1970, as the event's id has it.
+pub fn time_ms_of(id: Uuid) -> u64 {
+    (id.as_u128() >> HASH_BITS) as u64
+}
+
+/// The day of a time in milliseconds since 1970.
+pub fn day_at(time_ms: u64) -> u64 {
+    time_ms / DAY_MS
+}
+
+/// The day of an event, as the event's id has it.
+pub fn day_of(id: Uuid) -> u64 {
+    day_at(time_ms_of(id))
+}
+
+/// The ids of a day's events: the first that there can be, and the first of the next day.
+pub fn day_bounds(day: u64) -> Range<Uuid> {
+    let first_of = |day: u64| Uuid::from_u128(u128::from(day * DAY_MS) << HASH_BITS);
+    first_of(day)..first_of(day + 1)
+}
 
 /// What an id is made from; each part is length-prefixed, so that ("ab","c") is not ("a","bc").
 pub struct Identity {
@@ -98,6 +127,15 @@ mod tests {
         let at = |time| Identity::new("test", time).with_part(b"x").into_id();
         assert!(at(1_000) < at(1_001));
         assert!(at(1_700_000_000_000) < at(1_700_000_000_001));
+    }
+
+    #[test]
+    fn an_id_lies_within_the_bounds_of_its_day() {
+        let last_of_day_100 = 101 * DAY_MS - 1;
+        let id = Identity::new("test", last_of_day_100 as i64).into_id();
+        assert_eq!((time_ms_of(id), day_of(id)), (last_of_day_100, 100));
+        assert!(day_bounds(100).contains(&id) && !day_bounds(101).contains(&id));
+        assert_eq!(day_bounds(100).end, day_bounds(101).start);
     }
 
     #[test]

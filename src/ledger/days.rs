@@ -2,25 +2,35 @@
 //!
 //! Why: `docs/decisions/04`.
 
-use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::{Object, Transaction};
 use uuid::Uuid;
 
-use crate::ledger::event_ids::Ledger;
-use crate::pipeline::batch::Batch;
+use crate::format::event_id::{day_at, day_bounds, day_of};
 use crate::verdict::{Failure, sqlstate};
 
-const DAY_MS: u64 = 86_400_000;
+/// Events of days up to so many before today get a partition of their own day.
+const PAST_DAYS: u64 = 400;
+
+/// The days' partitions of `processed_events`. A day is a number of days since 1970, UTC.
+pub struct Days {
+    /// Quoted.
+    schema: String,
+    ids_are_kept: bool,
+    /// Days whose partition is there, or can't be.
+    known: Mutex<HashSet<u64>>,
+}
 
 /// What became of the wish for a day's partition. Where there is none, its events share the default
 /// partition, which works as well and is dearer to clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Day {
+pub enum DayPartition {
     /// Its table's name.
     Created(String),
+    /// Somebody created it before.
     WasThere,
     /// Events of that day are in the default partition already, and so they stay together.
     InDefault,
@@ -28,68 +38,78 @@ pub enum Day {
     Forbidden,
 }
 
-/// Days since 1970, UTC.
-pub fn today() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as u64)
-        / DAY_MS
+/// Today's day, UTC, by this machine's clock.
+pub fn current_day() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    day_at(now.map_or(0, |d| d.as_millis() as u64))
 }
 
-impl Ledger {
-    /// Creates the ledger's partitions for the days of these events, outside of any transaction of
-    /// theirs. Days far from today share the default partition, whatever a wrong clock may say.
+impl Days {
+    pub(super) fn new(schema: String, ids_are_kept: bool) -> Self {
+        Self {
+            schema,
+            ids_are_kept,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Creates the partitions that the days of these events lack, outside of any transaction of
+    /// theirs. Days far from today share the default partition, whatever a wrong clock may say. Where ids
+    /// aren't kept, there is nothing to create.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn prepare(&self, client: &mut Object, batch: &Batch<'_>) -> Result<(), Failure> {
-        if !self.keeps_ids() {
+    pub async fn ensure_days(
+        &self,
+        client: &mut Object,
+        ids: impl Iterator<Item = Uuid>,
+    ) -> Result<(), Failure> {
+        if !self.ids_are_kept {
             return Ok(());
         }
-        let today = today();
-        let missing: BTreeSet<u64> = {
-            let known = self.days.lock().unwrap_or_else(PoisonError::into_inner);
-            let days = batch
-                .entries
-                .iter()
-                .map(|e| (e.id.as_u128() >> 80) as u64 / DAY_MS);
-            days.filter(|d| *d + 400 > today && *d < today + 2 && !known.contains(d))
-                .collect()
-        };
-        for day in missing {
-            self.create_day(client, day).await?;
-            self.days
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(day);
+        for day in self.find_unknown_days(ids) {
+            self.ensure_day(client, day).await?;
+            self.lock_known().insert(day);
         }
         Ok(())
+    }
+
+    fn find_unknown_days(&self, ids: impl Iterator<Item = Uuid>) -> BTreeSet<u64> {
+        let (today, known) = (current_day(), self.lock_known());
+        ids.map(day_of)
+            .filter(|d| *d + PAST_DAYS > today && *d < today + 2 && !known.contains(d))
+            .collect()
     }
 
     /// Looks again, at the next batch, which days have a partition: some may have been dropped, by
     /// whichever process. Until then their events go to the default partition.
     pub fn forget_days(&self) {
-        self.days
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.lock_known().clear();
     }
 
-    async fn create_day(&self, client: &mut Object, day: u64) -> Result<(), Failure> {
+    fn lock_known(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ensure_day(&self, client: &mut Object, day: u64) -> Result<(), Failure> {
         let tx = client.transaction().await?;
-        match self.enter_day(&tx, day).await? {
-            Day::Created(_) => tx.commit().await.map_err(Failure::from),
+        match self.create_day(&tx, day).await? {
+            DayPartition::Created(_) => tx.commit().await.map_err(Failure::from),
             // then its events share the default partition
-            Day::WasThere | Day::InDefault | Day::Forbidden => Ok(()),
+            DayPartition::WasThere | DayPartition::InDefault | DayPartition::Forbidden => Ok(()),
         }
     }
 
-    /// Creates a day's partition, in a transaction of its own: it has failed unless this says
+    /// Creates a day's partition, in a transaction of its own: the transaction has failed unless this says
     /// `Created` or `WasThere`.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn enter_day(&self, tx: &Transaction<'_>, day: u64) -> Result<Day, Failure> {
+    pub async fn create_day(
+        &self,
+        tx: &Transaction<'_>,
+        day: u64,
+    ) -> Result<DayPartition, Failure> {
         // one at a time: CREATE … IF NOT EXISTS can fail when two sessions race for it
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), \
                    'processed_events_' || to_char(to_timestamp($2::bigint * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD')";
@@ -98,20 +118,20 @@ impl Ledger {
             .await?
             .get(1);
         if self.has_table(tx, &name).await? {
-            return Ok(Day::WasThere);
+            return Ok(DayPartition::WasThere);
         }
-        let bound = |day: u64| Uuid::from_u128(u128::from(day * DAY_MS) << 80);
+        let bounds = day_bounds(day);
         let sql = format!(
             "CREATE TABLE {schema}.{name} PARTITION OF {schema}.processed_events FOR VALUES FROM ('{}') TO ('{}')",
-            bound(day),
-            bound(day + 1),
+            bounds.start,
+            bounds.end,
             schema = self.schema,
         );
         match tx.batch_execute(&sql).await {
-            Ok(()) => Ok(Day::Created(name)),
+            Ok(()) => Ok(DayPartition::Created(name)),
             Err(e) => match e.code().map(|code| code.code()) {
-                Some(sqlstate::CHECK_VIOLATION) => Ok(Day::InDefault),
-                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => Ok(Day::Forbidden),
+                Some(sqlstate::CHECK_VIOLATION) => Ok(DayPartition::InDefault),
+                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => Ok(DayPartition::Forbidden),
                 _ => Err(e.into()),
             },
         }

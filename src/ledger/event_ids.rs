@@ -3,156 +3,141 @@
 //! Why: `docs/decisions/05`.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::config::Idempotency;
-use crate::pipeline::batch::Batch;
-use crate::pipeline::entry::{Entry, State};
-use crate::rows::sql::quote;
-use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
-/// The bookkeeping tables; `partitions` is in [`crate::ledger::watermarks`], their days in [`crate::ledger::days`].
-pub struct Ledger {
-    pub(super) schema: String,
-    pub(super) group: String,
+/// The table `processed_events`; its partitions are in [`crate::ledger::days`].
+pub struct EventIds {
+    /// Quoted.
+    schema: String,
     idempotency: Idempotency,
-    /// Days whose partition is there, or can't be.
-    pub(super) days: Mutex<HashSet<u64>>,
 }
 
-impl Ledger {
-    pub fn new(schema: &str, group: &str, idempotency: Idempotency) -> Self {
-        Self {
-            schema: quote(schema),
-            group: group.to_owned(),
-            idempotency,
-            days: Mutex::default(),
-        }
-    }
+/// An event's id, and the `partition_id` of the Kafka partition that it came from.
+pub type PartitionedId = (Uuid, i32);
 
-    /// The quoted name of the bookkeeping schema.
-    pub fn schema(&self) -> &str {
-        &self.schema
+/// What to do where an id is in the table already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnKnownId {
+    /// The statement fails, and with it the transaction: dear, and cheaper than to look where none is known.
+    Fail,
+    /// The id is left out, and told.
+    Skip,
+}
+
+/// Which of the ids that were to be inserted are new.
+#[derive(Debug, PartialEq, Eq)]
+pub enum InsertedIds {
+    /// All of them.
+    All,
+    /// All but these, which were known. Of an id that was given twice one is new.
+    AllBut(HashSet<Uuid>),
+}
+
+impl EventIds {
+    pub(super) fn new(schema: String, idempotency: Idempotency) -> Self {
+        Self {
+            schema,
+            idempotency,
+        }
     }
 
     /// Whether events are recognised by their ids; else by their offsets alone.
-    pub fn keeps_ids(&self) -> bool {
+    pub fn are_kept(&self) -> bool {
         self.idempotency == Idempotency::EventId
     }
 
-    /// Enters the ids of the batch's pending events, and marks those that were there already, or
-    /// have a dead letter if there are `letters`. Of two equal ids in the batch the first counts.
+    /// Inserts the ids of events that are about to be applied, and says which of them were there already.
+    /// Where ids aren't kept, all are new.
     ///
     /// # Errors
-    /// As Postgres says: also that an id is there already, where the batch doesn't expect it.
-    pub async fn record(
+    /// As Postgres says: also that an id is there already, with [`OnKnownId::Fail`].
+    pub async fn insert_event_ids(
         &self,
         tx: &Transaction<'_>,
-        batch: &mut Batch<'_>,
-        letters: bool,
-    ) -> Result<(), Failure> {
-        for entry in &mut batch.entries {
-            entry.duplicate = false;
+        ids: impl Iterator<Item = PartitionedId>,
+        on_known_id: OnKnownId,
+    ) -> Result<InsertedIds, Failure> {
+        if !self.are_kept() {
+            return Ok(InsertedIds::All);
         }
-        if letters {
-            self.mark_letters(tx, batch).await?;
-        }
-        self.mark_applied_rejects(tx, batch).await?;
-        batch.mark_twins();
-        if self.idempotency == Idempotency::Offset {
-            return Ok(());
-        }
-        let pending = batch.entries.iter().filter(|e| e.is_fresh());
-        let mut ids: Vec<(Uuid, i32)> = pending.map(|e| (e.id, e.partition_id)).collect();
+        let mut ids: Vec<PartitionedId> = ids.collect();
         if ids.is_empty() {
-            return Ok(());
+            return Ok(InsertedIds::All);
         }
         // sorted: local in the index, and no deadlock between lanes that meet the same events
         ids.sort_unstable();
         let (ids, partitions): (Vec<Uuid>, Vec<i32>) = ids.into_iter().unzip();
-        let on_conflict = match batch.trial.conflicts {
-            Conflicts::Unexpected => "",
-            Conflicts::Possible => " ON CONFLICT DO NOTHING",
+        let on_conflict = match on_known_id {
+            OnKnownId::Fail => "",
+            OnKnownId::Skip => " ON CONFLICT DO NOTHING",
         };
         let sql = format!(
             "INSERT INTO {}.processed_events (id, partition_id) SELECT unnest($1::uuid[]), unnest($2::int[]){on_conflict}",
             self.schema
         );
-        let entered = tx
+        let inserted = tx
             .execute_typed(
                 &sql,
                 &[(&ids, Type::UUID_ARRAY), (&partitions, Type::INT4_ARRAY)],
             )
             .await?;
-        if entered == ids.len() as u64 {
-            return Ok(()); // nearly always; which ones they were needn't travel then
+        if inserted == ids.len() as u64 {
+            return Ok(InsertedIds::All); // nearly always; which ones they were needn't travel then
         }
-        let mut known = self.known(tx, &ids).await?;
-        for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
-            entry.duplicate = !known.insert(entry.id);
-        }
-        Ok(())
+        let known = self.find_known_ids(tx, &ids).await?;
+        Ok(InsertedIds::AllBut(known))
     }
 
-    /// Which of these ids somebody else has entered. Ours were entered by this very transaction, and
-    /// not under a savepoint, which would be a transaction of its own. (`pg_current_xact_id` is plainer,
+    /// Finds those of these ids that somebody else has inserted. Ours were inserted by this very transaction,
+    /// and not under a savepoint, which would be a transaction of its own. (`pg_current_xact_id` is plainer,
     /// and not in Postgres 12.)
-    async fn known(&self, tx: &Transaction<'_>, ids: &[Uuid]) -> Result<HashSet<Uuid>, Failure> {
+    async fn find_known_ids(
+        &self,
+        tx: &Transaction<'_>,
+        ids: &[Uuid],
+    ) -> Result<HashSet<Uuid>, Failure> {
         let sql = format!(
             "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid",
             self.schema
         );
-        found(tx, &sql, ids).await
+        find_ids(tx, &sql, ids).await
     }
 
-    /// An event that was applied when its table still took it, and has come again since, is no reject.
-    async fn mark_applied_rejects(
+    /// Finds those of these events that have been applied.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn find_applied_ids(
         &self,
         tx: &Transaction<'_>,
-        batch: &mut Batch<'_>,
-    ) -> Result<(), Failure> {
-        let rejects = batch.entries.iter().filter(|e| e.is_rejected());
-        let ids: Vec<Uuid> = rejects.map(|e| e.id).collect();
+        ids: &[Uuid],
+    ) -> Result<HashSet<Uuid>, Failure> {
         if ids.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
         let sql = format!(
             "SELECT id FROM {}.processed_events WHERE id = ANY($1)",
             self.schema
         );
-        let applied = found(tx, &sql, &ids).await?;
-        for entry in batch.entries.iter_mut().filter(|e| e.is_rejected()) {
-            entry.duplicate = applied.contains(&entry.id);
-        }
-        Ok(())
+        find_ids(tx, &sql, ids).await
     }
 
-    /// An event that has a letter was dealt with, whatever became of the letter since.
-    async fn mark_letters(
-        &self,
-        tx: &Transaction<'_>,
-        batch: &mut Batch<'_>,
-    ) -> Result<(), Failure> {
-        let asked = |e: &Entry<'_>| matches!(e.state, State::Pending) || e.is_unpublished();
-        let ids: Vec<Uuid> = batch.ids(asked);
-        let known = self.known_letters(tx, &ids).await?;
-        for entry in batch.entries.iter_mut().filter(|e| asked(e)) {
-            entry.duplicate = known.contains(&entry.id);
-        }
-        Ok(())
-    }
-
-    /// Takes out the ids of events that turned out to be rejects: a dead letter isn't processed.
+    /// Deletes the ids of events that turned out to be rejects: a dead letter isn't processed.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn strike(&self, tx: &Transaction<'_>, ids: &[Uuid]) -> Result<(), Failure> {
-        if ids.is_empty() || self.idempotency == Idempotency::Offset {
+    pub async fn delete_event_ids(
+        &self,
+        tx: &Transaction<'_>,
+        ids: &[Uuid],
+    ) -> Result<(), Failure> {
+        if ids.is_empty() || !self.are_kept() {
             return Ok(());
         }
         let sql = format!(
@@ -165,12 +150,11 @@ impl Ledger {
 }
 
 /// Which of these ids the query finds.
-pub(super) async fn found(
+pub(super) async fn find_ids(
     tx: &Transaction<'_>,
     sql: &str,
     ids: &[Uuid],
 ) -> Result<HashSet<Uuid>, Failure> {
-    let rows = tx.query_typed(sql, &[(&ids, Type::UUID_ARRAY)]).await;
-    let rows = rows?;
+    let rows = tx.query_typed(sql, &[(&ids, Type::UUID_ARRAY)]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

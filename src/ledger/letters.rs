@@ -7,34 +7,39 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::ledger::event_ids::{Ledger, found};
+use crate::ledger::event_ids::find_ids;
 use crate::letter::Letter;
-use crate::pipeline::batch::Batch;
-use crate::pipeline::order::Order;
 use crate::verdict::Failure;
 
 /// Rows in one statement.
-const AT_A_TIME: usize = 1_000;
+const MAX_INSERTED_ROWS: usize = 1_000;
 
 /// What a letter's row is entered with, but for its state.
-const COLUMNS: &str = "event_id, topic, partition, \"offset\", table_name, operation, key, key_hash, \
+const LETTER_COLUMNS: &str = "event_id, topic, partition, \"offset\", table_name, operation, key, key_hash, \
     reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
     dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by";
 
-/// Whether there are letters at all: what needs no looking at costs nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LetterPresence {
-    pub any: bool,
-    /// Any that can still be replayed.
-    pub parked: bool,
+/// The table `dead_letters`.
+pub struct Letters {
+    /// Quoted.
+    schema: String,
+    /// The consumer group, noted with each letter.
+    group: String,
 }
 
-impl Ledger {
-    /// Which of these events have a letter.
+/// A row of `dead_letters`, by its number.
+pub type LetterId = i64;
+
+impl Letters {
+    pub(super) fn new(schema: String, group: String) -> Self {
+        Self { schema, group }
+    }
+
+    /// Finds those of these events that have a letter.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn known_letters(
+    pub async fn find_lettered_ids(
         &self,
         tx: &Transaction<'_>,
         ids: &[Uuid],
@@ -43,48 +48,41 @@ impl Ledger {
             "SELECT event_id FROM {}.dead_letters WHERE event_id = ANY($1)",
             self.schema
         );
-        found(tx, &sql, ids).await
+        find_ids(tx, &sql, ids).await
     }
 
-    /// Enters the letters of these keys that can still be replayed into `order`, and locks them: a
-    /// replay at the same time is waited for, or waits and finds its letter superseded.
+    /// Locks the letters of these keys that can still be replayed, and returns each with its key's hash,
+    /// in the order in which they are replayed. A replay at the same time is waited for, or waits and
+    /// finds its letter superseded.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn queue(
+    pub async fn lock_parked_letters(
         &self,
         tx: &Transaction<'_>,
         keys: &[i64],
-        order: &mut Order,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<(i64, LetterId)>, Failure> {
         let sql = format!(
             "SELECT key_hash, id FROM {}.dead_letters WHERE state = 'parked' AND key_hash = ANY($1) ORDER BY id FOR UPDATE",
             self.schema
         );
         let rows = tx.query_typed(&sql, &[(&keys, Type::INT8_ARRAY)]).await?;
-        for row in rows {
-            order.add_row(row.get(0), row.get(1));
-        }
-        Ok(())
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Marks letters whose key has seen a later event.
+    /// Marks letters as superseded, each by the event that came later for its key.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn supersede(
+    pub async fn supersede_letters(
         &self,
         tx: &Transaction<'_>,
-        batch: &Batch<'_>,
-        letters: &[(i64, usize)],
+        letters: &[(LetterId, Uuid)],
     ) -> Result<(), Failure> {
-        let (ids, by): (Vec<i64>, Vec<Uuid>) = letters
-            .iter()
-            .filter_map(|(id, entry)| Some((*id, batch.entries.get(*entry)?.id)))
-            .unzip();
-        if ids.is_empty() {
+        if letters.is_empty() {
             return Ok(());
         }
+        let (ids, by): (Vec<LetterId>, Vec<Uuid>) = letters.iter().copied().unzip();
         let sql = format!(
             "UPDATE {}.dead_letters d SET state = 'superseded', superseded_by = u.by, state_changed_at = now() \
              FROM unnest($1::bigint[], $2::uuid[]) AS u(id, by) WHERE d.id = u.id AND d.state = 'parked'",
@@ -95,20 +93,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// Enters letters that are safe in their topic. One whose event has been applied, or has a
+    /// Inserts letters that are safe in their topic. One whose event has been applied, or has a
     /// letter already, is none: it was published by an attempt whose COMMIT came to nothing.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn enter_letters(
+    pub async fn insert_letters(
         &self,
         tx: &Transaction<'_>,
         letters: &[Letter],
     ) -> Result<(), Failure> {
         // numbered as they came, however Postgres goes through them: a key's letters are replayed by number
         let sql = format!(
-            "INSERT INTO {0}.dead_letters ({COLUMNS}, state) \
-             SELECT {COLUMNS}, CASE WHEN superseded_by IS NULL THEN 'parked' ELSE 'superseded' END \
+            "INSERT INTO {0}.dead_letters ({LETTER_COLUMNS}, state) \
+             SELECT {LETTER_COLUMNS}, CASE WHEN superseded_by IS NULL THEN 'parked' ELSE 'superseded' END \
              FROM json_to_recordset($1::json) AS u(turn int, event_id uuid, topic text, partition int, \"offset\" bigint, \
              table_name text, operation text, key text, key_hash bigint, reason text, stage text, sqlstate text, \
              message text, attempts int, first_failed_at timestamptz, last_failed_at timestamptz, consumer_group text, \
@@ -117,9 +115,11 @@ impl Ledger {
              ORDER BY turn ON CONFLICT (event_id) DO NOTHING",
             self.schema
         );
-        for some in letters.chunks(AT_A_TIME) {
+        for some in letters.chunks(MAX_INSERTED_ROWS) {
             let rows = some.iter().enumerate();
-            let rows: Vec<_> = rows.map(|(n, l)| as_row(n, l, &self.group)).collect();
+            let rows: Vec<_> = rows
+                .map(|(n, l)| letter_as_json(n, l, &self.group))
+                .collect();
             let rows = serde_json::Value::from(rows).to_string();
             tx.execute_typed(&sql, &[(&rows, Type::TEXT)]).await?;
         }
@@ -128,7 +128,7 @@ impl Ledger {
 }
 
 /// As `json_to_recordset` takes it: a name for each column.
-fn as_row(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
+fn letter_as_json(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
     let Letter { cause, place, .. } = letter;
     // Postgres' text holds no NUL
     let text = |text: &str| text.replace('\0', "\u{fffd}");

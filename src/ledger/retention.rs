@@ -13,7 +13,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 
 use crate::config::Config;
-use crate::ledger::event_ids::Ledger;
+use crate::ledger::Ledger;
 pub use crate::ledger::retention::sweep::Sweep;
 pub use crate::ledger::retention::swept::Swept;
 use crate::postgres::connection;
@@ -34,7 +34,7 @@ pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once:
         let mut swept = Swept::default();
         let result = sweep_once(&config, &pool, &ledger, &mut swept).await;
         // dropped by us or by another process: lanes look again which days there are
-        ledger.forget_days();
+        ledger.days.forget_days();
         swept.log_deeds();
         match &result {
             Err(failure) => {

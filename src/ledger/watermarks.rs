@@ -1,41 +1,84 @@
 //! `partitions`: how far each Kafka partition has been applied, and by which batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::format::open_deletes::OpenDeletes;
-use crate::ledger::event_ids::Ledger;
-use crate::ledger::letters::LetterPresence;
 use crate::ledger::resume::Watermark;
-use crate::pipeline::batch::Batch;
-use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
+/// The table `partitions`.
+pub struct Watermarks {
+    /// Quoted.
+    schema: String,
+    /// The consumer group, noted with each write.
+    group: String,
+}
+
 /// A partition's row as it stands.
-pub struct Row {
+pub struct PartitionRow {
+    /// The number by which event ids name the partition.
     pub partition_id: i32,
+    /// How far the partition has been applied.
     pub watermark: Watermark,
+    /// The batch that wrote the row last.
     pub batch: Uuid,
+    /// Deletes at the watermark whose tombstone is still to come.
     pub open_deletes: OpenDeletes,
+    /// The consumer group that wrote the row last.
     pub group: String,
 }
 
-/// Somebody else has written the partition since this lane last saw it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Fenced;
+/// How a batch moves a partition's watermark.
+pub struct WatermarkMove<'b> {
+    /// Which row is moved.
+    pub partition_id: i32,
+    /// The batch that had written the row last when the lane saw it: if it is another one now, the fence is lost.
+    pub seen_batch: Uuid,
+    /// The offset where the watermark must still be.
+    pub from: i64,
+    /// The offset where it goes.
+    pub to: i64,
+    /// Deletes whose tombstone is still to come, there.
+    pub open_deletes: &'b OpenDeletes,
+}
 
-impl Ledger {
+/// Whether the rows of a batch's partitions were as its lane last saw them.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fence {
+    /// They were, and are locked until the transaction ends.
+    Held(LetterPresence),
+    /// Somebody else has written one of the partitions since.
+    Lost,
+}
+
+/// Whether there are dead letters at all: what needs no looking at costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LetterPresence {
+    /// Any in whatever state.
+    pub any: bool,
+    /// Any that can still be replayed.
+    pub parked: bool,
+}
+
+impl Watermarks {
+    pub(super) fn new(schema: String, group: String) -> Self {
+        Self { schema, group }
+    }
+
+    /// Reads a partition's row, if it has one.
+    ///
     /// # Errors
     /// As Postgres says.
-    pub async fn read(
+    pub async fn read_partition(
         &self,
         client: &impl GenericClient,
         source: &TopicPartition,
-    ) -> Result<Option<Row>, Failure> {
+    ) -> Result<Option<PartitionRow>, Failure> {
         let sql = format!(
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group FROM {}.partitions WHERE topic = $1 AND partition = $2",
             self.schema
@@ -43,7 +86,7 @@ impl Ledger {
         let row = client
             .query_opt(&sql, &[&&*source.topic, &source.partition])
             .await?;
-        Ok(row.map(|row| Row {
+        Ok(row.map(|row| PartitionRow {
             partition_id: row.get(0),
             watermark: Watermark {
                 topic_id: row.get(1),
@@ -56,15 +99,15 @@ impl Ledger {
     }
 
     /// Enters a partition that was never applied, or one that has become another topic's, if its row
-    /// is still as `before` says. Returns the row's new batch id.
+    /// is still as `before` says. What stands there afterwards has to be read.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn enter(
+    pub async fn enter_partition(
         &self,
         client: &impl GenericClient,
         source: &TopicPartition,
-        before: Option<&Row>,
+        before: Option<&PartitionRow>,
         watermark: Watermark,
     ) -> Result<(), Failure> {
         let (sql, expected) = match before {
@@ -98,25 +141,26 @@ impl Ledger {
         Ok(())
     }
 
-    /// Moves the watermarks of the batch's partitions, first of all: it locks their rows, so that
-    /// of two writers one waits and then finds itself fenced. Tells by the way whether there are
-    /// letters: a lane's own are in by then, since it writes its batches one after the other.
+    /// Moves the watermarks of a batch's partitions, first of all: it locks their rows, so that of two
+    /// writers one waits and then finds its fence lost. Tells by the way whether there are letters: a
+    /// lane's own are in by then, since it writes its batches one after the other.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn advance(
+    pub async fn move_watermarks(
         &self,
         tx: &Transaction<'_>,
-        batch: &Batch<'_>,
-    ) -> Result<Result<LetterPresence, Fenced>, Failure> {
-        let mut moving: Vec<_> = batch.advances.iter().filter(|a| a.moves()).collect();
-        moving.sort_unstable_by_key(|a| a.held.partition_id);
-        let ids: Vec<i32> = moving.iter().map(|a| a.held.partition_id).collect();
-        let seen: Vec<Uuid> = moving.iter().map(|a| a.held.batch).collect();
-        let from: Vec<i64> = moving.iter().map(|a| a.held.next_offset).collect();
-        let to: Vec<i64> = moving.iter().map(|a| a.watermark()).collect();
+        batch: Uuid,
+        moves: &[WatermarkMove<'_>],
+    ) -> Result<Fence, Failure> {
+        let mut moves: Vec<&WatermarkMove<'_>> = moves.iter().collect();
+        moves.sort_unstable_by_key(|m| m.partition_id);
+        let ids: Vec<i32> = moves.iter().map(|m| m.partition_id).collect();
+        let seen: Vec<Uuid> = moves.iter().map(|m| m.seen_batch).collect();
+        let from: Vec<i64> = moves.iter().map(|m| m.from).collect();
+        let to: Vec<i64> = moves.iter().map(|m| m.to).collect();
         // an array of arrays would have to be rectangular, so each list travels as text
-        let deletes: Vec<String> = moving.iter().map(|a| bigints(&a.open_deletes)).collect();
+        let deletes: Vec<String> = moves.iter().map(|m| bigint_array(m.open_deletes)).collect();
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              consumer_group = $7, updated_at = now() \
@@ -135,64 +179,63 @@ impl Ledger {
                     (&from, Type::INT8_ARRAY),
                     (&to, Type::INT8_ARRAY),
                     (&deletes, Type::TEXT_ARRAY),
-                    (&batch.id, Type::UUID),
+                    (&batch, Type::UUID),
                     (&self.group, Type::TEXT),
                 ],
             )
             .await?;
-        Ok(match rows.first().filter(|_| rows.len() == moving.len()) {
-            Some(row) => Ok(LetterPresence {
+        Ok(match rows.first().filter(|_| rows.len() == moves.len()) {
+            Some(row) => Fence::Held(LetterPresence {
                 any: row.get(0),
                 parked: row.get(1),
             }),
-            None => Err(Fenced),
+            None => Fence::Lost,
         })
     }
 
-    /// The partitions whose row isn't any more as the lane last saw or wrote it.
+    /// Finds the partitions whose row isn't any more as the lane last saw or wrote it: given by number,
+    /// each with the batch that had written the row last.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn moved(
+    pub async fn find_moved_partitions(
         &self,
         client: &impl GenericClient,
-        owned_partitions: &OwnedPartitions,
-    ) -> Result<Vec<TopicPartition>, Failure> {
-        let ids: Vec<i32> = owned_partitions
-            .values()
-            .map(|held| held.partition_id)
-            .collect();
+        seen: &[(i32, Uuid)],
+    ) -> Result<HashSet<i32>, Failure> {
+        let ids: Vec<i32> = seen.iter().map(|(id, _)| *id).collect();
         let sql = format!(
             "SELECT partition_id, batch FROM {}.partitions WHERE partition_id = ANY($1)",
             self.schema
         );
         let rows = client.query(&sql, &[&ids]).await?;
         let there: HashMap<i32, Uuid> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let moved = owned_partitions
+        let moved = seen
             .iter()
-            .filter(|(_, held)| there.get(&held.partition_id) != Some(&held.batch));
-        Ok(moved.map(|(source, _)| source.clone()).collect())
+            .filter(|(id, batch)| there.get(id) != Some(batch));
+        Ok(moved.map(|(id, _)| *id).collect())
     }
 
     /// Whether the batch is in: asked after a COMMIT whose answer got lost.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn holds(
+    pub async fn has_batch(
         &self,
         client: &impl GenericClient,
-        batch: &Batch<'_>,
+        batch: Uuid,
     ) -> Result<bool, Failure> {
         let sql = format!(
             "SELECT count(*) FROM {}.partitions WHERE batch = $1",
             self.schema
         );
-        let row = client.query_one(&sql, &[&batch.id]).await?;
+        let row = client.query_one(&sql, &[&batch]).await?;
         Ok(row.get::<_, i64>(0) > 0)
     }
 }
 
-fn bigints(deletes: &OpenDeletes) -> String {
+/// As Postgres writes an array of `bigint`.
+fn bigint_array(deletes: &OpenDeletes) -> String {
     let list: Vec<String> = deletes.to_bigints().iter().map(i64::to_string).collect();
     format!("{{{}}}", list.join(","))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::Prune;
 use crate::config::Config;
-use crate::ledger::event_ids::Ledger;
+use crate::ledger::Ledger;
 use crate::ledger::migrate;
 use crate::ledger::retention::{Sweep, Swept};
 use crate::operator::command_error::CommandError;

@@ -1,6 +1,7 @@
 //! A partition within a batch: how far it was applied, how far the batch takes it.
 
 use crate::format::open_deletes::OpenDeletes;
+use crate::ledger::watermarks::WatermarkMove;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::{Record, TopicPartition};
 
@@ -35,12 +36,22 @@ impl Advance {
         }
     }
 
+    /// Whether there is anything to write of the partition: else it was read again, and stays where it is.
     pub fn moves(&self) -> bool {
         self.next_offset > self.held.floor
     }
-}
 
-impl Advance {
+    /// What becomes of the partition's row.
+    pub fn watermark_move(&self) -> WatermarkMove<'_> {
+        WatermarkMove {
+            partition_id: self.held.partition_id,
+            seen_batch: self.held.batch,
+            from: self.held.next_offset,
+            to: self.watermark(),
+            open_deletes: &self.open_deletes,
+        }
+    }
+
     /// To the position that was read to while Postgres was away.
     pub fn of_debt(source: &TopicPartition, held: &OwnedPartition) -> Option<Self> {
         let read_to = held.read_to?;

@@ -1,39 +1,39 @@
-//! One attempt to land a batch: the transaction, its statements in the order that exactly once rests on.
+//! The transaction that lands a batch: its eight steps, in the order that exactly once rests on.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{Object, Pool, Transaction};
 
 use crate::config::LaterEvents;
 use crate::failpoint;
-use crate::format::change::Change;
-use crate::ledger::event_ids::Ledger;
-use crate::ledger::watermarks::Fenced;
+use crate::ledger::Ledger;
+use crate::ledger::watermarks::{Fence, LetterPresence};
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
-use crate::pipeline::entry::{Entry, State};
+use crate::pipeline::duplicates::insert_event_ids;
 use crate::pipeline::owned_partition::OwnedPartitions;
+use crate::pipeline::resolve::Resolver;
+use crate::pipeline::write_in_order::RowWriter;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection::connect;
 use crate::record::TopicPartition;
-use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
-use crate::rows::table::Table;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::Failure;
 
+/// The Postgres that a lane lands its batches in.
 pub struct Destination {
     pool: Pool,
-    catalogue: Arc<Catalogue>,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) later_events: LaterEvents,
-    mappings: Mutex<Mappings>,
+    /// The bookkeeping tables.
+    pub ledger: Arc<Ledger>,
+    resolver: Resolver,
+    later_events: LaterEvents,
 }
 
 impl Destination {
+    /// `later_events`: what becomes of a key's events after a dead letter of the key.
     pub fn new(
         pool: Pool,
         catalogue: Arc<Catalogue>,
@@ -42,10 +42,9 @@ impl Destination {
     ) -> Self {
         Self {
             pool,
-            catalogue,
             ledger,
+            resolver: Resolver::new(catalogue),
             later_events,
-            mappings: Mutex::default(),
         }
     }
 
@@ -54,61 +53,70 @@ impl Destination {
         self.pool.retain(|_, _| false);
     }
 
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
+    /// Takes a connection out of the pool, which opens one if need be.
+    ///
     /// # Errors
-    /// With its verdict; nothing of the batch is in then, unless it was COMMIT that failed:
-    /// [`Destination::is_in`] tells.
+    /// As for [`connect`].
     pub async fn connect(&self) -> Result<Object, Failure> {
         connect(&self.pool).await
     }
 
-    /// # Errors
-    /// As for [`Destination::connect`].
-    pub async fn is_in(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
-        self.ledger.holds(&self.connect().await?, batch).await
-    }
-
-    /// Which of the partitions somebody else has written, or taken out, since the lane last did.
+    /// Whether the batch is in: asked after a COMMIT whose answer got lost.
     ///
     /// # Errors
-    /// As for [`Destination::connect`].
-    pub async fn moved(
+    /// As Postgres says.
+    pub async fn is_in(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
+        let client = self.connect().await?;
+        self.ledger.watermarks.has_batch(&client, batch.id).await
+    }
+
+    /// Finds the partitions that somebody else has written, or taken out, since the lane last did.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn find_moved_partitions(
         &self,
-        owned_partitions: &OwnedPartitions,
+        owned: &OwnedPartitions,
     ) -> Result<Vec<TopicPartition>, Failure> {
-        if owned_partitions.is_empty() {
+        if owned.is_empty() {
             return Ok(Vec::new());
         }
-        self.ledger
-            .moved(&self.connect().await?, owned_partitions)
-            .await
+        let client = self.connect().await?;
+        let seen: Vec<_> = owned.values().map(|o| (o.partition_id, o.batch)).collect();
+        let watermarks = &self.ledger.watermarks;
+        let moved = watermarks.find_moved_partitions(&client, &seen).await?;
+        let moved = owned
+            .iter()
+            .filter(|(_, o)| moved.contains(&o.partition_id));
+        Ok(moved.map(|(source, _)| source.clone()).collect())
     }
 
-    /// One attempt. After an error that may be a refused row, [`Approach::Isolate`](crate::pipeline::trial::Approach) makes the next
-    /// attempt look for the culprits.
+    /// Attempts to land the batch; once more, if it met ids or rows that it didn't expect to be there.
+    /// After an error that may be a refused row, [`Approach::Isolate`] makes the next attempt look for the
+    /// culprits.
+    ///
+    /// [`Approach::Isolate`]: crate::pipeline::trial::Approach::Isolate
     ///
     /// # Errors
-    /// With its verdict; systemic, if more of the batch was refused than `breaker` allows.
-    pub async fn land(
+    /// With its verdict; systemic, if more of the batch was refused than `breaker` allows. Nothing of the
+    /// batch is in then, unless it was COMMIT that failed: [`Destination::is_in`] tells.
+    pub async fn attempt_batch(
         &self,
         batch: &mut Batch<'_>,
         before_commit: &BeforeCommit,
         breaker: &Breaker,
     ) -> Result<AttemptOutcome, Failure> {
-        let outcome = self.attempt(batch, before_commit, breaker).await;
+        let outcome = self.attempt_once(batch, before_commit, breaker).await;
         match outcome {
             Err(f) if batch.trial.conflicts == Conflicts::Unexpected && f.means_conflict() => {
                 batch.trial.conflicts = Conflicts::Possible;
-                self.attempt(batch, before_commit, breaker).await
+                self.attempt_once(batch, before_commit, breaker).await
             }
             outcome => outcome,
         }
     }
 
-    async fn attempt(
+    async fn attempt_once(
         &self,
         batch: &mut Batch<'_>,
         before_commit: &BeforeCommit,
@@ -127,29 +135,23 @@ impl Destination {
             return Ok(answer.unwrap_or(AttemptOutcome::Committed));
         }
         let mut client = self.connect().await?;
-        let mut changes = self.resolve(&client, batch).await?;
-        self.ledger.prepare(&mut client, batch).await?;
+        let changes = self.resolver.resolve_changes(&client, batch).await?;
+        let ids = batch.entries.iter().map(|e| e.id);
+        self.ledger.days.ensure_days(&mut client, ids).await?;
         failpoint::reach("before_transaction");
 
-        // the answer is waited for last: Kafka's round trip is as long as all of Postgres' together
+        // Kafka's answer is waited for last: its round trip is as long as all of Postgres' together
         let topics = before_commit.ask_about_topics(batch);
         let tx = client.transaction().await?;
-        let letters = match self.ledger.advance(&tx, batch).await? {
-            Ok(letters) => letters,
-            Err(Fenced) => return Ok(AttemptOutcome::Fenced),
+        let Fence::Held(letters) = self.move_watermarks(&tx, batch).await? else {
+            return Ok(AttemptOutcome::Fenced);
         };
-        let owed: Vec<_> = batch.owed().cloned().collect();
-        self.ledger.enter_letters(&tx, &owed).await?;
-        let any = letters.any || !owed.is_empty();
-        self.ledger.record(&tx, batch, any).await?;
-        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
-        let parked = letters.parked || !owed.is_empty();
-        let written = self.write_in_order(&tx, batch, &changes, parked).await;
-        self.forget_if_stale(batch, written)?;
+        let letters = self.insert_owed_letters(&tx, batch, letters).await?;
+        insert_event_ids(&tx, &self.ledger, batch, letters.any).await?;
+        self.write_rows(&tx, batch, changes, letters).await?;
         breaker.judge(batch)?;
         before_commit.deliver_rejects(batch).await?;
-        let letters: Vec<_> = batch.letters().collect();
-        self.ledger.enter_letters(&tx, &letters).await?;
+        self.insert_letters(&tx, batch).await?;
         if let Some(outcome) = topics.answer().await? {
             return Ok(outcome);
         }
@@ -159,76 +161,55 @@ impl Destination {
         Ok(AttemptOutcome::Committed)
     }
 
-    /// The pending changes with the index of their entry, as their tables see them. A change that
-    /// can't be a row of its table is rejected here.
-    async fn resolve<'r>(
+    /// Moves the watermarks of the batch's partitions. It is the first statement, and fences: of two
+    /// writers of a partition only one goes on.
+    async fn move_watermarks(
         &self,
-        client: &Object,
-        batch: &mut Batch<'r>,
-    ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
-        let (attempts, since) = (batch.trial.attempts + 1, batch.trial.first_failed_at);
-        // one look at each table for all of the attempt: columns go by their index in it
-        let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
-            HashMap::default(); // by their names' addresses
-        let mut reread = HashSet::new();
-        'anew: loop {
-            let mut changes = Vec::with_capacity(batch.entries.len());
-            for (at, entry) in batch.entries.iter_mut().enumerate() {
-                let (State::Pending, Some(change)) = (&entry.state, &entry.change) else {
-                    continue;
-                };
-                let name = Arc::as_ptr(&change.table).addr();
-                let table = match tables.get(&name) {
-                    Some(table) => table.clone(),
-                    None => {
-                        let same = tables.values().find(|t| t.name == *change.table).cloned();
-                        let table = match same {
-                            Some(table) => table,
-                            None => self.catalogue.table(client, &change.table).await?,
-                        };
-                        tables.insert(name, table.clone());
-                        table
-                    }
-                };
-                match self
-                    .mapping(change, &table)
-                    .and_then(|m| m.map_change(change))
-                {
-                    Ok(change) => changes.push((at, change)),
-                    // it may have been altered since it was read: look once more, and begin anew
-                    Err(_) if reread.insert(change.table.clone()) => {
-                        self.catalogue.forget(&change.table);
-                        tables.clear();
-                        continue 'anew;
-                    }
-                    Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
-                        entry.reject(&f, attempts, since)
-                    }
-                    Err(f) => return Err(f),
-                }
-            }
-            return Ok(changes);
-        }
-    }
-
-    fn mapping(&self, change: &Change<'_>, table: &Arc<Table>) -> Result<Arc<Mapping>, Failure> {
-        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
-        mappings.mapping_for(change, table)
-    }
-
-    /// A statement that no longer fits its table: the catalogue is read again before anybody is blamed.
-    fn forget_if_stale(
-        &self,
+        tx: &Transaction<'_>,
         batch: &Batch<'_>,
-        result: Result<(), Failure>,
+    ) -> Result<Fence, Failure> {
+        let moves = batch.watermark_moves();
+        let watermarks = &self.ledger.watermarks;
+        watermarks.move_watermarks(tx, batch.id, &moves).await
+    }
+
+    /// Inserts the letters that were published while Postgres was away, and says which letters there are
+    /// with them.
+    async fn insert_owed_letters(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &Batch<'_>,
+        there: LetterPresence,
+    ) -> Result<LetterPresence, Failure> {
+        let owed: Vec<_> = batch.owed_letters().cloned().collect();
+        self.ledger.letters.insert_letters(tx, &owed).await?;
+        Ok(LetterPresence {
+            any: there.any || !owed.is_empty(),
+            parked: there.parked || !owed.is_empty(),
+        })
+    }
+
+    /// Writes the changes of those events that are no duplicates.
+    async fn write_rows(
+        &self,
+        tx: &Transaction<'_>,
+        batch: &mut Batch<'_>,
+        mut changes: Vec<(usize, RowChange<'_>)>,
+        letters: LetterPresence,
     ) -> Result<(), Failure> {
-        let Err(f) = &result else { return Ok(()) };
-        if !f.means_catalogue_is_stale() {
-            return result;
-        }
-        for table in batch.entries.iter().filter_map(Entry::table) {
-            self.catalogue.forget(table);
-        }
-        result
+        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        let writer = RowWriter {
+            tx,
+            ledger: &self.ledger,
+            later_events: self.later_events,
+        };
+        let written = writer.write_in_order(batch, &changes, letters.parked).await;
+        written.inspect_err(|failure| self.resolver.forget_if_stale(batch, failure))
+    }
+
+    /// Inserts the letters of the batch's rejects, which are safe in their topic by now.
+    async fn insert_letters(&self, tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), Failure> {
+        let letters: Vec<_> = batch.letters().collect();
+        self.ledger.letters.insert_letters(tx, &letters).await
     }
 }

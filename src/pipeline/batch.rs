@@ -7,6 +7,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::format::decode::Decoder;
+use crate::ledger::watermarks::WatermarkMove;
 use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
 use crate::pipeline::entry::{Entry, Reject, State};
@@ -139,29 +140,16 @@ impl<'r> Batch<'r> {
         any.then_some(first)
     }
 
+    /// How the batch moves the watermarks of its partitions.
+    pub fn watermark_moves(&self) -> Vec<WatermarkMove<'_>> {
+        let moving = self.advances.iter().filter(|a| a.moves());
+        moving.map(Advance::watermark_move).collect()
+    }
+
     /// Letters from before the batch that have no row yet.
-    pub fn owed(&self) -> impl Iterator<Item = &Letter> {
+    pub fn owed_letters(&self) -> impl Iterator<Item = &Letter> {
         let moving = self.advances.iter().filter(|a| a.moves());
         moving.flat_map(|a| a.held.owed.iter())
-    }
-
-    /// The ids of these entries, in arrival order.
-    pub fn ids(&self, which: impl Fn(&Entry<'r>) -> bool) -> Vec<Uuid> {
-        let entries = self.entries.iter().filter(|e| which(e));
-        entries.map(|e| e.id).collect()
-    }
-
-    /// Marks those that the batch has a letter for already, as it holds the same event twice. To be
-    /// asked before the rest is written.
-    pub fn mark_twins(&mut self) {
-        let mut letters = HashSet::new();
-        for entry in self.entries.iter_mut().filter(|e| !e.duplicate) {
-            entry.duplicate = match entry.state {
-                State::Rejected(_) => !letters.insert(entry.id),
-                State::Pending => letters.contains(&entry.id),
-                State::Nothing(_) => false,
-            };
-        }
     }
 
     /// Notes what the attempt has found: who is refused, who waits behind a letter of its key, and

@@ -226,7 +226,7 @@ fn letters_that_a_partition_without_records_owes_come_along() {
     };
     for records in [vec![record], Vec::new()] {
         let batch = Batch::gather(&records, arena(), &owned_partitions, &mut decoder);
-        assert_eq!(batch.owed().count(), 1);
+        assert_eq!(batch.owed_letters().count(), 1);
         assert_eq!(batch.entries.len(), records.len());
         assert_eq!(batch.advances.len(), records.len() + 1);
         let debt = batch.advances.iter().find(|a| a.source == P()).unwrap();

@@ -122,8 +122,9 @@ impl CaughtUp {
             let client = self.destination.connect().await?;
             let row = self
                 .destination
-                .ledger()
-                .read(&client, &target.source)
+                .ledger
+                .watermarks
+                .read_partition(&client, &target.source)
                 .await?;
             let watermark = row.map(|row| row.watermark.next_offset);
             if watermark >= Some(target.end) {

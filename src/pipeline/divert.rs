@@ -9,6 +9,7 @@
 
 use crate::pipeline::batch::Batch;
 use crate::pipeline::count::count_outcomes;
+use crate::pipeline::duplicates::mark_twins;
 use crate::pipeline::lane::Lane;
 use crate::verdict::{Failure, Verdict};
 
@@ -26,7 +27,7 @@ pub async fn divert_batch(lane: &mut Lane, mut batch: Batch<'_>, failure: &Failu
     for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
         entry.reject(&unavailable, attempts, since);
     }
-    batch.mark_twins();
+    mark_twins(&mut batch.entries);
     let mut delays = lane.waiting.start_delays();
     while let Err(failure) = lane.before_commit.deliver_rejects(&mut batch).await {
         if !lane.waiting.wait_after(&failure, &mut delays).await {

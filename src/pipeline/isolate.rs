@@ -59,7 +59,7 @@ struct Search<'s, 'r> {
 /// # Errors
 /// Whatever isn't a refusal of a row. Events whose parent may still come are none: they are in
 /// [`Found::waiting`].
-pub async fn write(
+pub async fn write_isolating(
     tx: &Transaction<'_>,
     batch: &Batch<'_>,
     changes: &[(usize, RowChange<'_>)],

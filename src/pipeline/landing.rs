@@ -106,7 +106,9 @@ async fn land_batch(
     }
     let outcome = loop {
         let (before_commit, breaker) = (&lane.before_commit, &lane.breaker);
-        let attempt = lane.destination.land(&mut batch, before_commit, breaker);
+        let attempt = lane
+            .destination
+            .attempt_batch(&mut batch, before_commit, breaker);
         let failure = match attempt.await {
             Ok(outcome) => break outcome,
             Err(failure) => failure,

@@ -109,7 +109,9 @@ impl Lane {
     /// Looks whether an operator let a partition be read again (`landfall forget`). A batch that comes is
     /// fenced by itself then; a lane to which none comes has to look.
     pub async fn take_up_moved_partitions(&mut self) {
-        let moved = self.destination.moved(&self.partitions.owned);
+        let moved = self
+            .destination
+            .find_moved_partitions(&self.partitions.owned);
         // Postgres' troubles are told by the next batch
         let Some(Ok(moved)) = self.waiting.unless_needed(moved).await else {
             return;

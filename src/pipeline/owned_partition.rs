@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::format::open_deletes::OpenDeletes;
-use crate::ledger::watermarks::Row;
+use crate::ledger::watermarks::PartitionRow;
 use crate::letter::Letter;
 use crate::record::TopicPartition;
 
@@ -34,7 +34,7 @@ pub type OwnedPartitions = HashMap<TopicPartition, OwnedPartition>;
 
 impl OwnedPartition {
     /// A partition that is read from `start` on.
-    pub fn new(row: &Row, start: i64, floor: i64, epoch: u64) -> Self {
+    pub fn new(row: &PartitionRow, start: i64, floor: i64, epoch: u64) -> Self {
         Self {
             partition_id: row.partition_id,
             topic_id: row.watermark.topic_id,

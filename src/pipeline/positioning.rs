@@ -7,9 +7,9 @@ use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
-use crate::ledger::event_ids::Ledger;
+use crate::ledger::Ledger;
 use crate::ledger::resume::{Log, Resume, Why, gap_message, resume};
-use crate::ledger::watermarks::Row;
+use crate::ledger::watermarks::PartitionRow;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
@@ -67,8 +67,8 @@ impl Positions {
             return Ok(TakenUp::NoTopic);
         };
         let client = destination.connect().await?;
-        let ledger = destination.ledger();
-        let before = ledger.read(&client, source).await?;
+        let ledger = &destination.ledger;
+        let before = ledger.watermarks.read_partition(&client, source).await?;
         let resumed = match decide_start(ledger, source, before.as_ref(), &log) {
             Ok(resumed) => resumed,
             Err(gap) => return Ok(TakenUp::Gap(gap)),
@@ -142,12 +142,12 @@ impl Positions {
 fn decide_start(
     ledger: &Ledger,
     source: &TopicPartition,
-    before: Option<&Row>,
+    before: Option<&PartitionRow>,
     log: &Log,
 ) -> Result<Resume, String> {
     let watermark = before.map(|row| row.watermark);
     let resumed = resume(watermark, *log, ledger.keeps_ids())
-        .map_err(|gap| gap_message(source, gap, ledger.schema()))?;
+        .map_err(|gap| gap_message(source, gap, ledger.quoted_schema()))?;
     log_resumption(source, &resumed, log, before.map(|row| row.group.as_str()));
     Ok(resumed)
 }
@@ -157,15 +157,18 @@ async fn claim_partition(
     ledger: &Ledger,
     client: &Object,
     source: &TopicPartition,
-    before: Option<&Row>,
+    before: Option<&PartitionRow>,
     resumed: &Resume,
-) -> Result<Row, Failure> {
+) -> Result<PartitionRow, Failure> {
     if before.map(|row| row.watermark) != Some(resumed.watermark) {
         let watermark = resumed.watermark;
-        ledger.enter(client, source, before, watermark).await?;
+        ledger
+            .watermarks
+            .enter_partition(client, source, before, watermark)
+            .await?;
     }
     // read again: what counts is what stands there, whoever wrote it
-    let row = ledger.read(client, source).await?;
+    let row = ledger.watermarks.read_partition(client, source).await?;
     row.filter(|row| row.watermark == resumed.watermark)
         .ok_or_else(|| {
             Failure::new(

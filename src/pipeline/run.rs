@@ -17,8 +17,7 @@ use crate::kafka::group::Group;
 use crate::kafka::inbox::Inbox;
 use crate::kafka::poll::subscribe;
 use crate::kafka::topics::Topics;
-use crate::ledger::event_ids::Ledger;
-use crate::ledger::retention;
+use crate::ledger::{Ledger, retention};
 use crate::pipeline::apply::Destination;
 use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
@@ -170,7 +169,7 @@ impl Shared<'_> {
             before_commit: BeforeCommit {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
-                schema: self.ledger.schema().to_owned(),
+                schema: self.ledger.quoted_schema().to_owned(),
             },
             positions: self.positions.clone(),
             waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),

@@ -4,22 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
 
-use crate::pipeline::apply::Destination;
+use crate::config::LaterEvents;
+use crate::ledger::Ledger;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
-use crate::pipeline::isolate;
+use crate::pipeline::isolate::write_isolating;
 use crate::pipeline::order::{Item, Order};
 use crate::postgres::write::write_rows;
 use crate::rows::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
 
-impl Destination {
+/// Entries of a batch that were refused, with what was said of them.
+type Refused = BTreeMap<usize, Failure>;
+
+/// Writes a batch's rows within its transaction.
+pub struct RowWriter<'t> {
+    /// The batch's transaction.
+    pub tx: &'t Transaction<'t>,
+    /// Has the letters of earlier batches.
+    pub ledger: &'t Ledger,
+    /// What becomes of a key's events after a dead letter of the key.
+    pub later_events: LaterEvents,
+}
+
+impl RowWriter<'_> {
     /// Writes the changes, but for those that are refused and those that must wait behind a letter of
     /// their key; notes both, and the letters that were made obsolete. While there are no letters
-    /// and nothing is refused, keys needn't be looked at.
-    pub(super) async fn write_in_order(
+    /// (`parked`) and nothing is refused, keys needn't be looked at.
+    ///
+    /// # Errors
+    /// Whatever isn't a refusal of a single row, or any refusal unless the batch is to be taken apart.
+    pub async fn write_in_order(
         &self,
-        tx: &Transaction<'_>,
         batch: &mut Batch<'_>,
         changes: &[(usize, RowChange<'_>)],
         parked: bool,
@@ -28,7 +44,7 @@ impl Destination {
         let rejects = batch.entries.iter().any(Entry::is_rejected);
         if !parked && !rejects && !batch.trial.approach.isolates() {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
-            return write_rows(tx, &all, batch.trial.conflicts).await;
+            return write_rows(self.tx, &all, batch.trial.conflicts).await;
         }
         let items: Vec<Item> = changes
             .iter()
@@ -40,9 +56,7 @@ impl Destination {
             .collect();
         let mut order = Order::new(self.later_events);
         if parked {
-            let keys: BTreeSet<i64> = items.iter().map(|item| item.key).collect();
-            let keys: Vec<i64> = keys.into_iter().collect();
-            self.ledger.queue(tx, &keys, &mut order).await?;
+            self.queue_parked_letters(&items, &mut order).await?;
         }
         for (at, entry) in batch.entries.iter().enumerate() {
             if let Some(key) = entry.key_hash().filter(|_| entry.is_rejected()) {
@@ -50,39 +64,92 @@ impl Destination {
             }
         }
         let refused = if batch.trial.approach.isolates() {
-            let found = isolate::write(tx, batch, changes, &items, &mut order).await?;
-            batch.waiting = found.waiting;
-            let mut refused = found.refused.iter();
-            let early = refused.find(|(_, f)| f.verdict == Verdict::Early);
-            if let Some((_, early)) = early.filter(|_| !batch.waiting.is_empty()) {
-                return Err(early.clone());
-            }
-            let (refused, parked) = (found.refused.len(), order.parked().len());
-            tracing::info!(
-                events = changes.len(),
-                refused,
-                parked,
-                statements = found.statements,
-                "refused batch taken apart"
-            );
-            found.refused
+            self.write_apart(batch, changes, &items, &mut order).await?
         } else {
-            let sifted = order.sift(items.iter().copied());
-            let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
-            let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
-            write_rows(tx, &write_them, batch.trial.conflicts).await?;
-            order.note(sifted);
-            BTreeMap::new()
+            self.write_whole(batch, changes, &items, &mut order).await?;
+            Refused::new()
         };
         batch.put_aside(&refused, &order);
+        self.delete_ids_put_aside(batch, &refused, &order).await?;
+        self.supersede_letters(batch, &order).await
+    }
+
+    /// Locks the parked letters of the changes' keys, which the changes come after.
+    async fn queue_parked_letters(&self, items: &[Item], order: &mut Order) -> Result<(), Failure> {
+        let keys: BTreeSet<i64> = items.iter().map(|item| item.key).collect();
+        let keys: Vec<i64> = keys.into_iter().collect();
+        let letters = &self.ledger.letters;
+        for (key, letter) in letters.lock_parked_letters(self.tx, &keys).await? {
+            order.add_row(key, letter);
+        }
+        Ok(())
+    }
+
+    /// Writes all that needn't wait behind a letter, as one.
+    async fn write_whole(
+        &self,
+        batch: &Batch<'_>,
+        changes: &[(usize, RowChange<'_>)],
+        items: &[Item],
+        order: &mut Order,
+    ) -> Result<(), Failure> {
+        let sifted = order.sift(items.iter().copied());
+        let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
+        let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
+        write_rows(self.tx, &write_them, batch.trial.conflicts).await?;
+        order.note(sifted);
+        Ok(())
+    }
+
+    /// Writes all that can be written, and says what was refused.
+    async fn write_apart(
+        &self,
+        batch: &mut Batch<'_>,
+        changes: &[(usize, RowChange<'_>)],
+        items: &[Item],
+        order: &mut Order,
+    ) -> Result<Refused, Failure> {
+        let found = write_isolating(self.tx, batch, changes, items, order).await?;
+        batch.waiting = found.waiting;
+        let mut refused = found.refused.iter();
+        let early = refused.find(|(_, f)| f.verdict == Verdict::Early);
+        if let Some((_, early)) = early.filter(|_| !batch.waiting.is_empty()) {
+            return Err(early.clone());
+        }
+        let (refused, parked) = (found.refused.len(), order.parked().len());
+        tracing::info!(
+            events = changes.len(),
+            refused,
+            parked,
+            statements = found.statements,
+            "refused batch taken apart"
+        );
+        Ok(found.refused)
+    }
+
+    /// Takes the ids of those that were put aside out of the ledger again.
+    async fn delete_ids_put_aside(
+        &self,
+        batch: &Batch<'_>,
+        refused: &Refused,
+        order: &Order,
+    ) -> Result<(), Failure> {
         let set_aside = refused.keys().chain(order.parked());
         let ids: Vec<_> = set_aside
             .filter_map(|at| batch.entries.get(*at))
             .map(|entry| entry.id)
             .collect();
-        self.ledger.strike(tx, &ids).await?;
-        self.ledger
-            .supersede(tx, batch, &order.superseded_rows())
-            .await
+        self.ledger.event_ids.delete_event_ids(self.tx, &ids).await
+    }
+
+    /// Marks the letters from before the batch that its events have made obsolete.
+    async fn supersede_letters(&self, batch: &Batch<'_>, order: &Order) -> Result<(), Failure> {
+        let superseded: Vec<_> = order
+            .superseded_rows()
+            .into_iter()
+            .filter_map(|(letter, by)| Some((letter, batch.entries.get(by)?.id)))
+            .collect();
+        let letters = &self.ledger.letters;
+        letters.supersede_letters(self.tx, &superseded).await
     }
 }

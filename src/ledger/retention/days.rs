@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::format::event_id::time_ms_of;
+
 /// A partition of `processed_events`, as the catalogue describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
+pub struct IdPartition {
     pub name: String,
     /// `FOR VALUES FROM ('…') TO ('…')`, or `DEFAULT`.
     pub bound: String,
@@ -14,7 +16,7 @@ pub struct Partition {
     pub owned: bool,
 }
 
-impl Partition {
+impl IdPartition {
     pub fn is_default(&self) -> bool {
         self.bound == "DEFAULT"
     }
@@ -33,28 +35,28 @@ impl Partition {
     fn end_ms(&self) -> Option<u64> {
         let (_, end) = self.bound.split_once(" TO ('")?;
         let id: Uuid = end.strip_suffix("')")?.parse().ok()?;
-        u64::try_from(id.as_u128() >> 80).ok()
+        Some(time_ms_of(id))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::event_id::day_bounds;
 
     const DAY_MS: u64 = 86_400_000;
     const DAY: Duration = Duration::from_millis(DAY_MS);
 
-    fn day(number: u64) -> Partition {
-        let at = |day: u64| Uuid::from_u128(u128::from(day * DAY_MS) << 80);
+    fn day(number: u64) -> IdPartition {
+        let bounds = day_bounds(number);
         partition(&format!(
             "FOR VALUES FROM ('{}') TO ('{}')",
-            at(number),
-            at(number + 1)
+            bounds.start, bounds.end
         ))
     }
 
-    fn partition(bound: &str) -> Partition {
-        Partition {
+    fn partition(bound: &str) -> IdPartition {
+        IdPartition {
             name: "processed_events_20200101".to_owned(),
             bound: bound.to_owned(),
             owned: true,

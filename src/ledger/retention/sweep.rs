@@ -5,28 +5,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::{GenericClient, Object, Transaction};
 
-use crate::ledger::days::{Day, today};
-use crate::ledger::event_ids::Ledger;
-use crate::ledger::retention::days::Partition;
+use crate::ledger::Ledger;
+use crate::ledger::days::{DayPartition, current_day};
+use crate::ledger::retention::days::IdPartition;
 use crate::ledger::retention::swept::Swept;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
 
 /// Lanes that write meanwhile queue behind a lock that is waited for, at most this long. Shorter than
 /// Postgres' `deadlock_timeout` (1 s): where a lane waits for us too, it is we who give up.
-const LOCK_WAIT: &str = "500ms";
+const LOCK_TIMEOUT: &str = "500ms";
 
 /// A lane with events of the very day waits while it is looked through under lock, and not so long
 /// that it runs out of attempts.
-const LOOK: &str = "30s";
+const LOOK_TIMEOUT: &str = "30s";
 
-const TRIES: u32 = 5;
+/// How often a step is tried that somebody is in the way of.
+const MAX_TRIES: u32 = 5;
 
-/// Between two of them, times the number of the try.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries, times the number of the try.
+const TRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Rows of the default partition that are deleted in one transaction.
-const CHUNK: i64 = 10_000;
+const MAX_DELETED_ROWS: i64 = 10_000;
 
 /// One pass over the ledger.
 pub struct Sweep<'l> {
@@ -49,14 +50,14 @@ impl Sweep<'_> {
         client: &mut Object,
         swept: &mut Swept,
     ) -> Result<(), Failure> {
-        swept.role = self.role(client).await?;
+        swept.role = self.read_role(client).await?;
         self.create_ahead(client, swept).await?;
         let now_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_millis() as u64);
-        for partition in self.partitions(client).await? {
+        for partition in self.find_partitions(client).await? {
             if partition.is_default() {
-                self.empty(client, &partition, swept).await?;
+                self.delete_old_rows(client, &partition, swept).await?;
             } else if partition.is_over(now_ms, self.retention) {
                 self.drop_if_old(client, partition, swept).await?;
             }
@@ -64,52 +65,55 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    async fn role(&self, client: &impl GenericClient) -> Result<String, Failure> {
+    async fn read_role(&self, client: &impl GenericClient) -> Result<String, Failure> {
         let row = client.query_one("SELECT current_user::text", &[]).await;
         Ok(row?.get(0))
     }
 
     /// So that no batch needs to: creating one waits for those that write to the default partition.
     async fn create_ahead(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
-        for day in [today(), today() + 1] {
-            let mut tries = 1..=TRIES;
+        for day in [current_day(), current_day() + 1] {
+            let mut tries = 1..=MAX_TRIES;
             let created = loop {
-                match self.create(client, day).await {
-                    Err(failure) if is_in_the_way(&failure) && pause(&mut tries).await => {}
+                match self.create_day(client, day).await {
+                    Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {}
                     result => break result?,
                 }
             };
             match created {
-                Day::Created(name) => swept.created.push(name),
-                Day::Forbidden => swept.note_forbidden("create days of processed_events"),
-                Day::WasThere | Day::InDefault => {}
+                DayPartition::Created(name) => swept.created.push(name),
+                DayPartition::Forbidden => swept.note_forbidden("create days of processed_events"),
+                DayPartition::WasThere | DayPartition::InDefault => {}
             }
         }
         Ok(())
     }
 
-    async fn create(&self, client: &mut Object, day: u64) -> Result<Day, Failure> {
+    async fn create_day(&self, client: &mut Object, day: u64) -> Result<DayPartition, Failure> {
         let tx = client.transaction().await?;
-        let sql = format!("SET LOCAL lock_timeout = '{LOCK_WAIT}'");
+        let sql = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
         tx.batch_execute(&sql).await?;
-        let created = self.ledger.enter_day(&tx, day).await?;
-        if matches!(created, Day::Created(_)) && !self.dry_run {
+        let created = self.ledger.days.create_day(&tx, day).await?;
+        if matches!(created, DayPartition::Created(_)) && !self.dry_run {
             tx.commit().await?;
         }
         Ok(created)
     }
 
-    async fn partitions(&self, client: &impl GenericClient) -> Result<Vec<Partition>, Failure> {
+    async fn find_partitions(
+        &self,
+        client: &impl GenericClient,
+    ) -> Result<Vec<IdPartition>, Failure> {
         let sql = "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), \
                        pg_has_role(c.relowner, 'USAGE') \
                    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
                    JOIN pg_catalog.pg_class parent ON parent.oid = i.inhparent \
                    WHERE parent.oid = $1::text::regclass AND c.relnamespace = parent.relnamespace ORDER BY 1";
-        let ledger = format!("{}.processed_events", self.ledger.schema());
+        let ledger = format!("{}.processed_events", self.ledger.quoted_schema());
         let rows = client.query(sql, &[&ledger]).await?;
         // of one that is dropped at this moment the bound is null, whatever the snapshot says
         let partition = |row: tokio_postgres::Row| {
-            Some(Partition {
+            Some(IdPartition {
                 name: row.get(0),
                 bound: row.get::<_, Option<String>>(1)?,
                 owned: row.get::<_, Option<bool>>(2)?,
@@ -121,10 +125,10 @@ impl Sweep<'_> {
     async fn drop_if_old(
         &self,
         client: &mut Object,
-        partition: Partition,
+        partition: IdPartition,
         swept: &mut Swept,
     ) -> Result<(), Failure> {
-        let table = self.table(&partition);
+        let table = self.table_of(&partition);
         if !partition.owned {
             swept.note_forbidden("drop days of processed_events");
             return Ok(());
@@ -144,14 +148,16 @@ impl Sweep<'_> {
             swept.dropped.push(partition.name);
             return Ok(());
         }
-        let mut tries = 1..=TRIES;
+        let mut tries = 1..=MAX_TRIES;
         loop {
             match self.drop_under_lock(client, &table).await {
                 Ok(true) => swept.dropped.push(partition.name),
                 Ok(false) => swept.kept.push(partition.name),
                 // by another process that does the same
                 Err(failure) if is_gone(&failure) => {}
-                Err(failure) if is_in_the_way(&failure) && pause(&mut tries).await => continue,
+                Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {
+                    continue;
+                }
                 Err(failure) => return Err(failure),
             }
             return Ok(());
@@ -163,7 +169,7 @@ impl Sweep<'_> {
         let tx = client.transaction().await?;
         // SHARE: of the lanes only one that writes events of this day has to wait
         let sql = format!(
-            "SET LOCAL lock_timeout = '{LOCK_WAIT}'; SET LOCAL statement_timeout = '{LOOK}'; LOCK TABLE {table} IN SHARE MODE"
+            "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '{LOOK_TIMEOUT}'; LOCK TABLE {table} IN SHARE MODE"
         );
         tx.batch_execute(&sql).await?;
         if self.is_young(&tx, table).await? {
@@ -186,31 +192,28 @@ impl Sweep<'_> {
     }
 
     /// Deletes the default partition's old rows: it holds events of any day, and is never dropped.
-    async fn empty(
+    async fn delete_old_rows(
         &self,
         client: &mut Object,
-        partition: &Partition,
+        partition: &IdPartition,
         swept: &mut Swept,
     ) -> Result<(), Failure> {
-        let (table, retention) = (self.table(partition), self.retention.as_secs_f64());
+        let (table, retention) = (self.table_of(partition), self.retention.as_secs_f64());
         let old = format!("FROM {table} WHERE applied_at < now() - make_interval(secs => $1)");
-        let result = match self.dry_run {
-            true => {
-                let sql = format!("SELECT count(*) {old}");
-                client.query_one(&sql, &[&retention]).await.map(|row| {
-                    swept.deleted = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
-                })
-            }
-            false => {
-                let sql = format!(
-                    "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid {old} LIMIT {CHUNK}))"
-                );
-                loop {
-                    match client.execute(&sql, &[&retention]).await {
-                        Ok(0) => break Ok(()),
-                        Ok(rows) => swept.deleted += rows,
-                        Err(error) => break Err(error),
-                    }
+        let result = if self.dry_run {
+            let sql = format!("SELECT count(*) {old}");
+            client.query_one(&sql, &[&retention]).await.map(|row| {
+                swept.deleted = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
+            })
+        } else {
+            let sql = format!(
+                "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid {old} LIMIT {MAX_DELETED_ROWS}))"
+            );
+            loop {
+                match client.execute(&sql, &[&retention]).await {
+                    Ok(0) => break Ok(()),
+                    Ok(rows) => swept.deleted += rows,
+                    Err(error) => break Err(error),
                 }
             }
         };
@@ -223,8 +226,8 @@ impl Sweep<'_> {
         }
     }
 
-    fn table(&self, partition: &Partition) -> String {
-        format!("{}.{}", self.ledger.schema(), quote(&partition.name))
+    fn table_of(&self, partition: &IdPartition) -> String {
+        format!("{}.{}", self.ledger.quoted_schema(), quote(&partition.name))
     }
 }
 
@@ -234,10 +237,10 @@ async fn drop_table(tx: Transaction<'_>, table: &str) -> Result<(), Failure> {
 }
 
 /// Waits before the next try; `false` if there is none left.
-async fn pause(tries: &mut RangeInclusive<u32>) -> bool {
+async fn wait_for_next(tries: &mut RangeInclusive<u32>) -> bool {
     match tries.next() {
-        Some(attempt) if attempt < TRIES => {
-            tokio::time::sleep(PAUSE * attempt).await;
+        Some(attempt) if attempt < MAX_TRIES => {
+            tokio::time::sleep(TRY_PAUSE * attempt).await;
             true
         }
         _ => false,

@@ -1,0 +1,99 @@
+//! Which events of a batch were dealt with before: what the ledger says of them, marked on the entries.
+
+use std::collections::HashSet;
+
+use deadpool_postgres::Transaction;
+use uuid::Uuid;
+
+use crate::ledger::Ledger;
+use crate::ledger::event_ids::{InsertedIds, OnKnownId};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::entry::{Entry, State};
+use crate::rows::statement::Conflicts;
+use crate::verdict::Failure;
+
+/// Inserts the ids of the batch's pending events, and marks those that were there already, or that have
+/// a dead letter if there are `letters`. Of two equal ids in the batch the first counts.
+///
+/// # Errors
+/// As Postgres says: also that an id is there already, where the batch doesn't expect it.
+pub async fn insert_event_ids(
+    tx: &Transaction<'_>,
+    ledger: &Ledger,
+    batch: &mut Batch<'_>,
+    letters: bool,
+) -> Result<(), Failure> {
+    let entries = &mut batch.entries;
+    forget_marks(entries);
+    if letters {
+        let ids = ids_of(entries, may_have_letter);
+        let lettered = ledger.letters.find_lettered_ids(tx, &ids).await?;
+        mark_lettered(entries, &lettered);
+    }
+    let rejects = ids_of(entries, Entry::is_rejected);
+    let applied = ledger.event_ids.find_applied_ids(tx, &rejects).await?;
+    mark_applied_rejects(entries, &applied);
+    mark_twins(entries);
+    let fresh = entries.iter().filter(|e| e.is_fresh());
+    let fresh = fresh.map(|e| (e.id, e.partition_id));
+    let on_known_id = match batch.trial.conflicts {
+        Conflicts::Unexpected => OnKnownId::Fail,
+        Conflicts::Possible => OnKnownId::Skip,
+    };
+    let inserted = ledger.event_ids.insert_event_ids(tx, fresh, on_known_id);
+    if let InsertedIds::AllBut(known) = inserted.await? {
+        mark_known(entries, known);
+    }
+    Ok(())
+}
+
+fn ids_of<'r>(entries: &[Entry<'r>], which: impl Fn(&Entry<'r>) -> bool) -> Vec<Uuid> {
+    let entries = entries.iter().filter(|e| which(e));
+    entries.map(|e| e.id).collect()
+}
+
+/// Forgets what an attempt before this one has found.
+fn forget_marks(entries: &mut [Entry<'_>]) {
+    for entry in entries {
+        entry.duplicate = false;
+    }
+}
+
+/// Whether a letter of the event's would be from before the batch.
+fn may_have_letter(entry: &Entry<'_>) -> bool {
+    matches!(entry.state, State::Pending) || entry.is_unpublished()
+}
+
+/// An event that has a letter was dealt with, whatever became of the letter since.
+fn mark_lettered(entries: &mut [Entry<'_>], lettered: &HashSet<Uuid>) {
+    for entry in entries.iter_mut().filter(|e| may_have_letter(e)) {
+        entry.duplicate = lettered.contains(&entry.id);
+    }
+}
+
+/// An event that was applied when its table still took it, and has come again since, is no reject.
+fn mark_applied_rejects(entries: &mut [Entry<'_>], applied: &HashSet<Uuid>) {
+    for entry in entries.iter_mut().filter(|e| e.is_rejected()) {
+        entry.duplicate = applied.contains(&entry.id);
+    }
+}
+
+/// Marks those that the batch has a letter for already, as the batch holds the same event twice. To be
+/// asked before the rest is written.
+pub fn mark_twins(entries: &mut [Entry<'_>]) {
+    let mut letters = HashSet::new();
+    for entry in entries.iter_mut().filter(|e| !e.duplicate) {
+        entry.duplicate = match entry.state {
+            State::Rejected(_) => !letters.insert(entry.id),
+            State::Pending => letters.contains(&entry.id),
+            State::Nothing(_) => false,
+        };
+    }
+}
+
+/// Marks those whose id is known, and all but the first of each id.
+fn mark_known(entries: &mut [Entry<'_>], mut known: HashSet<Uuid>) {
+    for entry in entries.iter_mut().filter(|e| e.is_fresh()) {
+        entry.duplicate = !known.insert(entry.id);
+    }
+}

@@ -1,0 +1,106 @@
+//! The events of a batch, as their tables see them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deadpool_postgres::Object;
+
+use crate::format::change::Change;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::entry::{Entry, State};
+use crate::postgres::catalogue::Catalogue;
+use crate::rows::mapping::{Mapping, Mappings};
+use crate::rows::row_change::RowChange;
+use crate::rows::table::Table;
+use crate::verdict::{Failure, Verdict};
+
+/// Makes events into changes of rows.
+pub struct Resolver {
+    catalogue: Arc<Catalogue>,
+    mappings: Mutex<Mappings>,
+}
+
+impl Resolver {
+    /// With what is known of the destination's tables.
+    pub fn new(catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            catalogue,
+            mappings: Mutex::default(),
+        }
+    }
+
+    /// The pending changes with the index of their entry, as their tables see them. A change that
+    /// can't be a row of its table is rejected here.
+    ///
+    /// # Errors
+    /// A table isn't fit for its events, or the catalogue can't be read.
+    pub async fn resolve_changes<'r>(
+        &self,
+        client: &Object,
+        batch: &mut Batch<'r>,
+    ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
+        let (attempts, since) = (batch.trial.attempts + 1, batch.trial.first_failed_at);
+        // one look at each table for all of the attempt: columns go by their index in it
+        let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
+            HashMap::default(); // by their names' addresses
+        let mut reread = HashSet::new();
+        'anew: loop {
+            let mut changes = Vec::with_capacity(batch.entries.len());
+            for (at, entry) in batch.entries.iter_mut().enumerate() {
+                let (State::Pending, Some(change)) = (&entry.state, &entry.change) else {
+                    continue;
+                };
+                let name = Arc::as_ptr(&change.table).addr();
+                let table = match tables.get(&name) {
+                    Some(table) => table.clone(),
+                    None => {
+                        let same = tables.values().find(|t| t.name == *change.table).cloned();
+                        let table = match same {
+                            Some(table) => table,
+                            None => self.catalogue.table(client, &change.table).await?,
+                        };
+                        tables.insert(name, table.clone());
+                        table
+                    }
+                };
+                match self
+                    .mapping_for(change, &table)
+                    .and_then(|m| m.map_change(change))
+                {
+                    Ok(change) => changes.push((at, change)),
+                    // it may have been altered since it was read: look once more, and begin anew
+                    Err(_) if reread.insert(change.table.clone()) => {
+                        self.catalogue.forget(&change.table);
+                        tables.clear();
+                        continue 'anew;
+                    }
+                    Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
+                        entry.reject(&f, attempts, since)
+                    }
+                    Err(f) => return Err(f),
+                }
+            }
+            return Ok(changes);
+        }
+    }
+
+    fn mapping_for(
+        &self,
+        change: &Change<'_>,
+        table: &Arc<Table>,
+    ) -> Result<Arc<Mapping>, Failure> {
+        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        mappings.mapping_for(change, table)
+    }
+
+    /// Forgets the batch's tables, if `failure` says that a statement no longer fits its table: the
+    /// catalogue is read again before anybody is blamed.
+    pub fn forget_if_stale(&self, batch: &Batch<'_>, failure: &Failure) {
+        if !failure.means_catalogue_is_stale() {
+            return;
+        }
+        for table in batch.entries.iter().filter_map(Entry::table) {
+            self.catalogue.forget(table);
+        }
+    }
+}
