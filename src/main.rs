@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Run(run) => return start(config, run.until_caught_up).await,
-        Command::Check(check) => check::check(config, check.json).await,
+        Command::Check(check) => check::run_check(config, check.json).await,
         Command::Migrate => migrate_now(config).await,
         Command::Prune(asked) => prune::prune(config, &asked).await,
         Command::Status(asked) => status::status(config, asked.json).await,

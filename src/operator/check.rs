@@ -32,12 +32,12 @@ use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
 use crate::operator::command_error::CommandError;
 use crate::operator::terminal;
 
-/// Prints what there is and what is wrong with it.
+/// `landfall check`: prints what there is and what is wrong with it.
 ///
 /// # Errors
 /// There are problems: how many. All of them have been printed.
-pub async fn check(config: &Config, json: bool) -> Result<(), CommandError> {
-    let report = look(config).await;
+pub async fn run_check(config: &Config, json: bool) -> Result<(), CommandError> {
+    let report = examine(config).await;
     terminal::print(&if json {
         report.as_json_lines()
     } else {
@@ -49,37 +49,27 @@ pub async fn check(config: &Config, json: bool) -> Result<(), CommandError> {
     }
 }
 
-async fn look(config: &Config) -> Report {
-    let (kafka, destination) = tokio::join!(look_at_kafka(config), destination::look(config));
+async fn examine(config: &Config) -> Report {
+    let (mut kafka, destination) = tokio::join!(
+        look_at_kafka(config),
+        destination::judge_destination(config)
+    );
     let mut report = Report {
         kafka: kafka_line(config, &kafka),
         postgres: postgres_line(config, &destination),
         ..Report::default()
     };
-    report.findings.extend(kafka.findings);
-    if kafka.brokers.is_some() && !kafka.has_dead_letter_topic {
-        let hindrance = dead_letter_topic::could_be_created(config).await;
-        report.kafka.dead_letter_topic_creatable = match &hindrance {
-            None => Some(true),
-            Some(finding) if finding.is_problem() => Some(false),
-            Some(_) => None,
-        };
-        report.findings.extend(hindrance);
-    }
+    report.findings.append(&mut kafka.findings);
     if kafka.brokers.is_some() {
-        let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
-        let letters = config.dead_letter_topic();
-        let letters = kafka.has_dead_letter_topic.then_some(&*letters);
-        let findings = topic_retention::look(config, &sources, letters).await;
-        report.findings.extend(findings);
+        judge_topic_settings(config, &kafka, &mut report).await;
     }
     report.findings.extend(destination.findings);
-    let mut schemas = registry::look(config, &kafka.topics).await;
+    let mut schemas = registry::judge_registry(config, &kafka.topics).await;
     report.registry = schemas.line.take();
     report.findings.append(&mut schemas.findings);
     for found in &kafka.topics {
         let client = destination.client.as_ref();
-        let (lines, findings) = topic::look(config, found, client, &schemas).await;
+        let (lines, findings) = topic::judge_topic(config, found, client, &schemas).await;
         report.topics.extend(lines);
         for finding in findings {
             // several topics may lead to one table
@@ -89,6 +79,24 @@ async fn look(config: &Config) -> Report {
         }
     }
     report
+}
+
+/// Can the dead letter topic be created, and how long do topics keep events?
+async fn judge_topic_settings(config: &Config, kafka: &ObservedCluster, report: &mut Report) {
+    if !kafka.has_dead_letter_topic {
+        let hindrance = dead_letter_topic::could_be_created(config).await;
+        report.kafka.dead_letter_topic_creatable = match &hindrance {
+            None => Some(true),
+            Some(finding) if finding.is_problem() => Some(false),
+            Some(_) => None,
+        };
+        report.findings.extend(hindrance);
+    }
+    let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
+    let letters = config.dead_letter_topic();
+    let letters = kafka.has_dead_letter_topic.then_some(&*letters);
+    let findings = topic_retention::look(config, &sources, letters).await;
+    report.findings.extend(findings);
 }
 
 async fn look_at_kafka(config: &Config) -> ObservedCluster {

@@ -26,7 +26,7 @@ pub struct Destination {
 }
 
 /// Connects, and looks at the server and the bookkeeping schema.
-pub async fn look(config: &Config) -> Destination {
+pub async fn judge_destination(config: &Config) -> Destination {
     let postgres = &config.postgres;
     let mut destination = Destination::default();
     let pool = match connection::pool(config) {
@@ -46,13 +46,13 @@ pub async fn look(config: &Config) -> Destination {
         let server = read_server(&client, &postgres.schema).await?;
         Ok::<_, Failure>((client, server))
     };
-    match in_time(asked).await {
+    match answer_in_time(asked).await {
         Ok((client, server)) => {
             let findings = &mut destination.findings;
             findings.extend(judge_server(postgres, &server));
             findings.extend(bookkeeping::judge_schema_version(postgres, &server));
             if server.schema_version.is_some_and(|version| version > 0) {
-                match in_time(bookkeeping::find_missing_rights(
+                match answer_in_time(bookkeeping::find_missing_rights(
                     &client,
                     config,
                     &server.role,
@@ -60,13 +60,15 @@ pub async fn look(config: &Config) -> Destination {
                 .await
                 {
                     Ok(missing) => findings.extend(missing),
-                    Err(failure) => findings.push(unreachable(postgres, &failure)),
+                    Err(failure) => findings.push(explain_unreachable(postgres, &failure)),
                 }
             }
             destination.server = Some(server);
             destination.client = Some(client);
         }
-        Err(failure) => destination.findings.push(unreachable(postgres, &failure)),
+        Err(failure) => destination
+            .findings
+            .push(explain_unreachable(postgres, &failure)),
     }
     destination
 }
@@ -76,7 +78,9 @@ pub async fn look(config: &Config) -> Destination {
 ///
 /// # Errors
 /// Those of what is asked; unavailable if there is no answer in time.
-pub async fn in_time<T>(asked: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub async fn answer_in_time<T>(
+    asked: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
         Ok(answer) => answer,
         Err(_) => Err(Failure::new(
@@ -87,7 +91,7 @@ pub async fn in_time<T>(asked: impl Future<Output = Result<T, Failure>>) -> Resu
 }
 
 /// Why Postgres can't be used, and what helps.
-pub fn unreachable(postgres: &PostgresConfig, failure: &Failure) -> Finding {
+pub fn explain_unreachable(postgres: &PostgresConfig, failure: &Failure) -> Finding {
     let (code, remedy) = match failure.sqlstate.as_deref() {
         Some(sqlstate::INVALID_PASSWORD) => (
             "postgres_login",

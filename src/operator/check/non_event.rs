@@ -8,23 +8,32 @@ use crate::record::Record;
 use crate::record::body::Body;
 use crate::verdict::Reason;
 
+/// A record that is no change event, by what it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Oddity {
+pub enum NonEvent {
+    /// Debezium's sign of life.
     Heartbeat,
+    /// Debezium's own memory of the source's schema, or its schema change topic.
     SchemaHistory,
+    /// Debezium's BEGIN or END of a transaction.
     TransactionMarker,
+    /// In Confluent's wire format, which `format.encoding` doesn't say.
     RegistryEncoded,
+    /// JSON of another shape than the envelope's.
     NotEnvelope,
+    /// No JSON object at all.
     NotJson,
+    /// An event whose key is no JSON object.
     UnreadableKey,
-    /// What the decoder says of it; names no value.
-    Said(String),
+    /// Anything else: what the decoder says of it, which names no value.
+    Undecodable(String),
 }
 
-impl Oddity {
-    pub fn of(record: &Record, refusal: &Undecodable) -> Self {
+impl NonEvent {
+    /// What the record is, by its refusal and by its shape.
+    pub fn of_record(record: &Record, refusal: &Undecodable) -> Self {
         if refusal.reason == Reason::MissingKey || refusal.stage == Stage::Transformation {
-            return Oddity::Said(refusal.message.clone());
+            return NonEvent::Undecodable(refusal.message.clone());
         }
         let bytes = match (refusal.stage, &record.value) {
             (Stage::KeyConverter, _) => record.key.as_deref().unwrap_or_default().into(),
@@ -32,71 +41,75 @@ impl Oddity {
         };
         // Confluent's wire format: a zero, the schema's id in four bytes, Avro
         if bytes.len() >= 5 && bytes[0] == 0 {
-            return Oddity::RegistryEncoded;
+            return NonEvent::RegistryEncoded;
         }
         // a bookkeeping record's value tells most, whatever its key is like
-        match value_of(record) {
-            Some(value) => match Self::of_names(&value) {
-                Oddity::NotEnvelope if refusal.stage == Stage::KeyConverter => {
-                    Oddity::UnreadableKey
+        match parse_value(record) {
+            Some(value) => match Self::of_field_names(&value) {
+                NonEvent::NotEnvelope if refusal.stage == Stage::KeyConverter => {
+                    NonEvent::UnreadableKey
                 }
-                oddity => oddity,
+                other => other,
             },
-            None if refusal.stage == Stage::KeyConverter => Oddity::UnreadableKey,
-            None => Oddity::NotJson,
+            None if refusal.stage == Stage::KeyConverter => NonEvent::UnreadableKey,
+            None => NonEvent::NotJson,
         }
     }
 
-    fn of_names(value: &Map<String, Value>) -> Self {
+    fn of_field_names(value: &Map<String, Value>) -> Self {
         let has = |name| value.contains_key(name);
         if has("ts_ms") && value.len() == 1 {
-            Oddity::Heartbeat
+            NonEvent::Heartbeat
         } else if has("status") && has("id") && !has("op") {
-            Oddity::TransactionMarker
+            NonEvent::TransactionMarker
         } else if has("ddl") || has("tableChanges") {
-            Oddity::SchemaHistory
+            NonEvent::SchemaHistory
         } else {
-            Oddity::NotEnvelope
+            NonEvent::NotEnvelope
         }
     }
 
-    pub fn found(&self) -> &str {
+    /// What such records are.
+    pub fn describe(&self) -> &str {
         match self {
-            Oddity::Heartbeat => "Debezium's heartbeats",
-            Oddity::SchemaHistory => "Debezium's schema history or schema changes",
-            Oddity::TransactionMarker => "Debezium's transaction markers",
-            Oddity::RegistryEncoded => {
+            NonEvent::Heartbeat => "Debezium's heartbeats",
+            NonEvent::SchemaHistory => "Debezium's schema history or schema changes",
+            NonEvent::TransactionMarker => "Debezium's transaction markers",
+            NonEvent::RegistryEncoded => {
                 "encoded with a schema registry (they start with a zero byte)"
             }
-            Oddity::NotEnvelope => "JSON, but not Debezium's envelope (before, after, op, source)",
-            Oddity::NotJson => "not JSON objects",
-            Oddity::UnreadableKey => "events whose key is not a JSON object",
-            Oddity::Said(said) => said,
+            NonEvent::NotEnvelope => {
+                "JSON, but not Debezium's envelope (before, after, op, source)"
+            }
+            NonEvent::NotJson => "not JSON objects",
+            NonEvent::UnreadableKey => "events whose key is not a JSON object",
+            NonEvent::Undecodable(message) => message,
         }
     }
 
-    pub fn remedy(&self) -> &str {
+    /// What helps against them.
+    pub fn suggest_remedy(&self) -> &str {
         match self {
-            Oddity::Heartbeat | Oddity::SchemaHistory | Oddity::TransactionMarker => {
+            NonEvent::Heartbeat | NonEvent::SchemaHistory | NonEvent::TransactionMarker => {
                 "this is no table's topic: take it out of kafka.topics, or narrow the pattern that matches it"
             }
-            Oddity::RegistryEncoded => "set format.encoding to how they are written",
-            Oddity::NotEnvelope => {
+            NonEvent::RegistryEncoded => "set format.encoding to how they are written",
+            NonEvent::NotEnvelope => {
                 "have the connector send whole envelopes (without the ExtractNewRecordState transform), set format.envelope to what they are, or take the topic out of kafka.topics"
             }
-            Oddity::NotJson => {
+            NonEvent::NotJson => {
                 "take the topic out of kafka.topics, or set format.encoding to how they are written"
             }
-            Oddity::UnreadableKey => {
+            NonEvent::UnreadableKey => {
                 "use the JsonConverter for keys (key.converter), or set key = [\"column\"] in the topic's [[route]]"
             }
-            Oddity::Said(_) => "otherwise they become dead letters",
+            NonEvent::Undecodable(_) => "otherwise they become dead letters",
         }
     }
 }
 
 /// The value's fields, out of the converter's wrapper if there is one.
-fn value_of(record: &Record) -> Option<Map<String, Value>> {
+fn parse_value(record: &Record) -> Option<Map<String, Value>> {
     let Ok(Value::Object(mut outer)) = serde_json::from_slice(&record.value.as_ref()?.whole())
     else {
         return None;
@@ -120,41 +133,41 @@ mod tests {
     use super::*;
     use crate::operator::check::testing::record;
 
-    fn of(stage: Stage, value: &str) -> Oddity {
+    fn of(stage: Stage, value: &str) -> NonEvent {
         let refusal = Undecodable {
             reason: Reason::Undecodable,
             stage,
             message: "may quote the record".to_owned(),
         };
-        Oddity::of(&record("t", Some("k"), Some(value)), &refusal)
+        NonEvent::of_record(&record("t", Some("k"), Some(value)), &refusal)
     }
 
     #[test]
     fn debeziums_own_records_are_recognised_with_and_without_schema() {
         let value = Stage::ValueConverter;
-        assert_eq!(of(value, r#"{"ts_ms":1}"#), Oddity::Heartbeat);
+        assert_eq!(of(value, r#"{"ts_ms":1}"#), NonEvent::Heartbeat);
         let wrapped = r#"{"schema":{"type":"struct"},"payload":{"ts_ms":1}}"#;
-        assert_eq!(of(value, wrapped), Oddity::Heartbeat);
+        assert_eq!(of(value, wrapped), NonEvent::Heartbeat);
         let history = r#"{"source":{},"position":{},"ddl":"CREATE TABLE t ()"}"#;
-        assert_eq!(of(value, history), Oddity::SchemaHistory);
+        assert_eq!(of(value, history), NonEvent::SchemaHistory);
         let marker = r#"{"status":"BEGIN","id":"571","ts_ms":1}"#;
-        assert_eq!(of(Stage::KeyConverter, marker), Oddity::TransactionMarker);
+        assert_eq!(of(Stage::KeyConverter, marker), NonEvent::TransactionMarker);
     }
 
     #[test]
     fn other_shapes_are_told_by_kind_and_never_quoted() {
         assert_eq!(
             of(Stage::ValueConverter, r#"{"id":1}"#),
-            Oddity::NotEnvelope
+            NonEvent::NotEnvelope
         );
-        assert_eq!(of(Stage::ValueConverter, "secret"), Oddity::NotJson);
+        assert_eq!(of(Stage::ValueConverter, "secret"), NonEvent::NotJson);
         assert_eq!(
             of(Stage::ValueConverter, "\0\0\0\0\u{1}x"),
-            Oddity::RegistryEncoded
+            NonEvent::RegistryEncoded
         );
         assert_eq!(
             of(Stage::KeyConverter, r#"{"op":"c"}"#),
-            Oddity::UnreadableKey
+            NonEvent::UnreadableKey
         );
     }
 }

@@ -10,7 +10,7 @@ use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::route::topic_name_as_table;
-use crate::operator::check::non_event::Oddity;
+use crate::operator::check::non_event::NonEvent;
 use crate::record::Record;
 use crate::table_name::TableName;
 
@@ -18,24 +18,33 @@ use crate::table_name::TableName;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
+    /// A `[[route]]` names the table.
     Route,
+    /// The events name the table.
     Events,
     /// A guess: Debezium's default name, `prefix.schema.table`.
     TopicName,
 }
 
+/// What the sampled records of a topic are.
 #[derive(Default)]
 pub struct Observed<'r> {
+    /// The changes, by the table that they lead to.
     pub tables: BTreeMap<TableName, Vec<Change<'r>>>,
     /// How many records of each kind are no events.
-    pub oddities: BTreeMap<Oddity, usize>,
+    pub non_events: BTreeMap<NonEvent, usize>,
     /// Events that carry nothing to land, by what they are.
     pub nothing: BTreeMap<&'static str, usize>,
+    /// How many records there are in all.
     pub records: usize,
 }
 
-/// `records` in order within a partition.
-pub fn observe<'r>(mut decoder: Decoder, records: &'r [Record], arena: &'r Bump) -> Observed<'r> {
+/// Decodes the records, which are in order within a partition, and sorts them by where they lead.
+pub fn observe_records<'r>(
+    mut decoder: Decoder,
+    records: &'r [Record],
+    arena: &'r Bump,
+) -> Observed<'r> {
     let mut open_deletes: HashMap<i32, OpenDeletes> = HashMap::new();
     let mut observed = Observed {
         records: records.len(),
@@ -48,36 +57,37 @@ pub fn observe<'r>(mut decoder: Decoder, records: &'r [Record], arena: &'r Bump)
             Ok(Decoded::Change(change)) if change.operation == Operation::Tombstone => {
                 tombstones.push(change);
             }
-            Ok(Decoded::Change(change)) => observed.note(change),
+            Ok(Decoded::Change(change)) => observed.note_change(change),
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
-                let oddity = match decoder.is_json() {
-                    true => Oddity::of(record, &refusal),
-                    false => Oddity::Said(refusal.message),
+                let non_event = if decoder.is_json() {
+                    NonEvent::of_record(record, &refusal)
+                } else {
+                    NonEvent::Undecodable(refusal.message)
                 };
-                *observed.oddities.entry(oddity).or_default() += 1;
+                *observed.non_events.entry(non_event).or_default() += 1;
             }
         }
     }
     // a tombstone alone names no table, so those before the first event had to guess
     for tombstone in tombstones {
         if observed.tables.is_empty() || observed.tables.contains_key(&*tombstone.table) {
-            observed.note(tombstone);
+            observed.note_change(tombstone);
         }
     }
     observed
 }
 
 impl<'r> Observed<'r> {
-    fn note(&mut self, change: Change<'r>) {
+    fn note_change(&mut self, change: Change<'r>) {
         let of_table = self.tables.entry((*change.table).clone()).or_default();
         of_table.push(change);
     }
 }
 
 /// The route's table, or the one that the topic's name tells of.
-pub fn expected(config: &Config, topic: &str) -> Option<(TableName, Origin)> {
+pub fn expect_table(config: &Config, topic: &str) -> Option<(TableName, Origin)> {
     match config.route_for(topic) {
         Some((_, table)) => Some((table, Origin::Route)),
         None => Some((topic_name_as_table(topic)?, Origin::TopicName)),
@@ -85,7 +95,7 @@ pub fn expected(config: &Config, topic: &str) -> Option<(TableName, Origin)> {
 }
 
 /// Where a table seen in a topic's events is known from.
-pub fn origin(config: &Config, topic: &str, changes: &[Change<'_>]) -> Origin {
+pub fn find_origin(config: &Config, topic: &str, changes: &[Change<'_>]) -> Origin {
     if config.route_for(topic).is_some() {
         Origin::Route
     } else if changes.iter().all(|c| c.operation == Operation::Tombstone) {

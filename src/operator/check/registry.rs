@@ -11,10 +11,12 @@ use crate::operator::check::report::RegistryLine;
 use crate::operator::check::sample::SampledTopic;
 use crate::verdict::{Failure, Verdict};
 
+/// What the registry says.
 #[derive(Default)]
 pub struct Schemas {
     /// `None` if records need no registry.
     pub line: Option<RegistryLine>,
+    /// What is wrong with the registry.
     pub findings: Vec<Finding>,
     /// What is known of the sampled records' schemas. `None`: the registry can't be asked.
     pub known: Option<HashMap<SchemaId, Known>>,
@@ -22,7 +24,8 @@ pub struct Schemas {
     names: BTreeMap<SchemaId, String>,
 }
 
-pub async fn look(config: &Config, topics: &[SampledTopic]) -> Schemas {
+/// Asks the registry for the schemas of the sampled records.
+pub async fn judge_registry(config: &Config, topics: &[SampledTopic]) -> Schemas {
     let Some(asked) = config.format.registry_in_use() else {
         return Schemas {
             known: Some(HashMap::new()),
@@ -36,7 +39,7 @@ pub async fn look(config: &Config, topics: &[SampledTopic]) -> Schemas {
     };
     match Registry::new(asked) {
         Ok(registry) => {
-            ask(&registry, config, topics, &mut schemas, &mut line).await;
+            ask_registry(&registry, config, topics, &mut schemas, &mut line).await;
         }
         Err(error) => schemas.findings.push(Finding::problem(
             "registry_tls",
@@ -48,7 +51,7 @@ pub async fn look(config: &Config, topics: &[SampledTopic]) -> Schemas {
     schemas
 }
 
-async fn ask(
+async fn ask_registry(
     registry: &Registry,
     config: &Config,
     topics: &[SampledTopic],
@@ -62,7 +65,7 @@ async fn ask(
     for failure in failures {
         schemas
             .findings
-            .push(unusable(&failure, line.reachable > 0));
+            .push(explain_unusable(&failure, line.reachable > 0));
     }
     if line.reachable == 0 {
         return;
@@ -74,7 +77,7 @@ async fn ask(
         .collect();
     match registry.fetch_schemas(ids.clone()).await {
         Ok(known) => schemas.known = Some(known),
-        Err(failure) => schemas.findings.push(unusable(&failure, false)),
+        Err(failure) => schemas.findings.push(explain_unusable(&failure, false)),
     }
     line.schemas = ids.len();
     for id in ids {
@@ -90,7 +93,7 @@ async fn ask(
 
 impl Schemas {
     /// The schemas of a topic's records, each by its subject, version and id.
-    pub fn of(&self, topic: &SampledTopic) -> Vec<String> {
+    pub fn describe_topic(&self, topic: &SampledTopic) -> Vec<String> {
         let mut ids = BTreeSet::new();
         for record in &topic.records {
             let value = record.value.as_ref().map(|body| body.whole());
@@ -111,7 +114,7 @@ impl Schemas {
 }
 
 /// `others`: other URLs answer.
-fn unusable(failure: &Failure, others: bool) -> Finding {
+fn explain_unusable(failure: &Failure, others: bool) -> Finding {
     let (code, remedy) = match failure.verdict {
         Verdict::Systemic => (
             "registry_unusable",
@@ -122,8 +125,9 @@ fn unusable(failure: &Failure, others: bool) -> Finding {
             "see that it runs, and that the host and port of format.registry.url can be reached from here",
         ),
     };
-    match others {
-        true => Finding::warning(code, failure.to_string(), remedy),
-        false => Finding::problem(code, failure.to_string(), remedy),
+    if others {
+        Finding::warning(code, failure.to_string(), remedy)
+    } else {
+        Finding::problem(code, failure.to_string(), remedy)
     }
 }

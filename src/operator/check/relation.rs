@@ -12,15 +12,20 @@ use crate::verdict::Failure;
 /// A column that takes no null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotNull {
+    /// The name of the column.
     pub column: String,
     /// Postgres fills it in if an event leaves it out.
     pub has_default: bool,
 }
 
+/// A destination table and our rights on it.
 #[derive(Debug)]
 pub struct Relation {
+    /// The table as the worker knows it.
     pub table: Arc<Table>,
+    /// The columns that take no null.
     pub not_null: Vec<NotNull>,
+    /// Our role.
     pub role: String,
     /// May name what is in the schema.
     pub usage: bool,
@@ -54,9 +59,14 @@ const SIMILAR: &str = "\
     WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' \
     ORDER BY 1, 2 LIMIT 3";
 
+/// Reads what Postgres knows of the table.
+///
 /// # Errors
 /// SQLSTATE 42P01 if there is no such table; else as Postgres says.
-pub async fn read(client: &impl GenericClient, name: &TableName) -> Result<Relation, Failure> {
+pub async fn read_relation(
+    client: &impl GenericClient,
+    name: &TableName,
+) -> Result<Relation, Failure> {
     let table = Catalogue::default().table(client, name).await?;
     let asked: &[&str] = &PRIVILEGES;
     let rights = client
@@ -87,7 +97,7 @@ pub async fn read(client: &impl GenericClient, name: &TableName) -> Result<Relat
 ///
 /// # Errors
 /// As Postgres says.
-pub async fn similar(
+pub async fn find_similar(
     client: &impl GenericClient,
     name: &TableName,
 ) -> Result<Vec<TableName>, Failure> {

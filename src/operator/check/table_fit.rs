@@ -10,7 +10,7 @@ use crate::rows::sql::quote;
 use crate::table_name::TableName;
 
 /// An identifier's length that Postgres doesn't cut off, in bytes.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_BYTES: usize = 63;
 
 /// What a table must be able to do.
 pub struct Needs {
@@ -23,7 +23,8 @@ pub struct Needs {
 }
 
 impl Needs {
-    pub fn of(changes: &[Change<'_>], routed_key: Option<&[String]>, deletes: bool) -> Self {
+    /// What these events need; where there are none, what the route's key tells.
+    pub fn of_events(changes: &[Change<'_>], routed_key: Option<&[String]>, deletes: bool) -> Self {
         let mut columns = Vec::new();
         let mut keys = BTreeSet::new();
         for change in changes {
@@ -52,20 +53,22 @@ impl Needs {
     }
 }
 
-pub fn name(table: &TableName) -> Option<Finding> {
-    let too_long = |part: &str| part.len() > LONGEST_NAME;
+/// Does the name fit into Postgres?
+pub fn judge_name(table: &TableName) -> Option<Finding> {
+    let too_long = |part: &str| part.len() > MAX_NAME_BYTES;
     (too_long(&table.schema) || too_long(&table.name)).then(|| {
         Finding::problem(
             "name_too_long",
             format!(
-                "the name {table} is longer than the {LONGEST_NAME} bytes that Postgres' names have"
+                "the name {table} is longer than the {MAX_NAME_BYTES} bytes that Postgres' names have"
             ),
             "send its events to a table with a shorter name, with a [[route]]",
         )
     })
 }
 
-pub fn missing(table: &TableName, needs: &Needs, similar: &[TableName]) -> Finding {
+/// That the table isn't there, with tables that may be meant.
+pub fn report_missing(table: &TableName, needs: &Needs, similar: &[TableName]) -> Finding {
     let columns = match needs.columns.as_slice() {
         [] => String::new(),
         columns => format!(" with the columns {}", columns.join(", ")),
@@ -86,19 +89,19 @@ pub fn missing(table: &TableName, needs: &Needs, similar: &[TableName]) -> Findi
         format!("table {table} does not exist{instead}"),
         format!(
             "create {}{columns}{key}, or send its events elsewhere with a [[route]]",
-            quoted(table)
+            quote_name(table)
         ),
     )
 }
 
 /// Everything that is wrong with a table that is there.
-pub fn table(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Vec<Finding> {
+pub fn judge_table(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(columns(relation, needs));
-    findings.extend(keys(relation, needs));
-    findings.extend(values::required(relation, changes));
-    findings.extend(values::convert(relation, changes));
-    findings.extend(rights(relation, needs));
+    findings.extend(judge_columns(relation, needs));
+    findings.extend(judge_keys(relation, needs));
+    findings.extend(values::find_required_columns(relation, changes));
+    findings.extend(values::judge_conversions(relation, changes));
+    findings.extend(judge_rights(relation, needs));
     if relation.row_security {
         findings.push(Finding::warning(
             "row_security",
@@ -110,7 +113,7 @@ pub fn table(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Vec<
 }
 
 /// The events' columns that the table lacks.
-pub fn lacking<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'n str> {
+pub fn find_missing_columns<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'n str> {
     let columns = needs.columns.iter().map(String::as_str);
     columns
         .filter(|name| relation.table.column_index(name).is_none())
@@ -118,7 +121,7 @@ pub fn lacking<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'n str> {
 }
 
 /// The privileges that the role lacks.
-pub fn denied(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
+pub fn find_missing_privileges(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
     crate::operator::check::relation::PRIVILEGES
         .into_iter()
         .filter(|privilege| needs.deletes || *privilege != "DELETE")
@@ -126,8 +129,8 @@ pub fn denied(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
         .collect()
 }
 
-fn columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
-    let lacking = lacking(relation, needs);
+fn judge_columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
+    let lacking = find_missing_columns(relation, needs);
     if lacking.is_empty() {
         return None;
     }
@@ -144,13 +147,13 @@ fn columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
         ),
         format!(
             "ALTER TABLE {} {}, each with a type that takes the source's values",
-            quoted(&relation.table.name),
+            quote_name(&relation.table.name),
             add.join(", ")
         ),
     ))
 }
 
-fn keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
+fn judge_keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
     let table = &relation.table;
     if needs.keys.is_empty() && table.unique_keys.is_empty() {
         return vec![Finding::problem(
@@ -172,7 +175,7 @@ fn keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
                 format!("table {} has no primary key or unique index on exactly ({}), the key of its events", table.name, key.join(", ")),
                 format!(
                     "CREATE UNIQUE INDEX ON {} ({}), without WHERE, or set key in the topic's [[route]]",
-                    quoted(&table.name),
+                    quote_name(&table.name),
                     quoted_key.join(", ")
                 ),
             )
@@ -181,7 +184,7 @@ fn keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
     unusable.collect()
 }
 
-fn rights(relation: &Relation, needs: &Needs) -> Vec<Finding> {
+fn judge_rights(relation: &Relation, needs: &Needs) -> Vec<Finding> {
     let (table, role) = (&relation.table.name, quote(&relation.role));
     let mut findings = Vec::new();
     if !relation.usage {
@@ -194,19 +197,19 @@ fn rights(relation: &Relation, needs: &Needs) -> Vec<Finding> {
             format!("GRANT USAGE ON SCHEMA {} TO {role};", quote(&table.schema)),
         ));
     }
-    let denied = denied(relation, needs);
+    let denied = find_missing_privileges(relation, needs);
     if !denied.is_empty() {
         let denied = denied.join(", ");
         findings.push(Finding::problem(
             "privileges_missing",
             format!("the role {} lacks {denied} on {table}", relation.role),
-            format!("GRANT {denied} ON {} TO {role};", quoted(table)),
+            format!("GRANT {denied} ON {} TO {role};", quote_name(table)),
         ));
     }
     findings
 }
 
-fn quoted(table: &TableName) -> String {
+fn quote_name(table: &TableName) -> String {
     format!("{}.{}", quote(&table.schema), quote(&table.name))
 }
 

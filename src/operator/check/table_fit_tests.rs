@@ -35,7 +35,7 @@ fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
             }
         })
         .collect();
-    table(relation, &Needs::of(&changes, None, true), &changes)
+    judge_table(relation, &Needs::of_events(&changes, None, true), &changes)
 }
 
 fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -146,21 +146,24 @@ fn missing_privileges_come_with_their_grant() {
         r#"GRANT INSERT, UPDATE, DELETE ON "public"."orders" TO "sink";"#
     );
     // whoever never deletes needs no right to
-    let keeps = Needs::of(&[], None, false);
-    assert_eq!(denied(&relation, &keeps), ["INSERT", "UPDATE"]);
+    let keeps = Needs::of_events(&[], None, false);
+    assert_eq!(
+        find_missing_privileges(&relation, &keeps),
+        ["INSERT", "UPDATE"]
+    );
 }
 
 #[test]
 fn a_name_that_postgres_would_cut_is_told() {
-    assert!(name(&TableName::new("public", "o".repeat(63))).is_none());
-    assert!(name(&TableName::new("public", "ö".repeat(32))).is_some());
+    assert!(judge_name(&TableName::new("public", "o".repeat(63))).is_none());
+    assert!(judge_name(&TableName::new("public", "ö".repeat(32))).is_some());
 }
 
 #[test]
 fn a_missing_table_is_told_with_what_it_needs() {
-    let needs = Needs::of(&[], Some(&["id".to_owned()]), true);
+    let needs = Needs::of_events(&[], Some(&["id".to_owned()]), true);
     let like = [TableName::new("public", "Orders")];
-    let finding = missing(&TableName::new("public", "orders"), &needs, &like);
+    let finding = report_missing(&TableName::new("public", "orders"), &needs, &like);
     assert!(finding.found.ends_with("(there is public.Orders)"));
     assert!(finding.remedy.contains("the primary key (id)"));
 }

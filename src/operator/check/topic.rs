@@ -1,5 +1,6 @@
 //! One topic: the tables its records lead to, and whether they fit.
 
+use bumpalo::Bump;
 use deadpool_postgres::Object;
 
 use crate::config::Config;
@@ -8,24 +9,71 @@ use crate::format::decode::Decoder;
 use crate::operator::check::destination;
 use crate::operator::check::finding::{Finding, Severity};
 use crate::operator::check::non_event;
-use crate::operator::check::observe::{self, Observed, Origin, observe};
+use crate::operator::check::observe::{self, Observed, Origin, observe_records};
 use crate::operator::check::registry::Schemas;
 use crate::operator::check::relation::{self, Relation};
 use crate::operator::check::report::TopicLine;
 use crate::operator::check::sample::SampledTopic;
 use crate::operator::check::table_fit::{self, Needs};
-use crate::operator::check::values::weighed;
+use crate::operator::check::values::weigh_finding;
 use crate::table_name::TableName;
 use crate::verdict::sqlstate;
 
+/// A table that the topic's events lead to.
+struct Target<'r> {
+    table: TableName,
+    /// Where the table is known from.
+    origin: Origin,
+    /// The sampled events; none if the table is only expected.
+    changes: Vec<Change<'r>>,
+}
+
 /// The topic's lines, one for each table, and what is wrong with them.
-pub async fn look(
+pub async fn judge_topic(
     config: &Config,
     topic: &SampledTopic,
     client: Option<&Object>,
     schemas: &Schemas,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
-    let arena = bumpalo::Bump::new();
+    let arena = Bump::new();
+    let observed = observe_sample(config, topic, schemas, &arena);
+    let mut findings = judge_sample(topic, &observed);
+    let mut lines = Vec::new();
+    let targets = find_targets(config, topic, observed).unwrap_or_else(|finding| {
+        findings.push(finding);
+        Vec::new()
+    });
+    let key = config.route_for(&topic.name);
+    let key = key.and_then(|(route, _)| route.key.as_deref());
+    for target in &targets {
+        let needs = Needs::of_events(&target.changes, key, config.apply.deletes);
+        let mut line = describe_topic(topic, schemas, Some((target, &needs)));
+        let about = judge_target(config, client, target, &needs, &mut line).await;
+        line.state = match client {
+            Some(_) => name_worst(findings.iter().chain(&about)),
+            None => "not checked",
+        };
+        lines.push(line);
+        findings.extend(
+            about
+                .into_iter()
+                .map(|finding| finding.of_topic(&topic.name)),
+        );
+    }
+    if lines.is_empty() {
+        let mut line = describe_topic(topic, schemas, None);
+        line.state = name_worst(findings.iter());
+        lines.push(line);
+    }
+    (lines, findings)
+}
+
+fn observe_sample<'r>(
+    config: &Config,
+    topic: &'r SampledTopic,
+    schemas: &Schemas,
+    arena: &'r Bump,
+) -> Observed<'r> {
     let mut decoder = Decoder::from_config(config).with_deletes();
     let records = match &schemas.known {
         Some(known) => {
@@ -35,80 +83,91 @@ pub async fn look(
         // nothing is to be said of records that can't be read for want of their schemas
         None => &[],
     };
-    let observed = observe(decoder, records, &arena);
-    let mut findings = of_records(topic, &observed);
-    let mut lines = Vec::new();
-    let mut tables: Vec<(TableName, Origin, Vec<Change<'_>>)> = Vec::new();
-    let leads_nowhere = observed.records > 0 && observed.tables.is_empty();
-    for (name, changes) in observed.tables {
-        let origin = observe::origin(config, &topic.name, &changes);
-        tables.push((name, origin, changes));
-    }
-    if tables.is_empty() && !leads_nowhere && !non_event::is_internal(&topic.name) {
-        match observe::expected(config, &topic.name) {
-            Some((name, origin)) => tables.push((name, origin, Vec::new())),
-            None => findings.push(Finding::warning(
-                "table_unknown",
-                "it has no records yet, and its name tells no table",
-                "its events will name their table; a [[route]] makes it certain",
-            )),
-        }
-    }
-    let key = config.route_for(&topic.name);
-    let key = key.and_then(|(route, _)| route.key.as_deref());
-    for (name, origin, changes) in &tables {
-        let needs = Needs::of(changes, key, config.apply.deletes);
-        let mut line = line(topic, schemas, Some((name, *origin, &needs)));
-        let read = match client {
-            Some(client) => read(config, client, name, &needs).await,
-            None => Err(Vec::new()),
-        };
-        let about = match read {
-            Ok(relation) => {
-                line.missing_columns = owned(table_fit::lacking(&relation, &needs));
-                line.missing_privileges = table_fit::denied(&relation, &needs);
-                table_fit::table(&relation, &needs, changes)
-            }
-            Err(findings) => findings,
-        };
-        let about = table_fit::name(name).into_iter().chain(about);
-        let about: Vec<Finding> = about
-            .map(|finding| as_certain_as(*origin, finding.of_topic(&topic.name).of_table(name)))
-            .collect();
-        line.state = match client {
-            Some(_) => state(findings.iter().chain(&about)),
-            None => "not checked",
-        };
-        lines.push(line);
-        findings.extend(about);
-    }
-    if lines.is_empty() {
-        let mut line = line(topic, schemas, None);
-        line.state = state(findings.iter());
-        lines.push(line);
-    }
-    (lines, findings)
+    observe_records(decoder, records, arena)
 }
 
-async fn read(
+/// The tables that the sampled events name, or the one that is to be expected where there are none.
+///
+/// # Errors
+/// That nothing tells the table yet.
+fn find_targets<'r>(
+    config: &Config,
+    topic: &SampledTopic,
+    observed: Observed<'r>,
+) -> Result<Vec<Target<'r>>, Finding> {
+    let leads_nowhere = observed.records > 0 && observed.tables.is_empty();
+    if !observed.tables.is_empty() || leads_nowhere || non_event::is_internal(&topic.name) {
+        let seen = observed.tables.into_iter().map(|(table, changes)| Target {
+            table,
+            origin: observe::find_origin(config, &topic.name, &changes),
+            changes,
+        });
+        return Ok(seen.collect());
+    }
+    match observe::expect_table(config, &topic.name) {
+        Some((table, origin)) => Ok(vec![Target {
+            table,
+            origin,
+            changes: Vec::new(),
+        }]),
+        None => Err(Finding::warning(
+            "table_unknown",
+            "it has no records yet, and its name tells no table",
+            "its events will name their table; a [[route]] makes it certain",
+        )),
+    }
+}
+
+/// What is wrong with the table; what it lacks is noted in the line, too.
+async fn judge_target(
+    config: &Config,
+    client: Option<&Object>,
+    target: &Target<'_>,
+    needs: &Needs,
+    line: &mut TopicLine,
+) -> Vec<Finding> {
+    let table = &target.table;
+    let mut findings = Vec::from_iter(table_fit::judge_name(table));
+    if let Some(client) = client {
+        match read_relation(config, client, table, needs).await {
+            Ok(relation) => {
+                let missing = table_fit::find_missing_columns(&relation, needs);
+                line.missing_columns = missing.into_iter().map(str::to_owned).collect();
+                line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
+                findings.extend(table_fit::judge_table(&relation, needs, &target.changes));
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings
+        .into_iter()
+        .map(|finding| as_certain_as(target.origin, finding.of_table(table)))
+        .collect()
+}
+
+async fn read_relation(
     config: &Config,
     client: &Object,
     name: &TableName,
     needs: &Needs,
-) -> Result<Relation, Vec<Finding>> {
-    let failure = match destination::in_time(relation::read(client, name)).await {
+) -> Result<Relation, Finding> {
+    let failure = match destination::answer_in_time(relation::read_relation(client, name)).await {
         Ok(relation) => return Ok(relation),
         Err(failure) => failure,
     };
     if !failure.has_sqlstate(&[sqlstate::UNDEFINED_TABLE]) {
-        return Err(vec![destination::unreachable(&config.postgres, &failure)]);
+        return Err(destination::explain_unreachable(&config.postgres, &failure));
     }
-    let similar = relation::similar(client, name).await.unwrap_or_default();
-    Err(vec![table_fit::missing(name, needs, &similar)])
+    let similar = relation::find_similar(client, name).await;
+    Err(table_fit::report_missing(
+        name,
+        needs,
+        &similar.unwrap_or_default(),
+    ))
 }
 
 /// What the records are that are no events.
-fn of_records(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
+fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
     let all = observed.records;
     let mut findings = Vec::new();
     if non_event::is_internal(&topic.name) {
@@ -118,17 +177,12 @@ fn of_records(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
             "take it out of kafka.topics, or narrow the pattern that matches it",
         ));
     } else {
-        let odd: usize = observed.oddities.values().sum();
-        for (oddity, count) in &observed.oddities {
-            let found = format!("{count} of {all} sampled records: {}", oddity.found());
+        let odd: usize = observed.non_events.values().sum();
+        for (non_event, count) in &observed.non_events {
+            let found = format!("{count} of {all} sampled records: {}", non_event.describe());
+            let remedy = non_event.suggest_remedy();
             // one kind of several may still be all there is
-            findings.push(weighed(
-                "not_change_events",
-                found,
-                oddity.remedy(),
-                odd,
-                all,
-            ));
+            findings.push(weigh_finding("not_change_events", found, remedy, odd, all));
         }
     }
     let nothing: usize = observed.nothing.values().sum();
@@ -164,7 +218,8 @@ fn as_certain_as(origin: Origin, finding: Finding) -> Finding {
     }
 }
 
-fn state<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
+/// The state of what has these findings: that of the worst.
+fn name_worst<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
     match findings.map(|finding| finding.severity).min() {
         Some(Severity::Problem) => "problem",
         Some(Severity::Warning) => "warning",
@@ -172,27 +227,24 @@ fn state<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
     }
 }
 
-fn line(
+/// A line on which nothing is missing yet.
+fn describe_topic(
     topic: &SampledTopic,
     schemas: &Schemas,
-    table: Option<(&TableName, Origin, &Needs)>,
+    target: Option<(&Target<'_>, &Needs)>,
 ) -> TopicLine {
     TopicLine {
         topic: topic.name.to_string(),
         partitions: topic.count,
         offsets: topic.count_offsets(),
         sampled: topic.records.len(),
-        schemas: schemas.of(topic),
-        table: table.map(|(name, ..)| name.to_string()),
-        table_from: table.map(|(_, origin, _)| origin),
-        key: table.map_or_else(Vec::new, |(.., needs)| needs.keys.iter().cloned().collect()),
-        columns: table.map_or(0, |(.., needs)| needs.columns.len()),
+        schemas: schemas.describe_topic(topic),
+        table: target.map(|(target, _)| target.table.to_string()),
+        table_from: target.map(|(target, _)| target.origin),
+        key: target.map_or_else(Vec::new, |(_, needs)| needs.keys.iter().cloned().collect()),
+        columns: target.map_or(0, |(_, needs)| needs.columns.len()),
         missing_columns: Vec::new(),
         missing_privileges: Vec::new(),
         state: "ok",
     }
-}
-
-fn owned(names: Vec<&str>) -> Vec<String> {
-    names.into_iter().map(str::to_owned).collect()
 }

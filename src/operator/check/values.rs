@@ -6,7 +6,7 @@ use crate::operator::check::relation::Relation;
 use crate::rows::value::{self, Value};
 
 /// Columns that take no null, have no default, and are left out by events.
-pub fn required(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> {
+pub fn find_required_columns(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> {
     let rows: Vec<&Change<'_>> = changes
         .iter()
         .filter(|change| !change.operation.removes_row() && is_whole(relation, change))
@@ -38,13 +38,13 @@ pub fn required(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> 
 fn is_whole(relation: &Relation, change: &Change<'_>) -> bool {
     !change.row.iter().enumerate().any(|(at, (name, _))| {
         matches!(
-            text(relation, change, at, name),
+            convert_value(relation, change, at, name),
             Some(Ok(Value::Unavailable))
         )
     })
 }
 
-fn text<'r>(
+fn convert_value<'r>(
     relation: &Relation,
     change: &Change<'r>,
     position: usize,
@@ -64,7 +64,7 @@ fn text<'r>(
 }
 
 /// Columns into which values don't convert: a problem where none does, else a warning.
-pub fn convert(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
+pub fn judge_conversions(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for column in &relation.table.columns {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
@@ -74,7 +74,7 @@ pub fn convert(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
             let Some(at) = names.position(|name| **name == *column.name) else {
                 continue;
             };
-            match text(relation, change, at, &column.name) {
+            match convert_value(relation, change, at, &column.name) {
                 None | Some(Ok(Value::Unavailable)) => {}
                 Some(Ok(Value::Null)) if takes_null => {}
                 Some(Ok(Value::Null)) => nulls += 1,
@@ -91,26 +91,36 @@ pub fn convert(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
                 refused.len()
             );
             let remedy = "give the column a type that fits the source's, or have the connector send schemas (schemas.enable)";
-            findings.push(weighed("values_unfit", found, remedy, refused.len(), all));
+            findings.push(weigh_finding(
+                "values_unfit",
+                found,
+                remedy,
+                refused.len(),
+                all,
+            ));
         }
         if nulls > 0 {
             let found = format!(
                 "column {name} of {table} is NOT NULL, and {nulls} of {all} sampled events have a null there"
             );
-            findings.push(weighed("nulls", found, "drop NOT NULL", nulls, all));
+            findings.push(weigh_finding("nulls", found, "drop NOT NULL", nulls, all));
         }
     }
     findings
 }
 
 /// One odd record becomes a dead letter; if all are like it, the set-up is wrong.
-pub fn weighed(code: &'static str, found: String, remedy: &str, odd: usize, all: usize) -> Finding {
-    match odd >= all {
-        true => Finding::problem(code, found, remedy),
-        false => Finding::warning(
-            code,
-            found,
-            format!("{remedy}; as it is, these become dead letters"),
-        ),
+pub fn weigh_finding(
+    code: &'static str,
+    found: String,
+    remedy: &str,
+    odd: usize,
+    all: usize,
+) -> Finding {
+    if odd >= all {
+        Finding::problem(code, found, remedy)
+    } else {
+        let remedy = format!("{remedy}; as it is, these become dead letters");
+        Finding::warning(code, found, remedy)
     }
 }
