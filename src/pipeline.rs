@@ -35,6 +35,7 @@ mod retry_policy;
 pub mod run;
 mod trial;
 mod waiting;
+mod worker;
 pub mod write_in_order;
 
 use bumpalo::Bump;

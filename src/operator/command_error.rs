@@ -1,5 +1,6 @@
 //! Why a command couldn't do what it was told to.
 
+use crate::kafka;
 use crate::operator::terminal::counted;
 use crate::verdict::Failure;
 
@@ -17,6 +18,9 @@ pub enum CommandError {
     /// Postgres can't be asked, or refuses a statement.
     #[error(transparent)]
     Postgres(#[from] Failure),
+    /// Kafka can't be asked, or refuses what it was asked for.
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
     /// `landfall check` has found problems, and has printed them.
     #[error("{} found", counted(*.0, "problem"))]
     Problems(usize),

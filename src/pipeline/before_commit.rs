@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::kafka;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
@@ -17,7 +18,9 @@ use crate::verdict::{Failure, Verdict};
 
 /// Whom a batch waits for between its rows and COMMIT.
 pub struct BeforeCommit {
+    /// Takes the rejects.
     pub letters: Arc<DeadLetters>,
+    /// Tells whether topics are as they were.
     pub topics: Topics,
     /// The quoted name of the bookkeeping schema.
     pub schema: String,
@@ -35,11 +38,11 @@ impl BeforeCommit {
     /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the
     /// answer is how the attempt ends.
     pub fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked {
-        let (kafka, schema) = (self.topics.clone(), self.schema.clone());
-        let partitions: Vec<Partition> = batch
+        let (topics, schema) = (self.topics.clone(), self.schema.clone());
+        let partitions: Vec<AskedPartition> = batch
             .advances
             .iter()
-            .map(|a| Partition {
+            .map(|a| AskedPartition {
                 source: a.source.clone(),
                 held: a.held.topic_id,
                 first_offset: a.first_offset,
@@ -48,13 +51,13 @@ impl BeforeCommit {
             .collect();
         // the question blocks its thread
         Asked(tokio::task::spawn_blocking(move || {
-            confirm(&kafka, &schema, &partitions)
+            find_changed_topic(&topics, &schema, &partitions)
         }))
     }
 }
 
 /// A question that Kafka has been asked.
-pub struct Asked(JoinHandle<Result<Option<AttemptOutcome>, String>>);
+pub struct Asked(JoinHandle<Result<Option<AttemptOutcome>, kafka::Error>>);
 
 impl Asked {
     /// How the attempt ends, if its topics aren't as they were.
@@ -64,14 +67,16 @@ impl Asked {
     pub async fn answer(self) -> Result<Option<AttemptOutcome>, Failure> {
         match self.0.await {
             Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error)),
+            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
             Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
         }
     }
 }
 
-struct Partition {
+/// What Kafka is asked about a partition.
+struct AskedPartition {
     source: TopicPartition,
+    /// The id of the topic that the lane took up.
     held: Option<Uuid>,
     first_offset: i64,
     gap: Option<i64>,
@@ -80,16 +85,16 @@ struct Partition {
 /// The ids are asked for after the records were received, so an id that is still the same was the
 /// same when they were. Where it is another one, records at offsets that the new topic doesn't have
 /// must be the old topic's, and are landed; others may be the new one's and are read again in order.
-fn confirm(
-    kafka: &Topics,
+fn find_changed_topic(
+    topics: &Topics,
     schema: &str,
-    asked: &[Partition],
-) -> Result<Option<AttemptOutcome>, String> {
-    let mut topics: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
-    topics.sort_unstable();
-    topics.dedup();
-    let ids = kafka.ids(&topics)?;
-    for Partition {
+    asked: &[AskedPartition],
+) -> Result<Option<AttemptOutcome>, kafka::Error> {
+    let mut names: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
+    names.sort_unstable();
+    names.dedup();
+    let ids = topics.ids(&names)?;
+    for AskedPartition {
         source,
         held,
         first_offset,
@@ -101,7 +106,7 @@ fn confirm(
         if now == TopicId::Gone || (!recreated && gap.is_none()) {
             continue;
         }
-        let (low, high) = kafka.log_ends(source)?;
+        let (low, high) = topics.log_ends(source)?;
         if recreated && *first_offset < high {
             return Ok(Some(AttemptOutcome::Recreated));
         }

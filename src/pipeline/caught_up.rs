@@ -27,6 +27,20 @@ struct Target {
     seen: Option<(Option<i64>, Instant)>,
 }
 
+/// Another member of the group has a partition, and doesn't get on with it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{partition} is another member's of the group, and has stood at offset {} for {STANDSTILL_TIMEOUT:?}; its log ended at {end} at the start. \
+     Look at that member's log, or stop it",
+    .watermark.map_or("none".into(), |w| w.to_string()),
+)]
+pub struct Standstill {
+    partition: TopicPartition,
+    watermark: Option<i64>,
+    /// The end that the log had at the start.
+    end: i64,
+}
+
 /// Watches how far the group has come.
 pub struct CaughtUp {
     /// Whose partitions are looked at, and told from others'.
@@ -42,7 +56,7 @@ impl CaughtUp {
     ///
     /// # Errors
     /// Another member has a partition and doesn't get on with it.
-    pub async fn wait_until_caught_up(self, config: &KafkaConfig) -> Result<(), String> {
+    pub async fn wait_until_caught_up(self, config: &KafkaConfig) -> Result<(), Standstill> {
         let group = self.consumer.group();
         while !group.has_joined() {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
@@ -63,8 +77,8 @@ impl CaughtUp {
                     tracing::debug!(error = %failure, "can't look at other members' partitions yet")
                 }
             }
-            if let Some(message) = targets.iter().find_map(Target::stands_still) {
-                return Err(message);
+            if let Some(standstill) = targets.iter().find_map(Target::stands_still) {
+                return Err(standstill);
             }
             tokio::time::sleep(OTHERS_PARTITIONS_INTERVAL).await;
         }
@@ -142,16 +156,12 @@ impl CaughtUp {
 }
 
 impl Target {
-    fn stands_still(&self) -> Option<String> {
+    fn stands_still(&self) -> Option<Standstill> {
         let (watermark, since) = self.seen?;
-        (since.elapsed() > STANDSTILL_TIMEOUT).then(|| {
-            format!(
-                "{} is another member's of the group, and has stood at offset {} for {STANDSTILL_TIMEOUT:?}; its log ended at {} at the start. \
-                 Look at that member's log, or stop it",
-                self.source,
-                watermark.map_or("none".into(), |w| w.to_string()),
-                self.end
-            )
+        (since.elapsed() > STANDSTILL_TIMEOUT).then(|| Standstill {
+            partition: self.source.clone(),
+            watermark,
+            end: self.end,
         })
     }
 }

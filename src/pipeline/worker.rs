@@ -1,0 +1,159 @@
+//! The worker's parts, built and set going: the poll thread, the lanes, and what runs beside them.
+
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::format::decode::Decoder;
+use crate::format::registry::Registry;
+use crate::kafka::commit::Committer;
+use crate::kafka::dead_letters::DeadLetters;
+use crate::kafka::group::Group;
+use crate::kafka::group_consumer::GroupConsumer;
+use crate::kafka::inbox::Inbox;
+use crate::kafka::poll::subscribe;
+use crate::kafka::topics::Topics;
+use crate::ledger::{Ledger, retention};
+use crate::pipeline::apply::Destination;
+use crate::pipeline::before_commit::BeforeCommit;
+use crate::pipeline::breaker::Breaker;
+use crate::pipeline::caught_up::CaughtUp;
+use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::lane_decoder::LaneDecoder;
+use crate::pipeline::lane_partitions::LanePartitions;
+use crate::pipeline::positioning::Positions;
+use crate::pipeline::run::RunError;
+use crate::pipeline::run_lane;
+use crate::pipeline::waiting::Waiting;
+use crate::postgres::catalogue::Catalogue;
+use crate::watch::health::Health;
+use crate::watch::progress::Progress;
+
+/// What runs. Dropping `lanes` and `retention` ends the tasks in them.
+pub(super) struct Worker {
+    /// A task for each lane. One that ends by itself has a reason.
+    pub(super) lanes: JoinSet<Result<(), OperatorNeeded>>,
+    /// The task that looks after the ledger.
+    pub(super) retention: JoinSet<()>,
+    /// The member of the group. Whoever has a copy keeps it from leaving.
+    pub(super) consumer: GroupConsumer,
+    /// The poll thread.
+    pub(super) polling: std::thread::JoinHandle<()>,
+    /// Watches whether everything is landed.
+    pub(super) caught_up: CaughtUp,
+}
+
+impl Worker {
+    /// Subscribes, and sets everything going. Polling ends with `stop`.
+    pub(super) fn start(
+        config: &Config,
+        pool: Pool,
+        health: Arc<Health>,
+        stop: CancellationToken,
+        until_caught_up: bool,
+    ) -> Result<Self, RunError> {
+        let progress = Arc::new(Progress::default());
+        let new_inbox = |_| Arc::new(Inbox::new(&config.apply));
+        let inboxes: Vec<Arc<Inbox>> = (0..config.apply.lanes).map(new_inbox).collect();
+        let group = Group::new(inboxes.clone(), stop, health.clone(), progress.clone());
+        let topics = Topics::new(config)?;
+        let letters = Arc::new(DeadLetters::new(config)?);
+        let (poller, seeks) = subscribe(&config.kafka, group)?;
+        let consumer = poller.group_consumer();
+        let ledger = Arc::new(Ledger::new(
+            &config.postgres.schema,
+            &config.kafka.group,
+            config.apply.idempotency,
+        ));
+        let parts = LaneParts {
+            config,
+            pool: pool.clone(),
+            catalogue: Arc::default(),
+            ledger: ledger.clone(),
+            letters,
+            registry: Registry::from_config(config)
+                .map_err(RunError::Registry)?
+                .map(Arc::new),
+            positions: Positions::new(consumer.clone(), seeks, topics.clone()),
+            topics: topics.clone(),
+            progress,
+            health,
+        };
+        let mut lanes = JoinSet::new();
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            lanes.spawn(run_lane(parts.new_lane(number, inbox)));
+        }
+        let caught_up = CaughtUp {
+            consumer: consumer.clone(),
+            topics,
+            destination: parts.new_destination(),
+        };
+        let mut retention = JoinSet::new();
+        let looking_after = retention::apply_hourly(config.clone(), pool, ledger, until_caught_up);
+        retention.spawn(looking_after);
+        Ok(Self {
+            lanes,
+            retention,
+            consumer,
+            polling: poller.start_thread()?,
+            caught_up,
+        })
+    }
+}
+
+/// What lanes are made of.
+struct LaneParts<'c> {
+    config: &'c Config,
+    pool: Pool,
+    catalogue: Arc<Catalogue>,
+    ledger: Arc<Ledger>,
+    letters: Arc<DeadLetters>,
+    registry: Option<Arc<Registry>>,
+    positions: Positions,
+    topics: Topics,
+    progress: Arc<Progress>,
+    health: Arc<Health>,
+}
+
+impl LaneParts<'_> {
+    fn new_destination(&self) -> Destination {
+        Destination::new(
+            self.pool.clone(),
+            self.catalogue.clone(),
+            self.ledger.clone(),
+            self.config.dead_letter.later_events,
+        )
+    }
+
+    fn new_lane(&self, number: usize, inbox: Arc<Inbox>) -> Lane {
+        let (config, health) = (self.config, self.health.clone());
+        Lane {
+            number,
+            inbox: inbox.clone(),
+            partitions: LanePartitions {
+                owned: Default::default(),
+                inbox: inbox.clone(),
+                progress: self.progress.clone(),
+                committer: Committer::new(self.positions.consumer().clone()),
+            },
+            decoder: LaneDecoder {
+                decoder: Decoder::from_config(config),
+                registry: self.registry.clone(),
+            },
+            destination: self.new_destination(),
+            before_commit: BeforeCommit {
+                letters: self.letters.clone(),
+                topics: self.topics.clone(),
+                schema: self.ledger.quoted_schema().to_owned(),
+            },
+            positions: self.positions.clone(),
+            waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),
+            breaker: Breaker::new(&config.dead_letter.breaker),
+            conflicts_expected_for: 0,
+            diverting: false,
+        }
+    }
+}
