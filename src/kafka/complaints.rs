@@ -45,7 +45,7 @@ impl Complaints {
     }
 
     /// The reasons for failures so far, or `otherwise` if none was given.
-    pub fn reasons(&self, otherwise: &str) -> String {
+    pub fn list_reasons(&self, otherwise: &str) -> String {
         match self.lock_words().reasons.as_slice() {
             [] => self.without_secrets(otherwise),
             reasons => reasons.join("; "),
@@ -130,7 +130,10 @@ mod tests {
         });
         let error = KafkaError::Global(RDKafkaErrorCode::Authentication);
         complaints.error(error, "hunter2 of me is wrong (after 3ms in state UP)");
-        assert_eq!(complaints.reasons("nothing"), "[secret] of me is wrong");
+        assert_eq!(
+            complaints.list_reasons("nothing"),
+            "[secret] of me is wrong"
+        );
     }
 
     #[test]
@@ -139,7 +142,7 @@ mod tests {
             secrets: Arc::new([]),
             words: Arc::default(),
         };
-        assert_eq!(complaints.reasons("timed out"), "timed out");
+        assert_eq!(complaints.list_reasons("timed out"), "timed out");
         for took in [
             "(after 1ms in state CONNECT)",
             "(after 2ms in state CONNECT)",
@@ -147,6 +150,6 @@ mod tests {
             let error = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
             complaints.error(error, &format!("Connection refused {took}"));
         }
-        assert_eq!(complaints.reasons("timed out"), "Connection refused");
+        assert_eq!(complaints.list_reasons("timed out"), "Connection refused");
     }
 }

@@ -64,7 +64,7 @@ pub async fn ensure_topic(config: &Config) -> Result<(), CreationError> {
     });
     match exists.await {
         Ok(true) => Ok(()),
-        _ => Err(refused(topic, error)),
+        _ => Err(creation_refused(topic, error)),
     }
 }
 
@@ -89,7 +89,7 @@ pub async fn validate_creation(
         .await
         .map_err(|e| CreationError::Unanswered(ClientError(e)))?;
     match results.into_iter().next() {
-        Some(Err((_, error))) => Err(refused(topic, error)),
+        Some(Err((_, error))) => Err(creation_refused(topic, error)),
         Some(Ok(_)) | None => Ok(()),
     }
 }
@@ -104,7 +104,7 @@ fn wanted_topic<'n>(config: &Config, name: &'n str) -> NewTopic<'n> {
     )
 }
 
-fn refused(topic: String, error: RDKafkaErrorCode) -> CreationError {
+fn creation_refused(topic: String, error: RDKafkaErrorCode) -> CreationError {
     let remedy = remedy_for(error, &topic);
     CreationError::Refused {
         topic,

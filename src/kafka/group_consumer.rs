@@ -30,7 +30,7 @@ impl GroupConsumer {
     }
 
     /// librdkafka's consumer, for the poll thread.
-    pub(super) fn inner(&self) -> &BaseConsumer<Group> {
+    pub(super) fn base_consumer(&self) -> &BaseConsumer<Group> {
         &self.0
     }
 

@@ -65,7 +65,7 @@ impl Observer {
             if passed >= ANSWER_TIMEOUT || is_refused {
                 return Err(Error::Unreachable {
                     brokers: self.brokers.clone(),
-                    reasons: self.complaints.reasons(&error.to_string()),
+                    reasons: self.complaints.list_reasons(&error.to_string()),
                 });
             }
         }

@@ -96,7 +96,7 @@ impl Poller {
 
     fn poll_until_stopped(mut self) {
         let consumer = self.consumer.clone();
-        let consumer = consumer.inner();
+        let consumer = consumer.base_consumer();
         let group = consumer.context();
         let _closes = ClosesInboxes(group);
         while !group.is_stopping() {

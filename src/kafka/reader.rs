@@ -134,7 +134,7 @@ impl Reader {
             }
         };
         let reading = cursor.read_from(&start);
-        reading.map_err(|error| unreadable(source, error))?;
+        reading.map_err(|error| unreadable_partition(source, error))?;
         let open = OpenPartition {
             cursor,
             next_offset: offset,
@@ -164,7 +164,7 @@ impl OpenPartition {
                 Polled::Error(KafkaError::PartitionEOF(_)) => return Ok(None),
                 Polled::Error(error) if is_gone(&error) => return Ok(None),
                 Polled::Error(error) if is_passing(&error) && !left.is_zero() => {}
-                Polled::Error(error) => return Err(unreadable(source, error)),
+                Polled::Error(error) => return Err(unreadable_partition(source, error)),
                 Polled::Nothing => {
                     return Err(Error::NothingCame {
                         partition: source.clone(),
@@ -176,7 +176,7 @@ impl OpenPartition {
     }
 }
 
-fn unreadable(source: &TopicPartition, error: KafkaError) -> Error {
+fn unreadable_partition(source: &TopicPartition, error: KafkaError) -> Error {
     Error::Unreadable {
         partition: source.clone(),
         error,

@@ -101,14 +101,14 @@ impl PendingSeeks {
             });
         }
         for pending in std::mem::take(&mut self.waiting) {
-            self.waiting.extend(pending.serve(consumer, paused));
+            self.waiting.extend(pending.try_seek(consumer, paused));
         }
     }
 }
 
 impl PendingSeek {
     /// Gives itself back if it is to be tried again.
-    fn serve(mut self, consumer: &BaseConsumer<Group>, paused: &[bool]) -> Option<Self> {
+    fn try_seek(mut self, consumer: &BaseConsumer<Group>, paused: &[bool]) -> Option<Self> {
         let pause = SEEK_RETRY_INTERVAL;
         if self.tried.is_some_and(|at| at.elapsed() < pause) {
             return Some(self);

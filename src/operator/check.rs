@@ -84,7 +84,7 @@ async fn examine(config: &Config) -> Report {
 /// Can the dead letter topic be created, and how long do topics keep events?
 async fn judge_topic_settings(config: &Config, kafka: &ObservedCluster, report: &mut Report) {
     if !kafka.has_dead_letter_topic {
-        let hindrance = dead_letter_topic::could_be_created(config).await;
+        let hindrance = dead_letter_topic::find_hindrance(config).await;
         report.kafka.dead_letter_topic_creatable = match &hindrance {
             None => Some(true),
             Some(finding) if finding.is_problem() => Some(false),
@@ -95,7 +95,7 @@ async fn judge_topic_settings(config: &Config, kafka: &ObservedCluster, report: 
     let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
     let letters = config.dead_letter_topic();
     let letters = kafka.has_dead_letter_topic.then_some(&*letters);
-    let findings = topic_retention::look(config, &sources, letters).await;
+    let findings = topic_retention::judge_retention(config, &sources, letters).await;
     report.findings.extend(findings);
 }
 

@@ -5,8 +5,8 @@ use crate::kafka::complaints::Complaints;
 use crate::kafka::dead_letter_topic::{CreationError, validate_creation};
 use crate::operator::check::finding::Finding;
 
-/// Asks the broker to create the topic without doing so. `None`: it would.
-pub async fn could_be_created(config: &Config) -> Option<Finding> {
+/// What hinders the broker from creating the topic: it is asked to, without doing so. `None`: nothing.
+pub async fn find_hindrance(config: &Config) -> Option<Finding> {
     let topic = config.dead_letter_topic();
     let complaints = Complaints::new(&config.kafka);
     let finding = match validate_creation(config, &complaints).await.err()? {

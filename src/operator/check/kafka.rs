@@ -22,9 +22,11 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(10);
 pub struct ObservedCluster {
     /// How many brokers there are; `None`: unreachable.
     pub brokers: Option<usize>,
+    /// Whether the dead letter topic is there.
     pub has_dead_letter_topic: bool,
     /// Those that `kafka.topics` asks for, in order of name.
     pub topics: Vec<SampledTopic>,
+    /// What is wrong, in the order in which it was found.
     pub findings: Vec<Finding>,
 }
 
@@ -52,7 +54,7 @@ pub fn observe_cluster(config: &Config) -> ObservedCluster {
             return cluster;
         }
     };
-    cluster.ask(config, &observer, &complaints);
+    cluster.ask_observer(config, &observer, &complaints);
     observer.hear_complaints(LAST_WORDS_TIMEOUT);
     let doubtful = complaints.doubtful_properties();
     cluster.findings.extend(doubtful.iter().map(|said| {
@@ -66,7 +68,7 @@ pub fn observe_cluster(config: &Config) -> ObservedCluster {
 
 impl ObservedCluster {
     /// No more than asking: the observer has the group's name, but never joins it.
-    fn ask(&mut self, config: &Config, observer: &Observer, complaints: &Complaints) {
+    fn ask_observer(&mut self, config: &Config, observer: &Observer, complaints: &Complaints) {
         let found = match observer.reach_cluster() {
             Ok(found) => found,
             Err(error) => {
@@ -98,7 +100,7 @@ impl ObservedCluster {
                         high,
                         next: committed.known.get(&source).copied(),
                     }),
-                    Err(error) => self.findings.push(unreadable(&source, &error)),
+                    Err(error) => self.findings.push(unreadable_partition(&source, &error)),
                 }
             }
             self.topics.push(SampledTopic {
@@ -139,7 +141,7 @@ impl ObservedCluster {
     }
 }
 
-fn unreadable(source: &TopicPartition, error: &ClientError) -> Finding {
+fn unreadable_partition(source: &TopicPartition, error: &ClientError) -> Finding {
     let remedy = if error.is_forbidden() {
         "give the user the rights to describe and read the topic"
     } else {

@@ -28,9 +28,11 @@ const SAMPLE_LIMITS: SampleLimits = SampleLimits {
 
 /// A topic as far as it was looked at.
 pub struct SampledTopic {
+    /// The topic's name.
     pub name: Arc<str>,
     /// How many partitions there are, those that can't be asked included.
     pub count: usize,
+    /// Those that could be asked.
     pub partitions: Vec<SampledPartition>,
     /// In order within a partition.
     pub records: Vec<Record>,
@@ -38,6 +40,7 @@ pub struct SampledTopic {
 
 /// A partition as far as it was asked about.
 pub struct SampledPartition {
+    /// The partition's number within its topic.
     pub number: i32,
     /// The first offset that is still there.
     pub low: i64,
@@ -71,7 +74,7 @@ impl SampledTopic {
             .sum()
     }
 
-    fn ranges(&self) -> impl Iterator<Item = SampleRange> {
+    fn sample_ranges(&self) -> impl Iterator<Item = SampleRange> {
         let filled = self.partitions.iter().filter(|p| !p.is_empty());
         filled.map(|partition| SampleRange {
             source: TopicPartition {
@@ -91,7 +94,10 @@ pub fn sample_topics(
     findings: &mut Vec<Finding>,
 ) {
     let complaints = Complaints::new(config);
-    let ranges: Vec<SampleRange> = topics.iter().flat_map(SampledTopic::ranges).collect();
+    let ranges: Vec<SampleRange> = topics
+        .iter()
+        .flat_map(SampledTopic::sample_ranges)
+        .collect();
     if ranges.is_empty() {
         return;
     }
@@ -125,7 +131,7 @@ pub fn sample_topics(
 
 /// A topic of transactions may well have offsets and no records; a forbidden one has a reason.
 fn explain_unread(topic: &SampledTopic, complaints: &Complaints) -> Finding {
-    match complaints.reasons("").as_str() {
+    match complaints.list_reasons("").as_str() {
         "" => Finding::warning(
             "not_sampled",
             format!("none of its records came within {SAMPLE_TIMEOUT:?}"),

@@ -24,7 +24,11 @@ enum Kept {
 }
 
 /// Warns of topics that keep events longer than the ledger keeps ids.
-pub async fn look(config: &Config, sources: &[&str], letters: Option<&str>) -> Vec<Finding> {
+pub async fn judge_retention(
+    config: &Config,
+    sources: &[&str],
+    letters: Option<&str>,
+) -> Vec<Finding> {
     if config.apply.idempotency == Idempotency::Offset {
         return Vec::new();
     }
@@ -40,8 +44,8 @@ pub async fn look(config: &Config, sources: &[&str], letters: Option<&str>) -> V
         ((*name).to_owned(), kept)
     };
     let retention = config.apply.retention;
-    let mut findings = judge(sources.iter().map(kept).collect(), SOURCE, retention);
-    findings.extend(judge(
+    let mut findings = warn_of_outliving(sources.iter().map(kept).collect(), SOURCE, retention);
+    findings.extend(warn_of_outliving(
         letters.iter().map(kept).collect(),
         LETTERS,
         retention,
@@ -79,7 +83,11 @@ const LETTERS: Kind = (
     "an older letter that is replayed after its event was applied in another way is applied a second time, over newer rows",
 );
 
-fn judge(topics: Vec<(String, Kept)>, (code, danger): Kind, retention: Duration) -> Vec<Finding> {
+fn warn_of_outliving(
+    topics: Vec<(String, Kept)>,
+    (code, danger): Kind,
+    retention: Duration,
+) -> Vec<Finding> {
     let mut alike: BTreeMap<Kept, Vec<String>> = BTreeMap::new();
     for (name, kept) in topics {
         if kept > Kept::For(retention) {
@@ -112,18 +120,18 @@ fn judge(topics: Vec<(String, Kept)>, (code, danger): Kind, retention: Duration)
             Kept::Unknown => {
                 let found = "may keep events longer than the ledger keeps their ids (apply.retention): its configuration can't be read";
                 let remedy = "let the user read it (kafka-acls --operation DescribeConfigs), or see that retention.ms is not longer than apply.retention";
-                return warning("retention_unknown", &names, found, remedy);
+                return warn_of_topics("retention_unknown", &names, found, remedy);
             }
         };
         let found =
             format!("{found}, and the ledger their ids for {ids} (apply.retention): {danger}");
-        warning(code, &names, &found, &remedy)
+        warn_of_topics(code, &names, &found, &remedy)
     };
     alike.into_iter().map(finding).collect()
 }
 
 /// One for all topics that are alike: a pattern may match hundreds.
-fn warning(code: &'static str, names: &[String], found: &str, remedy: &str) -> Finding {
+fn warn_of_topics(code: &'static str, names: &[String], found: &str, remedy: &str) -> Finding {
     let [first, others @ ..] = names else {
         return Finding::warning(code, found, remedy);
     };
@@ -148,7 +156,7 @@ mod tests {
 
     fn found(topics: &[(&str, Kept)]) -> Vec<Finding> {
         let topics = topics.iter().map(|(n, k)| ((*n).to_owned(), *k));
-        judge(topics.collect(), SOURCE, 7 * DAY)
+        warn_of_outliving(topics.collect(), SOURCE, 7 * DAY)
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn ask_kafka(config: &Config, applied: &[String]) -> KafkaAnswers {
             return answers;
         }
     };
-    if let Err(problem) = answers.ask(config, applied, &observer, &complaints) {
+    if let Err(problem) = answers.ask_observer(config, applied, &observer, &complaints) {
         answers.problems.push(problem.to_string());
     }
     observer.close();
@@ -52,7 +52,7 @@ pub fn ask_kafka(config: &Config, applied: &[String]) -> KafkaAnswers {
 }
 
 impl KafkaAnswers {
-    fn ask(
+    fn ask_observer(
         &mut self,
         config: &Config,
         applied: &[String],
@@ -95,7 +95,7 @@ impl KafkaAnswers {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let why = complaints.reasons(&error.to_string());
+                let why = complaints.list_reasons(&error.to_string());
                 self.problems
                     .push(format!("Kafka doesn't tell {what}: {why}"));
                 return Offsets::new();
