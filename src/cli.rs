@@ -1,6 +1,8 @@
 //! The command line. What each command does is elsewhere; this is its grammar and help.
 
 mod dlq;
+mod letters;
+mod since;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub use crate::cli::dlq::{Discard, Dlq, DlqCommand, List, Replay, Show, WantedState};
+pub use crate::cli::letters::{ChosenLetters, LetterFilters, LetterId};
 use crate::config::DEFAULT_PATH;
 
 const EXAMPLES: &str = "\
@@ -113,7 +116,7 @@ pub enum Command {
 
 impl Cli {
     /// Reads the command line; ends the process with 2 if it is wrong, with 0 after `--help`.
-    pub fn read() -> Self {
+    pub fn parse_or_exit() -> Self {
         let cli = Self::parse();
         match cli.require_an_answer(std::io::stdin().is_terminal()) {
             Ok(()) => cli,

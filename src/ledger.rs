@@ -4,9 +4,13 @@
 pub mod days;
 pub mod event_ids;
 pub mod forget_partitions;
+pub mod letter_filter;
+pub mod letter_rows;
+pub mod letter_states;
 pub mod letters;
 pub mod migrate;
 pub mod overview;
+pub mod recorded_events;
 pub mod resume;
 pub mod retention;
 pub mod rights;

@@ -1,10 +1,13 @@
 //! A dead letter: what its row in `dead_letters` and its headers say.
 
+mod state;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
+pub use crate::letter::state::LetterState;
 use crate::record::{Header, Record, TopicPartition};
 use crate::verdict::{Failure, Reason};
 

@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _failpoints = landfall::failpoint::start();
-    let cli = Cli::read();
+    let cli = Cli::parse_or_exit();
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
         Err(error) => {
@@ -63,7 +63,7 @@ async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Er
         Command::Migrate => migrate_now(config).await,
         Command::Prune(asked) => prune::prune(config, &asked).await,
         Command::Status(asked) => status::status(config, asked.json).await,
-        Command::Dlq(dlq) => dlq::run(config, &dlq.command).await,
+        Command::Dlq(dlq) => dlq::run_command(config, &dlq.command).await,
         Command::Forget(what) => forget::forget(config, &what).await,
     }
     .map_err(Into::into)

@@ -2,8 +2,8 @@
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
-use crate::operator::dlq::filter::{Chosen, Filters, HEADING, LetterId};
-use crate::operator::dlq::row::State;
+use crate::cli::letters::{ChosenLetters, LETTERS_HEADING, LetterFilters, LetterId};
+use crate::letter::LetterState;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,10 +71,10 @@ pub enum DlqCommand {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct List {
     #[command(flatten)]
-    pub filters: Filters,
+    pub filters: LetterFilters,
 
     /// Only in this state; can be repeated [default: parked; with --summary: all].
-    #[arg(long, value_enum, help_heading = HEADING)]
+    #[arg(long, value_enum, help_heading = LETTERS_HEADING)]
     pub state: Vec<WantedState>,
 
     /// At most this many, the oldest [default: 100; with --json: all].
@@ -104,7 +104,7 @@ pub struct Show {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Replay {
     #[command(flatten)]
-    pub chosen: Chosen,
+    pub chosen: ChosenLetters,
 
     /// At most this many, the oldest.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
@@ -140,19 +140,19 @@ pub enum WantedState {
 
 impl List {
     /// The states that are asked for; empty: whatever state.
-    pub fn states(&self) -> Vec<State> {
+    pub fn wanted_states(&self) -> Vec<LetterState> {
         let wanted = match self.state.as_slice() {
             [] if self.summary => &[WantedState::All],
             [] => &[WantedState::Parked][..],
             wanted => wanted,
         };
-        let states: Option<Vec<State>> = wanted
+        let states: Option<Vec<LetterState>> = wanted
             .iter()
             .map(|state| match state {
-                WantedState::Parked => Some(State::Parked),
-                WantedState::Replayed => Some(State::Replayed),
-                WantedState::Superseded => Some(State::Superseded),
-                WantedState::Discarded => Some(State::Discarded),
+                WantedState::Parked => Some(LetterState::Parked),
+                WantedState::Replayed => Some(LetterState::Replayed),
+                WantedState::Superseded => Some(LetterState::Superseded),
+                WantedState::Discarded => Some(LetterState::Discarded),
                 WantedState::All => None,
             })
             .collect();
@@ -164,10 +164,10 @@ impl List {
 #[command(group = ArgGroup::new("which").required(true).multiple(true).args(["id", "topic", "table", "reason", "since", "all"]))]
 pub struct Discard {
     #[command(flatten)]
-    pub chosen: Chosen,
+    pub chosen: ChosenLetters,
 
     /// All of them.
-    #[arg(long, help_heading = HEADING, conflicts_with_all = ["id", "topic", "table", "reason", "since"])]
+    #[arg(long, help_heading = LETTERS_HEADING, conflicts_with_all = ["id", "topic", "table", "reason", "since"])]
     pub all: bool,
 
     /// Don't ask.
@@ -196,11 +196,14 @@ mod tests {
 
     #[test]
     fn parked_letters_are_listed_and_all_are_counted_unless_a_state_is_named() {
-        assert_eq!(list("").states(), [State::Parked]);
-        assert_eq!(list("--summary").states(), []);
-        assert_eq!(list("--state all").states(), []);
-        assert_eq!(list("--state parked --state all").states(), []);
+        assert_eq!(list("").wanted_states(), [LetterState::Parked]);
+        assert_eq!(list("--summary").wanted_states(), []);
+        assert_eq!(list("--state all").wanted_states(), []);
+        assert_eq!(list("--state parked --state all").wanted_states(), []);
         let two = list("--summary --state replayed --state discarded");
-        assert_eq!(two.states(), [State::Replayed, State::Discarded]);
+        assert_eq!(
+            two.wanted_states(),
+            [LetterState::Replayed, LetterState::Discarded]
+        );
     }
 }

@@ -21,6 +21,23 @@ pub enum CommandError {
     /// Kafka can't be asked, or refuses what it was asked for.
     #[error(transparent)]
     Kafka(#[from] kafka::Error),
+    /// Postgres or the registry went away while a letter was replayed.
+    #[error("{letter}: {failure}")]
+    Letter {
+        /// The letter as an operator would name it.
+        letter: String,
+        /// What went wrong last.
+        failure: Failure,
+    },
+    /// `landfall dlq replay` was stopped by an error before it had met every letter.
+    #[error("{0}\nstopped; what was replayed is marked: run the same command again to go on")]
+    ReplayStopped(Box<CommandError>),
+    /// So many letters failed again, or are lost.
+    #[error("{} failed; `landfall dlq show ID` tells more", counted(*.0, "letter"))]
+    LettersFailed(u64),
+    /// So many letters would fail again, a dry run says.
+    #[error("{} would fail", counted(*.0, "letter"))]
+    LettersWouldFail(u64),
     /// `landfall check` has found problems, and has printed them.
     #[error("{} found", counted(*.0, "problem"))]
     Problems(usize),

@@ -1,47 +1,47 @@
 //! `landfall dlq`: what was put aside, for those who decide what becomes of it.
 
-mod apply;
+mod apply_letter;
 mod candidate;
 mod candidates;
+mod commit_each;
 mod discard;
 mod dry_run;
 mod eligibility;
-pub mod filter;
+mod filter;
+mod letter_store;
 mod list;
-mod mark;
 mod outcome;
 mod partition_order;
+mod progress_bar;
 mod refusal;
 mod replay;
+mod replay_report;
 mod replayer;
-pub mod row;
 mod show;
-mod since;
+mod shown_letter;
 mod summary;
 mod unrecorded;
+mod walk;
 
 use crate::cli::DlqCommand;
 use crate::config::Config;
 use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::command_error::CommandError;
 
+/// Carries out a `dlq` command.
+///
 /// # Errors
-/// Postgres can't be asked, or the command couldn't do all that it was told to.
-pub async fn run(config: &Config, command: &DlqCommand) -> Result<(), CommandError> {
+/// Kafka or Postgres can't be asked, or the command couldn't do all that it was told to.
+pub async fn run_command(config: &Config, command: &DlqCommand) -> Result<(), CommandError> {
     let client = open_bookkeeping(config).await?;
     let schema = &config.postgres.schema;
-    let failure = match command {
-        DlqCommand::Show(which) => {
-            let shown = show::show(config, client, which).await;
-            return shown.map_err(CommandError::Refused);
+    match command {
+        DlqCommand::List(list) if list.summary => {
+            Ok(summary::summarize_letters(&client, schema, list).await?)
         }
-        DlqCommand::Replay(which) => {
-            let replayed = replay::replay(config, client, which).await;
-            return replayed.map_err(CommandError::Refused);
-        }
-        DlqCommand::List(list) if list.summary => summary::summarize(&client, schema, list).await,
-        DlqCommand::List(list) => list::list(&client, schema, list).await,
-        DlqCommand::Discard(discard) => discard::discard(&client, schema, discard).await,
-    };
-    Ok(failure?)
+        DlqCommand::List(list) => Ok(list::list_letters(&client, schema, list).await?),
+        DlqCommand::Show(which) => show::show_letter(config, client, which).await,
+        DlqCommand::Replay(which) => replay::replay(config, client, which).await,
+        DlqCommand::Discard(which) => discard::discard_letters(&client, schema, which).await,
+    }
 }

@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::letter::{Place, Posted};
-use crate::operator::dlq::row::{self, State};
+use crate::ledger::letter_rows::LetterRow;
+use crate::letter::{LetterState, Place, Posted};
 use crate::operator::terminal::printable;
 use crate::record::TopicPartition;
 
+/// A letter, as far as a replay has to know it.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// Whether it is to be replayed; else it only keeps its place in the order.
@@ -16,7 +17,8 @@ pub struct Candidate {
     /// `dead_letters.id`; `None` if it has no row.
     pub row: Option<i64>,
     pub event_id: Uuid,
-    pub state: State,
+    pub state: LetterState,
+    /// With [`Candidate::offset`]: where the event was read.
     pub source: TopicPartition,
     pub offset: i64,
     pub table: Option<String>,
@@ -26,11 +28,13 @@ pub struct Candidate {
     pub attempts: u32,
     pub first_failed_at: SystemTime,
     pub last_failed_at: SystemTime,
+    /// Where the letter lies.
     pub place: Place,
 }
 
 impl Candidate {
-    pub fn of_row(letter: row::Letter) -> Self {
+    /// A letter with a row.
+    pub fn from_row(letter: LetterRow) -> Self {
         Self {
             chosen: true,
             row: Some(letter.id),
@@ -58,13 +62,13 @@ impl Candidate {
     }
 
     /// A letter that no batch has entered: published in `dead_letter` mode, or before a crash.
-    pub fn of_topic(posted: Posted, place: Place) -> Self {
+    pub fn from_topic(posted: Posted, place: Place) -> Self {
         let now = SystemTime::now();
         Self {
             chosen: true,
             row: None,
             event_id: posted.event_id,
-            state: State::Parked,
+            state: LetterState::Parked,
             source: posted.source,
             offset: posted.offset,
             table: posted.table,

@@ -1,32 +1,26 @@
 //! Which letters a replay is about, in the order in which they go in.
 
-use deadpool_postgres::Object;
-use indicatif::{ProgressBar, ProgressStyle};
+use uuid::Uuid;
 
-use crate::cli::Replay;
-use crate::config::Config;
+use crate::cli::{LetterId, Replay};
+use crate::letter::LetterState;
+use crate::operator::command_error::CommandError;
 use crate::operator::dlq::candidate::Candidate;
-use crate::operator::dlq::filter::{LetterId, Selection};
-use crate::operator::dlq::replayer::Workshop;
-use crate::operator::dlq::row::{COLUMNS, Letter, State};
-use crate::rows::sql::quote;
-use crate::verdict::Failure;
+use crate::operator::dlq::filter::filter_chosen_rows;
+use crate::operator::dlq::letter_store::LetterStore;
+use crate::operator::dlq::progress_bar::new_progress_bar;
 
-/// Those with a row, oldest first, and after them those that lie in the topic alone: these are of
-/// events that come after all that have a row. Of the latter those that aren't chosen are there too,
-/// since they have a place in the order.
+/// The letters with a row, oldest first, and after them the letters that lie in the topic alone: these
+/// are of events that come after all that have a row. Of the latter those that aren't chosen are there
+/// too, since they have a place in the order.
 ///
 /// # Errors
 /// Kafka or Postgres can't be asked, or there is no letter that was named.
-pub async fn choose(
-    config: &Config,
-    workshop: &mut Workshop<'_>,
+pub async fn find_candidates(
+    store: &mut LetterStore<'_>,
     replay: &Replay,
-) -> Result<Vec<Candidate>, String> {
-    let schema = &config.postgres.schema;
-    let mut letters = with_rows(workshop.client(), schema, replay)
-        .await
-        .map_err(|f| f.to_string())?;
+) -> Result<Vec<Candidate>, CommandError> {
+    let mut letters = read_recorded(store, replay).await?;
     let named = |id: &LetterId| match id {
         LetterId::Row(row) => letters.iter().any(|l| l.row == Some(*row)),
         LetterId::Event(event) => letters.iter().any(|l| l.event_id == *event),
@@ -34,24 +28,23 @@ pub async fn choose(
     let ids = &replay.chosen.id;
     let by_number = |id: &&LetterId| matches!(id, LetterId::Row(_)) && !named(id);
     if let Some(id) = ids.iter().find(by_number) {
-        return Err(no_letter(*id));
+        return Err(no_such_letter(*id));
     }
     let only_rows = !ids.is_empty() && ids.iter().all(named);
     if !only_rows {
-        let reading = bar(workshop
-            .reader()
-            .count_offsets(&config.dead_letter_topic())?);
+        let reading = new_progress_bar(store.count_published()?);
         reading.set_message("reading the dead letter topic");
-        letters.extend(workshop.strays(&replay.chosen, || reading.inc(1)).await?);
+        let found = store.find_unrecorded(&replay.chosen, || reading.inc(1));
+        letters.extend(found.await?);
         reading.finish_and_clear();
     }
-    let chosen = |event: &uuid::Uuid| {
+    let chosen = |event: &Uuid| {
         let mut chosen = letters.iter().filter(|l| l.chosen);
         chosen.any(|l| l.event_id == *event)
     };
     let by_event = |id: &&LetterId| matches!(id, LetterId::Event(event) if !chosen(event));
     if let Some(id) = ids.iter().find(by_event) {
-        return Err(no_letter(*id));
+        return Err(no_such_letter(*id));
     }
     if let Some(limit) = replay.limit {
         let beyond = letters.iter_mut().filter(|l| l.chosen);
@@ -61,39 +54,26 @@ pub async fn choose(
     Ok(letters)
 }
 
-async fn with_rows(
-    client: &Object,
-    schema: &str,
+async fn read_recorded(
+    store: &LetterStore<'_>,
     replay: &Replay,
-) -> Result<Vec<Candidate>, Failure> {
-    let states: &[State] = match (replay.chosen.id.is_empty(), replay.force) {
-        (true, false) => &[State::Parked],
-        (true, true) => &[State::Parked, State::Superseded, State::Discarded],
+) -> Result<Vec<Candidate>, CommandError> {
+    let states: &[LetterState] = match (replay.chosen.id.is_empty(), replay.force) {
+        (true, false) => &[LetterState::Parked],
+        (true, true) => &[
+            LetterState::Parked,
+            LetterState::Superseded,
+            LetterState::Discarded,
+        ],
         (false, _) => &[],
     };
-    let selection = Selection::of(&replay.chosen, states);
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {}.dead_letters WHERE {} ORDER BY id",
-        quote(schema),
-        selection.condition()
-    );
-    let rows = client.query(&sql, &selection.parameters()).await?;
-    let letters = rows
-        .iter()
-        .map(|row| Ok(Candidate::of_row(Letter::of(row)?)));
-    letters.collect()
+    let filter = filter_chosen_rows(&replay.chosen, states);
+    let rows = store.read_rows(&filter).await?;
+    Ok(rows.into_iter().map(Candidate::from_row).collect())
 }
 
-pub fn no_letter(id: LetterId) -> String {
-    format!("there is no letter {id}; `landfall dlq list --state all` shows them")
-}
-
-/// On standard error, and only if that is a terminal.
-pub fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len}, {eta} left");
-    let bar = ProgressBar::new(length);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+/// The error of who names a letter that isn't there.
+pub fn no_such_letter(id: LetterId) -> CommandError {
+    let known = "`landfall dlq list --state all` shows them";
+    CommandError::Refused(format!("there is no letter {id}; {known}"))
 }

@@ -3,38 +3,43 @@
 use std::io::{BufRead as _, Write as _};
 
 use deadpool_postgres::Object;
+use futures::TryStreamExt as _;
 
-use crate::cli::Discard;
-use crate::operator::dlq::filter::{LetterId, Selection};
-use crate::operator::dlq::row::{COLUMNS, Letter, State};
+use crate::cli::{Discard, LetterId};
+use crate::ledger::letter_filter::LetterFilter;
+use crate::ledger::letter_rows::LetterRows;
+use crate::ledger::letter_states::LetterStates;
+use crate::letter::LetterState;
+use crate::operator::command_error::CommandError;
+use crate::operator::dlq::filter::{filter_chosen_rows, filter_named_rows};
 use crate::operator::terminal::{self, counted};
-use crate::rows::sql::quote;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::Failure;
 
+/// Gives up the parked letters that are asked for, once somebody has agreed.
+///
 /// # Errors
-/// As Postgres says; or a letter that is named can't be discarded, or the answer was no: then none is.
-pub async fn discard(client: &Object, schema: &str, discard: &Discard) -> Result<(), Failure> {
-    refuse_if_any_is_done_with(client, schema, &discard.chosen.id).await?;
+/// Postgres can't be asked; or a letter that is named can't be discarded, or the answer was no: then
+/// none is.
+pub async fn discard_letters(
+    client: &Object,
+    schema: &str,
+    discard: &Discard,
+) -> Result<(), CommandError> {
+    let rows = LetterRows::new(schema);
+    refuse_if_any_is_done_with(client, &rows, &discard.chosen.id).await?;
     // just those that were counted, whatever is put aside while somebody thinks about it
-    let letters = parked(
-        client,
-        schema,
-        &Selection::of(&discard.chosen, &[State::Parked]),
-    )
-    .await?;
+    let parked = filter_chosen_rows(&discard.chosen, &[LetterState::Parked]);
+    let letters = read_numbers(client, &rows, &parked).await?;
     let count = letters.len() as i64;
     if count == 0 {
         terminal::print("no such letters are parked: nothing to discard\n");
         return Ok(());
     }
-    if !discard.yes && !confirmed(count) {
-        return Err(refusal("nothing was discarded".to_owned()));
+    if !discard.yes && !ask_to_discard(count) {
+        return Err(CommandError::Refused("nothing was discarded".to_owned()));
     }
-    let sql = format!(
-        "UPDATE {}.dead_letters SET state = 'discarded', state_changed_at = now() WHERE id = ANY($1) AND state = 'parked'",
-        quote(schema)
-    );
-    let discarded = client.execute(&sql, &[&letters]).await? as i64;
+    let states = LetterStates::new(schema);
+    let discarded = states.discard_letters(client, &letters).await? as i64;
     terminal::print(&format!("{} discarded\n", counted(discarded, "letter")));
     if discarded < count {
         let passed = counted(count - discarded, "letter");
@@ -43,61 +48,49 @@ pub async fn discard(client: &Object, schema: &str, discard: &Discard) -> Result
     Ok(())
 }
 
-async fn parked(client: &Object, schema: &str, selection: &Selection) -> Result<Vec<i64>, Failure> {
-    let sql = format!(
-        "SELECT id FROM {}.dead_letters WHERE {}",
-        quote(schema),
-        selection.condition()
-    );
-    let rows = client.query(&sql, &selection.parameters()).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+/// The numbers of the letters that the filter lets through.
+async fn read_numbers(
+    client: &Object,
+    rows: &LetterRows,
+    filter: &LetterFilter,
+) -> Result<Vec<i64>, Failure> {
+    let letters = rows.stream_letters(client, filter, None).await?;
+    letters.map_ok(|letter| letter.id).try_collect().await
 }
 
 /// Who names a letter expects it to be there and parked. One that is discarded already is as wished.
 async fn refuse_if_any_is_done_with(
     client: &Object,
-    schema: &str,
+    rows: &LetterRows,
     ids: &[LetterId],
-) -> Result<(), Failure> {
-    let mut named = Selection::default();
-    named.require_one_of(ids);
+) -> Result<(), CommandError> {
     if ids.is_empty() {
         return Ok(());
     }
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {}.dead_letters WHERE {}",
-        quote(schema),
-        named.condition()
-    );
-    let rows = client.query(&sql, &named.parameters()).await?;
-    let letters: Vec<Letter> = rows.iter().map(Letter::of).collect::<Result<_, _>>()?;
-    let wrong: Vec<String> = ids
-        .iter()
-        .filter_map(|id| match letters.iter().find(|letter| id.names(letter)) {
+    let named = filter_named_rows(ids);
+    let letters = rows.read_letters(client, &named, None).await?;
+    let wrong = ids.iter().filter_map(|id| {
+        let named = letters.iter().find(|row| id.is_of(row.id, row.event_id));
+        match named.map(|row| row.state) {
             None => Some(format!("there is no letter {id}")),
-            Some(letter) => match letter.state {
-                State::Parked | State::Discarded => None,
-                done => Some(format!(
-                    "letter {id} is {done}, and only parked ones can be discarded"
-                )),
-            },
-        })
-        .collect();
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(refusal(format!(
-            "{}; nothing was discarded",
-            wrong.join("; ")
-        ))),
+            Some(LetterState::Parked | LetterState::Discarded) => None,
+            Some(done) => Some(format!(
+                "letter {id} is {done}, and only parked ones can be discarded"
+            )),
+        }
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() {
+        return Ok(());
     }
-}
-
-fn refusal(message: String) -> Failure {
-    Failure::new(Verdict::Systemic, message)
+    let wrong = wrong.join("; ");
+    Err(CommandError::Refused(format!(
+        "{wrong}; nothing was discarded"
+    )))
 }
 
 /// Asks on standard error, so that standard output is the result alone.
-fn confirmed(count: i64) -> bool {
+fn ask_to_discard(count: i64) -> bool {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "Discard {}? [y/N] ", counted(count, "letter"));
     let _ = stderr.flush();

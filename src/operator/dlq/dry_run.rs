@@ -1,12 +1,18 @@
-//! A dry run: what would become of letters, without changing anything.
+//! A dry run's transactions: one for letters that depend on one another, which is rolled back, so that
+//! each letter meets what the letters before it would leave.
 
 use std::collections::HashMap;
 
+use deadpool_postgres::Transaction;
+use uuid::Uuid;
+
+use crate::operator::command_error::CommandError;
+use crate::operator::dlq::apply_letter::LetterApplier;
 use crate::operator::dlq::candidate::Candidate;
-use crate::operator::dlq::outcome::Outcome;
-use crate::operator::dlq::partition_order::Line;
+use crate::operator::dlq::letter_store::{Fetched, LetterStore};
+use crate::operator::dlq::outcome::ReplayOutcome;
 use crate::operator::dlq::refusal::Refusal;
-use crate::operator::dlq::replayer::Workshop;
+use crate::operator::dlq::walk::{Attempt, LetterTransactions};
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
 
@@ -14,12 +20,12 @@ use crate::verdict::{Failure, Verdict};
 #[derive(PartialEq, Eq, Hash)]
 enum Kin {
     Key(i64),
-    /// Of those without a row.
+    /// Of letters without a row.
     Partition(TopicPartition),
 }
 
-/// Those that depend on one another together, each group in its order.
-pub fn groups(letters: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+/// The letters that depend on one another together, each group in its order.
+pub fn group_letters(letters: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     let mut groups: Vec<Vec<Candidate>> = Vec::new();
     let mut places = HashMap::new();
     for letter in letters {
@@ -36,70 +42,117 @@ pub fn groups(letters: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     groups
 }
 
-impl Workshop<'_> {
-    /// What would become of the chosen ones of a group, oldest first: in one transaction that is rolled
-    /// back, so that each meets what those before it would leave. One outcome for each chosen letter.
+/// What a letter is tried with.
+enum Prepared {
+    /// Its schemas are known.
+    Record(Record),
+    /// There is nothing to try: the record is lost, or its schemas can't be had.
+    Settled(ReplayOutcome),
+}
+
+/// The chosen letters' records by their event ids, read before the transaction.
+pub struct PreparedRecords(HashMap<Uuid, Prepared>);
+
+impl PreparedRecords {
+    /// Reads the records of a group and learns their schemas: the transaction is not to wait for Kafka
+    /// or the registry.
     ///
     /// # Errors
-    /// Kafka or Postgres can't be asked.
-    pub async fn look(&mut self, group: &[Candidate]) -> Result<Vec<Outcome>, String> {
-        // before the transaction, which is not to wait for Kafka or the registry
-        let mut records = Vec::with_capacity(group.len());
-        for letter in group {
-            records.push(match letter.chosen {
-                true => Some(self.learned(letter).await?),
-                false => None,
-            });
-        }
-        let told = |e| Failure::from(e).to_string();
-        let tx = self.client.transaction().await.map_err(told)?;
-        // so that what is checked at COMMIT is seen too
-        let immediate = "SET CONSTRAINTS ALL IMMEDIATE";
-        tx.batch_execute(immediate).await.map_err(told)?;
-        let (mut line, mut outcomes) = (Line::default(), Vec::new());
-        for (letter, record) in group.iter().zip(records) {
-            let outcome = match (line.before(letter), record) {
-                (_, None) => {
-                    let may = self.attempts.without_row(&tx, letter).await;
-                    let may = may.map_err(|refusal| refusal.into_cause(letter).message)?;
-                    if may.holds_up() {
-                        line.stop_at(letter);
-                    }
-                    continue;
-                }
-                (Some(behind), _) => behind,
-                (None, Some(Err(outcome))) => outcome,
-                (None, Some(Ok(record))) => {
-                    tx.batch_execute("SAVEPOINT letter").await.map_err(told)?;
-                    match self.attempts.put_in(&tx, letter, &record).await {
-                        Ok(outcome) => outcome,
-                        Err(Refusal::Failure(f)) if f.verdict == Verdict::Unavailable => {
-                            return Err(f.to_string());
-                        }
-                        Err(refusal) => {
-                            let back = "ROLLBACK TO SAVEPOINT letter";
-                            tx.batch_execute(back).await.map_err(told)?;
-                            Outcome::Failed(refusal.into_cause(letter))
-                        }
-                    }
-                }
+    /// Kafka can't be asked.
+    pub async fn read_group(
+        store: &mut LetterStore<'_>,
+        applier: &mut LetterApplier,
+        group: &[Candidate],
+    ) -> Result<Self, CommandError> {
+        let mut records = HashMap::with_capacity(group.len());
+        for letter in group.iter().filter(|letter| letter.chosen) {
+            let prepared = match store.fetch_record(letter)? {
+                Fetched::Lost(why) => Prepared::Settled(ReplayOutcome::Missing(why)),
+                Fetched::Record(record) => match applier.learn_schemas(&record).await {
+                    Ok(()) => Prepared::Record(record),
+                    Err(failure) => Prepared::Settled(fail_letter(failure.into(), letter)),
+                },
             };
-            line.note(letter, &outcome);
-            outcomes.push(outcome);
+            records.insert(letter.event_id, prepared);
         }
-        tx.rollback().await.map_err(told)?;
-        Ok(outcomes)
+        Ok(Self(records))
     }
+}
 
-    /// The letter's record, with its schemas known, or what became of it without.
-    async fn learned(&mut self, letter: &Candidate) -> Result<Result<Record, Outcome>, String> {
-        let record = match self.record(letter)? {
-            Ok(record) => record,
-            Err(why) => return Ok(Err(Outcome::Missing(why))),
-        };
-        Ok(match self.attempts.learn_schemas(&record).await {
-            Ok(()) => Ok(record),
-            Err(failure) => Err(Outcome::Failed(Refusal::from(failure).into_cause(letter))),
+/// Tries letters, and leaves everything as it was.
+pub struct RollBackGroup<'t> {
+    tx: Transaction<'t>,
+    applier: &'t mut LetterApplier,
+    records: PreparedRecords,
+}
+
+impl<'t> RollBackGroup<'t> {
+    /// Begins the group's transaction.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn begin(
+        store: &'t mut LetterStore<'_>,
+        applier: &'t mut LetterApplier,
+        records: PreparedRecords,
+    ) -> Result<Self, Failure> {
+        let tx = store.begin_transaction().await?;
+        // so that what is checked at COMMIT is seen too
+        tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        Ok(Self {
+            tx,
+            applier,
+            records,
         })
     }
+
+    /// Ends the group's transaction.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn roll_back(self) -> Result<(), Failure> {
+        Ok(self.tx.rollback().await?)
+    }
+
+    async fn try_record(
+        &mut self,
+        letter: &Candidate,
+        record: &Record,
+    ) -> Result<ReplayOutcome, Failure> {
+        self.tx.batch_execute("SAVEPOINT letter").await?;
+        let refusal = match self.applier.apply_letter(&self.tx, letter, record).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(Refusal::Failure(f)) if f.verdict == Verdict::Unavailable => return Err(f),
+            Err(refusal) => refusal,
+        };
+        self.tx
+            .batch_execute("ROLLBACK TO SAVEPOINT letter")
+            .await?;
+        Ok(fail_letter(refusal, letter))
+    }
+}
+
+impl LetterTransactions for RollBackGroup<'_> {
+    /// What changes nothing needn't be gentle.
+    async fn wait_for_turn(&mut self) {}
+
+    async fn holds_up_followers(&mut self, letter: &Candidate) -> Result<bool, CommandError> {
+        let eligibility = self.applier.judge_unrecorded(&self.tx, letter).await;
+        let eligibility = eligibility.map_err(|f| CommandError::Refused(f.message))?;
+        Ok(eligibility.holds_up_followers())
+    }
+
+    /// There is one round: what lacks a parent would fail, as far as a dry run can tell.
+    async fn try_letter(&mut self, letter: &Candidate, _: bool) -> Result<Attempt, CommandError> {
+        let outcome = match self.records.0.remove(&letter.event_id) {
+            Some(Prepared::Record(record)) => self.try_record(letter, &record).await?,
+            Some(Prepared::Settled(outcome)) => outcome,
+            None => ReplayOutcome::Missing("it was not read".to_owned()), // it is tried once only
+        };
+        Ok(Attempt::Done(outcome))
+    }
+}
+
+fn fail_letter(refusal: Refusal, letter: &Candidate) -> ReplayOutcome {
+    ReplayOutcome::Failed(refusal.into_cause(letter))
 }

@@ -7,20 +7,21 @@
 use std::collections::HashMap;
 
 use crate::operator::dlq::candidate::Candidate;
-use crate::operator::dlq::outcome::Outcome;
+use crate::operator::dlq::outcome::ReplayOutcome;
 use crate::record::TopicPartition;
 
+/// For each partition the first letter without a row that isn't in.
 #[derive(Default)]
-pub struct Line(HashMap<TopicPartition, String>);
+pub struct PartitionOrder(HashMap<TopicPartition, String>);
 
-impl Line {
-    /// What keeps the letter waiting, if anything does.
-    pub fn before(&self, letter: &Candidate) -> Option<Outcome> {
+impl PartitionOrder {
+    /// The name of the letter that keeps this one waiting, if any does.
+    pub fn find_stop(&self, letter: &Candidate) -> Option<&String> {
         let first = self.0.get(&letter.source)?;
-        letter.row.is_none().then(|| Outcome::Behind(first.clone()))
+        letter.row.is_none().then_some(first)
     }
 
-    /// The letter isn't in: those behind it wait.
+    /// The letter isn't in: the letters behind it wait.
     pub fn stop_at(&mut self, letter: &Candidate) {
         if letter.row.is_none() {
             self.0
@@ -29,10 +30,14 @@ impl Line {
         }
     }
 
-    pub fn note(&mut self, letter: &Candidate, outcome: &Outcome) {
+    /// The letters behind this one wait, unless its outcome lets them go on.
+    pub fn stop_unless_done(&mut self, letter: &Candidate, outcome: &ReplayOutcome) {
         let stops = matches!(
             outcome,
-            Outcome::Behind(_) | Outcome::LeftToWorker | Outcome::Missing(_) | Outcome::Failed(_)
+            ReplayOutcome::Behind(_)
+                | ReplayOutcome::LeftToWorker
+                | ReplayOutcome::Missing(_)
+                | ReplayOutcome::Failed(_)
         );
         if stops {
             self.stop_at(letter);

@@ -35,6 +35,11 @@ impl Refusal {
         }
     }
 
+    /// Whether a row that the letter's foreign key names isn't there, and may come with another letter.
+    pub fn may_lack_parent(&self) -> bool {
+        matches!(self, Refusal::Failure(f) if f.verdict == Verdict::Early)
+    }
+
     /// What the letter's headers and row are to say: one attempt more, since the letter failed first.
     pub fn into_cause(self, letter: &Candidate) -> Cause {
         let (attempts, since) = (letter.attempts.saturating_add(1), letter.first_failed_at);

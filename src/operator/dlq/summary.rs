@@ -1,43 +1,21 @@
 //! `landfall dlq list --summary`: how many letters, by table, reason and state.
 
-use std::time::SystemTime;
-
 use deadpool_postgres::Object;
-use serde::Serialize;
-use tokio_postgres::Row;
 
 use crate::cli::List;
-use crate::operator::dlq::filter::Selection;
-use crate::operator::dlq::row::iso;
+use crate::ledger::letter_rows::{LetterGroup, LetterRows};
+use crate::operator::dlq::filter::filter_rows;
 use crate::operator::terminal;
-use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
-#[derive(Serialize)]
-struct Group {
-    table_name: Option<String>,
-    reason: String,
-    state: String,
-    count: i64,
-    /// When the first of them failed first, and the last of them last.
-    #[serde(serialize_with = "iso")]
-    first_failed_at: SystemTime,
-    #[serde(serialize_with = "iso")]
-    last_failed_at: SystemTime,
-}
-
+/// Prints how many letters there are of those that are asked for.
+///
 /// # Errors
-/// As Postgres says.
-pub async fn summarize(client: &Object, schema: &str, list: &List) -> Result<(), Failure> {
-    let selection = Selection::new(&list.filters, &list.states());
-    let sql = format!(
-        "SELECT table_name, reason, state, count(*), min(first_failed_at), max(last_failed_at) \
-         FROM {}.dead_letters WHERE {} GROUP BY 1, 2, 3 ORDER BY 1 NULLS FIRST, 2, 3",
-        quote(schema),
-        selection.condition()
-    );
-    let rows = client.query(&sql, &selection.parameters()).await?;
-    let groups: Vec<Group> = rows.iter().map(Group::of).collect::<Result<_, _>>()?;
+/// Postgres can't be asked.
+pub async fn summarize_letters(client: &Object, schema: &str, list: &List) -> Result<(), Failure> {
+    let filter = filter_rows(&list.filters, &list.wanted_states());
+    let rows = LetterRows::new(schema);
+    let groups = rows.group_letters(client, &filter).await?;
     if list.json {
         groups.iter().all(terminal::print_json);
     } else if groups.is_empty() {
@@ -51,25 +29,13 @@ pub async fn summarize(client: &Object, schema: &str, list: &List) -> Result<(),
             "first failed",
             "last failed",
         ];
-        terminal::print(&terminal::table(header, groups.into_iter().map(cells), &[]));
+        let cells = groups.into_iter().map(format_cells);
+        terminal::print(&terminal::table(header, cells, &[]));
     }
     Ok(())
 }
 
-impl Group {
-    fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
-        Ok(Self {
-            table_name: row.try_get(0)?,
-            reason: row.try_get(1)?,
-            state: row.try_get(2)?,
-            count: row.try_get(3)?,
-            first_failed_at: row.try_get(4)?,
-            last_failed_at: row.try_get(5)?,
-        })
-    }
-}
-
-fn cells(group: Group) -> [String; 6] {
+fn format_cells(group: LetterGroup) -> [String; 6] {
     let shown = |time| humantime::format_rfc3339_seconds(time).to_string();
     [
         group.table_name.unwrap_or_else(|| "?".to_owned()),

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// # Errors
 /// What was found and what is allowed.
-pub fn parse(text: &str) -> Result<SystemTime, String> {
+pub fn parse_since(text: &str) -> Result<SystemTime, String> {
     let text = text.trim();
     let time = match humantime::parse_duration(text) {
         Ok(ago) => SystemTime::now().checked_sub(ago),
-        Err(_) => point_in_time(text),
+        Err(_) => parse_point_in_time(text),
     };
     // nothing was put aside before 1970, and Postgres doesn't know every time that we do
     time.map(|time| time.max(UNIX_EPOCH)).ok_or_else(|| {
@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Result<SystemTime, String> {
 }
 
 /// `humantime` knows RFC 3339 in UTC alone, so an offset is taken off here.
-fn point_in_time(text: &str) -> Option<SystemTime> {
+fn parse_point_in_time(text: &str) -> Option<SystemTime> {
     let at = text.len().checked_sub("+00:00".len());
     let (local, offset) = match at.and_then(|at| text.split_at_checked(at)) {
         Some((local, offset)) if local.contains(':') && offset.starts_with(['+', '-']) => {
@@ -34,9 +34,10 @@ fn point_in_time(text: &str) -> Option<SystemTime> {
     }
     let shift = Duration::from_secs(hours * 3600 + minutes * 60);
     let local = humantime::parse_rfc3339_weak(local).ok()?;
-    match offset.starts_with('+') {
-        true => local.checked_sub(shift),
-        false => local.checked_add(shift),
+    if offset.starts_with('+') {
+        local.checked_sub(shift)
+    } else {
+        local.checked_add(shift)
     }
 }
 
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        humantime::format_rfc3339(parse(text).unwrap()).to_string()
+        humantime::format_rfc3339(parse_since(text).unwrap()).to_string()
     }
 
     #[test]
@@ -62,10 +63,10 @@ mod tests {
 
     #[test]
     fn a_duration_counts_back_from_now() {
-        let since = parse("2h").unwrap();
+        let since = parse_since("2h").unwrap();
         let ago = since.elapsed().unwrap().as_secs();
         assert!((7_200..7_260).contains(&ago), "{ago}");
-        assert_eq!(parse("3000years").unwrap(), UNIX_EPOCH);
+        assert_eq!(parse_since("3000years").unwrap(), UNIX_EPOCH);
     }
 
     #[test]
@@ -77,7 +78,7 @@ mod tests {
             "2026-11-21T14:00:00+25:00",
             "é+01:00",
         ] {
-            assert!(parse(wrong).unwrap_err().contains("2h"), "{wrong}");
+            assert!(parse_since(wrong).unwrap_err().contains("2h"), "{wrong}");
         }
     }
 }

@@ -1,0 +1,134 @@
+//! Which rows of `dead_letters` are asked for, in plain values, and the condition in SQL that they amount to.
+
+use std::time::SystemTime;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::letter::LetterState;
+
+/// Which letters are wanted. The fields narrow one another. A field that is empty narrows nothing.
+#[derive(Clone, Debug, Default)]
+pub struct LetterFilter {
+    /// Of events from any of these topics.
+    pub topics: Vec<String>,
+    /// For any of these tables, as `schema.table`.
+    pub tables: Vec<String>,
+    /// Put aside for any of these reasons.
+    pub reasons: Vec<String>,
+    /// Failed for the last time then, or later.
+    pub failed_since: Option<SystemTime>,
+    /// In any of these states.
+    pub states: Vec<LetterState>,
+    /// With any of these numbers, or with any of [`LetterFilter::event_ids`].
+    pub numbers: Vec<i64>,
+    /// Of any of these events, or with any of [`LetterFilter::numbers`].
+    pub event_ids: Vec<Uuid>,
+    /// Of the key with this hash.
+    pub key_hash: Option<i64>,
+}
+
+impl LetterFilter {
+    /// The condition that the filter amounts to.
+    pub(super) fn to_condition(&self) -> Condition {
+        let mut condition = Condition::default();
+        let names = [
+            ("topic", &self.topics),
+            ("table_name", &self.tables),
+            ("reason", &self.reasons),
+        ];
+        for (column, values) in names {
+            if !values.is_empty() {
+                condition.require(&format!("{column} = ANY(?)"), values.clone());
+            }
+        }
+        if let Some(since) = self.failed_since {
+            condition.require("last_failed_at >= ?", since);
+        }
+        if !self.states.is_empty() {
+            let names: Vec<&str> = self.states.iter().map(|state| state.name()).collect();
+            condition.require("state = ANY(?)", names);
+        }
+        if !(self.numbers.is_empty() && self.event_ids.is_empty()) {
+            condition.require_either(
+                ("id = ANY(?)", self.numbers.clone()),
+                ("event_id = ANY(?)", self.event_ids.clone()),
+            );
+        }
+        if let Some(key) = self.key_hash {
+            condition.require("key_hash = ?", key);
+        }
+        condition
+    }
+}
+
+/// A condition on rows of `dead_letters`, with its bound parameters.
+#[derive(Default)]
+pub(super) struct Condition {
+    parts: Vec<String>,
+    parameters: Vec<Box<dyn ToSql + Sync + Send>>,
+}
+
+impl Condition {
+    /// The text behind `WHERE`; `true` if nothing is required.
+    pub(super) fn text(&self) -> String {
+        match self.parts.as_slice() {
+            [] => "true".to_owned(),
+            parts => parts.join(" AND "),
+        }
+    }
+
+    /// The parameters in the order of `$1`, `$2`, ….
+    pub(super) fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        let parameters = self.parameters.iter();
+        parameters.map(|p| &**p as &(dyn ToSql + Sync)).collect()
+    }
+
+    /// Adds a part; `?` stands for the parameter.
+    fn require(&mut self, part: &str, parameter: impl ToSql + Sync + Send + 'static) {
+        let part = self.bind(part, parameter);
+        self.parts.push(part);
+    }
+
+    /// Adds a part that holds if one of two does.
+    fn require_either(
+        &mut self,
+        (one, parameter): (&str, impl ToSql + Sync + Send + 'static),
+        (other, other_parameter): (&str, impl ToSql + Sync + Send + 'static),
+    ) {
+        let one = self.bind(one, parameter);
+        let other = self.bind(other, other_parameter);
+        self.parts.push(format!("({one} OR {other})"));
+    }
+
+    fn bind(&mut self, part: &str, parameter: impl ToSql + Sync + Send + 'static) -> String {
+        self.parameters.push(Box::new(parameter));
+        part.replace('?', &format!("${}", self.parameters.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_bound_and_never_part_of_the_sql() {
+        let filter = LetterFilter {
+            topics: vec!["a'; DROP TABLE t; --".to_owned()],
+            reasons: vec!["value".to_owned(), "constraint".to_owned()],
+            failed_since: Some(SystemTime::now()),
+            states: vec![LetterState::Parked],
+            numbers: vec![1],
+            event_ids: vec![Uuid::from_u128(2)],
+            ..LetterFilter::default()
+        };
+        let condition = filter.to_condition();
+        assert_eq!(
+            condition.text(),
+            "topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = ANY($4) \
+             AND (id = ANY($5) OR event_id = ANY($6))"
+        );
+        assert_eq!(condition.parameters().len(), 6);
+        assert_eq!(LetterFilter::default().to_condition().text(), "true");
+    }
+}

@@ -1,0 +1,219 @@
+//! The rows of `dead_letters` as they stand: read, counted and summed up for the operator.
+
+use std::time::SystemTime;
+
+use deadpool_postgres::Object;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use serde::{Serialize, Serializer};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::ledger::letter_filter::LetterFilter;
+use crate::letter::LetterState;
+use crate::rows::sql::quote;
+use crate::verdict::{Failure, Verdict};
+
+/// What to SELECT for a [`LetterRow`].
+const LETTER_COLUMNS: &str = "id, event_id, state, state_changed_at, topic, partition, \"offset\", table_name, operation, \
+    key, key_hash, reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
+    dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by";
+
+/// A letter's row: every column, under its name. The migration has their meaning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LetterRow {
+    pub id: i64,
+    pub event_id: Uuid,
+    pub state: LetterState,
+    #[serde(serialize_with = "as_rfc3339")]
+    pub state_changed_at: SystemTime,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub table_name: Option<String>,
+    pub operation: Option<String>,
+    pub key: Option<String>,
+    pub key_hash: Option<i64>,
+    pub reason: String,
+    pub stage: String,
+    pub sqlstate: Option<String>,
+    /// May quote values of the row.
+    pub message: String,
+    pub attempts: i32,
+    #[serde(serialize_with = "as_rfc3339")]
+    pub first_failed_at: SystemTime,
+    #[serde(serialize_with = "as_rfc3339")]
+    pub last_failed_at: SystemTime,
+    pub consumer_group: String,
+    pub dlq_topic: String,
+    pub dlq_partition: i32,
+    pub dlq_offset: i64,
+    pub left_out_bytes: Option<i64>,
+    pub superseded_by: Option<Uuid>,
+}
+
+/// The letters of one table, reason and state together.
+#[derive(Clone, Debug, Serialize)]
+pub struct LetterGroup {
+    /// `schema.table`; `None` for letters of which nothing told the table.
+    pub table_name: Option<String>,
+    pub reason: String,
+    pub state: String,
+    pub count: i64,
+    /// When the first of the letters failed first.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub first_failed_at: SystemTime,
+    /// When the last of the letters failed last.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub last_failed_at: SystemTime,
+}
+
+/// Reads `dead_letters`, and changes nothing.
+pub struct LetterRows {
+    /// The quoted name of the bookkeeping schema.
+    schema: String,
+}
+
+impl LetterRows {
+    /// `schema`: the bookkeeping schema's name as it is configured.
+    pub fn new(schema: &str) -> Self {
+        Self {
+            schema: quote(schema),
+        }
+    }
+
+    /// The letters that the filter lets through, oldest first, at most `limit`; one at a time, as there
+    /// may be millions.
+    ///
+    /// # Errors
+    /// Postgres can't be asked; for a letter, that its state is unknown to this build.
+    pub async fn stream_letters(
+        &self,
+        client: &Object,
+        filter: &LetterFilter,
+        limit: Option<i64>,
+    ) -> Result<impl Stream<Item = Result<LetterRow, Failure>> + use<>, Failure> {
+        let condition = filter.to_condition();
+        let limit = limit.map(|limit| format!(" LIMIT {limit}"));
+        let sql = format!(
+            "SELECT {LETTER_COLUMNS} FROM {}.dead_letters WHERE {} ORDER BY id{}",
+            self.schema,
+            condition.text(),
+            limit.unwrap_or_default()
+        );
+        let rows = client.query_raw(&sql, condition.parameters()).await?;
+        Ok(rows.map(|row| LetterRow::decode(&row?)))
+    }
+
+    /// The letters that [`LetterRows::stream_letters`] gives, all at once.
+    ///
+    /// # Errors
+    /// As for [`LetterRows::stream_letters`].
+    pub async fn read_letters(
+        &self,
+        client: &Object,
+        filter: &LetterFilter,
+        limit: Option<i64>,
+    ) -> Result<Vec<LetterRow>, Failure> {
+        let letters = self.stream_letters(client, filter, limit).await?;
+        letters.try_collect().await
+    }
+
+    /// How many letters the filter lets through.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn count_letters(
+        &self,
+        client: &Object,
+        filter: &LetterFilter,
+    ) -> Result<i64, Failure> {
+        let condition = filter.to_condition();
+        let sql = format!(
+            "SELECT count(*) FROM {}.dead_letters WHERE {}",
+            self.schema,
+            condition.text()
+        );
+        let row = client.query_one(&sql, &condition.parameters()).await?;
+        Ok(row.get(0))
+    }
+
+    /// The letters that the filter lets through, by table, reason and state.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn group_letters(
+        &self,
+        client: &Object,
+        filter: &LetterFilter,
+    ) -> Result<Vec<LetterGroup>, Failure> {
+        let condition = filter.to_condition();
+        let sql = format!(
+            "SELECT table_name, reason, state, count(*), min(first_failed_at), max(last_failed_at) \
+             FROM {}.dead_letters WHERE {} GROUP BY 1, 2, 3 ORDER BY 1 NULLS FIRST, 2, 3",
+            self.schema,
+            condition.text()
+        );
+        let rows = client.query(&sql, &condition.parameters()).await?;
+        let groups = rows.iter().map(LetterGroup::decode);
+        Ok(groups.collect::<Result<_, _>>()?)
+    }
+}
+
+impl LetterRow {
+    /// Decodes a row of [`LETTER_COLUMNS`].
+    fn decode(row: &Row) -> Result<Self, Failure> {
+        let name: &str = row.try_get("state")?;
+        let Some(state) = LetterState::from_name(name) else {
+            let message = format!("dead_letters: state {name:?} is unknown to this Landfall");
+            return Err(Failure::new(Verdict::Systemic, message));
+        };
+        Self::decode_in_state(row, state).map_err(Failure::from)
+    }
+
+    fn decode_in_state(row: &Row, state: LetterState) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            event_id: row.try_get("event_id")?,
+            state,
+            state_changed_at: row.try_get("state_changed_at")?,
+            topic: row.try_get("topic")?,
+            partition: row.try_get("partition")?,
+            offset: row.try_get("offset")?,
+            table_name: row.try_get("table_name")?,
+            operation: row.try_get("operation")?,
+            key: row.try_get("key")?,
+            key_hash: row.try_get("key_hash")?,
+            reason: row.try_get("reason")?,
+            stage: row.try_get("stage")?,
+            sqlstate: row.try_get("sqlstate")?,
+            message: row.try_get("message")?,
+            attempts: row.try_get("attempts")?,
+            first_failed_at: row.try_get("first_failed_at")?,
+            last_failed_at: row.try_get("last_failed_at")?,
+            consumer_group: row.try_get("consumer_group")?,
+            dlq_topic: row.try_get("dlq_topic")?,
+            dlq_partition: row.try_get("dlq_partition")?,
+            dlq_offset: row.try_get("dlq_offset")?,
+            left_out_bytes: row.try_get("left_out_bytes")?,
+            superseded_by: row.try_get("superseded_by")?,
+        })
+    }
+}
+
+impl LetterGroup {
+    fn decode(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            table_name: row.try_get(0)?,
+            reason: row.try_get(1)?,
+            state: row.try_get(2)?,
+            count: row.try_get(3)?,
+            first_failed_at: row.try_get(4)?,
+            last_failed_at: row.try_get(5)?,
+        })
+    }
+}
+
+/// RFC 3339 in UTC, to the microsecond, which is what Postgres keeps.
+fn as_rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_micros(*time))
+}

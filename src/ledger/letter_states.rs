@@ -1,0 +1,138 @@
+//! What becomes of a letter's row in `dead_letters`: it is locked, marked, given up, or fails again.
+
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::types::Type;
+
+use crate::letter::{Cause, LetterState, Place};
+use crate::rows::sql::quote;
+use crate::verdict::Failure;
+
+/// A letter's row that a transaction has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockedLetter {
+    /// A state that this build doesn't know reads as discarded: such a letter may not be replayed.
+    pub state: LetterState,
+    /// The number of the first earlier letter of the same key that can still be replayed.
+    pub first_parked_before: Option<i64>,
+}
+
+/// Changes the states of letters.
+pub struct LetterStates {
+    /// The quoted name of the bookkeeping schema.
+    schema: String,
+}
+
+impl LetterStates {
+    /// `schema`: the bookkeeping schema's name as it is configured.
+    pub fn new(schema: &str) -> Self {
+        Self {
+            schema: quote(schema),
+        }
+    }
+
+    /// Locks a letter's row until the transaction ends; `None` if there is no such row.
+    ///
+    /// # Errors
+    /// Postgres can't be asked, or the lock can't be had.
+    pub async fn lock_letter(
+        &self,
+        tx: &Transaction<'_>,
+        id: i64,
+    ) -> Result<Option<LockedLetter>, Failure> {
+        let sql = format!(
+            "SELECT d.state, (SELECT min(e.id) FROM {0}.dead_letters e \
+             WHERE e.state = 'parked' AND e.key_hash = d.key_hash AND e.id < d.id) \
+             FROM {0}.dead_letters d WHERE d.id = $1 FOR UPDATE OF d",
+            self.schema
+        );
+        let rows = tx.query_typed(&sql, &[(&id, Type::INT8)]).await?;
+        Ok(rows.first().map(|row| LockedLetter {
+            state: known_state(row.get(0)),
+            first_parked_before: row.get(1),
+        }))
+    }
+
+    /// The number of the key's first letter that can still be replayed.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn find_first_parked(
+        &self,
+        tx: &Transaction<'_>,
+        key_hash: i64,
+    ) -> Result<Option<i64>, Failure> {
+        let sql = format!(
+            "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' AND key_hash = $1",
+            self.schema
+        );
+        let row = tx.query_typed_one(&sql, &[(&key_hash, Type::INT8)]).await?;
+        Ok(row.get(0))
+    }
+
+    /// Marks a letter as applied.
+    ///
+    /// # Errors
+    /// Postgres refuses the statement.
+    pub async fn mark_replayed(&self, tx: &Transaction<'_>, id: i64) -> Result<(), Failure> {
+        let sql = format!(
+            "UPDATE {}.dead_letters SET state = 'replayed', state_changed_at = now() WHERE id = $1",
+            self.schema
+        );
+        tx.execute_typed(&sql, &[(&id, Type::INT8)]).await?;
+        Ok(())
+    }
+
+    /// Gives up those of the letters that are still parked, and returns how many these were.
+    ///
+    /// # Errors
+    /// Postgres refuses the statement.
+    pub async fn discard_letters(&self, client: &Object, ids: &[i64]) -> Result<u64, Failure> {
+        let sql = format!(
+            "UPDATE {}.dead_letters SET state = 'discarded', state_changed_at = now() WHERE id = ANY($1) AND state = 'parked'",
+            self.schema
+        );
+        Ok(client.execute(&sql, &[&ids]).await?)
+    }
+
+    /// Writes down that a letter has failed again, why, and where its new copy lies.
+    ///
+    /// # Errors
+    /// Postgres refuses the statement.
+    pub async fn update_cause(
+        &self,
+        client: &Object,
+        id: i64,
+        cause: &Cause,
+        place: &Place,
+    ) -> Result<(), Failure> {
+        let sql = format!(
+            "UPDATE {}.dead_letters SET reason = $2, stage = $3, sqlstate = $4, message = $5, attempts = $6, \
+             last_failed_at = $7, dlq_topic = $8, dlq_partition = $9, dlq_offset = $10, left_out_bytes = $11 \
+             WHERE id = $1",
+            self.schema
+        );
+        // Postgres' text holds no NUL
+        let message = cause.message.replace('\0', "\u{fffd}");
+        let attempts = i32::try_from(cause.attempts).unwrap_or(i32::MAX);
+        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 11] = [
+            (&id, Type::INT8),
+            (&cause.reason.name(), Type::TEXT),
+            (&cause.stage.name(), Type::TEXT),
+            (&cause.sqlstate, Type::TEXT),
+            (&message, Type::TEXT),
+            (&attempts, Type::INT4),
+            (&cause.last_failed_at, Type::TIMESTAMPTZ),
+            (&&*place.topic, Type::TEXT),
+            (&place.partition, Type::INT4),
+            (&place.offset, Type::INT8),
+            (&place.left_out, Type::INT8),
+        ];
+        client.execute_typed(&sql, &parameters).await?;
+        Ok(())
+    }
+}
+
+/// A state that this build doesn't know is none in which it may replay a letter.
+pub(super) fn known_state(name: &str) -> LetterState {
+    LetterState::from_name(name).unwrap_or(LetterState::Discarded)
+}

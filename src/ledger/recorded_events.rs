@@ -1,0 +1,141 @@
+//! What the bookkeeping knows of single events: asked, and entered, by a replay of dead letters.
+
+use std::collections::HashMap;
+
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::ledger::letter_states::known_state;
+use crate::letter::LetterState;
+use crate::record::TopicPartition;
+use crate::rows::sql::quote;
+use crate::verdict::Failure;
+
+/// Where an event is recorded. A letter's row counts for more: the event of a replayed letter has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordedIn {
+    /// The event has a row in `dead_letters`.
+    DeadLetters,
+    /// The event was applied, and never was a letter with a row.
+    ProcessedEvents,
+}
+
+/// What the tables say of one event, at the moment that a transaction asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventStanding {
+    pub is_applied: bool,
+    /// The state of the event's letter, if it has one. A state that this build doesn't know reads as
+    /// discarded.
+    pub letter: Option<LetterState>,
+}
+
+/// Finds and enters single events.
+pub struct RecordedEvents {
+    /// The quoted name of the bookkeeping schema.
+    schema: String,
+}
+
+impl RecordedEvents {
+    /// `schema`: the bookkeeping schema's name as it is configured.
+    pub fn new(schema: &str) -> Self {
+        Self {
+            schema: quote(schema),
+        }
+    }
+
+    /// Those of the events that are recorded, and where.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn find_recorded(
+        &self,
+        client: &Object,
+        event_ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, RecordedIn>, Failure> {
+        let sql = format!(
+            "SELECT u.id, EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) FROM unnest($1::uuid[]) AS u(id) \
+             WHERE EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) \
+             OR EXISTS (SELECT FROM {0}.processed_events p WHERE p.id = u.id)",
+            self.schema
+        );
+        let ids = [(&event_ids as _, Type::UUID_ARRAY)];
+        let rows = client.query_typed(&sql, &ids).await?;
+        let recorded = rows.iter().map(|row| {
+            let recorded = if row.get(1) {
+                RecordedIn::DeadLetters
+            } else {
+                RecordedIn::ProcessedEvents
+            };
+            (row.get(0), recorded)
+        });
+        Ok(recorded.collect())
+    }
+
+    /// A partition's watermark, which no batch moves until the transaction ends; `None` if nothing of
+    /// the partition was ever applied.
+    ///
+    /// # Errors
+    /// Postgres can't be asked, or the lock can't be had.
+    pub async fn hold_watermark(
+        &self,
+        tx: &Transaction<'_>,
+        source: &TopicPartition,
+    ) -> Result<Option<i64>, Failure> {
+        let sql = format!(
+            "SELECT next_offset FROM {}.partitions WHERE topic = $1 AND partition = $2 FOR SHARE",
+            self.schema
+        );
+        let (topic, partition) = (&*source.topic, source.partition);
+        let rows = tx
+            .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
+            .await?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    /// Whether an event is applied, and what became of its letter.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn read_standing(
+        &self,
+        tx: &Transaction<'_>,
+        event_id: Uuid,
+    ) -> Result<EventStanding, Failure> {
+        let sql = format!(
+            "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
+             (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
+            self.schema
+        );
+        let row = tx.query_typed_one(&sql, &[(&event_id, Type::UUID)]).await?;
+        Ok(EventStanding {
+            is_applied: row.get(0),
+            letter: row.get::<_, Option<&str>>(1).map(known_state),
+        })
+    }
+
+    /// Enters the id of an event that is being replayed; `false` if it was there.
+    ///
+    /// # Errors
+    /// Postgres refuses the statement.
+    pub async fn insert_event_id(
+        &self,
+        tx: &Transaction<'_>,
+        event_id: Uuid,
+        source: &TopicPartition,
+    ) -> Result<bool, Failure> {
+        let sql = format!(
+            "INSERT INTO {0}.processed_events (id, partition_id) SELECT $1, \
+             coalesce((SELECT partition_id FROM {0}.partitions WHERE topic = $2 AND partition = $3), 0) \
+             ON CONFLICT DO NOTHING",
+            self.schema
+        );
+        let (topic, partition) = (&*source.topic, source.partition);
+        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] = [
+            (&event_id, Type::UUID),
+            (&topic, Type::TEXT),
+            (&partition, Type::INT4),
+        ];
+        Ok(tx.execute_typed(&sql, &parameters).await? == 1)
+    }
+}

@@ -1,0 +1,170 @@
+//! One letter in a transaction: the same decoding, rows and statements as in the pipeline, with the
+//! original event's id.
+
+use bumpalo::Bump;
+use deadpool_postgres::Transaction;
+
+use crate::config::{Config, Idempotency};
+use crate::format::change::{Change, Decoded, row_hash};
+use crate::format::decode::Decoder;
+use crate::format::open_deletes::OpenDeletes;
+use crate::format::registry::Registry;
+use crate::ledger::letter_states::LetterStates;
+use crate::ledger::recorded_events::RecordedEvents;
+use crate::operator::dlq::candidate::Candidate;
+use crate::operator::dlq::eligibility::Eligibility;
+use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
+use crate::operator::dlq::refusal::Refusal;
+use crate::postgres::catalogue::Catalogue;
+use crate::postgres::write::write_rows;
+use crate::record::Record;
+use crate::rows::row_change::RowChange;
+use crate::rows::statement::Conflicts;
+use crate::verdict::Failure;
+
+/// Applies letters, each within a transaction that somebody else begins and ends.
+pub struct LetterApplier {
+    catalogue: Catalogue,
+    decoder: Decoder,
+    registry: Option<Registry>,
+    letters: LetterStates,
+    events: RecordedEvents,
+    /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
+    keeps_ids: bool,
+    /// Whether letters are applied that could overwrite newer data.
+    force: bool,
+}
+
+impl LetterApplier {
+    /// # Errors
+    /// A file for TLS that can't be used.
+    pub fn new(config: &Config, force: bool) -> Result<Self, String> {
+        let schema = &config.postgres.schema;
+        Ok(Self {
+            catalogue: Catalogue::default(),
+            decoder: Decoder::from_config(config),
+            registry: Registry::from_config(config)?,
+            letters: LetterStates::new(schema),
+            events: RecordedEvents::new(schema),
+            keeps_ids: config.apply.idempotency == Idempotency::EventId,
+            force,
+        })
+    }
+
+    /// Learns the record's schemas, which has to be done before the letter is applied.
+    ///
+    /// # Errors
+    /// The registry can't be asked, or doesn't let us.
+    pub async fn learn_schemas(&mut self, record: &Record) -> Result<(), Failure> {
+        let Some(registry) = &self.registry else {
+            return Ok(());
+        };
+        let unknown = self.decoder.unknown_schemas(std::slice::from_ref(record));
+        if !unknown.is_empty() {
+            self.decoder
+                .learn_schemas(registry.fetch_schemas(unknown).await?);
+        }
+        Ok(())
+    }
+
+    /// Applies the letter, in a transaction that the caller ends.
+    ///
+    /// Letters are locked before rows, as lanes do it. So a lane with a later event of the key
+    /// is waited for, or waits and then finds the letter replayed.
+    ///
+    /// # Errors
+    /// The letter is refused, or Postgres can't be asked; the transaction is then of no more use.
+    pub async fn apply_letter(
+        &mut self,
+        tx: &Transaction<'_>,
+        letter: &Candidate,
+        record: &Record,
+    ) -> Result<ReplayOutcome, Refusal> {
+        let eligibility = match letter.row {
+            Some(id) => Eligibility::of_row(self.letters.lock_letter(tx, id).await?),
+            None => self.judge_unrecorded(tx, letter).await?,
+        };
+        let mut outcome = match eligibility {
+            Eligibility::MayGoIn => ReplayOutcome::Applied,
+            Eligibility::OnlyByForce(why) if self.force => ReplayOutcome::Forced(why),
+            Eligibility::OnlyByForce(why) => return Ok(why.outcome_without_force()),
+            Eligibility::Refused(outcome) => return Ok(outcome),
+        };
+        let (arena, mut open_deletes) = (Bump::new(), OpenDeletes::default());
+        let decoded = self
+            .decoder
+            .decode_record(record, &arena, None, &mut open_deletes);
+        let change = match decoded.map_err(Refusal::Undecodable)? {
+            Decoded::Change(change) => change,
+            Decoded::Nothing(what) => return Ok(ReplayOutcome::Nothing(what)),
+            Decoded::BelongsToDelete => return Ok(ReplayOutcome::Nothing("tombstone")),
+        };
+        let key = row_hash(&change.table, &change.key);
+        match letter.row {
+            Some(_) if letter.key_hash == Some(key) => {}
+            // its key was unknown, or routes have changed since: later events were not put in order with it
+            Some(_) if self.force => outcome = ReplayOutcome::Forced(ForceReason::RowUnknown),
+            Some(_) => return Ok(ReplayOutcome::RowUnknown),
+            None => {
+                if let Some(first) = self.letters.find_first_parked(tx, key).await? {
+                    return Ok(ReplayOutcome::Behind(first.to_string()));
+                }
+            }
+        }
+        if self.insert_event_id(tx, letter).await? {
+            self.write_row(tx, &change).await?;
+        } else {
+            outcome = ReplayOutcome::InAlready;
+        }
+        if let Some(id) = letter.row {
+            self.letters.mark_replayed(tx, id).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Whether a letter without a row may be applied. The partition's watermark stays as it is until
+    /// the transaction ends.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn judge_unrecorded(
+        &self,
+        tx: &Transaction<'_>,
+        letter: &Candidate,
+    ) -> Result<Eligibility, Failure> {
+        let watermark = self.events.hold_watermark(tx, &letter.source).await?;
+        let standing = self.events.read_standing(tx, letter.event_id).await?;
+        Ok(Eligibility::of_unrecorded(
+            letter,
+            watermark,
+            standing,
+            self.keeps_ids,
+        ))
+    }
+
+    /// Forgets what is known of tables: it may be older than the tables.
+    pub fn forget_tables(&mut self) {
+        self.catalogue = Catalogue::default();
+    }
+
+    /// A key or a value as JSON, if it is in Avro and can be read.
+    pub fn message_as_json(&self, message: Option<&[u8]>) -> Option<String> {
+        self.decoder.message_as_json(message?)
+    }
+
+    async fn insert_event_id(
+        &self,
+        tx: &Transaction<'_>,
+        letter: &Candidate,
+    ) -> Result<bool, Failure> {
+        let (id, source) = (letter.event_id, &letter.source);
+        self.events.insert_event_id(tx, id, source).await
+    }
+
+    async fn write_row(&self, tx: &Transaction<'_>, change: &Change<'_>) -> Result<(), Failure> {
+        let table = self.catalogue.table(tx, &change.table).await?;
+        let row = RowChange::new(change, &table)?;
+        write_rows(tx, &[&row], Conflicts::Possible).await?;
+        Ok(())
+    }
+}
