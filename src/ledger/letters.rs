@@ -28,7 +28,7 @@ pub struct Letters {
 }
 
 /// A row of `dead_letters`, by its number.
-pub type LetterId = i64;
+pub type LetterNumber = i64;
 
 impl Letters {
     pub(super) fn new(schema: String, group: String) -> Self {
@@ -61,7 +61,7 @@ impl Letters {
         &self,
         tx: &Transaction<'_>,
         keys: &[i64],
-    ) -> Result<Vec<(i64, LetterId)>, Failure> {
+    ) -> Result<Vec<(i64, LetterNumber)>, Failure> {
         let sql = format!(
             "SELECT key_hash, id FROM {}.dead_letters WHERE state = 'parked' AND key_hash = ANY($1) ORDER BY id FOR UPDATE",
             self.schema
@@ -77,12 +77,12 @@ impl Letters {
     pub async fn supersede_letters(
         &self,
         tx: &Transaction<'_>,
-        letters: &[(LetterId, Uuid)],
+        letters: &[(LetterNumber, Uuid)],
     ) -> Result<(), Failure> {
         if letters.is_empty() {
             return Ok(());
         }
-        let (ids, by): (Vec<LetterId>, Vec<Uuid>) = letters.iter().copied().unzip();
+        let (ids, by): (Vec<LetterNumber>, Vec<Uuid>) = letters.iter().copied().unzip();
         let sql = format!(
             "UPDATE {}.dead_letters d SET state = 'superseded', superseded_by = u.by, state_changed_at = now() \
              FROM unnest($1::bigint[], $2::uuid[]) AS u(id, by) WHERE d.id = u.id AND d.state = 'parked'",

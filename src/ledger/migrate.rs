@@ -25,7 +25,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
 const LOCK: i64 = 0x6c61_6e64_6661_6c6c;
 
 /// The version of the schema that this build works with.
-pub fn current() -> i32 {
+pub fn current_version() -> i32 {
     MIGRATIONS.last().map_or(0, |m| m.0)
 }
 
@@ -33,7 +33,7 @@ pub fn current() -> i32 {
 ///
 /// # Errors
 /// As Postgres says.
-pub async fn installed(
+pub async fn installed_version(
     client: &impl deadpool_postgres::GenericClient,
     schema: &str,
 ) -> Result<i32, Failure> {
@@ -57,17 +57,17 @@ pub async fn installed(
 
 /// # Errors
 /// Systemic if the schema isn't of this build's version; else as Postgres says.
-pub async fn require(
+pub async fn require_current(
     client: &impl deadpool_postgres::GenericClient,
     schema: &str,
 ) -> Result<(), Failure> {
-    match installed(client, schema).await? {
-        version if version == current() => Ok(()),
+    match installed_version(client, schema).await? {
+        version if version == current_version() => Ok(()),
         version => Err(Failure::new(
             Verdict::Systemic,
             format!(
                 "the schema {schema} is at version {version}, and version {} is needed: run `landfall migrate` with a role that may",
-                current()
+                current_version()
             ),
         )),
     }
@@ -79,19 +79,19 @@ pub async fn require(
 /// As Postgres says; systemic if the schema is of a later Landfall.
 pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Failure> {
     let mut client = connect(pool).await?;
-    if installed(&client, schema).await? == current() {
+    if installed_version(&client, schema).await? == current_version() {
         return Ok(Vec::new()); // so that a role without the right to create can run once it is done
     }
     let tx = client.transaction().await?;
     tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
-    let (quoted, before) = (quote(schema), installed(&tx, schema).await?);
-    if before > current() {
+    let (quoted, before) = (quote(schema), installed_version(&tx, schema).await?);
+    if before > current_version() {
         return Err(Failure::new(
             Verdict::Systemic,
             format!(
                 "the schema {schema} is at version {before}, of a later Landfall; this one knows up to {}",
-                current()
+                current_version()
             ),
         ));
     }

@@ -81,7 +81,7 @@ const DOUBTFUL_REWIND_OFFSETS: i64 = 64;
 ///
 /// # Errors
 /// [`Gap`]: never skipped silently.
-pub fn resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Result<Resume, Gap> {
+pub fn plan_resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Result<Resume, Gap> {
     let from_start = |why| Resume {
         start: log.low,
         floor: log.low,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn outcome(known: Option<Watermark>, log: Log) -> (i64, i64, Why) {
-        let resume = resume(known, log, true).unwrap();
+        let resume = plan_resume(known, log, true).unwrap();
         (resume.start, resume.floor, resume.why)
     }
 
@@ -190,14 +190,14 @@ mod tests {
     #[test]
     fn an_offset_that_kafka_no_longer_has_is_an_error() {
         assert_eq!(
-            resume(at(A, 50), log(A, 60, 90, Some(80)), true),
+            plan_resume(at(A, 50), log(A, 60, 90, Some(80)), true),
             Err(Gap {
                 next_offset: 50,
                 low: 60
             })
         );
         assert_eq!(
-            resume(at(None, 50), log(None, 60, 90, None), true),
+            plan_resume(at(None, 50), log(None, 60, 90, None), true),
             Err(Gap {
                 next_offset: 50,
                 low: 60
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn where_no_ids_are_kept_the_watermark_is_believed_without_a_topic_id() {
-        let resume = resume(at(None, 50), log(None, 0, 90, Some(20)), false).unwrap();
+        let resume = plan_resume(at(None, 50), log(None, 0, 90, Some(20)), false).unwrap();
         assert_eq!(
             (resume.start, resume.floor, resume.why),
             (20, 50, Why::Behind)

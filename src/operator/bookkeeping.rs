@@ -16,7 +16,7 @@ pub async fn open_bookkeeping(config: &Config) -> Result<Object, CommandError> {
     let pool = connection::pool(config)?;
     let named = |failure| name_database(config, failure);
     let client = connection::connect(&pool).await.map_err(named)?;
-    migrate::require(&client, &config.postgres.schema)
+    migrate::require_current(&client, &config.postgres.schema)
         .await
         .map_err(named)?;
     Ok(client)

@@ -53,7 +53,7 @@ async fn sweep_ledger(
 ) -> Result<(), Failure> {
     let pool = connection::pool(config)?;
     let mut client = connection::connect(&pool).await?;
-    migrate::require(&client, &config.postgres.schema).await?;
+    migrate::require_current(&client, &config.postgres.schema).await?;
     let sweep = Sweep {
         ledger,
         retention: config.apply.retention,

@@ -28,8 +28,8 @@ pub struct Advance {
 
 impl Advance {
     /// What the watermark becomes. Reading duplicates again doesn't take it back.
-    pub fn watermark(&self) -> i64 {
-        if self.moves() {
+    pub fn new_watermark(&self) -> i64 {
+        if self.moves_watermark() {
             self.next_offset
         } else {
             self.held.next_offset
@@ -37,7 +37,7 @@ impl Advance {
     }
 
     /// Whether there is anything to write of the partition: else it was read again, and stays where it is.
-    pub fn moves(&self) -> bool {
+    pub fn moves_watermark(&self) -> bool {
         self.next_offset > self.held.floor
     }
 
@@ -47,7 +47,7 @@ impl Advance {
             partition_id: self.held.partition_id,
             seen_batch: self.held.batch,
             from: self.held.next_offset,
-            to: self.watermark(),
+            to: self.new_watermark(),
             open_deletes: &self.open_deletes,
         }
     }
@@ -81,7 +81,7 @@ impl Advance {
     }
 
     /// Takes the offset in; not, if it lies before one that was taken in already.
-    pub fn follow(&mut self, offset: i64) -> bool {
+    pub fn follow_offset(&mut self, offset: i64) -> bool {
         let expected = match self.next_offset == self.first_offset {
             true => self.held.read_to.unwrap_or(offset),
             false => self.next_offset,

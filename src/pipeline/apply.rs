@@ -130,7 +130,7 @@ impl Destination {
             }
             batch.accept_gaps();
         }
-        if !batch.moves() {
+        if !batch.moves_watermarks() {
             let answer = before_commit.ask_about_topics(batch).answer().await?;
             return Ok(answer.unwrap_or(AttemptOutcome::Committed));
         }
@@ -209,7 +209,7 @@ impl Destination {
 
     /// Inserts the letters of the batch's rejects, which are safe in their topic by now.
     async fn insert_letters(&self, tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), Failure> {
-        let letters: Vec<_> = batch.letters().collect();
+        let letters: Vec<_> = batch.published_letters().collect();
         self.ledger.letters.insert_letters(tx, &letters).await
     }
 }

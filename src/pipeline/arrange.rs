@@ -10,7 +10,7 @@ use crate::rows::table::Table;
 
 /// Positions in `changes`. Arrival order, unless tables refer to each other: then all changes of a
 /// key together, in the order in which foreign keys take what becomes of it.
-pub fn arrange(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
+pub fn arrange_changes(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
     let mut sequence: Vec<usize> = (0..changes.len()).collect();
     let related = |table: &Table| table.rank > 0 || table.referenced;
     if !changes.iter().any(|(_, change)| related(change.table())) {
@@ -41,7 +41,7 @@ pub fn arrange(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
 /// key that follow each other stay together while there is another in the range: what they come to
 /// may be in order where one of them isn't. A delete stays with what comes after it as long as it
 /// can, for others may go with the row.
-pub fn divide(
+pub fn divide_range(
     sequence: &[usize],
     range: &Range<usize>,
     items: &[Item],
@@ -99,7 +99,7 @@ mod tests {
             whole: true,
         };
         let items = keys.iter().enumerate().map(item).collect();
-        let sequence = arrange(&changes);
+        let sequence = arrange_changes(&changes);
         (changes, items, sequence)
     }
 
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_range_is_divided_between_keys_as_long_as_it_has_several() {
         let (changes, items, sequence) = tried(&[1, 1, 1, 1, 2, 3]);
-        let at = |range| divide(&sequence, &range, &items, &changes);
+        let at = |range| divide_range(&sequence, &range, &items, &changes);
         assert_eq!(at(0..6), (4, true));
         assert_eq!(at(4..6), (5, true));
         assert_eq!(at(0..4), (2, false));
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_delete_stays_with_the_insert_that_follows() {
         let (changes, items, sequence) = tried(&[-1, 1, 1]);
-        let at = |range| divide(&sequence, &range, &items, &changes);
+        let at = |range| divide_range(&sequence, &range, &items, &changes);
         assert_eq!(at(0..3), (2, false));
         assert_eq!(at(0..2), (1, false), "unless they are all that is left");
     }

@@ -73,7 +73,7 @@ impl<'r> Batch<'r> {
             else {
                 continue;
             };
-            if !advance.follow(record.offset) {
+            if !advance.follow_offset(record.offset) {
                 continue;
             }
             if record.offset < advance.held.floor {
@@ -142,13 +142,13 @@ impl<'r> Batch<'r> {
 
     /// How the batch moves the watermarks of its partitions.
     pub fn watermark_moves(&self) -> Vec<WatermarkMove<'_>> {
-        let moving = self.advances.iter().filter(|a| a.moves());
+        let moving = self.advances.iter().filter(|a| a.moves_watermark());
         moving.map(Advance::watermark_move).collect()
     }
 
     /// Letters from before the batch that have no row yet.
     pub fn owed_letters(&self) -> impl Iterator<Item = &Letter> {
-        let moving = self.advances.iter().filter(|a| a.moves());
+        let moving = self.advances.iter().filter(|a| a.moves_watermark());
         moving.flat_map(|a| a.held.owed.iter())
     }
 
@@ -166,7 +166,7 @@ impl<'r> Batch<'r> {
                 entry.reject(failure, attempts, since);
             }
         }
-        for at in order.parked() {
+        for at in order.parked_entries() {
             if let Some(entry) = self.entries.get_mut(*at) {
                 entry.park(attempts);
             }
@@ -196,7 +196,7 @@ impl<'r> Batch<'r> {
     }
 
     /// The events that were landed, as `false`, or refused, as `true`, in arrival order.
-    pub fn outcomes(&self) -> impl Iterator<Item = bool> {
+    pub fn refusal_flags(&self) -> impl Iterator<Item = bool> {
         let fresh = self.entries.iter().filter(|e| !e.duplicate);
         fresh.filter_map(|e| match &e.state {
             State::Pending => Some(false),
@@ -225,12 +225,12 @@ impl<'r> Batch<'r> {
     }
 
     /// Whether Postgres has anything to write.
-    pub fn moves(&self) -> bool {
-        self.advances.iter().any(Advance::moves)
+    pub fn moves_watermarks(&self) -> bool {
+        self.advances.iter().any(Advance::moves_watermark)
     }
 
     /// What its events were refused for, for people: no value of a row.
-    pub fn refusals(&self) -> String {
+    pub fn describe_refusals(&self) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for entry in self.entries.iter().filter(|e| !e.duplicate) {
             if let State::Rejected(reject) = &entry.state {
@@ -250,7 +250,7 @@ impl<'r> Batch<'r> {
     }
 
     /// The rejects that aren't published yet.
-    pub fn unpublished(&mut self) -> impl Iterator<Item = Unpublished<'_, 'r>> {
+    pub fn unpublished_rejects(&mut self) -> impl Iterator<Item = Unpublished<'_, 'r>> {
         let fresh = self.entries.iter_mut().filter(|e| !e.duplicate);
         fresh.filter_map(|e| {
             let table = e.table().map(ToString::to_string).unwrap_or_default();
@@ -267,7 +267,7 @@ impl<'r> Batch<'r> {
     }
 
     /// The letters of the batch, all of them published.
-    pub fn letters(&self) -> impl Iterator<Item = Letter> {
+    pub fn published_letters(&self) -> impl Iterator<Item = Letter> {
         let fresh = self.entries.iter().filter(|e| !e.duplicate);
         fresh.filter_map(Entry::letter)
     }

@@ -107,7 +107,10 @@ fn records_below_the_floor_are_counted_and_neither_written_nor_taking_the_waterm
     let batch = gather(&all, owned(10, 50, 1));
     let advance = &batch.advances[0];
     assert_eq!((batch.entries.len(), advance.below_floor), (0, 5));
-    assert_eq!((batch.moves(), advance.watermark()), (false, 50));
+    assert_eq!(
+        (batch.moves_watermarks(), advance.new_watermark()),
+        (false, 50)
+    );
     assert_eq!(advance.next_offset, 15, "what is committed to Kafka");
 }
 
@@ -117,7 +120,10 @@ fn a_batch_across_the_floor_writes_what_lies_above_it() {
     let batch = gather(&all, owned(48, 50, 1));
     assert_eq!(offsets(&batch), [50, 51, 52]);
     assert_eq!(
-        (batch.advances[0].below_floor, batch.advances[0].watermark()),
+        (
+            batch.advances[0].below_floor,
+            batch.advances[0].new_watermark()
+        ),
         (2, 53)
     );
 }
@@ -230,6 +236,6 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         assert_eq!(batch.entries.len(), records.len());
         assert_eq!(batch.advances.len(), records.len() + 1);
         let debt = batch.advances.iter().find(|a| a.source == P()).unwrap();
-        assert_eq!((debt.held.next_offset, debt.watermark()), (3, 5));
+        assert_eq!((debt.held.next_offset, debt.new_watermark()), (3, 5));
     }
 }

@@ -58,5 +58,5 @@ async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    migrate::require(&connect(pool).await?, schema).await
+    migrate::require_current(&connect(pool).await?, schema).await
 }

@@ -38,21 +38,21 @@ impl Breaker {
     /// # Errors
     /// Systemic, if the batch's refusals are too many.
     pub fn judge(&self, batch: &Batch<'_>) -> Result<(), Failure> {
-        let Some(count) = self.trips_on(batch.outcomes()) else {
+        let Some(count) = self.trips_on(batch.refusal_flags()) else {
             return Ok(());
         };
         let why = format!(
             "{count} of {} events in a row were refused ({}), which looks like more than bad records; mend the cause, \
              or let them be dead letters with a higher dead_letter.breaker.ratio (1.0 never stops)",
             self.window,
-            batch.refusals()
+            batch.describe_refusals()
         );
         Err(Failure::new(Verdict::Systemic, why))
     }
 
     /// The batch is in.
     pub fn note_batch(&mut self, batch: &Batch<'_>) {
-        batch.outcomes().for_each(|refused| self.note(refused));
+        batch.refusal_flags().for_each(|refused| self.note(refused));
     }
 
     /// Whether these events, in order, would make too many refusals at any time: how many then.

@@ -13,7 +13,7 @@ use crate::watch::metrics;
 /// # Errors
 /// Unavailable: Kafka didn't take them. What was taken is marked and not sent again.
 pub async fn deliver_rejects(letters: &DeadLetters, batch: &mut Batch<'_>) -> Result<(), Failure> {
-    let rejects: Vec<_> = batch.unpublished().collect();
+    let rejects: Vec<_> = batch.unpublished_rejects().collect();
     let deliveries = rejects.into_iter().map(|unpublished| async move {
         let Unpublished {
             record,

@@ -42,6 +42,6 @@ pub async fn divert_batch(lane: &mut Lane, mut batch: Batch<'_>, failure: &Failu
         );
     }
     count_outcomes(&batch);
-    let letters = batch.letters().collect();
+    let letters = batch.published_letters().collect();
     lane.partitions.note_diverted(batch.advances, letters);
 }

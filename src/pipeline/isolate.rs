@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
 
-use crate::pipeline::arrange::{arrange, divide, keys_reversed};
+use crate::pipeline::arrange::{arrange_changes, divide_range, keys_reversed};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::order::{Item, Order};
 use crate::postgres::write::write_rows;
@@ -85,12 +85,14 @@ pub async fn write_isolating(
         to_the_end: !batch.trial.given_up.is_empty(),
     };
     if batch.trial.approach.has_constraints_immediate() {
-        search.execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        search
+            .execute_counted("SET CONSTRAINTS ALL IMMEDIATE")
+            .await?;
     }
-    let sequence = arrange(changes);
-    search.halve(&sequence).await?;
+    let sequence = arrange_changes(changes);
+    search.write_halving(&sequence).await?;
     search.try_again(&sequence).await?;
-    let waiting = search.waiting();
+    let waiting = search.waiting_entries();
     let found = Found {
         waiting,
         ..search.found
@@ -125,7 +127,7 @@ impl Search<'_, '_> {
             let is_tried = |item: &Item| {
                 entries.contains(&item.entry)
                     || keys.contains(&item.key)
-                        && self.order.parked().contains(&item.entry)
+                        && self.order.parked_entries().contains(&item.entry)
                         && !self.order.is_superseded(item.key, item.entry)
             };
             // what was put off may be what the others wait for, and its last what its first does
@@ -143,7 +145,7 @@ impl Search<'_, '_> {
                 .refused
                 .retain(|entry, _| !entries.contains(entry));
             self.order.take_back(&entries);
-            self.halve(&tried).await?;
+            self.write_halving(&tried).await?;
             let gained = self.found.refused.len() + self.put_off.len() < before;
             if !gained || round == MOST_ROUNDS && !self.to_the_end {
                 return Ok(());
@@ -153,7 +155,7 @@ impl Search<'_, '_> {
     }
 
     /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
-    fn waiting(&self) -> Vec<usize> {
+    fn waiting_entries(&self) -> Vec<usize> {
         let entry = |at: &usize| Some(self.items.get(*at)?.entry);
         let waits = |(item, given_up): (&Item, &bool)| {
             let refusal = self.found.refused.get(&item.entry);
@@ -180,7 +182,7 @@ impl Search<'_, '_> {
     }
 
     /// Applies these changes, given by their positions, halving what is refused.
-    async fn halve(&mut self, sequence: &[usize]) -> Result<(), Failure> {
+    async fn write_halving(&mut self, sequence: &[usize]) -> Result<(), Failure> {
         let mut orphans = 0;
         // the next range to try is the last; later ranges lie below it
         let mut ranges = Vec::new();
@@ -195,10 +197,10 @@ impl Search<'_, '_> {
             let early = refusal.verdict == Verdict::Early && !self.to_the_end;
             if let [at] = part {
                 orphans += usize::from(early);
-                self.refuse(*at, refusal)?;
+                self.note_refusal(*at, refusal)?;
                 continue;
             }
-            let (middle, several) = divide(sequence, &range, self.items, self.changes);
+            let (middle, several) = divide_range(sequence, &range, self.items, self.changes);
             if early && several && orphans >= ENOUGH_ORPHANS {
                 self.put_off.extend(part);
             } else {
@@ -212,14 +214,14 @@ impl Search<'_, '_> {
     /// The inner result is a refusal of the part, after which it is as if it had not been tried.
     async fn try_part(&mut self, part: &[usize]) -> Result<Result<(), Failure>, Failure> {
         let items = part.iter().filter_map(|at| self.items.get(*at)).copied();
-        let sifted = self.order.sift(items);
+        let sifted = self.order.sift_part(items);
         let changes: Vec<&RowChange<'_>> = sifted
             .write
             .iter()
             .filter_map(|at| Some(&self.changes.get(*part.get(*at)?)?.1))
             .collect();
         if !changes.is_empty() {
-            self.execute("SAVEPOINT part").await?;
+            self.execute_counted("SAVEPOINT part").await?;
             self.found.statements += 1;
             if let Err(refusal) = write_rows(self.tx, &changes, Conflicts::Possible).await {
                 match refusal.verdict {
@@ -227,17 +229,17 @@ impl Search<'_, '_> {
                     Verdict::Retry if self.blames_contention => {}
                     _ => return Err(refusal),
                 }
-                self.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+                self.execute_counted("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
                     .await?;
                 return Ok(Err(refusal));
             }
-            self.execute("RELEASE SAVEPOINT part").await?;
+            self.execute_counted("RELEASE SAVEPOINT part").await?;
         }
-        self.order.note(sifted);
+        self.order.note_written(sifted);
         Ok(Ok(()))
     }
 
-    fn refuse(&mut self, at: usize, refusal: Failure) -> Result<(), Failure> {
+    fn note_refusal(&mut self, at: usize, refusal: Failure) -> Result<(), Failure> {
         let Some(item) = self.items.get(at) else {
             return Ok(());
         };
@@ -256,7 +258,7 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    async fn execute(&mut self, sql: &str) -> Result<(), Failure> {
+    async fn execute_counted(&mut self, sql: &str) -> Result<(), Failure> {
         self.found.statements += 1;
         self.tx.batch_execute(sql).await.map_err(Failure::from)
     }

@@ -128,7 +128,7 @@ impl Lane {
     pub fn settle_batch(&mut self, batch: Batch<'_>, took: Duration) {
         self.waiting.tell_going_on();
         metrics::batch(BatchOutcome::Committed);
-        if batch.moves() {
+        if batch.moves_watermarks() {
             metrics::landed(batch.entries.len(), took.as_secs_f64());
         }
         count_outcomes(&batch);

@@ -25,8 +25,8 @@ impl LanePartitions {
     pub fn note_landed(&mut self, advances: Vec<Advance>, batch: Uuid) {
         self.commit_advances(advances, |progress, partition, advance| {
             progress.read(&advance.source, advance.next_offset);
-            if advance.moves() {
-                partition.next_offset = advance.watermark();
+            if advance.moves_watermark() {
+                partition.next_offset = advance.new_watermark();
                 partition.batch = batch;
                 partition.open_deletes = advance.open_deletes;
                 partition.owed = Arc::default();

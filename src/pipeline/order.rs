@@ -64,15 +64,15 @@ impl Order {
 
     /// A letter from before the batch.
     pub fn add_row(&mut self, key: i64, id: i64) {
-        self.add(key, From::Row(id));
+        self.add_letter(key, From::Row(id));
     }
 
     /// An entry of the batch was refused.
     pub fn add_entry(&mut self, key: i64, entry: usize) {
-        self.add(key, From::Entry(entry));
+        self.add_letter(key, From::Entry(entry));
     }
 
-    fn add(&mut self, key: i64, from: From) {
+    fn add_letter(&mut self, key: i64, from: From) {
         let letter = Letter {
             from,
             superseded_by: None,
@@ -81,7 +81,7 @@ impl Order {
     }
 
     /// What is to be written of a part, whose events of one key come in arrival order.
-    pub fn sift(&self, part: impl IntoIterator<Item = Item>) -> Sifted {
+    pub fn sift_part(&self, part: impl IntoIterator<Item = Item>) -> Sifted {
         let mut sifted = Sifted {
             write: Vec::new(),
             parked: Vec::new(),
@@ -120,7 +120,7 @@ impl Order {
     }
 
     /// What was decided has been written.
-    pub fn note(&mut self, sifted: Sifted) {
+    pub fn note_written(&mut self, sifted: Sifted) {
         self.keys.extend(sifted.keys);
         self.parked.extend(sifted.parked);
     }
@@ -143,13 +143,13 @@ impl Order {
     }
 
     /// The entries that were put behind a letter.
-    pub fn parked(&self) -> &BTreeSet<usize> {
+    pub fn parked_entries(&self) -> &BTreeSet<usize> {
         &self.parked
     }
 
     /// Rows of `dead_letters` with the entry that made them obsolete.
     pub fn superseded_rows(&self) -> Vec<(i64, usize)> {
-        self.superseded(|from| match from {
+        self.find_superseded(|from| match from {
             From::Row(id) => Some(id),
             From::Entry(_) => None,
         })
@@ -157,13 +157,13 @@ impl Order {
 
     /// Entries of the batch with the later one that made their letter obsolete.
     pub fn superseded_entries(&self) -> Vec<(usize, usize)> {
-        self.superseded(|from| match from {
+        self.find_superseded(|from| match from {
             From::Entry(entry) => Some(entry),
             From::Row(_) => None,
         })
     }
 
-    fn superseded<T: Ord>(&self, which: impl Fn(From) -> Option<T>) -> Vec<(T, usize)> {
+    fn find_superseded<T: Ord>(&self, which: impl Fn(From) -> Option<T>) -> Vec<(T, usize)> {
         let letters = self.keys.values().flatten();
         let mut found: Vec<(T, usize)> = letters
             .filter_map(|l| Some((which(l.from)?, l.superseded_by?)))

@@ -5,9 +5,9 @@ fn item(entry: usize, key: i64, whole: bool) -> Item {
 }
 
 fn written(order: &mut Order, items: &[Item]) -> Vec<usize> {
-    let sifted = order.sift(items.iter().copied());
+    let sifted = order.sift_part(items.iter().copied());
     let entries = sifted.write.iter().map(|at| items[*at].entry).collect();
-    order.note(sifted);
+    order.note_written(sifted);
     entries
 }
 
@@ -23,7 +23,7 @@ fn a_whole_later_event_supersedes_the_letter_and_those_after_it_are_free() {
     ];
     assert_eq!(written(&mut order, &items), [0, 1, 2, 3]);
     assert_eq!(order.superseded_rows(), [(70, 0)]);
-    assert!(order.parked().is_empty());
+    assert!(order.parked_entries().is_empty());
 }
 
 #[test]
@@ -37,7 +37,10 @@ fn a_partial_later_event_is_parked_and_superseded_with_the_letter() {
         item(8, 1, true),
     ];
     assert_eq!(written(&mut order, &items), [3, 8]);
-    assert_eq!(order.parked().iter().copied().collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(
+        order.parked_entries().iter().copied().collect::<Vec<_>>(),
+        [5, 6]
+    );
     assert_eq!(order.superseded_entries(), [(4, 8), (5, 8), (6, 8)]);
     assert!(order.is_superseded(1, 4));
 }
@@ -49,7 +52,7 @@ fn all_later_events_are_parked_if_so_configured() {
     let items = [item(0, 1, true), item(1, 1, true), item(2, 2, true)];
     assert_eq!(written(&mut order, &items), [2]);
     assert!(order.superseded_rows().is_empty());
-    assert_eq!(order.parked().len(), 2);
+    assert_eq!(order.parked_entries().len(), 2);
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn what_was_not_written_is_not_noted() {
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_row(1, 70);
     let items = [item(0, 1, true)];
-    drop(order.sift(items));
+    drop(order.sift_part(items));
     assert!(order.superseded_rows().is_empty());
     // it was refused itself: another letter of the key
     order.add_entry(1, 0);

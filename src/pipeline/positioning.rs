@@ -8,7 +8,7 @@ use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
-use crate::ledger::resume::{Log, Resume, Why, gap_message, resume};
+use crate::ledger::resume::{Log, Resume, Why, gap_message, plan_resume};
 use crate::ledger::watermarks::PartitionRow;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
@@ -146,7 +146,7 @@ fn decide_start(
     log: &Log,
 ) -> Result<Resume, String> {
     let watermark = before.map(|row| row.watermark);
-    let resumed = resume(watermark, *log, ledger.keeps_ids())
+    let resumed = plan_resume(watermark, *log, ledger.keeps_ids())
         .map_err(|gap| gap_message(source, gap, ledger.quoted_schema()))?;
     log_resumption(source, &resumed, log, before.map(|row| row.group.as_str()));
     Ok(resumed)

@@ -93,11 +93,11 @@ impl RowWriter<'_> {
         items: &[Item],
         order: &mut Order,
     ) -> Result<(), Failure> {
-        let sifted = order.sift(items.iter().copied());
+        let sifted = order.sift_part(items.iter().copied());
         let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
         let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
         write_rows(self.tx, &write_them, batch.trial.conflicts).await?;
-        order.note(sifted);
+        order.note_written(sifted);
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl RowWriter<'_> {
         if let Some((_, early)) = early.filter(|_| !batch.waiting.is_empty()) {
             return Err(early.clone());
         }
-        let (refused, parked) = (found.refused.len(), order.parked().len());
+        let (refused, parked) = (found.refused.len(), order.parked_entries().len());
         tracing::info!(
             events = changes.len(),
             refused,
@@ -134,7 +134,7 @@ impl RowWriter<'_> {
         refused: &Refused,
         order: &Order,
     ) -> Result<(), Failure> {
-        let set_aside = refused.keys().chain(order.parked());
+        let set_aside = refused.keys().chain(order.parked_entries());
         let ids: Vec<_> = set_aside
             .filter_map(|at| batch.entries.get(*at))
             .map(|entry| entry.id)

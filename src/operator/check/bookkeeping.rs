@@ -19,7 +19,7 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
             grant_everything(schema, role),
         ));
     };
-    let current = migrate::current();
+    let current = migrate::current_version();
     if version == current {
         return None;
     }

@@ -56,7 +56,7 @@ async fn read_schema_version(
     if rights.schema_exists && !rights.use_schema {
         return Ok(None);
     }
-    match migrate::installed(client, schema).await {
+    match migrate::installed_version(client, schema).await {
         Ok(version) => Ok(Some(version)),
         Err(failure) if failure.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE]) => Ok(None),
         Err(failure) => Err(failure),
