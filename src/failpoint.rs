@@ -35,6 +35,6 @@ pub fn reach(seam: &'static str) {
 
 /// Reads the plan from `FAILPOINTS`; it holds as long as what is returned lives.
 #[cfg(feature = "failpoints")]
-pub fn start() -> fail::FailScenario<'static> {
+pub fn read_plan() -> fail::FailScenario<'static> {
     fail::FailScenario::setup()
 }

@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _failpoints = landfall::failpoint::start();
+    let _failpoints = landfall::failpoint::read_plan();
     let cli = Cli::parse_or_exit();
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
@@ -58,18 +58,18 @@ fn main() -> ExitCode {
 
 async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Run(run) => return start(config, run.until_caught_up).await,
+        Command::Run(run) => return run_worker(config, run.until_caught_up).await,
         Command::Check(check) => check::run_check(config, check.json).await,
         Command::Migrate => migrate_now(config).await,
-        Command::Prune(asked) => prune::prune(config, &asked).await,
-        Command::Status(asked) => status::status(config, asked.json).await,
+        Command::Prune(asked) => prune::prune_ledger(config, &asked).await,
+        Command::Status(asked) => status::show_status(config, asked.json).await,
         Command::Dlq(dlq) => dlq::run_command(config, &dlq.command).await,
-        Command::Forget(what) => forget::forget(config, &what).await,
+        Command::Forget(what) => forget::forget_topic(config, &what).await,
     }
     .map_err(Into::into)
 }
 
-async fn start(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Error>> {
+async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config.summary(), "starting");
     let stop = shutdown::on_signal()?;
     let recorder = metrics::install()?;

@@ -37,7 +37,7 @@ use crate::operator::terminal;
 /// # Errors
 /// There are problems: how many. All of them have been printed.
 pub async fn run_check(config: &Config, json: bool) -> Result<(), CommandError> {
-    let report = examine(config).await;
+    let report = examine_setup(config).await;
     terminal::print(&if json {
         report.as_json_lines()
     } else {
@@ -49,7 +49,7 @@ pub async fn run_check(config: &Config, json: bool) -> Result<(), CommandError> 
     }
 }
 
-async fn examine(config: &Config) -> Report {
+async fn examine_setup(config: &Config) -> Report {
     let (mut kafka, destination) = tokio::join!(
         look_at_kafka(config),
         destination::judge_destination(config)

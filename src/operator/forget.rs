@@ -16,7 +16,7 @@ const SHOWN_NAMES: usize = 20;
 ///
 /// # Errors
 /// Postgres can't be asked; or nothing is known of the topic or the partition, with what is.
-pub async fn forget(config: &Config, asked: &Forget) -> Result<(), CommandError> {
+pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), CommandError> {
     let schema = &config.postgres.schema;
     let mut client = open_bookkeeping(config).await?;
     let forgotten = forget_partitions(&mut client, schema, &asked.topic, asked.partition);
@@ -38,7 +38,7 @@ pub async fn forget(config: &Config, asked: &Forget) -> Result<(), CommandError>
     terminal::print(&format!(
         "forgotten of {}:\n{}Kafka's records are read again from the first one that is left\n",
         terminal::printable(&asked.topic),
-        terminal::table(header, rows, &[])
+        terminal::format_table(header, rows, &[])
     ));
     Ok(())
 }

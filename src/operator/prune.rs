@@ -20,7 +20,7 @@ const NO_IDS_KEPT: &str = "apply.idempotency is \"offset\": no event ids are kep
 ///
 /// # Errors
 /// Postgres refuses, or our role may not. What was done until then has been printed.
-pub async fn prune(config: &Config, asked: &Prune) -> Result<(), CommandError> {
+pub async fn prune_ledger(config: &Config, asked: &Prune) -> Result<(), CommandError> {
     let apply = &config.apply;
     let (schema, group) = (&config.postgres.schema, &config.kafka.group);
     let ledger = Ledger::new(schema, group, apply.idempotency);

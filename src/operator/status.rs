@@ -26,7 +26,7 @@ enum Line<'a> {
 
 /// # Errors
 /// Kafka or Postgres can't be asked, or not for everything. What the others say has been printed.
-pub async fn status(config: &Config, json: bool) -> Result<(), CommandError> {
+pub async fn show_status(config: &Config, json: bool) -> Result<(), CommandError> {
     let mut problems = Vec::new();
     let bookkeeping = match read_bookkeeping(config).await {
         Ok(bookkeeping) => Some(bookkeeping),
@@ -52,7 +52,9 @@ pub async fn status(config: &Config, json: bool) -> Result<(), CommandError> {
 }
 
 async fn look_at_kafka(config: &Config, bookkeeping: Option<&Bookkeeping>) -> KafkaAnswers {
-    let applied: Vec<String> = bookkeeping.map(Bookkeeping::topics).unwrap_or_default();
+    let applied: Vec<String> = bookkeeping
+        .map(Bookkeeping::list_topics)
+        .unwrap_or_default();
     let owned = config.clone();
     let looked = tokio::task::spawn_blocking(move || kafka::ask_kafka(&owned, &applied)).await;
     looked.unwrap_or_else(|error| KafkaAnswers {
@@ -85,8 +87,8 @@ fn print_text(lines: &[PartitionLine], letters: Option<&[LetterCount]>) {
             "lag",
             "state",
         ];
-        let rows = lines.iter().map(PartitionLine::cells);
-        terminal::print(&terminal::table(header, rows, &[]));
+        let rows = lines.iter().map(PartitionLine::table_cells);
+        terminal::print(&terminal::format_table(header, rows, &[]));
     }
     match letters {
         None => {}
@@ -96,7 +98,7 @@ fn print_text(lines: &[PartitionLine], letters: Option<&[LetterCount]>) {
         Some(letters) => {
             let header = ["table", "reason", "parked", "done with"];
             let rows = letters.iter().map(letter_cells);
-            let table = terminal::table(header, rows, &[]);
+            let table = terminal::format_table(header, rows, &[]);
             terminal::print(&format!("\ndead letters\n{table}"));
         }
     }

@@ -7,7 +7,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
 
 /// Columns two blanks apart, a line a row. On a terminal that is too narrow, the columns that may
 /// shrink (by their index) are cut.
-pub fn table<const N: usize>(
+pub fn format_table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
     may_shrink: &[usize],
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_row_is_a_line_and_only_what_may_shrink_is_cut() {
-        let wide = table(["id", "error", "state"], rows(), &[1]);
+        let wide = format_table(["id", "error", "state"], rows(), &[1]);
         assert_eq!(wide.lines().count(), 3);
         assert!(wide.starts_with("id  error "), "{wide}");
         assert!(wide.contains(&"é".repeat(60)), "{wide}");
@@ -140,7 +140,7 @@ mod tests {
         let text = printable("a\x1b[31mred\x07\r\nb\u{9b}2J\u{202e}c \"'\\");
         assert_eq!(text, "a[31mred  b2Jc \"'\\");
         let cells = ["1".into(), "a\nb".into(), "\x1b]0;title\x07".into()];
-        let shown = table(["id", "error", "state"], [cells], &[]);
+        let shown = format_table(["id", "error", "state"], [cells], &[]);
         assert_eq!(shown.lines().count(), 2);
         assert!(!shown.contains('\x1b'), "{shown}");
     }

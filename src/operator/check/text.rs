@@ -1,26 +1,26 @@
 //! The whole answer for people: who was reached, a table of topics, numbered problems.
 //!
 //! Records name topics' tables, columns and schemas, so nothing here is written but through
-//! [`printable`] and [`table`], which keep a name from steering the terminal.
+//! [`printable`] and [`format_table`], which keep a name from steering the terminal.
 
 use std::fmt::Write as _;
 
 use crate::operator::check::finding::Severity;
 use crate::operator::check::observe::Origin;
 use crate::operator::check::report::{RegistryLine, Report, TopicLine};
-use crate::operator::terminal::{counted, printable, table};
+use crate::operator::terminal::{counted, format_table, printable};
 
 impl Report {
     /// For people: several lines, tables among them.
     pub fn as_text(&self) -> String {
-        let registry = self.registry.as_ref().map(RegistryLine::describe);
+        let registry = self.registry.as_ref().map(RegistryLine::describe_registry);
         let sides = [self.describe_kafka(), self.describe_postgres()];
         let lines = sides.iter().chain(&registry);
         let mut text: String = lines.map(|line| printable(line) + "\n").collect();
         if !self.topics.is_empty() {
             let header = ["topic", "partitions", "table", "key", "columns", "state"];
-            let rows = self.topics.iter().map(TopicLine::cells);
-            let _ = write!(text, "\n{}", table(header, rows, &[]));
+            let rows = self.topics.iter().map(TopicLine::table_cells);
+            let _ = write!(text, "\n{}", format_table(header, rows, &[]));
         }
         let with_schemas = self.topics.iter().filter(|t| !t.schemas.is_empty());
         let mut schemas: Vec<[String; 2]> = with_schemas
@@ -28,7 +28,11 @@ impl Report {
             .collect();
         schemas.dedup();
         if !schemas.is_empty() {
-            let _ = write!(text, "\n{}", table(["topic", "schemas"], schemas, &[]));
+            let _ = write!(
+                text,
+                "\n{}",
+                format_table(["topic", "schemas"], schemas, &[])
+            );
         }
         for severity in [Severity::Problem, Severity::Warning] {
             text.push_str(&self.list_findings(severity));
@@ -104,7 +108,7 @@ impl Report {
 }
 
 impl RegistryLine {
-    fn describe(&self) -> String {
+    fn describe_registry(&self) -> String {
         let urls = self.urls.join(",");
         let found = counted(self.schemas, "schema");
         match (self.reachable, self.urls.len()) {
@@ -120,7 +124,7 @@ impl RegistryLine {
 }
 
 impl TopicLine {
-    fn cells(&self) -> [String; 6] {
+    fn table_cells(&self) -> [String; 6] {
         let table = match (&self.table, self.table_from) {
             (Some(table), Some(Origin::TopicName)) => format!("{table} (guessed)"),
             (Some(table), _) => table.clone(),

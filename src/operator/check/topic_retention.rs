@@ -71,21 +71,21 @@ fn kept_as_set(settings: &TopicSettings) -> Kept {
 }
 
 /// A kind of topic: its finding's code, and what could happen.
-type Kind = (&'static str, &'static str);
+type TopicKind = (&'static str, &'static str);
 
-const SOURCE: Kind = (
+const SOURCE: TopicKind = (
     "topic_outlives_ledger",
     "what is then read once more from further back, as after `landfall forget` or from a topic that was created again, is applied a second time, over newer rows",
 );
 
-const LETTERS: Kind = (
+const LETTERS: TopicKind = (
     "dead_letters_outlive_ledger",
     "an older letter that is replayed after its event was applied in another way is applied a second time, over newer rows",
 );
 
 fn warn_of_outliving(
     topics: Vec<(String, Kept)>,
-    (code, danger): Kind,
+    (code, danger): TopicKind,
     retention: Duration,
 ) -> Vec<Finding> {
     let mut alike: BTreeMap<Kept, Vec<String>> = BTreeMap::new();

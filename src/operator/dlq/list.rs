@@ -65,7 +65,7 @@ async fn print_table(
     }
     let shown = letters.len() as i64;
     let cells = letters.into_iter().map(format_cells);
-    let mut text = terminal::table(HEADER, cells, &SHRINKING_COLUMNS);
+    let mut text = terminal::format_table(HEADER, cells, &SHRINKING_COLUMNS);
     if shown == limit {
         let more = rows.count_letters(client, filter).await? - shown;
         if more > 0 {

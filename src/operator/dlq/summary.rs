@@ -30,7 +30,7 @@ pub async fn summarize_letters(client: &Object, schema: &str, list: &List) -> Re
             "last failed",
         ];
         let cells = groups.into_iter().map(format_cells);
-        terminal::print(&terminal::table(header, cells, &[]));
+        terminal::print(&terminal::format_table(header, cells, &[]));
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub async fn read_bookkeeping(config: &Config) -> Result<Bookkeeping, CommandErr
 
 impl Bookkeeping {
     /// The topics of which something was applied, in order, each once.
-    pub fn topics(&self) -> Vec<String> {
+    pub fn list_topics(&self) -> Vec<String> {
         let topics = self.partitions.iter().map(|p| p.source.topic.to_string());
         let topics: BTreeSet<String> = topics.collect();
         topics.into_iter().collect()

@@ -47,7 +47,7 @@ pub enum State {
 
 impl State {
     /// For people: nothing where there is nothing to do.
-    fn text(self) -> &'static str {
+    fn describe_state(self) -> &'static str {
         match self {
             State::Ok => "",
             State::New => "nothing applied yet",
@@ -72,7 +72,7 @@ pub fn put_together(
     let mut all: BTreeSet<&TopicPartition> = applied.keys().copied().collect();
     all.extend(kafka.partitions.iter().flatten());
     let partition = |source: &TopicPartition| {
-        let mut line = line(source, applied.get(source).copied(), kafka);
+        let mut line = describe_partition(source, applied.get(source).copied(), kafka);
         if bookkeeping.is_none() {
             (line.state, line.lag) = (State::Unknown, None);
         } else if line.state != State::NoTopic && !config.subscribes_to(&source.topic) {
@@ -81,11 +81,11 @@ pub fn put_together(
         line
     };
     let mut lines: Vec<PartitionLine> = all.iter().map(|source| partition(source)).collect();
-    lines.extend(absent(config, kafka, &all));
+    lines.extend(find_absent_topics(config, kafka, &all));
     lines
 }
 
-fn line(
+fn describe_partition(
     source: &TopicPartition,
     row: Option<&AppliedPartition>,
     kafka: &KafkaAnswers,
@@ -121,7 +121,7 @@ fn line(
 }
 
 /// Topics that are asked for by name, and that nobody knows.
-fn absent(
+fn find_absent_topics(
     config: &Config,
     kafka: &KafkaAnswers,
     all: &BTreeSet<&TopicPartition>,
@@ -144,7 +144,7 @@ fn absent(
 }
 
 impl PartitionLine {
-    pub fn cells(&self) -> [String; 7] {
+    pub fn table_cells(&self) -> [String; 7] {
         let number = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
         [
             self.topic.clone(),
@@ -155,7 +155,7 @@ impl PartitionLine {
             number(self.lag),
             match self.partition {
                 None => "no such topic".to_owned(),
-                Some(_) => self.state.text().to_owned(),
+                Some(_) => self.state.describe_state().to_owned(),
             },
         ]
     }
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn state_and_lag(row: Option<AppliedPartition>, kafka: &KafkaAnswers) -> (State, Option<i64>) {
-        let line = line(&source(), row.as_ref(), kafka);
+        let line = describe_partition(&source(), row.as_ref(), kafka);
         (line.state, line.lag)
     }
 
