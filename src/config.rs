@@ -93,16 +93,16 @@ impl Config {
     }
 
     /// Reads every part before giving up, so that each can note its problems.
-    fn read(reader: &mut Reader) -> Option<Self> {
-        let kafka = KafkaConfig::read(reader);
-        let format = FormatConfig::read(reader);
-        let postgres = PostgresConfig::read(reader);
+    fn from_reader(reader: &mut Reader) -> Option<Self> {
+        let kafka = KafkaConfig::from_reader(reader);
+        let format = FormatConfig::from_reader(reader);
+        let postgres = PostgresConfig::from_reader(reader);
         let routes = route::read_all(reader);
-        let apply = ApplyConfig::read(reader);
-        let retry = RetryConfig::read(reader);
-        let dead_letter = DeadLetterConfig::read(reader, kafka.as_ref());
-        let http = HttpConfig::read(reader);
-        let log = LogConfig::read(reader);
+        let apply = ApplyConfig::from_reader(reader);
+        let retry = RetryConfig::from_reader(reader);
+        let dead_letter = DeadLetterConfig::from_reader(reader, kafka.as_ref());
+        let http = HttpConfig::from_reader(reader);
+        let log = LogConfig::from_reader(reader);
         Some(Self {
             kafka: kafka?,
             format,

@@ -76,7 +76,7 @@ async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dy
     let health = Arc::new(Health::default());
     let address = http::serve(config.http.listen, health.clone(), recorder).await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
-    let pool = connection::pool(config)?;
+    let pool = connection::build_pool(config)?;
     if !pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop).await? {
         return Ok(());
     }
@@ -95,7 +95,7 @@ async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dy
 
 async fn migrate_now(config: &Config) -> Result<(), CommandError> {
     let schema = &config.postgres.schema;
-    let applied = migrate::migrate(&connection::pool(config)?, schema).await?;
+    let applied = migrate::migrate(&connection::build_pool(config)?, schema).await?;
     terminal::print(&match applied.as_slice() {
         [] => format!("schema {schema} is up to date\n"),
         names => format!("schema {schema}: applied {}\n", names.join(", ")),

@@ -53,14 +53,14 @@ impl Record {
     }
 
     /// Bytes of memory, near enough to bound a queue with.
-    pub fn size(&self) -> usize {
+    pub fn memory_size(&self) -> usize {
         let shared = self.value.as_ref().map_or(0, |v| v.len() - v.own_len());
         // the struct itself, and what the allocator adds to each of its parts
-        128 + self.bytes() - shared
+        128 + self.payload_bytes() - shared
     }
 
     /// Bytes of key, value and headers.
-    pub fn bytes(&self) -> usize {
+    pub fn payload_bytes(&self) -> usize {
         let len = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         let headers: usize = self
             .headers

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::units::{bytes, duration};
-use super::value::{boolean, choice, integer};
+use super::units::{bytes_within, duration_within};
+use super::value::{integer_within, one_of, parse_boolean};
 
 const DAY: u64 = 86_400;
 
@@ -58,33 +58,37 @@ impl ApplyConfig {
         self.batch_bytes.min(self.memory / self.lanes / 3)
     }
 
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
-        let linger = duration(Duration::ZERO..=Duration::from_secs(60));
-        let idempotency = choice(&[
+        let linger = duration_within(Duration::ZERO..=Duration::from_secs(60));
+        let idempotency = one_of(&[
             ("event_id", Idempotency::EventId),
             ("offset", Idempotency::Offset),
         ]);
         Self {
-            lanes: reader.read_or("apply.lanes", default.lanes, integer(1..=64)),
+            lanes: reader.read_or("apply.lanes", default.lanes, integer_within(1..=64)),
             batch_rows: reader.read_or(
                 "apply.batch_rows",
                 default.batch_rows,
-                integer(1..=100_000),
+                integer_within(1..=100_000),
             ),
             batch_bytes: reader.read_or(
                 "apply.batch_bytes",
                 default.batch_bytes,
-                bytes(1 << 10..=1 << 30),
+                bytes_within(1 << 10..=1 << 30),
             ),
             linger: reader.read_or("apply.linger", default.linger, linger),
-            memory: reader.read_or("apply.memory", default.memory, bytes(1 << 20..=64 << 30)),
-            deletes: reader.read_or("apply.deletes", default.deletes, boolean),
+            memory: reader.read_or(
+                "apply.memory",
+                default.memory,
+                bytes_within(1 << 20..=64 << 30),
+            ),
+            deletes: reader.read_or("apply.deletes", default.deletes, parse_boolean),
             idempotency: reader.read_or("apply.idempotency", default.idempotency, idempotency),
             retention: reader.read_or(
                 "apply.retention",
                 default.retention,
-                duration(Duration::from_secs(3600)..=Duration::from_secs(3650 * DAY)),
+                duration_within(Duration::from_secs(3600)..=Duration::from_secs(3650 * DAY)),
             ),
         }
     }

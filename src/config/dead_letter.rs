@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::kafka::KafkaConfig;
 use super::reader::Reader;
 use super::topic_pattern::{TOPIC_NAME, TopicPattern, is_topic_name};
-use super::units::duration;
-use super::value::{allowed, choice, integer, ratio, string};
+use super::units::duration_within;
+use super::value::{allowed, integer_within, one_of, parse_ratio, parse_string};
 
 const TOPIC: &str = "dead_letter.topic";
 
@@ -59,15 +59,15 @@ impl Default for BreakerConfig {
 }
 
 impl BreakerConfig {
-    fn read(reader: &mut Reader) -> Self {
+    fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
-        let open = duration(Duration::from_millis(1)..=Duration::from_secs(3600));
+        let open = duration_within(Duration::from_millis(1)..=Duration::from_secs(3600));
         Self {
-            ratio: reader.read_or("dead_letter.breaker.ratio", default.ratio, ratio),
+            ratio: reader.read_or("dead_letter.breaker.ratio", default.ratio, parse_ratio),
             window: reader.read_or(
                 "dead_letter.breaker.window",
                 default.window,
-                integer(1..=1_000_000),
+                integer_within(1..=1_000_000),
             ),
             open: reader.read_or("dead_letter.breaker.open", default.open, open),
         }
@@ -80,22 +80,22 @@ impl DeadLetterConfig {
     }
 
     /// `kafka` is `None` if it is wrong itself, which was noted.
-    pub(super) fn read(reader: &mut Reader, kafka: Option<&KafkaConfig>) -> Self {
+    pub(super) fn from_reader(reader: &mut Reader, kafka: Option<&KafkaConfig>) -> Self {
         let topic = reader.read(TOPIC, |found| {
-            Some(string(found)?)
+            Some(parse_string(found)?)
                 .filter(|topic| is_topic_name(topic))
                 .ok_or_else(|| allowed(TOPIC_NAME))
         });
         let read = Self {
             topic,
-            partitions: reader.read("dead_letter.partitions", integer(1..=10_000)),
-            replication: reader.read("dead_letter.replication", integer(1..=1_000)),
+            partitions: reader.read("dead_letter.partitions", integer_within(1..=10_000)),
+            replication: reader.read("dead_letter.replication", integer_within(1..=1_000)),
             later_events: reader.read_or(
                 "dead_letter.later_events",
                 LaterEvents::Supersede,
-                choice(&LaterEvents::CHOICES),
+                one_of(&LaterEvents::CHOICES),
             ),
-            breaker: BreakerConfig::read(reader),
+            breaker: BreakerConfig::from_reader(reader),
         };
         if let Some(kafka) = kafka {
             read.refuse_loop(reader, kafka);
@@ -109,9 +109,13 @@ impl DeadLetterConfig {
         if !is_topic_name(&topic) {
             let text =
                 format!("dead letters would go to {topic:?}, which is no topic name; set {TOPIC}");
-            return reader.refuse("kafka.group", text);
+            return reader.note_problem("kafka.group", text);
         }
-        let Some(reads_it) = kafka.topics.iter().find(|pattern| pattern.matches(&topic)) else {
+        let Some(reads_it) = kafka
+            .topics
+            .iter()
+            .find(|pattern| pattern.matches_topic(&topic))
+        else {
             return;
         };
         let remedy = match reads_it {
@@ -124,6 +128,6 @@ impl DeadLetterConfig {
             "{:?} would read the dead letters' own topic {topic:?}; {remedy}",
             reads_it.as_str()
         );
-        reader.refuse("kafka.topics", text);
+        reader.note_problem("kafka.topics", text);
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Variable {
 }
 
 /// The variables that set keys, and the names of those whose text is not UTF-8.
-pub(super) fn variables(
+pub(super) fn find_variables(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> (Vec<Variable>, Vec<String>) {
     let mut variables = Vec::new();

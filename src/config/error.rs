@@ -15,7 +15,7 @@ impl ConfigError {
     }
 
     /// One line for each problem: where, which key, what was found, what is allowed.
-    pub fn lines(&self) -> impl Iterator<Item = String> {
+    pub fn problem_lines(&self) -> impl Iterator<Item = String> {
         self.problems.iter().map(Problem::to_string)
     }
 }

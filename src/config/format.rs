@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::registry::RegistryConfig;
-use super::value::choice;
+use super::value::one_of;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormatConfig {
@@ -38,14 +38,14 @@ impl FormatConfig {
         self.registry.as_ref().filter(|_| needs)
     }
 
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
-        let envelope = reader.read_or("format.envelope", default.envelope, choice(&ENVELOPES));
-        let encoding = reader.read_or("format.encoding", default.encoding, choice(&ENCODINGS));
+        let envelope = reader.read_or("format.envelope", default.envelope, one_of(&ENVELOPES));
+        let encoding = reader.read_or("format.encoding", default.encoding, one_of(&ENCODINGS));
         Self {
             envelope,
             encoding,
-            registry: RegistryConfig::read(reader, encoding == Encoding::Avro),
+            registry: RegistryConfig::from_reader(reader, encoding == Encoding::Avro),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::reader::Reader;
-use super::value::{allowed, string};
+use super::value::{allowed, parse_string};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
@@ -19,9 +19,9 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let listen = reader.read_or("http.listen", Self::default().listen, |found| {
-            string(found)?.parse().map_err(|_| {
+            parse_string(found)?.parse().map_err(|_| {
                 allowed("an IP address and a port, such as \"127.0.0.1:9464\" or \"[::]:9464\"")
             })
         });

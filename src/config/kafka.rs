@@ -9,7 +9,7 @@ use figment::value::{Dict, Value};
 use super::reader::Reader;
 use super::secret::read_secret_file;
 use super::topic_pattern::TopicPattern;
-use super::value::{allowed, list, shown, string};
+use super::value::{allowed, parse_list, parse_string, show_value};
 
 const PROPERTIES: &str = "kafka.properties";
 const FILE_TWIN: &str = "_file";
@@ -51,7 +51,9 @@ pub struct KafkaConfig {
 impl KafkaConfig {
     /// Whether a topic is named or matched.
     pub fn subscribes_to(&self, topic: &str) -> bool {
-        self.topics.iter().any(|pattern| pattern.matches(topic))
+        self.topics
+            .iter()
+            .any(|pattern| pattern.matches_topic(topic))
     }
 
     /// The properties with the secrets' values replaced.
@@ -66,19 +68,21 @@ impl KafkaConfig {
         })
     }
 
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
-        let brokers = reader.required("kafka.brokers", string);
-        let group = reader.read_or("kafka.group", "landfall".to_owned(), string);
-        let topics = reader.required("kafka.topics", list).map(|texts| {
-            texts
-                .iter()
-                .filter_map(|text| {
-                    TopicPattern::parse(text)
-                        .map_err(|error| reader.refuse("kafka.topics", error))
-                        .ok()
-                })
-                .collect()
-        });
+    pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
+        let brokers = reader.read_required("kafka.brokers", parse_string);
+        let group = reader.read_or("kafka.group", "landfall".to_owned(), parse_string);
+        let topics = reader
+            .read_required("kafka.topics", parse_list)
+            .map(|texts| {
+                texts
+                    .iter()
+                    .filter_map(|text| {
+                        TopicPattern::parse(text)
+                            .map_err(|error| reader.note_problem("kafka.topics", error))
+                            .ok()
+                    })
+                    .collect()
+            });
         let properties = read_properties(reader);
         Some(Self {
             brokers: brokers?,
@@ -147,7 +151,7 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
         _ => Err(allowed("a table, [kafka.properties]")),
     });
     let mut entries = Vec::new();
-    flatten("", &written.unwrap_or_default(), &mut entries);
+    flatten_table("", &written.unwrap_or_default(), &mut entries);
     // Variables last, so that they replace what the file says.
     entries.sort_by_key(|(_, value)| reader.is_from_environment(value));
 
@@ -158,7 +162,7 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
             && reader.is_from_environment(earlier) == by_variable
         {
             let text = "set twice; set the property or its _file, once";
-            refuse(reader, &name, &value, text.to_owned());
+            refuse_property(reader, &name, &value, text.to_owned());
         }
         chosen.insert(property_of(&name).to_owned(), (name, value));
     }
@@ -166,7 +170,7 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
     for (property, (name, value)) in chosen {
         match read_property(&name, &value) {
             Ok(text) => _ = properties.insert(property, text),
-            Err(error) => refuse(reader, &name, &value, error),
+            Err(error) => refuse_property(reader, &name, &value, error),
         }
     }
     properties
@@ -186,33 +190,33 @@ fn read_property(name: &str, value: &Value) -> Result<String, String> {
     if property_of(name) != name {
         let path = value
             .as_str()
-            .ok_or_else(|| format!("found {}; allowed: a path", shown(value)))?;
+            .ok_or_else(|| format!("found {}; allowed: a path", show_value(value)))?;
         return read_secret_file(Path::new(path)).map(|secret| secret.expose().to_owned());
     }
     match value {
         Value::String(_, text) => Ok(text.clone()),
-        Value::Num(..) | Value::Bool(..) => Ok(shown(value)),
+        Value::Num(..) | Value::Bool(..) => Ok(show_value(value)),
         _ => Err(format!(
             "found {}; allowed: text, a number, true or false",
-            shown(value)
+            show_value(value)
         )),
     }
 }
 
 /// `security.protocol = "SSL"` without quotes is a table within a table to TOML.
-fn flatten(outer: &str, dict: &Dict, entries: &mut Vec<(String, Value)>) {
+fn flatten_table(outer: &str, dict: &Dict, entries: &mut Vec<(String, Value)>) {
     for (name, value) in dict {
         let name = match outer {
             "" => name.clone(),
             outer => format!("{outer}.{name}"),
         };
         match value {
-            Value::Dict(_, inner) => flatten(&name, inner, entries),
+            Value::Dict(_, inner) => flatten_table(&name, inner, entries),
             value => entries.push((name, value.clone())),
         }
     }
 }
 
-fn refuse(reader: &mut Reader, name: &str, value: &Value, text: String) {
+fn refuse_property(reader: &mut Reader, name: &str, value: &Value, text: String) {
     reader.refuse_value(Some(value), &format!("{PROPERTIES}.{name}"), text);
 }

@@ -12,13 +12,13 @@ pub(super) fn lines_of_keys(text: &str) -> BTreeMap<String, usize> {
     let mut table = String::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim_start();
-        if let Some(name) = header(line, "[[", "]]") {
+        if let Some(name) = table_header(line, "[[", "]]") {
             let index = lists.entry(name.clone()).or_default();
             table = format!("{name}[{index}]");
             *index += 1;
             lines.entry(name).or_insert(number);
             lines.entry(table.clone()).or_insert(number);
-        } else if let Some(name) = header(line, "[", "]") {
+        } else if let Some(name) = table_header(line, "[", "]") {
             lines.entry(name.clone()).or_insert(number);
             table = name;
         } else if let Some(key) = assigned_key(line) {
@@ -32,7 +32,7 @@ pub(super) fn lines_of_keys(text: &str) -> BTreeMap<String, usize> {
     lines
 }
 
-fn header(line: &str, open: &str, close: &str) -> Option<String> {
+fn table_header(line: &str, open: &str, close: &str) -> Option<String> {
     let (name, _) = line.strip_prefix(open)?.split_once(close)?;
     plain_key(name)
 }

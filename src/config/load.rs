@@ -9,7 +9,7 @@ use figment::providers::{Format, Toml};
 use figment::value::Dict;
 use figment::{Figment, Profile, Provider};
 
-use super::environment::{variable_for, variables};
+use super::environment::{find_variables, variable_for};
 use super::error::{ConfigError, Place, Problem};
 use super::lines::lines_of_keys;
 use super::reader::Reader;
@@ -39,17 +39,17 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => read(Source::Text(&text), &name, environment),
+            Ok(text) => read_config(Source::Text(&text), &name, environment),
             Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
-                read(Source::Absent, &name, environment)
+                read_config(Source::Absent, &name, environment)
             }
-            Err(error) => read(Source::Unreadable(error.to_string()), &name, environment),
+            Err(error) => read_config(Source::Unreadable(error.to_string()), &name, environment),
         }
     }
 
     /// Reads a TOML text without any environment; messages call it `<text>`.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
-        read(Source::Text(text), "<text>", [])
+        read_config(Source::Text(text), "<text>", [])
     }
 }
 
@@ -60,14 +60,14 @@ enum Source<'a> {
     Unreadable(String),
 }
 
-fn read(
+fn read_config(
     source: Source,
     name: &str,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
-    let (mut reader, file_is_whole) = open(&source, name, environment);
-    let config = Config::read(&mut reader);
-    let (mut problems, missing) = reader.finish();
+    let (mut reader, file_is_whole) = open_reader(&source, name, environment);
+    let config = Config::from_reader(&mut reader);
+    let (mut problems, missing) = reader.into_problems();
     match source {
         // Nothing can be said of keys that may well stand in the part that was not read.
         _ if !file_is_whole || missing.is_empty() => {}
@@ -101,7 +101,7 @@ fn read(
 
 /// A reader of what the file and the environment say together, and whether the file could
 /// be read to its end.
-fn open(
+fn open_reader(
     source: &Source,
     name: &str,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -137,7 +137,7 @@ fn open(
             }
         },
     }
-    let (variables, unreadable) = variables(environment);
+    let (variables, unreadable) = find_variables(environment);
     problems.extend(unreadable.into_iter().map(|variable| Problem {
         place: Place::Variable(variable),
         key: None,
@@ -160,7 +160,7 @@ fn open(
 #[cfg(test)]
 impl Reader {
     pub(super) fn of_text(text: &str) -> Self {
-        open(&Source::Text(text), "<text>", []).0
+        open_reader(&Source::Text(text), "<text>", []).0
     }
 }
 

@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::reader::Reader;
-use super::value::{Refusal, allowed, choice, string};
+use super::value::{Refusal, allowed, one_of, parse_string};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
@@ -31,19 +31,21 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
-        let format = choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let format = one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
         Self {
             format: reader.read_or("log.format", default.format, format),
-            level: reader.read_or("log.level", default.level, |found| filter(string(found)?)),
+            level: reader.read_or("log.level", default.level, |found| {
+                check_filter(parse_string(found)?)
+            }),
         }
     }
 }
 
 /// The filter's own parser takes a misspelt level for a target of which everything is
 /// wanted: `inof` would log nothing of ours. A word alone must therefore be a level.
-fn filter(text: String) -> Result<String, Refusal> {
+fn check_filter(text: String) -> Result<String, Refusal> {
     let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
     let words_are_levels = text
         .split(',')
@@ -70,7 +72,7 @@ mod tests {
             "warn,rdkafka=trace",
             "INFO",
         ] {
-            assert!(filter(right.to_owned()).is_ok(), "{right}");
+            assert!(check_filter(right.to_owned()).is_ok(), "{right}");
         }
         for wrong in [
             "inof",
@@ -79,7 +81,7 @@ mod tests {
             "info,",
             "warn, rdkafka=trace",
         ] {
-            assert!(filter(wrong.to_owned()).is_err(), "{wrong}");
+            assert!(check_filter(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 }

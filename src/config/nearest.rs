@@ -4,14 +4,14 @@
 ///
 /// Keys of the same table are compared by spelling; a key of another table counts only if
 /// it has the very same name, that is, was put under the wrong heading.
-pub(super) fn nearest<'a>(
+pub(super) fn nearest_key<'a>(
     written: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let (table, name) = split(written);
+    let (table, name) = split_key(written);
     candidates
         .filter_map(|candidate| {
-            let (candidate_table, candidate_name) = split(candidate);
+            let (candidate_table, candidate_name) = split_key(candidate);
             let distance = if candidate_table == table {
                 edit_distance(name, candidate_name)
             } else if candidate_name == name {
@@ -27,7 +27,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// `apply.lanes` is the name `lanes` in the table `apply`.
-pub(super) fn split(key: &str) -> (&str, &str) {
+pub(super) fn split_key(key: &str) -> (&str, &str) {
     key.rsplit_once('.').unwrap_or(("", key))
 }
 
@@ -63,7 +63,7 @@ mod tests {
             "apply.lanes",
             "apply.linger",
         ];
-        let meant = |key| nearest(key, known.into_iter());
+        let meant = |key| nearest_key(key, known.into_iter());
         assert_eq!(meant("kafka.broker"), Some("kafka.brokers"));
         assert_eq!(meant("apply.lane"), Some("apply.lanes"));
         assert_eq!(meant("apply.linger_ms"), Some("apply.linger"));

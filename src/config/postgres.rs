@@ -4,7 +4,7 @@ use super::postgres_url;
 use super::reader::Reader;
 use super::secret::{Secret, read_secret};
 use super::tls::Tls;
-use super::value::{allowed, boolean, string};
+use super::value::{allowed, parse_boolean, parse_string};
 
 const URL: &str = "postgres.url";
 
@@ -28,7 +28,7 @@ pub struct PostgresConfig {
 
 impl PostgresConfig {
     /// The parsed URL, with the password set.
-    pub fn connection(&self) -> tokio_postgres::Config {
+    pub fn connection_config(&self) -> tokio_postgres::Config {
         let mut connection = self.connection.clone();
         if let Some(password) = &self.password {
             connection.password(password.expose());
@@ -43,28 +43,28 @@ impl PostgresConfig {
 
     /// The URL without its password and parameters.
     pub fn display_url(&self) -> String {
-        postgres_url::display(&self.connection)
+        postgres_url::display_url(&self.connection)
     }
 
-    pub(super) fn read(reader: &mut Reader) -> Option<Self> {
+    pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
         if !reader.is_set(URL) && !reader.is_set("postgres.url_file") {
             reader.note_missing(URL);
         }
         let url = read_secret(reader, URL);
         let parsed = url.as_ref().and_then(|url| {
-            postgres_url::parse(url.expose())
-                .map_err(|error| reader.refuse(url_key(reader), error))
+            postgres_url::parse_url(url.expose())
+                .map_err(|error| reader.note_problem(url_key(reader), error))
                 .ok()
         });
         let password = read_secret(reader, "postgres.password");
         let schema = reader.read_or("postgres.schema", "landfall".to_owned(), |found| {
-            Some(string(found)?)
+            Some(parse_string(found)?)
                 .filter(|name| is_schema_name(name))
                 .ok_or_else(|| {
                     allowed("a schema name of at most 63 bytes that does not start with pg_")
                 })
         });
-        let migrate = reader.read_or("postgres.migrate", true, boolean);
+        let migrate = reader.read_or("postgres.migrate", true, parse_boolean);
         let (connection, tls) = parsed?;
         Some(Self {
             url: url?,

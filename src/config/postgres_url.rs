@@ -12,7 +12,7 @@ use super::tls::{PARAMETERS, Tls, TlsMode};
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// The connection without TLS files, and the TLS settings. The error says what is wrong.
-pub(super) fn parse(url: &str) -> Result<(tokio_postgres::Config, Tls), String> {
+pub(super) fn parse_url(url: &str) -> Result<(tokio_postgres::Config, Tls), String> {
     let rest = SCHEMES
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme))
@@ -38,7 +38,7 @@ pub(super) fn parse(url: &str) -> Result<(tokio_postgres::Config, Tls), String> 
     })?;
     let mut connection: tokio_postgres::Config = format!("postgres://{place}?{}", others.join("&"))
         .parse()
-        .map_err(|error| explain(&error))?;
+        .map_err(|error| explain_error(&error))?;
     connection.ssl_mode(match tls.mode {
         TlsMode::Disable => SslMode::Disable,
         TlsMode::Prefer => SslMode::Prefer,
@@ -49,7 +49,7 @@ pub(super) fn parse(url: &str) -> Result<(tokio_postgres::Config, Tls), String> 
 }
 
 /// For people: user, hosts and database, nothing else.
-pub(super) fn display(connection: &tokio_postgres::Config) -> String {
+pub(super) fn display_url(connection: &tokio_postgres::Config) -> String {
     let ports = connection.get_ports();
     let hosts: Vec<String> = connection
         .get_hosts()
@@ -87,7 +87,7 @@ fn decoded_value(parameter: &str) -> Option<String> {
 }
 
 /// tokio-postgres names the parameter that it refuses, never its value.
-fn explain(error: &tokio_postgres::Error) -> String {
+fn explain_error(error: &tokio_postgres::Error) -> String {
     match error.source() {
         Some(source) => format!("not a Postgres URL: {source}"),
         None => "not a Postgres URL".to_owned(),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn tls_parameters_are_taken_out_and_the_others_stay() {
-        let (connection, tls) = parse(
+        let (connection, tls) = parse_url(
             "postgresql://ann:p%40ss@db.example:6432/shop?sslmode=verify-full\
              &application_name=x&sslrootcert=/etc/a+b%20c.pem&sslcert=/c&sslkey=/k",
         )
@@ -139,12 +139,13 @@ mod tests {
 
     #[test]
     fn several_hosts_are_shown_without_the_password() {
-        let (connection, _) =
-            parse("postgres://ann:pa?ss/wd@a:5432,[::1]:5433/shop?target_session_attrs=read-write")
-                .unwrap();
+        let (connection, _) = parse_url(
+            "postgres://ann:pa?ss/wd@a:5432,[::1]:5433/shop?target_session_attrs=read-write",
+        )
+        .unwrap();
         assert_eq!(connection.get_password(), Some(&b"pa?ss/wd"[..]));
         assert_eq!(
-            display(&connection),
+            display_url(&connection),
             "postgres://ann@a:5432,[::1]:5433/shop"
         );
     }
@@ -169,7 +170,7 @@ mod tests {
             ),
             ("postgres://ann:hunter2@db/shop?sslcert=/c", "sslkey"),
         ] {
-            let error = parse(url).unwrap_err();
+            let error = parse_url(url).unwrap_err();
             assert!(error.contains(says), "{url}: {error}");
             assert!(!error.contains("hunter2"), "{url}: {error}");
         }

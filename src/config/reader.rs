@@ -11,8 +11,8 @@ use figment::value::{Dict, Value};
 
 use super::environment::variable_of;
 use super::error::{Place, Problem};
-use super::nearest::split;
-use super::value::{Found, Refusal, shown};
+use super::nearest::split_key;
+use super::value::{Found, Refusal, show_value};
 
 pub(super) struct Reader {
     figment: Figment,
@@ -74,12 +74,12 @@ impl Reader {
     }
 
     /// `read` for a key that must be set.
-    pub fn required<T>(
+    pub fn read_required<T>(
         &mut self,
         key: &str,
         parse: impl FnOnce(&Found) -> Result<T, Refusal>,
     ) -> Option<T> {
-        if self.find(key).is_none() {
+        if self.find_value(key).is_none() {
             self.note_missing(key);
         }
         self.read(key, parse)
@@ -87,23 +87,24 @@ impl Reader {
 
     /// Notes that a required key is not set.
     pub fn note_missing(&mut self, key: &str) {
-        let (table, _) = split(key);
+        let (table, _) = split_key(key);
         // A table that is no table (`kafka = 5`) is the one thing to say then.
-        if !matches!(self.find(table), Some(value) if value.as_dict().is_none()) {
-            self.missing.push((key.to_owned(), self.place(None, key)));
+        if !matches!(self.find_value(table), Some(value) if value.as_dict().is_none()) {
+            self.missing
+                .push((key.to_owned(), self.place_of(None, key)));
         }
     }
 
     /// Notes a problem with `key`, at the place where it is written.
-    pub fn refuse(&mut self, key: &str, text: impl Into<String>) {
-        let value = self.find(key).cloned();
+    pub fn note_problem(&mut self, key: &str, text: impl Into<String>) {
+        let value = self.find_value(key).cloned();
         self.refuse_value(value.as_ref(), key, text);
     }
 
     /// `refuse` for a value that `key` does not lead to (a property's name has dots).
     pub fn refuse_value(&mut self, value: Option<&Value>, key: &str, text: impl Into<String>) {
         let problem = Problem {
-            place: self.place(value, key),
+            place: self.place_of(value, key),
             key: Some(key.to_owned()),
             text: text.into(),
         };
@@ -111,21 +112,21 @@ impl Reader {
     }
 
     pub fn is_set(&self, key: &str) -> bool {
-        self.find(key).is_some()
+        self.find_value(key).is_some()
     }
 
     pub fn in_environment(&self, key: &str) -> bool {
-        self.find(key)
+        self.find_value(key)
             .is_some_and(|value| self.is_from_environment(value))
     }
 
     pub fn is_from_environment(&self, value: &Value) -> bool {
-        self.variable(value).is_some()
+        self.variable_behind(value).is_some()
     }
 
     /// The keys that are set but were never asked for become problems; then all of them,
     /// and the required keys that are not set.
-    pub fn finish(mut self) -> (Vec<Problem>, Vec<(String, Place)>) {
+    pub fn into_problems(mut self) -> (Vec<Problem>, Vec<(String, Place)>) {
         let mut found = Vec::new();
         self.find_unknown("", &self.root, &mut found);
         self.problems.append(&mut found);
@@ -139,7 +140,7 @@ impl Reader {
         parse: impl FnOnce(&Found) -> Result<T, Refusal>,
     ) -> Option<T> {
         self.known.insert(key.to_owned());
-        let value = self.find(key)?.clone();
+        let value = self.find_value(key)?.clone();
         let found = Found {
             value: &value,
             from_environment: self.is_from_environment(&value),
@@ -148,14 +149,14 @@ impl Reader {
             Ok(value) => return Some(value),
             Err(Refusal::Because(text)) => text,
             Err(Refusal::Allowed(text)) if hidden => format!("allowed: {text}"),
-            Err(Refusal::Allowed(text)) => format!("found {}; allowed: {text}", shown(&value)),
+            Err(Refusal::Allowed(text)) => format!("found {}; allowed: {text}", show_value(&value)),
         };
         self.refuse_value(Some(&value), key, text);
         None
     }
 
     /// The value at a dotted key; `route[0].topic` looks into a list.
-    fn find(&self, key: &str) -> Option<&Value> {
+    fn find_value(&self, key: &str) -> Option<&Value> {
         let mut table = &self.root;
         let mut value = None;
         for part in key.split('.') {
@@ -174,15 +175,15 @@ impl Reader {
     }
 
     /// The variable a value comes from. A table has none of its own, but what is in it has.
-    fn variable(&self, value: &Value) -> Option<&str> {
+    fn variable_behind(&self, value: &Value) -> Option<&str> {
         match value.as_dict() {
-            Some(dict) => dict.values().find_map(|value| self.variable(value)),
+            Some(dict) => dict.values().find_map(|value| self.variable_behind(value)),
             None => variable_of(self.figment.get_metadata(value.tag())?),
         }
     }
 
-    pub(super) fn place(&self, value: Option<&Value>, key: &str) -> Place {
-        if let Some(variable) = value.and_then(|value| self.variable(value)) {
+    pub(super) fn place_of(&self, value: Option<&Value>, key: &str) -> Place {
+        if let Some(variable) = value.and_then(|value| self.variable_behind(value)) {
             return Place::Variable(variable.to_owned());
         }
         // Inside an inline table or a list, the line of what encloses the key.

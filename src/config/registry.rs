@@ -8,8 +8,8 @@ use url::Url;
 use super::reader::Reader;
 use super::secret::{Secret, read_secret};
 use super::tls::ClientCertificate;
-use super::units::duration;
-use super::value::{Found, Refusal, allowed, because, list, string};
+use super::units::duration_within;
+use super::value::{Found, Refusal, allowed, because, parse_list, parse_string};
 
 const URL: &str = "format.registry.url";
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,19 +41,19 @@ impl RegistryConfig {
     }
 
     /// `None` if there is no url. `is_needed`: then that is a problem.
-    pub(super) fn read(reader: &mut Reader, is_needed: bool) -> Option<Self> {
+    pub(super) fn from_reader(reader: &mut Reader, is_needed: bool) -> Option<Self> {
         if is_needed && !reader.is_set(URL) {
-            reader.refuse(
+            reader.note_problem(
                 "format.encoding",
                 format!(
                     "avro needs the schema registry: set {URL}, such as \"http://127.0.0.1:8081\""
                 ),
             );
         }
-        let urls = reader.read_hidden(URL, urls);
-        let username = reader.read("format.registry.username", string);
+        let urls = reader.read_hidden(URL, parse_urls);
+        let username = reader.read("format.registry.username", parse_string);
         let password = read_secret(reader, "format.registry.password");
-        let path = |reader: &mut Reader, key| reader.read(key, string).map(PathBuf::from);
+        let path = |reader: &mut Reader, key| reader.read(key, parse_string).map(PathBuf::from);
         let root_certificates = path(reader, "format.registry.ca_file");
         let certificate = path(reader, "format.registry.cert_file");
         let key = path(reader, "format.registry.key_file");
@@ -61,14 +61,14 @@ impl RegistryConfig {
             (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             (None, None) => None,
             (Some(_), None) => {
-                reader.refuse(
+                reader.note_problem(
                     "format.registry.cert_file",
                     "needs format.registry.key_file beside it",
                 );
                 None
             }
             (None, Some(_)) => {
-                reader.refuse(
+                reader.note_problem(
                     "format.registry.key_file",
                     "needs format.registry.cert_file beside it",
                 );
@@ -80,10 +80,10 @@ impl RegistryConfig {
                 true => "format.registry.password",
                 false => "format.registry.password_file",
             };
-            reader.refuse(key, "needs format.registry.username beside it");
+            reader.note_problem(key, "needs format.registry.username beside it");
         }
         let limits = Duration::from_millis(100)..=Duration::from_secs(600);
-        let timeout = reader.read_or("format.registry.timeout", TIMEOUT, duration(limits));
+        let timeout = reader.read_or("format.registry.timeout", TIMEOUT, duration_within(limits));
         Some(Self {
             urls: urls?,
             login: username.map(|username| Login { username, password }),
@@ -95,17 +95,17 @@ impl RegistryConfig {
 }
 
 /// A list, or a text with commas between. What was found is never shown: it may hold a password.
-fn urls(found: &Found) -> Result<Vec<Url>, Refusal> {
+fn parse_urls(found: &Found) -> Result<Vec<Url>, Refusal> {
     let texts = match found.value.as_str() {
         Some(text) if !text.trim_start().starts_with('[') => {
             text.split(',').map(|part| part.trim().to_owned()).collect()
         }
-        _ => list(found)?,
+        _ => parse_list(found)?,
     };
-    texts.iter().map(|text| url(text)).collect()
+    texts.iter().map(|text| parse_url(text)).collect()
 }
 
-fn url(text: &str) -> Result<Url, Refusal> {
+fn parse_url(text: &str) -> Result<Url, Refusal> {
     let mut url = Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::units::duration;
-use super::value::{choice, integer};
+use super::units::duration_within;
+use super::value::{integer_within, one_of};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryConfig {
@@ -47,26 +47,26 @@ impl Default for RetryConfig {
 }
 
 impl RetryConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
-        let delay = || duration(Duration::from_millis(1)..=Duration::from_secs(3600));
+        let delay = || duration_within(Duration::from_millis(1)..=Duration::from_secs(3600));
         let read = Self {
             max_attempts: reader.read_or(
                 "retry.max_attempts",
                 default.max_attempts,
-                integer(1..=u32::MAX),
+                integer_within(1..=u32::MAX),
             ),
             initial_delay: reader.read_or("retry.initial_delay", default.initial_delay, delay()),
             max_delay: reader.read_or("retry.max_delay", default.max_delay, delay()),
             parent_wait: reader.read_or(
                 "retry.parent_wait",
                 default.parent_wait,
-                duration(Duration::ZERO..=Duration::from_secs(3600)),
+                duration_within(Duration::ZERO..=Duration::from_secs(3600)),
             ),
             when_unavailable: reader.read_or(
                 "retry.when_unavailable",
                 default.when_unavailable,
-                choice(&WhenUnavailable::CHOICES),
+                one_of(&WhenUnavailable::CHOICES),
             ),
         };
         if read.initial_delay > read.max_delay {
@@ -77,7 +77,7 @@ impl RetryConfig {
             };
             let initial = humantime::format_duration(read.initial_delay);
             let max = humantime::format_duration(read.max_delay);
-            reader.refuse(
+            reader.note_problem(
                 key,
                 format!("initial_delay is {initial}, which is more than max_delay, {max}"),
             );

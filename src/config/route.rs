@@ -8,7 +8,7 @@ use regex::Regex;
 use super::reader::Reader;
 use super::table_template::TableTemplate;
 use super::topic_pattern::regex_error;
-use super::value::{allowed, because, list, string};
+use super::value::{allowed, because, parse_list, parse_string};
 use crate::table_name::TableName;
 
 #[derive(Debug, Clone)]
@@ -23,17 +23,17 @@ pub struct RouteConfig {
 impl RouteConfig {
     /// The table for a topic; `None` if the pattern does not match its whole name.
     pub fn table_for(&self, topic: &str) -> Option<TableName> {
-        self.table.fill(&self.topic.captures(topic)?)
+        self.table.fill_in(&self.topic.captures(topic)?)
     }
 
-    fn read(reader: &mut Reader, index: usize) -> Option<Self> {
+    fn from_reader(reader: &mut Reader, index: usize) -> Option<Self> {
         let key = |name: &str| format!("route[{index}].{name}");
-        let topic = reader.required(&key("topic"), |found| {
-            let text = string(found)?;
+        let topic = reader.read_required(&key("topic"), |found| {
+            let text = parse_string(found)?;
             whole_name(&text).map_err(|error| because(format!("{text:?} is not a regex: {error}")))
         });
-        let table = reader.required(&key("table"), |found| {
-            let text = string(found)?;
+        let table = reader.read_required(&key("table"), |found| {
+            let text = parse_string(found)?;
             // Without its pattern a template can be checked no further.
             let Some(topic) = &topic else { return Ok(None) };
             TableTemplate::parse(&text, topic)
@@ -41,7 +41,7 @@ impl RouteConfig {
                 .map_err(|error| because(format!("{text:?}: {error}")))
         });
         let columns = reader.read(&key("key"), |found| {
-            let columns = list(found)?;
+            let columns = parse_list(found)?;
             match columns.iter().collect::<BTreeSet<_>>().len() == columns.len() {
                 true => Ok(columns),
                 false => Err(because("names a column twice")),
@@ -65,7 +65,7 @@ pub(super) fn read_all(reader: &mut Reader) -> Vec<RouteConfig> {
         _ => Err(allowed("tables, each under [[route]]")),
     });
     (0..count)
-        .filter_map(|index| RouteConfig::read(reader, index))
+        .filter_map(|index| RouteConfig::from_reader(reader, index))
         .collect()
 }
 

@@ -33,15 +33,15 @@ impl fmt::Debug for Secret {
 /// `password_file` in `landfall.toml`. Both in the same place are a contradiction.
 pub(super) fn read_secret(reader: &mut Reader, key: &str) -> Option<Secret> {
     let twin = format!("{key}_file");
-    let written = reader.read_hidden(key, value::string).map(Secret);
+    let written = reader.read_hidden(key, value::parse_string).map(Secret);
     let (key_by_variable, twin_by_variable) =
         (reader.in_environment(key), reader.in_environment(&twin));
     if reader.is_set(key) && reader.is_set(&twin) && key_by_variable == twin_by_variable {
-        reader.refuse(&twin, format!("{key} is set as well; set only one of them"));
+        reader.note_problem(&twin, format!("{key} is set as well; set only one of them"));
     }
     let outdone = key_by_variable && !twin_by_variable;
     let from_file = reader.read(&twin, |found| {
-        let path = value::string(found)?;
+        let path = value::parse_string(found)?;
         // What is not used need not exist.
         match outdone {
             true => Ok(None),

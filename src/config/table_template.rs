@@ -29,7 +29,7 @@ enum Part {
 impl TableTemplate {
     /// The error says what is wrong; placeholders must be captures of `topic`.
     pub(super) fn parse(text: &str, topic: &Regex) -> Result<Self, String> {
-        let parts = parts(text)?;
+        let parts = parse_parts(text)?;
         let captures: Vec<&str> = topic.capture_names().flatten().collect();
         for part in &parts {
             if let Part::Capture(name) = part
@@ -53,9 +53,9 @@ impl TableTemplate {
     }
 
     /// `None` if a part comes out empty, because its capture took no part in the match.
-    pub(super) fn fill(&self, captures: &Captures) -> Option<TableName> {
-        let schema = filled(&self.schema, captures);
-        let name = filled(&self.name, captures);
+    pub(super) fn fill_in(&self, captures: &Captures) -> Option<TableName> {
+        let schema = fill_parts(&self.schema, captures);
+        let name = fill_parts(&self.name, captures);
         (!schema.is_empty() && !name.is_empty()).then_some(TableName { schema, name })
     }
 }
@@ -66,7 +66,7 @@ impl fmt::Display for TableTemplate {
     }
 }
 
-fn filled(parts: &[Part], captures: &Captures) -> String {
+fn fill_parts(parts: &[Part], captures: &Captures) -> String {
     parts
         .iter()
         .map(|part| match part {
@@ -76,7 +76,7 @@ fn filled(parts: &[Part], captures: &Captures) -> String {
         .collect()
 }
 
-fn parts(text: &str) -> Result<Vec<Part>, String> {
+fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {

@@ -40,7 +40,7 @@ fn problems(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
     let directory = format!("{}/", file.path.parent().unwrap().display());
     let error = Config::load_with(&file.path, owned(environment)).unwrap_err();
     error
-        .lines()
+        .problem_lines()
         .map(|line| line.replace(&directory, ""))
         .collect()
 }

@@ -24,7 +24,7 @@ impl TopicPattern {
         }
     }
 
-    pub fn matches(&self, topic: &str) -> bool {
+    pub fn matches_topic(&self, topic: &str) -> bool {
         match self {
             Self::Name(name) => name == topic,
             Self::Regex(regex) => regex.is_match(topic),
@@ -89,9 +89,9 @@ mod tests {
     #[test]
     fn a_name_matches_itself_and_a_pattern_from_its_start() {
         let name = TopicPattern::parse("shop.orders").unwrap();
-        assert!(name.matches("shop.orders") && !name.matches("shopXorders"));
+        assert!(name.matches_topic("shop.orders") && !name.matches_topic("shopXorders"));
         let pattern = TopicPattern::parse(r"^shop\.[a-z]+").unwrap();
-        assert!(pattern.matches("shop.orders.v2") && !pattern.matches("a.shop.orders"));
+        assert!(pattern.matches_topic("shop.orders.v2") && !pattern.matches_topic("a.shop.orders"));
         assert_eq!(pattern.as_str(), r"^shop\.[a-z]+");
     }
 

@@ -21,7 +21,7 @@ const SIZE_UNITS: [(&str, u64); 9] = [
 ];
 
 /// A duration with its unit, within `range`.
-pub(super) fn duration(
+pub(super) fn duration_within(
     range: RangeInclusive<Duration>,
 ) -> impl FnOnce(&Found) -> Result<Duration, Refusal> {
     move |found| {
@@ -42,7 +42,9 @@ pub(super) fn duration(
 }
 
 /// A size in bytes, within `range`: `"16MiB"`, `"16MB"`, or a plain number of bytes.
-pub(super) fn bytes(range: RangeInclusive<usize>) -> impl FnOnce(&Found) -> Result<usize, Refusal> {
+pub(super) fn bytes_within(
+    range: RangeInclusive<usize>,
+) -> impl FnOnce(&Found) -> Result<usize, Refusal> {
     move |found| {
         let parsed = match found.value {
             Value::String(_, text) => parse_bytes(text),

@@ -6,7 +6,7 @@ use figment::value::{Dict, Value};
 
 use super::environment::variable_for;
 use super::error::Problem;
-use super::nearest::{nearest, split};
+use super::nearest::{nearest_key, split_key};
 use super::reader::Reader;
 
 impl Reader {
@@ -30,12 +30,12 @@ impl Reader {
                     self.find_unknown(&key, dict, problems);
                 }
                 _ => problems.push(Problem {
-                    place: self.place(Some(value), &key),
+                    place: self.place_of(Some(value), &key),
                     text: if self.is_known_table(&key) {
                         // Not what: `postgres = "postgres://user:password@host"`
                         format!("allowed: a table, [{key}]")
                     } else {
-                        self.unknown(&key, value)
+                        self.explain_unknown(&key, value)
                     },
                     key: Some(key),
                 }),
@@ -43,7 +43,7 @@ impl Reader {
         }
     }
 
-    fn unknown(&self, key: &str, value: &Value) -> String {
+    fn explain_unknown(&self, key: &str, value: &Value) -> String {
         let tables = self
             .known
             .iter()
@@ -55,16 +55,16 @@ impl Reader {
             .chain(tables.filter(|table| !table.contains('[')))
             .collect();
         let in_variable = self.is_from_environment(value);
-        if let Some(meant) = nearest(key, candidates.iter().copied()) {
+        if let Some(meant) = nearest_key(key, candidates.iter().copied()) {
             return match in_variable {
                 true => format!("unknown key; did you mean {}?", variable_for(meant)),
                 false => format!("unknown key; did you mean {meant}?"),
             };
         }
-        let (table, _) = split(key);
+        let (table, _) = split_key(key);
         let siblings: Vec<&str> = candidates
             .into_iter()
-            .map(split)
+            .map(split_key)
             .filter(|(candidate_table, _)| *candidate_table == table)
             .map(|(_, name)| name)
             .collect();

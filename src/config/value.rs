@@ -34,7 +34,7 @@ pub(super) fn because(what: impl Into<String>) -> Refusal {
 }
 
 /// Text that is not empty.
-pub(super) fn string(found: &Found) -> Result<String, Refusal> {
+pub(super) fn parse_string(found: &Found) -> Result<String, Refusal> {
     match found.value {
         Value::String(_, text) if text.is_empty() => Err(allowed("text that is not empty")),
         Value::String(_, text) => Ok(text.clone()),
@@ -42,7 +42,7 @@ pub(super) fn string(found: &Found) -> Result<String, Refusal> {
     }
 }
 
-pub(super) fn boolean(found: &Found) -> Result<bool, Refusal> {
+pub(super) fn parse_boolean(found: &Found) -> Result<bool, Refusal> {
     match found.value {
         Value::Bool(_, value) => Ok(*value),
         Value::String(_, text) if found.from_environment => {
@@ -53,7 +53,9 @@ pub(super) fn boolean(found: &Found) -> Result<bool, Refusal> {
 }
 
 /// A whole number within `range`.
-pub(super) fn integer<T>(range: RangeInclusive<T>) -> impl FnOnce(&Found) -> Result<T, Refusal>
+pub(super) fn integer_within<T>(
+    range: RangeInclusive<T>,
+) -> impl FnOnce(&Found) -> Result<T, Refusal>
 where
     T: TryFrom<u128> + PartialOrd + std::fmt::Display,
 {
@@ -76,7 +78,7 @@ where
 }
 
 /// More than 0, at most 1.
-pub(super) fn ratio(found: &Found) -> Result<f64, Refusal> {
+pub(super) fn parse_ratio(found: &Found) -> Result<f64, Refusal> {
     let number = match found.value {
         Value::String(_, text) if found.from_environment => text.parse().ok(),
         Value::Num(_, number) => number
@@ -95,7 +97,7 @@ pub(super) fn whole_number(value: &Value) -> Option<u128> {
 }
 
 /// One of the words in `choices`; the message lists them all.
-pub(super) fn choice<T: Copy>(
+pub(super) fn one_of<T: Copy>(
     choices: &[(&'static str, T)],
 ) -> impl FnOnce(&Found) -> Result<T, Refusal> {
     move |found| {
@@ -114,7 +116,7 @@ pub(super) fn choice<T: Copy>(
 }
 
 /// A list of texts, not empty. A variable holds a TOML array or values with commas between.
-pub(super) fn list(found: &Found) -> Result<Vec<String>, Refusal> {
+pub(super) fn parse_list(found: &Found) -> Result<Vec<String>, Refusal> {
     let texts = match found.value {
         Value::String(_, text) if found.from_environment => list_in_variable(text)?,
         Value::Array(_, values) => values
@@ -141,7 +143,7 @@ fn list_in_variable(text: &str) -> Result<Vec<String>, Refusal> {
 }
 
 /// How a wrong value is shown in a message. Never call it with a secret.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn show_value(value: &Value) -> String {
     const ENOUGH: usize = 80;
     match value {
         Value::String(_, text) if text.chars().count() > ENOUGH => {

@@ -357,7 +357,7 @@ fn garbage_is_refused_and_never_panics() {
         let whole = warm.decode_record(&record, arena(), None, &mut open);
         understood += usize::from(whole.is_ok());
         let mut record = record.clone();
-        record.value = Some(heads.body(&value, <[u8]>::to_vec));
+        record.value = Some(heads.split_body(&value, <[u8]>::to_vec));
         let headed = headed.decode_record(&record, arena(), None, &mut OpenDeletes::default());
         let row = |decoded: &Result<Decoded<'_>, Undecodable>| match decoded {
             Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),

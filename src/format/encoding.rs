@@ -67,7 +67,7 @@ impl Encoding {
             let envelope = avro.read_envelope(body, with_before, arena);
             return envelope.map_err(|e| format!("the value can't be read: {e}"));
         }
-        let (head, rest) = body.parts();
+        let (head, rest) = body.head_and_rest();
         let text = std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"))?;
         let unwrapped = match head {
             Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema)?,

@@ -76,7 +76,7 @@ pub(super) fn copy_record(
         key: message.key().map(|key| arena.keep_bytes(key)),
         value: message
             .payload()
-            .map(|value| cache.heads.body(value, |own| arena.keep_bytes(own))),
+            .map(|value| cache.heads.split_body(value, |own| arena.keep_bytes(own))),
         headers: cache.share_headers(message),
         epoch,
     }

@@ -94,7 +94,7 @@ impl DeadLetters {
     ) -> Result<Place, KafkaError> {
         let UnpublishedLetter { record, cause, .. } = letter;
         let whole = matches!(part, LetterPart::All | LetterPart::Alone);
-        let left_out = (!whole).then_some(record.bytes() as i64);
+        let left_out = (!whole).then_some(record.payload_bytes() as i64);
         // what there is to say must not be too large itself; the letter's row has all of it
         let short = left_out.map(|_| Cause {
             message: letter::cut(&cause.message, SHORT_MESSAGE_BYTES).to_owned(),
@@ -118,7 +118,7 @@ impl DeadLetters {
             .key
             .as_deref()
             .filter(|_| part != LetterPart::OursAlone);
-        let value = record.value.as_ref().map(Body::whole);
+        let value = record.value.as_ref().map(Body::whole_value);
         message.payload = value.as_deref().filter(|_| whole);
         message.timestamp = record.timestamp;
         let producer = match part {

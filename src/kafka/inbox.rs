@@ -82,7 +82,7 @@ impl Inbox {
     /// Adds a record, however full the inbox is.
     pub fn push_record(&self, record: Record) {
         let mut state = self.lock_state();
-        state.bytes += record.size();
+        state.bytes += record.memory_size();
         state.records.push_back(record);
         // the lane needs waking for the first record, and once a batch is full
         let wake = state.records.len() == 1 || state.holds_a_batch(self);
@@ -119,7 +119,7 @@ impl Inbox {
         let mut state = self.lock_state();
         state.records.retain(|r| !partitions.contains(&r.source));
         state.take_up.retain(|p| !partitions.contains(p));
-        state.bytes = state.records.iter().map(Record::size).sum();
+        state.bytes = state.records.iter().map(Record::memory_size).sum();
         self.space.notify_all();
     }
 
@@ -224,7 +224,7 @@ impl Inbox {
 
     /// Adds what is there to a batch that waits for more, one batch's worth at a time, up to a limit.
     pub fn add_more(&self, records: &mut Vec<Record>) {
-        let size: usize = records.iter().map(Record::size).sum();
+        let size: usize = records.iter().map(Record::memory_size).sum();
         let rows = self
             .rows
             .min(GROWN_BATCH_ROWS.saturating_sub(records.len()));
@@ -266,7 +266,7 @@ impl InboxState {
         let mut taken = Vec::with_capacity(rows.min(self.records.len()));
         let mut size = 0;
         while let Some(next) = self.records.front() {
-            let next_size = next.size();
+            let next_size = next.memory_size();
             if taken.len() == rows || (size + next_size > bytes && !taken.is_empty()) {
                 break;
             }

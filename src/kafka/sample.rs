@@ -103,7 +103,7 @@ fn collect_records(
             continue;
         };
         last_came = Some(Instant::now());
-        bytes += record.size();
+        bytes += record.memory_size();
         if let Some(of_partition) = wanted.get_mut(&record.source) {
             of_partition.records = of_partition.records.saturating_sub(1);
             if of_partition.records == 0 || record.offset >= of_partition.range.last {

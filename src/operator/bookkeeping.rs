@@ -13,7 +13,7 @@ use crate::verdict::Failure;
 /// # Errors
 /// A file for TLS can't be used, Postgres can't be reached, or the tables aren't as they must be.
 pub async fn open_bookkeeping(config: &Config) -> Result<Object, CommandError> {
-    let pool = connection::pool(config)?;
+    let pool = connection::build_pool(config)?;
     let named = |failure| name_database(config, failure);
     let client = connection::connect(&pool).await.map_err(named)?;
     migrate::require_current(&client, &config.postgres.schema)

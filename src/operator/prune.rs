@@ -51,7 +51,7 @@ async fn sweep_ledger(
     dry_run: bool,
     swept: &mut Swept,
 ) -> Result<(), Failure> {
-    let pool = connection::pool(config)?;
+    let pool = connection::build_pool(config)?;
     let mut client = connection::connect(&pool).await?;
     migrate::require_current(&client, &config.postgres.schema).await?;
     let sweep = Sweep {

@@ -162,7 +162,7 @@ fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
 #[test]
 fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     let mut delete = record(10, 1);
-    let text = String::from_utf8(delete.value.clone().unwrap().whole().into_owned()).unwrap();
+    let text = String::from_utf8(delete.value.clone().unwrap().whole_value().into_owned()).unwrap();
     delete.value = Some(text.replace(r#""op":"c""#, r#""op":"d""#).as_str().into());
     let mut tombstone = record(11, 1);
     (tombstone.key, tombstone.value) = (delete.key.clone(), None);

@@ -57,7 +57,7 @@ impl Resolver {
                         let same = tables.values().find(|t| t.name == *change.table).cloned();
                         let table = match same {
                             Some(table) => table,
-                            None => self.catalogue.table(client, &change.table).await?,
+                            None => self.catalogue.find_table(client, &change.table).await?,
                         };
                         tables.insert(name, table.clone());
                         table
@@ -70,7 +70,7 @@ impl Resolver {
                     Ok(change) => changes.push((at, change)),
                     // it may have been altered since it was read: look once more, and begin anew
                     Err(_) if reread.insert(change.table.clone()) => {
-                        self.catalogue.forget(&change.table);
+                        self.catalogue.forget_table(&change.table);
                         tables.clear();
                         continue 'anew;
                     }
@@ -100,7 +100,7 @@ impl Resolver {
             return;
         }
         for table in batch.entries.iter().filter_map(Entry::table) {
-            self.catalogue.forget(table);
+            self.catalogue.forget_table(table);
         }
     }
 }

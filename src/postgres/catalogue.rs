@@ -49,29 +49,29 @@ const FOREIGN_KEYS: &str = "\
 impl Catalogue {
     /// # Errors
     /// Systemic if there is no such table; else whatever Postgres said.
-    pub async fn table(
+    pub async fn find_table(
         &self,
         client: &impl GenericClient,
         name: &TableName,
     ) -> Result<Arc<Table>, Failure> {
-        if let Some(table) = self.lock().get(name) {
+        if let Some(table) = self.lock_tables().get(name) {
             return Ok(table.clone());
         }
-        let table = Arc::new(load(client, name).await?);
-        self.lock().insert(name.clone(), table.clone());
+        let table = Arc::new(load_table(client, name).await?);
+        self.lock_tables().insert(name.clone(), table.clone());
         Ok(table)
     }
 
-    pub fn forget(&self, name: &TableName) {
-        self.lock().remove(name);
+    pub fn forget_table(&self, name: &TableName) {
+        self.lock_tables().remove(name);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Arc<Table>>> {
+    fn lock_tables(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Arc<Table>>> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn load(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
+async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
     let find = "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v')";
     let row = client.query_opt(find, &[&name.schema, &name.name]).await?;

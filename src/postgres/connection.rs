@@ -30,13 +30,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Systemic: a TLS file of the URL can't be used.
-pub fn pool(config: &Config) -> Result<Pool, Failure> {
+pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
     let size = config.apply.lanes + 3;
-    let connection = connection(&config.postgres);
+    let connection = connection_config(&config.postgres);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let tls = tls::connector(config.postgres.tls()).map_err(|e| unusable(&e))?;
+    let tls = tls::build_connector(config.postgres.tls()).map_err(|e| systemic_failure(&e))?;
     let manager = Manager::from_config(connection, tls, recycling);
     let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
@@ -56,15 +56,15 @@ pub fn pool(config: &Config) -> Result<Pool, Failure> {
         })
         .post_create(prepare)
         .build()
-        .map_err(|e| unusable(&e))
+        .map_err(|e| systemic_failure(&e))
 }
 
-fn unusable(error: &impl std::error::Error) -> Failure {
+fn systemic_failure(error: &impl std::error::Error) -> Failure {
     Failure::new(Verdict::Systemic, error.to_string())
 }
 
-fn connection(postgres: &PostgresConfig) -> tokio_postgres::Config {
-    let mut connection = postgres.connection();
+fn connection_config(postgres: &PostgresConfig) -> tokio_postgres::Config {
+    let mut connection = postgres.connection_config();
     if connection.get_application_name().is_none() {
         connection.application_name("landfall");
     }

@@ -11,7 +11,7 @@ impl From<tokio_postgres::Error> for Failure {
             return client_failure(&error);
         };
         let verdict = verdict_on(db);
-        told(db, verdict, quotes_no_row(db.code().code(), verdict))
+        database_failure(db, verdict, quotes_no_row(db.code().code(), verdict))
     }
 }
 
@@ -22,8 +22,8 @@ pub fn while_connecting(error: &tokio_postgres::Error) -> Failure {
         return client_failure(error);
     };
     match verdict_on(db) {
-        Verdict::Reject(_) => told(db, Verdict::Systemic, true),
-        verdict => told(db, verdict, true),
+        Verdict::Reject(_) => database_failure(db, Verdict::Systemic, true),
+        verdict => database_failure(db, verdict, true),
     }
 }
 
@@ -46,7 +46,7 @@ fn quotes_no_row(code: &str, verdict: Verdict) -> bool {
             || ["2200H", "54011", "54023", "XX001", "XX002"].contains(&code))
 }
 
-fn told(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
+fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
     let code = db.code().code();
     let details = [db.detail(), db.hint(), db.where_()]
         .into_iter()

@@ -45,16 +45,16 @@ pub enum TlsError {
 /// The connector for every mode; with `TlsMode::Disable` tokio-postgres never uses it.
 ///
 /// The files are read now: whoever renews a certificate makes a new connector.
-pub fn connector(tls: &Tls) -> Result<MakeTlsConnector, TlsError> {
+pub fn build_connector(tls: &Tls) -> Result<MakeTlsConnector, TlsError> {
     let mut builder = SslConnector::builder(SslMethod::tls_client())?;
     if tls.mode >= TlsMode::VerifyCa {
-        trust(&mut builder, tls.root_certificates.as_deref())?;
+        trust_roots(&mut builder, tls.root_certificates.as_deref())?;
         builder.set_verify(SslVerifyMode::PEER);
     } else {
         builder.set_verify(SslVerifyMode::NONE);
     }
     if let Some(client) = &tls.client {
-        present(&mut builder, client)?;
+        present_certificate(&mut builder, client)?;
     }
     let mut connector = MakeTlsConnector::new(builder.build());
     let verify_host_name = tls.mode == TlsMode::VerifyFull;
@@ -65,14 +65,14 @@ pub fn connector(tls: &Tls) -> Result<MakeTlsConnector, TlsError> {
     Ok(connector)
 }
 
-fn trust(builder: &mut SslConnectorBuilder, named: Option<&Path>) -> Result<(), TlsError> {
+fn trust_roots(builder: &mut SslConnectorBuilder, named: Option<&Path>) -> Result<(), TlsError> {
     let (parameter, path) = match named {
         Some(path) => ("sslrootcert", path.to_owned()),
         None => ("the system's certificates", system_store()?),
     };
     builder
         .set_ca_file(&path)
-        .map_err(|error| unusable(parameter, &path, error))
+        .map_err(|error| unusable_file(parameter, &path, error))
 }
 
 fn system_store() -> Result<PathBuf, TlsError> {
@@ -88,19 +88,23 @@ fn system_store() -> Result<PathBuf, TlsError> {
         .ok_or(TlsError::NoSystemStore)
 }
 
-fn present(builder: &mut SslConnectorBuilder, client: &ClientCertificate) -> Result<(), TlsError> {
+fn present_certificate(
+    builder: &mut SslConnectorBuilder,
+    client: &ClientCertificate,
+) -> Result<(), TlsError> {
     builder
         .set_certificate_chain_file(&client.certificate)
-        .map_err(|error| unusable("sslcert", &client.certificate, error))?;
-    let pem = std::fs::read(&client.key).map_err(|error| unusable("sslkey", &client.key, error))?;
+        .map_err(|error| unusable_file("sslcert", &client.certificate, error))?;
+    let pem =
+        std::fs::read(&client.key).map_err(|error| unusable_file("sslkey", &client.key, error))?;
     // Without the callback OpenSSL asks for an encrypted key's passphrase on the terminal.
     PKey::private_key_from_pem_callback(&pem, |_| Ok(0))
         .and_then(|key| builder.set_private_key(&key))
         .and_then(|()| builder.check_private_key())
-        .map_err(|error| unusable("sslkey", &client.key, error))
+        .map_err(|error| unusable_file("sslkey", &client.key, error))
 }
 
-fn unusable(
+fn unusable_file(
     parameter: &'static str,
     path: &Path,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -80,7 +80,7 @@ impl Server {
 
     /// Whether a client that trusts `root` shakes hands with this server under `host`.
     fn accepts(&self, mode: TlsMode, root: Option<PathBuf>, host: &str) -> bool {
-        let connector = connector(&tls(mode, root)).unwrap();
+        let connector = build_connector(&tls(mode, root)).unwrap();
         shake_hands(self, connector, host)
     }
 }
@@ -146,14 +146,14 @@ fn each_mode_verifies_as_much_as_libpq_does() {
 #[test]
 fn a_file_that_cannot_be_used_is_named_with_its_parameter() {
     let server = server();
-    let says = |tls: &Tls| connector(tls).err().unwrap().to_string();
+    let says = |tls: &Tls| build_connector(tls).err().unwrap().to_string();
 
     let absent = says(&tls(TlsMode::VerifyCa, Some("/absent.pem".into())));
     assert!(absent.starts_with("postgres.url: sslrootcert: /absent.pem cannot be used: "));
 
     let mut with_client = tls(TlsMode::Require, None);
     with_client.client = server.client("key.pem");
-    assert!(connector(&with_client).is_ok());
+    assert!(build_connector(&with_client).is_ok());
     with_client.client = server.client("absent.pem");
     assert!(says(&with_client).contains("sslkey: "));
     with_client.client = server.client("encrypted.pem");
@@ -168,5 +168,5 @@ fn a_key_of_another_certificate_is_refused() {
         certificate: server.path("certificate.pem"),
         key: other.path("key.pem"),
     });
-    assert!(connector(&with_client).is_err());
+    assert!(build_connector(&with_client).is_err());
 }

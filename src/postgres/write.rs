@@ -26,11 +26,13 @@ pub async fn write_rows(
     let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
     for statement in statement::build_statements(&nets, conflicts) {
         let written = tx
-            .execute_typed(&statement.sql, &parameters(&statement))
+            .execute_typed(&statement.sql, &bind_parameters(&statement))
             .await?;
         if statement.kind == Kind::Update && written < statement.row_count() as u64 {
             let sql = statement.count_sql.as_deref().unwrap_or_default();
-            let found = tx.query_typed_one(sql, &parameters(&statement)).await?;
+            let found = tx
+                .query_typed_one(sql, &bind_parameters(&statement))
+                .await?;
             if found.get::<_, i64>(0) < statement.row_count() as i64 {
                 return Err(incomplete());
             }
@@ -39,7 +41,7 @@ pub async fn write_rows(
     Ok(())
 }
 
-fn parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
+fn bind_parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
     let columns = statement.columns.iter();
     columns
         .map(|column| (column as &(dyn ToSql + Sync), array_of(column.form)))

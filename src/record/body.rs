@@ -40,12 +40,12 @@ impl Body {
     }
 
     /// `{"schema":{…},"payload":`, if it begins so, and the rest.
-    pub fn parts(&self) -> (Option<&Arc<[u8]>>, &[u8]) {
+    pub fn head_and_rest(&self) -> (Option<&Arc<[u8]>>, &[u8]) {
         (self.head.as_ref(), &self.rest)
     }
 
     /// The value as it is in Kafka.
-    pub fn whole(&self) -> Cow<'_, [u8]> {
+    pub fn whole_value(&self) -> Cow<'_, [u8]> {
         match &self.head {
             None => Cow::Borrowed(&self.rest),
             Some(head) => Cow::Owned([head, &*self.rest].concat()),
@@ -70,7 +70,7 @@ impl From<&str> for Body {
 
 impl PartialEq for Body {
     fn eq(&self, other: &Self) -> bool {
-        self.whole() == other.whole()
+        self.whole_value() == other.whole_value()
     }
 }
 
@@ -82,7 +82,11 @@ pub struct Heads(Vec<Arc<[u8]>>);
 
 impl Heads {
     /// `keep` copies what the value has for itself.
-    pub fn body<B: Into<Bytes>>(&mut self, value: &[u8], keep: impl FnOnce(&[u8]) -> B) -> Body {
+    pub fn split_body<B: Into<Bytes>>(
+        &mut self,
+        value: &[u8],
+        keep: impl FnOnce(&[u8]) -> B,
+    ) -> Body {
         let head = self.head_of(value);
         let shared = head.as_ref().map_or(0, |head| head.len());
         Body {
@@ -129,19 +133,19 @@ mod tests {
     use super::*;
 
     fn own(heads: &mut Heads, value: &str) -> String {
-        let body = heads.body(value.as_bytes(), <[u8]>::to_vec);
-        assert_eq!(&*body.whole(), value.as_bytes());
+        let body = heads.split_body(value.as_bytes(), <[u8]>::to_vec);
+        assert_eq!(&*body.whole_value(), value.as_bytes());
         assert_eq!(body.len(), value.len());
-        String::from_utf8(body.parts().1.to_vec()).unwrap()
+        String::from_utf8(body.head_and_rest().1.to_vec()).unwrap()
     }
 
     #[test]
     fn a_schema_is_kept_once() {
         let (mut heads, keep) = (Heads::default(), <[u8]>::to_vec);
-        let a = heads.body(br#"{"schema":{"a":"}"},"payload":{"x":1}}"#, keep);
-        let b = heads.body(br#"{"schema":{"a":"}"},"payload":null}"#, keep);
-        let (head, rest) = b.parts();
-        assert!(Arc::ptr_eq(a.parts().0.unwrap(), head.unwrap()));
+        let a = heads.split_body(br#"{"schema":{"a":"}"},"payload":{"x":1}}"#, keep);
+        let b = heads.split_body(br#"{"schema":{"a":"}"},"payload":null}"#, keep);
+        let (head, rest) = b.head_and_rest();
+        assert!(Arc::ptr_eq(a.head_and_rest().0.unwrap(), head.unwrap()));
         assert_eq!(rest, b"null}");
         assert_eq!(schema_of(head.unwrap()), br#"{"a":"}"}"#);
     }

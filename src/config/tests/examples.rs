@@ -39,7 +39,7 @@ fn the_keys_that_the_example_comments_out_are_right_too() {
 #[test]
 fn the_example_has_every_key_and_each_by_itself() {
     let mut reader = Reader::of_text(&uncommented());
-    Config::read(&mut reader);
+    Config::from_reader(&mut reader);
     let known = reader.known.clone();
     let missing: Vec<&String> = known.iter().filter(|key| !reader.is_set(key)).collect();
     assert!(

@@ -23,7 +23,7 @@ fn a_secret_is_read_from_the_file_its_twin_names() {
     ));
     let config = load(&text, &[]).unwrap();
     assert_eq!(
-        config.postgres.connection().get_password(),
+        config.postgres.connection_config().get_password(),
         Some(SECRET.as_bytes())
     );
     assert_eq!(config.kafka.properties["sasl.password"], SECRET);
@@ -48,7 +48,7 @@ fn a_variable_wins_over_the_files_twin_and_two_in_one_place_are_refused() {
     let variable = [("LANDFALL_POSTGRES__PASSWORD", SECRET)];
     let config = load(&minimal_and(&twin), &variable).unwrap();
     assert_eq!(
-        config.postgres.connection().get_password(),
+        config.postgres.connection_config().get_password(),
         Some(SECRET.as_bytes())
     );
 

@@ -99,7 +99,7 @@ impl AvroDecoder {
 
 /// What begins like JSON's wrapper is kept in two parts, and is no Avro: its first will do.
 fn own_bytes(body: &Body) -> &[u8] {
-    match body.parts() {
+    match body.head_and_rest() {
         (Some(head), _) => head,
         (None, whole) => whole,
     }

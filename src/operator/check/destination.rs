@@ -29,7 +29,7 @@ pub struct Destination {
 pub async fn judge_destination(config: &Config) -> Destination {
     let postgres = &config.postgres;
     let mut destination = Destination::default();
-    let pool = match connection::pool(config) {
+    let pool = match connection::build_pool(config) {
         Ok(pool) => pool,
         Err(failure) => {
             let remedy = "correct the TLS parameters of postgres.url";

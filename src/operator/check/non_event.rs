@@ -37,7 +37,7 @@ impl NonEvent {
         }
         let bytes = match (refusal.stage, &record.value) {
             (Stage::KeyConverter, _) => record.key.as_deref().unwrap_or_default().into(),
-            (_, value) => value.as_ref().map(Body::whole).unwrap_or_default(),
+            (_, value) => value.as_ref().map(Body::whole_value).unwrap_or_default(),
         };
         // Confluent's wire format: a zero, the schema's id in four bytes, Avro
         if bytes.len() >= 5 && bytes[0] == 0 {
@@ -110,7 +110,8 @@ impl NonEvent {
 
 /// The value's fields, out of the converter's wrapper if there is one.
 fn parse_value(record: &Record) -> Option<Map<String, Value>> {
-    let Ok(Value::Object(mut outer)) = serde_json::from_slice(&record.value.as_ref()?.whole())
+    let Ok(Value::Object(mut outer)) =
+        serde_json::from_slice(&record.value.as_ref()?.whole_value())
     else {
         return None;
     };

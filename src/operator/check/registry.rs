@@ -96,7 +96,7 @@ impl Schemas {
     pub fn describe_topic(&self, topic: &SampledTopic) -> Vec<String> {
         let mut ids = BTreeSet::new();
         for record in &topic.records {
-            let value = record.value.as_ref().map(|body| body.whole());
+            let value = record.value.as_ref().map(|body| body.whole_value());
             for message in [record.key.as_deref(), value.as_deref()]
                 .into_iter()
                 .flatten()

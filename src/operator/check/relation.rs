@@ -67,7 +67,7 @@ pub async fn read_relation(
     client: &impl GenericClient,
     name: &TableName,
 ) -> Result<Relation, Failure> {
-    let table = Catalogue::default().table(client, name).await?;
+    let table = Catalogue::default().find_table(client, name).await?;
     let asked: &[&str] = &PRIVILEGES;
     let rights = client
         .query_one(RIGHTS, &[&name.schema, &name.name, &asked])

@@ -11,7 +11,10 @@ pub fn choose_topics(
 ) -> (Vec<ClusterTopic>, Vec<Finding>) {
     let mut findings = Vec::new();
     for pattern in patterns {
-        if cluster.iter().any(|topic| pattern.matches(&topic.name)) {
+        if cluster
+            .iter()
+            .any(|topic| pattern.matches_topic(&topic.name))
+        {
             continue;
         }
         let written = pattern.as_str();
@@ -31,7 +34,11 @@ pub fn choose_topics(
     }
     let mut chosen: Vec<ClusterTopic> = cluster
         .iter()
-        .filter(|topic| patterns.iter().any(|pattern| pattern.matches(&topic.name)))
+        .filter(|topic| {
+            patterns
+                .iter()
+                .any(|pattern| pattern.matches_topic(&topic.name))
+        })
         .cloned()
         .collect();
     chosen.sort_by(|a, b| a.name.cmp(&b.name));

@@ -162,7 +162,7 @@ impl LetterApplier {
     }
 
     async fn write_row(&self, tx: &Transaction<'_>, change: &Change<'_>) -> Result<(), Failure> {
-        let table = self.catalogue.table(tx, &change.table).await?;
+        let table = self.catalogue.find_table(tx, &change.table).await?;
         let row = RowChange::new(change, &table)?;
         write_rows(tx, &[&row], Conflicts::Possible).await?;
         Ok(())

@@ -97,7 +97,7 @@ fn show_avro_as_json(record: Fetched, applier: &LetterApplier) -> Fetched {
     };
     let as_json = |bytes: Option<&[u8]>| applier.message_as_json(bytes).map(String::into_bytes);
     let key = as_json(record.key.as_deref());
-    let value = as_json(record.value.as_ref().map(Body::whole).as_deref());
+    let value = as_json(record.value.as_ref().map(Body::whole_value).as_deref());
     Fetched::Record(Record {
         key: key.map(Into::into).or(record.key),
         value: value.map(Body::from).or(record.value),

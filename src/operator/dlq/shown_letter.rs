@@ -102,7 +102,7 @@ impl ShownLetter {
             let value = describe_bytes(header.value.as_deref());
             ("header", format!("{}: {value}", header.key))
         });
-        let value = record.value.as_ref().map(Body::whole);
+        let value = record.value.as_ref().map(Body::whole_value);
         let message = [
             ("record key", describe_bytes(record.key.as_deref())),
             ("record value", describe_bytes(value.as_deref())),
@@ -135,7 +135,7 @@ fn message_as_json(record: &Record) -> Value {
     let text = |bytes: Option<&[u8]>| bytes.map_or(Value::Null, |_| describe_bytes(bytes).into());
     json!({
         "key": text(record.key.as_deref()),
-        "value": text(record.value.as_ref().map(Body::whole).as_deref()),
+        "value": text(record.value.as_ref().map(Body::whole_value).as_deref()),
         "timestamp": record.timestamp,
         "headers": record.headers.iter()
             .map(|h| json!({ "key": h.key, "value": text(h.value.as_deref()) })).collect::<Vec<_>>(),
