@@ -1,6 +1,7 @@
 //! Everything that speaks with Kafka: polling and the group, facts about topics, reading without a
 //! group, committing offsets, publishing dead letters.
 
+pub mod assignment;
 mod client;
 pub mod commit;
 pub mod complaints;

@@ -80,7 +80,7 @@ fn commit_assigned(consumer: &GroupConsumer, offsets: BTreeMap<TopicPartition, i
     let mut list = TopicPartitionList::new();
     for (source, next) in &offsets {
         // of what has been given up meanwhile somebody else says how far it is
-        if !consumer.group().is_assigned(source) {
+        if !consumer.group().assignment.has_partition(source) {
             continue;
         }
         let offset = Offset::Offset(*next);

@@ -1,9 +1,8 @@
-//! The consumer group's side of the poll thread: which partitions are ours, in which lane, and what
-//! happens when they come and go.
+//! The consumer group's side of the poll thread: what happens when partitions come and go.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -15,6 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
+use crate::kafka::assignment::Assignment;
 use crate::kafka::client::{log_client_error, log_librdkafka_line};
 use crate::kafka::error::is_passing;
 use crate::kafka::inbox::Inbox;
@@ -27,31 +27,17 @@ use crate::watch::progress::Progress;
 /// How long a batch in flight may hold up a rebalance: well below every session timeout.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A partition that is ours.
-#[derive(Clone)]
-pub struct Assigned {
-    pub source: TopicPartition,
-    /// The number of the lane that has it.
-    pub lane: usize,
-    /// Rises each time that the partition is positioned; its records carry it.
-    pub epoch: u64,
-    /// Positioned at its watermark; until then it is paused.
-    started: bool,
-}
-
-/// Which partitions are ours, and what is to be told when they come and go. librdkafka calls it back.
+/// Our membership of the group: what is to be told when partitions come and go. librdkafka calls it back.
 pub struct Group {
     inboxes: Vec<Arc<Inbox>>,
-    assignment: Mutex<BTreeMap<TopicPartition, Assigned>>,
-    epochs: AtomicU64,
+    /// The partitions that are ours.
+    pub assignment: Assignment,
     runtime: tokio::runtime::Handle,
     stop: CancellationToken,
     /// Is told that the group was joined.
     pub health: Arc<Health>,
     /// Is told of partitions and of their logs' ends.
     pub progress: Arc<Progress>,
-    /// Rises with every change of the assignment.
-    generation: AtomicU64,
     joined: AtomicBool,
 }
 
@@ -66,21 +52,13 @@ impl Group {
     ) -> Self {
         Self {
             inboxes,
-            assignment: Mutex::default(),
-            epochs: AtomicU64::new(1),
+            assignment: Assignment::default(),
             runtime: tokio::runtime::Handle::current(),
             stop,
             health,
             progress,
-            generation: AtomicU64::new(1),
             joined: AtomicBool::new(false),
         }
-    }
-
-    fn lock_assignment(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Assigned>> {
-        self.assignment
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many lanes there are.
@@ -103,72 +81,6 @@ impl Group {
         self.inboxes.iter().for_each(|inbox| inbox.close());
     }
 
-    /// Whether the partition is ours.
-    pub fn is_assigned(&self, source: &TopicPartition) -> bool {
-        self.lock_assignment().contains_key(source)
-    }
-
-    /// Whether the partition is that lane's. It may have been given up and be another one's since.
-    pub fn is_held_by(&self, source: &TopicPartition, lane: usize) -> bool {
-        self.lane_of(source) == Some(lane)
-    }
-
-    /// The number of the lane that has the partition, if it is ours.
-    pub fn lane_of(&self, source: &TopicPartition) -> Option<usize> {
-        self.lock_assignment().get(source).map(|a| a.lane)
-    }
-
-    /// Another number after each change of the assignment.
-    pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
-    /// The assignment by topic and partition, to look records up in without copying names.
-    pub fn copy_assignment(&self) -> HashMap<String, HashMap<i32, Assigned>> {
-        let mut topics: HashMap<String, HashMap<i32, Assigned>> = HashMap::new();
-        for assigned in self.lock_assignment().values() {
-            topics
-                .entry(assigned.source.topic.to_string())
-                .or_default()
-                .insert(assigned.source.partition, assigned.clone());
-        }
-        topics
-    }
-
-    fn mark_changed(&self) {
-        self.generation.fetch_add(1, Ordering::Release);
-    }
-
-    /// The partitions of a lane.
-    pub fn partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
-        self.lock_assignment()
-            .values()
-            .filter(|a| a.lane == lane)
-            .map(|a| a.source.clone())
-            .collect()
-    }
-
-    /// The partitions of a lane that are positioned.
-    pub fn started_partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
-        self.lock_assignment()
-            .values()
-            .filter(|a| a.lane == lane && a.started)
-            .map(|a| a.source.clone())
-            .collect()
-    }
-
-    /// The partition is positioned: its records from here on carry the epoch returned. `None` if it
-    /// isn't the lane's any more.
-    pub fn mark_started(&self, source: &TopicPartition, lane: usize) -> Option<u64> {
-        let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
-        let mut assignment = self.lock_assignment();
-        let assigned = assignment.get_mut(source).filter(|a| a.lane == lane)?;
-        assigned.epoch = epoch;
-        assigned.started = true;
-        self.mark_changed();
-        Some(epoch)
-    }
-
     /// Nothing is there to be polled at the moment.
     pub fn nothing_more(&self) {
         self.inboxes.iter().for_each(|inbox| inbox.nothing_more());
@@ -184,11 +96,6 @@ impl Group {
     /// Whether an assignment was ever given.
     pub fn has_joined(&self) -> bool {
         self.joined.load(Ordering::Acquire)
-    }
-
-    /// Whether every assigned partition has been positioned.
-    pub fn nothing_to_take_up(&self) -> bool {
-        self.lock_assignment().values().all(|a| a.started)
     }
 
     /// Whether the lanes have dealt with everything that they were given.
@@ -211,54 +118,28 @@ impl Group {
         if let Err(error) = consumer.pause(partitions) {
             tracing::warn!(%error, "can't pause partitions");
         }
-        let mut assignment = self.lock_assignment();
-        let mut load: Vec<usize> = (0..self.count_lanes())
-            .map(|lane| assignment.values().filter(|a| a.lane == lane).count())
-            .collect();
-        for element in partitions.elements() {
-            let source = partition_of(&element);
-            let lane = load
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, n)| **n)
-                .map_or(0, |(lane, _)| lane);
-            load[lane] += 1;
-            self.progress.assigned(&source);
-            assignment.insert(
-                source.clone(),
-                Assigned {
-                    source: source.clone(),
-                    lane,
-                    epoch: 0,
-                    started: false,
-                },
-            );
+        let sources: Vec<TopicPartition> = partitions.elements().iter().map(partition_of).collect();
+        sources.iter().for_each(|s| self.progress.assigned(s));
+        let lanes = self.assignment.add_partitions(&sources, self.count_lanes());
+        for (lane, source) in lanes.into_iter().zip(sources) {
             self.inboxes[lane].take_up([source]);
         }
-        self.mark_changed();
         self.joined.store(true, Ordering::Release);
-        metrics::assigned(assignment.len());
+        let all = self.assignment.count_partitions();
+        metrics::assigned(all);
         tracing::info!(
             assigned = partitions.count(),
-            partitions = assignment.len(),
+            partitions = all,
             "partitions assigned"
         );
     }
 
     /// Lets the batches in flight end, within bounds, before the partitions are somebody else's.
     fn give_up_partitions(&self, partitions: &TopicPartitionList) {
-        let mut lanes = HashSet::new();
-        let mut sources = HashSet::new();
-        {
-            let mut assignment = self.lock_assignment();
-            for element in partitions.elements() {
-                let source = partition_of(&element);
-                lanes.extend(assignment.remove(&source).map(|a| a.lane));
-                sources.insert(source);
-            }
-            self.mark_changed();
-            metrics::assigned(assignment.len());
-        }
+        let sources: HashSet<TopicPartition> =
+            partitions.elements().iter().map(partition_of).collect();
+        let lanes = self.assignment.remove_partitions(&sources);
+        metrics::assigned(self.assignment.count_partitions());
         let drains = lanes.iter().map(|lane| {
             self.inboxes[*lane].give_up(&sources);
             self.inboxes[*lane].drain(DRAIN_TIMEOUT)

@@ -34,7 +34,7 @@ impl GroupConsumer {
         &self.0
     }
 
-    /// Which partitions are ours, and in which lane.
+    /// The membership, with the partitions that are ours.
     pub fn group(&self) -> &Group {
         self.0.context()
     }

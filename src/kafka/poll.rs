@@ -9,10 +9,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::KafkaConfig;
+use crate::kafka::assignment::Assigned;
 use crate::kafka::client::consumer_properties;
 use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
 use crate::kafka::error::{ClientError, Error};
-use crate::kafka::group::{Assigned, Group};
+use crate::kafka::group::Group;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::partition_list::list_partitions;
 use crate::kafka::seek::{PendingSeeks, SeekQueue};
@@ -120,9 +121,9 @@ impl Poller {
 
     fn hand_over(&mut self, consumer: &BaseConsumer<Group>, message: &BorrowedMessage<'_>) {
         let group = consumer.context();
-        if self.generation != group.generation() {
-            self.generation = group.generation();
-            self.assignment = group.copy_assignment();
+        if self.generation != group.assignment.generation() {
+            self.generation = group.assignment.generation();
+            self.assignment = group.assignment.copy_by_topic();
         }
         let assigned = self
             .assignment
@@ -144,7 +145,7 @@ impl Poller {
         if inbox.is_full() && since.elapsed() > FULL_LANE_PATIENCE && !self.paused[lane] {
             tracing::debug!(lane, "lane is full, its partitions are paused");
             self.paused[lane] = consumer
-                .pause(&list_partitions(&group.partitions_of(lane)))
+                .pause(&list_partitions(&group.assignment.partitions_of(lane)))
                 .is_ok();
         }
     }
@@ -154,7 +155,7 @@ impl Poller {
         for lane in 0..self.paused.len() {
             if self.paused[lane] && group.inbox_of(lane).has_space() {
                 self.full_since[lane] = None;
-                let partitions = group.started_partitions_of(lane);
+                let partitions = group.assignment.started_partitions_of(lane);
                 for source in &partitions {
                     group.progress.resumed(source);
                 }

@@ -115,7 +115,7 @@ impl PendingSeek {
         }
         self.tried = Some(Instant::now());
         let (source, lane) = (&self.request.source, self.request.lane);
-        if !consumer.context().is_held_by(source, lane) {
+        if !consumer.context().assignment.is_held_by(source, lane) {
             let _ = self.request.answer.send(None);
             return None;
         }
@@ -150,7 +150,10 @@ impl SeekRequest {
     fn start_reading(self, consumer: &BaseConsumer<Group>, is_paused: bool) {
         let source = &self.source;
         // what was polled before this moment carries an older epoch
-        let epoch = consumer.context().mark_started(source, self.lane);
+        let epoch = consumer
+            .context()
+            .assignment
+            .mark_started(source, self.lane);
         if !is_paused && let Err(error) = consumer.resume(&list_partitions([source])) {
             tracing::warn!(partition = %source, %error, "can't resume a partition");
         }

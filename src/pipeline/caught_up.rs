@@ -67,7 +67,7 @@ impl CaughtUp {
         }
         loop {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
-            if !group.progress.caught_up() || !group.nothing_to_take_up() {
+            if !group.progress.caught_up() || !group.assignment.is_started() {
                 continue;
             }
             match self.others_are_there(&mut targets).await {
@@ -123,13 +123,13 @@ impl CaughtUp {
         let mut all = true;
         let others = targets
             .iter()
-            .filter(|t| !group.is_assigned(&t.source))
+            .filter(|t| !group.assignment.has_partition(&t.source))
             .count();
         if others > 0 {
             tracing::debug!(others, "waiting for other members' partitions");
         }
         for target in targets {
-            if group.is_assigned(&target.source) {
+            if group.assignment.has_partition(&target.source) {
                 target.seen = None;
                 continue;
             }
@@ -151,7 +151,7 @@ impl CaughtUp {
             }
         }
         // one that was given up a moment ago may have been ours when its turn came
-        Ok(all && group.progress.caught_up() && group.nothing_to_take_up())
+        Ok(all && group.progress.caught_up() && group.assignment.is_started())
     }
 }
 

@@ -60,7 +60,7 @@ impl Positions {
         lane: usize,
         destination: &Destination,
     ) -> Result<TakenUp, Failure> {
-        if !self.consumer.group().is_held_by(source, lane) {
+        if !self.consumer.group().assignment.is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
         }
         let Some(log) = self.read_log(source).await? else {
@@ -128,7 +128,7 @@ impl Positions {
     ) -> Result<Option<u64>, Failure> {
         let epoch = self.seeks.seek_to(source, lane, offset).await;
         let epoch = epoch.map_err(|closing| Failure::new(Verdict::Retry, closing.to_string()))?;
-        if epoch.is_none() && self.consumer.group().is_held_by(source, lane) {
+        if epoch.is_none() && self.consumer.group().assignment.is_held_by(source, lane) {
             return Err(Failure::new(
                 Verdict::Unavailable,
                 format!("Kafka can't be read at {source}, offset {offset}"),
