@@ -1,7 +1,7 @@
 //! Where to resume a partition: Postgres is the authority, Kafka's committed offset only says from
 //! where duplicates are to be counted. A pure function over what both sides say.
 //!
-//! Why: `docs/decisions/01`.
+//! ResumeReason: `docs/decisions/01`.
 
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub struct Watermark {
 
 /// What Kafka says of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Log {
+pub struct LogState {
     /// `None`: a broker that doesn't tell ids.
     pub topic_id: Option<Uuid>,
     /// The first offset that is still there.
@@ -28,7 +28,7 @@ pub struct Log {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum ResumeReason {
     /// Nothing was ever applied from this partition.
     New,
     Continue,
@@ -49,7 +49,7 @@ pub struct Resume {
     pub floor: i64,
     /// Postgres' watermark from here on; differs from what it was where the incarnation changed.
     pub watermark: Watermark,
-    pub why: Why,
+    pub why: ResumeReason,
 }
 
 /// Events between the watermark and what Kafka still has are lost: Kafka's retention has deleted them.
@@ -81,7 +81,11 @@ const DOUBTFUL_REWIND_OFFSETS: i64 = 64;
 ///
 /// # Errors
 /// [`Gap`]: never skipped silently.
-pub fn plan_resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Result<Resume, Gap> {
+pub fn plan_resume(
+    known: Option<Watermark>,
+    log: LogState,
+    ids_decide: bool,
+) -> Result<Resume, Gap> {
     let from_start = |why| Resume {
         start: log.low,
         floor: log.low,
@@ -92,11 +96,13 @@ pub fn plan_resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Resu
         why,
     };
     let Some(known) = known else {
-        return Ok(from_start(Why::New));
+        return Ok(from_start(ResumeReason::New));
     };
     match (known.topic_id, log.topic_id) {
-        (Some(before), Some(now)) if before != now => return Ok(from_start(Why::Recreated)),
-        _ if known.next_offset > log.high => return Ok(from_start(Why::Doubtful)),
+        (Some(before), Some(now)) if before != now => {
+            return Ok(from_start(ResumeReason::Recreated));
+        }
+        _ if known.next_offset > log.high => return Ok(from_start(ResumeReason::Doubtful)),
         _ if known.next_offset < log.low => {
             return Err(Gap {
                 next_offset: known.next_offset,
@@ -117,10 +123,10 @@ pub fn plan_resume(known: Option<Watermark>, log: Log, ids_decide: bool) -> Resu
         start => (start - DOUBTFUL_REWIND_OFFSETS).max(log.low),
     };
     let why = match committed.cmp(&known.next_offset) {
-        _ if !sure => Why::Doubtful,
-        std::cmp::Ordering::Less => Why::Behind,
-        std::cmp::Ordering::Equal => Why::Continue,
-        std::cmp::Ordering::Greater => Why::Restored,
+        _ if !sure => ResumeReason::Doubtful,
+        std::cmp::Ordering::Less => ResumeReason::Behind,
+        std::cmp::Ordering::Equal => ResumeReason::Continue,
+        std::cmp::Ordering::Greater => ResumeReason::Restored,
     };
     Ok(Resume {
         start,
@@ -144,8 +150,8 @@ mod tests {
         })
     }
 
-    fn log(topic_id: Option<Uuid>, low: i64, high: i64, committed: Option<i64>) -> Log {
-        Log {
+    fn log(topic_id: Option<Uuid>, low: i64, high: i64, committed: Option<i64>) -> LogState {
+        LogState {
             topic_id,
             low,
             high,
@@ -153,29 +159,32 @@ mod tests {
         }
     }
 
-    fn outcome(known: Option<Watermark>, log: Log) -> (i64, i64, Why) {
+    fn outcome(known: Option<Watermark>, log: LogState) -> (i64, i64, ResumeReason) {
         let resume = plan_resume(known, log, true).unwrap();
         (resume.start, resume.floor, resume.why)
     }
 
     #[test]
     fn a_partition_without_watermark_starts_at_its_beginning_whatever_kafka_committed() {
-        assert_eq!(outcome(None, log(A, 5, 90, Some(70))), (5, 5, Why::New));
+        assert_eq!(
+            outcome(None, log(A, 5, 90, Some(70))),
+            (5, 5, ResumeReason::New)
+        );
     }
 
     #[test]
     fn kafka_behind_means_duplicates_to_count() {
         assert_eq!(
             outcome(at(A, 50), log(A, 0, 90, Some(10))),
-            (10, 50, Why::Behind)
+            (10, 50, ResumeReason::Behind)
         );
         assert_eq!(
             outcome(at(A, 50), log(A, 3, 90, None)),
-            (3, 50, Why::Behind)
+            (3, 50, ResumeReason::Behind)
         );
         assert_eq!(
             outcome(at(A, 50), log(A, 0, 90, Some(50))),
-            (50, 50, Why::Continue)
+            (50, 50, ResumeReason::Continue)
         );
     }
 
@@ -183,7 +192,7 @@ mod tests {
     fn kafka_ahead_means_seeking_back() {
         assert_eq!(
             outcome(at(A, 50), log(A, 0, 90, Some(80))),
-            (50, 50, Why::Restored)
+            (50, 50, ResumeReason::Restored)
         );
     }
 
@@ -209,11 +218,11 @@ mod tests {
     fn a_recreated_topic_is_read_from_its_beginning_even_if_it_is_longer() {
         assert_eq!(
             outcome(at(A, 50), log(B, 0, 90, Some(50))),
-            (0, 0, Why::Recreated)
+            (0, 0, ResumeReason::Recreated)
         );
         assert_eq!(
             outcome(at(A, 50), log(B, 0, 10, None)),
-            (0, 0, Why::Recreated)
+            (0, 0, ResumeReason::Recreated)
         );
     }
 
@@ -221,19 +230,19 @@ mod tests {
     fn where_the_incarnation_is_in_doubt_ids_decide() {
         assert_eq!(
             outcome(at(A, 50), log(A, 0, 10, None)),
-            (0, 0, Why::Doubtful)
+            (0, 0, ResumeReason::Doubtful)
         );
         assert_eq!(
             outcome(at(None, 50), log(None, 10, 90, Some(20))),
-            (10, 10, Why::Doubtful)
+            (10, 10, ResumeReason::Doubtful)
         );
         assert_eq!(
             outcome(at(None, 50), log(A, 0, 90, Some(50))),
-            (50, 50, Why::Doubtful)
+            (50, 50, ResumeReason::Doubtful)
         );
         assert_eq!(
             outcome(at(A, 50), log(None, 0, 10, None)),
-            (0, 0, Why::Doubtful)
+            (0, 0, ResumeReason::Doubtful)
         );
     }
 
@@ -242,12 +251,12 @@ mod tests {
      {
         assert_eq!(
             outcome(at(None, 5_000), log(None, 0, 9_000, Some(2_000))),
-            (1_936, 1_936, Why::Doubtful)
+            (1_936, 1_936, ResumeReason::Doubtful)
         );
         // nothing is read again: what is open is known from the watermark's row
         assert_eq!(
             outcome(at(None, 5_000), log(None, 0, 9_000, Some(5_000))),
-            (5_000, 5_000, Why::Doubtful)
+            (5_000, 5_000, ResumeReason::Doubtful)
         );
     }
 
@@ -256,7 +265,7 @@ mod tests {
         let resume = plan_resume(at(None, 50), log(None, 0, 90, Some(20)), false).unwrap();
         assert_eq!(
             (resume.start, resume.floor, resume.why),
-            (20, 50, Why::Behind)
+            (20, 50, ResumeReason::Behind)
         );
     }
 }

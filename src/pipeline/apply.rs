@@ -125,13 +125,20 @@ impl Destination {
         if batch.has_gaps() {
             // asked before anything can make the batch wait: retention that passes it meanwhile has
             // not deleted anything unseen
-            if let Some(outcome) = before_commit.ask_about_topics(batch).answer().await? {
+            if let Some(outcome) = before_commit
+                .ask_about_topics(batch)
+                .wait_for_answer()
+                .await?
+            {
                 return Ok(outcome);
             }
             batch.accept_gaps();
         }
         if !batch.moves_watermarks() {
-            let answer = before_commit.ask_about_topics(batch).answer().await?;
+            let answer = before_commit
+                .ask_about_topics(batch)
+                .wait_for_answer()
+                .await?;
             return Ok(answer.unwrap_or(AttemptOutcome::Committed));
         }
         let mut client = self.connect().await?;
@@ -152,7 +159,7 @@ impl Destination {
         breaker.judge(batch)?;
         before_commit.deliver_rejects(batch).await?;
         self.insert_letters(&tx, batch).await?;
-        if let Some(outcome) = topics.answer().await? {
+        if let Some(outcome) = topics.wait_for_answer().await? {
             return Ok(outcome);
         }
         failpoint::reach("before_commit");

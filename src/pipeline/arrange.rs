@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::pipeline::order::Item;
+use crate::pipeline::order::OrderedEvent;
 use crate::rows::row_change::{Effect, RowChange};
 use crate::rows::table::Table;
 
@@ -44,10 +44,10 @@ pub fn arrange_changes(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
 pub fn divide_range(
     sequence: &[usize],
     range: &Range<usize>,
-    items: &[Item],
+    events: &[OrderedEvent],
     changes: &[(usize, RowChange<'_>)],
 ) -> (usize, bool) {
-    let key = |place: usize| Some(items.get(*sequence.get(place)?)?.key);
+    let key = |place: usize| Some(events.get(*sequence.get(place)?)?.key);
     let between_keys = |place: &usize| key(place - 1) != key(*place);
     let middle = range.start + range.len() / 2;
     let before = (range.start + 1..=middle).rev().find(between_keys);
@@ -61,8 +61,8 @@ pub fn divide_range(
 }
 
 /// The last key first, each key's changes in their order.
-pub fn keys_reversed(sequence: &[usize], items: &[Item]) -> Vec<usize> {
-    let key = |at: &usize| items.get(*at).map(|item| item.key);
+pub fn keys_reversed(sequence: &[usize], events: &[OrderedEvent]) -> Vec<usize> {
+    let key = |at: &usize| events.get(*at).map(|event| event.key);
     let keys: Vec<&[usize]> = sequence.chunk_by(|a, b| key(a) == key(b)).collect();
     keys.into_iter().rev().flatten().copied().collect()
 }
@@ -74,7 +74,13 @@ mod tests {
     use crate::rows::table_testing::table;
 
     /// Changes of these keys, a `-` before those that delete, with the sequence they are tried in.
-    fn tried(keys: &[i64]) -> (Vec<(usize, RowChange<'static>)>, Vec<Item>, Vec<usize>) {
+    fn tried(
+        keys: &[i64],
+    ) -> (
+        Vec<(usize, RowChange<'static>)>,
+        Vec<OrderedEvent>,
+        Vec<usize>,
+    ) {
         let mut table = Arc::into_inner(table("t", "id:int4", &[&["id"]])).unwrap();
         table.referenced = true;
         let layout = Arc::new(Layout {
@@ -93,27 +99,27 @@ mod tests {
             created: false,
         };
         let changes: Vec<_> = keys.iter().map(change).enumerate().collect();
-        let item = |(entry, key): (usize, &i64)| Item {
+        let event = |(entry, key): (usize, &i64)| OrderedEvent {
             entry,
             key: key.abs(),
             whole: true,
         };
-        let items = keys.iter().enumerate().map(item).collect();
+        let events = keys.iter().enumerate().map(event).collect();
         let sequence = arrange_changes(&changes);
-        (changes, items, sequence)
+        (changes, events, sequence)
     }
 
     #[test]
     fn keys_that_others_refer_to_stay_together_and_go_last() {
-        let (_, items, sequence) = tried(&[1, -2, 3, -1, 2, -3]);
+        let (_, events, sequence) = tried(&[1, -2, 3, -1, 2, -3]);
         assert_eq!(sequence, [1, 4, 0, 3, 2, 5]);
-        assert_eq!(keys_reversed(&sequence, &items), [2, 5, 0, 3, 1, 4]);
+        assert_eq!(keys_reversed(&sequence, &events), [2, 5, 0, 3, 1, 4]);
     }
 
     #[test]
     fn a_range_is_divided_between_keys_as_long_as_it_has_several() {
-        let (changes, items, sequence) = tried(&[1, 1, 1, 1, 2, 3]);
-        let at = |range| divide_range(&sequence, &range, &items, &changes);
+        let (changes, events, sequence) = tried(&[1, 1, 1, 1, 2, 3]);
+        let at = |range| divide_range(&sequence, &range, &events, &changes);
         assert_eq!(at(0..6), (4, true));
         assert_eq!(at(4..6), (5, true));
         assert_eq!(at(0..4), (2, false));
@@ -121,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_delete_stays_with_the_insert_that_follows() {
-        let (changes, items, sequence) = tried(&[-1, 1, 1]);
-        let at = |range| divide_range(&sequence, &range, &items, &changes);
+        let (changes, events, sequence) = tried(&[-1, 1, 1]);
+        let at = |range| divide_range(&sequence, &range, &events, &changes);
         assert_eq!(at(0..3), (2, false));
         assert_eq!(at(0..2), (1, false), "unless they are all that is left");
     }

@@ -64,7 +64,7 @@ impl Asked {
     ///
     /// # Errors
     /// Kafka can't be asked now.
-    pub async fn answer(self) -> Result<Option<AttemptOutcome>, Failure> {
+    pub async fn wait_for_answer(self) -> Result<Option<AttemptOutcome>, Failure> {
         match self.0.await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),

@@ -12,7 +12,7 @@ use deadpool_postgres::Transaction;
 
 use crate::pipeline::arrange::{arrange_changes, divide_range, keys_reversed};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::order::{Item, Order};
+use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::write::write_rows;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
@@ -20,16 +20,16 @@ use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// When more than this many events of a batch, or all of several, wait for somebody's lock it is not
 /// the events' fault.
-const MOST_CONTENDED: usize = 10;
+const MAX_CONTENDED_EVENTS: usize = 10;
 
 /// While parents may still come, this many events without one are looked for; what else lacks one
 /// is put off as it stands,
-const ENOUGH_ORPHANS: usize = 10;
+const MAX_ORPHANS_SOUGHT: usize = 10;
 /// and tried again so many times at most, each time after whatever could be written.
-const MOST_ROUNDS: usize = 8;
+const MAX_REORDER_ROUNDS: usize = 8;
 
 /// What the search came to.
-pub struct Found {
+pub struct IsolationOutcome {
     /// Entries of the batch, with what was said of them.
     pub refused: BTreeMap<usize, Failure>,
     /// Entries whose parents may still come.
@@ -38,12 +38,19 @@ pub struct Found {
     pub statements: usize,
 }
 
-struct Search<'s, 'r> {
+/// What became of a part of the batch.
+enum PartOutcome {
+    Written,
+    /// It is as if the part had not been tried.
+    Refused(Failure),
+}
+
+struct CulpritSearch<'s, 'r> {
     tx: &'s Transaction<'s>,
     changes: &'s [(usize, RowChange<'r>)],
-    items: &'s [Item],
+    events: &'s [OrderedEvent],
     order: &'s mut Order,
-    found: Found,
+    found: IsolationOutcome,
     /// Positions that wait for parents together with others of their part, all changes of a key.
     put_off: Vec<usize>,
     blames_contention: bool,
@@ -54,24 +61,24 @@ struct Search<'s, 'r> {
 }
 
 /// Writes all that can be written and says who was refused; `order` knows who was put behind whom.
-/// `changes` in arrival order, with an item for each.
+/// `changes` in arrival order, with an event for each.
 ///
 /// # Errors
 /// Whatever isn't a refusal of a row. Events whose parent may still come are none: they are in
-/// [`Found::waiting`].
+/// [`IsolationOutcome::waiting`].
 pub async fn write_isolating(
     tx: &Transaction<'_>,
     batch: &Batch<'_>,
     changes: &[(usize, RowChange<'_>)],
-    items: &[Item],
+    events: &[OrderedEvent],
     order: &mut Order,
-) -> Result<Found, Failure> {
-    let mut search = Search {
+) -> Result<IsolationOutcome, Failure> {
+    let mut search = CulpritSearch {
         tx,
         changes,
-        items,
+        events,
         order,
-        found: Found {
+        found: IsolationOutcome {
             refused: BTreeMap::new(),
             waiting: Vec::new(),
             statements: 0,
@@ -93,7 +100,7 @@ pub async fn write_isolating(
     search.write_halving(&sequence).await?;
     search.try_again(&sequence).await?;
     let waiting = search.waiting_entries();
-    let found = Found {
+    let found = IsolationOutcome {
         waiting,
         ..search.found
     };
@@ -113,7 +120,7 @@ pub async fn write_isolating(
     Ok(found)
 }
 
-impl Search<'_, '_> {
+impl CulpritSearch<'_, '_> {
     /// Those that may only have come in the wrong order, until nothing more is gained.
     async fn try_again(&mut self, sequence: &[usize]) -> Result<(), Failure> {
         for round in 1.. {
@@ -121,25 +128,25 @@ impl Search<'_, '_> {
             if again.is_empty() && self.put_off.is_empty() {
                 return Ok(());
             }
-            let keys: BTreeSet<i64> = again.iter().map(|item| item.key).collect();
-            let entries: BTreeSet<usize> = again.iter().map(|item| item.entry).collect();
+            let keys: BTreeSet<i64> = again.iter().map(|event| event.key).collect();
+            let entries: BTreeSet<usize> = again.iter().map(|event| event.entry).collect();
             // with those that were put behind them
-            let is_tried = |item: &Item| {
-                entries.contains(&item.entry)
-                    || keys.contains(&item.key)
-                        && self.order.parked_entries().contains(&item.entry)
-                        && !self.order.is_superseded(item.key, item.entry)
+            let is_tried = |event: &OrderedEvent| {
+                entries.contains(&event.entry)
+                    || keys.contains(&event.key)
+                        && self.order.parked_entries().contains(&event.entry)
+                        && !self.order.is_superseded(event.key, event.entry)
             };
             // what was put off may be what the others wait for, and its last what its first does
             let before = self.found.refused.len() + self.put_off.len();
-            let mut tried = keys_reversed(&std::mem::take(&mut self.put_off), self.items);
-            let item = |at: &usize| self.items.get(*at);
+            let mut tried = keys_reversed(&std::mem::take(&mut self.put_off), self.events);
+            let event = |at: &usize| self.events.get(*at);
             let refused = sequence
                 .iter()
-                .filter(|at| item(at).is_some_and(is_tried))
+                .filter(|at| event(at).is_some_and(is_tried))
                 .copied();
             tried.extend(refused);
-            let entries = tried.iter().filter_map(|at| Some(item(at)?.entry));
+            let entries = tried.iter().filter_map(|at| Some(event(at)?.entry));
             let entries: BTreeSet<usize> = entries.collect();
             self.found
                 .refused
@@ -147,7 +154,7 @@ impl Search<'_, '_> {
             self.order.take_back(&entries);
             self.write_halving(&tried).await?;
             let gained = self.found.refused.len() + self.put_off.len() < before;
-            if !gained || round == MOST_ROUNDS && !self.to_the_end {
+            if !gained || round == MAX_REORDER_ROUNDS && !self.to_the_end {
                 return Ok(());
             }
         }
@@ -156,13 +163,13 @@ impl Search<'_, '_> {
 
     /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
     fn waiting_entries(&self) -> Vec<usize> {
-        let entry = |at: &usize| Some(self.items.get(*at)?.entry);
-        let waits = |(item, given_up): (&Item, &bool)| {
-            let refusal = self.found.refused.get(&item.entry);
+        let entry = |at: &usize| Some(self.events.get(*at)?.entry);
+        let waits = |(event, given_up): (&OrderedEvent, &bool)| {
+            let refusal = self.found.refused.get(&event.entry);
             let early = refusal.is_some_and(|f| f.verdict == Verdict::Early);
-            (early && !given_up).then_some(item.entry)
+            (early && !given_up).then_some(event.entry)
         };
-        let refused = self.items.iter().zip(&self.given_up).filter_map(waits);
+        let refused = self.events.iter().zip(&self.given_up).filter_map(waits);
         self.put_off
             .iter()
             .filter_map(entry)
@@ -170,15 +177,15 @@ impl Search<'_, '_> {
             .collect()
     }
 
-    fn wrongly_ordered(&self) -> Vec<Item> {
-        let may_be = |item: &&Item| {
-            let refusal = self.found.refused.get(&item.entry);
+    fn wrongly_ordered(&self) -> Vec<OrderedEvent> {
+        let may_be = |event: &&OrderedEvent| {
+            let refusal = self.found.refused.get(&event.entry);
             refusal.is_some_and(|f| {
                 f.verdict == Verdict::Early
                     || f.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION, sqlstate::EXCLUSION_VIOLATION])
-            }) && !self.order.is_superseded(item.key, item.entry)
+            }) && !self.order.is_superseded(event.key, event.entry)
         };
-        self.items.iter().filter(may_be).copied().collect()
+        self.events.iter().filter(may_be).copied().collect()
     }
 
     /// Applies these changes, given by their positions, halving what is refused.
@@ -191,7 +198,7 @@ impl Search<'_, '_> {
             let Some(part) = sequence.get(range.clone()).filter(|part| !part.is_empty()) else {
                 continue;
             };
-            let Err(refusal) = self.try_part(part).await? else {
+            let PartOutcome::Refused(refusal) = self.try_part(part).await? else {
                 continue;
             };
             let early = refusal.verdict == Verdict::Early && !self.to_the_end;
@@ -200,8 +207,8 @@ impl Search<'_, '_> {
                 self.note_refusal(*at, refusal)?;
                 continue;
             }
-            let (middle, several) = divide_range(sequence, &range, self.items, self.changes);
-            if early && several && orphans >= ENOUGH_ORPHANS {
+            let (middle, several) = divide_range(sequence, &range, self.events, self.changes);
+            if early && several && orphans >= MAX_ORPHANS_SOUGHT {
                 self.put_off.extend(part);
             } else {
                 ranges.push(middle..range.end);
@@ -211,10 +218,10 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    /// The inner result is a refusal of the part, after which it is as if it had not been tried.
-    async fn try_part(&mut self, part: &[usize]) -> Result<Result<(), Failure>, Failure> {
-        let items = part.iter().filter_map(|at| self.items.get(*at)).copied();
-        let sifted = self.order.sift_part(items);
+    /// Writes a part under a savepoint.
+    async fn try_part(&mut self, part: &[usize]) -> Result<PartOutcome, Failure> {
+        let events = part.iter().filter_map(|at| self.events.get(*at)).copied();
+        let sifted = self.order.sift_part(events);
         let changes: Vec<&RowChange<'_>> = sifted
             .write
             .iter()
@@ -231,25 +238,25 @@ impl Search<'_, '_> {
                 }
                 self.execute_counted("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
                     .await?;
-                return Ok(Err(refusal));
+                return Ok(PartOutcome::Refused(refusal));
             }
             self.execute_counted("RELEASE SAVEPOINT part").await?;
         }
         self.order.note_written(sifted);
-        Ok(Ok(()))
+        Ok(PartOutcome::Written)
     }
 
     fn note_refusal(&mut self, at: usize, refusal: Failure) -> Result<(), Failure> {
-        let Some(item) = self.items.get(at) else {
+        let Some(event) = self.events.get(at) else {
             return Ok(());
         };
-        self.order.add_entry(item.key, item.entry);
-        self.found.refused.insert(item.entry, refusal.clone());
+        self.order.add_entry(event.key, event.entry);
+        self.found.refused.insert(event.entry, refusal.clone());
         let with = |verdict| {
             let refused = self.found.refused.values();
             refused.filter(|f| f.verdict == verdict).count()
         };
-        if with(Verdict::Retry) > MOST_CONTENDED {
+        if with(Verdict::Retry) > MAX_CONTENDED_EVENTS {
             return Err(Failure {
                 verdict: Verdict::Unavailable,
                 ..refusal

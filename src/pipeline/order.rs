@@ -11,20 +11,20 @@ use crate::config::LaterEvents;
 /// The keys that have letters, and what became of those.
 pub struct Order {
     later_events: LaterEvents,
-    keys: HashMap<i64, Vec<Letter>>,
+    keys: HashMap<i64, Vec<KeyLetter>>,
     parked: BTreeSet<usize>,
 }
 
 /// A letter of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Letter {
-    from: From,
+struct KeyLetter {
+    from: LetterOrigin,
     /// The entry of the batch that made it obsolete.
     superseded_by: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
+enum LetterOrigin {
     /// `dead_letters.id`: it was there before the batch.
     Row(i64),
     /// An entry of the batch.
@@ -33,7 +33,7 @@ enum From {
 
 /// What must be known of an event to tell what becomes of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Item {
+pub struct OrderedEvent {
     /// Its entry in the batch.
     pub entry: usize,
     pub key: i64,
@@ -46,7 +46,7 @@ pub struct Sifted {
     /// Positions in what was given that are to be written.
     pub write: Vec<usize>,
     parked: Vec<usize>,
-    keys: HashMap<i64, Vec<Letter>>,
+    keys: HashMap<i64, Vec<KeyLetter>>,
 }
 
 impl Order {
@@ -64,16 +64,16 @@ impl Order {
 
     /// A letter from before the batch.
     pub fn add_row(&mut self, key: i64, id: i64) {
-        self.add_letter(key, From::Row(id));
+        self.add_letter(key, LetterOrigin::Row(id));
     }
 
     /// An entry of the batch was refused.
     pub fn add_entry(&mut self, key: i64, entry: usize) {
-        self.add_letter(key, From::Entry(entry));
+        self.add_letter(key, LetterOrigin::Entry(entry));
     }
 
-    fn add_letter(&mut self, key: i64, from: From) {
-        let letter = Letter {
+    fn add_letter(&mut self, key: i64, from: LetterOrigin) {
+        let letter = KeyLetter {
             from,
             superseded_by: None,
         };
@@ -81,39 +81,39 @@ impl Order {
     }
 
     /// What is to be written of a part, whose events of one key come in arrival order.
-    pub fn sift_part(&self, part: impl IntoIterator<Item = Item>) -> Sifted {
+    pub fn sift_part(&self, part: impl IntoIterator<Item = OrderedEvent>) -> Sifted {
         let mut sifted = Sifted {
             write: Vec::new(),
             parked: Vec::new(),
             keys: HashMap::new(),
         };
-        for (position, item) in part.into_iter().enumerate() {
+        for (position, event) in part.into_iter().enumerate() {
             let letters = match (
-                sifted.keys.contains_key(&item.key),
-                self.keys.get(&item.key),
+                sifted.keys.contains_key(&event.key),
+                self.keys.get(&event.key),
             ) {
                 (false, None) => {
                     sifted.write.push(position);
                     continue;
                 }
-                (false, Some(letters)) => sifted.keys.entry(item.key).or_insert(letters.clone()),
-                (true, _) => sifted.keys.entry(item.key).or_default(),
+                (false, Some(letters)) => sifted.keys.entry(event.key).or_insert(letters.clone()),
+                (true, _) => sifted.keys.entry(event.key).or_default(),
             };
-            let supersedes = item.whole && self.later_events == LaterEvents::Supersede;
+            let supersedes = event.whole && self.later_events == LaterEvents::Supersede;
             let mut open = letters
                 .iter_mut()
-                .filter(|l| l.is_open_before(item.entry))
+                .filter(|l| l.is_open_before(event.entry))
                 .peekable();
             if open.peek().is_some() && !supersedes {
-                sifted.parked.push(item.entry);
+                sifted.parked.push(event.entry);
                 drop(open);
-                letters.push(Letter {
-                    from: From::Entry(item.entry),
+                letters.push(KeyLetter {
+                    from: LetterOrigin::Entry(event.entry),
                     superseded_by: None,
                 });
                 continue;
             }
-            open.for_each(|letter| letter.superseded_by = Some(item.entry));
+            open.for_each(|letter| letter.superseded_by = Some(event.entry));
             sifted.write.push(position);
         }
         sifted
@@ -129,14 +129,14 @@ impl Order {
     pub fn is_superseded(&self, key: i64, entry: usize) -> bool {
         let letters = self.keys.get(&key).into_iter().flatten();
         letters
-            .filter(|l| l.from == From::Entry(entry))
+            .filter(|l| l.from == LetterOrigin::Entry(entry))
             .any(|l| l.superseded_by.is_some())
     }
 
     /// Takes back that the entries were put aside, for they are tried once more.
     pub fn take_back(&mut self, entries: &BTreeSet<usize>) {
         for letters in self.keys.values_mut() {
-            letters.retain(|l| !matches!(l.from, From::Entry(e) if entries.contains(&e)));
+            letters.retain(|l| !matches!(l.from, LetterOrigin::Entry(e) if entries.contains(&e)));
         }
         self.keys.retain(|_, letters| !letters.is_empty());
         self.parked.retain(|entry| !entries.contains(entry));
@@ -150,20 +150,23 @@ impl Order {
     /// Rows of `dead_letters` with the entry that made them obsolete.
     pub fn superseded_rows(&self) -> Vec<(i64, usize)> {
         self.find_superseded(|from| match from {
-            From::Row(id) => Some(id),
-            From::Entry(_) => None,
+            LetterOrigin::Row(id) => Some(id),
+            LetterOrigin::Entry(_) => None,
         })
     }
 
     /// Entries of the batch with the later one that made their letter obsolete.
     pub fn superseded_entries(&self) -> Vec<(usize, usize)> {
         self.find_superseded(|from| match from {
-            From::Entry(entry) => Some(entry),
-            From::Row(_) => None,
+            LetterOrigin::Entry(entry) => Some(entry),
+            LetterOrigin::Row(_) => None,
         })
     }
 
-    fn find_superseded<T: Ord>(&self, which: impl Fn(From) -> Option<T>) -> Vec<(T, usize)> {
+    fn find_superseded<T: Ord>(
+        &self,
+        which: impl Fn(LetterOrigin) -> Option<T>,
+    ) -> Vec<(T, usize)> {
         let letters = self.keys.values().flatten();
         let mut found: Vec<(T, usize)> = letters
             .filter_map(|l| Some((which(l.from)?, l.superseded_by?)))
@@ -173,11 +176,11 @@ impl Order {
     }
 }
 
-impl Letter {
+impl KeyLetter {
     fn is_open_before(&self, entry: usize) -> bool {
         let before = match self.from {
-            From::Row(_) => true,
-            From::Entry(own) => own < entry,
+            LetterOrigin::Row(_) => true,
+            LetterOrigin::Entry(own) => own < entry,
         };
         before && self.superseded_by.is_none()
     }

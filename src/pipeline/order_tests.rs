@@ -1,12 +1,12 @@
 use super::*;
 
-fn item(entry: usize, key: i64, whole: bool) -> Item {
-    Item { entry, key, whole }
+fn event(entry: usize, key: i64, whole: bool) -> OrderedEvent {
+    OrderedEvent { entry, key, whole }
 }
 
-fn written(order: &mut Order, items: &[Item]) -> Vec<usize> {
-    let sifted = order.sift_part(items.iter().copied());
-    let entries = sifted.write.iter().map(|at| items[*at].entry).collect();
+fn written(order: &mut Order, events: &[OrderedEvent]) -> Vec<usize> {
+    let sifted = order.sift_part(events.iter().copied());
+    let entries = sifted.write.iter().map(|at| events[*at].entry).collect();
     order.note_written(sifted);
     entries
 }
@@ -15,13 +15,13 @@ fn written(order: &mut Order, items: &[Item]) -> Vec<usize> {
 fn a_whole_later_event_supersedes_the_letter_and_those_after_it_are_free() {
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_row(1, 70);
-    let items = [
-        item(0, 1, true),
-        item(1, 1, false),
-        item(2, 2, false),
-        item(3, 1, true),
+    let events = [
+        event(0, 1, true),
+        event(1, 1, false),
+        event(2, 2, false),
+        event(3, 1, true),
     ];
-    assert_eq!(written(&mut order, &items), [0, 1, 2, 3]);
+    assert_eq!(written(&mut order, &events), [0, 1, 2, 3]);
     assert_eq!(order.superseded_rows(), [(70, 0)]);
     assert!(order.parked_entries().is_empty());
 }
@@ -30,13 +30,13 @@ fn a_whole_later_event_supersedes_the_letter_and_those_after_it_are_free() {
 fn a_partial_later_event_is_parked_and_superseded_with_the_letter() {
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_entry(1, 4);
-    let items = [
-        item(3, 1, false),
-        item(5, 1, false),
-        item(6, 1, false),
-        item(8, 1, true),
+    let events = [
+        event(3, 1, false),
+        event(5, 1, false),
+        event(6, 1, false),
+        event(8, 1, true),
     ];
-    assert_eq!(written(&mut order, &items), [3, 8]);
+    assert_eq!(written(&mut order, &events), [3, 8]);
     assert_eq!(
         order.parked_entries().iter().copied().collect::<Vec<_>>(),
         [5, 6]
@@ -49,8 +49,8 @@ fn a_partial_later_event_is_parked_and_superseded_with_the_letter() {
 fn all_later_events_are_parked_if_so_configured() {
     let mut order = Order::new(LaterEvents::Park);
     order.add_row(1, 70);
-    let items = [item(0, 1, true), item(1, 1, true), item(2, 2, true)];
-    assert_eq!(written(&mut order, &items), [2]);
+    let events = [event(0, 1, true), event(1, 1, true), event(2, 2, true)];
+    assert_eq!(written(&mut order, &events), [2]);
     assert!(order.superseded_rows().is_empty());
     assert_eq!(order.parked_entries().len(), 2);
 }
@@ -59,21 +59,21 @@ fn all_later_events_are_parked_if_so_configured() {
 fn what_was_not_written_is_not_noted() {
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_row(1, 70);
-    let items = [item(0, 1, true)];
-    drop(order.sift_part(items));
+    let events = [event(0, 1, true)];
+    drop(order.sift_part(events));
     assert!(order.superseded_rows().is_empty());
     // it was refused itself: another letter of the key
     order.add_entry(1, 0);
-    assert_eq!(written(&mut order, &[item(1, 1, false)]), [] as [usize; 0]);
+    assert_eq!(written(&mut order, &[event(1, 1, false)]), [] as [usize; 0]);
 }
 
 #[test]
 fn an_entry_that_is_tried_again_frees_those_behind_it() {
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_entry(1, 0);
-    assert_eq!(written(&mut order, &[item(1, 1, false)]), [] as [usize; 0]);
+    assert_eq!(written(&mut order, &[event(1, 1, false)]), [] as [usize; 0]);
     order.take_back(&BTreeSet::from([0, 1]));
     assert!(order.is_empty());
-    let items = [item(0, 1, true), item(1, 1, false)];
-    assert_eq!(written(&mut order, &items), [0, 1]);
+    let events = [event(0, 1, true), event(1, 1, false)];
+    assert_eq!(written(&mut order, &events), [0, 1]);
 }

@@ -8,7 +8,7 @@ use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
-use crate::ledger::resume::{Log, Resume, Why, gap_message, plan_resume};
+use crate::ledger::resume::{LogState, Resume, ResumeReason, gap_message, plan_resume};
 use crate::ledger::watermarks::PartitionRow;
 use crate::pipeline::apply::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
@@ -88,7 +88,7 @@ impl Positions {
     }
 
     /// What Kafka says of the partition; `None` if there is no such topic now.
-    async fn read_log(&self, source: &TopicPartition) -> Result<Option<Log>, Failure> {
+    async fn read_log(&self, source: &TopicPartition) -> Result<Option<LogState>, Failure> {
         let (consumer, topics, source) =
             (self.consumer.clone(), self.topics.clone(), source.clone());
         let unavailable = |what: String| {
@@ -105,7 +105,7 @@ impl Positions {
                 return Ok(None);
             }
             let (low, high) = topics.log_ends(&source)?;
-            Ok::<_, kafka::Error>(Some(Log {
+            Ok::<_, kafka::Error>(Some(LogState {
                 topic_id: id.known(),
                 low,
                 high,
@@ -143,7 +143,7 @@ fn decide_start(
     ledger: &Ledger,
     source: &TopicPartition,
     before: Option<&PartitionRow>,
-    log: &Log,
+    log: &LogState,
 ) -> Result<Resume, String> {
     let watermark = before.map(|row| row.watermark);
     let resumed = plan_resume(watermark, *log, ledger.keeps_ids())
@@ -179,26 +179,31 @@ async fn claim_partition(
 }
 
 /// One line when a partition is not simply continued.
-fn log_resumption(source: &TopicPartition, resumed: &Resume, log: &Log, last_group: Option<&str>) {
+fn log_resumption(
+    source: &TopicPartition,
+    resumed: &Resume,
+    log: &LogState,
+    last_group: Option<&str>,
+) {
     let (start, watermark, committed) =
         (resumed.start, resumed.watermark.next_offset, log.committed);
     match resumed.why {
-        Why::Continue => {
+        ResumeReason::Continue => {
             tracing::debug!(partition = %source, start, last_group, "continues at its watermark")
         }
-        Why::New => {
+        ResumeReason::New => {
             tracing::info!(partition = %source, start, committed, "never applied to this destination: starts at its beginning")
         }
-        Why::Behind => {
+        ResumeReason::Behind => {
             tracing::info!(partition = %source, start, watermark, "Kafka's offset is behind the watermark: what lies between is counted as duplicates")
         }
-        Why::Restored => {
+        ResumeReason::Restored => {
             tracing::warn!(partition = %source, start, committed, "Kafka's offset is ahead of the watermark (was the destination restored?): seeks back")
         }
-        Why::Recreated => {
+        ResumeReason::Recreated => {
             tracing::warn!(partition = %source, start, "the topic was deleted and created again: read from its beginning, ids decide what is a duplicate")
         }
-        Why::Doubtful => {
+        ResumeReason::Doubtful => {
             tracing::warn!(partition = %source, start, watermark, end = log.high, "offsets can't be trusted here: ids decide what is a duplicate")
         }
     }

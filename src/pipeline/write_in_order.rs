@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
 use crate::pipeline::isolate::write_isolating;
-use crate::pipeline::order::{Item, Order};
+use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::write::write_rows;
 use crate::rows::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
@@ -46,9 +46,9 @@ impl RowWriter<'_> {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
             return write_rows(self.tx, &all, batch.trial.conflicts).await;
         }
-        let items: Vec<Item> = changes
+        let events: Vec<OrderedEvent> = changes
             .iter()
-            .map(|(at, change)| Item {
+            .map(|(at, change)| OrderedEvent {
                 entry: *at,
                 key: batch.entries[*at].key_hash().unwrap_or_default(),
                 whole: change.is_whole(),
@@ -56,7 +56,7 @@ impl RowWriter<'_> {
             .collect();
         let mut order = Order::new(self.later_events);
         if parked {
-            self.queue_parked_letters(&items, &mut order).await?;
+            self.queue_parked_letters(&events, &mut order).await?;
         }
         for (at, entry) in batch.entries.iter().enumerate() {
             if let Some(key) = entry.key_hash().filter(|_| entry.is_rejected()) {
@@ -64,9 +64,11 @@ impl RowWriter<'_> {
             }
         }
         let refused = if batch.trial.approach.isolates() {
-            self.write_apart(batch, changes, &items, &mut order).await?
+            self.write_apart(batch, changes, &events, &mut order)
+                .await?
         } else {
-            self.write_whole(batch, changes, &items, &mut order).await?;
+            self.write_whole(batch, changes, &events, &mut order)
+                .await?;
             Refused::new()
         };
         batch.put_aside(&refused, &order);
@@ -75,8 +77,12 @@ impl RowWriter<'_> {
     }
 
     /// Locks the parked letters of the changes' keys, which the changes come after.
-    async fn queue_parked_letters(&self, items: &[Item], order: &mut Order) -> Result<(), Failure> {
-        let keys: BTreeSet<i64> = items.iter().map(|item| item.key).collect();
+    async fn queue_parked_letters(
+        &self,
+        events: &[OrderedEvent],
+        order: &mut Order,
+    ) -> Result<(), Failure> {
+        let keys: BTreeSet<i64> = events.iter().map(|event| event.key).collect();
         let keys: Vec<i64> = keys.into_iter().collect();
         let letters = &self.ledger.letters;
         for (key, letter) in letters.lock_parked_letters(self.tx, &keys).await? {
@@ -90,10 +96,10 @@ impl RowWriter<'_> {
         &self,
         batch: &Batch<'_>,
         changes: &[(usize, RowChange<'_>)],
-        items: &[Item],
+        events: &[OrderedEvent],
         order: &mut Order,
     ) -> Result<(), Failure> {
-        let sifted = order.sift_part(items.iter().copied());
+        let sifted = order.sift_part(events.iter().copied());
         let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
         let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
         write_rows(self.tx, &write_them, batch.trial.conflicts).await?;
@@ -106,10 +112,10 @@ impl RowWriter<'_> {
         &self,
         batch: &mut Batch<'_>,
         changes: &[(usize, RowChange<'_>)],
-        items: &[Item],
+        events: &[OrderedEvent],
         order: &mut Order,
     ) -> Result<Refused, Failure> {
-        let found = write_isolating(self.tx, batch, changes, items, order).await?;
+        let found = write_isolating(self.tx, batch, changes, events, order).await?;
         batch.waiting = found.waiting;
         let mut refused = found.refused.iter();
         let early = refused.find(|(_, f)| f.verdict == Verdict::Early);
