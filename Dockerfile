@@ -8,6 +8,8 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /build
 # Half the size. A panic names its file and line without it.
 ENV CARGO_PROFILE_RELEASE_DEBUG=none
+# An OpenSSL of its own, compiled in: the image that it runs in need not have one.
+ENV OPENSSL_NO_VENDOR=0
 
 # The dependencies are a layer of their own, kept until Cargo.toml or Cargo.lock change:
 # librdkafka and OpenSSL take minutes.

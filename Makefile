@@ -1,20 +1,24 @@
 # Everything there is to do with a clone. `make` alone tells.
-.PHONY: help demo test bench stack stack-down build release fmt
+.PHONY: help demo test audit bench stack stack-down build release fmt
 
 help:
 	@echo 'make demo        the whole way once: source Postgres -> Debezium -> Kafka -> Landfall -> destination, proven (ENCODING=avro: with a schema registry)'
 	@echo 'make test        everything that CI runs: format, lints, scripts, all tests on the real stack'
+	@echo 'make audit       licences, sources, bans and advisories of the dependencies (deny.toml)'
 	@echo 'make bench       Landfall beside the Debezium JDBC sink; WORKLOAD=avro ROUNDS=3 EVENTS=300000 for a part of it'
 	@echo 'make stack       start the local Kafka, Connect, registry and Postgres (make stack-down ends them)'
-	@echo 'make release     build target/release/landfall (make build: a quick, slower one)'
+	@echo 'make release     build target/release/landfall, which brings its own OpenSSL (make build: a quick, slower one)'
 	@echo 'make fmt         format the code'
 
 ENCODING ?= json
-demo: release
+demo:
 	@LANDFALL_DEMO_ENCODING='$(ENCODING)' dev/demo
 
 test:
 	@dev/test
+
+audit:
+	@dev/audit
 
 bench:
 	@bench/run
@@ -27,11 +31,11 @@ stack-down:
 
 build:
 	@dev/prerequisites build
-	cargo build --locked
+	dev/cargo build --locked
 
 release:
 	@dev/prerequisites build
-	cargo build --release --locked
+	OPENSSL_NO_VENDOR=0 dev/cargo build --release --locked
 
 fmt:
-	cargo fmt --all
+	dev/cargo fmt --all

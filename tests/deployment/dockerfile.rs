@@ -86,6 +86,22 @@ fn it_builds_with_the_rust_that_cargo_toml_asks_for() {
 }
 
 #[test]
+fn a_release_brings_its_own_openssl() {
+    let own = ("ENV".to_owned(), "OPENSSL_NO_VENDOR=0".to_owned());
+    assert!(instructions("Dockerfile").contains(&own));
+    let makefile = text("Makefile");
+    let release = "\tOPENSSL_NO_VENDOR=0 dev/cargo build --release --locked\n";
+    assert!(makefile.contains(release));
+    let cargo = text("Cargo.toml");
+    for client in ["openssl", "rdkafka"] {
+        let line = cargo
+            .lines()
+            .find(|l| l.starts_with(&format!("{client} = ")));
+        assert!(line.unwrap().contains("vendored\""), "{client}");
+    }
+}
+
+#[test]
 fn everything_copied_is_there_and_not_ignored() {
     let ignore = text(".dockerignore");
     let mut lines = ignore.lines().filter(|line| !line.starts_with('#'));
