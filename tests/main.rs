@@ -11,6 +11,7 @@ mod commands;
 mod configuration;
 mod crash;
 mod dead_letters;
+mod dependencies;
 mod deployment;
 mod divert;
 mod documents;
