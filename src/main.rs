@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = telemetry::start(&config.log) {
+    if let Err(error) = telemetry::start_logging(&config.log) {
         terminal::print_error(&format!("landfall: {error}"));
         return ExitCode::from(2);
     }
@@ -72,9 +72,9 @@ async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Er
 async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config.summary(), "starting");
     let stop = shutdown::on_signal()?;
-    let recorder = metrics::install()?;
+    let recorder = metrics::install_recorder()?;
     let health = Arc::new(Health::default());
-    let address = http::serve(config.http.listen, health.clone(), recorder).await?;
+    let address = http::serve_endpoints(config.http.listen, health.clone(), recorder).await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     let pool = connection::build_pool(config)?;
     if !pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop).await? {

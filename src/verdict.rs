@@ -32,7 +32,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that a letter is put aside for.
-    pub const ALL: [Reason; 8] = [
+    pub const ALL: [Reason; 9] = [
         Reason::Undecodable,
         Reason::MissingKey,
         Reason::Value,
@@ -41,6 +41,7 @@ impl Reason {
         Reason::Contention,
         Reason::Behind,
         Reason::Unavailable,
+        Reason::Systemic,
     ];
 
     /// The reason of a record that meets this verdict and is put aside, or would be.

@@ -89,7 +89,7 @@ impl Group {
     /// A poll found nothing: whatever was fetched before is with the lanes.
     pub fn nothing_to_read(&self) {
         if self.is_idle() {
-            self.progress.nothing_left();
+            self.progress.note_nothing_left();
         }
     }
 
@@ -119,14 +119,14 @@ impl Group {
             tracing::warn!(%error, "can't pause partitions");
         }
         let sources: Vec<TopicPartition> = partitions.elements().iter().map(partition_of).collect();
-        sources.iter().for_each(|s| self.progress.assigned(s));
+        sources.iter().for_each(|s| self.progress.note_assigned(s));
         let lanes = self.assignment.add_partitions(&sources, self.count_lanes());
         for (lane, source) in lanes.into_iter().zip(sources) {
             self.inboxes[lane].take_up([source]);
         }
         self.joined.store(true, Ordering::Release);
         let all = self.assignment.count_partitions();
-        metrics::assigned(all);
+        metrics::set_assigned_partitions(all);
         tracing::info!(
             assigned = partitions.count(),
             partitions = all,
@@ -139,7 +139,7 @@ impl Group {
         let sources: HashSet<TopicPartition> =
             partitions.elements().iter().map(partition_of).collect();
         let lanes = self.assignment.remove_partitions(&sources);
-        metrics::assigned(self.assignment.count_partitions());
+        metrics::set_assigned_partitions(self.assignment.count_partitions());
         let drains = lanes.iter().map(|lane| {
             self.inboxes[*lane].give_up(&sources);
             self.inboxes[*lane].drain(DRAIN_TIMEOUT)
@@ -158,7 +158,7 @@ impl Group {
         }
         sources
             .iter()
-            .for_each(|source| self.progress.given_up(source));
+            .for_each(|source| self.progress.note_given_up(source));
         if !sources.is_empty() {
             tracing::info!(revoked = sources.len(), "partitions given up");
         }
@@ -188,8 +188,12 @@ impl ClientContext for Group {
         for (name, topic) in &statistics.topics {
             for (partition, p) in &topic.partitions {
                 let offset = |o: i64| (o >= 0).then_some(o);
-                self.progress
-                    .log_end(name, *partition, offset(p.hi_offset), offset(p.eof_offset));
+                self.progress.note_log_end(
+                    name,
+                    *partition,
+                    offset(p.hi_offset),
+                    offset(p.eof_offset),
+                );
             }
         }
     }

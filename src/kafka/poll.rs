@@ -157,7 +157,7 @@ impl Poller {
                 self.full_since[lane] = None;
                 let partitions = group.assignment.started_partitions_of(lane);
                 for source in &partitions {
-                    group.progress.resumed(source);
+                    group.progress.note_resumed(source);
                 }
                 self.paused[lane] = consumer.resume(&list_partitions(&partitions)).is_err();
             }

@@ -40,7 +40,7 @@ pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once:
             Err(failure) => {
                 tracing::warn!(error = %failure, "the ids of old events can't be forgotten now; trying again in an hour");
             }
-            Ok(()) if swept.forbidden.is_empty() => metrics::pruned(),
+            Ok(()) if swept.forbidden.is_empty() => metrics::note_pruned(),
             Ok(()) if !lacked_rights => {
                 lacked_rights = true;
                 tracing::warn!(

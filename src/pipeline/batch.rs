@@ -80,7 +80,7 @@ impl<'r> Batch<'r> {
                 advance.below_floor += 1;
                 continue;
             }
-            entries.push(Entry::decode(record, arena, advance, decoder));
+            entries.push(Entry::decode_record(record, arena, advance, decoder));
         }
         advances.retain(|a| a.next_offset > a.first_offset);
         let owing = owned_partitions.iter().filter(|(source, held)| {
@@ -163,12 +163,12 @@ impl<'r> Batch<'r> {
         }
         for (at, failure) in refused {
             if let Some(entry) = self.entries.get_mut(*at) {
-                entry.reject(failure, attempts, since);
+                entry.reject_for(failure, attempts, since);
             }
         }
         for at in order.parked_entries() {
             if let Some(entry) = self.entries.get_mut(*at) {
-                entry.park(attempts);
+                entry.park_behind_letter(attempts);
             }
         }
         // where ids aren't kept, the same event may have been refused twice: one letter is enough
@@ -269,7 +269,7 @@ impl<'r> Batch<'r> {
     /// The letters of the batch, all of them published.
     pub fn published_letters(&self) -> impl Iterator<Item = Letter> {
         let fresh = self.entries.iter().filter(|e| !e.duplicate);
-        fresh.filter_map(Entry::letter)
+        fresh.filter_map(Entry::published_letter)
     }
 }
 

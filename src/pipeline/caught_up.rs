@@ -67,7 +67,7 @@ impl CaughtUp {
         }
         loop {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
-            if !group.progress.caught_up() || !group.assignment.is_started() {
+            if !group.progress.is_caught_up() || !group.assignment.is_started() {
                 continue;
             }
             match self.others_are_there(&mut targets).await {
@@ -151,7 +151,7 @@ impl CaughtUp {
             }
         }
         // one that was given up a moment ago may have been ours when its turn came
-        Ok(all && group.progress.caught_up() && group.assignment.is_started())
+        Ok(all && group.progress.is_caught_up() && group.assignment.is_started())
     }
 }
 

@@ -32,6 +32,6 @@ pub fn count_outcomes(batch: &Batch<'_>) {
     }
     for ((topic, table, operation, outcome), n) in counts {
         let table = table.map(ToString::to_string).unwrap_or_default();
-        metrics::events(topic, &table, operation, outcome, n);
+        metrics::count_events(topic, &table, operation, outcome, n);
     }
 }

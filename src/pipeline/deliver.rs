@@ -28,7 +28,7 @@ pub async fn deliver_rejects(letters: &DeadLetters, batch: &mut Batch<'_>) -> Re
             cause: &reject.cause,
         };
         let place = letters.publish(&letter).await?;
-        metrics::dead_letter(&table, reject.cause.reason);
+        metrics::count_dead_letter(&table, reject.cause.reason);
         tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.cause.reason.name(),
             sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
         reject.published = Some(place);

@@ -25,7 +25,7 @@ pub async fn divert_batch(lane: &mut Lane, mut batch: Batch<'_>, failure: &Failu
     };
     let (attempts, since) = (batch.trial.attempts, batch.trial.first_failed_at);
     for entry in batch.entries.iter_mut().filter(|e| e.is_fresh()) {
-        entry.reject(&unavailable, attempts, since);
+        entry.reject_for(&unavailable, attempts, since);
     }
     mark_twins(&mut batch.entries);
     let mut delays = lane.waiting.start_delays();

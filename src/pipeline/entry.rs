@@ -47,7 +47,7 @@ pub struct Entry<'r> {
 }
 
 impl<'r> Entry<'r> {
-    pub fn decode(
+    pub fn decode_record(
         record: &'r Record,
         arena: &'r Bump,
         advance: &mut Advance,
@@ -102,7 +102,7 @@ impl<'r> Entry<'r> {
     }
 
     pub fn table(&self) -> Option<&Arc<TableName>> {
-        self.row().map(|(table, _)| table)
+        self.row_identity().map(|(table, _)| table)
     }
 
     pub fn operation(&self) -> Option<Operation> {
@@ -110,7 +110,7 @@ impl<'r> Entry<'r> {
     }
 
     /// Which row it is about, if anything tells.
-    fn row(&self) -> Option<(&Arc<TableName>, &Fields<'r>)> {
+    fn row_identity(&self) -> Option<(&Arc<TableName>, &Fields<'r>)> {
         match (&self.change, &self.row_key) {
             (Some(change), _) => Some((&change.table, &change.key)),
             (None, Some(row)) => Some((&row.table, &row.key)),
@@ -120,11 +120,11 @@ impl<'r> Entry<'r> {
 
     /// By which the events of one row meet.
     pub fn key_hash(&self) -> Option<i64> {
-        self.row().map(|(table, key)| row_hash(table, key))
+        self.row_identity().map(|(table, key)| row_hash(table, key))
     }
 
     /// Puts the entry aside because of what Postgres, or a look at its table, said.
-    pub fn reject(
+    pub fn reject_for(
         &mut self,
         failure: &Failure,
         attempts: u32,
@@ -134,7 +134,7 @@ impl<'r> Entry<'r> {
     }
 
     /// Puts the entry behind a letter of its key.
-    pub fn park(&mut self, attempts: u32) {
+    pub fn park_behind_letter(&mut self, attempts: u32) {
         let message = "an earlier event of this key is a dead letter; replayed after it";
         let cause = Cause::new(Reason::Behind, Stage::TaskPut, message.to_owned(), attempts);
         self.put_aside(cause);
@@ -149,11 +149,11 @@ impl<'r> Entry<'r> {
     }
 
     /// Once it is published.
-    pub fn letter(&self) -> Option<Letter> {
+    pub fn published_letter(&self) -> Option<Letter> {
         let State::Rejected(reject) = &self.state else {
             return None;
         };
-        let row = self.row();
+        let row = self.row_identity();
         Some(Letter {
             event_id: self.id,
             source: self.record.source.clone(),

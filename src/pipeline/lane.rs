@@ -127,9 +127,9 @@ impl Lane {
     /// The batch is in: notes it everywhere and commits its offsets.
     pub fn settle_batch(&mut self, batch: Batch<'_>, took: Duration) {
         self.waiting.tell_going_on();
-        metrics::batch(BatchOutcome::Committed);
+        metrics::count_batch(BatchOutcome::Committed);
         if batch.moves_watermarks() {
-            metrics::landed(batch.entries.len(), took.as_secs_f64());
+            metrics::record_landed_batch(batch.entries.len(), took.as_secs_f64());
         }
         count_outcomes(&batch);
         self.breaker.note_batch(&batch);
@@ -144,7 +144,7 @@ impl Lane {
     /// Postgres or Kafka says something else than the lane thought: positions are read again, and the
     /// batch's records with them.
     pub fn reposition_batch(&mut self, batch: &Batch<'_>, why: BatchOutcome) {
-        metrics::batch(why);
+        metrics::count_batch(why);
         tracing::info!(
             lane = self.number,
             why = why.name(),
@@ -155,7 +155,7 @@ impl Lane {
 
     /// The batch can't be landed now and somebody needs the lane.
     pub fn abandon_batch(&mut self, batch: &Batch<'_>) {
-        metrics::batch(BatchOutcome::Abandoned);
+        metrics::count_batch(BatchOutcome::Abandoned);
         self.partitions.take_up_again(batch.sources());
     }
 }

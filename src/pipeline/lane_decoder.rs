@@ -39,7 +39,7 @@ impl LaneDecoder {
                 Some(Err(failure)) => failure,
                 None => return false,
             };
-            metrics::failed_attempt(failure.verdict);
+            metrics::count_failed_attempt(failure.verdict);
             has_waited = true;
             if !waiting.wait_after(&failure, &mut delays).await {
                 return false;

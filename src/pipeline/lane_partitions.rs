@@ -24,13 +24,13 @@ impl LanePartitions {
     /// Notes that a batch is in, and commits its offsets.
     pub fn note_landed(&mut self, advances: Vec<Advance>, batch: Uuid) {
         self.commit_advances(advances, |progress, partition, advance| {
-            progress.read(&advance.source, advance.next_offset);
+            progress.note_read(&advance.source, advance.next_offset);
             if advance.moves_watermark() {
                 partition.next_offset = advance.new_watermark();
                 partition.batch = batch;
                 partition.open_deletes = advance.open_deletes;
                 partition.owed = Arc::default();
-                progress.applied(&advance.source, partition.next_offset);
+                progress.note_applied(&advance.source, partition.next_offset);
             }
         });
     }
@@ -39,7 +39,7 @@ impl LanePartitions {
     /// offsets. The rows of the letters are owed.
     pub fn note_diverted(&mut self, advances: Vec<Advance>, letters: Vec<Letter>) {
         self.commit_advances(advances, |progress, partition, advance| {
-            progress.diverted(&advance.source);
+            progress.note_diverted(&advance.source);
             partition.open_deletes = advance.open_deletes;
         });
         for letter in letters {

@@ -79,7 +79,7 @@ impl Positions {
             Some(epoch) => {
                 let (start, watermark) = (resumed.start, row.watermark.next_offset);
                 let progress = &self.consumer.group().progress;
-                progress.taken_up(source, watermark, start, log.high);
+                progress.note_taken_up(source, watermark, start, log.high);
                 let owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
                 Ok(TakenUp::Owned(owned))
             }

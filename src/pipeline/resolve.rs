@@ -75,7 +75,7 @@ impl Resolver {
                         continue 'anew;
                     }
                     Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
-                        entry.reject(&f, attempts, since)
+                        entry.reject_for(&f, attempts, since)
                     }
                     Err(f) => return Err(f),
                 }

@@ -120,7 +120,7 @@ impl RetryState {
         whole: bool,
     ) -> NextStep {
         batch.trial.count_failure();
-        metrics::failed_attempt(failure.verdict);
+        metrics::count_failed_attempt(failure.verdict);
         match reaction_to(failure.verdict, batch.trial.approach) {
             Reaction::TryAs(approach) => {
                 batch.trial.approach = approach;

@@ -40,24 +40,24 @@ struct State {
 }
 
 impl Health {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The group has given the process an assignment.
     pub fn note_joined(&self) {
-        self.lock().joined = true;
+        self.lock_state().joined = true;
     }
 
     /// The process is told to stop.
     pub fn note_stopping(&self) {
-        self.lock().stopping = true;
+        self.lock_state().stopping = true;
     }
 
     /// Notes what somebody waits for. Returns whether this is news: whether the same was not waited for
     /// already.
     pub fn note_waiting(&self, who: Waiter, verdict: Verdict, why: &str) -> bool {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let before = state.waiting.insert(who, (verdict, why.to_owned()));
         state.publish_waiting_lanes();
         before.is_none_or(|(v, w)| v != verdict || w != why)
@@ -65,7 +65,7 @@ impl Health {
 
     /// Notes that somebody no longer waits. Returns whether there was a wait.
     pub fn note_going_on(&self, who: Waiter) -> bool {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let waited = state.waiting.remove(&who).is_some();
         if waited {
             state.publish_waiting_lanes();
@@ -76,7 +76,7 @@ impl Health {
     /// # Errors
     /// Why the process isn't ready, a line for each reason.
     pub fn check_ready(&self) -> Result<(), String> {
-        let state = self.lock();
+        let state = self.lock_state();
         let mut reasons: Vec<String> = state
             .waiting
             .iter()
@@ -101,7 +101,7 @@ impl State {
             let lanes = self.waiting.iter().filter(|(who, (waits_for, _))| {
                 matches!(who, Waiter::Lane(_)) && waits_for.name() == verdict.name()
             });
-            metrics::waiting_lanes(verdict, lanes.count());
+            metrics::set_waiting_lanes(verdict, lanes.count());
         }
     }
 }

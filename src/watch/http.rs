@@ -24,7 +24,7 @@ pub struct ListenError {
 ///
 /// # Errors
 /// The address can't be listened on.
-pub async fn serve(
+pub async fn serve_endpoints(
     listen: SocketAddr,
     health: Arc<Health>,
     metrics: PrometheusHandle,

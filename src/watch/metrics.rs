@@ -124,7 +124,7 @@ pub static TOTALS: Totals = Totals {
 };
 
 impl Totals {
-    fn of(&self, outcome: EventOutcome) -> &AtomicU64 {
+    fn counter_of(&self, outcome: EventOutcome) -> &AtomicU64 {
         match outcome {
             EventOutcome::Applied => &self.applied,
             EventOutcome::Duplicate => &self.duplicates,
@@ -138,7 +138,7 @@ impl Totals {
 ///
 /// # Errors
 /// There is one already.
-pub fn install() -> Result<PrometheusHandle, BuildError> {
+pub fn install_recorder() -> Result<PrometheusHandle, BuildError> {
     let seconds = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     ];
@@ -149,12 +149,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full(APPLY_SECONDS.into()), &seconds)
         .and_then(|b| b.set_buckets_for_metric(Matcher::Full(BATCH_EVENTS.into()), &events))?;
     let handle = builder.install_recorder()?;
-    describe();
+    describe_metrics();
     gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
-fn describe() {
+fn describe_metrics() {
     describe_counter!(
         EVENTS,
         "Events by topic, table, operation and outcome (applied, duplicate, skipped, dead_lettered)"
@@ -194,7 +194,7 @@ fn describe() {
     describe_gauge!(BUILD, "1, labelled with the version that runs");
 }
 
-pub fn events(
+pub fn count_events(
     topic: &str,
     table: &str,
     operation: &'static str,
@@ -203,43 +203,43 @@ pub fn events(
 ) {
     counter!(EVENTS, "topic" => topic.to_owned(), "table" => table.to_owned(), "operation" => operation, "outcome" => outcome.name())
         .increment(count);
-    TOTALS.of(outcome).fetch_add(count, Relaxed);
+    TOTALS.counter_of(outcome).fetch_add(count, Relaxed);
 }
 
 /// A batch that a lane is done with.
-pub fn batch(outcome: BatchOutcome) {
+pub fn count_batch(outcome: BatchOutcome) {
     counter!(BATCHES, "outcome" => outcome.name()).increment(1);
 }
 
-pub fn landed(records: usize, seconds: f64) {
+pub fn record_landed_batch(records: usize, seconds: f64) {
     histogram!(BATCH_EVENTS).record(records as f64);
     histogram!(APPLY_SECONDS).record(seconds);
-    gauge!(LAST_APPLIED).set(now());
+    gauge!(LAST_APPLIED).set(unix_seconds());
 }
 
 /// A pass over the ledger that has done all it should.
-pub fn pruned() {
-    gauge!(LAST_PRUNED).set(now());
+pub fn note_pruned() {
+    gauge!(LAST_PRUNED).set(unix_seconds());
 }
 
 /// In seconds since 1970.
-fn now() -> f64 {
+fn unix_seconds() -> f64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0.0, |d| d.as_secs_f64())
 }
 
 /// A record that was put aside.
-pub fn dead_letter(table: &str, reason: Reason) {
+pub fn count_dead_letter(table: &str, reason: Reason) {
     counter!(DEAD_LETTERS, "table" => table.to_owned(), "reason" => reason.name()).increment(1);
 }
 
 /// An attempt at a batch that failed.
-pub fn failed_attempt(verdict: Verdict) {
+pub fn count_failed_attempt(verdict: Verdict) {
     counter!(FAILED_ATTEMPTS, "verdict" => verdict.name()).increment(1);
 }
 
-pub fn position(source: &TopicPartition, watermark: i64, lag: Option<i64>) {
+pub fn set_position(source: &TopicPartition, watermark: i64, lag: Option<i64>) {
     let labels = [
         ("topic", source.topic.to_string()),
         ("partition", source.partition.to_string()),
@@ -251,7 +251,7 @@ pub fn position(source: &TopicPartition, watermark: i64, lag: Option<i64>) {
 }
 
 /// A partition that was given up: its lag is somebody else's to tell.
-pub fn position_gone(source: &TopicPartition) {
+pub fn clear_lag(source: &TopicPartition) {
     let labels = [
         ("topic", source.topic.to_string()),
         ("partition", source.partition.to_string()),
@@ -259,11 +259,11 @@ pub fn position_gone(source: &TopicPartition) {
     gauge!(LAG, &labels).set(0.0);
 }
 
-pub fn assigned(partitions: usize) {
+pub fn set_assigned_partitions(partitions: usize) {
     gauge!(PARTITIONS).set(partitions as f64);
 }
 
 /// How many lanes wait with a verdict.
-pub fn waiting_lanes(verdict: Verdict, lanes: usize) {
+pub fn set_waiting_lanes(verdict: Verdict, lanes: usize) {
     gauge!(WAITING, "verdict" => verdict.name()).set(lanes as f64);
 }

@@ -37,15 +37,15 @@ struct Position {
 }
 
 impl Position {
-    fn tell(&self, source: &TopicPartition) {
+    fn publish_position(&self, source: &TopicPartition) {
         if let Some(applied) = self.applied {
-            metrics::position(source, applied, self.lag());
+            metrics::set_position(source, applied, self.events_behind());
         }
     }
 
     /// A log that ends in transaction markers or compacted records has no more to give once all
     /// of it was fetched; its watermark stays behind the end for good.
-    fn lag(&self) -> Option<i64> {
+    fn events_behind(&self) -> Option<i64> {
         let (applied, high) = (self.applied?, self.high?);
         let rest = (high - applied).max(0);
         let nothing_more = self.dealt_with >= self.high && !self.diverted;
@@ -54,26 +54,26 @@ impl Position {
 }
 
 impl Progress {
-    fn lock(&self) -> MutexGuard<'_, HashMap<TopicPartition, Position>> {
+    fn lock_partitions(&self) -> MutexGuard<'_, HashMap<TopicPartition, Position>> {
         self.partitions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what is known of a partition, if it is still assigned.
-    fn with(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
-        if let Some(position) = self.lock().get_mut(source) {
+    fn change_position(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
+        if let Some(position) = self.lock_partitions().get_mut(source) {
             change(position);
-            position.tell(source);
+            position.publish_position(source);
         }
     }
 
-    pub fn assigned(&self, source: &TopicPartition) {
-        self.lock().entry(source.clone()).or_default();
+    pub fn note_assigned(&self, source: &TopicPartition) {
+        self.lock_partitions().entry(source.clone()).or_default();
     }
 
-    pub fn taken_up(&self, source: &TopicPartition, applied: i64, start: i64, high: i64) {
-        self.with(source, |p| {
+    pub fn note_taken_up(&self, source: &TopicPartition, applied: i64, start: i64, high: i64) {
+        self.change_position(source, |p| {
             p.applied = Some(applied);
             p.read = Some(start);
             p.high = Some(high);
@@ -86,8 +86,8 @@ impl Progress {
         });
     }
 
-    pub fn applied(&self, source: &TopicPartition, next_offset: i64) {
-        self.with(source, |p| {
+    pub fn note_applied(&self, source: &TopicPartition, next_offset: i64) {
+        self.change_position(source, |p| {
             p.applied = Some(next_offset);
             p.diverted = false;
             p.high = p.high.max(Some(next_offset));
@@ -95,8 +95,8 @@ impl Progress {
     }
 
     /// Paused records were thrown away: what had been fetched is fetched again.
-    pub fn resumed(&self, source: &TopicPartition) {
-        self.with(source, |p| {
+    pub fn note_resumed(&self, source: &TopicPartition) {
+        self.change_position(source, |p| {
             p.fetched = None;
             p.taken_up_at = Some(Instant::now());
             p.dealt_with = None;
@@ -104,22 +104,28 @@ impl Progress {
     }
 
     /// Everything below is done with: applied, or a duplicate.
-    pub fn read(&self, source: &TopicPartition, next_offset: i64) {
-        self.with(source, |p| p.read = Some(next_offset));
+    pub fn note_read(&self, source: &TopicPartition, next_offset: i64) {
+        self.change_position(source, |p| p.read = Some(next_offset));
     }
 
     /// Put aside while Postgres was away: not caught up before it is entered there.
-    pub fn diverted(&self, source: &TopicPartition) {
-        self.with(source, |p| p.diverted = true);
+    pub fn note_diverted(&self, source: &TopicPartition) {
+        self.change_position(source, |p| p.diverted = true);
     }
 
     /// From the statistics; only of partitions that are assigned.
-    pub fn log_end(&self, topic: &str, partition: i32, high: Option<i64>, fetched: Option<i64>) {
+    pub fn note_log_end(
+        &self,
+        topic: &str,
+        partition: i32,
+        high: Option<i64>,
+        fetched: Option<i64>,
+    ) {
         let source = TopicPartition {
             topic: topic.into(),
             partition,
         };
-        self.with(&source, |p| {
+        self.change_position(&source, |p| {
             p.high = high.or(p.high);
             if p.taken_up_at.is_some_and(|at| at.elapsed() > STALE) {
                 p.fetched = fetched.or(p.fetched);
@@ -128,24 +134,24 @@ impl Progress {
     }
 
     /// The consumer's queue and the lanes were found empty, in this order.
-    pub fn nothing_left(&self) {
-        let mut partitions = self.lock();
+    pub fn note_nothing_left(&self) {
+        let mut partitions = self.lock_partitions();
         for (source, position) in partitions.iter_mut() {
             if position.dealt_with != position.fetched {
                 position.dealt_with = position.fetched;
-                position.tell(source);
+                position.publish_position(source);
             }
         }
     }
 
-    pub fn given_up(&self, source: &TopicPartition) {
-        self.lock().remove(source);
-        metrics::position_gone(source);
+    pub fn note_given_up(&self, source: &TopicPartition) {
+        self.lock_partitions().remove(source);
+        metrics::clear_lag(source);
     }
 
     /// Whether every assigned partition has been read to the end that its log had when it was taken up.
-    pub fn caught_up(&self) -> bool {
-        let partitions = self.lock();
+    pub fn is_caught_up(&self) -> bool {
+        let partitions = self.lock_partitions();
         partitions.values().all(|p| match (p.target, p.read) {
             _ if p.diverted => false,
             (Some(target), Some(read)) => read >= target || p.dealt_with >= Some(target),
@@ -165,13 +171,13 @@ mod tests {
             topic: "orders".into(),
             partition: 0,
         };
-        progress.assigned(&source);
-        progress.taken_up(&source, 10, 0, 10);
-        assert!(!progress.caught_up());
-        progress.read(&source, 4);
-        assert!(!progress.caught_up());
-        progress.read(&source, 10);
-        assert!(progress.caught_up());
+        progress.note_assigned(&source);
+        progress.note_taken_up(&source, 10, 0, 10);
+        assert!(!progress.is_caught_up());
+        progress.note_read(&source, 4);
+        assert!(!progress.is_caught_up());
+        progress.note_read(&source, 10);
+        assert!(progress.is_caught_up());
     }
 
     #[test]
@@ -181,12 +187,12 @@ mod tests {
             topic: "orders".into(),
             partition: 0,
         };
-        progress.assigned(&source);
-        progress.taken_up(&source, 0, 0, 10);
-        progress.read(&source, 10);
-        progress.diverted(&source);
-        assert!(!progress.caught_up());
-        progress.applied(&source, 10);
-        assert!(progress.caught_up());
+        progress.note_assigned(&source);
+        progress.note_taken_up(&source, 0, 0, 10);
+        progress.note_read(&source, 10);
+        progress.note_diverted(&source);
+        assert!(!progress.is_caught_up());
+        progress.note_applied(&source, 10);
+        assert!(progress.is_caught_up());
     }
 }

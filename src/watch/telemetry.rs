@@ -25,8 +25,8 @@ pub enum TelemetryError {
 /// the `log` crate, such as librdkafka's, come along. Times are RFC 3339, in UTC.
 ///
 /// An error if `RUST_LOG` is no filter, or if logging was started before.
-pub fn start(log: &LogConfig) -> Result<(), TelemetryError> {
-    let filter = filter(log, std::env::var(LEVEL_VARIABLE).ok())?;
+pub fn start_logging(log: &LogConfig) -> Result<(), TelemetryError> {
+    let filter = log_filter(log, std::env::var(LEVEL_VARIABLE).ok())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_timer(SystemTime)
@@ -46,7 +46,7 @@ pub fn start(log: &LogConfig) -> Result<(), TelemetryError> {
     .map_err(TelemetryError::Start)
 }
 
-fn filter(log: &LogConfig, overriding: Option<String>) -> Result<EnvFilter, TelemetryError> {
+fn log_filter(log: &LogConfig, overriding: Option<String>) -> Result<EnvFilter, TelemetryError> {
     let found = overriding
         .filter(|text| !text.is_empty())
         .unwrap_or_else(|| log.level.clone());
@@ -61,7 +61,7 @@ mod tests {
     fn the_variable_outdoes_the_configured_level_unless_it_is_empty() {
         let log = LogConfig::default();
         let shown = |variable: &str| {
-            filter(&log, Some(variable.to_owned())).map(|filter| filter.to_string())
+            log_filter(&log, Some(variable.to_owned())).map(|filter| filter.to_string())
         };
         assert_eq!(shown("landfall=debug").unwrap(), "landfall=debug");
         assert_eq!(shown("").unwrap(), "info");

@@ -185,7 +185,9 @@ fn probe(port: u16) -> bool {
 async fn the_health_check_tells_alive_from_dead() {
     let metrics = PrometheusBuilder::new().build_recorder().handle();
     let anywhere = "127.0.0.1:0".parse().unwrap();
-    let alive = landfall::watch::http::serve(anywhere, Arc::new(Health::default()), metrics).await;
+    let alive =
+        landfall::watch::http::serve_endpoints(anywhere, Arc::new(Health::default()), metrics)
+            .await;
     assert!(probe(alive.unwrap().port()));
 
     let dead = std::net::TcpListener::bind(anywhere).unwrap();

@@ -137,15 +137,15 @@ fn record_each() {
         topic: "t".into(),
         partition: 0,
     };
-    metrics::events("t", "public.t", "create", EventOutcome::Applied, 1);
-    metrics::batch(BatchOutcome::Committed);
-    metrics::landed(1, 1.0);
-    metrics::dead_letter("public.t", Reason::Value);
-    metrics::failed_attempt(Verdict::Retry);
-    metrics::position(&source, 1, Some(1));
-    metrics::assigned(1);
-    metrics::pruned();
-    metrics::waiting_lanes(Verdict::Systemic, 1);
+    metrics::count_events("t", "public.t", "create", EventOutcome::Applied, 1);
+    metrics::count_batch(BatchOutcome::Committed);
+    metrics::record_landed_batch(1, 1.0);
+    metrics::count_dead_letter("public.t", Reason::Value);
+    metrics::count_failed_attempt(Verdict::Retry);
+    metrics::set_position(&source, 1, Some(1));
+    metrics::set_assigned_partitions(1);
+    metrics::note_pruned();
+    metrics::set_waiting_lanes(Verdict::Systemic, 1);
 }
 
 #[test]
