@@ -21,33 +21,56 @@ const LETTER_COLUMNS: &str = "id, event_id, state, state_changed_at, topic, part
 /// A letter's row: every column, under its name. The migration has their meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LetterRow {
+    /// The letter's number; a key's letters are replayed in this order.
     pub id: i64,
+    /// By which the event is recognised.
     pub event_id: Uuid,
+    /// What became of the letter.
     pub state: LetterState,
+    /// Since when.
     #[serde(serialize_with = "as_rfc3339")]
     pub state_changed_at: SystemTime,
+    /// Of the event's record.
     pub topic: String,
+    /// Of the event's record.
     pub partition: i32,
+    /// Of the event's record.
     pub offset: i64,
+    /// `schema.table`, if anything told it.
     pub table_name: Option<String>,
+    /// What the event does with its row.
     pub operation: Option<String>,
+    /// The row's key, as JSON.
     pub key: Option<String>,
+    /// By which the events of one row meet.
     pub key_hash: Option<i64>,
+    /// Why the event was put aside.
     pub reason: String,
+    /// Where in the worker that was found out.
     pub stage: String,
+    /// What Postgres called it.
     pub sqlstate: Option<String>,
     /// May quote values of the row.
     pub message: String,
+    /// How often it was tried.
     pub attempts: i32,
+    /// When the first attempt failed.
     #[serde(serialize_with = "as_rfc3339")]
     pub first_failed_at: SystemTime,
+    /// When the last attempt failed.
     #[serde(serialize_with = "as_rfc3339")]
     pub last_failed_at: SystemTime,
+    /// Of the worker that put the event aside.
     pub consumer_group: String,
+    /// Where the letter lies, its latest copy if it failed again.
     pub dlq_topic: String,
+    /// Where the letter lies, its latest copy if it failed again.
     pub dlq_partition: i32,
+    /// Where the letter lies, its latest copy if it failed again.
     pub dlq_offset: i64,
+    /// The record's size, if it was too large for the dead letter topic.
     pub left_out_bytes: Option<i64>,
+    /// The later event that made the letter obsolete.
     pub superseded_by: Option<Uuid>,
 }
 
@@ -56,8 +79,11 @@ pub struct LetterRow {
 pub struct LetterGroup {
     /// `schema.table`; `None` for letters of which nothing told the table.
     pub table_name: Option<String>,
+    /// Why the events were put aside.
     pub reason: String,
+    /// What became of the letters.
     pub state: String,
+    /// How many they are.
     pub count: i64,
     /// When the first of the letters failed first.
     #[serde(serialize_with = "as_rfc3339")]

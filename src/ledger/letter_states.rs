@@ -3,6 +3,7 @@
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 
+use crate::ledger::letters::without_nul;
 use crate::letter::{Cause, LetterState, Place};
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
@@ -111,8 +112,7 @@ impl LetterStates {
              WHERE id = $1",
             self.schema
         );
-        // Postgres' text holds no NUL
-        let message = cause.message.replace('\0', "\u{fffd}");
+        let message = without_nul(&cause.message);
         let attempts = i32::try_from(cause.attempts).unwrap_or(i32::MAX);
         let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 11] = [
             (&id, Type::INT8),

@@ -127,11 +127,14 @@ impl Letters {
     }
 }
 
+/// As Postgres takes a text, which holds no NUL.
+pub(super) fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// As `json_to_recordset` takes it: a name for each column.
 fn letter_as_json(turn: usize, letter: &Letter, group: &str) -> serde_json::Value {
     let Letter { cause, place, .. } = letter;
-    // Postgres' text holds no NUL
-    let text = |text: &str| text.replace('\0', "\u{fffd}");
     let time = |at| humantime::format_rfc3339_micros(at).to_string();
     serde_json::json!({
         "turn": turn,
@@ -139,14 +142,14 @@ fn letter_as_json(turn: usize, letter: &Letter, group: &str) -> serde_json::Valu
         "topic": &*letter.source.topic,
         "partition": letter.source.partition,
         "offset": letter.offset,
-        "table_name": letter.table.as_deref().map(text),
+        "table_name": letter.table.as_deref().map(without_nul),
         "operation": letter.operation,
-        "key": letter.key.as_deref().map(text),
+        "key": letter.key.as_deref().map(without_nul),
         "key_hash": letter.key_hash,
         "reason": cause.reason.name(),
         "stage": cause.stage.name(),
         "sqlstate": cause.sqlstate,
-        "message": text(&cause.message),
+        "message": without_nul(&cause.message),
         "attempts": cause.attempts.min(i32::MAX as u32),
         "first_failed_at": time(cause.first_failed_at),
         "last_failed_at": time(cause.last_failed_at),

@@ -24,6 +24,7 @@ pub enum RecordedIn {
 /// What the tables say of one event, at the moment that a transaction asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventStanding {
+    /// Whether its id is in `processed_events`.
     pub is_applied: bool,
     /// The state of the event's letter, if it has one. A state that this build doesn't know reads as
     /// discarded.

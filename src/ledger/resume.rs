@@ -10,7 +10,9 @@ use crate::record::TopicPartition;
 /// What Postgres remembers of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermark {
+    /// The topic's id at that time; `None`: the broker didn't tell.
     pub topic_id: Option<Uuid>,
+    /// Everything below this offset has been applied.
     pub next_offset: i64,
 }
 
@@ -27,10 +29,12 @@ pub struct LogState {
     pub committed: Option<i64>,
 }
 
+/// What Postgres and Kafka say of each other, and what follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResumeReason {
     /// Nothing was ever applied from this partition.
     New,
+    /// Both sides agree.
     Continue,
     /// Kafka's offset is behind: what lies between is read and counted as duplicates.
     Behind,
@@ -42,20 +46,25 @@ pub enum ResumeReason {
     Doubtful,
 }
 
+/// Where a partition is read from, and why there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
+    /// The first offset to read.
     pub start: i64,
     /// Below this an event is a duplicate by its offset alone.
     pub floor: i64,
     /// Postgres' watermark from here on; differs from what it was where the incarnation changed.
     pub watermark: Watermark,
+    /// What led to it.
     pub why: ResumeReason,
 }
 
 /// Events between the watermark and what Kafka still has are lost: Kafka's retention has deleted them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
+    /// Everything below this offset has been applied.
     pub next_offset: i64,
+    /// The first offset that Kafka still has.
     pub low: i64,
 }
 

@@ -8,6 +8,7 @@ use crate::record::{Record, TopicPartition};
 /// How far the batch takes a partition.
 #[derive(Clone, Debug)]
 pub struct Advance {
+    /// The topic and the partition.
     pub source: TopicPartition,
     /// The row as it must still be for the batch to be written.
     pub held: OwnedPartition,
@@ -15,6 +16,7 @@ pub struct Advance {
     pub first_offset: i64,
     /// The next offset to read, which is what is committed to Kafka.
     pub next_offset: i64,
+    /// Deletes whose tombstone is still to come, after the batch.
     pub open_deletes: OpenDeletes,
     /// Duplicates by offset.
     pub below_floor: u64,

@@ -1,7 +1,9 @@
 //! How an attempt at a batch ended.
 
+/// What became of a batch that was attempted, unless the attempt failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
+    /// All of the batch is in.
     Committed,
     /// The partition is somebody else's, or was repositioned: nothing was written.
     Fenced,

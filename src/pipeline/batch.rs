@@ -17,11 +17,13 @@ use crate::pipeline::trial::Trial;
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::verdict::Failure;
 
+/// Records that are landed together, what they turned out to be, and how far they take their partitions.
 pub struct Batch<'r> {
     /// Written to the partitions' rows: tells later whether this batch is in.
     pub id: Uuid,
     /// In arrival order.
     pub entries: Vec<Entry<'r>>,
+    /// One for each partition.
     pub advances: Vec<Advance>,
     /// How the records are being tried.
     pub trial: Trial,
@@ -210,6 +212,7 @@ impl<'r> Batch<'r> {
         self.advances.iter().map(|a| a.source.clone())
     }
 
+    /// Whether no record belongs to a partition of the lane, and no letter is owed.
     pub fn is_empty(&self) -> bool {
         self.advances.is_empty()
     }
@@ -275,9 +278,13 @@ impl<'r> Batch<'r> {
 
 /// A reject on its way to the dead letter topic.
 pub struct Unpublished<'b, 'r> {
+    /// What is published.
     pub record: &'r Record,
+    /// The event's.
     pub id: Uuid,
+    /// `schema.table`, or nothing.
     pub table: String,
+    /// Why, and where to note that it is published.
     pub reject: &'b mut Reject,
 }
 

@@ -40,6 +40,7 @@ pub struct IsolationOutcome {
 
 /// What became of a part of the batch.
 enum PartOutcome {
+    /// The part is written.
     Written,
     /// It is as if the part had not been tried.
     Refused(Failure),

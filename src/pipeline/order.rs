@@ -36,6 +36,7 @@ enum LetterOrigin {
 pub struct OrderedEvent {
     /// Its entry in the batch.
     pub entry: usize,
+    /// The hash of its key.
     pub key: i64,
     /// Whether it leaves nothing of the row as it was: all its columns, or a delete.
     pub whole: bool,
@@ -58,6 +59,7 @@ impl Order {
         }
     }
 
+    /// Whether no key has a letter.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -13,14 +13,19 @@ use crate::record::TopicPartition;
 /// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
 #[derive(Clone, Debug)]
 pub struct OwnedPartition {
+    /// The number of its row.
     pub partition_id: i32,
+    /// The topic's id when the partition was taken up.
     pub topic_id: Option<Uuid>,
+    /// Everything below this offset has been applied.
     pub next_offset: i64,
     /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
     pub batch: Uuid,
+    /// Deletes whose tombstone is still to come.
     pub open_deletes: OpenDeletes,
     /// Events below are duplicates by their offset.
     pub floor: i64,
+    /// Records of another epoch were read before the partition was positioned anew.
     pub epoch: u64,
     /// The offset after the last record that was taken into a batch under this epoch.
     pub read_to: Option<i64>,
@@ -30,6 +35,7 @@ pub struct OwnedPartition {
     pub owed: Arc<Vec<Letter>>,
 }
 
+/// A lane's partitions.
 pub type OwnedPartitions = HashMap<TopicPartition, OwnedPartition>;
 
 impl OwnedPartition {

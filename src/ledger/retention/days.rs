@@ -9,6 +9,7 @@ use crate::format::event_id::time_ms_of;
 /// A partition of `processed_events`, as the catalogue describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdPartition {
+    /// Of its table, without the schema.
     pub name: String,
     /// `FOR VALUES FROM ('…') TO ('…')`, or `DEFAULT`.
     pub bound: String,
@@ -17,6 +18,7 @@ pub struct IdPartition {
 }
 
 impl IdPartition {
+    /// Whether it takes the events of all days that have no partition of their own.
     pub fn is_default(&self) -> bool {
         self.bound == "DEFAULT"
     }
