@@ -9,6 +9,7 @@ pub mod event_id;
 pub mod json_object;
 pub mod open_deletes;
 pub mod registry;
-pub mod route;
+mod routed_key;
 pub mod schema;
+pub mod topic_decoder;
 pub mod undecodable;

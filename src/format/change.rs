@@ -20,7 +20,18 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The `operation` label of the metrics.
+    /// The operation that an envelope's `op` stands for. `None` for events that are about no row.
+    pub fn from_code(op: &str) -> Option<Self> {
+        Some(match op {
+            "c" => Operation::Create,
+            "r" => Operation::Read,
+            "u" => Operation::Update,
+            "d" => Operation::Delete,
+            _ => return None,
+        })
+    }
+
+    /// The `operation` label of the metrics; part of an event's identity, so it must never change.
     pub fn name(self) -> &'static str {
         match self {
             Operation::Create => "create",
@@ -31,6 +42,7 @@ impl Operation {
         }
     }
 
+    /// Whether the event leaves no row of its key.
     pub fn removes_row(self) -> bool {
         matches!(self, Operation::Delete | Operation::Tombstone)
     }

@@ -14,7 +14,7 @@ use crate::format::avro::{Known, SchemaId};
 use crate::format::change::{Decoded, Fields, RowKey};
 use crate::format::encoding::Encoding;
 use crate::format::open_deletes::OpenDeletes;
-use crate::format::route::Topic;
+use crate::format::topic_decoder::{Incoming, TopicDecoder};
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
 use crate::record::Record;
@@ -26,7 +26,7 @@ pub struct Decoder {
     routes: Arc<[RouteConfig]>,
     /// Whether deletes are applied (`apply.deletes`).
     deletes: bool,
-    topics: HashMap<Arc<str>, Topic>,
+    topics: HashMap<Arc<str>, TopicDecoder>,
 }
 
 impl Decoder {
@@ -115,11 +115,15 @@ impl Decoder {
             .encoding
             .read_envelope(record, topic, arena)
             .or_else(|e| refuse_record(Reason::Undecodable, Stage::ValueConverter, e))?;
+        let incoming = Incoming {
+            record,
+            arena,
+            topic_id,
+            open_deletes,
+        };
         let decoded = match envelope {
-            Some(envelope) => {
-                topic.decode_event(record, key, envelope, arena, topic_id, open_deletes)
-            }
-            None => topic.decode_tombstone(record, key, arena, topic_id, open_deletes),
+            Some(envelope) => topic.decode_event(incoming, key, envelope),
+            None => topic.decode_tombstone(incoming, key),
         }?;
         match decoded {
             Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
@@ -131,19 +135,19 @@ impl Decoder {
 }
 
 fn topic_decoder<'t>(
-    topics: &'t mut HashMap<Arc<str>, Topic>,
+    topics: &'t mut HashMap<Arc<str>, TopicDecoder>,
     routes: &[RouteConfig],
     record: &Record,
-) -> &'t mut Topic {
+) -> &'t mut TopicDecoder {
     topics
         .entry(record.source.topic.clone())
-        .or_insert_with(|| Topic::new(routes, &record.source.topic))
+        .or_insert_with(|| TopicDecoder::new(routes, &record.source.topic))
 }
 
 fn key_fields<'r>(
     encoding: &mut Encoding,
     record: &'r Record,
-    topic: &mut Topic,
+    topic: &mut TopicDecoder,
     arena: &'r Bump,
 ) -> Result<Fields<'r>, Undecodable> {
     match encoding.read_key(record, topic, arena) {

@@ -6,7 +6,7 @@ use crate::config::{self, FormatConfig};
 use crate::format::avro::AvroDecoder;
 use crate::format::change::Fields;
 use crate::format::debezium::{self, Envelope};
-use crate::format::route::Topic;
+use crate::format::topic_decoder::TopicDecoder;
 use crate::record::Record;
 
 /// How keys and values are written.
@@ -30,7 +30,7 @@ impl Encoding {
     pub fn read_key<'r>(
         &mut self,
         record: &'r Record,
-        topic: &mut Topic,
+        topic: &mut TopicDecoder,
         arena: &'r Bump,
     ) -> Result<Fields<'r>, String> {
         let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
@@ -56,7 +56,7 @@ impl Encoding {
     pub fn read_envelope<'r>(
         &mut self,
         record: &'r Record,
-        topic: &mut Topic,
+        topic: &mut TopicDecoder,
         arena: &'r Bump,
     ) -> Result<Option<Envelope<'r>>, String> {
         let Some(body) = record.value.as_ref().filter(|body| !body.is_empty()) else {

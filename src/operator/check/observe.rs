@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
 use crate::format::open_deletes::OpenDeletes;
-use crate::format::route::topic_name_as_table;
+use crate::format::topic_decoder::topic_name_as_table;
 use crate::operator::check::non_event::NonEvent;
 use crate::record::Record;
 use crate::table_name::TableName;

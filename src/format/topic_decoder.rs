@@ -1,0 +1,265 @@
+//! What is remembered of a topic between its records, and how they become changes by it.
+
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use uuid::Uuid;
+
+use crate::config::RouteConfig;
+use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
+use crate::format::debezium::{Envelope, SchemaCache, Source};
+use crate::format::event_id::{self, Identity};
+use crate::format::open_deletes::{OpenDeletes, key_hash};
+use crate::format::routed_key::RoutedKey;
+use crate::format::undecodable::{Undecodable, refuse_record};
+use crate::letter::Stage;
+use crate::record::Record;
+use crate::table_name::TableName;
+use crate::verdict::Reason;
+
+/// What is remembered of a topic between records, so that its route is found once.
+#[derive(Default)]
+pub struct TopicDecoder {
+    /// `None`: the events themselves name their table and their key.
+    route: Option<TopicRoute>,
+    /// Tables named by the topic's events; nearly always one.
+    tables: Vec<Arc<TableName>>,
+    pub(super) key_schema: SchemaCache,
+    pub(super) value_schema: SchemaCache,
+}
+
+/// Where the configuration sends the topic.
+struct TopicRoute {
+    table: Arc<TableName>,
+    /// `None`: the record's key is the row's.
+    key: Option<RoutedKey>,
+}
+
+/// A record that is being decoded, and what its partition and its batch lend it.
+pub(super) struct Incoming<'c, 'r> {
+    pub record: &'r Record,
+    /// Takes what can't be borrowed from the record.
+    pub arena: &'r Bump,
+    /// `None` if the broker tells no topic ids.
+    pub topic_id: Option<Uuid>,
+    /// The partition's.
+    pub open_deletes: &'c mut OpenDeletes,
+}
+
+impl TopicDecoder {
+    /// The first route that matches the topic decides.
+    pub fn new(routes: &[RouteConfig], topic: &str) -> Self {
+        let route = routes.iter().find_map(|route| {
+            Some(TopicRoute {
+                table: Arc::new(route.table_for(topic)?),
+                key: route.key.clone().map(RoutedKey::new),
+            })
+        });
+        Self {
+            route,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the route says which columns are the key.
+    pub fn has_routed_key(&self) -> bool {
+        matches!(&self.route, Some(TopicRoute { key: Some(_), .. }))
+    }
+
+    /// The destination table of an event that says where it comes from.
+    fn table_of_event(&mut self, source: &Source<'_>) -> Option<Arc<TableName>> {
+        if let Some(route) = &self.route {
+            return Some(route.table.clone());
+        }
+        let (schema, name) = (source.schema()?, source.table.as_deref()?);
+        if let Some(table) = self
+            .tables
+            .iter()
+            .find(|t| t.schema == schema && t.name == name)
+        {
+            return Some(table.clone());
+        }
+        let table = Arc::new(TableName {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+        });
+        self.tables.push(table.clone());
+        Some(table)
+    }
+
+    /// `key` holds the fields of the record's key. Open deletes learn of the event once nothing can
+    /// go wrong any more.
+    pub(super) fn decode_event<'r>(
+        &mut self,
+        incoming: Incoming<'_, 'r>,
+        key: Fields<'r>,
+        envelope: Envelope<'r>,
+    ) -> Result<Decoded<'r>, Undecodable> {
+        let Some(operation) = Operation::from_code(&envelope.op) else {
+            return without_row(&envelope.op);
+        };
+        let removes = operation.removes_row();
+        let Some(table) = self.table_of_event(&envelope.source) else {
+            return refuse_record(
+                Reason::Undecodable,
+                Stage::Transformation,
+                "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
+            );
+        };
+        let row = if removes {
+            envelope.before
+        } else {
+            envelope.after
+        };
+        if row.is_none() && !removes {
+            return refuse_record(
+                Reason::Undecodable,
+                Stage::ValueConverter,
+                "the event has no after",
+            );
+        }
+        // a row closes a delete of its key, if any is open
+        let noted = removes || !incoming.open_deletes.is_empty();
+        let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
+        let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
+        let id = identify_event(&incoming, &envelope.source, operation, &key);
+        if let Some(hash) = tombstone_key {
+            incoming.open_deletes.note_event(hash, removes);
+        }
+        let row = row.filter(|_| !removes).unwrap_or_default();
+        Ok(Decoded::Change(Change {
+            id,
+            table,
+            operation,
+            key,
+            row,
+        }))
+    }
+
+    /// A record without a value: it belongs to the delete before it, or deletes its key's row itself.
+    pub(super) fn decode_tombstone<'r>(
+        &mut self,
+        incoming: Incoming<'_, 'r>,
+        key: Fields<'r>,
+    ) -> Result<Decoded<'r>, Undecodable> {
+        if key.is_empty() {
+            return refuse_record(
+                Reason::MissingKey,
+                Stage::KeyConverter,
+                "a record without a value (tombstone) has no key either: nothing tells which row it deletes",
+            );
+        }
+        if incoming.open_deletes.close_delete(key_hash(&key)) {
+            return Ok(Decoded::BelongsToDelete);
+        }
+        let id = event_id::id_of_coordinates(incoming.record, incoming.topic_id);
+        let table = self.only_table(incoming.record).or_else(|why| {
+            let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
+            refuse_record(Reason::Undecodable, Stage::Transformation, text)
+        })?;
+        let key = self.choose_key(key, None, incoming.arena)?;
+        Ok(Decoded::Change(Change {
+            id,
+            table,
+            operation: Operation::Tombstone,
+            key,
+            row: Fields::default(),
+        }))
+    }
+
+    /// The table of a record that says nothing of it: the route's, or the one its topic's events named.
+    fn only_table(&self, record: &Record) -> Result<Arc<TableName>, &'static str> {
+        match (&self.route, self.tables.as_slice()) {
+            (Some(route), _) => Ok(route.table.clone()),
+            (None, [table]) => Ok(table.clone()),
+            (None, []) => topic_name_as_table(&record.source.topic)
+                .map(Arc::new)
+                .ok_or("neither does its topic"),
+            (None, _) => Err("its topic carries several"),
+        }
+    }
+
+    /// Which row a record is about whose value can't be read.
+    pub fn row_key<'r>(
+        &mut self,
+        record: &Record,
+        key: Fields<'r>,
+        arena: &'r Bump,
+    ) -> Option<RowKey<'r>> {
+        let table = self.only_table(record).ok()?;
+        let key = self.choose_key(key, None, arena).ok()?;
+        Some(RowKey { table, key })
+    }
+
+    /// The row's key: the route's columns out of the row, or else the fields of the record's key.
+    fn choose_key<'r>(
+        &mut self,
+        key: Fields<'r>,
+        row: Option<&Fields<'r>>,
+        arena: &'r Bump,
+    ) -> Result<Fields<'r>, Undecodable> {
+        if let Some(TopicRoute {
+            key: Some(routed), ..
+        }) = &mut self.route
+        {
+            return routed.pick_fields(&key, row, arena);
+        }
+        if key.is_empty() {
+            return refuse_record(
+                Reason::MissingKey,
+                Stage::KeyConverter,
+                "the record has no key: give the source table a primary key (or message.key.columns), or set key = [\"column\"] in its [[route]]",
+            );
+        }
+        Ok(key)
+    }
+}
+
+/// An event that is about no row, or an op that Debezium doesn't have.
+fn without_row<'r>(op: &str) -> Result<Decoded<'r>, Undecodable> {
+    match op {
+        "t" => Ok(Decoded::Nothing("truncate")),
+        "m" => Ok(Decoded::Nothing("message")),
+        other => {
+            let found: String = other.chars().take(20).collect();
+            refuse_record(
+                Reason::Undecodable,
+                Stage::ValueConverter,
+                format!("op is {found:?}; expected c, r, u, d, t or m"),
+            )
+        }
+    }
+}
+
+/// The event's id: made of its position at the source, its operation and its row's key, or of the
+/// record's coordinates if the connector gives no position that we know.
+fn identify_event(
+    incoming: &Incoming<'_, '_>,
+    source: &Source<'_>,
+    operation: Operation,
+    key: &Fields<'_>,
+) -> Uuid {
+    let Some(position) = source.event_position() else {
+        return event_id::id_of_coordinates(incoming.record, incoming.topic_id);
+    };
+    let identity = Identity::new("debezium", source.ts_ms.unwrap_or(0));
+    let identity = position
+        .iter()
+        .fold(identity, |i, part| i.with_part(part.as_bytes()))
+        .with_part(operation.name().as_bytes());
+    key.iter()
+        .fold(identity, |i, (name, raw)| {
+            i.with_part(name.as_bytes()).with_part(raw.as_bytes())
+        })
+        .into_id()
+}
+
+/// Debezium's default topic name: `prefix.schema.table`. Only asked where no event named a table.
+pub fn topic_name_as_table(topic: &str) -> Option<TableName> {
+    let mut parts = topic.rsplitn(3, '.');
+    let (name, schema, _prefix) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(TableName {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+    })
+}
