@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use deadpool_postgres::{Object, Transaction};
 use uuid::Uuid;
 
+use crate::clock::time_since_1970;
 use crate::format::event_id::{day_at, day_bounds, day_of};
 use crate::verdict::{Failure, sqlstate};
 
@@ -40,8 +40,7 @@ pub enum DayPartition {
 
 /// Today's day, UTC, by this machine's clock.
 pub fn current_day() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    day_at(now.map_or(0, |d| d.as_millis() as u64))
+    day_at(time_since_1970().as_millis() as u64)
 }
 
 impl Days {

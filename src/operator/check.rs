@@ -25,7 +25,7 @@ mod topics;
 mod values;
 
 use crate::config::Config;
-use crate::operator::check::destination::Destination;
+use crate::operator::check::destination::ObservedDestination;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::{ObservedCluster, observe_cluster};
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
@@ -134,7 +134,7 @@ fn kafka_line(config: &Config, kafka: &ObservedCluster) -> KafkaLine {
     }
 }
 
-fn postgres_line(config: &Config, destination: &Destination) -> PostgresLine {
+fn postgres_line(config: &Config, destination: &ObservedDestination) -> PostgresLine {
     let server = destination.server.as_ref();
     PostgresLine {
         url: config.postgres.display_url(),

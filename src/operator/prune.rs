@@ -66,7 +66,7 @@ async fn sweep_ledger(
 fn as_json_lines(swept: &Swept) -> String {
     #[derive(Serialize)]
     #[serde(tag = "kind", rename_all = "lowercase")]
-    enum Line<'a> {
+    enum PruneLine<'a> {
         Created { partition: &'a str },
         Dropped { partition: &'a str },
         Kept { partition: &'a str },
@@ -74,15 +74,18 @@ fn as_json_lines(swept: &Swept) -> String {
         Forbidden { what: &'a str },
     }
     let created = swept.created.iter();
-    let created = created.map(|partition| Line::Created { partition });
+    let created = created.map(|partition| PruneLine::Created { partition });
     let dropped = swept.dropped.iter();
-    let dropped = dropped.map(|partition| Line::Dropped { partition });
-    let kept = swept.kept.iter().map(|partition| Line::Kept { partition });
-    let deleted = [Line::Deleted {
+    let dropped = dropped.map(|partition| PruneLine::Dropped { partition });
+    let kept = swept
+        .kept
+        .iter()
+        .map(|partition| PruneLine::Kept { partition });
+    let deleted = [PruneLine::Deleted {
         rows: swept.deleted,
     }];
     let forbidden = swept.forbidden.iter();
-    let forbidden = forbidden.map(|what| Line::Forbidden { what });
+    let forbidden = forbidden.map(|what| PruneLine::Forbidden { what });
     let lines = created.chain(dropped).chain(kept).chain(deleted);
     lines
         .chain(forbidden)

@@ -18,7 +18,7 @@ use crate::operator::terminal;
 /// One object a line.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Line<'a> {
+enum StatusLine<'a> {
     Partition(&'a PartitionLine),
     DeadLetters(&'a LetterCount),
     Problem { message: &'a str },
@@ -64,9 +64,14 @@ async fn look_at_kafka(config: &Config, bookkeeping: Option<&Bookkeeping>) -> Ka
 }
 
 fn print_json(lines: &[PartitionLine], letters: Option<&[LetterCount]>, problems: &[String]) {
-    let partitions = lines.iter().map(Line::Partition);
-    let letters = letters.unwrap_or_default().iter().map(Line::DeadLetters);
-    let problems = problems.iter().map(|message| Line::Problem { message });
+    let partitions = lines.iter().map(StatusLine::Partition);
+    let letters = letters
+        .unwrap_or_default()
+        .iter()
+        .map(StatusLine::DeadLetters);
+    let problems = problems
+        .iter()
+        .map(|message| StatusLine::Problem { message });
     partitions
         .chain(letters)
         .chain(problems)

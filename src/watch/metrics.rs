@@ -10,6 +10,7 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::clock::time_since_1970;
 use crate::record::TopicPartition;
 use crate::verdict::{Reason, Verdict};
 
@@ -214,19 +215,12 @@ pub fn count_batch(outcome: BatchOutcome) {
 pub fn record_landed_batch(records: usize, seconds: f64) {
     histogram!(BATCH_EVENTS).record(records as f64);
     histogram!(APPLY_SECONDS).record(seconds);
-    gauge!(LAST_APPLIED).set(unix_seconds());
+    gauge!(LAST_APPLIED).set(time_since_1970().as_secs_f64());
 }
 
 /// A pass over the ledger that has done all it should.
 pub fn note_pruned() {
-    gauge!(LAST_PRUNED).set(unix_seconds());
-}
-
-/// In seconds since 1970.
-fn unix_seconds() -> f64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0.0, |d| d.as_secs_f64())
+    gauge!(LAST_PRUNED).set(time_since_1970().as_secs_f64());
 }
 
 /// A record that was put aside.

@@ -1,10 +1,11 @@
 //! One pass over the ledger: days ahead, days that are over, old rows of the default partition.
 
 use std::ops::RangeInclusive;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Object, Transaction};
 
+use crate::clock::time_since_1970;
 use crate::ledger::Ledger;
 use crate::ledger::days::{DayPartition, current_day};
 use crate::ledger::retention::days::IdPartition;
@@ -52,9 +53,7 @@ impl Sweep<'_> {
     ) -> Result<(), Failure> {
         swept.role = self.read_role(client).await?;
         self.create_ahead(client, swept).await?;
-        let now_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as u64);
+        let now_ms = time_since_1970().as_millis() as u64;
         for partition in self.find_partitions(client).await? {
             if partition.is_default() {
                 self.delete_old_rows(client, &partition, swept).await?;

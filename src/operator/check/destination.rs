@@ -16,7 +16,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What was found of Postgres.
 #[derive(Default)]
-pub struct Destination {
+pub struct ObservedDestination {
     /// `None` if Postgres can't be reached.
     pub server: Option<Server>,
     /// A connection for whoever has more to ask; `None` if Postgres can't be reached.
@@ -26,9 +26,9 @@ pub struct Destination {
 }
 
 /// Connects, and looks at the server and the bookkeeping schema.
-pub async fn judge_destination(config: &Config) -> Destination {
+pub async fn judge_destination(config: &Config) -> ObservedDestination {
     let postgres = &config.postgres;
-    let mut destination = Destination::default();
+    let mut destination = ObservedDestination::default();
     let pool = match connection::build_pool(config) {
         Ok(pool) => pool,
         Err(failure) => {

@@ -78,15 +78,18 @@ impl Report {
     pub fn as_json_lines(&self) -> String {
         #[derive(Serialize)]
         #[serde(tag = "kind", rename_all = "lowercase")]
-        enum Line<'a> {
+        enum ReportLine<'a> {
             Kafka(&'a KafkaLine),
             Postgres(&'a PostgresLine),
             Registry(&'a RegistryLine),
             Topic(&'a TopicLine),
         }
-        let sides = [Line::Kafka(&self.kafka), Line::Postgres(&self.postgres)];
-        let registry = self.registry.iter().map(Line::Registry);
-        let topics = self.topics.iter().map(Line::Topic);
+        let sides = [
+            ReportLine::Kafka(&self.kafka),
+            ReportLine::Postgres(&self.postgres),
+        ];
+        let registry = self.registry.iter().map(ReportLine::Registry);
+        let topics = self.topics.iter().map(ReportLine::Topic);
         let lines = sides.into_iter().chain(registry).chain(topics);
         let findings = self.findings.iter().map(json_line);
         lines.map(|line| json_line(&line)).chain(findings).collect()

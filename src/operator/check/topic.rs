@@ -20,7 +20,7 @@ use crate::table_name::TableName;
 use crate::verdict::sqlstate;
 
 /// A table that the topic's events lead to.
-struct Target<'r> {
+struct TargetTable<'r> {
     table: TableName,
     /// Where the table is known from.
     origin: Origin,
@@ -94,18 +94,21 @@ fn find_targets<'r>(
     config: &Config,
     topic: &SampledTopic,
     observed: Observed<'r>,
-) -> Result<Vec<Target<'r>>, Finding> {
+) -> Result<Vec<TargetTable<'r>>, Finding> {
     let leads_nowhere = observed.records > 0 && observed.tables.is_empty();
     if !observed.tables.is_empty() || leads_nowhere || non_event::is_internal(&topic.name) {
-        let seen = observed.tables.into_iter().map(|(table, changes)| Target {
-            table,
-            origin: observe::find_origin(config, &topic.name, &changes),
-            changes,
-        });
+        let seen = observed
+            .tables
+            .into_iter()
+            .map(|(table, changes)| TargetTable {
+                table,
+                origin: observe::find_origin(config, &topic.name, &changes),
+                changes,
+            });
         return Ok(seen.collect());
     }
     match observe::expect_table(config, &topic.name) {
-        Some((table, origin)) => Ok(vec![Target {
+        Some((table, origin)) => Ok(vec![TargetTable {
             table,
             origin,
             changes: Vec::new(),
@@ -122,7 +125,7 @@ fn find_targets<'r>(
 async fn judge_target(
     config: &Config,
     client: Option<&Object>,
-    target: &Target<'_>,
+    target: &TargetTable<'_>,
     needs: &Needs,
     line: &mut TopicLine,
 ) -> Vec<Finding> {
@@ -231,7 +234,7 @@ fn name_worst<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
 fn describe_topic(
     topic: &SampledTopic,
     schemas: &Schemas,
-    target: Option<(&Target<'_>, &Needs)>,
+    target: Option<(&TargetTable<'_>, &Needs)>,
 ) -> TopicLine {
     TopicLine {
         topic: topic.name.to_string(),

@@ -24,12 +24,12 @@ pub struct PartitionLine {
     pub end: Option<i64>,
     /// Records at most that are still to be applied.
     pub lag: Option<i64>,
-    pub state: State,
+    pub state: PartitionState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum PartitionState {
     Ok,
     /// Nothing was applied yet.
     New,
@@ -45,17 +45,17 @@ pub enum State {
     Unknown,
 }
 
-impl State {
+impl PartitionState {
     /// For people: nothing where there is nothing to do.
     fn describe_state(self) -> &'static str {
         match self {
-            State::Ok => "",
-            State::New => "nothing applied yet",
-            State::Recreated => "topic created again: will be read from its beginning",
-            State::Overtaken => "Kafka has deleted what comes next",
-            State::NoTopic => "no such topic any more",
-            State::NotSubscribed => "not in kafka.topics",
-            State::Unknown => "?",
+            PartitionState::Ok => "",
+            PartitionState::New => "nothing applied yet",
+            PartitionState::Recreated => "topic created again: will be read from its beginning",
+            PartitionState::Overtaken => "Kafka has deleted what comes next",
+            PartitionState::NoTopic => "no such topic any more",
+            PartitionState::NotSubscribed => "not in kafka.topics",
+            PartitionState::Unknown => "?",
         }
     }
 }
@@ -74,9 +74,9 @@ pub fn put_together(
     let partition = |source: &TopicPartition| {
         let mut line = describe_partition(source, applied.get(source).copied(), kafka);
         if bookkeeping.is_none() {
-            (line.state, line.lag) = (State::Unknown, None);
-        } else if line.state != State::NoTopic && !config.subscribes_to(&source.topic) {
-            line.state = State::NotSubscribed;
+            (line.state, line.lag) = (PartitionState::Unknown, None);
+        } else if line.state != PartitionState::NoTopic && !config.subscribes_to(&source.topic) {
+            line.state = PartitionState::NotSubscribed;
         }
         line
     };
@@ -96,16 +96,16 @@ fn describe_partition(
     let known = kafka.partitions.as_ref().map(|all| all.contains(source));
     let recreated = matches!((row.and_then(|row| row.topic_id), id), (Some(was), Some(TopicId::Known(is))) if was != is);
     let state = match (known, applied, begin) {
-        (None, ..) => State::Unknown,
-        (Some(false), ..) => State::NoTopic,
-        (_, None, _) => State::New,
-        _ if recreated => State::Recreated,
-        (_, Some(applied), Some(begin)) if applied < *begin => State::Overtaken,
-        _ => State::Ok,
+        (None, ..) => PartitionState::Unknown,
+        (Some(false), ..) => PartitionState::NoTopic,
+        (_, None, _) => PartitionState::New,
+        _ if recreated => PartitionState::Recreated,
+        (_, Some(applied), Some(begin)) if applied < *begin => PartitionState::Overtaken,
+        _ => PartitionState::Ok,
     };
     // where reading will go on
     let next = match state {
-        State::New | State::Recreated => begin.copied(),
+        PartitionState::New | PartitionState::Recreated => begin.copied(),
         _ => applied,
     };
     let lag = next.zip(end).map(|(next, end)| (end - next).max(0));
@@ -138,7 +138,7 @@ fn find_absent_topics(
         applied: None,
         end: None,
         lag: None,
-        state: State::NoTopic,
+        state: PartitionState::NoTopic,
     };
     names.map(line).collect()
 }
@@ -193,7 +193,10 @@ mod tests {
         }
     }
 
-    fn state_and_lag(row: Option<AppliedPartition>, kafka: &KafkaAnswers) -> (State, Option<i64>) {
+    fn state_and_lag(
+        row: Option<AppliedPartition>,
+        kafka: &KafkaAnswers,
+    ) -> (PartitionState, Option<i64>) {
         let line = describe_partition(&source(), row.as_ref(), kafka);
         (line.state, line.lag)
     }
@@ -202,16 +205,19 @@ mod tests {
     fn lag_is_what_is_still_to_be_applied_of_what_kafka_has() {
         assert_eq!(
             state_and_lag(Some(applied(70)), &kafka(1)),
-            (State::Ok, Some(20))
+            (PartitionState::Ok, Some(20))
         );
-        assert_eq!(state_and_lag(None, &kafka(1)), (State::New, Some(80)));
+        assert_eq!(
+            state_and_lag(None, &kafka(1)),
+            (PartitionState::New, Some(80))
+        );
         assert_eq!(
             state_and_lag(Some(applied(70)), &kafka(2)),
-            (State::Recreated, Some(80))
+            (PartitionState::Recreated, Some(80))
         );
         assert_eq!(
             state_and_lag(Some(applied(5)), &kafka(1)),
-            (State::Overtaken, Some(85))
+            (PartitionState::Overtaken, Some(85))
         );
     }
 
@@ -223,12 +229,12 @@ mod tests {
         };
         assert_eq!(
             state_and_lag(Some(applied(70)), &gone),
-            (State::NoTopic, None)
+            (PartitionState::NoTopic, None)
         );
         let silent = KafkaAnswers::default();
         assert_eq!(
             state_and_lag(Some(applied(70)), &silent),
-            (State::Unknown, None)
+            (PartitionState::Unknown, None)
         );
     }
 }
