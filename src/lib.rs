@@ -1,4 +1,5 @@
 //! Landfall lands Kafka change events in Postgres, each exactly once. Start reading at [`pipeline`].
+//! `README.md` says what it does and doesn't do, `ARCHITECTURE.md` how it holds together.
 
 // A test that panics says where it failed.
 #![cfg_attr(
