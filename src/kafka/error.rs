@@ -75,12 +75,6 @@ pub enum Error {
     Closing,
 }
 
-impl From<Error> for String {
-    fn from(error: Error) -> Self {
-        error.to_string()
-    }
-}
-
 impl Error {
     /// Why a client wasn't created: the property that librdkafka refuses, without its value.
     pub fn of_creation(error: ClientError) -> Self {

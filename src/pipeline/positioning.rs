@@ -7,9 +7,8 @@ use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
-use crate::ledger::Ledger;
-use crate::ledger::resume::{LogState, Resume, ResumeReason, gap_message, plan_resume};
-use crate::ledger::watermarks::PartitionRow;
+use crate::ledger::resume::{Gap, LogState, Resume, ResumeReason, gap_message, plan_resume};
+use crate::ledger::watermarks::{PartitionRow, Watermarks};
 use crate::pipeline::apply::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
@@ -69,11 +68,15 @@ impl Positions {
         let client = destination.connect().await?;
         let ledger = &destination.ledger;
         let before = ledger.watermarks.read_partition(&client, source).await?;
-        let resumed = match decide_start(ledger, source, before.as_ref(), &log) {
+        let resumed = match decide_start(source, before.as_ref(), &log, ledger.keeps_ids()) {
             Ok(resumed) => resumed,
-            Err(gap) => return Ok(TakenUp::Gap(gap)),
+            Err(gap) => {
+                let message = gap_message(source, gap, ledger.quoted_schema());
+                return Ok(TakenUp::Gap(message));
+            }
         };
-        let row = claim_partition(ledger, &client, source, before.as_ref(), &resumed).await?;
+        let watermarks = &ledger.watermarks;
+        let row = claim_partition(watermarks, &client, source, before.as_ref(), &resumed).await?;
         drop(client);
         match self.seek_to(source, lane, resumed.start).await? {
             Some(epoch) => {
@@ -138,23 +141,21 @@ impl Positions {
     }
 }
 
-/// Where to start reading, by what both sides say. The error tells an operator of a gap.
+/// Where to start reading, by what both sides say. `ids_decide`: events are recognised by their ids too.
 fn decide_start(
-    ledger: &Ledger,
     source: &TopicPartition,
     before: Option<&PartitionRow>,
     log: &LogState,
-) -> Result<Resume, String> {
-    let watermark = before.map(|row| row.watermark);
-    let resumed = plan_resume(watermark, *log, ledger.keeps_ids())
-        .map_err(|gap| gap_message(source, gap, ledger.quoted_schema()))?;
+    ids_decide: bool,
+) -> Result<Resume, Gap> {
+    let resumed = plan_resume(before.map(|row| row.watermark), *log, ids_decide)?;
     log_resumption(source, &resumed, log, before.map(|row| row.group.as_str()));
     Ok(resumed)
 }
 
 /// Has the partition's row say where reading starts, and gives it back.
 async fn claim_partition(
-    ledger: &Ledger,
+    watermarks: &Watermarks,
     client: &Object,
     source: &TopicPartition,
     before: Option<&PartitionRow>,
@@ -162,13 +163,12 @@ async fn claim_partition(
 ) -> Result<PartitionRow, Failure> {
     if before.map(|row| row.watermark) != Some(resumed.watermark) {
         let watermark = resumed.watermark;
-        ledger
-            .watermarks
+        watermarks
             .enter_partition(client, source, before, watermark)
             .await?;
     }
     // read again: what counts is what stands there, whoever wrote it
-    let row = ledger.watermarks.read_partition(client, source).await?;
+    let row = watermarks.read_partition(client, source).await?;
     row.filter(|row| row.watermark == resumed.watermark)
         .ok_or_else(|| {
             Failure::new(
