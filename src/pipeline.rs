@@ -33,6 +33,7 @@ pub mod positioning;
 mod resolve;
 mod retry_policy;
 pub mod run;
+mod transaction;
 mod trial;
 mod waiting;
 mod worker;

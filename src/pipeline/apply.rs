@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::{Object, Pool, Transaction};
+use deadpool_postgres::{Object, Pool};
 
 use crate::config::LaterEvents;
 use crate::failpoint;
 use crate::ledger::Ledger;
-use crate::ledger::watermarks::{Fence, LetterPresence};
+use crate::ledger::watermarks::Fence;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
-use crate::pipeline::duplicates::insert_event_ids;
 use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::resolve::Resolver;
-use crate::pipeline::write_in_order::RowWriter;
+use crate::pipeline::transaction::BatchTransaction;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection::connect;
 use crate::record::TopicPartition;
-use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
@@ -116,6 +114,8 @@ impl Destination {
         }
     }
 
+    /// One attempt, from the questions that come before the transaction to COMMIT. The steps of the
+    /// transaction stand here in the order that exactly once rests on.
     async fn attempt_once(
         &self,
         batch: &mut Batch<'_>,
@@ -125,21 +125,16 @@ impl Destination {
         if batch.has_gaps() {
             // asked before anything can make the batch wait: retention that passes it meanwhile has
             // not deleted anything unseen
-            if let Some(outcome) = before_commit
-                .ask_about_topics(batch)
-                .wait_for_answer()
-                .await?
-            {
+            let topics = before_commit.ask_about_topics(batch);
+            if let Some(outcome) = topics.wait_for_answer().await? {
                 return Ok(outcome);
             }
             batch.accept_gaps();
         }
         if !batch.moves_watermarks() {
-            let answer = before_commit
-                .ask_about_topics(batch)
-                .wait_for_answer()
-                .await?;
-            return Ok(answer.unwrap_or(AttemptOutcome::Committed));
+            let topics = before_commit.ask_about_topics(batch);
+            let changed = topics.wait_for_answer().await?;
+            return Ok(changed.unwrap_or(AttemptOutcome::Committed));
         }
         let mut client = self.connect().await?;
         let changes = self.resolver.resolve_changes(&client, batch).await?;
@@ -149,74 +144,21 @@ impl Destination {
 
         // Kafka's answer is waited for last: its round trip is as long as all of Postgres' together
         let topics = before_commit.ask_about_topics(batch);
-        let tx = client.transaction().await?;
-        let Fence::Held(letters) = self.move_watermarks(&tx, batch).await? else {
+        let tx = BatchTransaction::begin(&mut client, &self.ledger, self.later_events).await?;
+        let Fence::Held(letters) = tx.move_watermarks(batch).await? else {
             return Ok(AttemptOutcome::Fenced);
         };
-        let letters = self.insert_owed_letters(&tx, batch, letters).await?;
-        insert_event_ids(&tx, &self.ledger, batch, letters.any).await?;
-        self.write_rows(&tx, batch, changes, letters).await?;
+        let letters = tx.insert_owed_letters(batch, letters).await?;
+        tx.insert_event_ids(batch, letters).await?;
+        let written = tx.write_fresh_rows(batch, changes, letters).await;
+        written.inspect_err(|failure| self.resolver.forget_if_stale(batch, failure))?;
         breaker.judge(batch)?;
         before_commit.deliver_rejects(batch).await?;
-        self.insert_letters(&tx, batch).await?;
+        tx.insert_letters(batch).await?;
         if let Some(outcome) = topics.wait_for_answer().await? {
             return Ok(outcome);
         }
-        failpoint::reach("before_commit");
         tx.commit().await?;
-        failpoint::reach("after_commit");
         Ok(AttemptOutcome::Committed)
-    }
-
-    /// Moves the watermarks of the batch's partitions. It is the first statement, and fences: of two
-    /// writers of a partition only one goes on.
-    async fn move_watermarks(
-        &self,
-        tx: &Transaction<'_>,
-        batch: &Batch<'_>,
-    ) -> Result<Fence, Failure> {
-        let moves = batch.watermark_moves();
-        let watermarks = &self.ledger.watermarks;
-        watermarks.move_watermarks(tx, batch.id, &moves).await
-    }
-
-    /// Inserts the letters that were published while Postgres was away, and says which letters there are
-    /// with them.
-    async fn insert_owed_letters(
-        &self,
-        tx: &Transaction<'_>,
-        batch: &Batch<'_>,
-        there: LetterPresence,
-    ) -> Result<LetterPresence, Failure> {
-        let owed: Vec<_> = batch.owed_letters().cloned().collect();
-        self.ledger.letters.insert_letters(tx, &owed).await?;
-        Ok(LetterPresence {
-            any: there.any || !owed.is_empty(),
-            parked: there.parked || !owed.is_empty(),
-        })
-    }
-
-    /// Writes the changes of those events that are no duplicates.
-    async fn write_rows(
-        &self,
-        tx: &Transaction<'_>,
-        batch: &mut Batch<'_>,
-        mut changes: Vec<(usize, RowChange<'_>)>,
-        letters: LetterPresence,
-    ) -> Result<(), Failure> {
-        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
-        let writer = RowWriter {
-            tx,
-            ledger: &self.ledger,
-            later_events: self.later_events,
-        };
-        let written = writer.write_in_order(batch, &changes, letters.parked).await;
-        written.inspect_err(|failure| self.resolver.forget_if_stale(batch, failure))
-    }
-
-    /// Inserts the letters of the batch's rejects, which are safe in their topic by now.
-    async fn insert_letters(&self, tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), Failure> {
-        let letters: Vec<_> = batch.published_letters().collect();
-        self.ledger.letters.insert_letters(tx, &letters).await
     }
 }

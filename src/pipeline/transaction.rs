@@ -1,0 +1,118 @@
+//! The steps of a batch's transaction, each by its name. [`crate::pipeline::apply`] has their order.
+
+use deadpool_postgres::{Object, Transaction};
+
+use crate::config::LaterEvents;
+use crate::failpoint;
+use crate::ledger::Ledger;
+use crate::ledger::watermarks::{Fence, LetterPresence};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::duplicates;
+use crate::pipeline::write_in_order::RowWriter;
+use crate::rows::row_change::RowChange;
+use crate::verdict::Failure;
+
+/// The transaction of one attempt at a batch. Dropped without [`BatchTransaction::commit`], it is rolled back.
+pub struct BatchTransaction<'t> {
+    tx: Transaction<'t>,
+    ledger: &'t Ledger,
+    later_events: LaterEvents,
+}
+
+impl<'t> BatchTransaction<'t> {
+    /// Begins a transaction. `later_events`: what becomes of a key's events after a dead letter of the key.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn begin(
+        client: &'t mut Object,
+        ledger: &'t Ledger,
+        later_events: LaterEvents,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            tx: client.transaction().await?,
+            ledger,
+            later_events,
+        })
+    }
+
+    /// Moves the watermarks of the batch's partitions. It is the first statement, and fences: of two
+    /// writers of a partition only one goes on.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn move_watermarks(&self, batch: &Batch<'_>) -> Result<Fence, Failure> {
+        let moves = batch.watermark_moves();
+        let watermarks = &self.ledger.watermarks;
+        watermarks.move_watermarks(&self.tx, batch.id, &moves).await
+    }
+
+    /// Inserts the letters that were published while Postgres was away. Returns which letters there are,
+    /// those that were there before included.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn insert_owed_letters(
+        &self,
+        batch: &Batch<'_>,
+        there: LetterPresence,
+    ) -> Result<LetterPresence, Failure> {
+        let owed: Vec<_> = batch.owed_letters().cloned().collect();
+        self.ledger.letters.insert_letters(&self.tx, &owed).await?;
+        Ok(LetterPresence {
+            any: there.any || !owed.is_empty(),
+            parked: there.parked || !owed.is_empty(),
+        })
+    }
+
+    /// Inserts the ids of the batch's events, and marks the events that were dealt with before.
+    ///
+    /// # Errors
+    /// As Postgres says: also that an id is there already, where the batch doesn't expect it.
+    pub async fn insert_event_ids(
+        &self,
+        batch: &mut Batch<'_>,
+        letters: LetterPresence,
+    ) -> Result<(), Failure> {
+        duplicates::insert_event_ids(&self.tx, self.ledger, batch, letters.any).await
+    }
+
+    /// Writes the rows of those events that are no duplicates, and notes which are put aside.
+    ///
+    /// # Errors
+    /// As for [`RowWriter::write_in_order`].
+    pub async fn write_fresh_rows(
+        &self,
+        batch: &mut Batch<'_>,
+        mut changes: Vec<(usize, RowChange<'_>)>,
+        letters: LetterPresence,
+    ) -> Result<(), Failure> {
+        changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        let writer = RowWriter {
+            tx: &self.tx,
+            ledger: self.ledger,
+            later_events: self.later_events,
+        };
+        writer.write_in_order(batch, &changes, letters.parked).await
+    }
+
+    /// Inserts the letters of the batch's rejects, which are safe in their topic by now.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn insert_letters(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+        let letters: Vec<_> = batch.published_letters().collect();
+        self.ledger.letters.insert_letters(&self.tx, &letters).await
+    }
+
+    /// Commits. Whether an error means that nothing is in has to be asked.
+    ///
+    /// # Errors
+    /// As Postgres says; or its answer got lost.
+    pub async fn commit(self) -> Result<(), Failure> {
+        failpoint::reach("before_commit");
+        self.tx.commit().await?;
+        failpoint::reach("after_commit");
+        Ok(())
+    }
+}
