@@ -10,6 +10,7 @@ mod error;
 mod format;
 mod http;
 mod kafka;
+mod kafka_property;
 mod lines;
 mod load;
 mod log;
@@ -54,17 +55,26 @@ use reader::Reader;
 /// The file that is read unless another is given.
 pub const DEFAULT_PATH: &str = "landfall.toml";
 
+/// All settings, checked: a `Config` that exists can be run with.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// `[kafka]`: what is read.
     pub kafka: KafkaConfig,
+    /// `[format]`: how records are written.
     pub format: FormatConfig,
+    /// `[postgres]`: the destination.
     pub postgres: PostgresConfig,
     /// In the order of the file: the first whose pattern matches a topic decides.
     pub routes: Vec<RouteConfig>,
+    /// `[apply]`: how events become transactions.
     pub apply: ApplyConfig,
+    /// `[retry]`: how often and how long an attempt is repeated.
     pub retry: RetryConfig,
+    /// `[dead_letter]`: what becomes of events that can't be applied.
     pub dead_letter: DeadLetterConfig,
+    /// `[http]`: where health and metrics are served.
     pub http: HttpConfig,
+    /// `[log]`: what is written to standard error.
     pub log: LogConfig,
 }
 
@@ -89,7 +99,19 @@ impl Config {
 
     /// All settings without the secrets, for the line logged at start.
     pub fn summary(&self) -> Summary {
-        Summary::of(self)
+        let mut summary = Summary::default();
+        self.kafka.summarize(&mut summary);
+        self.format.summarize(&mut summary);
+        self.postgres.summarize(&mut summary);
+        for (index, route) in self.routes.iter().enumerate() {
+            route.summarize(index, &mut summary);
+        }
+        self.apply.summarize(&mut summary);
+        self.retry.summarize(&mut summary);
+        self.dead_letter.summarize(&self.kafka.group, &mut summary);
+        self.http.summarize(&mut summary);
+        self.log.summarize(&mut summary);
+        summary
     }
 
     /// Reads every part before giving up, so that each can note its problems.

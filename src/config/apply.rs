@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::units::{bytes_within, duration_within};
-use super::value::{integer_within, one_of, parse_boolean};
+use super::summary::Summary;
+use super::units::{bytes_within, duration_within, show_bytes, show_duration};
+use super::value::{integer_within, one_of, parse_boolean, word_for};
 
 const DAY: u64 = 86_400;
 
+/// `[apply]`: lanes, and when a batch is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyConfig {
     /// Batches in flight at a time, each with its own Postgres connection.
@@ -22,6 +24,7 @@ pub struct ApplyConfig {
     pub memory: usize,
     /// Whether a delete event deletes its row; otherwise it is counted and passed over.
     pub deletes: bool,
+    /// What tells an event that was applied before from a new one.
     pub idempotency: Idempotency,
     /// How long the id of an event that was applied is kept at least.
     pub retention: Duration,
@@ -35,6 +38,11 @@ pub enum Idempotency {
     /// Topic, partition and offset alone.
     Offset,
 }
+
+const IDEMPOTENCIES: [(&str, Idempotency); 2] = [
+    ("event_id", Idempotency::EventId),
+    ("offset", Idempotency::Offset),
+];
 
 impl Default for ApplyConfig {
     fn default() -> Self {
@@ -58,13 +66,24 @@ impl ApplyConfig {
         self.batch_bytes.min(self.memory / self.lanes / 3)
     }
 
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("apply.lanes", self.lanes);
+        summary.add("apply.batch_rows", self.batch_rows);
+        summary.add("apply.batch_bytes", show_bytes(self.batch_bytes));
+        summary.add("apply.memory", show_bytes(self.memory));
+        summary.add("apply.linger", show_duration(self.linger));
+        summary.add("apply.deletes", self.deletes);
+        summary.add(
+            "apply.idempotency",
+            word_for(&IDEMPOTENCIES, self.idempotency),
+        );
+        summary.add("apply.retention", show_duration(self.retention));
+    }
+
     pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
         let linger = duration_within(Duration::ZERO..=Duration::from_secs(60));
-        let idempotency = one_of(&[
-            ("event_id", Idempotency::EventId),
-            ("offset", Idempotency::Offset),
-        ]);
+        let idempotency = one_of(&IDEMPOTENCIES);
         Self {
             lanes: reader.read_or("apply.lanes", default.lanes, integer_within(1..=64)),
             batch_rows: reader.read_or(

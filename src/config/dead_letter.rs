@@ -5,20 +5,25 @@ use std::time::Duration;
 
 use super::kafka::KafkaConfig;
 use super::reader::Reader;
+use super::summary::Summary;
 use super::topic_pattern::{TOPIC_NAME, TopicPattern, is_topic_name};
-use super::units::duration_within;
-use super::value::{allowed, integer_within, one_of, parse_ratio, parse_string};
+use super::units::{duration_within, show_duration};
+use super::value::{allowed, integer_within, one_of, parse_ratio, parse_string, word_for};
 
 const TOPIC: &str = "dead_letter.topic";
 
+/// `[dead_letter]`: the topic of dead letters, and what follows a letter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetterConfig {
     /// `None`: the group's name with `.dlq`. Ask `Config::dead_letter_topic`.
     pub topic: Option<String>,
-    /// Of the topic, if Landfall has to create it; `None`: as the broker has it.
+    /// Partitions of the topic, if Landfall has to create it; `None`: as the broker has it.
     pub partitions: Option<i32>,
+    /// The replication factor of the topic, if Landfall has to create it; `None`: as the broker has it.
     pub replication: Option<i32>,
+    /// What becomes of an event whose key has a dead letter.
     pub later_events: LaterEvents,
+    /// When so many events are refused that something else must be wrong.
     pub breaker: BreakerConfig,
 }
 
@@ -33,6 +38,7 @@ pub enum LaterEvents {
 }
 
 impl LaterEvents {
+    /// The words of the configuration, and what each means.
     pub const CHOICES: [(&'static str, Self); 2] =
         [("supersede", Self::Supersede), ("park", Self::Park)];
 }
@@ -59,6 +65,12 @@ impl Default for BreakerConfig {
 }
 
 impl BreakerConfig {
+    fn summarize(&self, summary: &mut Summary) {
+        summary.add("dead_letter.breaker.ratio", self.ratio);
+        summary.add("dead_letter.breaker.window", self.window);
+        summary.add("dead_letter.breaker.open", show_duration(self.open));
+    }
+
     fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
         let open = duration_within(Duration::from_millis(1)..=Duration::from_secs(3600));
@@ -75,6 +87,18 @@ impl BreakerConfig {
 }
 
 impl DeadLetterConfig {
+    pub(super) fn summarize(&self, group: &str, summary: &mut Summary) {
+        let or_default = |number: Option<i32>| number.map_or("default".into(), |n| n.to_string());
+        summary.add("dead_letter.topic", self.topic_for(group));
+        summary.add("dead_letter.partitions", or_default(self.partitions));
+        summary.add("dead_letter.replication", or_default(self.replication));
+        summary.add(
+            "dead_letter.later_events",
+            word_for(&LaterEvents::CHOICES, self.later_events),
+        );
+        self.breaker.summarize(summary);
+    }
+
     pub(super) fn topic_for(&self, group: &str) -> String {
         self.topic.clone().unwrap_or_else(|| format!("{group}.dlq"))
     }

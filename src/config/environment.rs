@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-use super::kafka;
+use super::kafka_property::property_in_variable;
 
 const PREFIX: &str = "LANDFALL_";
 /// The local development stack's own variables.
@@ -67,7 +67,7 @@ fn path_of(name: &str) -> Option<Vec<String>> {
         && section == "kafka"
         && table == "properties"
     {
-        *property = kafka::property_in_variable(property);
+        *property = property_in_variable(property);
     }
     Some(path)
 }

@@ -2,11 +2,16 @@
 
 use super::reader::Reader;
 use super::registry::RegistryConfig;
-use super::value::one_of;
+use super::summary::Summary;
+use super::units::show_duration;
+use super::value::{one_of, word_for};
 
+/// `[format]`: envelope and encoding of the records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormatConfig {
+    /// What a record's value says about the change.
     pub envelope: Envelope,
+    /// How keys and values are written.
     pub encoding: Encoding,
     /// Always there if the encoding is Avro.
     pub registry: Option<RegistryConfig>,
@@ -36,6 +41,18 @@ impl FormatConfig {
     pub fn registry_in_use(&self) -> Option<&RegistryConfig> {
         let needs = self.encoding == Encoding::Avro;
         self.registry.as_ref().filter(|_| needs)
+    }
+
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("format.envelope", word_for(&ENVELOPES, self.envelope));
+        summary.add("format.encoding", word_for(&ENCODINGS, self.encoding));
+        if let Some(registry) = self.registry_in_use() {
+            summary.add("format.registry.url", registry.display_urls());
+            if let Some(login) = &registry.login {
+                summary.add("format.registry.username", &login.username);
+            }
+            summary.add("format.registry.timeout", show_duration(registry.timeout));
+        }
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Self {

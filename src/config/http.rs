@@ -3,10 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::reader::Reader;
+use super::summary::Summary;
 use super::value::{allowed, parse_string};
 
+/// `[http]`: the address of the page for health and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
+    /// Address and port to listen at.
     pub listen: SocketAddr,
 }
 
@@ -19,6 +22,10 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("http.listen", self.listen);
+    }
+
     pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let listen = reader.read_or("http.listen", Self::default().listen, |found| {
             parse_string(found)?.parse().map_err(|_| {

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use figment::value::{Dict, Value};
 
+use super::kafka_property::{may_be_secret, property_of};
 use super::reader::Reader;
 use super::secret::read_secret_file;
+use super::summary::Summary;
 use super::topic_pattern::TopicPattern;
 use super::value::{allowed, parse_list, parse_string, show_value};
 
 const PROPERTIES: &str = "kafka.properties";
-const FILE_TWIN: &str = "_file";
 const COMMITS: &str = "Landfall commits an offset itself, after Postgres has committed its events";
 
 /// Properties that Landfall sets itself, and why.
@@ -37,12 +38,14 @@ const OWNED: [(&str, &str); 8] = [
     ),
 ];
 
+/// `[kafka]`: the brokers, the group and its topics.
 #[derive(Clone)]
 pub struct KafkaConfig {
     /// `host:port`, with commas between.
     pub brokers: String,
+    /// The consumer group. Its name is also part of all bookkeeping.
     pub group: String,
-    /// Never empty.
+    /// Names and patterns of the topics to read. Never empty.
     pub topics: Vec<TopicPattern>,
     /// librdkafka's, secrets included: show them with `shown_properties`.
     pub properties: BTreeMap<String, String>,
@@ -66,6 +69,16 @@ impl KafkaConfig {
             };
             (name.as_str(), shown)
         })
+    }
+
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("kafka.brokers", &self.brokers);
+        summary.add("kafka.group", &self.group);
+        let topics: Vec<&str> = self.topics.iter().map(|topic| topic.as_str()).collect();
+        summary.add("kafka.topics", topics.join(","));
+        for (name, value) in self.shown_properties() {
+            summary.add(&format!("kafka.properties.{name}"), value);
+        }
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
@@ -104,47 +117,6 @@ impl fmt::Debug for KafkaConfig {
     }
 }
 
-/// The property that a variable's last part means: underscores are dots there.
-pub(super) fn property_in_variable(part: &str) -> String {
-    let dotted = part.replace('_', ".");
-    match dotted.strip_suffix(".file") {
-        Some(secret) if is_secret(secret) => format!("{secret}{FILE_TWIN}"),
-        _ => dotted,
-    }
-}
-
-/// Of SASL and keys only what is known to be harmless is shown: a misspelt secret is one too.
-fn may_be_secret(property: &str) -> bool {
-    let harmless = [
-        "sasl.mechanism",
-        "sasl.mechanisms",
-        "sasl.username",
-        "sasl.oauthbearer.method",
-        "sasl.oauthbearer.client.id",
-        "sasl.oauthbearer.token.endpoint.url",
-        "ssl.key.location",
-        "ssl.keystore.location",
-    ];
-    let guarded = ["sasl.", "ssl.key"]
-        .iter()
-        .any(|part| property.starts_with(part));
-    is_secret(property) || (guarded && !harmless.contains(&property))
-}
-
-/// Judged by the name, generously: librdkafka grows new ones.
-fn is_secret(property: &str) -> bool {
-    [
-        "password",
-        "secret",
-        "passphrase",
-        "key.pem",
-        "jaas",
-        "oauthbearer.config",
-    ]
-    .iter()
-    .any(|part| property.contains(part))
-}
-
 fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
     let written = reader.read_hidden(PROPERTIES, |found| match found.value {
         Value::Dict(_, dict) => Ok(dict.clone()),
@@ -174,13 +146,6 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
         }
     }
     properties
-}
-
-/// The property that a key sets: `sasl.password_file` sets `sasl.password`.
-fn property_of(name: &str) -> &str {
-    name.strip_suffix(FILE_TWIN)
-        .filter(|property| is_secret(property))
-        .unwrap_or(name)
 }
 
 fn read_property(name: &str, value: &Value) -> Result<String, String> {

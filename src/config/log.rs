@@ -4,15 +4,19 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::reader::Reader;
-use super::value::{Refusal, allowed, one_of, parse_string};
+use super::summary::Summary;
+use super::value::{Refusal, allowed, one_of, parse_string, word_for};
 
+/// `[log]`: form and level of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
+    /// For people or for programs.
     pub format: LogFormat,
     /// A filter of `tracing_subscriber::EnvFilter`: `info`, or `info,landfall=debug`.
     pub level: String,
 }
 
+/// How a line of the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -20,6 +24,8 @@ pub enum LogFormat {
     /// One object a line.
     Json,
 }
+
+const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 impl Default for LogConfig {
     fn default() -> Self {
@@ -31,9 +37,14 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("log.format", word_for(&FORMATS, self.format));
+        summary.add("log.level", &self.level);
+    }
+
     pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
-        let format = one_of(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+        let format = one_of(&FORMATS);
         Self {
             format: reader.read_or("log.format", default.format, format),
             level: reader.read_or("log.level", default.level, |found| {

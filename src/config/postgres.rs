@@ -3,6 +3,7 @@
 use super::postgres_url;
 use super::reader::Reader;
 use super::secret::{Secret, read_secret};
+use super::summary::Summary;
 use super::tls::Tls;
 use super::value::{allowed, parse_boolean, parse_string};
 
@@ -11,6 +12,7 @@ const URL: &str = "postgres.url";
 /// An identifier's length that Postgres does not cut off, in bytes.
 const LONGEST_NAME: usize = 63;
 
+/// `[postgres]`: the destination database and the schema of the bookkeeping.
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
     /// As configured, possibly with a password: show `display_url` instead.
@@ -36,7 +38,7 @@ impl PostgresConfig {
         connection
     }
 
-    /// What the URL says of TLS; `postgres_tls::connector` makes it real.
+    /// What the URL says of TLS; `postgres::tls::build_connector` makes a connector of it.
     pub fn tls(&self) -> &Tls {
         &self.tls
     }
@@ -44,6 +46,13 @@ impl PostgresConfig {
     /// The URL without its password and parameters.
     pub fn display_url(&self) -> String {
         postgres_url::display_url(&self.connection)
+    }
+
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("postgres.url", self.display_url());
+        summary.add("postgres.sslmode", self.tls.mode);
+        summary.add("postgres.schema", &self.schema);
+        summary.add("postgres.migrate", self.migrate);
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
@@ -78,9 +87,10 @@ impl PostgresConfig {
 }
 
 fn url_key(reader: &Reader) -> &'static str {
-    match reader.is_set(URL) {
-        true => URL,
-        false => "postgres.url_file",
+    if reader.is_set(URL) {
+        URL
+    } else {
+        "postgres.url_file"
     }
 }
 

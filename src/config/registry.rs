@@ -14,6 +14,7 @@ use super::value::{Found, Refusal, allowed, because, parse_list, parse_string};
 const URL: &str = "format.registry.url";
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// `[format.registry]`: where the registry is, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryConfig {
     /// Never empty: registries that have the same schemas, tried in turn.
@@ -22,14 +23,18 @@ pub struct RegistryConfig {
     pub login: Option<Login>,
     /// A PEM file of trusted authorities; `None`: the system's.
     pub root_certificates: Option<PathBuf>,
+    /// Shown to a registry that asks for a certificate.
     pub client: Option<ClientCertificate>,
     /// How long one answer may take.
     pub timeout: Duration,
 }
 
+/// Name and password of basic authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
+    /// Not a secret: the summary shows the name.
     pub username: String,
+    /// `None`: the empty password.
     pub password: Option<Secret>,
 }
 

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::units::duration_within;
-use super::value::{integer_within, one_of};
+use super::summary::Summary;
+use super::units::{duration_within, show_duration};
+use super::value::{integer_within, one_of, word_for};
 
+/// `[retry]`: how many attempts, and the waits between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryConfig {
     /// The first attempt counts: 1 means that nothing is tried again.
@@ -17,6 +19,7 @@ pub struct RetryConfig {
     pub max_delay: Duration,
     /// How long an event may wait for the row that its foreign key names.
     pub parent_wait: Duration,
+    /// What becomes of events while Postgres can't be had.
     pub when_unavailable: WhenUnavailable,
 }
 
@@ -30,6 +33,7 @@ pub enum WhenUnavailable {
 }
 
 impl WhenUnavailable {
+    /// The words of the configuration, and what each means.
     pub const CHOICES: [(&'static str, Self); 2] =
         [("wait", Self::Wait), ("dead_letter", Self::DeadLetter)];
 }
@@ -47,6 +51,17 @@ impl Default for RetryConfig {
 }
 
 impl RetryConfig {
+    pub(super) fn summarize(&self, summary: &mut Summary) {
+        summary.add("retry.max_attempts", self.max_attempts);
+        summary.add("retry.initial_delay", show_duration(self.initial_delay));
+        summary.add("retry.max_delay", show_duration(self.max_delay));
+        summary.add("retry.parent_wait", show_duration(self.parent_wait));
+        summary.add(
+            "retry.when_unavailable",
+            word_for(&WhenUnavailable::CHOICES, self.when_unavailable),
+        );
+    }
+
     pub(super) fn from_reader(reader: &mut Reader) -> Self {
         let default = Self::default();
         let delay = || duration_within(Duration::from_millis(1)..=Duration::from_secs(3600));
@@ -71,12 +86,13 @@ impl RetryConfig {
         };
         if read.initial_delay > read.max_delay {
             // Named after the one that is written down; the other may be a default.
-            let key = match reader.is_set("retry.initial_delay") {
-                true => "retry.initial_delay",
-                false => "retry.max_delay",
+            let key = if reader.is_set("retry.initial_delay") {
+                "retry.initial_delay"
+            } else {
+                "retry.max_delay"
             };
-            let initial = humantime::format_duration(read.initial_delay);
-            let max = humantime::format_duration(read.max_delay);
+            let initial = show_duration(read.initial_delay);
+            let max = show_duration(read.max_delay);
             reader.note_problem(
                 key,
                 format!("initial_delay is {initial}, which is more than max_delay, {max}"),

@@ -6,15 +6,18 @@ use figment::value::Value;
 use regex::Regex;
 
 use super::reader::Reader;
+use super::summary::Summary;
 use super::table_template::TableTemplate;
 use super::topic_pattern::regex_error;
 use super::value::{allowed, because, parse_list, parse_string};
 use crate::table_name::TableName;
 
+/// `[[route]]`: the table that a topic's events land in.
 #[derive(Debug, Clone)]
 pub struct RouteConfig {
     /// Matches whole topic names, whether or not it is written with `^` and `$`.
     pub topic: Regex,
+    /// The table, into which parts of the topic's name may be filled.
     pub table: TableTemplate,
     /// The columns of the key; `None`: the fields of the record's key.
     pub key: Option<Vec<String>>,
@@ -24,6 +27,13 @@ impl RouteConfig {
     /// The table for a topic; `None` if the pattern does not match its whole name.
     pub fn table_for(&self, topic: &str) -> Option<TableName> {
         self.table.fill_in(&self.topic.captures(topic)?)
+    }
+
+    pub(super) fn summarize(&self, index: usize, summary: &mut Summary) {
+        let key = self.key.as_ref();
+        let key = key.map_or(String::new(), |key| format!(" key {}", key.join(",")));
+        let route = format!("{} -> {}{key}", self.topic, self.table);
+        summary.add(&format!("route[{index}]"), route);
     }
 
     fn from_reader(reader: &mut Reader, index: usize) -> Option<Self> {
@@ -42,10 +52,10 @@ impl RouteConfig {
         });
         let columns = reader.read(&key("key"), |found| {
             let columns = parse_list(found)?;
-            match columns.iter().collect::<BTreeSet<_>>().len() == columns.len() {
-                true => Ok(columns),
-                false => Err(because("names a column twice")),
+            if columns.iter().collect::<BTreeSet<_>>().len() < columns.len() {
+                return Err(because("names a column twice"));
             }
+            Ok(columns)
         });
         Some(Self {
             topic: topic?,

@@ -9,11 +9,14 @@ pub(super) const PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "
 /// libpq's word for the system's certificates (since Postgres 16).
 const SYSTEM: &str = "system";
 
+/// How the connection is secured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
+    /// How much the server must prove.
     pub mode: TlsMode,
     /// A PEM file of trusted authorities; `None`: the system's.
     pub root_certificates: Option<PathBuf>,
+    /// Shown to a server that asks for a certificate.
     pub client: Option<ClientCertificate>,
 }
 
@@ -34,7 +37,9 @@ pub enum TlsMode {
 /// What the client shows the server: PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
+    /// The client's certificate, and those between it and its authority.
     pub certificate: PathBuf,
+    /// The certificate's private key, not encrypted.
     pub key: PathBuf,
 }
 

@@ -34,8 +34,8 @@ pub(super) fn duration_within(
             .ok_or_else(|| {
                 allowed(format!(
                     "a duration with its unit, such as \"100ms\", from {} to {}",
-                    humantime::format_duration(*range.start()),
-                    humantime::format_duration(*range.end()),
+                    show_duration(*range.start()),
+                    show_duration(*range.end()),
                 ))
             })
     }
@@ -58,6 +58,11 @@ pub(super) fn bytes_within(
             ))
         })
     }
+}
+
+/// A duration as it would be written: `1m 30s`.
+pub(super) fn show_duration(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
 }
 
 fn parse_bytes(text: &str) -> Option<usize> {

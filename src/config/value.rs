@@ -115,6 +115,12 @@ pub(super) fn one_of<T: Copy>(
     }
 }
 
+/// The word of `choices` that a value is configured by: [`one_of`] the other way round.
+pub(super) fn word_for<T: PartialEq>(choices: &[(&'static str, T)], value: T) -> &'static str {
+    let chosen = choices.iter().find(|(_, choice)| *choice == value);
+    chosen.map_or("", |(word, _)| word)
+}
+
 /// A list of texts, not empty. A variable holds a TOML array or values with commas between.
 pub(super) fn parse_list(found: &Found) -> Result<Vec<String>, Refusal> {
     let texts = match found.value {
