@@ -8,7 +8,7 @@ use figment::value::{Dict, Value};
 
 use super::kafka_property::{may_be_secret, property_of};
 use super::reader::Reader;
-use super::secret::read_secret_file;
+use super::secret::{SecretFileError, read_secret_file};
 use super::summary::Summary;
 use super::topic_pattern::TopicPattern;
 use super::value::{allowed, parse_list, parse_string, show_value};
@@ -134,7 +134,7 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
             && reader.is_from_environment(earlier) == by_variable
         {
             let text = "set twice; set the property or its _file, once";
-            refuse_property(reader, &name, &value, text.to_owned());
+            refuse_property(reader, &name, &value, text);
         }
         chosen.insert(property_of(&name).to_owned(), (name, value));
     }
@@ -148,23 +148,33 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
     properties
 }
 
-fn read_property(name: &str, value: &Value) -> Result<String, String> {
+/// Why a property is not taken.
+#[derive(Debug, thiserror::Error)]
+enum PropertyError {
+    #[error("cannot be set: {0}")]
+    Owned(&'static str),
+    #[error("found {0}; allowed: a path")]
+    NoPath(String),
+    #[error(transparent)]
+    SecretFile(#[from] SecretFileError),
+    #[error("found {0}; allowed: text, a number, true or false")]
+    NoScalar(String),
+}
+
+fn read_property(name: &str, value: &Value) -> Result<String, PropertyError> {
     if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
-        return Err(format!("cannot be set: {why}"));
+        return Err(PropertyError::Owned(why));
     }
     if property_of(name) != name {
         let path = value
             .as_str()
-            .ok_or_else(|| format!("found {}; allowed: a path", show_value(value)))?;
-        return read_secret_file(Path::new(path)).map(|secret| secret.expose().to_owned());
+            .ok_or_else(|| PropertyError::NoPath(show_value(value)))?;
+        return Ok(read_secret_file(Path::new(path))?.expose().to_owned());
     }
     match value {
         Value::String(_, text) => Ok(text.clone()),
         Value::Num(..) | Value::Bool(..) => Ok(show_value(value)),
-        _ => Err(format!(
-            "found {}; allowed: text, a number, true or false",
-            show_value(value)
-        )),
+        _ => Err(PropertyError::NoScalar(show_value(value))),
     }
 }
 
@@ -182,6 +192,6 @@ fn flatten_table(outer: &str, dict: &Dict, entries: &mut Vec<(String, Value)>) {
     }
 }
 
-fn refuse_property(reader: &mut Reader, name: &str, value: &Value, text: String) {
+fn refuse_property(reader: &mut Reader, name: &str, value: &Value, text: impl std::fmt::Display) {
     reader.refuse_value(Some(value), &format!("{PROPERTIES}.{name}"), text);
 }

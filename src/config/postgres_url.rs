@@ -7,16 +7,32 @@ use std::error::Error;
 
 use tokio_postgres::config::{Host, SslMode};
 
-use super::tls::{PARAMETERS, Tls, TlsMode};
+use super::tls::{PARAMETERS, Tls, TlsMode, TlsParameterError};
 
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// The connection without TLS files, and the TLS settings. The error says what is wrong.
-pub(super) fn parse_url(url: &str) -> Result<(tokio_postgres::Config, Tls), String> {
+/// Why a text is no URL of a Postgres. Never with a part of the text where a password could stand.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostgresUrlError {
+    #[error("allowed: a URL that starts with postgres:// or postgresql://")]
+    Scheme,
+    #[error(transparent)]
+    Tls(#[from] TlsParameterError),
+    /// tokio-postgres names the parameter that it refuses, never its value.
+    #[error("not a Postgres URL{}", .0.source().map(|source| format!(": {source}")).unwrap_or_default())]
+    Unreadable(tokio_postgres::Error),
+    #[error("names no host; allowed: postgres://user@host:port/database")]
+    NoHost,
+    #[error("has more than one @; write one that belongs to the user or the password as %40")]
+    SeveralAts,
+}
+
+/// The connection without TLS files, and the TLS settings.
+pub(super) fn parse_url(url: &str) -> Result<(tokio_postgres::Config, Tls), PostgresUrlError> {
     let rest = SCHEMES
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme))
-        .ok_or("allowed: a URL that starts with postgres:// or postgresql://")?;
+        .ok_or(PostgresUrlError::Scheme)?;
     // A question mark may be part of the password, so look for the query behind it.
     let query = rest.find('@').unwrap_or(0);
     let query = rest[query..].find('?').map(|at| query + at);
@@ -38,7 +54,7 @@ pub(super) fn parse_url(url: &str) -> Result<(tokio_postgres::Config, Tls), Stri
     })?;
     let mut connection: tokio_postgres::Config = format!("postgres://{place}?{}", others.join("&"))
         .parse()
-        .map_err(|error| explain_error(&error))?;
+        .map_err(PostgresUrlError::Unreadable)?;
     connection.ssl_mode(match tls.mode {
         TlsMode::Disable => SslMode::Disable,
         TlsMode::Prefer => SslMode::Prefer,
@@ -86,17 +102,9 @@ fn decoded_value(parameter: &str) -> Option<String> {
     Some(value.into_owned())
 }
 
-/// tokio-postgres names the parameter that it refuses, never its value.
-fn explain_error(error: &tokio_postgres::Error) -> String {
-    match error.source() {
-        Some(source) => format!("not a Postgres URL: {source}"),
-        None => "not a Postgres URL".to_owned(),
-    }
-}
-
-fn check_host(connection: &tokio_postgres::Config) -> Result<(), String> {
+fn check_host(connection: &tokio_postgres::Config) -> Result<(), PostgresUrlError> {
     if connection.get_hosts().is_empty() && connection.get_hostaddrs().is_empty() {
-        return Err("names no host; allowed: postgres://user@host:port/database".to_owned());
+        return Err(PostgresUrlError::NoHost);
     }
     // The parser ends the password at the first @: what follows would be shown as a host.
     let in_host = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
@@ -104,11 +112,7 @@ fn check_host(connection: &tokio_postgres::Config) -> Result<(), String> {
         .get_dbname()
         .is_some_and(|name| name.contains('@'));
     if connection.get_hosts().iter().any(in_host) || in_database {
-        return Err(
-            "has more than one @; write one that belongs to the user or the password \
-                    as %40"
-                .to_owned(),
-        );
+        return Err(PostgresUrlError::SeveralAts);
     }
     Ok(())
 }
@@ -170,7 +174,7 @@ mod tests {
             ),
             ("postgres://ann:hunter2@db/shop?sslcert=/c", "sslkey"),
         ] {
-            let error = parse_url(url).unwrap_err();
+            let error = parse_url(url).unwrap_err().to_string();
             assert!(error.contains(says), "{url}: {error}");
             assert!(!error.contains("hunter2"), "{url}: {error}");
         }

@@ -5,6 +5,7 @@
 //! takes a variable's text for what it looks like (a password of digits for a number).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use figment::Figment;
 use figment::value::{Dict, Value};
@@ -96,17 +97,17 @@ impl Reader {
     }
 
     /// Notes a problem with `key`, at the place where it is written.
-    pub fn note_problem(&mut self, key: &str, text: impl Into<String>) {
+    pub fn note_problem(&mut self, key: &str, text: impl Display) {
         let value = self.find_value(key).cloned();
         self.refuse_value(value.as_ref(), key, text);
     }
 
     /// `refuse` for a value that `key` does not lead to (a property's name has dots).
-    pub fn refuse_value(&mut self, value: Option<&Value>, key: &str, text: impl Into<String>) {
+    pub fn refuse_value(&mut self, value: Option<&Value>, key: &str, text: impl Display) {
         let problem = Problem {
             place: self.place_of(value, key),
             key: Some(key.to_owned()),
-            text: text.into(),
+            text: text.to_string(),
         };
         self.problems.push(problem);
     }

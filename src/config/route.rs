@@ -8,7 +8,7 @@ use regex::Regex;
 use super::reader::Reader;
 use super::summary::Summary;
 use super::table_template::TableTemplate;
-use super::topic_pattern::regex_error;
+use super::topic_pattern::describe_regex_error;
 use super::value::{allowed, because, parse_list, parse_string};
 use crate::table_name::TableName;
 
@@ -40,7 +40,10 @@ impl RouteConfig {
         let key = |name: &str| format!("route[{index}].{name}");
         let topic = reader.read_required(&key("topic"), |found| {
             let text = parse_string(found)?;
-            whole_name(&text).map_err(|error| because(format!("{text:?} is not a regex: {error}")))
+            whole_name(&text).map_err(|error| {
+                let error = describe_regex_error(&error);
+                because(format!("{text:?} is not a regex: {error}"))
+            })
         });
         let table = reader.read_required(&key("table"), |found| {
             let text = parse_string(found)?;
@@ -80,18 +83,19 @@ pub(super) fn read_all(reader: &mut Reader) -> Vec<RouteConfig> {
 }
 
 /// The pattern as one that only matches a whole topic name.
-fn whole_name(pattern: &str) -> Result<Regex, String> {
+fn whole_name(pattern: &str) -> Result<Regex, regex::Error> {
     // First by itself, so that an error is about what was written.
-    Regex::new(pattern).map_err(|error| regex_error(&error))?;
-    Regex::new(&format!("^(?:{pattern})$")).map_err(|error| regex_error(&error))
+    Regex::new(pattern)?;
+    Regex::new(&format!("^(?:{pattern})$"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::table_template::TableTemplateError;
 
-    fn route(topic: &str, table: &str) -> Result<RouteConfig, String> {
-        let topic = whole_name(topic)?;
+    fn route(topic: &str, table: &str) -> Result<RouteConfig, TableTemplateError> {
+        let topic = whole_name(topic).unwrap();
         let table = TableTemplate::parse(table, &topic)?;
         Ok(RouteConfig {
             topic,
@@ -141,12 +145,21 @@ mod tests {
 
     #[test]
     fn a_wrong_template_says_what_is_wrong() {
-        let error = |table| route("(?<tenant>.+)-(?<entity>.+)", table).unwrap_err();
+        let error = |table| {
+            route("(?<tenant>.+)-(?<entity>.+)", table)
+                .unwrap_err()
+                .to_string()
+        };
         assert!(error("${tenent}.x").ends_with("it has tenant, entity"));
         assert!(error("a.b.c").starts_with("more than one dot"));
         assert!(error("a..b").starts_with("a schema or a table without a name"));
         assert!(error(".b").starts_with("a schema or a table without a name"));
         assert!(error("${tenant").contains("without its }"));
-        assert!(route("x", "${y}").unwrap_err().contains("it has none"));
+        assert!(
+            route("x", "${y}")
+                .unwrap_err()
+                .to_string()
+                .contains("it has none")
+        );
     }
 }

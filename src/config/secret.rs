@@ -1,10 +1,10 @@
 //! A value that must not be shown.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::reader::Reader;
-use super::value::{self, Refusal};
+use super::value::{self, because};
 
 /// A password or another secret. `Debug` hides it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,28 +43,44 @@ pub(super) fn read_secret(reader: &mut Reader, key: &str) -> Option<Secret> {
     let from_file = reader.read(&twin, |found| {
         let path = value::parse_string(found)?;
         // What is not used need not exist.
-        match outdone {
-            true => Ok(None),
-            false => read_secret_file(Path::new(&path))
-                .map(Some)
-                .map_err(Refusal::Because),
+        if outdone {
+            return Ok(None);
         }
+        let secret = read_secret_file(Path::new(&path));
+        secret.map(Some).map_err(|e| because(e.to_string()))
     });
     from_file.flatten().or(written)
 }
 
+/// Why a file holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SecretFileError {
+    #[error("the secret file {} is not UTF-8 text", .0.display())]
+    NoText(PathBuf),
+    #[error("the secret file {} cannot be read: {error}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("the secret file {} is empty", .0.display())]
+    Empty(PathBuf),
+}
+
 /// A secret's file holds the secret and perhaps the line end that editors add.
-pub(super) fn read_secret_file(path: &Path) -> Result<Secret, String> {
-    let shown = path.display();
+pub(super) fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
+    let own_path = || path.to_owned();
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
         // Its message would say "stream did not contain valid UTF-8", about which stream?
-        std::io::ErrorKind::InvalidData => format!("the secret file {shown} is not UTF-8 text"),
-        _ => format!("the secret file {shown} cannot be read: {error}"),
+        std::io::ErrorKind::InvalidData => SecretFileError::NoText(own_path()),
+        _ => SecretFileError::Unreadable {
+            path: own_path(),
+            error,
+        },
     })?;
     let secret = text.strip_suffix('\n').unwrap_or(&text);
     let secret = secret.strip_suffix('\r').unwrap_or(secret);
     if secret.is_empty() {
-        return Err(format!("the secret file {shown} is empty"));
+        return Err(SecretFileError::Empty(own_path()));
     }
     Ok(Secret::new(secret))
 }

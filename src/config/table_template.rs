@@ -9,6 +9,30 @@ use crate::table_name::TableName;
 /// Where a template without a dot leads to.
 const DEFAULT_SCHEMA: &str = "public";
 
+/// Why a text is no table of a route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TableTemplateError {
+    #[error("{0:?} has a ${{ without its }}")]
+    Unclosed(String),
+    #[error(
+        "${{{name}}} is not a named capture of the route's topic; {}",
+        list_captures(known)
+    )]
+    UnknownCapture { name: String, known: Vec<String> },
+    #[error("a schema or a table without a name; allowed: table, schema.table")]
+    NoName,
+    #[error("more than one dot; allowed: table, schema.table")]
+    TooManyDots,
+}
+
+fn list_captures(known: &[String]) -> String {
+    if known.is_empty() {
+        "it has none; write one as (?<name>...)".to_owned()
+    } else {
+        format!("it has {}", known.join(", "))
+    }
+}
+
 /// `${tenant}.${entity}`, or a plain `public.orders`.
 ///
 /// A dot of the template separates schema and table; dots in what a placeholder brings
@@ -28,20 +52,17 @@ enum Part {
 
 impl TableTemplate {
     /// The error says what is wrong; placeholders must be captures of `topic`.
-    pub(super) fn parse(text: &str, topic: &Regex) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, topic: &Regex) -> Result<Self, TableTemplateError> {
         let parts = parse_parts(text)?;
         let captures: Vec<&str> = topic.capture_names().flatten().collect();
         for part in &parts {
             if let Part::Capture(name) = part
                 && !captures.contains(&name.as_str())
             {
-                let known = match captures.as_slice() {
-                    [] => "it has none; write one as (?<name>...)".to_owned(),
-                    names => format!("it has {}", names.join(", ")),
-                };
-                return Err(format!(
-                    "${{{name}}} is not a named capture of the route's topic; {known}"
-                ));
+                return Err(TableTemplateError::UnknownCapture {
+                    name: name.clone(),
+                    known: captures.iter().map(ToString::to_string).collect(),
+                });
             }
         }
         let (schema, name) = split_at_dot(parts)?;
@@ -76,13 +97,13 @@ fn fill_parts(parts: &[Part], captures: &Captures) -> String {
         .collect()
 }
 
-fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
+fn parse_parts(text: &str) -> Result<Vec<Part>, TableTemplateError> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (name, after) = after
             .split_once('}')
-            .ok_or_else(|| format!("{text:?} has a ${{ without its }}"))?;
+            .ok_or_else(|| TableTemplateError::Unclosed(text.to_owned()))?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
@@ -95,7 +116,7 @@ fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-fn split_at_dot(parts: Vec<Part>) -> Result<(Vec<Part>, Vec<Part>), String> {
+fn split_at_dot(parts: Vec<Part>) -> Result<(Vec<Part>, Vec<Part>), TableTemplateError> {
     let mut sides = vec![Vec::new()];
     for part in parts {
         let Part::Text(text) = part else {
@@ -115,7 +136,7 @@ fn split_at_dot(parts: Vec<Part>) -> Result<(Vec<Part>, Vec<Part>), String> {
         }
     }
     if sides.iter().any(Vec::is_empty) {
-        return Err("a schema or a table without a name; allowed: table, schema.table".to_owned());
+        return Err(TableTemplateError::NoName);
     }
     match <[_; 2]>::try_from(sides) {
         Ok([schema, name]) => Ok((schema, name)),
@@ -123,6 +144,6 @@ fn split_at_dot(parts: Vec<Part>) -> Result<(Vec<Part>, Vec<Part>), String> {
             let schema = vec![Part::Text(DEFAULT_SCHEMA.to_owned())];
             Ok((schema, sides.pop().unwrap_or_default()))
         }
-        Err(_) => Err("more than one dot; allowed: table, schema.table".to_owned()),
+        Err(_) => Err(TableTemplateError::TooManyDots),
     }
 }

@@ -9,6 +9,19 @@ pub(super) const PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "
 /// libpq's word for the system's certificates (since Postgres 16).
 const SYSTEM: &str = "system";
 
+/// Why the TLS parameters of a URL can't be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TlsParameterError {
+    #[error("sslmode: allowed: {}", MODES.map(|(name, _)| name).join(", "))]
+    Mode,
+    #[error("sslrootcert=system needs sslmode=verify-full")]
+    SystemWithoutVerifyFull,
+    #[error("sslcert needs its sslkey")]
+    CertificateWithoutKey,
+    #[error("sslkey needs its sslcert")]
+    KeyWithoutCertificate,
+}
+
 /// How the connection is secured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
@@ -59,15 +72,17 @@ impl fmt::Display for TlsMode {
 }
 
 impl Tls {
-    /// `value` gives a parameter's decoded value. The error says what is wrong.
-    pub(super) fn from_parameters(value: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    /// `value` gives a parameter's decoded value.
+    pub(super) fn from_parameters(
+        value: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, TlsParameterError> {
         let mode = value("sslmode").map(|name| parse_mode(&name)).transpose()?;
         let root = value("sslrootcert");
         let (mode, root_certificates) = match root.as_deref() {
             // As in libpq: a certificate that any authority of the web signed proves nothing
             // without the host name.
             Some(SYSTEM) if mode.is_some_and(|mode| mode < TlsMode::VerifyFull) => {
-                return Err("sslrootcert=system needs sslmode=verify-full".to_owned());
+                return Err(TlsParameterError::SystemWithoutVerifyFull);
             }
             Some(SYSTEM) => (TlsMode::VerifyFull, None),
             // As in libpq: who names an authority wants it asked.
@@ -81,8 +96,8 @@ impl Tls {
                 key: key.into(),
             }),
             (None, None) => None,
-            (Some(_), None) => return Err("sslcert needs its sslkey".to_owned()),
-            (None, Some(_)) => return Err("sslkey needs its sslcert".to_owned()),
+            (Some(_), None) => return Err(TlsParameterError::CertificateWithoutKey),
+            (None, Some(_)) => return Err(TlsParameterError::KeyWithoutCertificate),
         };
         Ok(Self {
             mode,
@@ -92,19 +107,16 @@ impl Tls {
     }
 }
 
-fn parse_mode(name: &str) -> Result<TlsMode, String> {
+fn parse_mode(name: &str) -> Result<TlsMode, TlsParameterError> {
     let mode = MODES.iter().find(|(known, _)| *known == name);
-    mode.map(|(_, mode)| *mode).ok_or_else(|| {
-        let names: Vec<&str> = MODES.iter().map(|(name, _)| *name).collect();
-        format!("sslmode: allowed: {}", names.join(", "))
-    })
+    mode.map(|(_, mode)| *mode).ok_or(TlsParameterError::Mode)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tls(parameters: &[(&str, &str)]) -> Result<Tls, String> {
+    fn tls(parameters: &[(&str, &str)]) -> Result<Tls, TlsParameterError> {
         Tls::from_parameters(|name| {
             let (_, value) = parameters.iter().find(|(known, _)| *known == name)?;
             Some(value.to_string())
