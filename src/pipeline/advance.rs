@@ -84,9 +84,10 @@ impl Advance {
 
     /// Takes the offset in; not, if it lies before one that was taken in already.
     pub fn follow_offset(&mut self, offset: i64) -> bool {
-        let expected = match self.next_offset == self.first_offset {
-            true => self.held.read_to.unwrap_or(offset),
-            false => self.next_offset,
+        let expected = if self.next_offset == self.first_offset {
+            self.held.read_to.unwrap_or(offset)
+        } else {
+            self.next_offset
         };
         if offset < self.next_offset {
             self.jumped_back = true;

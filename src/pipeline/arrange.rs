@@ -92,9 +92,10 @@ mod tests {
             layout: layout.clone(),
             key: vec![Some(key.abs().to_string().into())],
             texts: Vec::new(),
-            effect: match *key < 0 {
-                true => Effect::Gone,
-                false => Effect::Whole,
+            effect: if *key < 0 {
+                Effect::Gone
+            } else {
+                Effect::Whole
             },
             created: false,
         };

@@ -51,9 +51,10 @@ impl<'r> Batch<'r> {
             let is_last = advances
                 .get(last)
                 .is_some_and(|a| a.source == record.source);
-            let place = match is_last {
-                true => Some(last),
-                false => places.get(&record.source).copied(),
+            let place = if is_last {
+                Some(last)
+            } else {
+                places.get(&record.source).copied()
             };
             let at = match place {
                 Some(at) => at,

@@ -15,8 +15,10 @@ use crate::record::Record;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Reason};
 
+/// Why an event is a dead letter, or about to be one.
 #[derive(Clone, Debug)]
 pub struct Reject {
+    /// What was wrong.
     pub cause: Cause,
     /// A batch that is tried again publishes its rejects once.
     pub published: Option<Place>,
@@ -24,16 +26,23 @@ pub struct Reject {
     pub superseded_by: Option<Uuid>,
 }
 
+/// What becomes of an entry, as far as is known.
 #[derive(Clone, Debug)]
 pub enum State {
+    /// Its change is to be applied.
     Pending,
+    /// There is nothing to apply, as the record is of this kind.
     Nothing(&'static str),
+    /// It is put aside.
     Rejected(Box<Reject>),
 }
 
+/// A record of a batch.
 #[derive(Clone, Debug)]
 pub struct Entry<'r> {
+    /// As it was read.
     pub record: &'r Record,
+    /// The event's id, by which it is recognised when it comes again.
     pub id: Uuid,
     /// Of its partition's row in `partitions`.
     pub partition_id: i32,
@@ -41,12 +50,14 @@ pub struct Entry<'r> {
     pub change: Option<Change<'r>>,
     /// Of a record that can't be decoded.
     row_key: Option<Box<RowKey<'r>>>,
+    /// What becomes of it.
     pub state: State,
     /// Found in the ledger or among the letters by the attempt that went through.
     pub duplicate: bool,
 }
 
 impl<'r> Entry<'r> {
+    /// Decodes a record, which takes part in the open deletes of its partition.
     pub fn decode_record(
         record: &'r Record,
         arena: &'r Bump,
@@ -101,10 +112,12 @@ impl<'r> Entry<'r> {
         matches!(&self.state, State::Rejected(reject) if reject.published.is_none() && !self.duplicate)
     }
 
+    /// The destination table, if anything tells.
     pub fn table(&self) -> Option<&Arc<TableName>> {
         self.row_identity().map(|(table, _)| table)
     }
 
+    /// What the event does with its row, if it is a change.
     pub fn operation(&self) -> Option<Operation> {
         self.change.as_ref().map(|c| c.operation)
     }

@@ -47,9 +47,10 @@ impl OwnedPartition {
             next_offset: row.watermark.next_offset,
             batch: row.batch,
             // the row's are those at its watermark
-            open_deletes: match floor < row.watermark.next_offset {
-                true => OpenDeletes::default(),
-                false => row.open_deletes.clone(),
+            open_deletes: if floor < row.watermark.next_offset {
+                OpenDeletes::default()
+            } else {
+                row.open_deletes.clone()
             },
             floor,
             epoch,
