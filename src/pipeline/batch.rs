@@ -36,7 +36,7 @@ impl<'r> Batch<'r> {
     /// up or repositioned since they were read are dropped.
     /// Partitions that owe letters come along without records, lest they wait for some.
     /// What is decoded and can't be borrowed from the records lies in `arena`.
-    pub fn gather(
+    pub fn gather_records(
         records: &'r [Record],
         arena: &'r Bump,
         owned_partitions: &OwnedPartitions,
@@ -103,7 +103,7 @@ impl<'r> Batch<'r> {
     }
 
     /// Goes on where another batch of the same records left off.
-    pub fn resume(mut self, mut trial: Trial) -> Self {
+    pub fn resume_trial(mut self, mut trial: Trial) -> Self {
         trial.restore_published(&mut self.entries);
         self.trial = trial;
         self

@@ -61,7 +61,7 @@ fn arena() -> &'static Bump {
 
 fn gather<'r>(records: &'r [Record], owned: OwnedPartition) -> Batch<'r> {
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    Batch::gather(records, arena(), &owned_partitions(owned), &mut decoder)
+    Batch::gather_records(records, arena(), &owned_partitions(owned), &mut decoder)
 }
 
 fn offsets(batch: &Batch<'_>) -> Vec<i64> {
@@ -98,7 +98,9 @@ fn nothing_but_left_over_records_make_an_empty_batch() {
 fn records_of_a_partition_that_is_not_held_are_dropped() {
     let all = records(0..3, 1);
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    assert!(Batch::gather(&all, arena(), &OwnedPartitions::default(), &mut decoder).is_empty());
+    assert!(
+        Batch::gather_records(&all, arena(), &OwnedPartitions::default(), &mut decoder).is_empty()
+    );
 }
 
 #[test]
@@ -231,7 +233,7 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         ..record(7, 2)
     };
     for records in [vec![record], Vec::new()] {
-        let batch = Batch::gather(&records, arena(), &owned_partitions, &mut decoder);
+        let batch = Batch::gather_records(&records, arena(), &owned_partitions, &mut decoder);
         assert_eq!(batch.owed_letters().count(), 1);
         assert_eq!(batch.entries.len(), records.len());
         assert_eq!(batch.advances.len(), records.len() + 1);

@@ -45,7 +45,7 @@ pub async fn land_records(
             return Ok(());
         }
         let whole = in_flight.is_whole();
-        match land_batch(lane, batch.resume(trial), &mut retry, whole).await? {
+        match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await? {
             AfterBatch::Done => {
                 trial = take(&mut deferred_trial);
                 if !in_flight.next_deferred() {
@@ -72,7 +72,7 @@ pub async fn land_records(
 
 fn gather_batch<'r>(lane: &mut Lane, records: &'r [Record], arena: &'r Bump) -> Batch<'r> {
     let owned = &lane.partitions.owned;
-    Batch::gather(records, arena, owned, &mut lane.decoder.decoder)
+    Batch::gather_records(records, arena, owned, &mut lane.decoder.decoder)
 }
 
 /// Somebody needs the lane: what is in flight is read again by whoever has its partitions then.
