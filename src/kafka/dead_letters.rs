@@ -13,7 +13,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
-use crate::letter::{self, Cause, Place, UnpublishedLetter};
+use crate::letter::headers::{LEFT_OUT_HEADER, cut_text, own_headers, write_headers};
+use crate::letter::{Cause, Place, UnpublishedLetter};
 use crate::record::body::Body;
 use crate::verdict::{Failure, Verdict};
 
@@ -97,7 +98,7 @@ impl DeadLetters {
         let left_out = (!whole).then_some(record.payload_bytes() as i64);
         // what there is to say must not be too large itself; the letter's row has all of it
         let short = left_out.map(|_| Cause {
-            message: letter::cut(&cause.message, SHORT_MESSAGE_BYTES).to_owned(),
+            message: cut_text(&cause.message, SHORT_MESSAGE_BYTES).to_owned(),
             ..(*cause).clone()
         });
         let said = UnpublishedLetter {
@@ -108,7 +109,7 @@ impl DeadLetters {
         if let Some(bytes) = left_out {
             let bytes = bytes.to_string();
             headers = headers.insert(Header {
-                key: letter::LEFT_OUT,
+                key: LEFT_OUT_HEADER,
                 value: Some(bytes.as_bytes()),
             });
         }
@@ -138,8 +139,8 @@ impl DeadLetters {
     /// The record's own headers, and after them ours, which replace those of an earlier round.
     fn headers_of(&self, letter: &UnpublishedLetter<'_>, part: LetterPart) -> OwnedHeaders {
         let record = letter.record;
-        let ours = letter::headers(letter, &self.group);
-        let own = letter::own_headers(record).filter(|_| part != LetterPart::OursAlone);
+        let ours = write_headers(letter, &self.group);
+        let own = own_headers(record).filter(|_| part != LetterPart::OursAlone);
         let headers = OwnedHeaders::new_with_capacity(record.headers.len() + ours.len());
         let headers = own.fold(headers, |all, h| {
             all.insert(Header {

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::ledger::letter_rows::LetterRow;
-use crate::letter::{LetterState, Place, Posted};
+use crate::letter::headers::Posted;
+use crate::letter::{LetterState, Place};
 use crate::operator::terminal::printable;
 use crate::record::TopicPartition;
 

@@ -11,7 +11,8 @@ use crate::ledger::letter_filter::LetterFilter;
 use crate::ledger::letter_rows::{LetterRow, LetterRows};
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::recorded_events::RecordedEvents;
-use crate::letter::{Cause, Posted, UnpublishedLetter};
+use crate::letter::headers::Posted;
+use crate::letter::{Cause, UnpublishedLetter};
 use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::command_error::CommandError;
 use crate::operator::dlq::candidate::Candidate;
@@ -100,7 +101,7 @@ impl<'c> LetterStore<'c> {
         };
         let at = format!("{source}, offset {}", place.offset);
         let found = self.read_record(&source, place.offset)?;
-        let posted = found.as_ref().and_then(Posted::read);
+        let posted = found.as_ref().and_then(Posted::from_record);
         let (Some(found), Some(posted)) = (found, posted) else {
             return Ok(Fetched::Lost(format!(
                 "the dead letter topic no longer holds it ({at})"
@@ -112,7 +113,7 @@ impl<'c> LetterStore<'c> {
             )));
         }
         let Some(bytes) = place.left_out else {
-            return Ok(Fetched::Record(posted.original(&found)));
+            return Ok(Fetched::Record(posted.restore_record(&found)));
         };
         // too large for its topic: only where it came from there is a whole one
         let (source, offset) = (&letter.source, letter.offset);

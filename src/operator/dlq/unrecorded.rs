@@ -9,7 +9,8 @@ use crate::cli::{ChosenLetters, LetterId};
 use crate::config::Config;
 use crate::kafka::{self, reader::Reader};
 use crate::ledger::recorded_events::RecordedIn;
-use crate::letter::{Place, Posted};
+use crate::letter::Place;
+use crate::letter::headers::Posted;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::filter::{is_chosen, is_named};
 use crate::record::Record;
@@ -60,7 +61,7 @@ pub fn keep_unrecorded(
 
 /// A letter of this group.
 fn read_candidate(record: &Record, group: &str) -> Option<Candidate> {
-    let posted = Posted::read(record).filter(|posted| posted.group == group)?;
+    let posted = Posted::from_record(record).filter(|posted| posted.group == group)?;
     let place = Place {
         topic: record.source.topic.clone(),
         partition: record.source.partition,
