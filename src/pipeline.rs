@@ -1,4 +1,4 @@
-//! The whole loop. A lane owns some partitions, and lands their events batch by batch:
+//! The worker's loop. A lane owns some partitions, and lands their events batch by batch:
 //!
 //! ```text
 //! collect batch ──► Postgres transaction ──────────► DLQ delivery ──► COMMIT ──► Kafka offset commit
@@ -7,29 +7,29 @@
 //!
 //! A crash between any two steps leaves a state from which a restart converges.
 
-pub mod advance;
-pub mod apply;
+mod advance;
 mod arrange;
-pub mod attempt_outcome;
-pub mod batch;
-pub mod before_commit;
+mod attempt_outcome;
+mod batch;
+mod before_commit;
 pub mod bookkeeping_schema;
 mod breaker;
-pub mod caught_up;
+mod caught_up;
 mod count;
 mod deliver;
+mod destination;
 mod divert;
 mod duplicates;
-pub mod entry;
+mod entry;
 mod in_flight;
 mod isolate;
 mod landing;
-pub mod lane;
+mod lane;
 mod lane_decoder;
 mod lane_partitions;
-pub mod order;
-pub mod owned_partition;
-pub mod positioning;
+mod order;
+mod owned_partition;
+mod positioning;
 mod resolve;
 mod retry_policy;
 pub mod run;
@@ -37,19 +37,24 @@ mod transaction;
 mod trial;
 mod waiting;
 mod worker;
-pub mod write_in_order;
+mod write_in_order;
 
 use bumpalo::Bump;
 
+use crate::failpoint;
 use crate::kafka::inbox::Work;
+use crate::ledger::watermarks::Fence;
+use crate::pipeline::attempt_outcome::AttemptOutcome;
+use crate::pipeline::batch::Batch;
 use crate::pipeline::landing::land_records;
 use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::verdict::Failure;
 
-/// Runs a lane until its inbox ends.
+/// Runs a lane until its inbox ends: takes up partitions, and lands what is read of them.
 ///
 /// # Errors
 /// What an operator must decide: see [`OperatorNeeded`].
-pub async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
+async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
     let mut arena = Bump::new(); // what a batch decodes to; used again for the next
     loop {
         match lane.inbox.next().await {
@@ -64,4 +69,58 @@ pub async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
     }
     lane.partitions.committer.finish_commits().await;
     Ok(())
+}
+
+/// Attempts once to land a batch: a transaction of eight steps, on whose order exactly once rests.
+/// [`land_records`] gathers the batch before, and decides after a failure how to go on; once the batch is
+/// in, [`Lane::settle_batch`] commits its offsets to Kafka.
+///
+/// # Errors
+/// With its verdict; systemic, if more of the batch was refused than the lane's breaker allows. Nothing of
+/// the batch is in then, unless COMMIT failed and its answer was lost.
+async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutcome, Failure> {
+    let (destination, before_commit) = (&lane.destination, &lane.before_commit);
+    if batch.has_gaps() {
+        // asked before anything can make the batch wait: retention that passes it meanwhile has not
+        // deleted anything unseen
+        if let Some(outcome) = before_commit.confirm_topics(batch).await? {
+            return Ok(outcome);
+        }
+        batch.accept_gaps();
+    }
+    if !batch.moves_watermarks() {
+        let outcome = before_commit.confirm_topics(batch).await?;
+        return Ok(outcome.unwrap_or(AttemptOutcome::Committed));
+    }
+    let mut client = destination.connect().await?;
+    let changes = destination.resolve_changes(&client, batch).await?;
+    destination.ensure_days(&mut client, batch).await?;
+    failpoint::reach("before_transaction");
+
+    // Kafka's answer is waited for last: its round trip is as long as all of Postgres' together
+    let topics = before_commit.ask_about_topics(batch);
+    let tx = destination.begin_transaction(&mut client).await?;
+    // 1. The watermarks move, and fence: of two writers of a partition only one goes on.
+    let Fence::Held(letters) = tx.move_watermarks(batch).await? else {
+        return Ok(AttemptOutcome::Fenced);
+    };
+    // 2. Letters that were published while Postgres was away get their rows.
+    let letters = tx.insert_owed_letters(batch, letters).await?;
+    // 3. Ids are entered, which tells fresh events from duplicates.
+    tx.insert_event_ids(batch, letters).await?;
+    // 4. The rows of fresh events are written. An event that Postgres refuses becomes a reject.
+    let written = tx.write_fresh_rows(batch, changes, letters).await;
+    written.inspect_err(|failure| destination.forget_if_stale(batch, failure))?;
+    lane.breaker.judge(batch)?;
+    // 5. Rejects are delivered to the dead letter topic,
+    before_commit.deliver_rejects(batch).await?;
+    // 6. and get their rows.
+    tx.insert_letters(batch).await?;
+    // 7. The topics are confirmed to be those that the lane took up.
+    if let Some(outcome) = topics.wait_for_answer().await? {
+        return Ok(outcome);
+    }
+    // 8. All of it is in, or nothing.
+    tx.commit().await?;
+    Ok(AttemptOutcome::Committed)
 }

@@ -35,6 +35,18 @@ impl BeforeCommit {
         deliver_rejects(&self.letters, batch).await
     }
 
+    /// Asks Kafka whether the topics are as the batch takes them to be, and waits for the answer. `None`: they
+    /// are.
+    ///
+    /// # Errors
+    /// Kafka can't be asked now.
+    pub async fn confirm_topics(
+        &self,
+        batch: &Batch<'_>,
+    ) -> Result<Option<AttemptOutcome>, Failure> {
+        self.ask_about_topics(batch).wait_for_answer().await
+    }
+
     /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the
     /// answer is how the attempt ends.
     pub fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked {

@@ -8,7 +8,7 @@ use crate::config::KafkaConfig;
 use crate::kafka;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::topics::Topics;
-use crate::pipeline::apply::Destination;
+use crate::pipeline::destination::Destination;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 

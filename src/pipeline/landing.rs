@@ -6,6 +6,7 @@ use std::mem::take;
 
 use bumpalo::Bump;
 
+use crate::pipeline::attempt_once;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::divert_batch;
@@ -15,6 +16,7 @@ use crate::pipeline::retry_policy::{NextStep, RetryState};
 use crate::pipeline::trial::Trial;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
+use crate::verdict::Failure;
 use crate::watch::metrics::BatchOutcome;
 
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's.
@@ -94,6 +96,18 @@ enum AfterBatch {
     LetGo,
 }
 
+/// Attempts to land the batch; once more, if it met ids or rows that it didn't expect to be there.
+async fn attempt_batch(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutcome, Failure> {
+    let outcome = attempt_once(lane, batch).await;
+    match outcome {
+        Err(f) if batch.trial.conflicts == Conflicts::Unexpected && f.means_conflict() => {
+            batch.trial.conflicts = Conflicts::Possible;
+            attempt_once(lane, batch).await
+        }
+        outcome => outcome,
+    }
+}
+
 /// Tries a batch until it is in, or must be another one.
 async fn land_batch(
     lane: &mut Lane,
@@ -105,11 +119,7 @@ async fn land_batch(
         batch.trial.conflicts = Conflicts::Possible;
     }
     let outcome = loop {
-        let (before_commit, breaker) = (&lane.before_commit, &lane.breaker);
-        let attempt = lane
-            .destination
-            .attempt_batch(&mut batch, before_commit, breaker);
-        let failure = match attempt.await {
+        let failure = match attempt_batch(lane, &mut batch).await {
             Ok(outcome) => break outcome,
             Err(failure) => failure,
         };

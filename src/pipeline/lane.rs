@@ -7,11 +7,11 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use crate::kafka::inbox::Inbox;
-use crate::pipeline::apply::Destination;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::count::count_outcomes;
+use crate::pipeline::destination::Destination;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::positioning::{Positions, TakenUp};

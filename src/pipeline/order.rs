@@ -60,6 +60,7 @@ impl Order {
     }
 
     /// Whether no key has a letter.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -9,7 +9,7 @@ use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
 use crate::ledger::resume::{Gap, LogState, Resume, ResumeReason, gap_message, plan_resume};
 use crate::ledger::watermarks::{PartitionRow, Watermarks};
-use crate::pipeline::apply::Destination;
+use crate::pipeline::destination::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};

@@ -1,4 +1,4 @@
-//! The steps of a batch's transaction, each by its name. [`crate::pipeline::apply`] has their order.
+//! The steps of a batch's transaction, each by its name. [`crate::pipeline::attempt_once`] has their order.
 
 use deadpool_postgres::{Object, Transaction};
 

@@ -1,0 +1,119 @@
+//! The Postgres that batches are landed in, as a lane sees it.
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Object, Pool};
+
+use crate::config::LaterEvents;
+use crate::ledger::Ledger;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::owned_partition::OwnedPartitions;
+use crate::pipeline::resolve::Resolver;
+use crate::pipeline::transaction::BatchTransaction;
+use crate::postgres::catalogue::Catalogue;
+use crate::postgres::connection::connect;
+use crate::record::TopicPartition;
+use crate::rows::row_change::RowChange;
+use crate::verdict::Failure;
+
+/// The Postgres that a lane lands its batches in.
+pub struct Destination {
+    pool: Pool,
+    /// The bookkeeping tables.
+    pub ledger: Arc<Ledger>,
+    resolver: Resolver,
+    later_events: LaterEvents,
+}
+
+impl Destination {
+    /// `later_events`: what becomes of a key's events after a dead letter of the key.
+    pub fn new(
+        pool: Pool,
+        catalogue: Arc<Catalogue>,
+        ledger: Arc<Ledger>,
+        later_events: LaterEvents,
+    ) -> Self {
+        Self {
+            pool,
+            ledger,
+            resolver: Resolver::new(catalogue),
+            later_events,
+        }
+    }
+
+    /// Takes a connection out of the pool, which opens one if need be.
+    ///
+    /// # Errors
+    /// As for [`connect`].
+    pub async fn connect(&self) -> Result<Object, Failure> {
+        connect(&self.pool).await
+    }
+
+    /// Whether the batch is in: asked after a COMMIT whose answer got lost.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn is_in(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
+        let client = self.connect().await?;
+        self.ledger.watermarks.has_batch(&client, batch.id).await
+    }
+
+    /// Finds the partitions that somebody else has written, or taken out, since the lane last did.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn find_moved_partitions(
+        &self,
+        owned: &OwnedPartitions,
+    ) -> Result<Vec<TopicPartition>, Failure> {
+        if owned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let client = self.connect().await?;
+        let seen: Vec<_> = owned.values().map(|o| (o.partition_id, o.batch)).collect();
+        let watermarks = &self.ledger.watermarks;
+        let moved = watermarks.find_moved_partitions(&client, &seen).await?;
+        let moved = owned
+            .iter()
+            .filter(|(_, o)| moved.contains(&o.partition_id));
+        Ok(moved.map(|(source, _)| source.clone()).collect())
+    }
+
+    /// Says what the batch's pending events are as rows of their tables, each with the index of its entry. An
+    /// event that can't be a row of its table becomes a reject.
+    ///
+    /// # Errors
+    /// As for [`Resolver::resolve_changes`].
+    pub async fn resolve_changes<'r>(
+        &self,
+        client: &Object,
+        batch: &mut Batch<'r>,
+    ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
+        self.resolver.resolve_changes(client, batch).await
+    }
+
+    /// As for [`Resolver::forget_if_stale`].
+    pub fn forget_if_stale(&self, batch: &Batch<'_>, failure: &Failure) {
+        self.resolver.forget_if_stale(batch, failure);
+    }
+
+    /// Makes sure that the ledger has room for the day of each event of the batch.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn ensure_days(&self, client: &mut Object, batch: &Batch<'_>) -> Result<(), Failure> {
+        let ids = batch.entries.iter().map(|e| e.id);
+        self.ledger.days.ensure_days(client, ids).await
+    }
+
+    /// Begins the transaction of an attempt.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn begin_transaction<'t>(
+        &'t self,
+        client: &'t mut Object,
+    ) -> Result<BatchTransaction<'t>, Failure> {
+        BatchTransaction::begin(client, &self.ledger, self.later_events).await
+    }
+}
