@@ -82,12 +82,12 @@ impl Group {
     }
 
     /// Nothing is there to be polled at the moment.
-    pub fn nothing_more(&self) {
-        self.inboxes.iter().for_each(|inbox| inbox.nothing_more());
+    pub fn note_quiet(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.note_quiet());
     }
 
     /// A poll found nothing: whatever was fetched before is with the lanes.
-    pub fn nothing_to_read(&self) {
+    pub fn note_empty_poll(&self) {
         if self.is_idle() {
             self.progress.note_nothing_left();
         }

@@ -93,7 +93,7 @@ impl Inbox {
     }
 
     /// Kafka has nothing more at the moment: what is there needn't wait for company.
-    pub fn nothing_more(&self) {
+    pub fn note_quiet(&self) {
         let mut state = self.lock_state();
         if !state.quiet && !state.records.is_empty() {
             state.quiet = true;
@@ -168,7 +168,7 @@ impl Inbox {
     // ---- the lane's side
 
     /// The partitions that [`Work::TakeUp`] gave are positioned.
-    pub fn taken_up(&self) {
+    pub fn finish_take_up(&self) {
         self.lock_state().taking_up = false;
     }
 
@@ -238,7 +238,7 @@ impl Inbox {
     }
 
     /// Returns once the lane should let go of a batch that can't be landed now.
-    pub async fn asked_to_drain(&self) {
+    pub async fn wait_for_drain_request(&self) {
         loop {
             let asked = self.drain.notified();
             {

@@ -74,12 +74,12 @@ async fn a_batch_goes_without_its_linger_when_kafka_has_nothing_more() {
     let mut inbox = Arc::into_inner(inbox(100, 1_000_000)).unwrap();
     inbox.linger = Duration::from_secs(3600);
     inbox.push_record(record(0, 0, 10));
-    inbox.nothing_more();
+    inbox.note_quiet();
     assert_eq!(records(&inbox).await, [0]);
     inbox.push_record(record(0, 1, 10));
     let next = tokio::time::timeout(Duration::from_millis(50), inbox.next()).await;
     assert!(next.is_err(), "there may be more by now");
-    inbox.nothing_more();
+    inbox.note_quiet();
     assert_eq!(records(&inbox).await, [1]);
 }
 
@@ -92,7 +92,7 @@ async fn partitions_are_taken_up_before_any_record() {
     let work = inbox.next().await;
     assert!(matches!(work, Work::TakeUp(p) if p == [partition(0), partition(1)]));
     assert!(!inbox.is_idle(), "until it is said to be done");
-    inbox.taken_up();
+    inbox.finish_take_up();
     assert_eq!(records(&inbox).await, [0]);
 }
 
@@ -135,7 +135,7 @@ async fn draining_waits_for_the_batch_in_flight_and_only_so_long() {
         async move { inbox.drain(Duration::from_secs(60)).await }
     });
     // a lane that waits for a better time hears of it
-    inbox.asked_to_drain().await;
+    inbox.wait_for_drain_request().await;
     drop(busy);
     assert!(draining.await.unwrap());
 }
@@ -147,7 +147,7 @@ async fn a_closed_inbox_ends_at_once_whatever_it_holds() {
     inbox.take_up([partition(0)]);
     inbox.close();
     assert!(matches!(inbox.next().await, Work::End));
-    inbox.asked_to_drain().await;
+    inbox.wait_for_drain_request().await;
 }
 
 #[test]

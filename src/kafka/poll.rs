@@ -29,14 +29,16 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 pub struct Poller {
     consumer: GroupConsumer,
     seeks: PendingSeeks,
-    /// The assignment as of `generation`.
+    /// A copy of the assignment, as of `generation`.
     assignment: HashMap<String, HashMap<i32, Assigned>>,
+    generation: u64,
     /// By topic.
     caches: HashMap<Arc<str>, TopicCache>,
     /// By lane.
     arenas: Vec<RecordArena>,
-    generation: u64,
+    /// Since when each lane's inbox has been full.
     full_since: Vec<Option<Instant>>,
+    /// Whether each lane's partitions are paused because its inbox is full.
     paused: Vec<bool>,
 }
 
@@ -104,11 +106,11 @@ impl Poller {
             self.seeks.serve_requests(consumer, &self.paused);
             self.resume_lanes(consumer);
             let polled = consumer.poll(Duration::ZERO).or_else(|| {
-                group.nothing_more();
+                group.note_quiet();
                 consumer.poll(POLL_TIMEOUT)
             });
             match polled {
-                None => group.nothing_to_read(),
+                None => group.note_empty_poll(),
                 Some(Ok(message)) => self.hand_over(consumer, &message),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     tracing::error!(%error, "kafka: this consumer can't go on");

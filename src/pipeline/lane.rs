@@ -90,7 +90,7 @@ impl Lane {
                 TakenUp::Gap(message) => return Err(OperatorNeeded::Gap(message)),
             }
         }
-        self.inbox.taken_up();
+        self.inbox.finish_take_up();
         self.waiting.tell_going_on();
         Ok(())
     }

@@ -180,7 +180,7 @@ impl Waiter {
     /// Returns once the wait is to end.
     async fn is_needed(&self) {
         match self {
-            Waiter::Lane { inbox, .. } => inbox.asked_to_drain().await,
+            Waiter::Lane { inbox, .. } => inbox.wait_for_drain_request().await,
             Waiter::Schema { stop, .. } => stop.cancelled().await,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::kafka::ClientError;
+use crate::kafka;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::observer::{ANSWER_TIMEOUT, Observer};
 use crate::kafka::offsets::PartitionOffsets;
@@ -141,7 +141,7 @@ impl ObservedCluster {
     }
 }
 
-fn unreadable_partition(source: &TopicPartition, error: &ClientError) -> Finding {
+fn unreadable_partition(source: &TopicPartition, error: &kafka::ClientError) -> Finding {
     let remedy = if error.is_forbidden() {
         "give the user the rights to describe and read the topic"
     } else {

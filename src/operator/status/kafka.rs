@@ -4,12 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::Config;
+use crate::kafka;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::observer::Observer;
 use crate::kafka::offsets::PartitionOffsets;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::{ClusterTopic, Topics};
-use crate::kafka::{ClientError, Error};
 use crate::record::TopicPartition;
 
 /// What Kafka answered; what is wrong with an answer is among the problems.
@@ -40,7 +40,9 @@ pub fn ask_kafka(config: &Config, applied: &[String]) -> KafkaAnswers {
     let observer = match Observer::new(&config.kafka, &complaints) {
         Ok(observer) => observer,
         Err(error) => {
-            answers.problems.push(Error::of_creation(error).to_string());
+            answers
+                .problems
+                .push(kafka::Error::of_creation(error).to_string());
             return answers;
         }
     };
@@ -58,7 +60,7 @@ impl KafkaAnswers {
         applied: &[String],
         observer: &Observer,
         complaints: &Complaints,
-    ) -> Result<(), Error> {
+    ) -> Result<(), kafka::Error> {
         let cluster = observer.reach_cluster()?;
         let asked = cluster.topics.iter().filter(|topic| {
             config.subscribes_to(&topic.name) || applied.iter().any(|a| *a == topic.name)
@@ -89,7 +91,7 @@ impl KafkaAnswers {
     fn note_answer(
         &mut self,
         what: &str,
-        answer: Result<PartitionOffsets, ClientError>,
+        answer: Result<PartitionOffsets, kafka::ClientError>,
         complaints: &Complaints,
     ) -> Offsets {
         let answer = match answer {
