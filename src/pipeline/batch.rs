@@ -109,7 +109,7 @@ impl<'r> Batch<'r> {
         self
     }
 
-    /// How far the attempts at the batch have come, to [`Batch::resume`] with.
+    /// How far the attempts at the batch have come, to [`Batch::resume_trial`] with.
     pub fn into_trial(mut self) -> Trial {
         self.trial.keep_published(self.entries);
         self.trial
