@@ -97,3 +97,93 @@ fn mark_known(entries: &mut [Entry<'_>], mut known: HashSet<Uuid>) {
         entry.duplicate = !known.insert(entry.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bumpalo::Bump;
+
+    use super::*;
+    use crate::format::decode::Decoder;
+    use crate::format::open_deletes::OpenDeletes;
+    use crate::pipeline::advance::Advance;
+    use crate::pipeline::owned_partition::OwnedPartition;
+    use crate::record::{Record, TopicPartition};
+
+    /// Of a test, which ends soon.
+    fn entry(id: u128) -> Entry<'static> {
+        let record: &Record = Box::leak(Box::new(Record {
+            source: TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            },
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: Some("not json".into()),
+            headers: Default::default(),
+            epoch: 0,
+        }));
+        let owned = OwnedPartition {
+            partition_id: 1,
+            topic_id: None,
+            next_offset: 0,
+            batch: Uuid::nil(),
+            open_deletes: OpenDeletes::default(),
+            floor: 0,
+            epoch: 0,
+            read_to: None,
+            owed: Default::default(),
+        };
+        let arena: &Bump = Box::leak(Box::default());
+        let mut decoder = Decoder::new(Vec::new().into(), true);
+        let mut advance = Advance::new(record, owned);
+        let mut entry = Entry::decode_record(record, arena, &mut advance, &mut decoder);
+        entry.id = Uuid::from_u128(id);
+        entry
+    }
+
+    fn rejected(id: u128) -> Entry<'static> {
+        let entry = entry(id);
+        assert!(entry.is_rejected());
+        entry
+    }
+
+    fn pending(id: u128) -> Entry<'static> {
+        let mut entry = entry(id);
+        entry.state = State::Pending;
+        entry
+    }
+
+    fn ids(ids: &[u128]) -> HashSet<Uuid> {
+        ids.iter().map(|id| Uuid::from_u128(*id)).collect()
+    }
+
+    fn duplicates(entries: &[Entry<'_>]) -> Vec<bool> {
+        entries.iter().map(|e| e.duplicate).collect()
+    }
+
+    #[test]
+    fn of_a_known_id_all_are_duplicates_and_of_a_new_one_all_but_the_first() {
+        let mut entries = [pending(1), pending(2), pending(1), pending(2), rejected(3)];
+        mark_known(&mut entries, ids(&[2, 3]));
+        assert_eq!(duplicates(&entries), [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn an_event_that_the_batch_has_a_letter_for_is_a_duplicate_where_it_comes_again() {
+        let mut entries = [pending(1), rejected(1), rejected(1), pending(1), pending(2)];
+        mark_twins(&mut entries);
+        assert_eq!(duplicates(&entries), [false, false, true, true, false]);
+    }
+
+    #[test]
+    fn an_event_with_a_letter_or_that_was_applied_is_rejected_no_more() {
+        let mut entries = [pending(1), rejected(1), rejected(2), pending(2)];
+        mark_lettered(&mut entries, &ids(&[1]));
+        assert_eq!(duplicates(&entries), [true, true, false, false]);
+        mark_applied_rejects(&mut entries, &ids(&[2]));
+        assert_eq!(duplicates(&entries), [true, true, true, false]);
+        forget_marks(&mut entries);
+        assert_eq!(duplicates(&entries), [false; 4]);
+    }
+}
