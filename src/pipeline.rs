@@ -8,6 +8,7 @@
 //! A crash between any two steps leaves a state from which a restart converges.
 
 mod advance;
+mod advances;
 mod arrange;
 mod attempt_outcome;
 mod batch;
@@ -111,7 +112,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     // 4. The rows of fresh events are written. An event that Postgres refuses becomes a reject.
     let written = tx.write_fresh_rows(batch, changes, letters).await;
     written.inspect_err(|failure| destination.forget_if_stale(batch, failure))?;
-    lane.breaker.judge(batch)?;
+    lane.breaker.judge_batch(batch)?;
     // 5. Rejects are delivered to the dead letter topic,
     before_commit.deliver_rejects(batch).await?;
     // 6. and get their rows.

@@ -10,6 +10,7 @@ use crate::format::decode::Decoder;
 use crate::ledger::watermarks::WatermarkMove;
 use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
+use crate::pipeline::advances::Advances;
 use crate::pipeline::entry::{Entry, Reject, State};
 use crate::pipeline::order::Order;
 use crate::pipeline::owned_partition::OwnedPartitions;
@@ -42,38 +43,10 @@ impl<'r> Batch<'r> {
         owned_partitions: &OwnedPartitions,
         decoder: &mut Decoder,
     ) -> Self {
-        let mut advances: Vec<Advance> = Vec::new();
+        let mut advances = Advances::new();
         let mut entries = Vec::with_capacity(records.len());
-        let mut places: HashMap<&TopicPartition, usize> = HashMap::new();
-        let mut last = usize::MAX;
         for record in records {
-            // a partition's records mostly come many at a time
-            let is_last = advances
-                .get(last)
-                .is_some_and(|a| a.source == record.source);
-            let place = if is_last {
-                Some(last)
-            } else {
-                places.get(&record.source).copied()
-            };
-            let at = match place {
-                Some(at) => at,
-                None => {
-                    // not one that is left over from before a seek: the others would be measured by it
-                    let held = owned_partitions.get(&record.source);
-                    let Some(held) = held.filter(|h| h.epoch == record.epoch) else {
-                        continue;
-                    };
-                    places.insert(&record.source, advances.len());
-                    advances.push(Advance::new(record, held.clone()));
-                    advances.len() - 1
-                }
-            };
-            last = at;
-            let Some(advance) = advances
-                .get_mut(at)
-                .filter(|a| a.held.epoch == record.epoch && !a.jumped_back)
-            else {
+            let Some(advance) = advances.find_for(record, owned_partitions) else {
                 continue;
             };
             if !advance.follow_offset(record.offset) {
@@ -85,18 +58,10 @@ impl<'r> Batch<'r> {
             }
             entries.push(Entry::decode_record(record, arena, advance, decoder));
         }
-        advances.retain(|a| a.next_offset > a.first_offset);
-        let owing = owned_partitions.iter().filter(|(source, held)| {
-            !held.owed.is_empty() && !advances.iter().any(|a| a.source == **source)
-        });
-        let debts: Vec<Advance> = owing
-            .filter_map(|(source, held)| Advance::of_debt(source, held))
-            .collect();
-        advances.extend(debts);
         Self {
             id: Uuid::new_v4(),
             entries,
-            advances,
+            advances: advances.with_debts(owned_partitions),
             trial: Trial::default(),
             waiting: Vec::new(),
         }

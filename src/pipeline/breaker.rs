@@ -27,7 +27,7 @@ impl Breaker {
     }
 
     /// Takes in an event that was landed, or refused.
-    pub fn note(&mut self, refused: bool) {
+    pub fn note_event(&mut self, refused: bool) {
         if self.refused.len() == self.window {
             self.count -= usize::from(self.refused.pop_front() == Some(true));
         }
@@ -37,7 +37,7 @@ impl Breaker {
 
     /// # Errors
     /// Systemic, if the batch's refusals are too many.
-    pub fn judge(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+    pub fn judge_batch(&self, batch: &Batch<'_>) -> Result<(), Failure> {
         let Some(count) = self.trips_on(batch.refusal_flags()) else {
             return Ok(());
         };
@@ -52,7 +52,9 @@ impl Breaker {
 
     /// The batch is in.
     pub fn note_batch(&mut self, batch: &Batch<'_>) {
-        batch.refusal_flags().for_each(|refused| self.note(refused));
+        batch
+            .refusal_flags()
+            .for_each(|refused| self.note_event(refused));
     }
 
     /// Whether these events, in order, would make too many refusals at any time: how many then.
@@ -60,7 +62,7 @@ impl Breaker {
         let mut ahead = self.clone();
         events
             .map(|refused| {
-                ahead.note(refused);
+                ahead.note_event(refused);
                 ahead.too_many()
             })
             .find_map(|too_many| too_many)
@@ -102,11 +104,11 @@ mod tests {
     fn what_was_noted_before_counts_until_it_leaves_the_window() {
         let mut breaker = breaker(0.5, 4);
         for refused in [true, true, false, false] {
-            breaker.note(refused);
+            breaker.note_event(refused);
         }
         assert_eq!(breaker.trips_on([true].into_iter()), None);
         for refused in [true, false] {
-            breaker.note(refused);
+            breaker.note_event(refused);
         }
         assert_eq!(breaker.trips_on([true, true].into_iter()), Some(3));
         assert_eq!(breaker.count, 1);

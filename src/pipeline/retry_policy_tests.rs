@@ -66,10 +66,10 @@ fn what_is_not_about_an_event_is_waited_for_however_the_batch_is_tried() {
 fn no_approach_goes_back_to_an_earlier_one() {
     for approach in approaches() {
         let immediate = approach.with_constraints_immediate();
-        assert!(immediate.isolates() && immediate.has_constraints_immediate());
+        assert!(immediate.looks_for_culprits() && immediate.has_constraints_immediate());
         assert_eq!(immediate.blames_contention(), approach.blames_contention());
         let blaming = approach.blaming_contention();
-        assert!(blaming.isolates() && blaming.blames_contention());
+        assert!(blaming.looks_for_culprits() && blaming.blames_contention());
         let before = approach.has_constraints_immediate();
         assert_eq!(blaming.has_constraints_immediate(), before);
     }

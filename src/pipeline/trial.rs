@@ -49,7 +49,7 @@ impl Approach {
     };
 
     /// Whether culprits are looked for.
-    pub fn isolates(self) -> bool {
+    pub fn looks_for_culprits(self) -> bool {
         self != Self::Whole
     }
 

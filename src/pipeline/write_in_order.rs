@@ -42,7 +42,7 @@ impl RowWriter<'_> {
     ) -> Result<(), Failure> {
         batch.waiting.clear();
         let rejects = batch.entries.iter().any(Entry::is_rejected);
-        if !parked && !rejects && !batch.trial.approach.isolates() {
+        if !parked && !rejects && !batch.trial.approach.looks_for_culprits() {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
             return write_rows(self.tx, &all, batch.trial.conflicts).await;
         }
@@ -63,7 +63,7 @@ impl RowWriter<'_> {
                 order.add_entry(key, at);
             }
         }
-        let refused = if batch.trial.approach.isolates() {
+        let refused = if batch.trial.approach.looks_for_culprits() {
             self.write_apart(batch, changes, &events, &mut order)
                 .await?
         } else {

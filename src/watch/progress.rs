@@ -10,7 +10,7 @@ use crate::watch::metrics;
 
 /// librdkafka's statistics are up to two seconds old: for so long they may speak of what had been
 /// fetched before a seek.
-const STALE: Duration = Duration::from_secs(3);
+const STATISTICS_MAX_AGE: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub struct Progress {
@@ -127,7 +127,9 @@ impl Progress {
         };
         self.change_position(&source, |p| {
             p.high = high.or(p.high);
-            if p.taken_up_at.is_some_and(|at| at.elapsed() > STALE) {
+            if p.taken_up_at
+                .is_some_and(|at| at.elapsed() > STATISTICS_MAX_AGE)
+            {
                 p.fetched = fetched.or(p.fetched);
             }
         });
