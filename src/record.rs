@@ -9,9 +9,12 @@ use bytes::Bytes;
 
 use crate::record::body::Body;
 
+/// A partition of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
+    /// The topic's name, shared by all records of the topic.
     pub topic: Arc<str>,
+    /// Counted from 0.
     pub partition: i32,
 }
 
@@ -24,9 +27,12 @@ impl fmt::Display for TopicPartition {
 /// A record's coordinates: partition and offset.
 pub type Coordinates = (TopicPartition, i64);
 
+/// A header of a record, as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// The header's name; a record may have it several times.
     pub key: String,
+    /// `None` is Kafka's null, which is not the empty value.
     pub value: Option<Vec<u8>>,
 }
 
@@ -34,11 +40,15 @@ pub struct Header {
 /// letter is the original.
 #[derive(Clone, Debug)]
 pub struct Record {
+    /// The partition it was read from.
     pub source: TopicPartition,
+    /// Its place in the partition.
     pub offset: i64,
     /// Milliseconds since 1970, as the producer or the broker set it.
     pub timestamp: Option<i64>,
+    /// `None` is Kafka's null.
     pub key: Option<Bytes>,
+    /// `None` is Kafka's null: a tombstone.
     pub value: Option<Body>,
     /// Shared by all that have the same, as most of a topic's records do.
     pub headers: Arc<[Header]>,
@@ -48,6 +58,7 @@ pub struct Record {
 }
 
 impl Record {
+    /// Where the record stands: its partition and its offset.
     pub fn coordinates(&self) -> Coordinates {
         (self.source.clone(), self.offset)
     }

@@ -66,9 +66,11 @@ impl fmt::Display for Place {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
+    /// Where the key is written, or would be.
     pub place: Place,
     /// The dotted key, or nothing where the file itself is the problem.
     pub key: Option<String>,
+    /// What is wrong, and what would be right.
     pub text: String,
 }
 

@@ -28,6 +28,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// A reader of what figment has merged. `lines` are those of the file's keys; `problems` are known already.
     pub fn new(
         figment: Figment,
         root: Dict,
@@ -112,15 +113,18 @@ impl Reader {
         self.problems.push(problem);
     }
 
+    /// Whether the file or a variable sets `key`.
     pub fn is_set(&self, key: &str) -> bool {
         self.find_value(key).is_some()
     }
 
+    /// Whether a variable sets `key`.
     pub fn in_environment(&self, key: &str) -> bool {
         self.find_value(key)
             .is_some_and(|value| self.is_from_environment(value))
     }
 
+    /// Whether a variable set this value, or anything in it.
     pub fn is_from_environment(&self, value: &Value) -> bool {
         self.variable_behind(value).is_some()
     }

@@ -11,6 +11,7 @@ use super::value::{self, because};
 pub struct Secret(String);
 
 impl Secret {
+    /// Hides the value from now on.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }

@@ -41,6 +41,7 @@ impl TopicPattern {
         }
     }
 
+    /// Whether the topic is meant: by its name, or by the pattern.
     pub fn matches_topic(&self, topic: &str) -> bool {
         match self {
             Self::Name(name) => name == topic,

@@ -11,6 +11,7 @@ use figment::value::Value;
 
 /// A value as it was found.
 pub(super) struct Found<'a> {
+    /// As figment read it.
     pub value: &'a Value,
     /// Whether it is an environment variable's text.
     pub from_environment: bool,

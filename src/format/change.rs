@@ -8,12 +8,16 @@ use crate::format::event_id::Parts;
 use crate::format::schema::Field;
 use crate::table_name::TableName;
 
+/// What an event did to its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
+    /// The row is new.
     Create,
     /// A snapshot's row.
     Read,
+    /// The row was there before.
     Update,
+    /// The row is gone.
     Delete,
     /// A record without a value: the key's row is gone.
     Tombstone,
@@ -52,6 +56,7 @@ impl Operation {
 /// follows from the names is found once.
 #[derive(Debug, Default)]
 pub struct Shape {
+    /// One name for each field.
     pub names: Vec<Box<str>>,
     /// The struct's schema, if the event brings one.
     pub schema: Option<Arc<Field>>,
@@ -68,14 +73,17 @@ pub struct Fields<'r> {
 }
 
 impl<'r> Fields<'r> {
+    /// Whether there are no fields at all, as for a record without a key.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
+    /// The fields' names, in the event's order.
     pub fn names(&self) -> &[Box<str>] {
         self.shape.as_ref().map_or(&[], |shape| &shape.names)
     }
 
+    /// The struct's schema, if the event brings one.
     pub fn schema(&self) -> Option<&Arc<Field>> {
         self.shape.as_ref()?.schema.as_ref()
     }
@@ -86,16 +94,22 @@ impl<'r> Fields<'r> {
         names.zip(self.values.iter().copied())
     }
 
+    /// The JSON text of the first field with this name.
     pub fn get(&self, name: &str) -> Option<&'r str> {
         self.iter().find(|(n, _)| *n == name).map(|(_, raw)| raw)
     }
 }
 
+/// One event, decoded: which row it is about and what the row became.
 #[derive(Clone, Debug)]
 pub struct Change<'r> {
+    /// The event's identity, by which the ledger recognises it.
     pub id: Uuid,
+    /// The destination table.
     pub table: Arc<TableName>,
+    /// What the event did to the row.
     pub operation: Operation,
+    /// The fields that identify the row.
     pub key: Fields<'r>,
     /// Empty if the operation removes the row.
     pub row: Fields<'r>,
@@ -104,7 +118,9 @@ pub struct Change<'r> {
 /// Which row an event is about, known even where the event itself can't be read.
 #[derive(Clone, Debug)]
 pub struct RowKey<'r> {
+    /// The destination table.
     pub table: Arc<TableName>,
+    /// The fields that identify the row.
     pub key: Fields<'r>,
 }
 

@@ -52,6 +52,7 @@ impl SchemaCache {
     }
 }
 
+/// The schema of a key or of an envelope, read once and shared by all events that bring it.
 #[derive(Clone)]
 pub struct EventSchema {
     /// The struct itself: a key's fields.
@@ -141,11 +142,15 @@ fn unless_null(payload: &str, schema: Option<EventSchema>) -> Unwrapped<'_> {
     (payload != "null").then_some((payload, schema))
 }
 
+/// Debezium's envelope: what happened to a row, and where.
 pub struct Envelope<'r> {
+    /// One letter: `c`, `r`, `u`, `d`, `t` or `m`.
     pub op: Cow<'r, str>,
     /// The row as it was; read only if it is asked for.
     pub before: Option<Fields<'r>>,
+    /// The row as it is now; `None` for a delete.
     pub after: Option<Fields<'r>>,
+    /// Where the event comes from.
     pub source: Source<'r>,
 }
 

@@ -30,11 +30,13 @@ pub struct Decoder {
 }
 
 impl Decoder {
+    /// A decoder for the configured encoding and routes.
     pub fn from_config(config: &Config) -> Self {
         Self::new(config.routes.clone().into(), config.apply.deletes)
             .with_encoding(Encoding::from_config(&config.format))
     }
 
+    /// The same, for records in another encoding.
     pub fn with_encoding(self, encoding: Encoding) -> Self {
         Self { encoding, ..self }
     }
@@ -57,6 +59,7 @@ impl Decoder {
         }
     }
 
+    /// Whether keys and values are JSON, so that a registry is never asked.
     pub fn is_json(&self) -> bool {
         matches!(self.encoding, Encoding::Json)
     }
@@ -69,6 +72,7 @@ impl Decoder {
         }
     }
 
+    /// Remembers what the registry answered for [`Decoder::unknown_schemas`].
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
         if let Encoding::Avro(avro) = &mut self.encoding {
             avro.learn_schemas(known);

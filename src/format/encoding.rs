@@ -16,6 +16,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// The configured encoding; of Avro no schema is known yet.
     pub fn from_config(config: &FormatConfig) -> Self {
         match config.encoding {
             config::Encoding::Json => Self::Json,

@@ -51,20 +51,24 @@ pub struct Identity {
 pub struct Parts(Vec<u8>);
 
 impl Parts {
+    /// No parts yet.
     pub fn new() -> Self {
         Self(Vec::with_capacity(256))
     }
 
+    /// Appends one part with its length before it.
     pub fn add_part(&mut self, bytes: &[u8]) {
         self.0
             .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         self.0.extend_from_slice(bytes);
     }
 
+    /// Hashes all parts that were added.
     pub fn hash(&self) -> blake3::Hash {
         blake3::hash(&self.0)
     }
 
+    /// The beginning of the hash, where 64 bits suffice.
     pub fn first_8_bytes(&self) -> [u8; 8] {
         let hash = self.hash();
         hash.as_bytes().first_chunk().copied().unwrap_or_default()
@@ -87,11 +91,13 @@ impl Identity {
         identity.with_part(kind.as_bytes())
     }
 
+    /// Adds a part. The order of parts counts.
     pub fn with_part(mut self, bytes: &[u8]) -> Self {
         self.parts.add_part(bytes);
         self
     }
 
+    /// The id: 48 bits of time, then 80 bits of hash.
     pub fn into_id(self) -> Uuid {
         // Times before 1970 or after the year 10889 don't occur at a real source; they still get
         // an id, just not one in time order.

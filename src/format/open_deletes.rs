@@ -13,6 +13,7 @@ use crate::format::event_id::Parts;
 /// sends none at all (`tombstones.on.delete=false`), the oldest give way.
 const MOST: usize = 64;
 
+/// Hashes of keys, the oldest delete first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenDeletes(Vec<u64>);
 
@@ -38,6 +39,7 @@ impl OpenDeletes {
         }
     }
 
+    /// Whether no delete waits for its tombstone.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -51,10 +53,12 @@ impl OpenDeletes {
         found.is_some()
     }
 
+    /// The hashes as Postgres stores them: the same 64 bits, signed.
     pub fn to_bigints(&self) -> Vec<i64> {
         self.0.iter().map(|k| *k as i64).collect()
     }
 
+    /// Reads what [`OpenDeletes::to_bigints`] wrote.
     pub fn from_bigints(keys: Vec<i64>) -> Self {
         Self(keys.into_iter().map(|k| k as u64).collect())
     }

@@ -40,7 +40,9 @@ pub struct Registry {
 /// A subject's version with a schema.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Version {
+    /// The subject under which the schema is registered.
     pub subject: String,
+    /// The version within the subject, counted from 1.
     pub version: i64,
 }
 

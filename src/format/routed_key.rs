@@ -17,6 +17,7 @@ pub(super) struct RoutedKey {
 }
 
 impl RoutedKey {
+    /// The key of these columns.
     pub fn new(columns: Vec<String>) -> Self {
         Self {
             columns,

@@ -14,19 +14,24 @@ pub use logical::Logical;
 /// Deeper than any envelope or row; bounds the recursion over a schema that someone else wrote.
 const MAX_DEPTH: usize = 32;
 
+/// The schema of one value: of a field, an element or a whole message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
     /// The field's name in its struct; empty for the root, array elements and map values.
     pub name: Arc<str>,
+    /// How the value is written.
     pub kind: Kind,
+    /// What the value means beyond its kind, if its schema has a name.
     pub logical: Option<Logical>,
     /// Of a decimal, as it stands in the schema (Debezium may write it modulo 2048).
     pub scale: Option<i32>,
     /// Of bits: how many.
     pub length: Option<i32>,
+    /// Whether the value may be null.
     pub optional: bool,
 }
 
+/// Connect's types.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
     Int8,
@@ -42,9 +47,11 @@ pub enum Kind {
     /// The values' schema; keys are written by Connect as strings or as pairs, which the JSON shows.
     Map(Box<Field>),
     Struct(Vec<Field>),
+    /// A type that we don't know: the destination column decides.
     Unknown,
 }
 
+/// Why a schema can't be read. No message shows a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     #[error("the schema is not a json object with a connect type (line {line}, column {column})")]

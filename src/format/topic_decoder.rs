@@ -37,6 +37,7 @@ struct TopicRoute {
 
 /// A record that is being decoded, and what its partition and its batch lend it.
 pub(super) struct Incoming<'c, 'r> {
+    /// As it came from Kafka.
     pub record: &'r Record,
     /// Takes what can't be borrowed from the record.
     pub arena: &'r Bump,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
 
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
@@ -12,10 +13,16 @@ use crate::rows::table::{Column, PgType, Table};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict, sqlstate};
 
+/// The tables that were asked for so far. All lanes share one catalogue.
 #[derive(Default)]
 pub struct Catalogue {
     tables: Mutex<HashMap<TableName, Arc<Table>>>,
 }
+
+/// Tables, partitioned ones, foreign ones and views.
+const TABLE: &str = "\
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v')";
 
 /// Domains are resolved to their base type (however deep), since a cast straight to a domain over
 /// `varchar(3)` would cut the value; the domain's own rules are checked on assignment.
@@ -47,6 +54,8 @@ const FOREIGN_KEYS: &str = "\
     SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f'";
 
 impl Catalogue {
+    /// The table as it is known, or as Postgres describes it now.
+    ///
     /// # Errors
     /// Systemic if there is no such table; else whatever Postgres said.
     pub async fn find_table(
@@ -62,6 +71,7 @@ impl Catalogue {
         Ok(table)
     }
 
+    /// Has the table read again when it is next asked for.
     pub fn forget_table(&self, name: &TableName) {
         self.lock_tables().remove(name);
     }
@@ -72,63 +82,88 @@ impl Catalogue {
 }
 
 async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
-    let find = "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v')";
-    let row = client.query_opt(find, &[&name.schema, &name.name]).await?;
-    let Some(oid) = row.map(|r| r.get::<_, u32>(0)) else {
-        return Err(Failure {
-            sqlstate: Some(sqlstate::UNDEFINED_TABLE.into()),
-            ..Failure::new(
-                Verdict::Systemic,
-                format!(
-                    "table {name} does not exist in the destination; create it, or send its events elsewhere with a [[route]]"
-                ),
-            )
-        });
+    let row = client.query_opt(TABLE, &[&name.schema, &name.name]).await?;
+    let Some(oid) = row.map(|row| row.get::<_, u32>(0)) else {
+        return Err(missing_table(name));
     };
-    let mut columns = Vec::new();
-    let mut index_of = HashMap::new();
-    for row in client.query(COLUMNS, &[&oid]).await? {
-        let (schema, type_name, modifier): (String, String, i32) =
-            (row.get(1), row.get(2), row.get(3));
-        let element = row.get::<_, Option<String>>(4).map(|name| {
-            Box::new(PgType {
-                name,
-                modifier,
-                element: None,
-            })
-        });
-        index_of.insert(row.get::<_, i16>(7), columns.len());
-        columns.push(Column {
-            name: row.get(0),
-            cast: format!("{}.{}", quote(&schema), quote(&type_name)),
-            pg_type: PgType {
-                name: type_name,
-                modifier,
-                element,
-            },
-            generated: !row.get::<_, String>(5).is_empty(),
-            identity_always: row.get::<_, String>(6) == "a",
-        });
-    }
-    let mut unique_keys = Vec::new();
-    for row in client.query(UNIQUE_KEYS, &[&oid]).await? {
-        let mut key: Vec<usize> = row
-            .get::<_, Vec<i16>>(0)
-            .iter()
-            .filter_map(|n| index_of.get(n).copied())
-            .collect();
-        key.sort_unstable();
-        unique_keys.push(key);
-    }
-    let references: Vec<(u32, u32)> = client
-        .query(FOREIGN_KEYS, &[])
-        .await?
-        .iter()
-        .map(|row| (row.get(0), row.get(1)))
-        .collect();
+    let (columns, numbers) = load_columns(client, oid).await?;
+    let unique_keys = load_unique_keys(client, oid, &numbers).await?;
+    let references = load_references(client).await?;
     let mut table = Table::new(name.clone(), columns, unique_keys);
     table.rank = foreign_key_rank(oid, &references);
     table.referenced = references.iter().any(|(_, parent)| *parent == oid);
     Ok(table)
+}
+
+fn missing_table(name: &TableName) -> Failure {
+    Failure {
+        sqlstate: Some(sqlstate::UNDEFINED_TABLE.into()),
+        ..Failure::new(
+            Verdict::Systemic,
+            format!(
+                "table {name} does not exist in the destination; create it, or send its events elsewhere with a [[route]]"
+            ),
+        )
+    }
+}
+
+/// Index by `pg_attribute.attnum`, which has gaps where columns were dropped.
+type ColumnNumbers = HashMap<i16, usize>;
+
+async fn load_columns(
+    client: &impl GenericClient,
+    oid: u32,
+) -> Result<(Vec<Column>, ColumnNumbers), Failure> {
+    let mut columns = Vec::new();
+    let mut numbers = ColumnNumbers::new();
+    for row in client.query(COLUMNS, &[&oid]).await? {
+        numbers.insert(row.get(7), columns.len());
+        columns.push(read_column(&row));
+    }
+    Ok((columns, numbers))
+}
+
+/// A column out of a row of [`COLUMNS`].
+fn read_column(row: &Row) -> Column {
+    let (schema, type_name, modifier): (String, String, i32) = (row.get(1), row.get(2), row.get(3));
+    let element = row.get::<_, Option<String>>(4).map(|name| {
+        Box::new(PgType {
+            name,
+            modifier,
+            element: None,
+        })
+    });
+    Column {
+        name: row.get(0),
+        cast: format!("{}.{}", quote(&schema), quote(&type_name)),
+        pg_type: PgType {
+            name: type_name,
+            modifier,
+            element,
+        },
+        generated: !row.get::<_, String>(5).is_empty(),
+        identity_always: row.get::<_, String>(6) == "a",
+    }
+}
+
+/// Each key's columns by their index, in column order.
+async fn load_unique_keys(
+    client: &impl GenericClient,
+    oid: u32,
+    numbers: &ColumnNumbers,
+) -> Result<Vec<Vec<usize>>, Failure> {
+    let mut unique_keys = Vec::new();
+    for row in client.query(UNIQUE_KEYS, &[&oid]).await? {
+        let key = row.get::<_, Vec<i16>>(0);
+        let mut key: Vec<usize> = key.iter().filter_map(|n| numbers.get(n).copied()).collect();
+        key.sort_unstable();
+        unique_keys.push(key);
+    }
+    Ok(unique_keys)
+}
+
+/// Pairs of child and parent, of all foreign keys of the database.
+async fn load_references(client: &impl GenericClient) -> Result<Vec<(u32, u32)>, Failure> {
+    let rows = client.query(FOREIGN_KEYS, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

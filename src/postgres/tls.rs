@@ -23,6 +23,7 @@ const SYSTEM_STORES: [&str; 4] = [
 /// OpenSSL's own variable for another store.
 const STORE_VARIABLE: &str = "SSL_CERT_FILE";
 
+/// Why no connection can be secured as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("postgres.url: {parameter}: {} cannot be used: {error}", path.display())]

@@ -18,6 +18,7 @@ const BEFORE_PAYLOAD: &[u8] = b",\"payload\":";
 /// the versions that a mixed stream has.
 pub const MOST_HEADS: usize = 8;
 
+/// A value: a head that many values share, and the rest.
 #[derive(Clone, Debug)]
 pub struct Body {
     head: Option<Arc<[u8]>>,
@@ -30,6 +31,7 @@ impl Body {
         self.head.as_ref().map_or(0, |head| head.len()) + self.rest.len()
     }
 
+    /// Whether the value has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -27,7 +27,9 @@ pub enum Form {
 /// A column's values, NULL or text as Postgres reads it.
 #[derive(Debug, PartialEq)]
 pub struct Column<'n> {
+    /// One text for each row; `None` is NULL.
     pub texts: Vec<Option<&'n str>>,
+    /// How the array's elements are sent.
     pub form: Form,
 }
 
@@ -137,10 +139,12 @@ impl Form {
         form.unwrap_or(Self::Text)
     }
 
+    /// `pg_type.typname` of an element.
     pub fn type_name(self) -> &'static str {
         self.catalogue_entry().0
     }
 
+    /// `pg_type.oid` of the array type.
     pub fn array_oid(self) -> u32 {
         self.catalogue_entry().2
     }

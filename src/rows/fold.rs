@@ -11,7 +11,9 @@ use crate::rows::table::Table;
 /// What is to be done to one key.
 #[derive(Clone, Debug)]
 pub struct Net<'a, 'r> {
+    /// The table and the columns that are written.
     pub layout: Cow<'a, Arc<Layout>>,
+    /// The key's values, in the layout's order.
     pub key: &'a [Text<'r>],
     /// `None`: nothing but the delete.
     pub row: Option<Row<'a, 'r>>,
@@ -24,7 +26,9 @@ pub struct Net<'a, 'r> {
 /// The values of the layout's columns.
 #[derive(Clone, Debug)]
 pub struct Row<'a, 'r> {
+    /// One text for each column of the layout.
     pub texts: Cow<'a, [Text<'r>]>,
+    /// Whether the changes together carry the whole row.
     pub whole: bool,
 }
 

@@ -14,6 +14,7 @@ use crate::verdict::{Failure, Reason, Verdict};
 /// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
 const MOST: usize = 256;
 
+/// Which field of the events fills which column of the table.
 #[derive(Debug)]
 pub struct Mapping {
     key: Vec<Slot>,

@@ -14,6 +14,7 @@ pub type Text<'r> = Option<Cow<'r, str>>;
 /// Which columns of which table a change writes, shared by all that write the same.
 #[derive(Clone, Debug)]
 pub struct Layout {
+    /// The destination table.
     pub table: Arc<Table>,
     /// The key's columns, in column order.
     pub key: Vec<usize>,
@@ -21,18 +22,22 @@ pub struct Layout {
     pub columns: Vec<usize>,
 }
 
+/// What one event does to one row of a table.
 #[derive(Clone, Debug)]
 pub struct RowChange<'r> {
+    /// The table and the columns that the texts belong to.
     pub layout: Arc<Layout>,
     /// Of the layout's key columns.
     pub key: Vec<Text<'r>>,
     /// Of the layout's columns.
     pub texts: Vec<Text<'r>>,
+    /// Whether the row is written, written in part, or gone.
     pub effect: Effect,
     /// The event calls the row new: created, or read by a snapshot.
     pub created: bool,
 }
 
+/// What remains of the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The row has these values.
@@ -40,6 +45,7 @@ pub enum Effect {
     /// The event said that it leaves something out (an unchanged out-of-line value): the row must
     /// be there already.
     Part,
+    /// The row is deleted.
     Gone,
 }
 
@@ -50,6 +56,7 @@ impl<'r> RowChange<'r> {
         Mapping::new(change, table)?.map_change(change)
     }
 
+    /// The destination table.
     pub fn table(&self) -> &Arc<Table> {
         &self.layout.table
     }

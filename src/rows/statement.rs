@@ -12,14 +12,17 @@ use crate::rows::sql::quote;
 use crate::rows::table::{Table, Turn};
 use crate::table_name::TableName;
 
+/// What a statement does to its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    /// The rows go.
     Delete,
     /// A key deleted and inserted again. The row is changed in place, so that no foreign key takes
     /// others with it; columns that the event doesn't carry start from their defaults.
     Replace,
     /// Rows that are new, as far as anybody knows.
     Insert,
+    /// Rows that may be there or not.
     Upsert,
     /// Changes that carry only part of their row; touches as many rows as it carries, or one is missing.
     Update,
@@ -35,10 +38,14 @@ pub enum Conflicts {
     Possible,
 }
 
+/// One statement with its rows as arrays.
 #[derive(Debug)]
 pub struct Statement<'n> {
+    /// What it does to its rows.
     pub kind: Kind,
+    /// The destination table.
     pub table: Arc<Table>,
+    /// The statement's text, with a parameter for each column.
     pub sql: String,
     /// Of an update: counts how many of its rows exist, as a trigger may skip a row that does.
     pub count_sql: Option<String>,
@@ -47,6 +54,7 @@ pub struct Statement<'n> {
 }
 
 impl Statement<'_> {
+    /// How many rows the statement writes.
     pub fn row_count(&self) -> usize {
         self.columns.first().map_or(0, |column| column.texts.len())
     }
@@ -162,6 +170,7 @@ impl<'n> Group<'n> {
     }
 }
 
+/// The table's name as SQL, with its schema.
 pub fn qualified_name(table: &Table) -> String {
     format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
 }

@@ -15,9 +15,12 @@ pub struct PgType {
     pub element: Option<Box<PgType>>,
 }
 
+/// A column of a destination table.
 #[derive(Clone, Debug)]
 pub struct Column {
+    /// The column's name, not quoted.
     pub name: String,
+    /// The column's type, domains resolved.
     pub pg_type: PgType,
     /// The base type as SQL, schema-qualified and quoted, without a modifier: an explicit cast to
     /// `varchar(3)` would cut the value silently, an assignment refuses it.
@@ -28,9 +31,12 @@ pub struct Column {
     pub identity_always: bool,
 }
 
+/// A destination table: columns, unique keys and its place among foreign keys.
 #[derive(Debug)]
 pub struct Table {
+    /// The table's name, with its schema.
     pub name: TableName,
+    /// In the table's order; all indexes of columns count in this list.
     pub columns: Vec<Column>,
     /// The column sets, each in column order, that a unique index without a predicate covers.
     pub unique_keys: Vec<Vec<usize>>,
@@ -57,6 +63,7 @@ impl Table {
         }
     }
 
+    /// A table to which no foreign key leads, and from which none does.
     pub fn new(name: TableName, columns: Vec<Column>, unique_keys: Vec<Vec<usize>>) -> Self {
         let by_name = columns
             .iter()
@@ -73,6 +80,7 @@ impl Table {
         }
     }
 
+    /// Where the column of this name stands in `columns`.
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
@@ -82,6 +90,7 @@ impl Table {
         self.unique_keys.iter().any(|unique| unique == key)
     }
 
+    /// The names of these columns, with commas between, for messages.
     pub fn column_names(&self, columns: &[usize]) -> String {
         columns
             .iter()

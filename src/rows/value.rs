@@ -35,11 +35,14 @@ use family::Family;
 use json::Json;
 use meaning::Meaning;
 
+/// A field's value for its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {
+    /// NULL.
     Null,
     /// Debezium's placeholder for an unchanged out-of-line value: the column is to be left untouched.
     Unavailable,
+    /// The text that Postgres reads for the column's type.
     Text(Cow<'a, str>),
 }
 

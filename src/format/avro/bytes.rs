@@ -9,14 +9,17 @@ pub(super) struct Bytes<'b> {
 }
 
 impl<'b> Bytes<'b> {
+    /// Reads from the first byte on.
     pub fn new(bytes: &'b [u8]) -> Self {
         Self { rest: bytes }
     }
 
+    /// How many bytes have not been read yet.
     pub fn bytes_left(&self) -> usize {
         self.rest.len()
     }
 
+    /// The next `length` bytes.
     pub fn take_bytes(&mut self, length: usize) -> Result<&'b [u8], AvroError> {
         let (taken, rest) = self
             .rest
@@ -26,6 +29,7 @@ impl<'b> Bytes<'b> {
         Ok(taken)
     }
 
+    /// The next `N` bytes.
     pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], AvroError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(AvroError::Truncated)?;
         self.rest = rest;
@@ -49,6 +53,7 @@ impl<'b> Bytes<'b> {
         Err(AvroError::Number)
     }
 
+    /// A long that must fit 32 bits.
     pub fn read_int(&mut self) -> Result<i32, AvroError> {
         i32::try_from(self.read_long()?).map_err(|_| AvroError::Number)
     }
@@ -59,10 +64,12 @@ impl<'b> Bytes<'b> {
         self.take_bytes(length)
     }
 
+    /// Bytes with their length before them, in UTF-8.
     pub fn read_text(&mut self) -> Result<&'b str, AvroError> {
         std::str::from_utf8(self.read_bytes()?).map_err(|_| AvroError::Utf8)
     }
 
+    /// One byte, 0 or 1.
     pub fn read_boolean(&mut self) -> Result<bool, AvroError> {
         match self.take_array()? {
             [0] => Ok(false),
@@ -92,7 +99,9 @@ impl<'b> Bytes<'b> {
 }
 
 pub(super) struct Block {
+    /// How many items follow.
     pub items: u64,
+    /// How many bytes they take, if the writer says so.
     pub bytes: Option<usize>,
 }
 

@@ -19,6 +19,7 @@ const MAP_ENTRY: &str = "io.confluent.connect.avro.MapEntry";
 
 #[derive(Default)]
 pub(super) struct Compiler {
+    /// All types so far; a type refers to others by index.
     pub nodes: Vec<Node>,
     names: Names,
     /// The simple names of named types.

@@ -19,6 +19,7 @@ pub enum Known {
     Refused(String),
 }
 
+/// The schemas that a lane has learned, and the buffer that it reads with.
 #[derive(Default)]
 pub struct AvroDecoder {
     known: HashMap<SchemaId, Known>,
@@ -45,6 +46,7 @@ impl AvroDecoder {
         unknown
     }
 
+    /// Remembers what the registry answered for [`AvroDecoder::unknown_schemas`].
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
         self.known.extend(known);
     }

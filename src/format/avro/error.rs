@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+/// Why a datum can't be read. Each text completes "it …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AvroError {
     #[error(
@@ -56,6 +57,7 @@ impl AvroError {
     }
 }
 
+/// Why a schema can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     #[error("it is not JSON (line {line}, column {column})")]

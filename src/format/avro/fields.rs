@@ -20,6 +20,7 @@ pub(super) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
+    /// Translates types of these nodes.
     pub fn new(nodes: &'n [Node]) -> Self {
         Self {
             nodes,

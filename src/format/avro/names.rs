@@ -10,6 +10,7 @@ use crate::format::avro::node::NodeId;
 pub(super) struct Names(HashMap<String, NodeId>);
 
 impl Names {
+    /// Enters a named type; its name must be new.
     pub fn define_type(&mut self, full: &str, node: NodeId) -> Result<(), SchemaError> {
         match self.0.insert(full.to_owned(), node) {
             None => Ok(()),

@@ -9,7 +9,9 @@ pub(super) type NodeId = usize;
 
 #[derive(Debug)]
 pub(super) struct Node {
+    /// How its bytes are read.
     pub form: Form,
+    /// What its value means beyond its form.
     pub meaning: Meaning,
 }
 
@@ -53,27 +55,36 @@ pub(super) enum Form {
     Choice(Vec<Branch>),
 }
 
+/// A field of a record.
 #[derive(Debug)]
 pub(super) struct Member {
+    /// The field's name.
     pub name: Arc<str>,
     /// `"name":`
     pub label: Box<str>,
+    /// The field's type.
     pub node: NodeId,
 }
 
 /// A branch of a union; without label: null.
 #[derive(Debug)]
 pub(super) struct Branch {
+    /// The branch's type name, as Connect calls the field for it.
     pub name: Arc<str>,
+    /// `"name":`
     pub label: Option<Box<str>>,
+    /// The branch's type.
     pub node: NodeId,
 }
 
 /// What its value means beyond its form.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meaning {
+    /// The logical type, by Connect's name or by Avro's.
     pub logical: Option<Logical>,
+    /// Digits after the point, of a decimal.
     pub scale: Option<i32>,
+    /// How many bits, of a bit string.
     pub length: Option<i32>,
     /// Connect's type, where it is narrower than Avro's.
     pub kind: Option<Kind>,

@@ -13,6 +13,7 @@ use crate::format::avro::write::Walk;
 use crate::format::change::{Fields, Shape};
 use crate::format::schema::Field;
 
+/// A schema compiled to nodes, with what reading a key or an envelope needs.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) nodes: Vec<Node>,
@@ -25,7 +26,9 @@ pub struct Plan {
 /// A record, or a record or null, whose fields are read one by one.
 #[derive(Debug)]
 pub(super) struct Row {
+    /// The record's type, or that of a union of null and the record.
     pub node: NodeId,
+    /// The names of the record's fields.
     pub shape: Arc<Shape>,
 }
 
@@ -109,6 +112,7 @@ pub(super) fn shape_of(whole: Field) -> Arc<Shape> {
 }
 
 impl Row {
+    /// The fields' JSON texts; `None` where there is null in the record's place.
     pub fn read_fields<'r>(
         &self,
         walk: &mut Walk<'_, '_>,

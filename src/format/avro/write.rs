@@ -24,6 +24,7 @@ pub(super) struct Walk<'p, 'b> {
 }
 
 impl<'p, 'b> Walk<'p, 'b> {
+    /// Starts at the datum's first byte.
     pub fn new(nodes: &'p [Node], datum: &'b [u8]) -> Self {
         Self {
             nodes,

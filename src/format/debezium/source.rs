@@ -9,12 +9,15 @@ use serde_json::value::RawValue;
 /// Where at its source an event comes from. Which of the fields there are depends on the connector.
 #[derive(Default, Deserialize)]
 pub struct Source<'r> {
+    /// The connector's logical name (`topic.prefix`).
     #[serde(borrow)]
     pub name: Option<Cow<'r, str>>,
+    /// The database at the source.
     #[serde(borrow)]
     pub db: Option<Cow<'r, str>>,
     #[serde(borrow)]
     schema: Option<Cow<'r, str>>,
+    /// The table at the source.
     #[serde(borrow)]
     pub table: Option<Cow<'r, str>>,
     /// Milliseconds since 1970: commit at the source, or the snapshot's time.

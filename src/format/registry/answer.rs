@@ -7,14 +7,18 @@ use crate::verdict::{Failure, Verdict};
 /// A schema as it is registered.
 #[derive(Debug)]
 pub struct Registered {
+    /// The schema's JSON text.
     pub schema: String,
+    /// The types that the schema takes from others.
     pub references: Vec<Reference>,
 }
 
 /// A type that a schema takes from another one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash)]
 pub struct Reference {
+    /// The subject under which the other schema is registered.
     pub subject: String,
+    /// The version within the subject.
     pub version: i64,
 }
 

@@ -17,6 +17,7 @@ const LARGEST: usize = 8 << 20;
 
 const WANTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
+/// Asks the registry's URLs for one path at a time.
 pub struct Client {
     http: reqwest::Client,
     urls: Vec<Url>,
@@ -26,7 +27,9 @@ pub struct Client {
     first: AtomicUsize,
 }
 
+/// What the registry says of a path.
 pub enum Answer {
+    /// The body of its answer.
     Found(Vec<u8>),
     /// The registry has no such thing.
     Missing,
@@ -110,6 +113,7 @@ impl Client {
         }
     }
 
+    /// Asks each URL for something that every registry answers alike.
     pub async fn check_urls(&self) -> Vec<(String, Result<(), Failure>)> {
         let mut answers = Vec::new();
         for url in &self.urls {

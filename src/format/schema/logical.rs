@@ -1,5 +1,6 @@
 //! What a value means beyond its physical type, by the name its schema bears.
 
+/// The logical types of Connect and Debezium, named as they are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Logical {
     Date,
@@ -39,6 +40,7 @@ pub enum Logical {
 }
 
 impl Logical {
+    /// The type that a schema's `name` stands for.
     pub fn from_name(name: &str) -> Logical {
         if let Some(name) = name.strip_prefix("io.debezium.time.") {
             return Logical::of_debezium_time(name);

@@ -9,7 +9,9 @@ const MAX_DAYS: u64 = 1_000_000_000_000;
 pub(super) struct Civil {
     /// Astronomical: year 0 is 1 BC.
     pub year: i64,
+    /// 1 to 12.
     pub month: u8,
+    /// 1 to 31.
     pub day: u8,
 }
 

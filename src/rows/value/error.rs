@@ -1,5 +1,6 @@
 //! Why a value can't be written. Names kinds and types only: a row's values must never reach a log.
 
+/// Why a value can't be what its column holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     #[error("expected {expected}, found {found}")]
