@@ -1,5 +1,13 @@
-//! Everything that speaks with Kafka: polling and the group, facts about topics, reading without a
-//! group, committing offsets, publishing dead letters.
+//! Everything that speaks with Kafka.
+//!
+//! - Reading in the group: `poll` (the thread), `group` (rebalances), `assignment` (which partitions are
+//!   ours), `inbox` (from the poll thread to a lane), `seek` (from a lane to the poll thread), `commit`.
+//! - Reading without a group: `reader` (by position, or a whole topic), `sample` (a little of many
+//!   partitions), both by a `cursor`.
+//! - Asking: `topics`, `topic_ids`, `topic_settings` and `offsets`; `observer` asks in the group's name.
+//! - Dead letters: `dead_letters` publishes them, `dead_letter_topic` creates their topic.
+//! - What all need: `client` and `properties` (how clients are set up), `copy` (records out of
+//!   librdkafka's memory), `complaints` and `error` (what goes wrong).
 
 pub mod assignment;
 mod client;

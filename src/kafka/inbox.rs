@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use crate::config::ApplyConfig;
 use crate::record::{Record, TopicPartition};
 
-/// How far a batch grows that waits for the parents of its rows.
+/// How many rows a batch grows to that waits for the parents of its rows,
 const GROWN_BATCH_ROWS: usize = 100_000;
+/// and how many bytes.
 const GROWN_BATCH_BYTES: usize = 128 << 20;
 /// How long a batch waits for company while Kafka has nothing more: a source's transaction rarely
 /// comes in one piece, and hundreds of transactions a second for a row each would cost more than they gain.
@@ -39,14 +40,14 @@ struct InboxState {
     /// Kafka has nothing more at the moment.
     quiet: bool,
     take_up: Vec<TopicPartition>,
-    /// The lane is at it. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
+    /// The lane takes up partitions. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
     taking_up: bool,
     closed: bool,
-    /// Somebody waits for the batch in flight to end.
+    /// The poll thread waits for the batch in flight to end.
     draining: bool,
 }
 
-/// One lane's, between the poll thread and the lane.
+/// One lane's inbox: the poll thread fills it, the lane empties it.
 pub struct Inbox {
     state: Mutex<InboxState>,
     arrived: Notify,
@@ -60,6 +61,7 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// Batches are as large, and wait as long, as `config` says.
     pub fn new(config: &ApplyConfig) -> Self {
         Self {
             state: Mutex::default(),

@@ -61,7 +61,7 @@ impl CaughtUp {
         while !group.has_joined() {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
         }
-        let mut targets = self.set_targets(config).await;
+        let mut targets = self.ask_targets(config).await;
         if targets.is_empty() {
             tracing::warn!("no topic matches kafka.topics: there is nothing to land");
         }
@@ -86,8 +86,8 @@ impl CaughtUp {
         Ok(())
     }
 
-    /// Asks until Kafka answers.
-    async fn set_targets(&self, config: &KafkaConfig) -> Vec<Target> {
+    /// The partitions that aren't empty, with their logs' ends. Asks until Kafka answers.
+    async fn ask_targets(&self, config: &KafkaConfig) -> Vec<Target> {
         loop {
             let (topics, config) = (self.topics.clone(), config.clone());
             let asked = tokio::task::spawn_blocking(move || {
