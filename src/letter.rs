@@ -142,3 +142,26 @@ pub struct UnpublishedLetter<'a> {
     /// Why the event is put aside.
     pub cause: &'a Cause,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Verdict;
+
+    #[test]
+    fn each_verdict_has_its_reason_and_a_later_attempt_keeps_when_the_first_one_failed() {
+        let reason_of = |verdict| Cause::of(&Failure::new(verdict, "no"), 1, None).reason;
+        assert_eq!(reason_of(Verdict::Reject(Reason::Value)), Reason::Value);
+        assert_eq!(reason_of(Verdict::Early), Reason::Constraint);
+        assert_eq!(reason_of(Verdict::Retry), Reason::Contention);
+        assert_eq!(reason_of(Verdict::Unavailable), Reason::Unavailable);
+        assert_eq!(reason_of(Verdict::Systemic), Reason::Systemic);
+        assert!(!Reason::Systemic.is_refusal() && !Reason::ALL.contains(&Reason::Systemic));
+
+        let failure = Failure::new(Verdict::Early, "no");
+        let again = Cause::of(&failure, 2, Some(SystemTime::UNIX_EPOCH));
+        assert_eq!(again.first_failed_at, SystemTime::UNIX_EPOCH);
+        assert!(again.last_failed_at > again.first_failed_at);
+        assert_eq!((again.attempts, again.stage), (2, Stage::TaskPut));
+    }
+}

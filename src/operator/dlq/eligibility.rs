@@ -75,3 +75,97 @@ impl Eligibility {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::letter::Place;
+    use crate::record::TopicPartition;
+
+    fn unrecorded(reason: Reason) -> Candidate {
+        Candidate {
+            chosen: true,
+            row: None,
+            event_id: Uuid::from_u128(1),
+            state: LetterState::Parked,
+            source: TopicPartition {
+                topic: "orders".into(),
+                partition: 0,
+            },
+            offset: 5,
+            table: None,
+            key: None,
+            key_hash: None,
+            reason: reason.name().to_owned(),
+            attempts: 1,
+            first_failed_at: SystemTime::UNIX_EPOCH,
+            last_failed_at: SystemTime::UNIX_EPOCH,
+            place: Place {
+                topic: "g.dlq".into(),
+                partition: 0,
+                offset: 0,
+                left_out: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_letters_row_decides_and_an_earlier_letter_of_its_key_goes_first() {
+        let of_row = |state, first_parked_before| {
+            let row = LockedLetter {
+                state,
+                first_parked_before,
+            };
+            format!("{:?}", Eligibility::of_row(Some(row)))
+        };
+        assert_eq!(of_row(LetterState::Parked, None), "MayGoIn");
+        assert_eq!(
+            of_row(LetterState::Parked, Some(1)),
+            "Refused(Behind(\"1\"))"
+        );
+        assert_eq!(
+            of_row(LetterState::Superseded, Some(1)),
+            "OnlyByForce(Is(Superseded))"
+        );
+        assert_eq!(
+            of_row(LetterState::Replayed, None),
+            "Refused(NotParked(Replayed))"
+        );
+    }
+
+    #[test]
+    fn a_letter_without_a_row_goes_in_only_where_nothing_behind_it_was_applied() {
+        let unknown = EventStanding {
+            is_applied: false,
+            letter: None,
+        };
+        let judge = |reason, watermark, keeps_ids| {
+            let letter = unrecorded(reason);
+            let judged = Eligibility::of_unrecorded(&letter, watermark, unknown, keeps_ids);
+            (format!("{judged:?}"), judged.holds_up_followers())
+        };
+        let left_to_worker = ("OnlyByForce(LeftToWorker)".to_owned(), true);
+        let (diverted, refused) = (Reason::Unavailable, Reason::Value);
+        assert_eq!(judge(diverted, Some(5), true), ("MayGoIn".to_owned(), true));
+        assert_eq!(judge(diverted, Some(5), false), left_to_worker);
+        assert_eq!(judge(refused, Some(5), true), left_to_worker);
+        assert_eq!(judge(diverted, None, true), left_to_worker);
+        let passed = ("OnlyByForce(Unordered)".to_owned(), false);
+        assert_eq!(judge(diverted, Some(6), true), passed);
+
+        let applied = EventStanding {
+            is_applied: true,
+            ..unknown
+        };
+        let letter = unrecorded(diverted);
+        let judged = Eligibility::of_unrecorded(&letter, Some(5), applied, true);
+        assert!(matches!(
+            judged,
+            Eligibility::Refused(ReplayOutcome::InAlready)
+        ));
+    }
+}

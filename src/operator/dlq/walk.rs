@@ -85,3 +85,7 @@ pub async fn walk_letters<'l>(
     }
     Ok(deferred)
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;
