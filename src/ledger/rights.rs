@@ -2,6 +2,7 @@
 
 use deadpool_postgres::GenericClient;
 
+use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
@@ -101,6 +102,19 @@ pub async fn find_missing_privileges(
 pub async fn may_add_days(client: &impl GenericClient, schema: &str) -> Result<bool, Failure> {
     let row = client.query_opt(MAY_ADD_DAYS, &[&schema]).await?;
     Ok(row.is_none_or(|row| row.get(0)))
+}
+
+/// The name of the table of event ids, for people.
+pub fn event_ids_table(schema: &str) -> String {
+    format!("{schema}.processed_events")
+}
+
+/// The statements that let the role create the days of `processed_events`.
+pub fn remedy_for_days(schema: &str, role: &str) -> String {
+    let (schema, role) = (quote(schema), quote(role));
+    format!(
+        "ALTER TABLE {schema}.processed_events OWNER TO {role}; GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};"
+    )
 }
 
 /// The statements that let our role do to the days what retention does: drop them, and delete from the

@@ -101,18 +101,18 @@ async fn find_missing_day_rights(
     role: &str,
 ) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
+    let table = rights::event_ids_table(schema);
     if !rights::may_add_days(client, schema).await? {
-        let (quoted, to) = (quote(schema), quote(role));
         findings.push(Finding::warning(
             "schema_not_owned",
-            format!("the role {role} may not add the days' partitions to {schema}.processed_events, which only its owner may: events of all days share the default partition"),
-            format!("ALTER TABLE {quoted}.processed_events OWNER TO {to}; GRANT USAGE, CREATE ON SCHEMA {quoted} TO {to};"),
+            format!("the role {role} may not add the days' partitions to {table}, which only its owner may: events of all days share the default partition"),
+            rights::remedy_for_days(schema, role),
         ));
     }
     if let Some(remedy) = rights::find_retention_remedy(client, schema).await? {
         findings.push(Finding::warning(
             "ledger_not_prunable",
-            format!("the ledger {schema}.processed_events grows: the role {role} may not delete the ids of old events (apply.retention), because it doesn't own each day's partition or may not delete from the default partition"),
+            format!("the ledger {table} grows: the role {role} may not delete the ids of old events (apply.retention), because it doesn't own each day's partition or may not delete from the default partition"),
             format!("{remedy} or let its owner run `landfall prune`"),
         ));
     }
