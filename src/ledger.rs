@@ -1,5 +1,12 @@
-//! The bookkeeping tables: every statement on them, one verb each, with plain values in and out. What
-//! was applied, how far each partition is, what was put aside; where to resume; migrations, retention.
+//! The bookkeeping tables: every statement on them, one verb each, with plain values in and out. No batch
+//! is known here: whoever has one marks it by what the ledger answers.
+//!
+//! - In a batch's transaction, put together as [`Ledger`]: `watermarks` (how far each partition is, and the
+//!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside).
+//! - Where reading goes on: `resume`, which is pure.
+//! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
+//! - For an operator: `overview`, `rights`, `forget_partitions`.
+//! - The tables themselves: `migrate` creates them, `retention` forgets what is old.
 
 pub mod days;
 pub mod event_ids;
