@@ -71,7 +71,7 @@ pub(super) struct Condition {
 
 impl Condition {
     /// The text behind `WHERE`; `true` if nothing is required.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn to_sql(&self) -> String {
         match self.parts.as_slice() {
             [] => "true".to_owned(),
             parts => parts.join(" AND "),
@@ -124,11 +124,11 @@ mod tests {
         };
         let condition = filter.to_condition();
         assert_eq!(
-            condition.text(),
+            condition.to_sql(),
             "topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = ANY($4) \
              AND (id = ANY($5) OR event_id = ANY($6))"
         );
         assert_eq!(condition.parameters().len(), 6);
-        assert_eq!(LetterFilter::default().to_condition().text(), "true");
+        assert_eq!(LetterFilter::default().to_condition().to_sql(), "true");
     }
 }

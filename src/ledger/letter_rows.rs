@@ -123,7 +123,7 @@ impl LetterRows {
         let sql = format!(
             "SELECT {LETTER_COLUMNS} FROM {}.dead_letters WHERE {} ORDER BY id{}",
             self.schema,
-            condition.text(),
+            condition.to_sql(),
             limit.unwrap_or_default()
         );
         let rows = client.query_raw(&sql, condition.parameters()).await?;
@@ -157,7 +157,7 @@ impl LetterRows {
         let sql = format!(
             "SELECT count(*) FROM {}.dead_letters WHERE {}",
             self.schema,
-            condition.text()
+            condition.to_sql()
         );
         let row = client.query_one(&sql, &condition.parameters()).await?;
         Ok(row.get(0))
@@ -177,7 +177,7 @@ impl LetterRows {
             "SELECT table_name, reason, state, count(*), min(first_failed_at), max(last_failed_at) \
              FROM {}.dead_letters WHERE {} GROUP BY 1, 2, 3 ORDER BY 1 NULLS FIRST, 2, 3",
             self.schema,
-            condition.text()
+            condition.to_sql()
         );
         let rows = client.query(&sql, &condition.parameters()).await?;
         let groups = rows.iter().map(LetterGroup::decode);

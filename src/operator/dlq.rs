@@ -41,7 +41,7 @@ pub async fn run_command(config: &Config, command: &DlqCommand) -> Result<(), Co
         }
         DlqCommand::List(list) => Ok(list::list_letters(&client, schema, list).await?),
         DlqCommand::Show(which) => show::show_letter(config, client, which).await,
-        DlqCommand::Replay(which) => replay::replay(config, client, which).await,
+        DlqCommand::Replay(which) => replay::replay_letters(config, client, which).await,
         DlqCommand::Discard(which) => discard::discard_letters(&client, schema, which).await,
     }
 }

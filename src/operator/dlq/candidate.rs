@@ -17,17 +17,27 @@ pub struct Candidate {
     pub chosen: bool,
     /// `dead_letters.id`; `None` if it has no row.
     pub row: Option<i64>,
+    /// The id of the event that was put aside.
     pub event_id: Uuid,
+    /// What has become of the letter; a letter without a row counts as parked.
     pub state: LetterState,
-    /// With [`Candidate::offset`]: where the event was read.
+    /// The partition that the event was read from.
     pub source: TopicPartition,
+    /// The event's offset in that partition.
     pub offset: i64,
+    /// The event's table, as `schema.table`; `None` if nothing told it.
     pub table: Option<String>,
+    /// The fields of the row's key as JSON; `None` if nothing told them, or the letter has no row.
     pub key: Option<String>,
+    /// The hash of table and key, by which the letters of a row meet.
     pub key_hash: Option<i64>,
+    /// The name of the reason for which the event was put aside last.
     pub reason: String,
+    /// How often the event was tried.
     pub attempts: u32,
+    /// When the event failed for the first time; now if the letter doesn't tell.
     pub first_failed_at: SystemTime,
+    /// When the event failed for the last time; now if the letter doesn't tell.
     pub last_failed_at: SystemTime,
     /// Where the letter lies.
     pub place: Place,

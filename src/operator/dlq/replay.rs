@@ -16,7 +16,11 @@ use crate::operator::dlq::replayer::Replayer;
 ///
 /// # Errors
 /// Kafka or Postgres can't be asked, or a letter failed again.
-pub async fn replay(config: &Config, client: Object, replay: &Replay) -> Result<(), CommandError> {
+pub async fn replay_letters(
+    config: &Config,
+    client: Object,
+    replay: &Replay,
+) -> Result<(), CommandError> {
     let mut replayer = Replayer::new(config, client, replay.force)?;
     let letters = find_candidates(&mut replayer.store, replay).await?;
     let chosen = letters.iter().filter(|letter| letter.chosen).count();

@@ -13,9 +13,11 @@ use crate::record::body::Body;
 
 /// A letter with all that belongs to it.
 pub struct ShownLetter {
+    /// The letter as a replay knows it.
     pub letter: Candidate,
     /// The letter's row, if it has one.
     pub row: Option<LetterRow>,
+    /// The letter's record.
     pub record: Fetched,
     /// The other letters of the letter's key.
     pub others: Vec<LetterRow>,
