@@ -69,6 +69,7 @@ impl Advance {
         })
     }
 
+    /// An advance that begins with this record, which isn't taken in yet.
     pub fn new(first: &Record, held: OwnedPartition) -> Self {
         Self {
             source: first.source.clone(),

@@ -17,6 +17,7 @@ pub struct Breaker {
 }
 
 impl Breaker {
+    /// A breaker that has seen no event.
     pub fn new(config: &BreakerConfig) -> Self {
         Self {
             ratio: config.ratio,

@@ -60,3 +60,7 @@ impl InFlight {
         !self.records.is_empty()
     }
 }
+
+#[cfg(test)]
+#[path = "in_flight_tests.rs"]
+mod tests;

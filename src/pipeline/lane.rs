@@ -40,14 +40,23 @@ pub enum OperatorNeeded {
 
 /// What a lane consists of.
 pub struct Lane {
+    /// Which lane it is, in the log and in `/readyz`.
     pub(super) number: usize,
+    /// Where the poll thread puts its records.
     pub(super) inbox: Arc<Inbox>,
+    /// What it knows of its partitions.
     pub(super) partitions: LanePartitions,
+    /// Turns records into changes.
     pub(super) decoder: LaneDecoder,
+    /// Where its batches go.
     pub(super) destination: Destination,
+    /// What is asked of Kafka before COMMIT.
     pub(super) before_commit: BeforeCommit,
+    /// Tells where a partition is to be read from.
     pub(super) positions: Positions,
+    /// How it waits for what can't be had.
     pub(super) waiting: Waiting,
+    /// Whether too many events were refused.
     pub(super) breaker: Breaker,
     /// For how many more batches conflicts are expected.
     pub(super) conflicts_expected_for: u32,

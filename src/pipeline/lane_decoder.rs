@@ -11,6 +11,7 @@ use crate::watch::metrics;
 
 /// A decoder, and whom it learns schemas from.
 pub struct LaneDecoder {
+    /// Knows the schemas that were learnt so far.
     pub decoder: Decoder,
     /// Where schemas are, if the encoding has any.
     pub registry: Option<Arc<Registry>>,

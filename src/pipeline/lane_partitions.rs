@@ -14,9 +14,13 @@ use crate::watch::progress::Progress;
 
 /// The partitions that a lane owns, with what hears of their positions.
 pub struct LanePartitions {
+    /// Each partition's row as the lane last saw or wrote it.
     pub owned: OwnedPartitions,
+    /// Whom a partition that is to be taken up again is handed to.
     pub inbox: Arc<Inbox>,
+    /// Where lag and the end of the work are told from.
     pub progress: Arc<Progress>,
+    /// Commits offsets to Kafka.
     pub committer: Committer,
 }
 

@@ -51,6 +51,7 @@ pub struct Sifted {
 }
 
 impl Order {
+    /// No key has a letter yet. `later_events`: what becomes of a key's events after one.
     pub fn new(later_events: LaterEvents) -> Self {
         Self {
             later_events,

@@ -185,3 +185,7 @@ impl Waiter {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "waiting_tests.rs"]
+mod tests;

@@ -14,18 +14,31 @@ use crate::clock::time_since_1970;
 use crate::record::TopicPartition;
 use crate::verdict::{Reason, Verdict};
 
+/// Events, by topic, table, operation and [`EventOutcome`].
 pub const EVENTS: &str = "landfall_events_total";
+/// Batches, by [`BatchOutcome`].
 pub const BATCHES: &str = "landfall_batches_total";
+/// Records in a batch.
 pub const BATCH_EVENTS: &str = "landfall_batch_events";
+/// From the start of a batch's first attempt to its COMMIT, in seconds.
 pub const APPLY_SECONDS: &str = "landfall_apply_seconds";
+/// Dead letters, by table and [`Reason`].
 pub const DEAD_LETTERS: &str = "landfall_dead_letters_total";
+/// Attempts at a batch that failed, by [`Verdict`].
 pub const FAILED_ATTEMPTS: &str = "landfall_failed_attempts_total";
+/// Records that are not applied yet, by partition.
 pub const LAG: &str = "landfall_lag_events";
+/// The next offset to apply, by partition.
 pub const WATERMARK: &str = "landfall_watermark_offset";
+/// Partitions that are assigned to the process.
 pub const PARTITIONS: &str = "landfall_assigned_partitions";
+/// Lanes that wait, by [`Verdict`].
 pub const WAITING: &str = "landfall_waiting_lanes";
+/// When the last batch was committed, in seconds since 1970.
 pub const LAST_APPLIED: &str = "landfall_last_applied_timestamp_seconds";
+/// When retention was last applied without anything in the way, in seconds since 1970.
 pub const LAST_PRUNED: &str = "landfall_last_pruned_timestamp_seconds";
+/// 1, labelled with the version that runs.
 pub const BUILD: &str = "landfall_build_info";
 
 /// All of the above, for the tests that compare dashboards and documentation with them.
@@ -111,12 +124,17 @@ impl BatchOutcome {
 /// What became of all events since the process started, which a scrape just before its end misses.
 #[derive(Debug)]
 pub struct Totals {
+    /// [`EventOutcome::Applied`].
     pub applied: AtomicU64,
+    /// [`EventOutcome::Duplicate`].
     pub duplicates: AtomicU64,
+    /// [`EventOutcome::Skipped`].
     pub skipped: AtomicU64,
+    /// [`EventOutcome::DeadLettered`].
     pub dead_lettered: AtomicU64,
 }
 
+/// The totals of this process.
 pub static TOTALS: Totals = Totals {
     applied: AtomicU64::new(0),
     duplicates: AtomicU64::new(0),
@@ -195,6 +213,7 @@ fn describe_metrics() {
     describe_gauge!(BUILD, "1, labelled with the version that runs");
 }
 
+/// Counts events with the same outcome.
 pub fn count_events(
     topic: &str,
     table: &str,
@@ -212,6 +231,7 @@ pub fn count_batch(outcome: BatchOutcome) {
     counter!(BATCHES, "outcome" => outcome.name()).increment(1);
 }
 
+/// Records a batch that is in: its size, and the seconds it took.
 pub fn record_landed_batch(records: usize, seconds: f64) {
     histogram!(BATCH_EVENTS).record(records as f64);
     histogram!(APPLY_SECONDS).record(seconds);
@@ -233,6 +253,7 @@ pub fn count_failed_attempt(verdict: Verdict) {
     counter!(FAILED_ATTEMPTS, "verdict" => verdict.name()).increment(1);
 }
 
+/// Sets how far a partition is applied, and how many records are behind, if that is known.
 pub fn set_position(source: &TopicPartition, watermark: i64, lag: Option<i64>) {
     let labels = [
         ("topic", source.topic.to_string()),
@@ -253,6 +274,7 @@ pub fn clear_lag(source: &TopicPartition) {
     gauge!(LAG, &labels).set(0.0);
 }
 
+/// Sets how many partitions the process has.
 pub fn set_assigned_partitions(partitions: usize) {
     gauge!(PARTITIONS).set(partitions as f64);
 }

@@ -12,6 +12,7 @@ use crate::watch::metrics;
 /// fetched before a seek.
 const STATISTICS_MAX_AGE: Duration = Duration::from_secs(3);
 
+/// How far each assigned partition has come.
 #[derive(Default)]
 pub struct Progress {
     partitions: Mutex<HashMap<TopicPartition, Position>>,
@@ -68,10 +69,12 @@ impl Progress {
         }
     }
 
+    /// The partition is assigned to this process.
     pub fn note_assigned(&self, source: &TopicPartition) {
         self.lock_partitions().entry(source.clone()).or_default();
     }
 
+    /// The partition is read from `start` on; `applied` and `high` are its watermark and the end of its log.
     pub fn note_taken_up(&self, source: &TopicPartition, applied: i64, start: i64, high: i64) {
         self.change_position(source, |p| {
             p.applied = Some(applied);
@@ -86,6 +89,7 @@ impl Progress {
         });
     }
 
+    /// Everything below this offset is in the destination.
     pub fn note_applied(&self, source: &TopicPartition, next_offset: i64) {
         self.change_position(source, |p| {
             p.applied = Some(next_offset);
@@ -146,6 +150,7 @@ impl Progress {
         }
     }
 
+    /// The partition is somebody else's.
     pub fn note_given_up(&self, source: &TopicPartition) {
         self.lock_partitions().remove(source);
         metrics::clear_lag(source);

@@ -10,6 +10,7 @@ use crate::config::{LogConfig, LogFormat};
 /// The variable that outdoes `log.level`.
 const LEVEL_VARIABLE: &str = "RUST_LOG";
 
+/// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     #[error("environment variable RUST_LOG: found {found:?}: {error}")]
