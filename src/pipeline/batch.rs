@@ -11,7 +11,7 @@ use crate::ledger::watermarks::WatermarkMove;
 use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
 use crate::pipeline::advances::Advances;
-use crate::pipeline::entry::{Entry, Reject, State};
+use crate::pipeline::entry::{Entry, EntryState, Reject};
 use crate::pipeline::order::Order;
 use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::trial::Trial;
@@ -125,7 +125,7 @@ impl<'r> Batch<'r> {
     pub fn put_aside(&mut self, refused: &BTreeMap<usize, Failure>, order: &Order) {
         let (attempts, since) = (self.trial.attempts + 1, self.trial.first_failed_at);
         for entry in &mut self.entries {
-            if let State::Rejected(reject) = &mut entry.state {
+            if let EntryState::Rejected(reject) = &mut entry.state {
                 reject.superseded_by = None; // of an attempt before this one
             }
         }
@@ -146,7 +146,9 @@ impl<'r> Batch<'r> {
         }
         for (at, by) in order.superseded_entries() {
             let by = self.entries.get(by).map(|entry| entry.id);
-            if let Some(State::Rejected(reject)) = self.entries.get_mut(at).map(|e| &mut e.state) {
+            if let Some(EntryState::Rejected(reject)) =
+                self.entries.get_mut(at).map(|e| &mut e.state)
+            {
                 reject.superseded_by = by;
             }
         }
@@ -156,9 +158,9 @@ impl<'r> Batch<'r> {
     pub fn revive_unpublished(&mut self) {
         for entry in &mut self.entries {
             let unpublished =
-                matches!(&entry.state, State::Rejected(reject) if reject.published.is_none());
+                matches!(&entry.state, EntryState::Rejected(reject) if reject.published.is_none());
             if unpublished && entry.change.is_some() {
-                entry.state = State::Pending;
+                entry.state = EntryState::Pending;
             }
         }
     }
@@ -167,9 +169,9 @@ impl<'r> Batch<'r> {
     pub fn refusal_flags(&self) -> impl Iterator<Item = bool> {
         let fresh = self.entries.iter().filter(|e| !e.duplicate);
         fresh.filter_map(|e| match &e.state {
-            State::Pending => Some(false),
-            State::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
-            State::Nothing(_) => None,
+            EntryState::Pending => Some(false),
+            EntryState::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
+            EntryState::Nothing(_) => None,
         })
     }
 
@@ -202,7 +204,7 @@ impl<'r> Batch<'r> {
     pub fn describe_refusals(&self) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for entry in self.entries.iter().filter(|e| !e.duplicate) {
-            if let State::Rejected(reject) = &entry.state {
+            if let EntryState::Rejected(reject) = &entry.state {
                 let sqlstate = reject.cause.sqlstate.as_deref();
                 let code = sqlstate.map_or(String::new(), |code| format!(", SQLSTATE {code}"));
                 let table = entry
@@ -224,7 +226,7 @@ impl<'r> Batch<'r> {
         fresh.filter_map(|e| {
             let table = e.table().map(ToString::to_string).unwrap_or_default();
             match &mut e.state {
-                State::Rejected(reject) if reject.published.is_none() => Some(Unpublished {
+                EntryState::Rejected(reject) if reject.published.is_none() => Some(Unpublished {
                     record: e.record,
                     id: e.id,
                     table,

@@ -157,7 +157,7 @@ fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
     all[1].value = Some("not json".into());
     let batch = gather(&all, owned(10, 10, 1));
     assert_eq!(batch.entries.len(), 3);
-    assert!(matches!(&batch.entries[1].state, State::Rejected(r) if r.published.is_none()));
+    assert!(matches!(&batch.entries[1].state, EntryState::Rejected(r) if r.published.is_none()));
     assert_eq!(batch.advances[0].next_offset, 13);
 }
 
@@ -182,7 +182,7 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     let batch = gather(&second, held);
     assert!(matches!(
         batch.entries[0].state,
-        State::Nothing("tombstone")
+        EntryState::Nothing("tombstone")
     ));
     assert_eq!(batch.advances[0].open_deletes, OpenDeletes::default());
 

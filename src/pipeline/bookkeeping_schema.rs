@@ -13,7 +13,7 @@ use crate::verdict::{Failure, Verdict};
 use crate::watch::health::Health;
 
 /// What became of the schema.
-enum Prepared {
+enum PreparedSchema {
     Ready,
     /// It isn't one that this version can use: nothing that waiting mends.
     Unusable(Failure),
@@ -33,19 +33,19 @@ pub async fn wait_for_schema(
     let waiting = Waiting::of_schema(stop.clone(), health.clone(), config);
     let prepared = waiting.until(|| async {
         match prepare_schema(config, pool).await {
-            Ok(()) => Ok(Prepared::Ready),
+            Ok(()) => Ok(PreparedSchema::Ready),
             Err(failure) if failure.verdict == Verdict::Systemic && failure.sqlstate.is_none() => {
-                Ok(Prepared::Unusable(failure))
+                Ok(PreparedSchema::Unusable(failure))
             }
             Err(failure) => Err(failure),
         }
     });
     match prepared.await {
-        Some(Prepared::Ready) => {
+        Some(PreparedSchema::Ready) => {
             waiting.tell_going_on();
             Ok(true)
         }
-        Some(Prepared::Unusable(failure)) => Err(failure),
+        Some(PreparedSchema::Unusable(failure)) => Err(failure),
         None => Ok(false),
     }
 }

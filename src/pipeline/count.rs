@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::pipeline::batch::Batch;
-use crate::pipeline::entry::State;
+use crate::pipeline::entry::EntryState;
 use crate::table_name::TableName;
 use crate::watch::metrics::{self, EventOutcome};
 
@@ -17,13 +17,13 @@ pub fn count_outcomes(batch: &Batch<'_>) {
     }
     for entry in &batch.entries {
         let outcome = match &entry.state {
-            State::Nothing(_) => EventOutcome::Skipped,
+            EntryState::Nothing(_) => EventOutcome::Skipped,
             _ if entry.duplicate => EventOutcome::Duplicate,
-            State::Rejected(_) => EventOutcome::DeadLettered,
-            State::Pending => EventOutcome::Applied,
+            EntryState::Rejected(_) => EventOutcome::DeadLettered,
+            EntryState::Pending => EventOutcome::Applied,
         };
         let operation = match &entry.state {
-            State::Nothing(what) => what,
+            EntryState::Nothing(what) => what,
             _ => entry.operation().map_or("", |o| o.name()),
         };
         let (topic, table) = (&*entry.record.source.topic, entry.table());

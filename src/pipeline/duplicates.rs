@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::ledger::Ledger;
 use crate::ledger::event_ids::{InsertedIds, OnKnownId};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::entry::{Entry, State};
+use crate::pipeline::entry::{Entry, EntryState};
 use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
@@ -61,7 +61,7 @@ fn forget_marks(entries: &mut [Entry<'_>]) {
 
 /// Whether a letter of the event's would be from before the batch.
 fn may_have_letter(entry: &Entry<'_>) -> bool {
-    matches!(entry.state, State::Pending) || entry.is_unpublished()
+    matches!(entry.state, EntryState::Pending) || entry.is_unpublished()
 }
 
 /// An event that has a letter was dealt with, whatever became of the letter since.
@@ -84,9 +84,9 @@ pub fn mark_twins(entries: &mut [Entry<'_>]) {
     let mut letters = HashSet::new();
     for entry in entries.iter_mut().filter(|e| !e.duplicate) {
         entry.duplicate = match entry.state {
-            State::Rejected(_) => !letters.insert(entry.id),
-            State::Pending => letters.contains(&entry.id),
-            State::Nothing(_) => false,
+            EntryState::Rejected(_) => !letters.insert(entry.id),
+            EntryState::Pending => letters.contains(&entry.id),
+            EntryState::Nothing(_) => false,
         };
     }
 }
@@ -150,7 +150,7 @@ mod tests {
 
     fn pending(id: u128) -> Entry<'static> {
         let mut entry = entry(id);
-        entry.state = State::Pending;
+        entry.state = EntryState::Pending;
         entry
     }
 

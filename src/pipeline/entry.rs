@@ -28,7 +28,7 @@ pub struct Reject {
 
 /// What becomes of an entry, as far as is known.
 #[derive(Clone, Debug)]
-pub enum State {
+pub enum EntryState {
     /// Its change is to be applied.
     Pending,
     /// There is nothing to apply, as the record is of this kind.
@@ -51,7 +51,7 @@ pub struct Entry<'r> {
     /// Of a record that can't be decoded.
     row_key: Option<Box<RowKey<'r>>>,
     /// What becomes of it.
-    pub state: State,
+    pub state: EntryState,
     /// Found in the ledger or among the letters by the attempt that went through.
     pub duplicate: bool,
 }
@@ -72,7 +72,7 @@ impl<'r> Entry<'r> {
             partition_id: advance.held.partition_id,
             change: None,
             row_key: None,
-            state: State::Pending,
+            state: EntryState::Pending,
             duplicate: false,
         };
         match decoder.decode_record(record, arena, topic_id, &mut advance.open_deletes) {
@@ -82,11 +82,11 @@ impl<'r> Entry<'r> {
             }
             Ok(Decoded::Nothing(what)) => {
                 entry.id = own_id();
-                entry.state = State::Nothing(what);
+                entry.state = EntryState::Nothing(what);
             }
             Ok(Decoded::BelongsToDelete) => {
                 entry.id = own_id();
-                entry.state = State::Nothing("tombstone");
+                entry.state = EntryState::Nothing("tombstone");
             }
             Err(error) => {
                 entry.id = own_id();
@@ -99,17 +99,17 @@ impl<'r> Entry<'r> {
 
     /// Whether it is to be applied, as far as is known.
     pub fn is_fresh(&self) -> bool {
-        matches!(self.state, State::Pending) && !self.duplicate
+        matches!(self.state, EntryState::Pending) && !self.duplicate
     }
 
     /// Whether it is a dead letter, or about to be one.
     pub fn is_rejected(&self) -> bool {
-        matches!(self.state, State::Rejected(_)) && !self.duplicate
+        matches!(self.state, EntryState::Rejected(_)) && !self.duplicate
     }
 
     /// Whether it is to be published yet.
     pub fn is_unpublished(&self) -> bool {
-        matches!(&self.state, State::Rejected(reject) if reject.published.is_none() && !self.duplicate)
+        matches!(&self.state, EntryState::Rejected(reject) if reject.published.is_none() && !self.duplicate)
     }
 
     /// The destination table, if anything tells.
@@ -154,7 +154,7 @@ impl<'r> Entry<'r> {
     }
 
     fn put_aside(&mut self, cause: Cause) {
-        self.state = State::Rejected(Box::new(Reject {
+        self.state = EntryState::Rejected(Box::new(Reject {
             cause,
             published: None,
             superseded_by: None,
@@ -163,7 +163,7 @@ impl<'r> Entry<'r> {
 
     /// Once it is published.
     pub fn published_letter(&self) -> Option<Letter> {
-        let State::Rejected(reject) = &self.state else {
+        let EntryState::Rejected(reject) = &self.state else {
             return None;
         };
         let row = self.row_identity();

@@ -7,7 +7,7 @@ use deadpool_postgres::Object;
 
 use crate::format::change::Change;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::entry::{Entry, State};
+use crate::pipeline::entry::{Entry, EntryState};
 use crate::postgres::catalogue::Catalogue;
 use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
@@ -47,7 +47,7 @@ impl Resolver {
         'anew: loop {
             let mut changes = Vec::with_capacity(batch.entries.len());
             for (at, entry) in batch.entries.iter_mut().enumerate() {
-                let (State::Pending, Some(change)) = (&entry.state, &entry.change) else {
+                let (EntryState::Pending, Some(change)) = (&entry.state, &entry.change) else {
                     continue;
                 };
                 let name = Arc::as_ptr(&change.table).addr();

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use crate::pipeline::entry::{Entry, Reject, State};
+use crate::pipeline::entry::{Entry, EntryState, Reject};
 use crate::record::Coordinates;
 use crate::rows::statement::Conflicts;
 
@@ -90,7 +90,7 @@ impl Trial {
     /// Keeps the rejects that are published: each is published once, whatever batch it is in.
     pub fn keep_published(&mut self, entries: Vec<Entry<'_>>) {
         for entry in entries {
-            if let State::Rejected(reject) = entry.state
+            if let EntryState::Rejected(reject) = entry.state
                 && reject.published.is_some()
             {
                 self.published.insert(entry.record.coordinates(), *reject);
@@ -105,7 +105,7 @@ impl Trial {
         }
         for entry in entries {
             if let Some(reject) = self.published.remove(&entry.record.coordinates()) {
-                entry.state = State::Rejected(Box::new(reject));
+                entry.state = EntryState::Rejected(Box::new(reject));
             }
         }
     }

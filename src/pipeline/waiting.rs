@@ -15,7 +15,7 @@ use crate::watch::health::{self, Health};
 
 /// Waits for one lane, or for the bookkeeping schema.
 pub struct Waiting {
-    who: Waiter,
+    who: LaneOrSchema,
     health: Arc<Health>,
     retry: RetryConfig,
     /// Between two attempts while something is set up wrongly: `dead_letter.breaker.open`.
@@ -23,7 +23,7 @@ pub struct Waiting {
 }
 
 /// Who waits, and who may end it.
-enum Waiter {
+enum LaneOrSchema {
     Lane {
         number: usize,
         /// A rebalance, or the end of the process, asks the lane to let go.
@@ -47,7 +47,7 @@ impl Waiting {
         health: Arc<Health>,
         config: &Config,
     ) -> Self {
-        let who = Waiter::Lane {
+        let who = LaneOrSchema::Lane {
             number,
             inbox,
             pool,
@@ -57,7 +57,7 @@ impl Waiting {
 
     /// How the bookkeeping schema is waited for, before there are lanes.
     pub fn of_schema(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
-        let who = Waiter::Schema {
+        let who = LaneOrSchema::Schema {
             database: config.postgres.display_url(),
             schema: config.postgres.schema.clone(),
             stop,
@@ -65,7 +65,7 @@ impl Waiting {
         Self::new(who, health, config)
     }
 
-    fn new(who: Waiter, health: Arc<Health>, config: &Config) -> Self {
+    fn new(who: LaneOrSchema, health: Arc<Health>, config: &Config) -> Self {
         Self {
             who,
             health,
@@ -105,7 +105,7 @@ impl Waiting {
 
     /// Tells what is waited for: one line in the log when it changes, however often it is tried.
     pub fn tell_failure(&self, failure: &Failure) {
-        if let Waiter::Lane { pool, .. } = &self.who {
+        if let LaneOrSchema::Lane { pool, .. } = &self.who {
             // the next attempt asks over a new session: one keeps what it was told at its start
             pool.retain(|_, _| false);
         }
@@ -117,15 +117,15 @@ impl Waiting {
 
     fn log_failure(&self, failure: &Failure) {
         match &self.who {
-            Waiter::Schema {
+            LaneOrSchema::Schema {
                 database, schema, ..
             } => {
                 tracing::warn!(database, schema, error = %failure, "can't prepare the bookkeeping schema yet; waiting");
             }
-            Waiter::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
+            LaneOrSchema::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
                 tracing::error!(lane = number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; `landfall check` says more; probing every {:?}", self.repair_probe);
             }
-            Waiter::Lane { number, .. } => {
+            LaneOrSchema::Lane { number, .. } => {
                 tracing::warn!(lane = number, error = %failure, "waiting; nothing is lost or dead-lettered meanwhile");
             }
         }
@@ -134,7 +134,7 @@ impl Waiting {
     /// The wait is over, if there was one.
     pub fn tell_going_on(&self) {
         let waited = self.health.note_going_on(self.who.name());
-        if let Waiter::Lane { number, .. } = &self.who
+        if let LaneOrSchema::Lane { number, .. } = &self.who
             && waited
         {
             tracing::info!(lane = number, "going on");
@@ -144,7 +144,7 @@ impl Waiting {
     /// How long to pause before the next attempt.
     pub fn pause_after(&self, verdict: Verdict, delays: &mut Delays) -> Duration {
         match (&self.who, verdict) {
-            (Waiter::Lane { .. }, Verdict::Systemic) => self.repair_probe,
+            (LaneOrSchema::Lane { .. }, Verdict::Systemic) => self.repair_probe,
             _ => delays.next_delay(),
         }
     }
@@ -169,19 +169,19 @@ impl Waiting {
     }
 }
 
-impl Waiter {
+impl LaneOrSchema {
     fn name(&self) -> health::Waiter {
         match self {
-            Waiter::Lane { number, .. } => health::Waiter::Lane(*number),
-            Waiter::Schema { .. } => health::Waiter::BookkeepingSchema,
+            LaneOrSchema::Lane { number, .. } => health::Waiter::Lane(*number),
+            LaneOrSchema::Schema { .. } => health::Waiter::BookkeepingSchema,
         }
     }
 
     /// Returns once the wait is to end.
     async fn is_needed(&self) {
         match self {
-            Waiter::Lane { inbox, .. } => inbox.wait_for_drain_request().await,
-            Waiter::Schema { stop, .. } => stop.cancelled().await,
+            LaneOrSchema::Lane { inbox, .. } => inbox.wait_for_drain_request().await,
+            LaneOrSchema::Schema { stop, .. } => stop.cancelled().await,
         }
     }
 }

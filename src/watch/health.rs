@@ -27,11 +27,11 @@ impl fmt::Display for Waiter {
 /// Whether the process takes events in.
 #[derive(Default)]
 pub struct Health {
-    state: Mutex<State>,
+    state: Mutex<HealthState>,
 }
 
 #[derive(Default)]
-struct State {
+struct HealthState {
     /// The group has given us an assignment, be it an empty one.
     joined: bool,
     stopping: bool,
@@ -40,7 +40,7 @@ struct State {
 }
 
 impl Health {
-    fn lock_state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, HealthState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,7 +95,7 @@ impl Health {
     }
 }
 
-impl State {
+impl HealthState {
     fn publish_waiting_lanes(&self) {
         for verdict in Verdict::ALL {
             let lanes = self.waiting.iter().filter(|(who, (waits_for, _))| {
