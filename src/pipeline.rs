@@ -73,8 +73,8 @@ async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
 }
 
 /// Attempts once to land a batch: a transaction of eight steps, on whose order exactly once rests.
-/// [`land_records`] gathers the batch before, and decides after a failure how to go on; once the batch is
-/// in, [`Lane::settle_batch`] commits its offsets to Kafka.
+/// [`land_records`] gathers the batch before, and goes on after a failure as [`retry_policy`] decides. Once the
+/// batch is in, [`lane_partitions`] commits its offsets to Kafka, last.
 ///
 /// # Errors
 /// With its verdict; systemic, if more of the batch was refused than the lane's breaker allows. Nothing of

@@ -7,23 +7,15 @@ use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::record::{Record, TopicPartition};
 
 /// An advance for each partition that has come up, in the order of their first records.
+#[derive(Default)]
 pub struct Advances<'r> {
     list: Vec<Advance>,
     places: HashMap<&'r TopicPartition, usize>,
     /// Where the advance of the last record is: a partition's records mostly come many at a time.
-    last: usize,
+    last: Option<usize>,
 }
 
 impl<'r> Advances<'r> {
-    /// None so far.
-    pub fn new() -> Self {
-        Self {
-            list: Vec::new(),
-            places: HashMap::new(),
-            last: usize::MAX,
-        }
-    }
-
     /// Finds the advance that the record belongs to. `None`: the record is left over, from before its
     /// partition was given up, repositioned or created anew.
     pub fn find_for(
@@ -31,14 +23,15 @@ impl<'r> Advances<'r> {
         record: &'r Record,
         owned_partitions: &OwnedPartitions,
     ) -> Option<&mut Advance> {
-        let last = self.list.get(self.last);
+        let last = self.last.and_then(|place| self.list.get(place));
         if last.is_none_or(|a| a.source != record.source) {
-            self.last = match self.places.get(&record.source) {
+            let place = match self.places.get(&record.source) {
                 Some(place) => *place,
                 None => self.add_advance(record, owned_partitions)?,
             };
+            self.last = Some(place);
         }
-        let advance = self.list.get_mut(self.last)?;
+        let advance = self.list.get_mut(self.last?)?;
         (advance.held.epoch == record.epoch && !advance.jumped_back).then_some(advance)
     }
 

@@ -43,7 +43,7 @@ impl<'r> Batch<'r> {
         owned_partitions: &OwnedPartitions,
         decoder: &mut Decoder,
     ) -> Self {
-        let mut advances = Advances::new();
+        let mut advances = Advances::default();
         let mut entries = Vec::with_capacity(records.len());
         for record in records {
             let Some(advance) = advances.find_for(record, owned_partitions) else {
