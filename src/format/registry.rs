@@ -8,6 +8,7 @@
 
 mod answer;
 mod client;
+mod error;
 mod refer;
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,6 +22,8 @@ use crate::config::{Config, RegistryConfig};
 use crate::format::avro::{Known, Plan, SchemaId};
 use crate::format::registry::answer::Registered;
 use crate::format::registry::client::{Answer, Client};
+use crate::format::registry::error::LookupError;
+pub use crate::format::registry::error::RegistrySetupError;
 use crate::verdict::Failure;
 
 /// How many schemas are asked for at a time.
@@ -51,13 +54,13 @@ impl Registry {
     ///
     /// # Errors
     /// A file for TLS that can't be used.
-    pub fn from_config(config: &Config) -> Result<Option<Self>, String> {
+    pub fn from_config(config: &Config) -> Result<Option<Self>, RegistrySetupError> {
         config.format.registry_in_use().map(Self::new).transpose()
     }
 
     /// # Errors
     /// A file for TLS that can't be used.
-    pub fn new(config: &RegistryConfig) -> Result<Self, String> {
+    pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {
         Ok(Self {
             client: Client::new(config)?,
             plans: Mutex::default(),
@@ -103,37 +106,36 @@ impl Registry {
         if let Some(plan) = plans().get(&id) {
             return Ok(Known::Plan(plan.clone()));
         }
-        Ok(match self.fetch_plan(id).await? {
+        match self.fetch_plan(id).await {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 plans().insert(id, plan.clone());
-                Known::Plan(plan)
+                Ok(Known::Plan(plan))
             }
-            Err(why) => Known::Refused(why),
-        })
+            Err(LookupError::Unusable(why)) => Ok(Known::Refused(why)),
+            Err(LookupError::Failed(failure)) => Err(failure),
+        }
     }
 
-    /// The inner error says why the id has no schema that can be used.
-    async fn fetch_plan(&self, id: SchemaId) -> Result<Result<Plan, String>, Failure> {
+    async fn fetch_plan(&self, id: SchemaId) -> Result<Plan, LookupError> {
         let path = ["schemas", "ids", &id.to_string()];
         let body = match self.client.get(&path).await? {
             Answer::Found(body) => body,
-            Answer::Missing => return Ok(Err(format!("the registry has no schema with id {id}"))),
-            Answer::Refused(why) => return Ok(Err(format!("schema {id}: {why}"))),
+            Answer::Missing => {
+                let why = format!("the registry has no schema with id {id}");
+                return Err(LookupError::Unusable(why));
+            }
+            Answer::Refused(why) => {
+                return Err(LookupError::Unusable(format!("schema {id}: {why}")));
+            }
         };
-        let registered = match Registered::parse_answer(&body)? {
-            Ok(registered) => registered,
-            Err(why) => return Ok(Err(format!("schema {id}: {why}"))),
-        };
-        let (schema, references) = (registered.schema, registered.references);
-        let referred = match refer::resolve_references(&self.client, references).await? {
-            Ok(referred) => referred,
-            Err(why) => return Ok(Err(format!("schema {id} {why}"))),
-        };
-        Ok(
-            Plan::compile(&schema, &referred)
-                .map_err(|e| format!("schema {id} can't be used: {e}")),
-        )
+        let registered = Registered::parse_answer(&body)
+            .map_err(|e| e.tell_more(|why| format!("schema {id}: {why}")))?;
+        let referred = refer::resolve_references(&self.client, registered.references)
+            .await
+            .map_err(|e| e.tell_more(|why| format!("schema {id} {why}")))?;
+        Plan::compile(&registered.schema, &referred)
+            .map_err(|e| LookupError::Unusable(format!("schema {id} can't be used: {e}")))
     }
 
     /// Under which subjects the id is registered; none if the registry doesn't tell.

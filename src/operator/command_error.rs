@@ -1,5 +1,6 @@
 //! Why a command couldn't do what it was told to.
 
+use crate::format::registry::RegistrySetupError;
 use crate::kafka;
 use crate::operator::terminal::counted;
 use crate::verdict::Failure;
@@ -21,6 +22,9 @@ pub enum CommandError {
     /// Kafka can't be asked, or refuses what it was asked for.
     #[error(transparent)]
     Kafka(#[from] kafka::Error),
+    /// The schema registry's client can't be had: a file for TLS that can't be used.
+    #[error(transparent)]
+    Registry(#[from] RegistrySetupError),
     /// Postgres or the registry went away while a letter was replayed.
     #[error("{letter}: {failure}")]
     Letter {

@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::format::registry::RegistrySetupError;
 use crate::kafka;
 use crate::kafka::dead_letter_topic;
 use crate::pipeline::caught_up::{CaughtUp, Standstill};
@@ -26,8 +27,8 @@ pub enum RunError {
     #[error(transparent)]
     Kafka(#[from] kafka::Error),
     /// The schema registry's client can't be had: a file for TLS that can't be used.
-    #[error("{0}")]
-    Registry(String),
+    #[error(transparent)]
+    Registry(#[from] RegistrySetupError),
     /// A lane needs an operator's decision.
     #[error(transparent)]
     OperatorNeeded(#[from] OperatorNeeded),

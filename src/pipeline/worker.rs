@@ -74,9 +74,7 @@ impl Worker {
             catalogue: Arc::default(),
             ledger: ledger.clone(),
             letters,
-            registry: Registry::from_config(config)
-                .map_err(RunError::Registry)?
-                .map(Arc::new),
+            registry: Registry::from_config(config)?.map(Arc::new),
             positions: Positions::new(consumer.clone(), seeks, topics.clone()),
             topics: topics.clone(),
             progress,

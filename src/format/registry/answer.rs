@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::format::registry::error::LookupError;
 use crate::verdict::{Failure, Verdict};
 
 /// A schema as it is registered.
@@ -32,11 +33,11 @@ struct Body {
 }
 
 impl Registered {
-    /// The inner error says why it is of no use.
+    /// Reads the answer to a question for a schema.
     ///
     /// # Errors
-    /// No registry answers like that.
-    pub fn parse_answer(body: &[u8]) -> Result<Result<Self, String>, Failure> {
+    /// No registry answers like that; or the schema isn't one of Avro.
+    pub fn parse_answer(body: &[u8]) -> Result<Self, LookupError> {
         let body: Body = serde_json::from_slice(body).map_err(|e| {
             let what = format!(
                 "what answers at format.registry.url is no schema registry: its answer has no schema (line {}, column {})",
@@ -45,16 +46,17 @@ impl Registered {
             );
             Failure::new(Verdict::Systemic, what)
         })?;
-        Ok(match body.kind.as_deref() {
+        match body.kind.as_deref() {
             None | Some("AVRO") => Ok(Self {
                 schema: body.schema,
                 references: body.references.unwrap_or_default(),
             }),
             Some(other) => {
                 let other: String = other.chars().take(40).collect();
-                Err(format!("it is not of Avro but of {other:?}"))
+                let why = format!("it is not of Avro but of {other:?}");
+                Err(LookupError::Unusable(why))
             }
-        })
+        }
     }
 }
 
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn a_schema_comes_with_its_kind_and_its_references() {
         let read = |body: &str| Registered::parse_answer(body.as_bytes());
-        let plain = read(r#"{"schema":"\"int\"","more":7}"#).unwrap().unwrap();
+        let plain = read(r#"{"schema":"\"int\"","more":7}"#).unwrap();
         assert_eq!(
             (plain.schema.as_str(), plain.references.len()),
             ("\"int\"", 0)
@@ -83,12 +85,15 @@ mod tests {
         let refers = read(
             r#"{"schema":"x","schemaType":"AVRO","references":[{"name":"n","subject":"s","version":3}]}"#,
         );
-        let refers = refers.unwrap().unwrap().references;
+        let refers = refers.unwrap().references;
         assert_eq!((refers[0].subject.as_str(), refers[0].version), ("s", 3));
-        let other = read(r#"{"schema":"x","schemaType":"PROTOBUF"}"#).unwrap();
-        assert!(other.unwrap_err().contains("PROTOBUF"));
+        let other = read(r#"{"schema":"x","schemaType":"PROTOBUF"}"#).unwrap_err();
+        assert!(matches!(other, LookupError::Unusable(why) if why.contains("PROTOBUF")));
         for none in ["", "<html>", "[]", "{}", r#"{"schema":7}"#] {
-            assert_eq!(read(none).unwrap_err().verdict, Verdict::Systemic, "{none}");
+            let LookupError::Failed(failure) = read(none).unwrap_err() else {
+                panic!("{none}");
+            };
+            assert_eq!(failure.verdict, Verdict::Systemic, "{none}");
         }
     }
 

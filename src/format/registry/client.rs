@@ -1,6 +1,7 @@
 //! HTTP to the registry: what its answers mean, and which of its URLs is asked.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use reqwest::{Certificate, Identity, StatusCode, Url, redirect};
 
 use crate::config::{Login, RegistryConfig};
 use crate::format::registry::answer::says_missing;
+use crate::format::registry::error::RegistrySetupError;
 use crate::verdict::{Failure, Verdict};
 
 /// The schema of a thousand columns has some 200 kB.
@@ -40,7 +42,7 @@ pub enum Answer {
 impl Client {
     /// # Errors
     /// A file for TLS that can't be used.
-    pub fn new(config: &RegistryConfig) -> Result<Self, String> {
+    pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {
         let mut http = reqwest::Client::builder()
             .timeout(config.timeout)
             // a login goes where it is configured to go, and nowhere else
@@ -72,12 +74,9 @@ impl Client {
                 .map_err(|e| told(innermost_cause(&e)))?;
             http = http.identity(identity);
         }
-        let http = http.build().map_err(|e| {
-            format!(
-                "the connection to the registry can't be set up: {}",
-                innermost_cause(&e)
-            )
-        })?;
+        let http = http
+            .build()
+            .map_err(|e| RegistrySetupError::Connection(innermost_cause(&e)))?;
         Ok(Self {
             http,
             urls: config.urls.clone(),
@@ -237,9 +236,12 @@ fn join_failures(failures: Vec<Failure>) -> Failure {
     Failure::new(verdict, told.join("; "))
 }
 
-fn unusable_file(key: &'static str, path: &std::path::Path) -> impl Fn(String) -> String {
-    let path = path.display().to_string();
-    move |error| format!("{key}: {path} cannot be used: {error}")
+fn unusable_file(key: &'static str, path: &Path) -> impl Fn(String) -> RegistrySetupError {
+    move |reason| RegistrySetupError::File {
+        key,
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 /// What went wrong, without what all of it was about.

@@ -5,20 +5,20 @@ use std::vec::IntoIter;
 
 use crate::format::registry::answer::{Reference, Registered};
 use crate::format::registry::client::{Answer, Client};
-use crate::verdict::Failure;
+use crate::format::registry::error::LookupError;
 
 /// Schemas are written by people, a file each.
 const MAX_DEPTH: usize = 16;
 const MOST: usize = 256;
 
-/// All of them, each after those that it refers to. The inner error completes "the schema …".
+/// All of them, each after those that it refers to.
 ///
 /// # Errors
-/// The registry can't be asked.
+/// The registry can't be asked; or one of them can't be used, which completes "the schema …".
 pub async fn resolve_references(
     client: &Client,
     references: Vec<Reference>,
-) -> Result<Result<Vec<String>, String>, Failure> {
+) -> Result<Vec<String>, LookupError> {
     let mut resolved = Vec::new();
     let mut met: HashSet<Reference> = HashSet::new();
     // each schema with those of its references that are still to be looked at; the first has none to keep
@@ -33,33 +33,30 @@ pub async fn resolve_references(
             continue;
         }
         if met.len() > MOST || open.len() > MAX_DEPTH {
-            return Ok(Err(format!(
+            return Err(LookupError::Unusable(format!(
                 "refers to more than {MOST} others, or they are nested deeper than {MAX_DEPTH}"
             )));
         }
-        let registered = match fetch_reference(client, &reference).await? {
-            Ok(registered) => registered,
-            Err(why) => {
-                let Reference { subject, version } = &reference;
-                return Ok(Err(format!(
-                    "refers to subject {subject:?} version {version}, {why}"
-                )));
-            }
-        };
+        let Reference { subject, version } = &reference;
+        let registered = fetch_reference(client, &reference).await.map_err(|e| {
+            e.tell_more(|why| format!("refers to subject {subject:?} version {version}, {why}"))
+        })?;
         open.push((Some(registered.schema), registered.references.into_iter()));
     }
-    Ok(Ok(resolved))
+    Ok(resolved)
 }
 
 async fn fetch_reference(
     client: &Client,
     reference: &Reference,
-) -> Result<Result<Registered, String>, Failure> {
+) -> Result<Registered, LookupError> {
     let version = reference.version.to_string();
     let path = ["subjects", &reference.subject, "versions", &version];
     match client.get(&path).await? {
-        Answer::Found(body) => Ok(Registered::parse_answer(&body)?),
-        Answer::Missing => Ok(Err("which the registry doesn't have".to_owned())),
-        Answer::Refused(why) => Ok(Err(why)),
+        Answer::Found(body) => Registered::parse_answer(&body),
+        Answer::Missing => Err(LookupError::Unusable(
+            "which the registry doesn't have".to_owned(),
+        )),
+        Answer::Refused(why) => Err(LookupError::Unusable(why)),
     }
 }

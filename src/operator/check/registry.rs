@@ -43,7 +43,7 @@ pub async fn judge_registry(config: &Config, topics: &[SampledTopic]) -> Schemas
         }
         Err(error) => schemas.findings.push(Finding::problem(
             "registry_tls",
-            error,
+            error.to_string(),
             "correct the file that the key names",
         )),
     }

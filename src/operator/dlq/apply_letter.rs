@@ -8,7 +8,7 @@ use crate::config::{Config, Idempotency};
 use crate::format::change::{Change, Decoded, row_hash};
 use crate::format::decode::Decoder;
 use crate::format::open_deletes::OpenDeletes;
-use crate::format::registry::Registry;
+use crate::format::registry::{Registry, RegistrySetupError};
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::recorded_events::RecordedEvents;
 use crate::operator::dlq::candidate::Candidate;
@@ -38,7 +38,7 @@ pub struct LetterApplier {
 impl LetterApplier {
     /// # Errors
     /// A file for TLS that can't be used.
-    pub fn new(config: &Config, force: bool) -> Result<Self, String> {
+    pub fn new(config: &Config, force: bool) -> Result<Self, RegistrySetupError> {
         let schema = &config.postgres.schema;
         Ok(Self {
             catalogue: Catalogue::default(),

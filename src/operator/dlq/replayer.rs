@@ -29,7 +29,7 @@ impl<'c> Replayer<'c> {
     pub fn new(config: &'c Config, client: Object, force: bool) -> Result<Self, CommandError> {
         Ok(Self {
             store: LetterStore::new(config, client)?,
-            applier: LetterApplier::new(config, force).map_err(CommandError::Refused)?,
+            applier: LetterApplier::new(config, force)?,
             retry: &config.retry,
         })
     }
