@@ -9,6 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, Map
 
 use crate::format::change::{Fields, Shape};
 use crate::format::json_object::{Name, Nullable, Object, Wrapper};
+use crate::format::message_error::MessageError;
 use crate::format::schema::{self, Field};
 use crate::record::body;
 
@@ -68,7 +69,10 @@ type Unwrapped<'r> = Option<(&'r str, Option<EventSchema>)>;
 ///
 /// # Errors
 /// It isn't JSON, or the schema isn't one of Connect's.
-pub fn unwrap_payload<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwrapped<'r>, String> {
+pub fn unwrap_payload<'r>(
+    text: &'r str,
+    cache: &mut SchemaCache,
+) -> Result<Unwrapped<'r>, MessageError> {
     let text = text.trim_ascii();
     let known = cache.known.iter().find_map(|(head, schema)| {
         let rest = text.as_bytes().strip_prefix(&**head)?;
@@ -79,7 +83,7 @@ pub fn unwrap_payload<'r>(text: &'r str, cache: &mut SchemaCache) -> Result<Unwr
         return Ok(unless_null(payload.trim_ascii(), Some(schema.clone())));
     }
     if text.starts_with("{\"schema\"") {
-        let Wrapper(fields) = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let Wrapper(fields) = serde_json::from_str(text)?;
         if let [(Name(schema), raw_schema), (Name(payload), raw_payload)] = fields.as_slice()
             && let (raw_schema, raw_payload) = (raw_schema.get(), raw_payload.get())
             && schema == "schema"
@@ -110,9 +114,9 @@ pub fn unwrap_headed<'r>(
     head: &Arc<[u8]>,
     rest: &'r str,
     cache: &mut SchemaCache,
-) -> Result<Unwrapped<'r>, String> {
+) -> Result<Unwrapped<'r>, MessageError> {
     let payload = rest.trim_ascii_end().strip_suffix('}');
-    let payload = payload.ok_or("the value is cut off behind its schema")?;
+    let payload = payload.ok_or(MessageError::CutOff)?;
     let known = cache
         .known
         .iter()
@@ -121,7 +125,7 @@ pub fn unwrap_headed<'r>(
         Some((_, schema)) => schema.clone(),
         None => {
             let text = std::str::from_utf8(body::schema_of(head));
-            let schema = event_schema(text.map_err(|e| format!("the schema is not UTF-8: {e}"))?)?;
+            let schema = event_schema(text.map_err(MessageError::SchemaNoText)?)?;
             cache.remember_schema(head.clone(), schema.clone());
             schema
         }
@@ -129,8 +133,8 @@ pub fn unwrap_headed<'r>(
     Ok(unless_null(payload.trim_ascii(), Some(schema)))
 }
 
-fn event_schema(raw: &str) -> Result<EventSchema, String> {
-    let whole = schema::parse(raw).map_err(|e| format!("the schema can't be read: {e}"))?;
+fn event_schema(raw: &str) -> Result<EventSchema, MessageError> {
+    let whole = schema::parse(raw)?;
     let row = whole.find_field("after").cloned().map(Arc::new);
     Ok(EventSchema {
         whole: Arc::new(whole),
@@ -216,11 +220,15 @@ impl<'r> Envelope<'r> {
     ///
     /// # Errors
     /// It isn't an envelope of Debezium's.
-    pub fn parse(payload: &'r str, row: Object<'_, 'r>, with_before: bool) -> Result<Self, String> {
+    pub fn parse(
+        payload: &'r str,
+        row: Object<'_, 'r>,
+        with_before: bool,
+    ) -> Result<Self, MessageError> {
         let mut json = serde_json::Deserializer::from_str(payload);
         let envelope = EnvelopeSeed { row, with_before }.deserialize(&mut json);
         envelope
             .and_then(|envelope| json.end().map(|()| envelope))
-            .map_err(|e| format!("the value is not a Debezium envelope: {e}"))
+            .map_err(MessageError::NoEnvelope)
     }
 }

@@ -118,7 +118,9 @@ impl Decoder {
         let envelope = self
             .encoding
             .read_envelope(record, topic, arena)
-            .or_else(|e| refuse_record(Reason::Undecodable, Stage::ValueConverter, e))?;
+            .or_else(|e| {
+                refuse_record(Reason::Undecodable, Stage::ValueConverter, e.to_string())
+            })?;
         let incoming = Incoming {
             record,
             arena,

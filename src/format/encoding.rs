@@ -6,6 +6,7 @@ use crate::config::{self, FormatConfig};
 use crate::format::avro::AvroDecoder;
 use crate::format::change::Fields;
 use crate::format::debezium::{self, Envelope};
+use crate::format::message_error::MessageError;
 use crate::format::topic_decoder::TopicDecoder;
 use crate::record::Record;
 
@@ -33,14 +34,14 @@ impl Encoding {
         record: &'r Record,
         topic: &mut TopicDecoder,
         arena: &'r Bump,
-    ) -> Result<Fields<'r>, String> {
+    ) -> Result<Fields<'r>, MessageError> {
         let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
             return Ok(Fields::default());
         };
         if let Self::Avro(avro) = self {
             return avro.read_key(bytes, arena);
         }
-        let text = std::str::from_utf8(bytes).map_err(|e| format!("the key is not UTF-8: {e}"))?;
+        let text = std::str::from_utf8(bytes).map_err(MessageError::KeyNoText)?;
         match debezium::unwrap_payload(text, &mut topic.key_schema)? {
             Some((payload, schema)) => topic
                 .key_schema
@@ -59,17 +60,17 @@ impl Encoding {
         record: &'r Record,
         topic: &mut TopicDecoder,
         arena: &'r Bump,
-    ) -> Result<Option<Envelope<'r>>, String> {
+    ) -> Result<Option<Envelope<'r>>, MessageError> {
         let Some(body) = record.value.as_ref().filter(|body| !body.is_empty()) else {
             return Ok(None);
         };
         let with_before = topic.has_routed_key();
         if let Self::Avro(avro) = self {
             let envelope = avro.read_envelope(body, with_before, arena);
-            return envelope.map_err(|e| format!("the value can't be read: {e}"));
+            return envelope.map_err(|e| MessageError::Value(Box::new(e)));
         }
         let (head, rest) = body.head_and_rest();
-        let text = std::str::from_utf8(rest).map_err(|e| format!("the value is not UTF-8: {e}"))?;
+        let text = std::str::from_utf8(rest).map_err(MessageError::ValueNoText)?;
         let unwrapped = match head {
             Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema)?,
             None => debezium::unwrap_payload(text, &mut topic.value_schema)?,

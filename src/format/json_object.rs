@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::format::change::{Fields, Shape};
+use crate::format::message_error::MessageError;
 use crate::format::schema::Field;
 
 /// A name, borrowed unless it holds an escape (serde gives a plain Cow only owned).
@@ -45,12 +46,10 @@ impl<'s, 'r> Object<'s, 'r> {
 
     /// # Errors
     /// It isn't a JSON object.
-    pub fn read_fields(self, raw: &'r str) -> Result<Fields<'r>, String> {
+    pub fn read_fields(self, raw: &'r str) -> Result<Fields<'r>, MessageError> {
         let mut json = serde_json::Deserializer::from_str(raw);
         let fields = self.deserialize(&mut json);
-        fields
-            .and_then(|fields| json.end().map(|()| fields))
-            .map_err(|e| e.to_string())
+        Ok(fields.and_then(|fields| json.end().map(|()| fields))?)
     }
 }
 

@@ -8,6 +8,7 @@ use bumpalo::Bump;
 use crate::format::avro::{Plan, SchemaId, Texts, strip_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
+use crate::format::message_error::MessageError;
 use crate::record::Record;
 use crate::record::body::Body;
 
@@ -61,10 +62,14 @@ impl AvroDecoder {
     ///
     /// # Errors
     /// It isn't what its schema says, or there is no such schema.
-    pub fn read_key<'r>(&mut self, message: &[u8], arena: &'r Bump) -> Result<Fields<'r>, String> {
+    pub fn read_key<'r>(
+        &mut self,
+        message: &[u8],
+        arena: &'r Bump,
+    ) -> Result<Fields<'r>, MessageError> {
         let (plan, id, datum) = self.find_plan(message)?;
         let fields = plan.read_record(datum, &mut self.texts, arena);
-        let fields = fields.map_err(|e| format!("by schema {id} it {e}"))?;
+        let fields = fields.map_err(|error| MessageError::Avro { id, error })?;
         Ok(fields.unwrap_or_default())
     }
 
@@ -77,10 +82,10 @@ impl AvroDecoder {
         message: &Body,
         with_before: bool,
         arena: &'r Bump,
-    ) -> Result<Option<Envelope<'r>>, String> {
+    ) -> Result<Option<Envelope<'r>>, MessageError> {
         let (plan, id, datum) = self.find_plan(own_bytes(message))?;
         plan.read_envelope(datum, with_before, &mut self.texts, arena)
-            .map_err(|e| format!("by schema {id} it {e}"))
+            .map_err(|error| MessageError::Avro { id, error })
     }
 
     /// As JSON, for people; `None` if it can't be read.
@@ -89,12 +94,15 @@ impl AvroDecoder {
         plan.to_json(datum).ok()
     }
 
-    fn find_plan<'m>(&self, message: &'m [u8]) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), String> {
-        let (id, datum) = strip_frame(message).map_err(|e| format!("it {e}"))?;
+    fn find_plan<'m>(
+        &self,
+        message: &'m [u8],
+    ) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), MessageError> {
+        let (id, datum) = strip_frame(message).map_err(MessageError::Frame)?;
         match self.known.get(&id) {
             Some(Known::Plan(plan)) => Ok((plan.clone(), id, datum)),
-            Some(Known::Refused(why)) => Err(why.clone()),
-            None => Err(format!("schema {id} has not been asked for")),
+            Some(Known::Refused(why)) => Err(MessageError::SchemaRefused(why.clone())),
+            None => Err(MessageError::SchemaNotAsked(id)),
         }
     }
 }

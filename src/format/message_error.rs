@@ -1,0 +1,52 @@
+//! Why the bytes of a key or a value can't be read.
+
+use std::str::Utf8Error;
+
+use crate::format::avro::{AvroError, SchemaId};
+use crate::format::schema::SchemaError;
+
+/// Why the bytes of a key or a value can't be read. May quote the record.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// A key that is no text.
+    #[error("the key is not UTF-8: {0}")]
+    KeyNoText(Utf8Error),
+    /// A value that is no text.
+    #[error("the value is not UTF-8: {0}")]
+    ValueNoText(Utf8Error),
+    /// The schema that comes with a value is no text.
+    #[error("the schema is not UTF-8: {0}")]
+    SchemaNoText(Utf8Error),
+    /// The schema that comes with a message is none of Connect's.
+    #[error("the schema can't be read: {0}")]
+    Schema(#[from] SchemaError),
+    /// There is a schema, and the payload behind the schema lacks its end.
+    #[error("the value is cut off behind its schema")]
+    CutOff,
+    /// No JSON, or JSON of another kind than is wanted.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// JSON, but not what Debezium writes.
+    #[error("the value is not a Debezium envelope: {0}")]
+    NoEnvelope(serde_json::Error),
+    /// Not in Confluent's wire format.
+    #[error("it {0}")]
+    Frame(AvroError),
+    /// Not what its Avro schema says.
+    #[error("by schema {id} it {error}")]
+    Avro {
+        /// The id of the schema.
+        id: SchemaId,
+        /// What is wrong with the bytes.
+        error: AvroError,
+    },
+    /// There is no such schema, or it is none that can be used: why.
+    #[error("{0}")]
+    SchemaRefused(String),
+    /// Nobody has asked the registry for the schema, which is a bug of Landfall's.
+    #[error("schema {0} has not been asked for")]
+    SchemaNotAsked(SchemaId),
+    /// What is wrong with an Avro value.
+    #[error("the value can't be read: {0}")]
+    Value(Box<MessageError>),
+}
