@@ -25,6 +25,7 @@ impl Delays {
         })
     }
 
+    /// How long to wait before the next attempt.
     pub fn next_delay(&mut self) -> Duration {
         self.0.next_backoff().unwrap_or(self.0.max_interval)
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+/// How bad a finding is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -14,17 +15,23 @@ pub enum Severity {
 /// One finding, also as a line of `--json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// How bad the finding is.
     #[serde(rename = "kind")]
     pub severity: Severity,
     /// Stable, for programs.
     pub code: &'static str,
+    /// The topic that the finding is about, if it is about one.
     pub topic: Option<String>,
+    /// The table that the finding is about, if it is about one.
     pub table: Option<String>,
+    /// What is the case, for people.
     pub found: String,
+    /// What helps, for people.
     pub remedy: String,
 }
 
 impl Finding {
+    /// What `run` doesn't get along with.
     pub fn problem(
         code: &'static str,
         found: impl Into<String>,
@@ -40,6 +47,7 @@ impl Finding {
         }
     }
 
+    /// What `run` gets along with.
     pub fn warning(
         code: &'static str,
         found: impl Into<String>,
@@ -51,6 +59,7 @@ impl Finding {
         }
     }
 
+    /// The same about this topic.
     pub fn of_topic(self, topic: &str) -> Self {
         Self {
             topic: Some(topic.to_owned()),
@@ -58,6 +67,7 @@ impl Finding {
         }
     }
 
+    /// The same about this table.
     pub fn of_table(self, table: impl ToString) -> Self {
         Self {
             table: Some(table.to_string()),
@@ -65,6 +75,7 @@ impl Finding {
         }
     }
 
+    /// Whether the check fails because of the finding.
     pub fn is_problem(&self) -> bool {
         self.severity == Severity::Problem
     }

@@ -6,41 +6,61 @@ use crate::operator::check::finding::Finding;
 use crate::operator::check::observe::Origin;
 use crate::operator::terminal::json_line;
 
+/// All that a check found.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// Kafka's side.
     pub kafka: KafkaLine,
+    /// Postgres' side.
     pub postgres: PostgresLine,
-    /// `None` if records need none.
+    /// The registry's side; `None` if records need none.
     pub registry: Option<RegistryLine>,
+    /// Each topic with each table that it leads to.
     pub topics: Vec<TopicLine>,
+    /// What is wrong.
     pub findings: Vec<Finding>,
 }
 
+/// Kafka, as it was found.
 #[derive(Debug, Default, Serialize)]
 pub struct KafkaLine {
+    /// `kafka.brokers`.
     pub brokers: String,
+    /// Whether a broker answered.
     pub reachable: bool,
+    /// How many brokers there are; `None` if none answered.
     pub broker_count: Option<usize>,
+    /// `kafka.group`.
     pub group: String,
+    /// The name of the dead letter topic.
     pub dead_letter_topic: String,
+    /// Whether the dead letter topic is there; `None` if no broker answered.
     pub dead_letter_topic_exists: Option<bool>,
     /// Whether `run` could create it; `None` if it is there, or nobody knows.
     pub dead_letter_topic_creatable: Option<bool>,
 }
 
+/// Postgres, as it was found.
 #[derive(Debug, Default, Serialize)]
 pub struct PostgresLine {
+    /// The URL without its password and parameters.
     pub url: String,
+    /// Whether the server let us in.
     pub reachable: bool,
+    /// The version of the server.
     pub version: Option<String>,
+    /// The role that we are logged in as.
     pub role: Option<String>,
+    /// `postgres.schema`, the bookkeeping schema.
     pub schema: String,
-    /// 0: not there yet.
+    /// The version of the bookkeeping schema. 0: not there yet.
     pub schema_version: Option<i32>,
 }
 
+/// The schema registry, as it was found.
 #[derive(Debug, Default, Serialize)]
 pub struct RegistryLine {
+    /// `format.registry.url`, each of them.
     pub urls: Vec<String>,
     /// How many of them answer.
     pub reachable: usize,
@@ -51,20 +71,29 @@ pub struct RegistryLine {
 /// A topic and a table that its events lead to. A topic that leads nowhere has no table.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopicLine {
+    /// The name of the topic.
     pub topic: String,
+    /// How many partitions the topic has.
     pub partitions: usize,
     /// Records at most: the offsets between beginning and end.
     pub offsets: i64,
+    /// How many records were read.
     pub sampled: usize,
     /// Of the sampled records, by subject, version and id.
     pub schemas: Vec<String>,
+    /// The table; `None` if nothing tells one.
     pub table: Option<String>,
+    /// Where the table is known from.
     pub table_from: Option<Origin>,
     /// Each form of the key that the events have; nearly always one.
     pub key: Vec<Vec<String>>,
+    /// How many columns the events carry.
     pub columns: usize,
+    /// The columns that the table lacks.
     pub missing_columns: Vec<String>,
+    /// The privileges that our role lacks on the table.
     pub missing_privileges: Vec<&'static str>,
+    /// `ok`, `warning`, `problem` or `not checked`.
     pub state: &'static str,
 }
 

@@ -136,9 +136,12 @@ impl TopicLine {
             (all, 0) => all.to_string(),
             (all, missing) => format!("{all}, {missing} missing"),
         };
-        let or_unknown = |text: String| match text.is_empty() {
-            true => "?".to_owned(),
-            false => text,
+        let or_unknown = |text: String| {
+            if text.is_empty() {
+                "?".to_owned()
+            } else {
+                text
+            }
         };
         [
             self.topic.clone(),

@@ -11,8 +11,10 @@ use crate::operator::status::bookkeeping::Bookkeeping;
 use crate::operator::status::kafka::KafkaAnswers;
 use crate::record::TopicPartition;
 
+/// One partition, as Kafka and Postgres see it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct PartitionLine {
+    /// The name of the topic.
     pub topic: String,
     /// `None`: the topic isn't there, and never was.
     pub partition: Option<i32>,
@@ -24,12 +26,15 @@ pub struct PartitionLine {
     pub end: Option<i64>,
     /// Records at most that are still to be applied.
     pub lag: Option<i64>,
+    /// What the two sides together say.
     pub state: PartitionState,
 }
 
+/// How a partition is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionState {
+    /// Nothing is to be said.
     Ok,
     /// Nothing was applied yet.
     New,
@@ -144,6 +149,7 @@ fn find_absent_topics(
 }
 
 impl PartitionLine {
+    /// For a table for people.
     pub fn table_cells(&self) -> [String; 7] {
         let number = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
         [
