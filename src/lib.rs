@@ -20,6 +20,7 @@ pub mod format;
 pub mod kafka;
 pub mod ledger;
 pub mod letter;
+pub mod locked;
 pub mod operator;
 pub mod pipeline;
 pub mod postgres;

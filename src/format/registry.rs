@@ -12,7 +12,7 @@ mod error;
 mod refer;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -24,6 +24,7 @@ use crate::format::registry::answer::Registered;
 use crate::format::registry::client::{Answer, Client};
 use crate::format::registry::error::LookupError;
 pub use crate::format::registry::error::RegistrySetupError;
+use crate::locked::Locked;
 use crate::verdict::Failure;
 
 /// How many schemas are asked for at a time.
@@ -37,7 +38,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 pub struct Registry {
     client: Client,
     /// An id means one schema for ever. That there is none may change, so that isn't kept.
-    plans: Mutex<HashMap<SchemaId, Arc<Plan>>>,
+    plans: Locked<HashMap<SchemaId, Arc<Plan>>>,
 }
 
 /// A subject's version with a schema.
@@ -63,7 +64,7 @@ impl Registry {
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {
         Ok(Self {
             client: Client::new(config)?,
-            plans: Mutex::default(),
+            plans: Locked::default(),
         })
     }
 
@@ -102,7 +103,7 @@ impl Registry {
     }
 
     async fn fetch_known(&self, id: SchemaId) -> Result<Known, Failure> {
-        let plans = || self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let plans = || self.plans.lock();
         if let Some(plan) = plans().get(&id) {
             return Ok(Known::Plan(plan.clone()));
         }

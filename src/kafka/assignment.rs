@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::locked::Locked;
 use crate::record::TopicPartition;
 
 /// A partition that is ours.
@@ -21,7 +21,7 @@ pub struct Assigned {
 
 /// The partitions that are ours. Changed by the poll thread alone.
 pub struct Assignment {
-    partitions: Mutex<BTreeMap<TopicPartition, Assigned>>,
+    partitions: Locked<BTreeMap<TopicPartition, Assigned>>,
     /// The next epoch.
     epochs: AtomicU64,
     /// Rises with every change.
@@ -31,7 +31,7 @@ pub struct Assignment {
 impl Default for Assignment {
     fn default() -> Self {
         Self {
-            partitions: Mutex::default(),
+            partitions: Locked::default(),
             epochs: AtomicU64::new(1),
             generation: AtomicU64::new(1),
         }
@@ -39,12 +39,6 @@ impl Default for Assignment {
 }
 
 impl Assignment {
-    fn lock_partitions(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Assigned>> {
-        self.partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn mark_changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
     }
@@ -56,28 +50,29 @@ impl Assignment {
 
     /// How many partitions are ours.
     pub fn count_partitions(&self) -> usize {
-        self.lock_partitions().len()
+        self.partitions.lock().len()
     }
 
     /// Whether the partition is ours.
     pub fn has_partition(&self, source: &TopicPartition) -> bool {
-        self.lock_partitions().contains_key(source)
+        self.partitions.lock().contains_key(source)
     }
 
     /// Whether the partition is that lane's. It may have been given up and be another one's since.
     pub fn is_held_by(&self, source: &TopicPartition, lane: usize) -> bool {
-        let partitions = self.lock_partitions();
+        let partitions = self.partitions.lock();
         partitions.get(source).is_some_and(|a| a.lane == lane)
     }
 
     /// Whether every partition has been positioned.
     pub fn is_started(&self) -> bool {
-        self.lock_partitions().values().all(|a| a.started)
+        self.partitions.lock().values().all(|a| a.started)
     }
 
     /// The partitions of a lane.
     pub fn partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
-        self.lock_partitions()
+        self.partitions
+            .lock()
             .values()
             .filter(|a| a.lane == lane)
             .map(|a| a.source.clone())
@@ -86,7 +81,8 @@ impl Assignment {
 
     /// The partitions of a lane that are positioned.
     pub fn started_partitions_of(&self, lane: usize) -> Vec<TopicPartition> {
-        self.lock_partitions()
+        self.partitions
+            .lock()
             .values()
             .filter(|a| a.lane == lane && a.started)
             .map(|a| a.source.clone())
@@ -96,7 +92,7 @@ impl Assignment {
     /// The assignment by topic and partition, to look records up in without copying names.
     pub fn copy_by_topic(&self) -> HashMap<String, HashMap<i32, Assigned>> {
         let mut topics: HashMap<String, HashMap<i32, Assigned>> = HashMap::new();
-        for assigned in self.lock_partitions().values() {
+        for assigned in self.partitions.lock().values() {
             topics
                 .entry(assigned.source.topic.to_string())
                 .or_default()
@@ -108,7 +104,7 @@ impl Assignment {
     /// Gives each partition to the lane that has the fewest then. Returns the lanes' numbers, in the order
     /// of the partitions.
     pub(super) fn add_partitions(&self, sources: &[TopicPartition], lanes: usize) -> Vec<usize> {
-        let mut partitions = self.lock_partitions();
+        let mut partitions = self.partitions.lock();
         let mut load: Vec<usize> = (0..lanes)
             .map(|lane| partitions.values().filter(|a| a.lane == lane).count())
             .collect();
@@ -135,7 +131,7 @@ impl Assignment {
 
     /// The partitions are ours no more. Returns the numbers of the lanes that had them.
     pub(super) fn remove_partitions(&self, sources: &HashSet<TopicPartition>) -> HashSet<usize> {
-        let mut partitions = self.lock_partitions();
+        let mut partitions = self.partitions.lock();
         let removed = sources.iter().filter_map(|s| partitions.remove(s));
         let lanes = removed.map(|a| a.lane).collect();
         self.mark_changed();
@@ -146,7 +142,7 @@ impl Assignment {
     /// isn't the lane's any more.
     pub(super) fn mark_started(&self, source: &TopicPartition, lane: usize) -> Option<u64> {
         let epoch = self.epochs.fetch_add(1, Ordering::Relaxed);
-        let mut partitions = self.lock_partitions();
+        let mut partitions = self.partitions.lock();
         let assigned = partitions.get_mut(source).filter(|a| a.lane == lane)?;
         assigned.epoch = epoch;
         assigned.started = true;

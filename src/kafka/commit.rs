@@ -2,7 +2,7 @@
 //! commit that fails costs duplicates to count after a restart, and nothing else.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -10,13 +10,14 @@ use tokio::task::JoinHandle;
 
 use crate::failpoint;
 use crate::kafka::group_consumer::GroupConsumer;
+use crate::locked::Locked;
 use crate::record::TopicPartition;
 
 /// Commits offsets while the lane works on; never two commits at a time, so that offsets only rise. A
 /// lane doesn't wait for Kafka: what it adds meanwhile goes into the next commit together.
 pub struct Committer {
     consumer: GroupConsumer,
-    waiting: Arc<Mutex<UncommittedOffsets>>,
+    waiting: Arc<Locked<UncommittedOffsets>>,
     at_work: Option<JoinHandle<()>>,
 }
 
@@ -40,7 +41,7 @@ impl Committer {
 
     /// Commits these offsets, the next ones to read, beside the lane's work.
     pub fn commit(&mut self, offsets: impl IntoIterator<Item = (TopicPartition, i64)>) {
-        let mut waiting = lock_waiting(&self.waiting);
+        let mut waiting = self.waiting.lock();
         waiting.offsets.extend(offsets);
         if waiting.taken || waiting.offsets.is_empty() {
             return;
@@ -64,13 +65,9 @@ impl Committer {
     }
 }
 
-fn lock_waiting(waiting: &Mutex<UncommittedOffsets>) -> MutexGuard<'_, UncommittedOffsets> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What has been added since; nobody is at it any more if that is nothing.
-fn take_waiting(waiting: &Mutex<UncommittedOffsets>) -> Option<BTreeMap<TopicPartition, i64>> {
-    let mut waiting = lock_waiting(waiting);
+fn take_waiting(waiting: &Locked<UncommittedOffsets>) -> Option<BTreeMap<TopicPartition, i64>> {
+    let mut waiting = waiting.lock();
     let offsets = std::mem::take(&mut waiting.offsets);
     waiting.taken = !offsets.is_empty();
     waiting.taken.then_some(offsets)

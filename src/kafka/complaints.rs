@@ -1,6 +1,6 @@
 //! What librdkafka says while it is asked: the reasons behind a mere "timed out".
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -8,6 +8,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::KafkaConfig;
+use crate::locked::Locked;
 
 /// The facility under which librdkafka complains of properties.
 const PROPERTY_COMPLAINT_FACILITY: &str = "CONFWARN";
@@ -20,7 +21,7 @@ const TOLD_REASONS_LIMIT: usize = 3;
 #[derive(Clone)]
 pub struct Complaints {
     secrets: Arc<[String]>,
-    words: Arc<Mutex<Words>>,
+    words: Arc<Locked<Words>>,
 }
 
 #[derive(Default)]
@@ -46,7 +47,7 @@ impl Complaints {
 
     /// The reasons for failures so far, or `otherwise` if none was given.
     pub fn list_reasons(&self, otherwise: &str) -> String {
-        match self.lock_words().reasons.as_slice() {
+        match self.words.lock().reasons.as_slice() {
             [] => self.without_secrets(otherwise),
             reasons => reasons.join("; "),
         }
@@ -54,12 +55,12 @@ impl Complaints {
 
     /// What librdkafka says of properties that it would rather not see: deprecated ones.
     pub fn doubtful_properties(&self) -> Vec<String> {
-        self.lock_words().doubtful.clone()
+        self.words.lock().doubtful.clone()
     }
 
     /// Every known broker refused at least once.
     pub fn is_down(&self) -> bool {
-        self.lock_words().is_down
+        self.words.lock().is_down
     }
 
     /// librdkafka's texts may quote a property's value.
@@ -68,10 +69,6 @@ impl Complaints {
             text.replace(secret.as_str(), "[secret]")
         })
     }
-
-    fn lock_words(&self) -> MutexGuard<'_, Words> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl ClientContext for Complaints {
@@ -79,14 +76,15 @@ impl ClientContext for Complaints {
         // what this consumer ignores may be for the producer of dead letters
         if facility == PROPERTY_COMPLAINT_FACILITY && !message.contains("is a producer property") {
             let message = message.trim_start_matches("[thrd:app]: ");
-            self.lock_words()
+            self.words
+                .lock()
                 .doubtful
                 .push(self.without_secrets(message));
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let mut words = self.lock_words();
+        let mut words = self.words.lock();
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::PartitionEOF) => return,
             Some(RDKafkaErrorCode::AllBrokersDown) => {

@@ -2,13 +2,14 @@
 //! rows and bytes; the poll thread looks at [`Inbox::is_full`] and stops fetching for a full lane.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use crate::config::ApplyConfig;
+use crate::locked::Locked;
 use crate::record::{Record, TopicPartition};
 
 /// How many rows a batch grows to that waits for the parents of its rows,
@@ -49,7 +50,7 @@ struct InboxState {
 
 /// One lane's inbox: the poll thread fills it, the lane empties it.
 pub struct Inbox {
-    state: Mutex<InboxState>,
+    state: Locked<InboxState>,
     arrived: Notify,
     drain: Notify,
     space: Condvar,
@@ -64,7 +65,7 @@ impl Inbox {
     /// Batches are as large, and wait as long, as `config` says.
     pub fn new(config: &ApplyConfig) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Locked::default(),
             arrived: Notify::new(),
             drain: Notify::new(),
             space: Condvar::new(),
@@ -75,15 +76,11 @@ impl Inbox {
         }
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, InboxState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     // ---- the poll thread's side
 
     /// Adds a record, however full the inbox is.
     pub fn push_record(&self, record: Record) {
-        let mut state = self.lock_state();
+        let mut state = self.state.lock();
         state.bytes += record.memory_size();
         state.records.push_back(record);
         // the lane needs waking for the first record, and once a batch is full
@@ -96,7 +93,7 @@ impl Inbox {
 
     /// Kafka has nothing more at the moment: what is there needn't wait for company.
     pub fn note_quiet(&self) {
-        let mut state = self.lock_state();
+        let mut state = self.state.lock();
         if !state.quiet && !state.records.is_empty() {
             state.quiet = true;
             drop(state);
@@ -106,7 +103,7 @@ impl Inbox {
 
     /// Has the lane take up partitions before any record.
     pub fn take_up(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
-        let mut state = self.lock_state();
+        let mut state = self.state.lock();
         for partition in partitions {
             if !state.take_up.contains(&partition) {
                 state.take_up.push(partition);
@@ -118,7 +115,7 @@ impl Inbox {
 
     /// Drops what is queued of partitions that are being given up or repositioned.
     pub fn give_up(&self, partitions: &HashSet<TopicPartition>) {
-        let mut state = self.lock_state();
+        let mut state = self.state.lock();
         state.records.retain(|r| !partitions.contains(&r.source));
         state.take_up.retain(|p| !partitions.contains(p));
         state.bytes = state.records.iter().map(Record::memory_size).sum();
@@ -127,19 +124,19 @@ impl Inbox {
 
     /// Nothing more will come: the lane ends, whatever it has.
     pub fn close(&self) {
-        self.lock_state().closed = true;
+        self.state.lock().closed = true;
         self.arrived.notify_one();
         self.drain.notify_waiters();
     }
 
     /// Two batches: one in flight's successor is there before it is done. See [`ApplyConfig::most_bytes`].
     pub fn is_full(&self) -> bool {
-        self.lock_state().is_full(self)
+        self.state.lock().is_full(self)
     }
 
     /// Whether less than a batch is there.
     pub fn has_space(&self) -> bool {
-        !self.lock_state().holds_a_batch(self)
+        !self.state.lock().holds_a_batch(self)
     }
 
     /// Waits until records were taken out, `timeout` at most.
@@ -147,22 +144,22 @@ impl Inbox {
         let full = |state: &mut InboxState| state.is_full(self);
         let _ = self
             .space
-            .wait_timeout_while(self.lock_state(), timeout, full);
+            .wait_timeout_while(self.state.lock(), timeout, full);
     }
 
     /// Waits until the lane has no batch in flight, `timeout` at most; a lane that only waits for a
     /// better time gives its batch up. Returns whether it is idle.
     pub async fn drain(&self, timeout: Duration) -> bool {
-        self.lock_state().draining = true;
+        self.state.lock().draining = true;
         self.drain.notify_waiters();
         let idle = tokio::time::timeout(timeout, self.busy.lock()).await;
-        self.lock_state().draining = false;
+        self.state.lock().draining = false;
         idle.is_ok()
     }
 
     /// Whether everything that was pushed has been dealt with.
     pub fn is_idle(&self) -> bool {
-        let state = self.lock_state();
+        let state = self.state.lock();
         let nothing_queued = state.records.is_empty() && state.take_up.is_empty();
         nothing_queued && !state.taking_up && self.busy.try_lock().is_ok()
     }
@@ -171,7 +168,7 @@ impl Inbox {
 
     /// The partitions that [`Work::TakeUp`] gave are positioned.
     pub fn finish_take_up(&self) {
-        self.lock_state().taking_up = false;
+        self.state.lock().taking_up = false;
     }
 
     /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
@@ -183,7 +180,7 @@ impl Inbox {
             let due;
             {
                 let busy = self.busy.clone().lock_owned().await;
-                let mut state = self.lock_state();
+                let mut state = self.state.lock();
                 if state.closed {
                     return Work::End;
                 }
@@ -234,7 +231,7 @@ impl Inbox {
         if rows == 0 || bytes == 0 {
             return;
         }
-        let more = self.lock_state().take_batch(rows, bytes);
+        let more = self.state.lock().take_batch(rows, bytes);
         self.space.notify_all();
         records.extend(more);
     }
@@ -244,7 +241,7 @@ impl Inbox {
         loop {
             let asked = self.drain.notified();
             {
-                let state = self.lock_state();
+                let state = self.state.lock();
                 if state.closed || state.draining {
                     return;
                 }

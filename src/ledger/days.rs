@@ -3,13 +3,13 @@
 //! Why: `docs/decisions/04`.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::{Object, Transaction};
 use uuid::Uuid;
 
 use crate::clock::time_since_1970;
 use crate::format::event_id::{day_at, day_bounds, day_of};
+use crate::locked::Locked;
 use crate::verdict::{Failure, sqlstate};
 
 /// Events of days up to so many before today get a partition of their own day.
@@ -21,7 +21,7 @@ pub struct Days {
     schema: String,
     ids_are_kept: bool,
     /// Days whose partition is there, or can't be.
-    known: Mutex<HashSet<u64>>,
+    known: Locked<HashSet<u64>>,
 }
 
 /// What became of the wish for a day's partition. Where there is none, its events share the default
@@ -48,7 +48,7 @@ impl Days {
         Self {
             schema,
             ids_are_kept,
-            known: Mutex::default(),
+            known: Locked::default(),
         }
     }
 
@@ -68,13 +68,13 @@ impl Days {
         }
         for day in self.find_unknown_days(ids) {
             self.ensure_day(client, day).await?;
-            self.lock_known().insert(day);
+            self.known.lock().insert(day);
         }
         Ok(())
     }
 
     fn find_unknown_days(&self, ids: impl Iterator<Item = Uuid>) -> BTreeSet<u64> {
-        let (today, known) = (current_day(), self.lock_known());
+        let (today, known) = (current_day(), self.known.lock());
         ids.map(day_of)
             .filter(|d| *d + PAST_DAYS > today && *d < today + 2 && !known.contains(d))
             .collect()
@@ -83,11 +83,7 @@ impl Days {
     /// Looks again, at the next batch, which days have a partition: some may have been dropped, by
     /// whichever process. Until then their events go to the default partition.
     pub fn forget_days(&self) {
-        self.lock_known().clear();
-    }
-
-    fn lock_known(&self) -> MutexGuard<'_, HashSet<u64>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().clear();
     }
 
     async fn ensure_day(&self, client: &mut Object, day: u64) -> Result<(), Failure> {

@@ -1,11 +1,12 @@
 //! The events of a batch, as their tables see them.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use deadpool_postgres::Object;
 
 use crate::format::change::Change;
+use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, EntryState};
 use crate::postgres::catalogue::Catalogue;
@@ -17,7 +18,7 @@ use crate::verdict::{Failure, Verdict};
 /// Makes events into changes of rows.
 pub struct Resolver {
     catalogue: Arc<Catalogue>,
-    mappings: Mutex<Mappings>,
+    mappings: Locked<Mappings>,
 }
 
 impl Resolver {
@@ -25,7 +26,7 @@ impl Resolver {
     pub fn new(catalogue: Arc<Catalogue>) -> Self {
         Self {
             catalogue,
-            mappings: Mutex::default(),
+            mappings: Locked::default(),
         }
     }
 
@@ -89,7 +90,7 @@ impl Resolver {
         change: &Change<'_>,
         table: &Arc<Table>,
     ) -> Result<Arc<Mapping>, Failure> {
-        let mut mappings = self.mappings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mappings = self.mappings.lock();
         mappings.mapping_for(change, table)
     }
 

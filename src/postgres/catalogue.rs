@@ -2,11 +2,12 @@
 //! known of them is out of date.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
+use crate::locked::Locked;
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, PgType, Table};
@@ -16,7 +17,7 @@ use crate::verdict::{Failure, Verdict, sqlstate};
 /// The tables that were asked for so far. All lanes share one catalogue.
 #[derive(Default)]
 pub struct Catalogue {
-    tables: Mutex<HashMap<TableName, Arc<Table>>>,
+    tables: Locked<HashMap<TableName, Arc<Table>>>,
 }
 
 /// Tables, partitioned ones, foreign ones and views.
@@ -63,21 +64,17 @@ impl Catalogue {
         client: &impl GenericClient,
         name: &TableName,
     ) -> Result<Arc<Table>, Failure> {
-        if let Some(table) = self.lock_tables().get(name) {
+        if let Some(table) = self.tables.lock().get(name) {
             return Ok(table.clone());
         }
         let table = Arc::new(load_table(client, name).await?);
-        self.lock_tables().insert(name.clone(), table.clone());
+        self.tables.lock().insert(name.clone(), table.clone());
         Ok(table)
     }
 
     /// Has the table read again when it is next asked for.
     pub fn forget_table(&self, name: &TableName) {
-        self.lock_tables().remove(name);
-    }
-
-    fn lock_tables(&self) -> std::sync::MutexGuard<'_, HashMap<TableName, Arc<Table>>> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().remove(name);
     }
 }
 

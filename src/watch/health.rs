@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
+use crate::locked::Locked;
 use crate::verdict::Verdict;
 use crate::watch::metrics;
 
@@ -27,7 +27,7 @@ impl fmt::Display for Waiter {
 /// Whether the process takes events in.
 #[derive(Default)]
 pub struct Health {
-    state: Mutex<HealthState>,
+    state: Locked<HealthState>,
 }
 
 #[derive(Default)]
@@ -40,24 +40,20 @@ struct HealthState {
 }
 
 impl Health {
-    fn lock_state(&self) -> std::sync::MutexGuard<'_, HealthState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The group has given the process an assignment.
     pub fn note_joined(&self) {
-        self.lock_state().joined = true;
+        self.state.lock().joined = true;
     }
 
     /// The process is told to stop.
     pub fn note_stopping(&self) {
-        self.lock_state().stopping = true;
+        self.state.lock().stopping = true;
     }
 
     /// Notes what somebody waits for. Returns whether this is news: whether the same was not waited for
     /// already.
     pub fn note_waiting(&self, who: Waiter, verdict: Verdict, why: &str) -> bool {
-        let mut state = self.lock_state();
+        let mut state = self.state.lock();
         let before = state.waiting.insert(who, (verdict, why.to_owned()));
         state.publish_waiting_lanes();
         before.is_none_or(|(v, w)| v != verdict || w != why)
@@ -65,7 +61,7 @@ impl Health {
 
     /// Notes that somebody no longer waits. Returns whether there was a wait.
     pub fn note_going_on(&self, who: Waiter) -> bool {
-        let mut state = self.lock_state();
+        let mut state = self.state.lock();
         let waited = state.waiting.remove(&who).is_some();
         if waited {
             state.publish_waiting_lanes();
@@ -76,7 +72,7 @@ impl Health {
     /// # Errors
     /// Why the process isn't ready, a line for each reason.
     pub fn check_ready(&self) -> Result<(), String> {
-        let state = self.lock_state();
+        let state = self.state.lock();
         let mut reasons: Vec<String> = state
             .waiting
             .iter()

@@ -2,9 +2,9 @@
 //! librdkafka's statistics say of the log. Tells the lag, and when everything is caught up.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::watch::metrics;
 
@@ -15,7 +15,7 @@ const STATISTICS_MAX_AGE: Duration = Duration::from_secs(3);
 /// How far each assigned partition has come.
 #[derive(Default)]
 pub struct Progress {
-    partitions: Mutex<HashMap<TopicPartition, Position>>,
+    partitions: Locked<HashMap<TopicPartition, Position>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,15 +55,9 @@ impl Position {
 }
 
 impl Progress {
-    fn lock_partitions(&self) -> MutexGuard<'_, HashMap<TopicPartition, Position>> {
-        self.partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Changes what is known of a partition, if it is still assigned.
     fn change_position(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
-        if let Some(position) = self.lock_partitions().get_mut(source) {
+        if let Some(position) = self.partitions.lock().get_mut(source) {
             change(position);
             position.publish_position(source);
         }
@@ -71,7 +65,7 @@ impl Progress {
 
     /// The partition is assigned to this process.
     pub fn note_assigned(&self, source: &TopicPartition) {
-        self.lock_partitions().entry(source.clone()).or_default();
+        self.partitions.lock().entry(source.clone()).or_default();
     }
 
     /// The partition is read from `start` on; `applied` and `high` are its watermark and the end of its log.
@@ -141,7 +135,7 @@ impl Progress {
 
     /// The consumer's queue and the lanes were found empty, in this order.
     pub fn note_nothing_left(&self) {
-        let mut partitions = self.lock_partitions();
+        let mut partitions = self.partitions.lock();
         for (source, position) in partitions.iter_mut() {
             if position.dealt_with != position.fetched {
                 position.dealt_with = position.fetched;
@@ -152,13 +146,13 @@ impl Progress {
 
     /// The partition is somebody else's.
     pub fn note_given_up(&self, source: &TopicPartition) {
-        self.lock_partitions().remove(source);
+        self.partitions.lock().remove(source);
         metrics::clear_lag(source);
     }
 
     /// Whether every assigned partition has been read to the end that its log had when it was taken up.
     pub fn is_caught_up(&self) -> bool {
-        let partitions = self.lock_partitions();
+        let partitions = self.partitions.lock();
         partitions.values().all(|p| match (p.target, p.read) {
             _ if p.diverted => false,
             (Some(target), Some(read)) => read >= target || p.dealt_with >= Some(target),

@@ -35,6 +35,7 @@ const WORDS: &[&str] = &[
     "config",
     "failpoint",
     "letter",
+    "locked",
     "record",
     "retry",
     "shutdown",

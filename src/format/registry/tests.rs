@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Mutex;
 
 use super::*;
 use crate::verdict::Verdict;
