@@ -151,10 +151,10 @@ fn list_in_variable(text: &str) -> Result<Vec<String>, Refusal> {
 
 /// How a wrong value is shown in a message. Never call it with a secret.
 pub(super) fn show_value(value: &Value) -> String {
-    const ENOUGH: usize = 80;
+    const SHOWN_CHARS: usize = 80;
     match value {
-        Value::String(_, text) if text.chars().count() > ENOUGH => {
-            let start: String = text.chars().take(ENOUGH).collect();
+        Value::String(_, text) if text.chars().count() > SHOWN_CHARS => {
+            let start: String = text.chars().take(SHOWN_CHARS).collect();
             format!("{:?}", format!("{start}…"))
         }
         Value::String(_, text) => format!("{text:?}"),

@@ -28,11 +28,11 @@ use crate::locked::Locked;
 use crate::verdict::Failure;
 
 /// How many schemas are asked for at a time.
-const AT_A_TIME: usize = 8;
+const CONCURRENT_QUESTIONS: usize = 8;
 
 /// A registry that follows another may hear of a new schema a moment later than its first record
 /// is read. Only who asks twice may say that there is none.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+const SECOND_QUESTION_DELAY: Duration = Duration::from_millis(500);
 
 /// Shared by all lanes.
 pub struct Registry {
@@ -81,7 +81,7 @@ impl Registry {
             |(id, known): (&SchemaId, &Known)| matches!(known, Known::Refused(_)).then_some(*id);
         let again: BTreeSet<SchemaId> = known.iter().filter_map(refused).collect();
         if !again.is_empty() {
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(SECOND_QUESTION_DELAY).await;
             known.extend(self.ask_for_all(again).await?);
         }
         Ok(known)
@@ -96,7 +96,7 @@ impl Registry {
             Ok::<_, Failure>((id, known))
         });
         let answers: Vec<_> = stream::iter(asked)
-            .buffer_unordered(AT_A_TIME)
+            .buffer_unordered(CONCURRENT_QUESTIONS)
             .collect()
             .await;
         answers.into_iter().collect()

@@ -12,7 +12,7 @@ use crate::verdict::Failure;
 
 /// Ids are looked for in all of the ledger, which takes its time; and a batch that holds a row ends
 /// at the latest when its session times out, after 30 s.
-const TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'";
+const FORGET_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'";
 
 /// A partition that the ledger no longer knows, and what went with the partition's row.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub async fn forget_partitions(
 ) -> Result<Vec<ForgottenPartition>, Failure> {
     let schema = &quote(schema);
     let tx = client.transaction().await?;
-    tx.batch_execute(TIMEOUTS).await?;
+    tx.batch_execute(FORGET_TIMEOUTS).await?;
     let partitions = lock_partitions(&tx, schema, topic, number).await?;
     let ids: Vec<i32> = partitions.iter().map(|p| p.id).collect();
     let numbers: Vec<i32> = partitions.iter().map(|p| p.number).collect();

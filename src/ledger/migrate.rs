@@ -22,7 +22,7 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.
-const LOCK: i64 = 0x6c61_6e64_6661_6c6c;
+const MIGRATION_LOCK_ID: i64 = 0x6c61_6e64_6661_6c6c;
 
 /// The version of the schema that this build works with.
 pub fn current_version() -> i32 {
@@ -83,7 +83,7 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
         return Ok(Vec::new()); // so that a role without the right to create can run once it is done
     }
     let tx = client.transaction().await?;
-    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK_ID])
         .await?;
     let (quoted, before) = (quote(schema), installed_version(&tx, schema).await?);
     if before > current_version() {

@@ -12,24 +12,24 @@ const NEEDED_PRIVILEGES: [(&str, &str); 3] = [
     ("dead_letters", "SELECT, INSERT, UPDATE"),
 ];
 
-const SCHEMA_RIGHTS: &str = "\
+const SCHEMA_RIGHTS_QUERY: &str = "\
     SELECT has_database_privilege(current_database(), 'CREATE'), n.oid IS NOT NULL, \
            coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false) \
     FROM (SELECT) one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1";
 
-const MISSING_PRIVILEGES: &str = "\
+const MISSING_PRIVILEGES_QUERY: &str = "\
     SELECT string_agg(p, ', ') FROM unnest(string_to_array($3, ', ')) p, pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = $2 AND NOT has_table_privilege(c.oid, p)";
 
 /// Only the owner of a table adds partitions to it.
-const MAY_ADD_DAYS: &str = "\
+const MAY_ADD_DAYS_QUERY: &str = "\
     SELECT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE') \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = 'processed_events'";
 
 /// Null if the role may do all of it.
-const RETENTION_REMEDY: &str = "\
+const RETENTION_REMEDY_QUERY: &str = "\
     SELECT string_agg(CASE WHEN is_default THEN format('GRANT SELECT, DELETE ON %s TO %I;', oid::regclass, current_user) \
                            ELSE format('ALTER TABLE %s OWNER TO %I;', oid::regclass, current_user) END, ' ' ORDER BY relname) \
     FROM (SELECT c.*, pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' AS is_default FROM pg_catalog.pg_inherits i \
@@ -66,7 +66,7 @@ pub async fn read_schema_rights(
     client: &impl GenericClient,
     schema: &str,
 ) -> Result<SchemaRights, Failure> {
-    let row = client.query_one(SCHEMA_RIGHTS, &[&schema]).await?;
+    let row = client.query_one(SCHEMA_RIGHTS_QUERY, &[&schema]).await?;
     Ok(SchemaRights {
         create_schema: row.get(0),
         schema_exists: row.get(1),
@@ -86,7 +86,7 @@ pub async fn find_missing_privileges(
     let mut missing = Vec::new();
     for (table, needed) in NEEDED_PRIVILEGES {
         let row = client
-            .query_one(MISSING_PRIVILEGES, &[&schema, &table, &needed])
+            .query_one(MISSING_PRIVILEGES_QUERY, &[&schema, &table, &needed])
             .await?;
         if let Some(privileges) = row.get(0) {
             missing.push(MissingPrivileges { table, privileges });
@@ -100,7 +100,7 @@ pub async fn find_missing_privileges(
 /// # Errors
 /// As Postgres says.
 pub async fn may_add_days(client: &impl GenericClient, schema: &str) -> Result<bool, Failure> {
-    let row = client.query_opt(MAY_ADD_DAYS, &[&schema]).await?;
+    let row = client.query_opt(MAY_ADD_DAYS_QUERY, &[&schema]).await?;
     Ok(row.is_none_or(|row| row.get(0)))
 }
 
@@ -126,6 +126,6 @@ pub async fn find_retention_remedy(
     client: &impl GenericClient,
     schema: &str,
 ) -> Result<Option<String>, Failure> {
-    let row = client.query_one(RETENTION_REMEDY, &[&schema]).await?;
+    let row = client.query_one(RETENTION_REMEDY_QUERY, &[&schema]).await?;
     Ok(row.get(0))
 }

@@ -15,9 +15,9 @@ use crate::format::registry::error::RegistrySetupError;
 use crate::verdict::{Failure, Verdict};
 
 /// The schema of a thousand columns has some 200 kB.
-const LARGEST: usize = 8 << 20;
+const MAX_ANSWER_BYTES: usize = 8 << 20;
 
-const WANTED: &str = "application/vnd.schemaregistry.v1+json, application/json";
+const ACCEPTED_TYPES: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
 /// Asks the registry's URLs for one path at a time.
 pub struct Client {
@@ -135,7 +135,7 @@ impl Client {
         match number {
             200..=299 => Ok(match body {
                 Some(body) => Answer::Found(body),
-                None => Answer::Refused(format!("it has more than {} MiB", LARGEST >> 20)),
+                None => Answer::Refused(format!("it has more than {} MiB", MAX_ANSWER_BYTES >> 20)),
             }),
             401 | 403 => {
                 let what = format!(
@@ -184,7 +184,7 @@ impl Client {
         if let Ok(mut segments) = asked.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let mut request = self.http.get(asked).header(ACCEPT, WANTED);
+        let mut request = self.http.get(asked).header(ACCEPT, ACCEPTED_TYPES);
         if let Some(login) = &self.login {
             let password = login.password.as_ref().map(|p| p.expose());
             request = request.basic_auth(&login.username, password);
@@ -194,7 +194,7 @@ impl Client {
         let status = response.status();
         let mut body = Vec::new();
         while let Some(more) = response.chunk().await.map_err(failed)? {
-            if body.len() + more.len() > LARGEST {
+            if body.len() + more.len() > MAX_ANSWER_BYTES {
                 return Ok((status, None));
             }
             body.extend_from_slice(&more);

@@ -36,9 +36,9 @@ pub struct Relation {
 }
 
 /// In the order in which they are told.
-pub const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+pub const TABLE_PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-const RIGHTS: &str = "\
+const RIGHTS_QUERY: &str = "\
     SELECT c.oid, current_user::text, has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), \
            ARRAY(SELECT p FROM unnest($3::text[]) p WHERE has_table_privilege(c.oid, p) \
                OR (p <> 'DELETE' AND (SELECT bool_and(has_column_privilege(c.oid, a.attnum, p)) \
@@ -46,14 +46,14 @@ const RIGHTS: &str = "\
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = $2";
 
-const NOT_NULL: &str = "\
+const NOT_NULL_QUERY: &str = "\
     SELECT a.attname::text, \
            a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' OR t.typdefault IS NOT NULL \
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND (a.attnotnull OR t.typnotnull) \
     ORDER BY a.attnum";
 
-const SIMILAR: &str = "\
+const SIMILAR_QUERY: &str = "\
     SELECT n.nspname::text, c.relname::text \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' \
@@ -68,11 +68,13 @@ pub async fn read_relation(
     name: &TableName,
 ) -> Result<Relation, Failure> {
     let table = Catalogue::default().find_table(client, name).await?;
-    let asked: &[&str] = &PRIVILEGES;
+    let asked: &[&str] = &TABLE_PRIVILEGES;
     let rights = client
-        .query_one(RIGHTS, &[&name.schema, &name.name, &asked])
+        .query_one(RIGHTS_QUERY, &[&name.schema, &name.name, &asked])
         .await?;
-    let columns = client.query(NOT_NULL, &[&rights.get::<_, u32>(0)]).await?;
+    let columns = client
+        .query(NOT_NULL_QUERY, &[&rights.get::<_, u32>(0)])
+        .await?;
     let granted: Vec<String> = rights.get(4);
     Ok(Relation {
         table,
@@ -86,7 +88,7 @@ pub async fn read_relation(
         role: rights.get(1),
         usage: rights.get(2),
         row_security: rights.get(3),
-        privileges: PRIVILEGES
+        privileges: TABLE_PRIVILEGES
             .into_iter()
             .filter(|p| granted.iter().any(|g| g == p))
             .collect(),
@@ -101,7 +103,7 @@ pub async fn find_similar(
     client: &impl GenericClient,
     name: &TableName,
 ) -> Result<Vec<TableName>, Failure> {
-    let rows = client.query(SIMILAR, &[&name.name]).await?;
+    let rows = client.query(SIMILAR_QUERY, &[&name.name]).await?;
     Ok(rows
         .iter()
         .map(|row| TableName {

@@ -11,7 +11,7 @@ use crate::verdict::{Failure, sqlstate};
 /// The catalogue's columns that Landfall reads, and partitions with a primary key.
 const OLDEST_VERSION_NUMBER: i32 = 120_000;
 
-const SERVER: &str = "\
+const SERVER_QUERY: &str = "\
     SELECT current_setting('server_version'), current_setting('server_version_num')::int4, current_user::text, \
            pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
 
@@ -35,7 +35,7 @@ pub struct Server {
 /// # Errors
 /// As Postgres says.
 pub async fn read_server(client: &impl GenericClient, schema: &str) -> Result<Server, Failure> {
-    let row = client.query_one(SERVER, &[]).await?;
+    let row = client.query_one(SERVER_QUERY, &[]).await?;
     let rights = read_schema_rights(client, schema).await?;
     Ok(Server {
         version: row.get(0),

@@ -122,7 +122,7 @@ pub fn find_missing_columns<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'
 
 /// The privileges that the role lacks.
 pub fn find_missing_privileges(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
-    crate::operator::check::relation::PRIVILEGES
+    crate::operator::check::relation::TABLE_PRIVILEGES
         .into_iter()
         .filter(|privilege| needs.deletes || *privilege != "DELETE")
         .filter(|privilege| !relation.privileges.contains(privilege))

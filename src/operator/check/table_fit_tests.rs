@@ -4,7 +4,7 @@ use super::*;
 use crate::format::change::Decoded;
 use crate::format::decode::Decoder;
 use crate::format::open_deletes::OpenDeletes;
-use crate::operator::check::relation::{NotNull, PRIVILEGES};
+use crate::operator::check::relation::{NotNull, TABLE_PRIVILEGES};
 use crate::operator::check::testing::{event, table as table_with};
 use crate::record::Record;
 
@@ -14,7 +14,7 @@ fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
         not_null: Vec::new(),
         role: "sink".to_owned(),
         usage: true,
-        privileges: PRIVILEGES.to_vec(),
+        privileges: TABLE_PRIVILEGES.to_vec(),
         row_security: false,
     }
 }

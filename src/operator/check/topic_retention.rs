@@ -44,10 +44,11 @@ pub async fn judge_retention(
         ((*name).to_owned(), kept)
     };
     let retention = config.apply.retention;
-    let mut findings = warn_of_outliving(sources.iter().map(kept).collect(), SOURCE, retention);
+    let mut findings =
+        warn_of_outliving(sources.iter().map(kept).collect(), SOURCE_TOPIC, retention);
     findings.extend(warn_of_outliving(
         letters.iter().map(kept).collect(),
-        LETTERS,
+        LETTER_TOPIC,
         retention,
     ));
     findings
@@ -73,12 +74,12 @@ fn kept_as_set(settings: &TopicSettings) -> Kept {
 /// A kind of topic: its finding's code, and what could happen.
 type TopicKind = (&'static str, &'static str);
 
-const SOURCE: TopicKind = (
+const SOURCE_TOPIC: TopicKind = (
     "topic_outlives_ledger",
     "what is then read once more from further back, as after `landfall forget` or from a topic that was created again, is applied a second time, over newer rows",
 );
 
-const LETTERS: TopicKind = (
+const LETTER_TOPIC: TopicKind = (
     "dead_letters_outlive_ledger",
     "an older letter that is replayed after its event was applied in another way is applied a second time, over newer rows",
 );
@@ -156,7 +157,7 @@ mod tests {
 
     fn found(topics: &[(&str, Kept)]) -> Vec<Finding> {
         let topics = topics.iter().map(|(n, k)| ((*n).to_owned(), *k));
-        warn_of_outliving(topics.collect(), SOURCE, 7 * DAY)
+        warn_of_outliving(topics.collect(), SOURCE_TOPIC, 7 * DAY)
     }
 
     #[test]
