@@ -31,8 +31,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason that a letter is put aside for.
-    pub const ALL: [Reason; 9] = [
+    /// Every reason that a letter is put aside for: [`Reason::Systemic`] is none.
+    pub const ALL: [Reason; 8] = [
         Reason::Undecodable,
         Reason::MissingKey,
         Reason::Value,
@@ -41,7 +41,6 @@ impl Reason {
         Reason::Contention,
         Reason::Behind,
         Reason::Unavailable,
-        Reason::Systemic,
     ];
 
     /// The reason of a record that meets this verdict and is put aside, or would be.
