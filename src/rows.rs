@@ -2,12 +2,14 @@
 //! Pure functions, tested without a server.
 
 pub mod binary;
+mod civil;
 pub mod fold;
 pub mod foreign_keys;
 pub mod mapping;
 pub mod row_change;
 pub mod sql;
 pub mod statement;
+mod statement_sql;
 pub mod table;
 #[cfg(test)]
 pub mod table_testing;

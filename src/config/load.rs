@@ -85,9 +85,10 @@ fn read_config(
             ),
         )),
         _ => problems.extend(missing.into_iter().map(|(key, place)| Problem {
-            text: match key.starts_with("route") {
-                true => "missing".to_owned(),
-                false => format!("missing; set it here or as {}", variable_for(&key)),
+            text: if key.starts_with("route") {
+                "missing".to_owned()
+            } else {
+                format!("missing; set it here or as {}", variable_for(&key))
             },
             key: Some(key),
             place,

@@ -81,9 +81,10 @@ impl RegistryConfig {
             }
         };
         if password.is_some() && username.is_none() {
-            let key = match reader.is_set("format.registry.password") {
-                true => "format.registry.password",
-                false => "format.registry.password_file",
+            let key = if reader.is_set("format.registry.password") {
+                "format.registry.password"
+            } else {
+                "format.registry.password_file"
             };
             reader.note_problem(key, "needs format.registry.username beside it");
         }

@@ -56,9 +56,10 @@ impl Reader {
             .collect();
         let in_variable = self.is_from_environment(value);
         if let Some(meant) = nearest_key(key, candidates.iter().copied()) {
-            return match in_variable {
-                true => format!("unknown key; did you mean {}?", variable_for(meant)),
-                false => format!("unknown key; did you mean {meant}?"),
+            return if in_variable {
+                format!("unknown key; did you mean {}?", variable_for(meant))
+            } else {
+                format!("unknown key; did you mean {meant}?")
             };
         }
         let (table, _) = split_key(key);

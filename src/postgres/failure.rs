@@ -67,9 +67,10 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         .into_iter()
         .filter_map(|(what, name)| name.map(|n| format!(", {what} {n}")))
         .collect();
-    let log_line = match openly {
-        true => format!("Postgres: {} (SQLSTATE {code}{names})", db.message()),
-        false => format!("Postgres refused a row (SQLSTATE {code}{names})"),
+    let log_line = if openly {
+        format!("Postgres: {} (SQLSTATE {code}{names})", db.message())
+    } else {
+        format!("Postgres refused a row (SQLSTATE {code}{names})")
     };
     Failure {
         verdict,

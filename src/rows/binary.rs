@@ -8,6 +8,11 @@ use std::str::FromStr;
 
 use bytes::{BufMut as _, BytesMut};
 
+use crate::rows::civil::Civil;
+
+/// Postgres counts from 2000-01-01, [`Civil`] from 1970-01-01.
+const DAYS_BEFORE_2000: i64 = 10_957;
+
 /// What the elements of an array are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -205,28 +210,10 @@ fn parse_days(text: &[u8]) -> Option<i64> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else {
         return None;
     };
-    let (year, month, day) = (
-        parse_digits(&[y1, y2, y3, y4])?,
-        parse_digits(&[m1, m2])?,
-        parse_digits(&[d1, d2])?,
-    );
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if year == 0 || day == 0 || day > length {
-        return None;
-    }
-    // Howard Hinnant's days_from_civil: years begin in March, so that the leap day is a year's last
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (shifted / 400, shifted % 400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 730_425)
+    let (month, day) = (parse_digits(&[m1, m2])?, parse_digits(&[d1, d2])?);
+    let year = parse_digits(&[y1, y2, y3, y4]).filter(|year| *year > 0)?;
+    let date = Civil::from_date(year, month as u8, day as u8)?;
+    Some(date.to_days() - DAYS_BEFORE_2000)
 }
 
 /// `YYYY-MM-DD hh:mm:ss` with up to six decimal places, in microseconds since 2000.

@@ -38,9 +38,10 @@ fn row(
     let mut cells = vec![(0, text(id))];
     cells.extend(a.map(|a| (1, text(a))));
     cells.extend(b.map(|b| (2, text(b))));
-    let effect = match a.is_some() && b.is_some() {
-        true => Effect::Whole,
-        false => Effect::Part,
+    let effect = if a.is_some() && b.is_some() {
+        Effect::Whole
+    } else {
+        Effect::Part
     };
     change(table, id, cells, effect)
 }

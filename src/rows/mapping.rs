@@ -120,9 +120,10 @@ impl Mapping {
             layout: self.layout.clone(),
             key,
             texts,
-            effect: match self.removes {
-                true => Effect::Gone,
-                false => Effect::Whole,
+            effect: if self.removes {
+                Effect::Gone
+            } else {
+                Effect::Whole
             },
             created: matches!(change.operation, Operation::Create | Operation::Read),
         })
@@ -217,9 +218,10 @@ fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot
 fn index_of(schema: &Field, position: usize, name: &str) -> Option<usize> {
     let fields = schema.fields();
     let is = |field: &Field| &*field.name == name;
-    match fields.get(position).is_some_and(is) {
-        true => Some(position),
-        false => fields.iter().position(is),
+    if fields.get(position).is_some_and(is) {
+        Some(position)
+    } else {
+        fields.iter().position(is)
     }
 }
 

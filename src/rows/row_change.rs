@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::format::change::Change;
-use crate::rows::mapping::Mapping;
 use crate::rows::table::Table;
-use crate::verdict::Failure;
 
 /// A value as the text that Postgres reads for the column's type; `None` is NULL.
 pub type Text<'r> = Option<Cow<'r, str>>;
@@ -49,13 +46,7 @@ pub enum Effect {
     Gone,
 }
 
-impl<'r> RowChange<'r> {
-    /// # Errors
-    /// As for [`Mapping::new`] and [`Mapping::map_change`].
-    pub fn new(change: &Change<'r>, table: &Arc<Table>) -> Result<Self, Failure> {
-        Mapping::new(change, table)?.map_change(change)
-    }
-
+impl RowChange<'_> {
     /// The destination table.
     pub fn table(&self) -> &Arc<Table> {
         &self.layout.table

@@ -2,13 +2,14 @@
 //! order in which foreign keys take them: see [`Table::write_turn`].
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::rows::binary::{Column, Form};
 use crate::rows::fold::Net;
 use crate::rows::row_change::{Layout, Text};
-use crate::rows::sql::quote;
+use crate::rows::statement_sql::{
+    count_sql, delete_sql, insert_sql, type_of, update_sql, upsert_sql,
+};
 use crate::rows::table::{Table, Turn};
 use crate::table_name::TableName;
 
@@ -168,162 +169,6 @@ impl<'n> Group<'n> {
             columns,
         }
     }
-}
-
-/// The table's name as SQL, with its schema.
-pub fn qualified_name(table: &Table) -> String {
-    format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
-}
-
-/// `unnest($1::text[])`.
-fn unnest_parameter(at: usize, form: Form) -> String {
-    format!("unnest(${}::{}[])", at + 1, form.type_name())
-}
-
-/// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
-/// in FROM, where Postgres would store each of them once more: a third of the time.
-fn rows_subquery(forms: &[Form]) -> String {
-    let column =
-        |(at, form): (usize, &Form)| format!("{} AS c{}", unnest_parameter(at, *form), at + 1);
-    let columns = forms.iter().enumerate().map(column);
-    format!("(SELECT {}) AS u", join_sql(columns, ", "))
-}
-
-/// `u.c1::"pg_catalog"."int4"`: where it is a text Postgres itself parses it for the column's type.
-fn cast_parameter(table: &Table, column: usize, parameter: usize) -> String {
-    format!("u.c{}::{}", parameter + 1, type_of(table, column))
-}
-
-fn type_of(table: &Table, column: usize) -> &str {
-    let column = table.columns.get(column);
-    column.map_or("text", |c| c.cast.as_str())
-}
-
-fn join_sql(parts: impl Iterator<Item = String>, separator: &str) -> String {
-    parts.collect::<Vec<_>>().join(separator)
-}
-
-fn column_name(table: &Table, column: usize) -> String {
-    table
-        .columns
-        .get(column)
-        .map(|c| quote(&c.name))
-        .unwrap_or_default()
-}
-
-fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
-    let pairs = written
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| key.contains(column));
-    join_sql(
-        pairs.map(|(at, column)| {
-            format!(
-                "t.{} = {}",
-                column_name(table, *column),
-                cast_parameter(table, *column, at)
-            )
-        }),
-        " AND ",
-    )
-}
-
-fn settable_columns<'a>(
-    table: &'a Table,
-    key: &'a [usize],
-    written: &'a [usize],
-) -> impl Iterator<Item = (usize, usize)> + 'a {
-    let pairs = written.iter().copied().enumerate();
-    pairs.filter(|(_, column)| {
-        !key.contains(column)
-            && !table
-                .columns
-                .get(*column)
-                .is_some_and(|c| c.identity_always)
-    })
-}
-
-fn insert_sql(table: &Table, written: &[usize], forms: &[Form]) -> String {
-    let names = written.iter().map(|c| column_name(table, *c));
-    let values = written.iter().zip(forms).enumerate();
-    let values = values
-        .map(|(at, (c, form))| format!("{}::{}", unnest_parameter(at, *form), type_of(table, *c)));
-    format!(
-        "INSERT INTO {} AS t ({}) OVERRIDING SYSTEM VALUE SELECT {}",
-        qualified_name(table),
-        join_sql(names, ", "),
-        join_sql(values, ", ")
-    )
-}
-
-/// `anew`: what isn't written is set to its default.
-fn upsert_sql(
-    table: &Table,
-    key: &[usize],
-    written: &[usize],
-    forms: &[Form],
-    anew: bool,
-) -> String {
-    let mut sql = insert_sql(table, written, forms);
-    let key_names = key.iter().map(|c| column_name(table, *c));
-    let _ = write!(sql, " ON CONFLICT ({}) DO ", join_sql(key_names, ", "));
-    let carried = settable_columns(table, key, written)
-        .map(|(_, c)| format!("{0} = EXCLUDED.{0}", column_name(table, c)));
-    let left_out = (0..table.columns.len())
-        .filter(|c| {
-            anew && !written.contains(c) && !table.columns.get(*c).is_none_or(|c| c.generated)
-        })
-        .map(|c| format!("{} = DEFAULT", column_name(table, c)));
-    let sets = join_sql(carried.chain(left_out), ", ");
-    let _ = match sets.is_empty() {
-        true => write!(sql, "NOTHING"),
-        false => write!(sql, "UPDATE SET {sets}"),
-    };
-    sql
-}
-
-fn delete_sql(table: &Table, key: &[usize], forms: &[Form]) -> String {
-    format!(
-        "DELETE FROM {} AS t USING {} WHERE {}",
-        qualified_name(table),
-        rows_subquery(forms),
-        on_key(table, key, key)
-    )
-}
-
-fn update_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
-    let mut sets = join_sql(
-        settable_columns(table, key, written).map(|(at, c)| {
-            format!(
-                "{} = {}",
-                column_name(table, c),
-                cast_parameter(table, c, at)
-            )
-        }),
-        ", ",
-    );
-    if sets.is_empty() {
-        // nothing but the key and values it leaves out: the row must be there all the same
-        sets = key
-            .first()
-            .map(|c| format!("{0} = t.{0}", column_name(table, *c)))
-            .unwrap_or_default();
-    }
-    format!(
-        "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
-        qualified_name(table),
-        rows_subquery(forms),
-        on_key(table, key, written)
-    )
-}
-
-fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
-    format!(
-        "SELECT count(*) FROM {} AS t, {} WHERE {}",
-        qualified_name(table),
-        rows_subquery(forms),
-        on_key(table, key, written)
-    )
 }
 
 #[cfg(test)]

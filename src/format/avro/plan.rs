@@ -141,10 +141,13 @@ impl<'p> Walk<'p, '_> {
         match self.form_of(node) {
             Form::Record(members) => Ok(Some(members)),
             Form::Null => Ok(None),
-            Form::Optional { null, other } => match self.is_null(*null)? {
-                true => Ok(None),
-                false => self.enter_record(*other),
-            },
+            Form::Optional { null, other } => {
+                if self.is_null(*null)? {
+                    Ok(None)
+                } else {
+                    self.enter_record(*other)
+                }
+            }
             other => Err(AvroError::NoRecord(other.error_name())),
         }
     }

@@ -165,9 +165,10 @@ impl<'p, 'b> Walk<'p, 'b> {
             opening = ',';
             out.push_str(label);
             self.spend_budget(1 + label.len())?;
-            match std::ptr::eq(branch, chosen) {
-                true => self.write_value(branch.node, out)?,
-                false => out.push_str("null"),
+            if std::ptr::eq(branch, chosen) {
+                self.write_value(branch.node, out)?
+            } else {
+                out.push_str("null")
             }
         }
         out.push('}');

@@ -110,9 +110,10 @@ impl<'r> Source<'r> {
 /// What a JSON string holds.
 fn unquoted_string(quoted: &str) -> Option<Cow<'_, str>> {
     let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    match inner.contains('\\') {
-        true => serde_json::from_str(quoted).ok().map(Cow::Owned),
-        false => Some(Cow::Borrowed(inner)),
+    if inner.contains('\\') {
+        serde_json::from_str(quoted).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
     }
 }
 

@@ -212,9 +212,10 @@ impl Client {
         }
         let what = innermost_cause(error);
         // a certificate that isn't trusted is not trusted later either
-        let verdict = match what.contains("certificate verify failed") {
-            true => Verdict::Systemic,
-            false => Verdict::Unavailable,
+        let verdict = if what.contains("certificate verify failed") {
+            Verdict::Systemic
+        } else {
+            Verdict::Unavailable
         };
         Failure::new(
             verdict,

@@ -18,7 +18,7 @@ use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::write::write_rows;
 use crate::record::Record;
-use crate::rows::row_change::RowChange;
+use crate::rows::mapping::Mapping;
 use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
@@ -163,7 +163,7 @@ impl LetterApplier {
 
     async fn write_row(&self, tx: &Transaction<'_>, change: &Change<'_>) -> Result<(), Failure> {
         let table = self.catalogue.find_table(tx, &change.table).await?;
-        let row = RowChange::new(change, &table)?;
+        let row = Mapping::new(change, &table)?.map_change(change)?;
         write_rows(tx, &[&row], Conflicts::Possible).await?;
         Ok(())
     }

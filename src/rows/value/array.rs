@@ -6,6 +6,7 @@ use super::convert_value;
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
+use super::quoted::push_quoted;
 use crate::format::schema::{Field, Kind};
 use crate::rows::table::PgType;
 
@@ -92,14 +93,7 @@ fn push_element(out: &mut String, text: &str, separator: char) {
         out.push_str(text);
         return;
     }
-    out.push('"');
-    for character in text.chars() {
-        if matches!(character, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(character);
-    }
-    out.push('"');
+    push_quoted(out, text);
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::error::{ValueError, malformed};
 use super::json::Json;
+use super::quoted::push_quoted;
 
 const EXPECTED: &str = "an hstore as a json object";
 
@@ -59,28 +60,22 @@ fn push_pair(out: &mut String, key: &str, value: Json<'_>) -> Result<(), ValueEr
     if !out.is_empty() {
         out.push(',');
     }
-    push_quoted(out, key)?;
+    push_text(out, key)?;
     out.push_str("=>");
     match value {
         Json::Null => out.push_str("NULL"),
-        Json::String(_) => push_quoted(out, &value.as_string(EXPECTED)?)?,
-        other => push_quoted(out, other.raw_text())?,
+        Json::String(_) => push_text(out, &value.as_string(EXPECTED)?)?,
+        other => push_text(out, other.raw_text())?,
     }
     Ok(())
 }
 
-fn push_quoted(out: &mut String, text: &str) -> Result<(), ValueError> {
+/// A key or a value. hstore has no escape for the zero character.
+fn push_text(out: &mut String, text: &str) -> Result<(), ValueError> {
     if text.as_bytes().contains(&0) {
         return Err(ValueError::ZeroCharacter);
     }
-    out.push('"');
-    for character in text.chars() {
-        if matches!(character, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(character);
-    }
-    out.push('"');
+    push_quoted(out, text);
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::civil::{Civil, push_padded};
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
+use crate::rows::civil::{Civil, push_padded};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {

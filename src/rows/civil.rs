@@ -1,4 +1,6 @@
-//! Days since 1970-01-01 as dates of the proleptic Gregorian calendar, as Postgres counts them.
+//! Days since 1970-01-01 ↔ dates of the proleptic Gregorian calendar, as Postgres counts them.
+//!
+//! Both ways are Howard Hinnant's: years begin in March, so that the leap day is a year's last.
 
 const DAYS_IN_ERA: i64 = 146_097; // 400 years
 const DAYS_BEFORE_1970: i64 = 719_468; // from 0000-03-01
@@ -16,6 +18,7 @@ pub(super) struct Civil {
 }
 
 impl Civil {
+    /// `None` far beyond every date that Postgres holds.
     pub(super) fn from_days(days: i64) -> Option<Civil> {
         if days.unsigned_abs() > MAX_DAYS {
             return None;
@@ -26,7 +29,6 @@ impl Civil {
         let year_of_era =
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        // Years begin in March here, so that the leap day is a year's last.
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
         let month = if month_from_march < 10 {
@@ -40,6 +42,31 @@ impl Civil {
             month: u8::try_from(month).ok()?,
             day: u8::try_from(day).ok()?,
         })
+    }
+
+    /// `None` if there is no such date. `year` is astronomical.
+    pub(super) fn from_date(year: i64, month: u8, day: u8) -> Option<Civil> {
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let length = match month {
+            2 if is_leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        (1..=length)
+            .contains(&day)
+            .then_some(Civil { year, month, day })
+    }
+
+    /// Days since 1970-01-01.
+    pub(super) fn to_days(self) -> i64 {
+        let (month, day) = (i64::from(self.month), i64::from(self.day));
+        let shifted = self.year - i64::from(month <= 2);
+        let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        era * DAYS_IN_ERA + day_of_era - DAYS_BEFORE_1970
     }
 
     /// `YYYY-MM-DD`, and whether ` BC` has to follow whatever comes after it.
@@ -121,6 +148,7 @@ mod tests {
         for day in (-limit..limit).step_by(9_973).chain(-800_000..200_000) {
             let civil = Civil::from_days(day).expect("in range");
             assert_eq!(days(civil), day, "{civil:?}");
+            assert_eq!(civil.to_days(), day, "{civil:?}");
         }
     }
 
