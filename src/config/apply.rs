@@ -7,7 +7,7 @@ use super::summary::Summary;
 use super::units::{bytes_within, duration_within, show_bytes, show_duration};
 use super::value::{integer_within, one_of, parse_boolean, word_for};
 
-const DAY: u64 = 86_400;
+const DAY_SECONDS: u64 = 86_400;
 
 /// `[apply]`: lanes, and when a batch is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Default for ApplyConfig {
             memory: 48 << 20,
             deletes: true,
             idempotency: Idempotency::EventId,
-            retention: Duration::from_secs(7 * DAY),
+            retention: Duration::from_secs(7 * DAY_SECONDS),
         }
     }
 }
@@ -107,7 +107,9 @@ impl ApplyConfig {
             retention: reader.read_or(
                 "apply.retention",
                 default.retention,
-                duration_within(Duration::from_secs(3600)..=Duration::from_secs(3650 * DAY)),
+                duration_within(
+                    Duration::from_secs(3600)..=Duration::from_secs(3650 * DAY_SECONDS),
+                ),
             ),
         }
     }

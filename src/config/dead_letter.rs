@@ -10,7 +10,7 @@ use super::topic_pattern::{TOPIC_NAME, TopicPattern, is_topic_name};
 use super::units::{duration_within, show_duration};
 use super::value::{allowed, integer_within, one_of, parse_ratio, parse_string, word_for};
 
-const TOPIC: &str = "dead_letter.topic";
+const TOPIC_KEY: &str = "dead_letter.topic";
 
 /// `[dead_letter]`: the topic of dead letters, and what follows a letter.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ impl DeadLetterConfig {
 
     /// `kafka` is `None` if it is wrong itself, which was noted.
     pub(super) fn from_reader(reader: &mut Reader, kafka: Option<&KafkaConfig>) -> Self {
-        let topic = reader.read(TOPIC, |found| {
+        let topic = reader.read(TOPIC_KEY, |found| {
             Some(parse_string(found)?)
                 .filter(|topic| is_topic_name(topic))
                 .ok_or_else(|| allowed(TOPIC_NAME))
@@ -131,8 +131,9 @@ impl DeadLetterConfig {
     fn refuse_loop(&self, reader: &mut Reader, kafka: &KafkaConfig) {
         let topic = self.topic_for(&kafka.group);
         if !is_topic_name(&topic) {
-            let text =
-                format!("dead letters would go to {topic:?}, which is no topic name; set {TOPIC}");
+            let text = format!(
+                "dead letters would go to {topic:?}, which is no topic name; set {TOPIC_KEY}"
+            );
             return reader.note_problem("kafka.group", text);
         }
         let Some(reads_it) = kafka
@@ -143,9 +144,9 @@ impl DeadLetterConfig {
             return;
         };
         let remedy = match reads_it {
-            TopicPattern::Name(_) => format!("take it out, or set {TOPIC} to another topic"),
+            TopicPattern::Name(_) => format!("take it out, or set {TOPIC_KEY} to another topic"),
             TopicPattern::Regex(_) => {
-                format!("narrow the pattern, or set {TOPIC} to a topic that it does not match")
+                format!("narrow the pattern, or set {TOPIC_KEY} to a topic that it does not match")
             }
         };
         let text = format!(

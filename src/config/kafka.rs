@@ -13,16 +13,17 @@ use super::summary::Summary;
 use super::topic_pattern::TopicPattern;
 use super::value::{allowed, parse_list, parse_string, show_value};
 
-const PROPERTIES: &str = "kafka.properties";
-const COMMITS: &str = "Landfall commits an offset itself, after Postgres has committed its events";
+const PROPERTIES_KEY: &str = "kafka.properties";
+const WHO_COMMITS: &str =
+    "Landfall commits an offset itself, after Postgres has committed its events";
 
 /// Properties that Landfall sets itself, and why.
-const OWNED: [(&str, &str); 8] = [
+const OWNED_PROPERTIES: [(&str, &str); 8] = [
     ("bootstrap.servers", "set kafka.brokers instead"),
     ("metadata.broker.list", "set kafka.brokers instead"),
     ("group.id", "set kafka.group instead"),
-    ("enable.auto.commit", COMMITS),
-    ("enable.auto.offset.store", COMMITS),
+    ("enable.auto.commit", WHO_COMMITS),
+    ("enable.auto.offset.store", WHO_COMMITS),
     (
         "enable.partition.eof",
         "Landfall sets it, to know when a partition has been read to its end",
@@ -118,7 +119,7 @@ impl fmt::Debug for KafkaConfig {
 }
 
 fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
-    let written = reader.read_hidden(PROPERTIES, |found| match found.value {
+    let written = reader.read_hidden(PROPERTIES_KEY, |found| match found.value {
         Value::Dict(_, dict) => Ok(dict.clone()),
         _ => Err(allowed("a table, [kafka.properties]")),
     });
@@ -162,7 +163,7 @@ enum PropertyError {
 }
 
 fn read_property(name: &str, value: &Value) -> Result<String, PropertyError> {
-    if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+    if let Some((_, why)) = OWNED_PROPERTIES.iter().find(|(owned, _)| *owned == name) {
         return Err(PropertyError::Owned(why));
     }
     if property_of(name) != name {
@@ -193,5 +194,5 @@ fn flatten_table(outer: &str, dict: &Dict, entries: &mut Vec<(String, Value)>) {
 }
 
 fn refuse_property(reader: &mut Reader, name: &str, value: &Value, text: impl std::fmt::Display) {
-    reader.refuse_value(Some(value), &format!("{PROPERTIES}.{name}"), text);
+    reader.refuse_value(Some(value), &format!("{PROPERTIES_KEY}.{name}"), text);
 }

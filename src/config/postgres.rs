@@ -7,10 +7,10 @@ use super::summary::Summary;
 use super::tls::Tls;
 use super::value::{allowed, parse_boolean, parse_string};
 
-const URL: &str = "postgres.url";
+const URL_KEY: &str = "postgres.url";
 
 /// An identifier's length that Postgres does not cut off, in bytes.
-const LONGEST_NAME: usize = 63;
+const LONGEST_NAME_BYTES: usize = 63;
 
 /// `[postgres]`: the destination database and the schema of the bookkeeping.
 #[derive(Debug, Clone)]
@@ -56,10 +56,10 @@ impl PostgresConfig {
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
-        if !reader.is_set(URL) && !reader.is_set("postgres.url_file") {
-            reader.note_missing(URL);
+        if !reader.is_set(URL_KEY) && !reader.is_set("postgres.url_file") {
+            reader.note_missing(URL_KEY);
         }
-        let url = read_secret(reader, URL);
+        let url = read_secret(reader, URL_KEY);
         let parsed = url.as_ref().and_then(|url| {
             postgres_url::parse_url(url.expose())
                 .map_err(|error| reader.note_problem(url_key(reader), error))
@@ -87,8 +87,8 @@ impl PostgresConfig {
 }
 
 fn url_key(reader: &Reader) -> &'static str {
-    if reader.is_set(URL) {
-        URL
+    if reader.is_set(URL_KEY) {
+        URL_KEY
     } else {
         "postgres.url_file"
     }
@@ -96,5 +96,5 @@ fn url_key(reader: &Reader) -> &'static str {
 
 /// Postgres reserves `pg_`, and cuts longer names off without an error.
 fn is_schema_name(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && !name.starts_with("pg_") && !name.contains('\0')
+    name.len() <= LONGEST_NAME_BYTES && !name.starts_with("pg_") && !name.contains('\0')
 }

@@ -11,8 +11,8 @@ use super::tls::ClientCertificate;
 use super::units::duration_within;
 use super::value::{Found, Refusal, allowed, because, parse_list, parse_string};
 
-const URL: &str = "format.registry.url";
-const TIMEOUT: Duration = Duration::from_secs(10);
+const URL_KEY: &str = "format.registry.url";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `[format.registry]`: where the registry is, and how it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +47,15 @@ impl RegistryConfig {
 
     /// `None` if there is no url. `is_needed`: then that is a problem.
     pub(super) fn from_reader(reader: &mut Reader, is_needed: bool) -> Option<Self> {
-        if is_needed && !reader.is_set(URL) {
+        if is_needed && !reader.is_set(URL_KEY) {
             reader.note_problem(
                 "format.encoding",
                 format!(
-                    "avro needs the schema registry: set {URL}, such as \"http://127.0.0.1:8081\""
+                    "avro needs the schema registry: set {URL_KEY}, such as \"http://127.0.0.1:8081\""
                 ),
             );
         }
-        let urls = reader.read_hidden(URL, parse_urls);
+        let urls = reader.read_hidden(URL_KEY, parse_urls);
         let username = reader.read("format.registry.username", parse_string);
         let password = read_secret(reader, "format.registry.password");
         let path = |reader: &mut Reader, key| reader.read(key, parse_string).map(PathBuf::from);
@@ -89,7 +89,11 @@ impl RegistryConfig {
             reader.note_problem(key, "needs format.registry.username beside it");
         }
         let limits = Duration::from_millis(100)..=Duration::from_secs(600);
-        let timeout = reader.read_or("format.registry.timeout", TIMEOUT, duration_within(limits));
+        let timeout = reader.read_or(
+            "format.registry.timeout",
+            DEFAULT_TIMEOUT,
+            duration_within(limits),
+        );
         Some(Self {
             urls: urls?,
             login: username.map(|username| Login { username, password }),

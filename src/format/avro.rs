@@ -29,14 +29,14 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{AvroDecoder, Known};
-pub use error::{AvroError, SchemaError};
+pub use decoder::{AvroDecoder, KnownSchema};
+pub use error::{AvroError, AvroSchemaError};
 pub use plan::{Plan, Texts};
 
 /// What a registered schema is identified by. Never negative in Confluent's registry, whose type is Java's int.
 pub type SchemaId = i32;
 
-const MAGIC: u8 = 0;
+const MAGIC_BYTE: u8 = 0;
 
 /// Takes a message apart into the id of its schema and its datum.
 ///
@@ -44,7 +44,7 @@ const MAGIC: u8 = 0;
 /// It isn't in Confluent's wire format.
 pub fn strip_frame(message: &[u8]) -> Result<(SchemaId, &[u8]), AvroError> {
     match message {
-        [MAGIC, rest @ ..] => {
+        [MAGIC_BYTE, rest @ ..] => {
             let (id, datum) = rest.split_first_chunk().ok_or(AvroError::Truncated)?;
             match SchemaId::from_be_bytes(*id) {
                 id @ 0.. => Ok((id, datum)),

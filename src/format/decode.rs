@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::config::{Config, RouteConfig};
-use crate::format::avro::{Known, SchemaId};
+use crate::format::avro::{KnownSchema, SchemaId};
 use crate::format::change::{Decoded, Fields, RowKey};
 use crate::format::encoding::Encoding;
 use crate::format::open_deletes::OpenDeletes;
@@ -73,7 +73,7 @@ impl Decoder {
     }
 
     /// Remembers what the registry answered for [`Decoder::unknown_schemas`].
-    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
+    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, KnownSchema>) {
         if let Encoding::Avro(avro) = &mut self.encoding {
             avro.learn_schemas(known);
         }

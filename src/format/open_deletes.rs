@@ -11,7 +11,7 @@ use crate::format::event_id::Parts;
 
 /// More than ever wait at a time: a tombstone is the next record of its topic. Where a connector
 /// sends none at all (`tombstones.on.delete=false`), the oldest give way.
-const MOST: usize = 64;
+const MOST_OPEN_DELETES: usize = 64;
 
 /// Hashes of keys, the oldest delete first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl OpenDeletes {
     pub fn note_event(&mut self, key: u64, removes: bool) {
         self.close_delete(key);
         if removes {
-            if self.0.len() == MOST {
+            if self.0.len() == MOST_OPEN_DELETES {
                 self.0.remove(0);
             }
             self.0.push(key);

@@ -53,7 +53,7 @@ fn a_key_deleted_twice_is_open_once() {
 fn the_oldest_give_way_where_no_tombstones_come_at_all() {
     let mut open = OpenDeletes::default();
     (0..1_000).for_each(|key| open.note_event(key, true));
-    assert_eq!(open.to_bigints().len(), MOST);
+    assert_eq!(open.to_bigints().len(), MOST_OPEN_DELETES);
     assert!(open.close_delete(999) && !open.close_delete(0));
 }
 

@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use crate::config::{Config, RegistryConfig};
-use crate::format::avro::{Known, Plan, SchemaId};
+use crate::format::avro::{KnownSchema, Plan, SchemaId};
 use crate::format::registry::answer::Registered;
 use crate::format::registry::client::{Answer, Client};
 use crate::format::registry::error::LookupError;
@@ -75,10 +75,11 @@ impl Registry {
     pub async fn fetch_schemas(
         &self,
         ids: BTreeSet<SchemaId>,
-    ) -> Result<HashMap<SchemaId, Known>, Failure> {
+    ) -> Result<HashMap<SchemaId, KnownSchema>, Failure> {
         let mut known = self.ask_for_all(ids).await?;
-        let refused =
-            |(id, known): (&SchemaId, &Known)| matches!(known, Known::Refused(_)).then_some(*id);
+        let refused = |(id, known): (&SchemaId, &KnownSchema)| {
+            matches!(known, KnownSchema::Refused(_)).then_some(*id)
+        };
         let again: BTreeSet<SchemaId> = known.iter().filter_map(refused).collect();
         if !again.is_empty() {
             tokio::time::sleep(SECOND_QUESTION_DELAY).await;
@@ -90,7 +91,7 @@ impl Registry {
     async fn ask_for_all(
         &self,
         ids: BTreeSet<SchemaId>,
-    ) -> Result<HashMap<SchemaId, Known>, Failure> {
+    ) -> Result<HashMap<SchemaId, KnownSchema>, Failure> {
         let asked = ids.into_iter().map(|id| async move {
             let known = self.fetch_known(id).await?;
             Ok::<_, Failure>((id, known))
@@ -102,18 +103,18 @@ impl Registry {
         answers.into_iter().collect()
     }
 
-    async fn fetch_known(&self, id: SchemaId) -> Result<Known, Failure> {
+    async fn fetch_known(&self, id: SchemaId) -> Result<KnownSchema, Failure> {
         let plans = || self.plans.lock();
         if let Some(plan) = plans().get(&id) {
-            return Ok(Known::Plan(plan.clone()));
+            return Ok(KnownSchema::Plan(plan.clone()));
         }
         match self.fetch_plan(id).await {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 plans().insert(id, plan.clone());
-                Ok(Known::Plan(plan))
+                Ok(KnownSchema::Plan(plan))
             }
-            Err(LookupError::Unusable(why)) => Ok(Known::Refused(why)),
+            Err(LookupError::Unusable(why)) => Ok(KnownSchema::Refused(why)),
             Err(LookupError::Failed(failure)) => Err(failure),
         }
     }

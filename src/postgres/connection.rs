@@ -15,7 +15,7 @@ use crate::verdict::{Failure, Verdict};
 
 /// Bounds on what a stopped or hanging process can hold up. A transaction that waits for its dead
 /// letters is idle meanwhile, so this is longer than their delivery may take (20 s).
-const SESSION: &str = "\
+const SESSION_SETTINGS: &str = "\
     SET idle_in_transaction_session_timeout = '30s'; \
     SET lock_timeout = '10s'; \
     SET statement_timeout = '5min'; \
@@ -41,7 +41,7 @@ pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
     let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
             client
-                .batch_execute(SESSION)
+                .batch_execute(SESSION_SETTINGS)
                 .await
                 .map_err(HookError::Backend)
         })

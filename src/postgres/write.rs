@@ -7,7 +7,7 @@ use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 use crate::rows::binary::{Column, Form};
 use crate::rows::fold::fold;
 use crate::rows::row_change::RowChange;
-use crate::rows::statement::{self, Conflicts, Kind, Statement};
+use crate::rows::statement::{self, Conflicts, Statement, StatementKind};
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Writes the net effect of the changes, given in arrival order.
@@ -28,7 +28,7 @@ pub async fn write_rows(
         let written = tx
             .execute_typed(&statement.sql, &bind_parameters(&statement))
             .await?;
-        if statement.kind == Kind::Update && written < statement.row_count() as u64 {
+        if statement.kind == StatementKind::Update && written < statement.row_count() as u64 {
             let sql = statement.count_sql.as_deref().unwrap_or_default();
             let found = tx
                 .query_typed_one(sql, &bind_parameters(&statement))

@@ -4,6 +4,8 @@
 
 const DAYS_IN_ERA: i64 = 146_097; // 400 years
 const DAYS_BEFORE_1970: i64 = 719_468; // from 0000-03-01
+/// Added while days are counted, so that no year is negative.
+const ERAS_BEFORE: i64 = 10_000_000;
 /// Well beyond every i64 of milliseconds, and far from overflowing below.
 const MAX_DAYS: u64 = 1_000_000_000_000;
 
@@ -46,9 +48,8 @@ impl Civil {
 
     /// `None` if there is no such date. `year` is astronomical.
     pub(super) fn from_date(year: i64, month: u8, day: u8) -> Option<Civil> {
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         let length = match month {
-            2 if is_leap => 29,
+            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
             2 => 28,
             4 | 6 | 9 | 11 => 30,
             1..=12 => 31,
@@ -61,12 +62,12 @@ impl Civil {
 
     /// Days since 1970-01-01.
     pub(super) fn to_days(self) -> i64 {
-        let (month, day) = (i64::from(self.month), i64::from(self.day));
-        let shifted = self.year - i64::from(month <= 2);
-        let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+        let (month, day) = (u64::from(self.month), u64::from(self.day));
+        let shifted = (self.year - i64::from(month <= 2) + 400 * ERAS_BEFORE) as u64;
+        let (era, year_of_era) = (shifted / 400, shifted % 400);
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        era * DAYS_IN_ERA + day_of_era - DAYS_BEFORE_1970
+        (era as i64 - ERAS_BEFORE) * DAYS_IN_ERA + day_of_era as i64 - DAYS_BEFORE_1970
     }
 
     /// `YYYY-MM-DD`, and whether ` BC` has to follow whatever comes after it.

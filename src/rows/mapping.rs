@@ -12,7 +12,7 @@ use crate::rows::value::{self, Value};
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
-const MOST: usize = 256;
+const MOST_MAPPINGS: usize = 256;
 
 /// Which field of the events fills which column of the table.
 #[derive(Debug)]
@@ -227,13 +227,13 @@ fn index_of(schema: &Field, position: usize, name: &str) -> Option<usize> {
 
 /// The mappings that a lane has met.
 #[derive(Default)]
-pub struct Mappings(HashMap<Shapes, Known, foldhash::fast::RandomState>);
+pub struct Mappings(HashMap<Shapes, KnownMapping, foldhash::fast::RandomState>);
 
 /// Key's and row's shape, the table, whether it removes: by address.
 type Shapes = (usize, usize, usize, bool);
 
 /// What has these addresses is kept as long as the mapping is, so that nothing else gets them.
-struct Known {
+struct KnownMapping {
     mapping: Arc<Mapping>,
     _shapes: [Option<Arc<Shape>>; 2],
 }
@@ -258,10 +258,10 @@ impl Mappings {
             return Ok(known.mapping.clone());
         }
         let mapping = Arc::new(Mapping::new(change, table)?);
-        if self.0.len() >= MOST {
+        if self.0.len() >= MOST_MAPPINGS {
             self.0.clear();
         }
-        let known = Known {
+        let known = KnownMapping {
             mapping: mapping.clone(),
             _shapes: [change.key.shape.clone(), change.row.shape.clone()],
         };

@@ -15,7 +15,7 @@ use crate::table_name::TableName;
 
 /// What a statement does to its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum StatementKind {
     /// The rows go.
     Delete,
     /// A key deleted and inserted again. The row is changed in place, so that no foreign key takes
@@ -43,7 +43,7 @@ pub enum Conflicts {
 #[derive(Debug)]
 pub struct Statement<'n> {
     /// What it does to its rows.
-    pub kind: Kind,
+    pub kind: StatementKind,
     /// The destination table.
     pub table: Arc<Table>,
     /// The statement's text, with a parameter for each column.
@@ -65,16 +65,18 @@ impl Statement<'_> {
 /// so that two lanes on one table can't lock each other's rows crosswise.
 pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
     let mut groups: Vec<Group<'n>> = Vec::new();
-    let mut known: HashMap<(*const Layout, Kind), usize, foldhash::fast::RandomState> =
+    let mut known: HashMap<(*const Layout, StatementKind), usize, foldhash::fast::RandomState> =
         HashMap::default();
     for net in nets {
         let kind = match &net.row {
-            None => Kind::Delete,
+            None => StatementKind::Delete,
             Some(row) => match (row.whole, net.delete_first) {
-                (true, true) => Kind::Replace,
-                (true, false) if net.created && conflicts == Conflicts::Unexpected => Kind::Insert,
-                (true, false) => Kind::Upsert,
-                (false, _) => Kind::Update,
+                (true, true) => StatementKind::Replace,
+                (true, false) if net.created && conflicts == Conflicts::Unexpected => {
+                    StatementKind::Insert
+                }
+                (true, false) => StatementKind::Upsert,
+                (false, _) => StatementKind::Update,
             },
         };
         let layout: &'n Arc<Layout> = &net.layout;
@@ -104,19 +106,19 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Shape<'n> {
     table: &'n TableName,
-    kind: Kind,
+    kind: StatementKind,
     key: &'n [usize],
     written: &'n [usize],
 }
 
 impl<'n> Shape<'n> {
-    fn of_layout(layout: &'n Layout, kind: Kind) -> Self {
+    fn of_layout(layout: &'n Layout, kind: StatementKind) -> Self {
         Self {
             table: &layout.table.name,
             kind,
             key: &layout.key,
             written: match kind {
-                Kind::Delete => &layout.key,
+                StatementKind::Delete => &layout.key,
                 _ => &layout.columns,
             },
         }
@@ -135,7 +137,7 @@ impl<'n> Group<'n> {
         let turn = self
             .layout
             .table
-            .write_turn(self.shape.kind == Kind::Delete);
+            .write_turn(self.shape.kind == StatementKind::Delete);
         (turn, &self.shape)
     }
 
@@ -155,17 +157,18 @@ impl<'n> Group<'n> {
         let columns: Vec<Column<'n>> = written.iter().enumerate().map(column).collect();
         let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
         let sql = match kind {
-            Kind::Delete => delete_sql(table, key, &forms),
-            Kind::Insert => insert_sql(table, written, &forms),
-            Kind::Replace => upsert_sql(table, key, written, &forms, true),
-            Kind::Upsert => upsert_sql(table, key, written, &forms, false),
-            Kind::Update => update_sql(table, key, written, &forms),
+            StatementKind::Delete => delete_sql(table, key, &forms),
+            StatementKind::Insert => insert_sql(table, written, &forms),
+            StatementKind::Replace => upsert_sql(table, key, written, &forms, true),
+            StatementKind::Upsert => upsert_sql(table, key, written, &forms, false),
+            StatementKind::Update => update_sql(table, key, written, &forms),
         };
         Statement {
             kind,
             table: table.clone(),
             sql,
-            count_sql: (kind == Kind::Update).then(|| count_sql(table, key, written, &forms)),
+            count_sql: (kind == StatementKind::Update)
+                .then(|| count_sql(table, key, written, &forms)),
             columns,
         }
     }

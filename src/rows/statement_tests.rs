@@ -69,14 +69,14 @@ fn a_row_that_is_new_is_inserted_unless_something_may_be_in_its_way() {
     new.created = true;
     let nets = [new.clone()];
     let statements = build_statements(&nets, Conflicts::Unexpected);
-    assert_eq!(statements[0].kind, Kind::Insert);
+    assert_eq!(statements[0].kind, StatementKind::Insert);
     assert_eq!(
         statements[0].sql,
         r#"INSERT INTO "public"."t" AS t ("id", "name") OVERRIDING SYSTEM VALUE SELECT unnest($1::int4[])::"pg_catalog"."int4", unnest($2::text[])::"pg_catalog"."text""#
     );
     assert_eq!(
         build_statements(&nets, Conflicts::Possible)[0].kind,
-        Kind::Upsert
+        StatementKind::Upsert
     );
     let again = [Net {
         delete_first: true,
@@ -84,7 +84,7 @@ fn a_row_that_is_new_is_inserted_unless_something_may_be_in_its_way() {
     }];
     assert_eq!(
         build_statements(&again, Conflicts::Unexpected)[0].kind,
-        Kind::Replace
+        StatementKind::Replace
     );
 }
 
@@ -189,8 +189,8 @@ fn a_row_that_is_replaced_is_never_deleted_and_starts_from_its_defaults() {
         net(&t, 1, &[(0, "2"), (1, "y")], true, false),
         net(&t, 1, &[(0, "1"), (1, "x")], true, true),
     ]);
-    let kinds: Vec<Kind> = statements.iter().map(|s| s.kind).collect();
-    assert_eq!(kinds, [Kind::Replace, Kind::Upsert]);
+    let kinds: Vec<StatementKind> = statements.iter().map(|s| s.kind).collect();
+    assert_eq!(kinds, [StatementKind::Replace, StatementKind::Upsert]);
     assert_eq!(texts(&statements[0]), [[Some("1")], [Some("x")]]);
     let set = r#"DO UPDATE SET "a" = EXCLUDED."a", "b" = DEFAULT"#;
     assert!(statements[0].sql.ends_with(set), "{}", statements[0].sql);
@@ -214,7 +214,7 @@ fn parents_are_written_first_and_go_once_nothing_can_refer_to_them() {
         .iter()
         .map(|s| (s.kind, s.table.name.name.clone()))
         .collect();
-    let (d, u) = (Kind::Delete, Kind::Upsert);
+    let (d, u) = (StatementKind::Delete, StatementKind::Upsert);
     let written = [(u, "c"), (u, "d"), (u, "b"), (u, "a")];
     let expected = [&[(d, "a"), (d, "d")][..], &written, &[(d, "b"), (d, "c")]].concat();
     let expected = expected

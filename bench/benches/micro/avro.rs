@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Decimal, Schema};
-use landfall::format::avro::{AvroDecoder, Known, Plan, SchemaId};
+use landfall::format::avro::{AvroDecoder, KnownSchema, Plan, SchemaId};
 use landfall::record::Record;
 
 use crate::{COLUMNS, SOURCE, TIME, record};
@@ -122,7 +122,7 @@ pub fn records(events: usize) -> Vec<Record> {
 
 /// That knows their schemas.
 pub fn decoder() -> AvroDecoder {
-    let plan = |schema: &str| Known::Plan(Plan::compile(schema, &[]).expect("a plan").into());
+    let plan = |schema: &str| KnownSchema::Plan(Plan::compile(schema, &[]).expect("a plan").into());
     let mut decoder = AvroDecoder::default();
     decoder.learn(HashMap::from([
         (KEY, plan(KEY_SCHEMA)),

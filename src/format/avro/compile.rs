@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::format::avro::error::SchemaError;
+use crate::format::avro::error::AvroSchemaError;
 use crate::format::avro::meaning::{self, Object, text_attribute};
 use crate::format::avro::names::{Names, full_name, namespace_of};
 use crate::format::avro::node::{Form, Meaning, Member, Node, NodeId, json_label};
@@ -32,14 +32,14 @@ impl Compiler {
     ///
     /// # Errors
     /// It is no schema of Avro's.
-    pub fn add_schema(&mut self, schema: &str) -> Result<NodeId, SchemaError> {
+    pub fn add_schema(&mut self, schema: &str) -> Result<NodeId, AvroSchemaError> {
         // serde_json bounds the depth, and so does all that walks the value
         let json: Value = match serde_json::from_str(schema) {
             Ok(json) => json,
             // a primitive type may stand there without quotes
             Err(_) if is_primitive(schema.trim()) => Value::from(schema.trim()),
             Err(e) => {
-                return Err(SchemaError::Json {
+                return Err(AvroSchemaError::Json {
                     line: e.line(),
                     column: e.column(),
                 });
@@ -52,9 +52,9 @@ impl Compiler {
         &mut self,
         form: Form,
         meaning: Meaning,
-    ) -> Result<NodeId, SchemaError> {
+    ) -> Result<NodeId, AvroSchemaError> {
         if self.nodes.len() >= MOST_NODES {
-            return Err(SchemaError::TooLarge(MOST_NODES));
+            return Err(AvroSchemaError::TooLarge(MOST_NODES));
         }
         self.nodes.push(Node { form, meaning });
         Ok(self.nodes.len() - 1)
@@ -64,7 +64,7 @@ impl Compiler {
         &mut self,
         json: &Value,
         namespace: &str,
-    ) -> Result<NodeId, SchemaError> {
+    ) -> Result<NodeId, AvroSchemaError> {
         match json {
             Value::String(name) if is_primitive(name) => {
                 self.push_primitive(name, &Object::default())
@@ -78,7 +78,7 @@ impl Compiler {
                 }
                 _ => Err(incomplete_type("a type", "its type")),
             },
-            _ => Err(SchemaError::Wrong(
+            _ => Err(AvroSchemaError::Wrong(
                 "a type that is neither a name nor an object nor a union",
             )),
         }
@@ -89,7 +89,7 @@ impl Compiler {
         base: &str,
         object: &Object,
         namespace: &str,
-    ) -> Result<NodeId, SchemaError> {
+    ) -> Result<NodeId, AvroSchemaError> {
         match base {
             "record" | "error" => self.compile_record(object, namespace),
             "enum" => self.compile_enum(object, namespace),
@@ -107,7 +107,7 @@ impl Compiler {
         }
     }
 
-    fn push_primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, SchemaError> {
+    fn push_primitive(&mut self, base: &str, object: &Object) -> Result<NodeId, AvroSchemaError> {
         let meaning = meaning::read_meaning(object, base);
         let form = match base {
             "null" => Form::Null,
@@ -130,7 +130,7 @@ impl Compiler {
         object: &Object,
         namespace: &str,
         meaning: Meaning,
-    ) -> Result<(NodeId, String), SchemaError> {
+    ) -> Result<(NodeId, String), AvroSchemaError> {
         let name = text_attribute(object, "name").ok_or(incomplete_type(what, "its name"))?;
         let full = full_name(name, text_attribute(object, "namespace"), namespace);
         let node = self.push_node(Form::Null, meaning)?;
@@ -146,7 +146,11 @@ impl Compiler {
         }
     }
 
-    fn compile_record(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+    fn compile_record(
+        &mut self,
+        object: &Object,
+        namespace: &str,
+    ) -> Result<NodeId, AvroSchemaError> {
         let meaning = meaning::read_meaning(object, "record");
         let (node, full) = self.enter_named("a record", object, namespace, meaning)?;
         if let Some(node) = self.nodes.get_mut(node) {
@@ -166,7 +170,9 @@ impl Compiler {
             let name = field.get("name").and_then(Value::as_str);
             let name = name.ok_or(incomplete_type("a record's field", "its name"))?;
             if !names.insert(name) {
-                return Err(SchemaError::Wrong("a record with two fields of one name"));
+                return Err(AvroSchemaError::Wrong(
+                    "a record with two fields of one name",
+                ));
             }
             let inner = field.get("type");
             let inner = inner.ok_or(incomplete_type("a record's field", "its type"))?;
@@ -180,7 +186,11 @@ impl Compiler {
         Ok(node)
     }
 
-    fn compile_enum(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+    fn compile_enum(
+        &mut self,
+        object: &Object,
+        namespace: &str,
+    ) -> Result<NodeId, AvroSchemaError> {
         let (node, _) = self.enter_named(
             "an enum",
             object,
@@ -191,14 +201,18 @@ impl Compiler {
         let symbols = symbols.ok_or(incomplete_type("an enum", "symbols"))?;
         let quoted = |symbol: &Value| match symbol {
             Value::String(_) => Ok(symbol.to_string().into()),
-            _ => Err(SchemaError::Wrong("an enum whose symbols are no texts")),
+            _ => Err(AvroSchemaError::Wrong("an enum whose symbols are no texts")),
         };
         let symbols = symbols.iter().map(quoted).collect::<Result<_, _>>()?;
         self.set_form(node, Form::Enum(symbols));
         Ok(node)
     }
 
-    fn compile_fixed(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+    fn compile_fixed(
+        &mut self,
+        object: &Object,
+        namespace: &str,
+    ) -> Result<NodeId, AvroSchemaError> {
         let size = object.get("size").and_then(Value::as_u64);
         let size = size.and_then(|size| usize::try_from(size).ok());
         let size = size.ok_or(incomplete_type("a fixed", "its size"))?;
@@ -217,7 +231,11 @@ impl Compiler {
         Ok(node)
     }
 
-    fn compile_array(&mut self, object: &Object, namespace: &str) -> Result<NodeId, SchemaError> {
+    fn compile_array(
+        &mut self,
+        object: &Object,
+        namespace: &str,
+    ) -> Result<NodeId, AvroSchemaError> {
         let items = object
             .get("items")
             .ok_or(incomplete_type("an array", "items"))?;
@@ -265,6 +283,6 @@ fn is_primitive(name: &str) -> bool {
     primitives.contains(&name)
 }
 
-fn incomplete_type(what: &'static str, missing: &'static str) -> SchemaError {
-    SchemaError::Incomplete { what, missing }
+fn incomplete_type(what: &'static str, missing: &'static str) -> AvroSchemaError {
+    AvroSchemaError::Incomplete { what, missing }
 }

@@ -14,7 +14,7 @@ use crate::record::body::Body;
 
 /// What is known of an id.
 #[derive(Clone, Debug)]
-pub enum Known {
+pub enum KnownSchema {
     Plan(Arc<Plan>),
     /// There is no such schema, or it is none that can be used: why.
     Refused(String),
@@ -23,7 +23,7 @@ pub enum Known {
 /// The schemas that a lane has learned, and the buffer that it reads with.
 #[derive(Default)]
 pub struct AvroDecoder {
-    known: HashMap<SchemaId, Known>,
+    known: HashMap<SchemaId, KnownSchema>,
     texts: Texts,
 }
 
@@ -48,14 +48,14 @@ impl AvroDecoder {
     }
 
     /// Remembers what the registry answered for [`AvroDecoder::unknown_schemas`].
-    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, Known>) {
+    pub fn learn_schemas(&mut self, known: HashMap<SchemaId, KnownSchema>) {
         self.known.extend(known);
     }
 
     /// A schema that wasn't there may be registered since.
     pub fn forget_refused(&mut self) {
         self.known
-            .retain(|_, known| matches!(known, Known::Plan(_)));
+            .retain(|_, known| matches!(known, KnownSchema::Plan(_)));
     }
 
     /// The fields of a key; none where it is null.
@@ -100,8 +100,8 @@ impl AvroDecoder {
     ) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), MessageError> {
         let (id, datum) = strip_frame(message).map_err(MessageError::Frame)?;
         match self.known.get(&id) {
-            Some(Known::Plan(plan)) => Ok((plan.clone(), id, datum)),
-            Some(Known::Refused(why)) => Err(MessageError::SchemaRefused(why.clone())),
+            Some(KnownSchema::Plan(plan)) => Ok((plan.clone(), id, datum)),
+            Some(KnownSchema::Refused(why)) => Err(MessageError::SchemaRefused(why.clone())),
             None => Err(MessageError::SchemaNotAsked(id)),
         }
     }

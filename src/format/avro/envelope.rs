@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use crate::format::avro::error::AvroError;
-use crate::format::avro::fields::Fields;
+use crate::format::avro::fields::FieldBuilder;
 use crate::format::avro::node::{Form, Node, NodeId};
-use crate::format::avro::plan::{Plan, Row, Texts, shape_of};
+use crate::format::avro::plan::{Plan, RowPlan, Texts, shape_of};
 use crate::format::avro::write::Walk;
 use crate::format::debezium::{Envelope, Source, SourceField};
 
@@ -22,8 +22,8 @@ pub(super) struct EnvelopePlan {
 #[derive(Debug)]
 enum Part {
     Op,
-    Before(Row),
-    After(Row),
+    Before(RowPlan),
+    After(RowPlan),
     /// What its fields are for, in their order.
     Source(Vec<Option<SourceField>>),
     Other,
@@ -31,13 +31,13 @@ enum Part {
 
 impl EnvelopePlan {
     /// `None` if the record isn't one.
-    pub fn from_record(nodes: &[Node], root: &Row) -> Option<Self> {
+    pub fn from_record(nodes: &[Node], root: &RowPlan) -> Option<Self> {
         let members = match &nodes.get(record_node(nodes, root.node)?)?.form {
             Form::Record(members) => members,
             _ => return None,
         };
-        let mut fields = Fields::new(nodes);
-        let mut last: Option<Row> = None;
+        let mut fields = FieldBuilder::new(nodes);
+        let mut last: Option<RowPlan> = None;
         let mut row = |node| {
             // `before` and `after` are of one type: what is found for one's names holds for the other
             let record = record_node(nodes, node)?;
@@ -45,11 +45,11 @@ impl EnvelopePlan {
                 Some(row) if row.node == record => row.shape.clone(),
                 _ => shape_of(fields.connect_field(record, &Arc::from("")).ok()?),
             };
-            last = Some(Row {
+            last = Some(RowPlan {
                 node: record,
                 shape: shape.clone(),
             });
-            Some(Row { node, shape })
+            Some(RowPlan { node, shape })
         };
         let mut parts = Vec::with_capacity(members.len());
         for member in members {

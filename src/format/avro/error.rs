@@ -59,7 +59,7 @@ impl AvroError {
 
 /// Why a schema can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaError {
+pub enum AvroSchemaError {
     #[error("it is not JSON (line {line}, column {column})")]
     Json { line: usize, column: usize },
     #[error("{0} is neither a type of Avro's nor defined before it is used")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::format::avro::error::SchemaError;
+use crate::format::avro::error::AvroSchemaError;
 use crate::format::avro::node::{Form, Node, NodeId};
 use crate::format::schema::{Field, Kind, Logical};
 
@@ -12,14 +12,14 @@ const MAX_DEPTH: usize = 32;
 /// A type that is used in many places is there as often, and types that use each other multiply.
 const MOST_FIELDS: usize = 50_000;
 
-pub(super) struct Fields<'n> {
+pub(super) struct FieldBuilder<'n> {
     nodes: &'n [Node],
     /// The types around the one looked at: one of them within itself would have no end.
     around: Vec<NodeId>,
     count: usize,
 }
 
-impl<'n> Fields<'n> {
+impl<'n> FieldBuilder<'n> {
     /// Translates types of these nodes.
     pub fn new(nodes: &'n [Node]) -> Self {
         Self {
@@ -31,10 +31,10 @@ impl<'n> Fields<'n> {
 
     /// # Errors
     /// There are too many.
-    pub fn connect_field(&mut self, id: NodeId, name: &Arc<str>) -> Result<Field, SchemaError> {
+    pub fn connect_field(&mut self, id: NodeId, name: &Arc<str>) -> Result<Field, AvroSchemaError> {
         self.count += 1;
         if self.count > MOST_FIELDS {
-            return Err(SchemaError::TooLarge(MOST_FIELDS));
+            return Err(AvroSchemaError::TooLarge(MOST_FIELDS));
         }
         let mut field = Field {
             name: name.clone(),
@@ -66,12 +66,12 @@ impl<'n> Fields<'n> {
         Ok(field)
     }
 
-    fn inner_field(&mut self, node: NodeId) -> Result<Box<Field>, SchemaError> {
+    fn inner_field(&mut self, node: NodeId) -> Result<Box<Field>, AvroSchemaError> {
         self.connect_field(node, &Arc::from("")).map(Box::new)
     }
 
     /// Of an optional one everything but the name is the other's.
-    fn connect_kind(&mut self, form: &'n Form, field: &mut Field) -> Result<Kind, SchemaError> {
+    fn connect_kind(&mut self, form: &'n Form, field: &mut Field) -> Result<Kind, AvroSchemaError> {
         Ok(match form {
             Form::Null => {
                 field.optional = true;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::format::avro::error::SchemaError;
+use crate::format::avro::error::AvroSchemaError;
 use crate::format::avro::node::NodeId;
 
 /// The named types of a schema, and of those that it refers to.
@@ -11,20 +11,20 @@ pub(super) struct Names(HashMap<String, NodeId>);
 
 impl Names {
     /// Enters a named type; its name must be new.
-    pub fn define_type(&mut self, full: &str, node: NodeId) -> Result<(), SchemaError> {
+    pub fn define_type(&mut self, full: &str, node: NodeId) -> Result<(), AvroSchemaError> {
         match self.0.insert(full.to_owned(), node) {
             None => Ok(()),
-            Some(_) => Err(SchemaError::Twice(shorten_name(full))),
+            Some(_) => Err(AvroSchemaError::Twice(shorten_name(full))),
         }
     }
 
     /// A name without a dot is one of the namespace around it, or of none.
-    pub fn find_type(&self, name: &str, namespace: &str) -> Result<NodeId, SchemaError> {
+    pub fn find_type(&self, name: &str, namespace: &str) -> Result<NodeId, AvroSchemaError> {
         let found = self.0.get(&full_name(name, None, namespace));
         let found = found.or_else(|| self.0.get(name));
         found
             .copied()
-            .ok_or_else(|| SchemaError::Unknown(shorten_name(name)))
+            .ok_or_else(|| AvroSchemaError::Unknown(shorten_name(name)))
     }
 }
 

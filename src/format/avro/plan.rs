@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use crate::format::avro::compile::Compiler;
 use crate::format::avro::envelope::EnvelopePlan;
-use crate::format::avro::error::{AvroError, SchemaError};
+use crate::format::avro::error::{AvroError, AvroSchemaError};
 use crate::format::avro::fields;
 use crate::format::avro::node::{Form, Member, Node, NodeId};
 use crate::format::avro::write::Walk;
@@ -18,14 +18,14 @@ use crate::format::schema::Field;
 pub struct Plan {
     pub(super) nodes: Vec<Node>,
     /// The schema's record; a key's fields.
-    root: Row,
+    root: RowPlan,
     /// How the record is Debezium's envelope, if it is.
     pub(super) envelope: Option<EnvelopePlan>,
 }
 
 /// A record, or a record or null, whose fields are read one by one.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct RowPlan {
     /// The record's type, or that of a union of null and the record.
     pub node: NodeId,
     /// The names of the record's fields.
@@ -45,15 +45,15 @@ impl Plan {
     ///
     /// # Errors
     /// One of them is no schema of Avro's.
-    pub fn compile(schema: &str, referred: &[String]) -> Result<Self, SchemaError> {
+    pub fn compile(schema: &str, referred: &[String]) -> Result<Self, AvroSchemaError> {
         let mut compiler = Compiler::default();
         for schema in referred {
             compiler.add_schema(schema)?;
         }
         let node = compiler.add_schema(schema)?;
         let nodes = compiler.nodes;
-        let whole = fields::Fields::new(&nodes).connect_field(node, &Arc::from(""))?;
-        let root = Row {
+        let whole = fields::FieldBuilder::new(&nodes).connect_field(node, &Arc::from(""))?;
+        let root = RowPlan {
             node,
             shape: shape_of(whole),
         };
@@ -111,7 +111,7 @@ pub(super) fn shape_of(whole: Field) -> Arc<Shape> {
     })
 }
 
-impl Row {
+impl RowPlan {
     /// The fields' JSON texts; `None` where there is null in the record's place.
     pub fn read_fields<'r>(
         &self,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::format::avro::compile::Compiler;
-use crate::format::avro::error::SchemaError;
+use crate::format::avro::error::AvroSchemaError;
 use crate::format::avro::node::{Branch, Form, Meaning, NodeId, json_label};
 
 impl Compiler {
@@ -20,16 +20,16 @@ impl Compiler {
         &mut self,
         branches: &[Value],
         namespace: &str,
-    ) -> Result<NodeId, SchemaError> {
+    ) -> Result<NodeId, AvroSchemaError> {
         let mut nodes = Vec::with_capacity(branches.len());
         for branch in branches {
             if branch.is_array() {
-                return Err(SchemaError::Wrong("a union within a union"));
+                return Err(AvroSchemaError::Wrong("a union within a union"));
             }
             nodes.push(self.compile_type(branch, namespace)?);
         }
         let form = match nodes.as_slice() {
-            [] => return Err(SchemaError::Wrong("a union of nothing")),
+            [] => return Err(AvroSchemaError::Wrong("a union of nothing")),
             [only] => return Ok(*only),
             [null, other] if self.is_null(*null) && !self.is_null(*other) => Form::Optional {
                 null: 0,
@@ -44,7 +44,9 @@ impl Compiler {
                 let branches: Vec<Branch> = branches.collect();
                 let names: HashSet<&str> = branches.iter().map(|b| &*b.name).collect();
                 if names.len() < branches.len() {
-                    return Err(SchemaError::Wrong("a union with two branches of one name"));
+                    return Err(AvroSchemaError::Wrong(
+                        "a union with two branches of one name",
+                    ));
                 }
                 Form::Choice(branches)
             }

@@ -12,8 +12,8 @@ const MAX_DEPTH: usize = 64;
 /// What a datum may be made of: values looked at and characters written. An item of an array may take
 /// no byte at all, and a symbol of an enum many characters for one byte, but no honest datum is long
 /// because of that.
-const FREE: usize = 1 << 20;
-const PER_BYTE: usize = 256;
+const FREE_BUDGET: usize = 1 << 20;
+const BUDGET_PER_BYTE: usize = 256;
 
 pub(super) struct Walk<'p, 'b> {
     pub(super) nodes: &'p [Node],
@@ -30,7 +30,7 @@ impl<'p, 'b> Walk<'p, 'b> {
             nodes,
             input: Bytes::new(datum),
             depth: 0,
-            left: FREE.saturating_add(datum.len().saturating_mul(PER_BYTE)),
+            left: FREE_BUDGET.saturating_add(datum.len().saturating_mul(BUDGET_PER_BYTE)),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::format::registry::client::{Answer, Client};
 use crate::format::registry::error::LookupError;
 
 /// Schemas are written by people, a file each.
-const MAX_DEPTH: usize = 16;
+const MAX_REFERENCE_DEPTH: usize = 16;
 const MAX_REFERENCES: usize = 256;
 
 /// All of them, each after those that it refers to.
@@ -32,9 +32,9 @@ pub async fn resolve_references(
         if !met.insert(reference.clone()) {
             continue;
         }
-        if met.len() > MAX_REFERENCES || open.len() > MAX_DEPTH {
+        if met.len() > MAX_REFERENCES || open.len() > MAX_REFERENCE_DEPTH {
             return Err(LookupError::Unusable(format!(
-                "refers to more than {MAX_REFERENCES} others, or they are nested deeper than {MAX_DEPTH}"
+                "refers to more than {MAX_REFERENCES} others, or they are nested deeper than {MAX_REFERENCE_DEPTH}"
             )));
         }
         let Reference { subject, version } = &reference;

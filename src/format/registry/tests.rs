@@ -62,7 +62,7 @@ fn registry(urls: &[&str]) -> Registry {
     .unwrap()
 }
 
-async fn learn(registry: &Registry, id: SchemaId) -> Result<Known, Failure> {
+async fn learn(registry: &Registry, id: SchemaId) -> Result<KnownSchema, Failure> {
     let known = registry.fetch_schemas([id].into()).await?;
     Ok(known[&id].clone())
 }
@@ -113,8 +113,8 @@ async fn what_the_registry_does_not_have_is_refused_after_asking_twice() {
     let refused = async |answers: &[(u16, &str)]| {
         let server = server(&[("/schemas/ids/7", answers), TYPES]);
         match learn(&registry(&[&server.url]), 7).await.unwrap() {
-            Known::Refused(why) => Some(why),
-            Known::Plan(_) => None,
+            KnownSchema::Refused(why) => Some(why),
+            KnownSchema::Plan(_) => None,
         }
     };
     let why = refused(&[(404, MISSING)]).await.unwrap();
@@ -149,7 +149,10 @@ async fn a_schema_is_kept_and_a_failure_is_not() {
     let registry = registry(&[&server.url]);
     assert!(learn(&registry, 7).await.is_err());
     for _ in 0..2 {
-        assert!(matches!(learn(&registry, 7).await, Ok(Known::Plan(_))));
+        assert!(matches!(
+            learn(&registry, 7).await,
+            Ok(KnownSchema::Plan(_))
+        ));
     }
     assert_eq!(server.asked.lock().unwrap().len(), 2);
 }
@@ -164,7 +167,10 @@ async fn urls_are_asked_in_turn_until_one_has_it() {
     ]);
     let good = server(&[("/schemas/ids/7", &[(200, &int)])]);
     let registry = registry(&["http://127.0.0.1:1", &behind.url, &broken.url, &good.url]);
-    assert!(matches!(learn(&registry, 7).await, Ok(Known::Plan(_))));
+    assert!(matches!(
+        learn(&registry, 7).await,
+        Ok(KnownSchema::Plan(_))
+    ));
     // none has it, and one says so
     assert!(learn(&registry, 8).await.is_err());
 }
@@ -183,7 +189,7 @@ async fn references_are_followed_but_not_in_circles_and_not_for_ever() {
     ]);
     assert!(matches!(
         learn(&registry(&[&circle.url]), 7).await,
-        Ok(Known::Plan(_))
+        Ok(KnownSchema::Plan(_))
     ));
 
     let chain: Vec<(String, String)> = (0..40)
@@ -206,7 +212,7 @@ async fn references_are_followed_but_not_in_circles_and_not_for_ever() {
     answers.push(("/schemas/ids/7", &first));
     let endless = server(&answers);
     let known = learn(&registry(&[&endless.url]), 7).await.unwrap();
-    assert!(matches!(known, Known::Refused(why) if why.contains("nested deeper")));
+    assert!(matches!(known, KnownSchema::Refused(why) if why.contains("nested deeper")));
 
     let root = schema("\"int\"", &refer("gone"));
     let gone = server(&[
@@ -218,5 +224,5 @@ async fn references_are_followed_but_not_in_circles_and_not_for_ever() {
     ]);
     let known = learn(&registry(&[&gone.url]), 7).await.unwrap();
     let expected = "schema 7 refers to subject \"gone\" version 1, which the registry doesn't have";
-    assert!(matches!(known, Known::Refused(why) if why == expected));
+    assert!(matches!(known, KnownSchema::Refused(why) if why == expected));
 }

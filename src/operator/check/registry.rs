@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::config::Config;
-use crate::format::avro::{Known, SchemaId, strip_frame};
+use crate::format::avro::{KnownSchema, SchemaId, strip_frame};
 use crate::format::decode::Decoder;
 use crate::format::registry::Registry;
 use crate::operator::check::finding::Finding;
@@ -19,7 +19,7 @@ pub struct Schemas {
     /// What is wrong with the registry.
     pub findings: Vec<Finding>,
     /// What is known of the sampled records' schemas. `None`: the registry can't be asked.
-    pub known: Option<HashMap<SchemaId, Known>>,
+    pub known: Option<HashMap<SchemaId, KnownSchema>>,
     /// The subjects that they are registered under, with the version.
     names: BTreeMap<SchemaId, String>,
 }

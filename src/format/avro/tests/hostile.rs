@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bumpalo::Bump;
 
 use super::{encode, plan, text};
-use crate::format::avro::error::{AvroError, SchemaError};
+use crate::format::avro::error::{AvroError, AvroSchemaError};
 use crate::format::avro::{Plan, Texts, strip_frame};
 
 /// The largest positive long, as a count or a length.
@@ -105,7 +105,7 @@ fn a_type_within_itself_ends() {
         }
     }
     let too_large = Plan::compile(&schema, &[]);
-    assert!(matches!(too_large, Err(SchemaError::TooLarge(_))));
+    assert!(matches!(too_large, Err(AvroSchemaError::TooLarge(_))));
 }
 
 #[test]
