@@ -7,11 +7,14 @@ use std::fmt;
 /// `Display` is for people (`schema.name`); SQL quotes the two parts itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName {
+    /// The schema's name.
     pub schema: String,
+    /// The table's name within the schema.
     pub name: String,
 }
 
 impl TableName {
+    /// The table of that schema and name.
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             schema: schema.into(),

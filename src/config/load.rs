@@ -13,6 +13,7 @@ use super::environment::{find_variables, variable_for};
 use super::error::{ConfigError, Place, Problem};
 use super::lines::lines_of_keys;
 use super::reader::Reader;
+use super::unknown::find_unknown_keys;
 use super::{Config, DEFAULT_PATH};
 
 impl Config {
@@ -67,7 +68,9 @@ fn read_config(
 ) -> Result<Config, ConfigError> {
     let (mut reader, file_is_whole) = open_reader(&source, name, environment);
     let config = Config::from_reader(&mut reader);
+    let unknown = find_unknown_keys(&reader);
     let (mut problems, missing) = reader.into_problems();
+    problems.extend(unknown);
     match source {
         // Nothing can be said of keys that may well stand in the part that was not read.
         _ if !file_is_whole || missing.is_empty() => {}

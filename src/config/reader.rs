@@ -129,12 +129,8 @@ impl Reader {
         self.variable_behind(value).is_some()
     }
 
-    /// The keys that are set but were never asked for become problems; then all of them,
-    /// and the required keys that are not set.
-    pub fn into_problems(mut self) -> (Vec<Problem>, Vec<(String, Place)>) {
-        let mut found = Vec::new();
-        self.find_unknown("", &self.root, &mut found);
-        self.problems.append(&mut found);
+    /// All problems that were noted, and the required keys that are not set.
+    pub fn into_problems(self) -> (Vec<Problem>, Vec<(String, Place)>) {
         (self.problems, self.missing)
     }
 

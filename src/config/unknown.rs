@@ -9,9 +9,22 @@ use super::error::Problem;
 use super::nearest::{nearest_key, split_key};
 use super::reader::Reader;
 
-impl Reader {
+/// A problem for each key that is set and was never asked for.
+pub(super) fn find_unknown_keys(reader: &Reader) -> Vec<Problem> {
+    let keys = UnknownKeys { reader };
+    let mut problems = Vec::new();
+    keys.walk_table("", &reader.root, &mut problems);
+    problems
+}
+
+/// What is set, compared with what the reader was asked for.
+struct UnknownKeys<'r> {
+    reader: &'r Reader,
+}
+
+impl UnknownKeys<'_> {
     /// Walks through all that is set, from `dict`, which is called `table`.
-    pub(super) fn find_unknown(&self, table: &str, dict: &Dict, problems: &mut Vec<Problem>) {
+    fn walk_table(&self, table: &str, dict: &Dict, problems: &mut Vec<Problem>) {
         for (name, value) in dict {
             let key = match table {
                 "" => name.clone(),
@@ -21,16 +34,16 @@ impl Reader {
                 Value::Array(_, values) if self.is_known_list(&key) => {
                     for (index, value) in values.iter().enumerate() {
                         if let Some(dict) = value.as_dict() {
-                            self.find_unknown(&format!("{key}[{index}]"), dict, problems);
+                            self.walk_table(&format!("{key}[{index}]"), dict, problems);
                         }
                     }
                 }
-                _ if self.known.contains(&key) => {}
+                _ if self.reader.known.contains(&key) => {}
                 Value::Dict(_, dict) if self.is_known_table(&key) => {
-                    self.find_unknown(&key, dict, problems);
+                    self.walk_table(&key, dict, problems);
                 }
                 _ => problems.push(Problem {
-                    place: self.place_of(Some(value), &key),
+                    place: self.reader.place_of(Some(value), &key),
                     text: if self.is_known_table(&key) {
                         // Not what: `postgres = "postgres://user:password@host"`
                         format!("allowed: a table, [{key}]")
@@ -45,16 +58,18 @@ impl Reader {
 
     fn explain_unknown(&self, key: &str, value: &Value) -> String {
         let tables = self
+            .reader
             .known
             .iter()
             .filter_map(|key| Some(key.split_once('.')?.0));
         let candidates: BTreeSet<&str> = self
+            .reader
             .known
             .iter()
             .map(String::as_str)
             .chain(tables.filter(|table| !table.contains('[')))
             .collect();
-        let in_variable = self.is_from_environment(value);
+        let in_variable = self.reader.is_from_environment(value);
         if let Some(meant) = nearest_key(key, candidates.iter().copied()) {
             return if in_variable {
                 format!("unknown key; did you mean {}?", variable_for(meant))
@@ -73,7 +88,7 @@ impl Reader {
     }
 
     fn is_known_table(&self, key: &str) -> bool {
-        self.known.iter().any(|known| {
+        self.reader.known.iter().any(|known| {
             known
                 .strip_prefix(key)
                 .is_some_and(|rest| rest.starts_with('.'))
@@ -81,7 +96,7 @@ impl Reader {
     }
 
     fn is_known_list(&self, key: &str) -> bool {
-        self.known.iter().any(|known| {
+        self.reader.known.iter().any(|known| {
             known
                 .strip_prefix(key)
                 .is_some_and(|rest| rest.starts_with('['))

@@ -8,6 +8,7 @@ use crate::verdict::Reason;
 pub struct Undecodable {
     /// Why, as dead letters and metrics say it.
     pub reason: Reason,
+    /// The step of Kafka Connect that would have failed.
     pub stage: Stage,
     /// What is wrong, for people.
     pub message: String,
