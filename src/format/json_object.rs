@@ -44,6 +44,8 @@ impl<'s, 'r> Object<'s, 'r> {
         }
     }
 
+    /// Reads one whole object.
+    ///
     /// # Errors
     /// It isn't a JSON object.
     pub fn read_fields(self, raw: &'r str) -> Result<Fields<'r>, MessageError> {

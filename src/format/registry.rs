@@ -59,6 +59,8 @@ impl Registry {
         config.format.registry_in_use().map(Self::new).transpose()
     }
 
+    /// A registry at the configured URLs. No connection is opened yet.
+    ///
     /// # Errors
     /// A file for TLS that can't be used.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {

@@ -77,6 +77,8 @@ fn connection_config(postgres: &PostgresConfig) -> tokio_postgres::Config {
     connection
 }
 
+/// A connection out of the pool, opened if none is idle.
+///
 /// # Errors
 /// With the verdict on what went wrong while connecting.
 pub async fn connect(pool: &Pool) -> Result<Object, Failure> {

@@ -13,7 +13,7 @@ use crate::verdict::{Failure, Reason, Verdict};
 /// Writes the net effect of the changes, given in arrival order.
 ///
 /// # Errors
-/// As Postgres says, or a reject if a change carries only part of a row that isn't there.
+/// Whatever Postgres refuses, with its verdict; a reject if a change carries only part of a row that isn't there.
 pub async fn write_rows(
     tx: &Transaction<'_>,
     changes: &[&RowChange<'_>],

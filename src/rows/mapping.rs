@@ -42,6 +42,8 @@ enum From {
 }
 
 impl Mapping {
+    /// Finds the column for each field of the change.
+    ///
     /// # Errors
     /// Systemic: the table lacks a column or a unique index on the key. Reject: no key at all.
     pub fn new(change: &Change<'_>, table: &Arc<Table>) -> Result<Self, Failure> {
@@ -239,6 +241,8 @@ struct KnownMapping {
 }
 
 impl Mappings {
+    /// The mapping for changes of these shapes and this table: one that was met before, or a new one.
+    ///
     /// # Errors
     /// As for [`Mapping::new`].
     pub fn mapping_for(

@@ -29,6 +29,8 @@ impl<'n> FieldBuilder<'n> {
         }
     }
 
+    /// The schema of a type, as a field with this name.
+    ///
     /// # Errors
     /// There are too many.
     pub fn connect_field(&mut self, id: NodeId, name: &Arc<str>) -> Result<Field, AvroSchemaError> {

@@ -34,6 +34,8 @@ impl<'p, 'b> Walk<'p, 'b> {
         }
     }
 
+    /// The whole datum must have been read.
+    ///
     /// # Errors
     /// There are bytes left.
     pub fn expect_end(&self) -> Result<(), AvroError> {

@@ -40,6 +40,8 @@ pub enum Answer {
 }
 
 impl Client {
+    /// A client with the configured login and TLS files. No connection is opened yet.
+    ///
     /// # Errors
     /// A file for TLS that can't be used.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {
