@@ -62,9 +62,10 @@ impl KafkaAnswers {
         complaints: &Complaints,
     ) -> Result<(), kafka::Error> {
         let cluster = observer.reach_cluster()?;
-        let asked = cluster.topics.iter().filter(|topic| {
-            config.subscribes_to(&topic.name) || applied.iter().any(|a| *a == topic.name)
-        });
+        let asked = cluster
+            .topics
+            .iter()
+            .filter(|topic| config.subscribes_to(&topic.name) || applied.contains(&topic.name));
         let partitions: BTreeSet<TopicPartition> = asked.flat_map(ClusterTopic::sources).collect();
         if !partitions.is_empty() {
             let ends = observer.end_offsets(&partitions);
