@@ -173,7 +173,6 @@ const SPEAKERS: &[(&str, &str, &str)] = &[
         "passes the transaction on",
     ),
     ("tokio_postgres", "src/operator/", "passes connections on"),
-    ("tokio_postgres", "src/main.rs", "opens the pool"),
 ];
 
 #[test]
