@@ -124,7 +124,7 @@ pub fn records(events: usize) -> Vec<Record> {
 pub fn decoder() -> AvroDecoder {
     let plan = |schema: &str| KnownSchema::Plan(Plan::compile(schema, &[]).expect("a plan").into());
     let mut decoder = AvroDecoder::default();
-    decoder.learn(HashMap::from([
+    decoder.learn_schemas(HashMap::from([
         (KEY, plan(KEY_SCHEMA)),
         (ENVELOPE, plan(&envelope_schema())),
     ]));

@@ -115,7 +115,7 @@ fn records(with_schema: bool) -> Vec<Record> {
             false => payload(id),
         };
         let key = format!(r#"{{"id":{id}}}"#).into_bytes();
-        record(id, key, heads.body(value.as_bytes(), <[u8]>::to_vec))
+        record(id, key, heads.split_body(value.as_bytes(), <[u8]>::to_vec))
     };
     (0..EVENTS).map(event).collect()
 }
@@ -136,14 +136,14 @@ fn record(id: usize, key: Vec<u8>, value: Body) -> Record {
 }
 
 fn decoder(encoding: Encoding) -> Decoder {
-    Decoder::new(Vec::new().into(), true).of_encoding(encoding)
+    Decoder::new(Vec::new().into(), true).with_encoding(encoding)
 }
 
 fn decode<'r>(decoder: &mut Decoder, records: &'r [Record], arena: &'r Bump) -> Vec<Change<'r>> {
     let mut open = OpenDeletes::default();
     let decoded =
         records.iter().map(
-            |record| match decoder.decode(record, arena, None, &mut open) {
+            |record| match decoder.decode_record(record, arena, None, &mut open) {
                 Ok(Decoded::Change(change)) => Some(change),
                 _ => None,
             },
@@ -182,7 +182,11 @@ fn table() -> Arc<Table> {
 
 fn resolve<'r>(changes: &[Change<'r>], table: &Arc<Table>) -> Vec<RowChange<'r>> {
     let mut mappings = Mappings::default();
-    let row = |change| mappings.of(change, table).and_then(|m| m.apply(change));
+    let row = |change| {
+        mappings
+            .mapping_for(change, table)
+            .and_then(|m| m.map_change(change))
+    };
     changes
         .iter()
         .map(row)
@@ -223,7 +227,7 @@ fn steps(c: &mut Criterion) {
     });
     let nets = fold(rows.iter()).expect("whole rows");
     group.bench_function("build statements", |b| {
-        b.iter(|| black_box(statement::build(&nets, Conflicts::Unexpected).len()));
+        b.iter(|| black_box(statement::build_statements(&nets, Conflicts::Unexpected).len()));
     });
 }
 
