@@ -34,6 +34,7 @@ mod positioning;
 mod resolve;
 mod retry_policy;
 pub mod run;
+pub mod run_error;
 mod transaction;
 mod trial;
 mod waiting;

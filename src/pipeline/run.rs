@@ -4,44 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::format::registry::RegistrySetupError;
-use crate::kafka;
 use crate::kafka::dead_letter_topic;
-use crate::pipeline::caught_up::{CaughtUp, Standstill};
+use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::lane::OperatorNeeded;
+use crate::pipeline::run_error::RunError;
 use crate::pipeline::worker::Worker;
 use crate::watch::health::Health;
 
 /// How long batches in flight have to end once the process is told to stop; an attempt that is
 /// still running then is dropped, and its transaction with it.
 const STOPPING_GRACE: Duration = Duration::from_secs(20);
-
-/// Why the sink ended before it was told to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// A client of Kafka's can't be had: mostly a property that librdkafka refuses.
-    #[error(transparent)]
-    Kafka(#[from] kafka::Error),
-    /// The schema registry's client can't be had: a file for TLS that can't be used.
-    #[error(transparent)]
-    Registry(#[from] RegistrySetupError),
-    /// A lane needs an operator's decision.
-    #[error(transparent)]
-    OperatorNeeded(#[from] OperatorNeeded),
-    /// `--until-caught-up` would wait for ever.
-    #[error(transparent)]
-    Standstill(#[from] Standstill),
-    /// A lane has panicked.
-    #[error("a lane failed: {0}")]
-    LaneFailed(JoinError),
-    /// The poll thread has ended, and the lanes with it.
-    #[error("reading from Kafka has ended")]
-    ReadingEnded,
-}
 
 /// Runs the sink until `stop`, or until everything is caught up.
 ///

@@ -25,7 +25,7 @@ use crate::pipeline::lane::{Lane, OperatorNeeded};
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::positioning::Positions;
-use crate::pipeline::run::RunError;
+use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;

@@ -1,0 +1,31 @@
+//! What ends the worker before it is told to stop.
+
+use tokio::task::JoinError;
+
+use crate::format::registry::RegistrySetupError;
+use crate::kafka;
+use crate::pipeline::caught_up::Standstill;
+use crate::pipeline::lane::OperatorNeeded;
+
+/// Why the sink ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A client of Kafka's can't be had: mostly a property that librdkafka refuses.
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    /// The schema registry's client can't be had: a file for TLS that can't be used.
+    #[error(transparent)]
+    Registry(#[from] RegistrySetupError),
+    /// A lane needs an operator's decision.
+    #[error(transparent)]
+    OperatorNeeded(#[from] OperatorNeeded),
+    /// `--until-caught-up` would wait for ever.
+    #[error(transparent)]
+    Standstill(#[from] Standstill),
+    /// A lane has panicked.
+    #[error("a lane failed: {0}")]
+    LaneFailed(JoinError),
+    /// The poll thread has ended, and the lanes with it.
+    #[error("reading from Kafka has ended")]
+    ReadingEnded,
+}
