@@ -94,8 +94,9 @@ async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dy
 }
 
 async fn migrate_now(config: &Config) -> Result<(), CommandError> {
-    let schema = &config.postgres.schema;
-    let applied = migrate::migrate(&connection::build_pool(config)?, schema).await?;
+    let applied =
+        migrate::migrate(&connection::build_pool(config)?, &config.postgres.schema).await?;
+    let schema = terminal::printable(&config.postgres.schema);
     terminal::print(&match applied.as_slice() {
         [] => format!("schema {schema} is up to date\n"),
         names => format!("schema {schema}: applied {}\n", names.join(", ")),

@@ -4,6 +4,7 @@
 
 LANDFALL_PID=''
 CHANGES_PID=''
+FETCH_PID=''
 
 # launch ARGS…: `landfall run ARGS…` in the background; its log goes on where it ended.
 launch() {
@@ -98,6 +99,7 @@ interrupted() {
 clean_up() {
   trap '' INT TERM HUP
   show_cursor
+  [[ -z $FETCH_PID ]] || kill "$FETCH_PID" 2>/dev/null || true
   [[ -z $CHANGES_PID ]] || kill "$CHANGES_PID" 2>/dev/null || true
   [[ -z $LANDFALL_PID ]] || process_stop "$DEMO/landfall.pid" TERM
 }

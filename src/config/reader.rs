@@ -103,7 +103,7 @@ impl Reader {
         self.refuse_value(value.as_ref(), key, text);
     }
 
-    /// `refuse` for a value that `key` does not lead to (a property's name has dots).
+    /// As [`Reader::note_problem`], for a value that `key` does not lead to (a property's name has dots).
     pub fn refuse_value(&mut self, value: Option<&Value>, key: &str, text: impl Display) {
         let problem = Problem {
             place: self.place_of(value, key),

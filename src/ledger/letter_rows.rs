@@ -107,6 +107,25 @@ impl LetterRows {
         }
     }
 
+    /// The numbers of the letters that the filter lets through.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn read_numbers(
+        &self,
+        client: &Object,
+        filter: &LetterFilter,
+    ) -> Result<Vec<i64>, Failure> {
+        let condition = filter.to_condition();
+        let sql = format!(
+            "SELECT id FROM {}.dead_letters WHERE {}",
+            self.schema,
+            condition.to_sql()
+        );
+        let rows = client.query(&sql, &condition.parameters()).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// The letters that the filter lets through, oldest first, at most `limit`; one at a time, as there
     /// may be millions.
     ///

@@ -1,7 +1,7 @@
 //! Where to resume a partition: Postgres is the authority, Kafka's committed offset only says from
 //! where duplicates are to be counted. A pure function over what both sides say.
 //!
-//! ResumeReason: `docs/decisions/01`.
+//! Why: `docs/decisions/01`.
 
 use uuid::Uuid;
 

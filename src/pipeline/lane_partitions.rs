@@ -27,7 +27,7 @@ pub struct LanePartitions {
 impl LanePartitions {
     /// Notes that a batch is in, and commits its offsets.
     pub fn note_landed(&mut self, advances: Vec<Advance>, batch: Uuid) {
-        self.commit_advances(advances, |progress, partition, advance| {
+        let offsets = self.advance_partitions(advances, |progress, partition, advance| {
             progress.note_read(&advance.source, advance.next_offset);
             if advance.moves_watermark() {
                 partition.next_offset = advance.new_watermark();
@@ -37,12 +37,13 @@ impl LanePartitions {
                 progress.note_applied(&advance.source, partition.next_offset);
             }
         });
+        self.committer.commit(offsets);
     }
 
     /// Notes that a batch's events are in the dead letter topic while Postgres is away, and commits its
     /// offsets. The rows of the letters are owed.
     pub fn note_diverted(&mut self, advances: Vec<Advance>, letters: Vec<Letter>) {
-        self.commit_advances(advances, |progress, partition, advance| {
+        let offsets = self.advance_partitions(advances, |progress, partition, advance| {
             progress.note_diverted(&advance.source);
             partition.open_deletes = advance.open_deletes;
         });
@@ -51,15 +52,16 @@ impl LanePartitions {
                 Arc::make_mut(&mut partition.owed).push(letter);
             }
         }
+        self.committer.commit(offsets);
     }
 
     /// Takes each partition to where the batch has read it. A partition whose offsets began anew in the
-    /// middle of the batch is taken up again.
-    fn commit_advances(
+    /// middle of the batch is taken up again. Returns the offsets to commit, which is done last.
+    fn advance_partitions(
         &mut self,
         advances: Vec<Advance>,
         note: impl Fn(&Progress, &mut OwnedPartition, Advance),
-    ) {
+    ) -> Vec<(TopicPartition, i64)> {
         let mut offsets = Vec::with_capacity(advances.len());
         for advance in advances {
             offsets.push((advance.source.clone(), advance.next_offset));
@@ -70,7 +72,7 @@ impl LanePartitions {
                 note(&self.progress, partition, advance);
             }
         }
-        self.committer.commit(offsets);
+        offsets
     }
 
     /// Forgets what is known of partitions, and asks for them to be taken up anew.

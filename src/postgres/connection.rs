@@ -1,4 +1,4 @@
-//! Connections to the destination, and what its errors mean.
+//! Connections to the destination.
 //!
 //! Why: `docs/decisions/16`.
 

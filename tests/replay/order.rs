@@ -116,6 +116,23 @@ async fn force_does_not_jump_over_a_letter_that_fails() {
 }
 
 #[tokio::test]
+async fn force_does_not_bring_a_discarded_letter_in_before_an_earlier_one_of_its_key() {
+    let world = world("no_jump_discarded").await;
+    land(&world, &[insert(1, 1, 1), bad(2, 1, 2), part(3, 1, 3)]).await;
+    done(&world, "dlq discard --id 2 --yes");
+    // it would be overwritten by the first one, once that is mended
+    let forced = done(&world, "dlq replay --id 2 --force").text;
+    assert!(forced.ends_with("replayed 0, behind 1\n"), "{forced}");
+    assert_eq!(version(&world, 1).await, Some(1));
+
+    mend(&world, "bad").await;
+    assert_eq!(done(&world, "dlq replay").text, "replayed 1\n");
+    assert_eq!(version(&world, 1).await, Some(2));
+    done(&world, "dlq replay --id 2 --force");
+    assert_eq!(version(&world, 1).await, Some(3));
+}
+
+#[tokio::test]
 async fn ten_parked_events_are_replayed_in_order_and_new_ones_applied_directly_again() {
     let world = parking("park").await;
     let mut events = vec![insert(1, 1, 1), bad(2, 1, 2)];

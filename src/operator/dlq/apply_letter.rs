@@ -81,7 +81,7 @@ impl LetterApplier {
         record: &Record,
     ) -> Result<ReplayOutcome, Refusal> {
         let eligibility = match letter.row {
-            Some(id) => Eligibility::of_row(self.letters.lock_letter(tx, id).await?),
+            Some(id) => Eligibility::of_row(self.letters.lock_letter(tx, id).await?, self.force),
             None => self.judge_unrecorded(tx, letter).await?,
         };
         let mut outcome = match eligibility {

@@ -3,17 +3,14 @@
 use std::io::{BufRead as _, Write as _};
 
 use deadpool_postgres::Object;
-use futures::TryStreamExt as _;
 
 use crate::cli::{Discard, LetterId};
-use crate::ledger::letter_filter::LetterFilter;
 use crate::ledger::letter_rows::LetterRows;
 use crate::ledger::letter_states::LetterStates;
 use crate::letter::LetterState;
 use crate::operator::command_error::CommandError;
 use crate::operator::dlq::filter::{filter_chosen_rows, filter_named_rows};
 use crate::operator::terminal::{self, counted};
-use crate::verdict::Failure;
 
 /// Gives up the parked letters that are asked for, once somebody has agreed.
 ///
@@ -29,7 +26,7 @@ pub async fn discard_letters(
     refuse_if_any_is_done_with(client, &rows, &discard.chosen.id).await?;
     // just those that were counted, whatever is put aside while somebody thinks about it
     let parked = filter_chosen_rows(&discard.chosen, &[LetterState::Parked]);
-    let letters = read_numbers(client, &rows, &parked).await?;
+    let letters = rows.read_numbers(client, &parked).await?;
     let count = letters.len() as i64;
     if count == 0 {
         terminal::print("no such letters are parked: nothing to discard\n");
@@ -46,16 +43,6 @@ pub async fn discard_letters(
         terminal::print(&format!("{passed} left as they are: no longer parked\n"));
     }
     Ok(())
-}
-
-/// The numbers of the letters that the filter lets through.
-async fn read_numbers(
-    client: &Object,
-    rows: &LetterRows,
-    filter: &LetterFilter,
-) -> Result<Vec<i64>, Failure> {
-    let letters = rows.stream_letters(client, filter, None).await?;
-    letters.map_ok(|letter| letter.id).try_collect().await
 }
 
 /// Who names a letter expects it to be there and parked. One that is discarded already is as wished.

@@ -20,8 +20,8 @@ pub enum Eligibility {
 
 impl Eligibility {
     /// Judges a letter by its row, which is locked. Force doesn't jump over an earlier letter of the
-    /// key: the earlier letter could go in later, over newer data.
-    pub fn of_row(row: Option<LockedLetter>) -> Self {
+    /// key, whatever the state of the later one: the earlier letter could go in later, over newer data.
+    pub fn of_row(row: Option<LockedLetter>, force: bool) -> Self {
         let Some(row) = row else {
             // forgotten while we were about it
             return Eligibility::Refused(ReplayOutcome::NotParked(LetterState::Discarded));
@@ -34,6 +34,9 @@ impl Eligibility {
                 Eligibility::Refused(ReplayOutcome::Behind(first.to_string()))
             }
             (LetterState::Parked, None) => Eligibility::MayGoIn,
+            (_, Some(first)) if force => {
+                Eligibility::Refused(ReplayOutcome::Behind(first.to_string()))
+            }
             (state, _) => Eligibility::OnlyByForce(ForceReason::Is(state)),
         }
     }
@@ -115,26 +118,27 @@ mod tests {
 
     #[test]
     fn a_letters_row_decides_and_an_earlier_letter_of_its_key_goes_first() {
-        let of_row = |state, first_parked_before| {
+        let judge = |state, first_parked_before, force| {
             let row = LockedLetter {
                 state,
                 first_parked_before,
             };
-            format!("{:?}", Eligibility::of_row(Some(row)))
+            format!("{:?}", Eligibility::of_row(Some(row), force))
         };
-        assert_eq!(of_row(LetterState::Parked, None), "MayGoIn");
-        assert_eq!(
-            of_row(LetterState::Parked, Some(1)),
-            "Refused(Behind(\"1\"))"
-        );
-        assert_eq!(
-            of_row(LetterState::Superseded, Some(1)),
-            "OnlyByForce(Is(Superseded))"
-        );
-        assert_eq!(
-            of_row(LetterState::Replayed, None),
-            "Refused(NotParked(Replayed))"
-        );
+        use LetterState::{Discarded, Parked, Replayed, Superseded};
+        for force in [false, true] {
+            assert_eq!(judge(Parked, None, force), "MayGoIn");
+            assert_eq!(judge(Parked, Some(1), force), "Refused(Behind(\"1\"))");
+            let replayed = "Refused(NotParked(Replayed))";
+            assert_eq!(judge(Replayed, None, force), replayed);
+            assert_eq!(judge(Replayed, Some(1), force), replayed);
+        }
+        for state in [Superseded, Discarded] {
+            let by_force = format!("OnlyByForce(Is({state:?}))");
+            assert_eq!(judge(state, None, true), by_force);
+            assert_eq!(judge(state, Some(1), false), by_force);
+            assert_eq!(judge(state, Some(1), true), "Refused(Behind(\"1\"))");
+        }
     }
 
     #[test]

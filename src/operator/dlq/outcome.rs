@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::letter::{Cause, LetterState};
 
-/// ForceReason a letter isn't put in, unless an operator insists.
+/// Why a letter isn't put in, unless an operator insists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForceReason {
     /// Superseded or discarded.
