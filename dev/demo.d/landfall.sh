@@ -6,6 +6,12 @@ LANDFALL_PID=''
 CHANGES_PID=''
 FETCH_PID=''
 
+# fetch_meanwhile PART…: downloads in the background.
+fetch_meanwhile() {
+  "$DEV/stack" fetch "$@" >"$DEMO/fetch.log" 2>&1 {LOCK_FD}>&- &
+  FETCH_PID=$!
+}
+
 # launch ARGS…: `landfall run ARGS…` in the background; its log goes on where it ended.
 launch() {
   # It must not take along the lock of this demo, should it outlive it.
