@@ -45,27 +45,13 @@ impl Mapping {
     /// Finds the column for each field of the change.
     ///
     /// # Errors
-    /// Systemic: the table lacks a column or a unique index on the key. Reject: no key at all.
+    /// Systemic: the table lacks a column or a unique index on the key, be it to write the row or to remove
+    /// it. Reject: no key at all.
     pub fn new(change: &Change<'_>, table: &Arc<Table>) -> Result<Self, Failure> {
-        let key = map_fields(&change.key, From::Key, table)?;
-        let key_columns: Vec<usize> = key.iter().map(|slot| slot.column).collect();
-        if key_columns.is_empty() {
-            let message = format!("the event names no key column of {}", table.name);
-            return Err(Failure::new(Verdict::Reject(Reason::MissingKey), message));
-        }
+        let key = map_key(&change.key, table)?;
         let removes = change.operation.removes_row();
         let mut row = Vec::new();
         if !removes {
-            if !table.is_unique(&key_columns) {
-                return Err(Failure::new(
-                    Verdict::Systemic,
-                    format!(
-                        "table {} has no primary key or unique index on exactly ({}), which the events' key needs; create one, or set key in the [[route]]",
-                        table.name,
-                        table.column_names(&key_columns)
-                    ),
-                ));
-            }
             row = map_fields(&change.row, From::Row, table)?;
             // the key belongs to the row even where `after` leaves it out
             for slot in &key {
@@ -77,7 +63,7 @@ impl Mapping {
         }
         let layout = Arc::new(Layout {
             table: table.clone(),
-            key: key_columns,
+            key: key.iter().map(|slot| slot.column).collect(),
             columns: row.iter().map(|slot| slot.column).collect(),
         });
         Ok(Self {
@@ -184,6 +170,39 @@ impl Mapping {
     }
 }
 
+/// The key's columns in column order. They must tell the rows of the table apart: the events of any other
+/// key would write, or remove, rows that they don't mean.
+fn map_key(fields: &Fields<'_>, table: &Table) -> Result<Vec<Slot>, Failure> {
+    let key = map_fields(fields, From::Key, table)?;
+    let columns: Vec<usize> = key.iter().map(|slot| slot.column).collect();
+    if !columns.is_empty() && table.is_unique(&columns) {
+        return Ok(key);
+    }
+    let names = fields.names().iter();
+    let computed: Vec<usize> = names
+        .filter_map(|name| table.column_index(name))
+        .filter(|column| table.is_computed(*column))
+        .collect();
+    if columns.is_empty() && computed.is_empty() {
+        let message = format!("the event names no key column of {}", table.name);
+        return Err(Failure::new(Verdict::Reject(Reason::MissingKey), message));
+    }
+    let lacks = format!(
+        "table {} has no primary key or unique index on exactly ({}), which the events' key needs",
+        table.name,
+        table.column_names(&columns)
+    );
+    let message = if computed.is_empty() {
+        format!("{lacks}; create one, or set key in the [[route]]")
+    } else {
+        let computed = table.column_names(&computed);
+        format!(
+            "{lacks} without {computed}, which Postgres computes; make {computed} plain (ALTER COLUMN … DROP EXPRESSION), or set key in the [[route]]"
+        )
+    };
+    Err(Failure::new(Verdict::Systemic, message))
+}
+
 /// In column order; a column that Postgres computes is left out, for it takes no value: snapshots
 /// carry it all the same.
 fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot>, Failure> {
@@ -198,7 +217,7 @@ fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot
                 ),
             ));
         };
-        if table.columns.get(column).is_none_or(|c| c.generated) {
+        if table.is_computed(column) {
             continue;
         }
         let field = fields.schema().and_then(|s| index_of(s, position, name));
@@ -273,3 +292,7 @@ impl Mappings {
         Ok(mapping)
     }
 }
+
+#[cfg(test)]
+#[path = "mapping_tests.rs"]
+mod tests;

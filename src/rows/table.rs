@@ -85,7 +85,13 @@ impl Table {
         self.by_name.get(name).copied()
     }
 
-    /// Whether `ON CONFLICT (key)` has an index to go by; `key` in column order.
+    /// Whether Postgres computes the column, which then takes no value.
+    pub fn is_computed(&self, column: usize) -> bool {
+        self.columns.get(column).is_none_or(|c| c.generated)
+    }
+
+    /// Whether a key tells the rows apart, so that `ON CONFLICT (key)` has an index to go by and a delete
+    /// removes one row at most; `key` in column order.
     pub fn is_unique(&self, key: &[usize]) -> bool {
         self.unique_keys.iter().any(|unique| unique == key)
     }

@@ -1,9 +1,12 @@
 //! Systemic: something is set up wrongly, and every event would fail alike. The lane stops taking in
 //! and says what is wrong, until somebody mends it.
 
-use super::{Broken, drop_role, end_sessions, grants, sql, write_as_a_role};
+use serde_json::{Value, json};
+
+use super::{Broken, drop_role, end_sessions, grants, nothing_is_put_aside, sql, write_as_a_role};
+use crate::support::events::change_of;
 use crate::support::own_postgres::OwnPostgres;
-use crate::support::{World, audit};
+use crate::support::{Event, World, audit};
 
 fn stopped<'a>(words: &'a [&'a str]) -> Broken<'a> {
     Broken {
@@ -154,4 +157,64 @@ async fn a_setting_that_postgres_refuses_while_connecting_stops_the_lane_until_i
     };
     stopped(&words).until_mended(&world, drop, create).await;
     drop_role(&world, &role).await;
+}
+
+/// `message.key.columns` may name a column that several rows share.
+#[tokio::test]
+async fn a_delete_by_a_key_that_is_not_unique_stops_the_lane_and_removes_nothing() {
+    let mut world = World::new("shared_key", 1).await;
+    let rows = "INSERT INTO t SELECT id, 7, 'copied' FROM generate_series(1, 5) id";
+    sql(&world, rows).await;
+    let key = json!({ "version": 7 });
+    let delete = change_of("t", "d", 1, key.clone(), None);
+    let mut value: Value = serde_json::from_slice(delete.value.as_ref().unwrap()).unwrap();
+    value["before"] = json!({ "id": 2, "version": 7, "body": "copied" });
+    let delete = Event {
+        value: Some(value.to_string().into_bytes()),
+        ..delete
+    };
+    let tombstone = Event {
+        value: None,
+        ..delete.clone()
+    };
+    world
+        .kafka
+        .produce(&world.topic, &[delete, tombstone])
+        .await;
+    let worker = world.run();
+    let words = ["stopped taking in", "unique index on exactly (version)"];
+    worker.says(&words).await;
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 5);
+    worker.stop().await;
+
+    world.set(
+        "[route]",
+        "topic = '.*'\ntable = \"public.t\"\nkey = [\"id\"]",
+    );
+    world.catch_up().await;
+    assert_eq!(world.rows().await.len(), 4);
+    assert_eq!(world.count("SELECT count(*) FROM t WHERE id = 2").await, 0);
+}
+
+#[tokio::test]
+async fn a_delete_by_a_key_with_a_computed_column_stops_the_lane_until_the_column_is_plain() {
+    let world = World::new("computed_key", 1).await;
+    let codes = "CREATE TABLE codes (tenant int, code text, norm text GENERATED ALWAYS AS (lower(code)) STORED,
+            PRIMARY KEY (tenant, norm));
+        INSERT INTO codes (tenant, code) SELECT 1, 'C' || n FROM generate_series(1, 5) n";
+    sql(&world, codes).await;
+    let key = json!({ "tenant": 1, "norm": "c2" });
+    let delete = change_of("codes", "d", 1, key, None);
+    world.kafka.produce(&world.topic, &[delete]).await;
+    let worker = world.run();
+    let words = ["stopped taking in", "without norm, which Postgres computes"];
+    worker.says(&words).await;
+    assert_eq!(world.count("SELECT count(*) FROM codes").await, 5);
+
+    sql(&world, "ALTER TABLE codes ALTER norm DROP EXPRESSION").await;
+    world.until_count("SELECT count(*) FROM codes", 4).await;
+    let left = "SELECT count(*) FROM codes WHERE norm = 'c2'";
+    assert_eq!(world.count(left).await, 0);
+    nothing_is_put_aside(&world, &worker).await;
+    assert_eq!(worker.stop().await.0, Some(0));
 }

@@ -7,6 +7,7 @@ use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::values;
 use crate::rows::sql::quote;
+use crate::rows::table::Table;
 use crate::table_name::TableName;
 
 /// An identifier's length that Postgres doesn't cut off, in bytes.
@@ -165,23 +166,65 @@ fn judge_keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
             "create one on the columns of the events' key; an upsert needs it",
         )];
     }
-    let unusable = needs.keys.iter().filter_map(|key| {
-        let mut at: Vec<usize> = key.iter().map(|name| table.column_index(name)).collect::<Option<_>>()?;
-        at.sort_unstable();
-        (!table.is_unique(&at)).then(|| {
-            let quoted_key: Vec<String> = key.iter().map(|name| quote(name)).collect();
-            Finding::problem(
-                "no_unique_index",
-                format!("table {} has no primary key or unique index on exactly ({}), the key of its events", table.name, key.join(", ")),
-                format!(
-                    "CREATE UNIQUE INDEX ON {} ({}), without WHERE, or set key in the topic's [[route]]",
-                    quote_name(&table.name),
-                    quoted_key.join(", ")
-                ),
-            )
-        })
-    });
-    unusable.collect()
+    let unusable = needs.keys.iter();
+    unusable.filter_map(|key| judge_key(table, key)).collect()
+}
+
+/// That the key doesn't tell the table's rows apart, so that its events can neither write nor remove them.
+fn judge_key(table: &Table, key: &[String]) -> Option<Finding> {
+    let at: Option<Vec<usize>> = key.iter().map(|name| table.column_index(name)).collect();
+    let mut at = at?;
+    at.sort_unstable();
+    at.dedup();
+    let (computed, at): (Vec<usize>, Vec<usize>) = at
+        .into_iter()
+        .partition(|column| table.is_computed(*column));
+    if table.is_unique(&at) {
+        return None;
+    }
+    let is_computed = |name: &str| {
+        let column = table.column_index(name);
+        column.is_some_and(|column| table.is_computed(column))
+    };
+    let plain: Vec<&str> = key
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !is_computed(name))
+        .collect();
+    let lacks = format!(
+        "table {} has no primary key or unique index on exactly ({})",
+        table.name,
+        plain.join(", ")
+    );
+    if computed.is_empty() {
+        let quoted_key: Vec<String> = key.iter().map(|name| quote(name)).collect();
+        return Some(Finding::problem(
+            "no_unique_index",
+            format!("{lacks}, the key of its events"),
+            format!(
+                "CREATE UNIQUE INDEX ON {} ({}), without WHERE, or set key in the topic's [[route]]",
+                quote_name(&table.name),
+                quoted_key.join(", ")
+            ),
+        ));
+    }
+    let drop: Vec<String> = computed
+        .iter()
+        .filter_map(|column| table.columns.get(*column))
+        .map(|column| format!("ALTER COLUMN {} DROP EXPRESSION", quote(&column.name)))
+        .collect();
+    Some(Finding::problem(
+        "no_unique_index",
+        format!(
+            "{lacks}, the key of its events without {}, which Postgres computes",
+            table.column_names(&computed)
+        ),
+        format!(
+            "ALTER TABLE {} {}, or set key in the topic's [[route]]",
+            quote_name(&table.name),
+            drop.join(", ")
+        ),
+    ))
 }
 
 fn judge_rights(relation: &Relation, needs: &Needs) -> Vec<Finding> {

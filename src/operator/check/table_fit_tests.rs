@@ -91,6 +91,48 @@ fn the_key_needs_an_index_on_exactly_its_columns() {
 }
 
 #[test]
+fn a_topic_that_only_deletes_needs_an_index_on_its_key_just_the_same() {
+    let both = relation(&[("id", "int4"), ("name", "text")], &[&[0, 1]]);
+    let findings = judged(&both, &[event("d", KEY, "null")]);
+    assert_eq!(codes(&findings), ["no_unique_index"]);
+    let mut tombstone = event("d", KEY, "null");
+    tombstone.value = None;
+    assert_eq!(codes(&judged(&both, &[tombstone])), ["no_unique_index"]);
+}
+
+#[test]
+fn a_key_column_that_postgres_computes_is_told_unless_the_others_are_unique_without_it() {
+    let computed = |unique_keys: &[&[usize]]| {
+        let mut table = table_with(&[("id", "int4"), ("norm", "text")], unique_keys);
+        table.columns[1].generated = true;
+        Relation {
+            table: Arc::new(table),
+            ..relation(&[], &[])
+        }
+    };
+    let key = r#"{"id":1,"norm":"a"}"#;
+    for (op, row) in [("c", key), ("d", "null")] {
+        let findings = judged(&computed(&[&[0, 1]]), &[event(op, key, row)]);
+        assert_eq!(codes(&findings), ["no_unique_index"], "{op}");
+        let found = &findings[0].found;
+        assert!(
+            found.contains("(id)") && found.ends_with("without norm, which Postgres computes"),
+            "{found}"
+        );
+        assert!(
+            findings[0]
+                .remedy
+                .contains(r#"ALTER COLUMN "norm" DROP EXPRESSION"#)
+        );
+        assert_eq!(
+            judged(&computed(&[&[0]]), &[event(op, key, row)]),
+            [],
+            "{op}"
+        );
+    }
+}
+
+#[test]
 fn a_required_column_must_be_in_every_whole_row() {
     let mut relation = relation(
         &[

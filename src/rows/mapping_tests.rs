@@ -1,0 +1,104 @@
+use super::*;
+use crate::rows::table_testing::table;
+use uuid::Uuid;
+
+/// `{"name":value}`, each value as JSON.
+fn fields(cells: &[(&str, &'static str)]) -> Fields<'static> {
+    let names = cells.iter().map(|(name, _)| (*name).into()).collect();
+    let values: Vec<&str> = cells.iter().map(|(_, raw)| *raw).collect();
+    Fields {
+        shape: (!cells.is_empty()).then(|| {
+            Arc::new(Shape {
+                names,
+                schema: None,
+            })
+        }),
+        values: values.leak(), // of a test, which ends soon
+    }
+}
+
+fn change(
+    operation: Operation,
+    key: &[(&str, &'static str)],
+    row: &[(&str, &'static str)],
+) -> Change<'static> {
+    Change {
+        id: Uuid::nil(),
+        table: Arc::new(crate::table_name::TableName::new("public", "t")),
+        operation,
+        key: fields(key),
+        row: fields(row),
+    }
+}
+
+fn mapped(change: &Change<'static>, table: &Arc<Table>) -> Result<RowChange<'static>, Failure> {
+    Mapping::new(change, table)?.map_change(change)
+}
+
+fn refused(change: &Change<'static>, table: &Arc<Table>) -> (Verdict, String) {
+    let failure = mapped(change, table).unwrap_err();
+    (failure.verdict, failure.message)
+}
+
+#[test]
+fn a_delete_or_a_tombstone_by_part_of_the_key_is_refused_as_an_upsert_is() {
+    let orders = table("orders", "id:int4 customer:int4", &[&["id"]]);
+    let key = [("customer", "7")];
+    let upsert = refused(&change(Operation::Update, &key, &key), &orders);
+    assert_eq!(upsert.0, Verdict::Systemic);
+    assert!(
+        upsert.1.contains("unique index on exactly (customer)"),
+        "{}",
+        upsert.1
+    );
+    for operation in [Operation::Delete, Operation::Tombstone] {
+        assert_eq!(refused(&change(operation, &key, &[]), &orders), upsert);
+    }
+    // nor by more than the key, as for an upsert, which has no index to go by then
+    let more = [("id", "1"), ("customer", "7")];
+    let more = refused(&change(Operation::Delete, &more, &[]), &orders);
+    assert_eq!(more.0, Verdict::Systemic);
+}
+
+#[test]
+fn a_delete_by_a_unique_key_removes_its_row() {
+    let orders = table("orders", "id:int4 customer:int4", &[&["id"]]);
+    let gone = mapped(&change(Operation::Delete, &[("id", "1")], &[]), &orders).unwrap();
+    assert_eq!(
+        (gone.effect, gone.key),
+        (Effect::Gone, vec![Some("1".into())])
+    );
+}
+
+#[test]
+fn a_key_column_that_postgres_computes_is_named_where_the_others_are_not_unique() {
+    let columns = "tenant:int4 norm:text=";
+    let key = [("tenant", "1"), ("norm", "\"a\"")];
+    for (operation, row) in [(Operation::Create, &key[..]), (Operation::Delete, &[])] {
+        let change = change(operation, &key, row);
+        let both = table("codes", columns, &[&["tenant", "norm"]]);
+        let (verdict, message) = refused(&change, &both);
+        assert_eq!(verdict, Verdict::Systemic);
+        let words = "on exactly (tenant), which the events' key needs without norm, which Postgres computes";
+        assert!(message.contains(words), "{message}");
+
+        let unique_without = table("codes", columns, &[&["tenant"]]);
+        let mapped = mapped(&change, &unique_without).unwrap();
+        assert_eq!(mapped.key, [Some("1".into())], "{operation:?}");
+    }
+    let all_computed = change(Operation::Delete, &key[1..], &[]);
+    let codes = table("codes", columns, &[&["norm"]]);
+    let (verdict, message) = refused(&all_computed, &codes);
+    assert_eq!(verdict, Verdict::Systemic);
+    assert!(
+        message.contains("norm, which Postgres computes"),
+        "{message}"
+    );
+}
+
+#[test]
+fn an_event_without_a_key_is_an_events_fault_and_not_the_tables() {
+    let orders = table("orders", "id:int4", &[&["id"]]);
+    let (verdict, _) = refused(&change(Operation::Delete, &[], &[]), &orders);
+    assert_eq!(verdict, Verdict::Reject(Reason::MissingKey));
+}
