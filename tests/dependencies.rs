@@ -1,20 +1,16 @@
 //! Each dependency is used: one that no file names is compiled, and may bring an advisory, for nothing.
 //! And the Rust that compiles them is the same for everybody.
 
-use std::path::{Path, PathBuf};
-
 use regex::Regex;
+
+use crate::support::repository::{files, text};
 
 /// The dependencies that no source names, and why they are there: none today.
 const FOR_THEIR_FEATURES: &[(&str, &str)] = &[];
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// The names in a section of a Cargo.toml.
 fn dependencies(manifest: &str, section: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(root().join(manifest)).unwrap();
+    let text = text(manifest);
     let header = format!("[{section}]");
     let lines = text.lines().skip_while(|line| *line != header).skip(1);
     let lines = lines.take_while(|line| !line.starts_with('['));
@@ -27,22 +23,16 @@ fn dependencies(manifest: &str, section: &str) -> Vec<String> {
 
 /// The Rust sources below these folders; `with_tests` also those that are compiled for tests alone.
 fn sources(folders: &[&str], with_tests: bool) -> Vec<String> {
-    let mut folders: Vec<PathBuf> = folders.iter().map(|f| root().join(f)).collect();
+    let is_test = |below: &str| {
+        let mut names = below.split('/');
+        names.any(|name| name == "tests" || name.ends_with("tests.rs"))
+    };
     let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let is_test = name == "tests" || name.ends_with("tests.rs");
-            if is_test && !with_tests {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            } else if name.ends_with(".rs") {
-                sources.push(std::fs::read_to_string(path).unwrap());
-            }
-        }
+    for folder in folders {
+        let below = |file: &str| file.strip_prefix(folder).unwrap().to_owned();
+        let mut found = files(folder);
+        found.retain(|file| file.ends_with(".rs") && (with_tests || !is_test(&below(file))));
+        sources.extend(found.iter().map(|file| text(file)));
     }
     sources
 }
@@ -86,7 +76,7 @@ fn every_dependency_is_used_by_the_code_that_it_is_there_for() {
 
 #[test]
 fn the_rust_that_is_pinned_is_the_one_that_cargo_toml_asks_for() {
-    let pinned = std::fs::read_to_string(root().join("rust-toolchain.toml")).unwrap();
+    let pinned = text("rust-toolchain.toml");
     let asked = env!("CARGO_PKG_RUST_VERSION");
     assert!(pinned.contains(&format!("\nchannel = \"{asked}.0\"\n")));
 }

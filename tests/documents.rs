@@ -7,7 +7,7 @@ use std::path::Path;
 use landfall::watch::metrics;
 use regex::Regex;
 
-use crate::support::stack::root;
+use crate::support::repository::{files, root, text};
 
 const DECISIONS: &str = "docs/decisions";
 
@@ -24,28 +24,11 @@ const SECTIONS: [&str; 5] = [
 const LIMITS: [(&str, usize, usize); 2] =
     [("README.md", 110, 1_000), ("ARCHITECTURE.md", 120, 900)];
 
-fn text(file: &str) -> String {
-    std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
-}
-
-/// The files below a folder whose name ends so, as paths from the root of the repository.
-fn files(below: &str, ending: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(below)];
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder);
-        for entry in entries.unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
-            if path.is_dir() && name != "bench/.state" {
-                folders.push(path);
-            } else if name.ends_with(ending) {
-                found.push(name.to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
+/// The files below a folder whose name ends so.
+fn files_ending(below: &str, ending: &str) -> Vec<String> {
+    let mut files = files(below);
+    files.retain(|file| file.ends_with(ending));
+    files
 }
 
 /// Every page that is written for people, but for the change log and the results: what these name was there
@@ -54,14 +37,14 @@ fn pages() -> Vec<String> {
     let mut pages: Vec<String> = ["README.md", "ARCHITECTURE.md", "bench/NOTES.md"]
         .map(str::to_owned)
         .into();
-    pages.extend(files("docs", ".md"));
-    pages.extend(files("deploy", ".md"));
+    pages.extend(files_ending("docs", ".md"));
+    pages.extend(files_ending("deploy", ".md"));
     pages
 }
 
 /// The pages of decisions, without their index.
 fn decisions() -> Vec<String> {
-    let mut pages = files(DECISIONS, ".md");
+    let mut pages = files_ending(DECISIONS, ".md");
     pages.retain(|page| !page.ends_with("README.md"));
     pages
 }
@@ -71,7 +54,9 @@ fn tests() -> BTreeSet<String> {
     let test =
         Regex::new(r"#\[(?:tokio::)?test(?:\([^)]*\))?\]\s+(?:#\[[^\]]*\]\s+)*(?:async )?fn (\w+)")
             .unwrap();
-    let sources = ["src", "tests"].map(|below| files(below, ".rs")).concat();
+    let sources = ["src", "tests"]
+        .map(|below| files_ending(below, ".rs"))
+        .concat();
     let mut names = BTreeSet::new();
     for source in sources {
         let source = text(&source);
@@ -142,7 +127,7 @@ fn every_decision_that_is_cited_is_there() {
         "config",
         "migrations",
     ];
-    let mut citing = citing.map(|below| files(below, "")).concat();
+    let mut citing = citing.map(files).concat();
     citing.extend(["README.md", "ARCHITECTURE.md", "Cargo.toml"].map(str::to_owned));
     let there = decisions();
     let mut cited = 0;
@@ -207,7 +192,7 @@ fn every_link_and_every_path_in_the_documents_leads_somewhere() {
 #[test]
 fn every_file_that_the_code_speaks_of_is_there() {
     let path = Regex::new(r"\b(?:src|tests|dev|docs|config|migrations)/[\w./-]*\.\w+").unwrap();
-    let mut sources = files("src", ".rs");
+    let mut sources = files_ending("src", ".rs");
     sources.extend(["Cargo.toml", "clippy.toml"].map(str::to_owned));
     for source in sources {
         let text = text(&source);

@@ -4,7 +4,7 @@ mod names;
 mod rooms;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser as _;
 use landfall::cli::Cli;
@@ -13,34 +13,7 @@ use landfall::failpoint;
 use landfall::watch::metrics;
 use regex::Regex;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn text(file: &str) -> String {
-    std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
-}
-
-/// Every file below a folder of the repository, as paths from its root.
-fn files(below: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(below)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
-            if path.is_dir() {
-                if ![".git", ".stack", "target", "bench/.state"].contains(&name) {
-                    folders.push(path);
-                }
-            } else {
-                found.push(name.to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
-}
+use crate::support::repository::{files, root, text};
 
 /// A file's code without comments, which may name what they like.
 fn code(file: &str) -> String {

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::support::stack::root;
+use crate::support::repository::root;
 
 pub struct Document {
     blocks: Vec<(String, String)>,

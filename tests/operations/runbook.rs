@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::DOCUMENT;
-use crate::support::stack::root;
+use crate::support::repository::root;
 
 fn text(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::support::PATIENCE;
 use crate::support::own_postgres::OwnPostgres;
-use crate::support::stack::{root, stack};
+use crate::support::repository::root;
+use crate::support::stack::stack;
 
 pub struct Shell {
     child: Child,

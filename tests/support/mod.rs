@@ -11,6 +11,7 @@ pub mod letters;
 pub mod own_postgres;
 pub mod own_registry;
 pub mod proxy;
+pub mod repository;
 pub mod stack;
 pub mod worker;
 pub mod world;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::stack::{dev, root};
+use super::repository::root;
+use super::stack::dev;
 
 pub struct OwnPostgres {
     directory: PathBuf,

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::avro::Registry;
-use super::stack::{dev_with, root};
+use super::repository::root;
+use super::stack::dev_with;
 
 pub struct OwnRegistry {
     directory: PathBuf,

@@ -1,9 +1,11 @@
 //! The shared stack of `dev/stack`. Where it can't be started, tests fail.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use super::repository::root;
 
 pub struct Stack {
     pub kafka: String,
@@ -11,10 +13,6 @@ pub struct Stack {
     pub registry: String,
     /// Without a database.
     pub postgres: String,
-}
-
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The stack, started if it isn't running.
