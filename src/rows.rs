@@ -5,6 +5,7 @@ pub mod binary;
 mod civil;
 pub mod fold;
 pub mod foreign_keys;
+pub mod key_rounds;
 pub mod mapping;
 pub mod row_change;
 pub mod sql;

@@ -1,5 +1,7 @@
 //! Each event once: whatever is read again, sent again or rewound.
 
+use serde_json::{Value, json};
+
 use crate::support::events::{self, delete, insert, tombstone, update};
 use crate::support::proxy::Proxy;
 use crate::support::worker::Worker;
@@ -386,4 +388,31 @@ async fn a_log_with_transaction_markers_is_read_to_its_end() {
         (told && worker.metric("landfall_lag_events", &[]).await == 0.0).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_last_of_two_updates_of_one_row_under_two_keys_in_one_batch_wins() {
+    let world = World::new("two_keys", 1).await;
+    let table = "CREATE TABLE people (id int PRIMARY KEY, uuid text UNIQUE, v text)";
+    world.db.batch_execute(table).await.expect("a table");
+    let event = |op, lsn, key: Value, v: &str| {
+        let row = json!({ "id": 1, "uuid": "u1", "v": v });
+        events::change_of("people", op, lsn, key, Some(row))
+    };
+    let by_uuid = |op, lsn, v| event(op, lsn, json!({ "uuid": "u1" }), v);
+    let by_id = |lsn, v| event("u", lsn, json!({ "id": 1 }), v);
+    let source_changes_its_key = [
+        by_uuid("c", 10, "first"),
+        by_uuid("u", 20, "second"),
+        by_id(30, "third"),
+        by_uuid("u", 40, "fourth"),
+        by_id(50, "fifth"),
+    ];
+    for (read, last) in [(2, "second"), (3, "third"), (5, "fifth"), (5, "fifth")] {
+        let events = &source_changes_its_key[..read];
+        world.kafka.produce(&world.topic, events).await;
+        let worker = world.catch_up().await;
+        let sql = format!("SELECT count(*) FROM people WHERE v = '{last}'");
+        assert_eq!(world.count(&sql).await, 1, "{last}: {}", worker.log());
+    }
 }

@@ -6,6 +6,7 @@ use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::rows::binary::{Column, Form};
 use crate::rows::fold::fold;
+use crate::rows::key_rounds::split_by_key;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::{self, Conflicts, Statement, StatementKind};
 use crate::verdict::{Failure, Reason, Verdict};
@@ -15,6 +16,18 @@ use crate::verdict::{Failure, Reason, Verdict};
 /// # Errors
 /// Whatever Postgres refuses, with its verdict; a reject if a change carries only part of a row that isn't there.
 pub async fn write_rows(
+    tx: &Transaction<'_>,
+    changes: &[&RowChange<'_>],
+    conflicts: Conflicts,
+) -> Result<(), Failure> {
+    for round in split_by_key(changes) {
+        write_round(tx, &round, conflicts).await?;
+    }
+    Ok(())
+}
+
+/// Changes in which each table has one key.
+async fn write_round(
     tx: &Transaction<'_>,
     changes: &[&RowChange<'_>],
     conflicts: Conflicts,
