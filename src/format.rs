@@ -12,5 +12,7 @@ pub mod open_deletes;
 pub mod registry;
 mod routed_key;
 pub mod schema;
+pub mod schema_cache;
 pub mod topic_decoder;
 pub mod undecodable;
+pub mod wrapper;

@@ -11,6 +11,7 @@
 //!
 //! Why: `docs/decisions/14`.
 
+mod apicurio;
 mod bytes;
 mod compile;
 mod decoder;
@@ -29,6 +30,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use apicurio::{Half, explain_missing_frame};
 pub use decoder::{AvroDecoder, KnownSchema};
 pub use error::{AvroError, AvroSchemaError};
 pub use plan::{Plan, Texts};
@@ -47,6 +49,8 @@ pub fn strip_frame(message: &[u8]) -> Result<(SchemaId, &[u8]), AvroError> {
         [MAGIC_BYTE, rest @ ..] => {
             let (id, datum) = rest.split_first_chunk().ok_or(AvroError::Truncated)?;
             match SchemaId::from_be_bytes(*id) {
+                // no registry has a schema 0: it is the beginning of a longer id
+                0 if datum.len() >= apicurio::ID_SURPLUS_BYTES => Err(AvroError::ApicurioId),
                 id @ 0.. => Ok((id, datum)),
                 _ => Err(AvroError::Id),
             }

@@ -15,10 +15,9 @@ use crate::format::change::{Decoded, Fields, RowKey};
 use crate::format::encoding::Encoding;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
-use crate::format::undecodable::{Undecodable, refuse_record};
+use crate::format::undecodable::{Undecodable, refuse_message};
 use crate::letter::Stage;
 use crate::record::Record;
-use crate::verdict::Reason;
 
 /// Decodes the records of one lane.
 pub struct Decoder {
@@ -118,9 +117,7 @@ impl Decoder {
         let envelope = self
             .encoding
             .read_envelope(record, topic, arena)
-            .or_else(|e| {
-                refuse_record(Reason::Undecodable, Stage::ValueConverter, e.to_string())
-            })?;
+            .or_else(|e| refuse_message(Stage::ValueConverter, &e, e.to_string()))?;
         let incoming = Incoming {
             record,
             arena,
@@ -160,11 +157,10 @@ fn key_fields<'r>(
         Ok(fields) => Ok(fields),
         // the route says which columns are the key, so the record's own may be anything
         Err(_) if topic.has_routed_key() => Ok(Fields::default()),
-        Err(e) => refuse_record(
-            Reason::Undecodable,
-            Stage::KeyConverter,
-            format!("the key can't be read: {e}"),
-        ),
+        Err(e) => {
+            let message = format!("the key can't be read: {e}");
+            refuse_message(Stage::KeyConverter, &e, message)
+        }
     }
 }
 

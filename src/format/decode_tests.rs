@@ -1,7 +1,8 @@
 use super::*;
 use crate::config::Config;
 use crate::format::change::{Change, Operation};
-use crate::record::TopicPartition;
+use crate::record::{Header, TopicPartition};
+use crate::verdict::Reason;
 
 const TOPIC: &str = "shop.public.orders";
 const ENVELOPE: &str = r#"{"before":null,"after":{"id":1,"name":"x"},"source":{"connector":"postgresql","name":"shop","ts_ms":1793491200000,"db":"d","schema":"public","table":"orders","txId":7,"lsn":42},"op":"c","ts_ms":1793491200005}"#;
@@ -104,6 +105,38 @@ fn with_the_schema_wrapper_it_is_the_same_event_and_knows_its_types() {
         key.find_field("id").unwrap().kind,
         crate::format::schema::Kind::Int32
     );
+}
+
+#[test]
+fn an_event_is_the_same_however_the_wrappers_of_its_key_and_its_value_are_written() {
+    let spellings = |schema: &str, payload: &str| {
+        [
+            wrapped(schema, payload),
+            format!(r#"{{"payload":{payload},"schema":{schema}}}"#),
+            format!("{{ \"schema\": {schema}, \"payload\": {payload} }}"),
+        ]
+    };
+    let (keys, values) = (
+        spellings(KEY_SCHEMA, r#"{"id":1}"#),
+        spellings(SCHEMA, ENVELOPE),
+    );
+    let mut decoder = decoder();
+    let first = record(Some(&keys[0]), Some(&values[0]));
+    let first = change(&mut decoder, &first);
+    for (key, value) in keys
+        .iter()
+        .flat_map(|key| values.iter().map(move |v| (key, v)))
+    {
+        let record = record(Some(key), Some(value));
+        let change = change(&mut decoder, &record);
+        assert_eq!(change.id, first.id, "{key} {value}");
+        assert_eq!(change.table, first.table);
+        assert_eq!(self::values(&change.row), self::values(&first.row));
+        let shape = |fields: &Fields<'_>| fields.shape.as_ref().map(Arc::as_ptr);
+        assert_eq!(shape(&change.key), shape(&first.key), "{key}");
+        assert_eq!(shape(&change.row), shape(&first.row), "{value}");
+        assert!(change.key.schema().is_some() && change.row.schema().is_some());
+    }
 }
 
 #[test]
@@ -309,6 +342,93 @@ fn truncates_and_messages_carry_nothing_to_land() {
             "{op}"
         );
     }
+}
+
+/// An Avro key and value of a record whose headers tell schemas in this way.
+fn avro_record(key: Option<&[u8]>, value: Option<&[u8]>, header: &str) -> Record {
+    let header = Header {
+        key: header.to_owned(),
+        value: Some(vec![0, 0, 0, 0, 0, 0, 0, 7]),
+    };
+    Record {
+        key: key.map(|bytes| bytes.to_vec().into()),
+        value: value.map(|bytes| bytes.to_vec().into()),
+        headers: vec![header].into(),
+        ..record(None, None)
+    }
+}
+
+#[test]
+fn apicurios_own_framings_are_told_by_name_and_blamed_on_the_set_up() {
+    let mut decoder = decoder().with_encoding(Encoding::Avro(Default::default()));
+    let longer_id: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 7, 2];
+    // without a frame; the second only looks as if it had one
+    let (bare, like_framed): (&[u8], &[u8]) = (&[2], &[0, 2, 2, 2, 2, 2]);
+    let (key, value) = (Stage::KeyConverter, Stage::ValueConverter);
+    for (record, stage, said) in [
+        (avro_record(Some(longer_id), None, "trace"), key, "8 bytes"),
+        (
+            avro_record(None, Some(longer_id), "trace"),
+            value,
+            "8 bytes",
+        ),
+        (
+            avro_record(Some(bare), None, "apicurio.key.globalId"),
+            key,
+            "record header",
+        ),
+        (
+            avro_record(Some(like_framed), None, "apicurio.key.contentId"),
+            key,
+            "record header",
+        ),
+        (
+            avro_record(None, Some(bare), "apicurio.value.globalId"),
+            value,
+            "record header",
+        ),
+        (
+            avro_record(None, Some(like_framed), "apicurio.value.globalId"),
+            value,
+            "record header",
+        ),
+    ] {
+        let error = decode(&mut decoder, &record).unwrap_err();
+        assert_eq!((error.stage, error.of_setup), (stage, true), "{error:?}");
+        for said in [said, "Apicurio", "apicurio.registry.as-confluent=true"] {
+            assert!(error.message.contains(said), "{error:?}");
+        }
+    }
+    for record in [
+        avro_record(Some(bare), None, "trace"),
+        avro_record(Some(bare), None, "apicurio.value.globalId"),
+        avro_record(Some(like_framed), None, "apicurio.key.encoding"),
+    ] {
+        let error = decode(&mut decoder, &record).unwrap_err();
+        assert!(!error.of_setup, "{error:?}");
+    }
+}
+
+#[test]
+fn a_header_of_apicurios_that_was_handed_on_does_no_harm() {
+    let mut decoder = decoder().with_encoding(Encoding::Avro(Default::default()));
+    let schema = r#"{"type":"record","name":"k","fields":[{"name":"id","type":"int"}]}"#;
+    let plan = crate::format::avro::Plan::compile(schema, &[]).unwrap();
+    decoder.learn_schemas(HashMap::from([(7, KnownSchema::Plan(Arc::new(plan)))]));
+    let tombstone = avro_record(Some(&[0, 0, 0, 0, 7, 2]), None, "apicurio.key.globalId");
+    let change = change(&mut decoder, &tombstone);
+    assert_eq!(values(&change.key), [("id", "1")]);
+}
+
+#[test]
+fn of_records_that_have_no_frame_few_ids_are_asked_for() {
+    let decoder = decoder().with_encoding(Encoding::Avro(Default::default()));
+    let records = |header: &str| -> Vec<Record> {
+        let record = |n: u8| avro_record(Some(&[0, 2, 2, 2, n, 2]), None, header);
+        (0..100).map(record).collect()
+    };
+    let asked = |header| decoder.unknown_schemas(&records(header)).len();
+    assert_eq!((asked("apicurio.key.globalId"), asked("trace")), (4, 100));
 }
 
 /// Valid messages with bytes changed, cut out, doubled and swapped: an answer each time.

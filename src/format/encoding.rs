@@ -3,9 +3,9 @@
 use bumpalo::Bump;
 
 use crate::config::{self, FormatConfig};
-use crate::format::avro::AvroDecoder;
+use crate::format::avro::{AvroDecoder, Half, explain_missing_frame};
 use crate::format::change::Fields;
-use crate::format::debezium::{self, Envelope};
+use crate::format::debezium::Envelope;
 use crate::format::message_error::MessageError;
 use crate::format::topic_decoder::TopicDecoder;
 use crate::record::Record;
@@ -39,16 +39,11 @@ impl Encoding {
             return Ok(Fields::default());
         };
         if let Self::Avro(avro) = self {
-            return avro.read_key(bytes, arena);
+            let fields = avro.read_key(bytes, arena);
+            return fields.map_err(|e| explain_missing_frame(e, record, Half::Key));
         }
         let text = std::str::from_utf8(bytes).map_err(MessageError::KeyNoText)?;
-        match debezium::unwrap_payload(text, &mut topic.key_schema)? {
-            Some((payload, schema)) => topic
-                .key_schema
-                .key_reader(schema.as_ref(), arena)
-                .read_fields(payload),
-            None => Ok(Fields::default()),
-        }
+        topic.key_schema.read_key(text, arena)
     }
 
     /// The value's envelope; `None` for a tombstone.
@@ -67,18 +62,11 @@ impl Encoding {
         let with_before = topic.has_routed_key();
         if let Self::Avro(avro) = self {
             let envelope = avro.read_envelope(body, with_before, arena);
-            return envelope.map_err(|e| MessageError::Value(Box::new(e)));
+            return envelope.map_err(|e| {
+                let error = explain_missing_frame(e, record, Half::Value);
+                MessageError::Value(Box::new(error))
+            });
         }
-        let (head, rest) = body.head_and_rest();
-        let text = std::str::from_utf8(rest).map_err(MessageError::ValueNoText)?;
-        let unwrapped = match head {
-            Some(head) => debezium::unwrap_headed(head, text, &mut topic.value_schema)?,
-            None => debezium::unwrap_payload(text, &mut topic.value_schema)?,
-        };
-        let Some((payload, schema)) = unwrapped else {
-            return Ok(None);
-        };
-        let row = topic.value_schema.row_reader(schema.as_ref(), arena);
-        Envelope::parse(payload, row, with_before).map(Some)
+        topic.value_schema.read_envelope(body, with_before, arena)
     }
 }

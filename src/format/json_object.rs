@@ -132,10 +132,10 @@ impl<'de: 'r, 'r> Visitor<'de> for Nullable<'_, 'r> {
     }
 }
 
-/// An object's fields as they come, with their names: for what is met once.
-pub struct Wrapper<'r>(pub Vec<(Name<'r>, &'r RawValue)>);
+/// An object's members as they come, with their names: for what is met once.
+pub struct Members<'r>(pub Vec<(Name<'r>, &'r RawValue)>);
 
-impl<'de: 'r, 'r> Deserialize<'de> for Wrapper<'r> {
+impl<'de: 'r, 'r> Deserialize<'de> for Members<'r> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;
         impl<'de> Visitor<'de> for Entries {
@@ -151,6 +151,6 @@ impl<'de: 'r, 'r> Deserialize<'de> for Wrapper<'r> {
                 Ok(entries)
             }
         }
-        deserializer.deserialize_map(Entries).map(Wrapper)
+        deserializer.deserialize_map(Entries).map(Members)
     }
 }

@@ -50,3 +50,16 @@ pub enum MessageError {
     #[error("the value can't be read: {0}")]
     Value(Box<MessageError>),
 }
+
+impl MessageError {
+    /// Whether a converter is set so that all that it writes is like this.
+    pub fn is_of_setup(&self) -> bool {
+        match self {
+            Self::Frame(error) => {
+                matches!(error, AvroError::ApicurioId | AvroError::ApicurioHeader)
+            }
+            Self::Value(error) => error.is_of_setup(),
+            _ => false,
+        }
+    }
+}

@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use crate::config::RouteConfig;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
-use crate::format::debezium::{Envelope, SchemaCache, Source};
+use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id::{self, Identity};
 use crate::format::open_deletes::{OpenDeletes, key_hash};
 use crate::format::routed_key::RoutedKey;
+use crate::format::schema_cache::SchemaCache;
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
 use crate::record::Record;

@@ -1,5 +1,6 @@
 //! Why a record can't be a change.
 
+use crate::format::message_error::MessageError;
 use crate::letter::Stage;
 use crate::verdict::Reason;
 
@@ -12,6 +13,9 @@ pub struct Undecodable {
     pub stage: Stage,
     /// What is wrong, for people.
     pub message: String,
+    /// Whether the set-up is to blame, and not the record: all of its topic is like it, and the message names no
+    /// value.
+    pub of_setup: bool,
 }
 
 /// The error that says why, as any function's result.
@@ -24,5 +28,20 @@ pub fn refuse_record<T>(
         reason,
         stage,
         message: message.into(),
+        of_setup: false,
+    })
+}
+
+/// The same of a key or a value whose bytes can't be read; `message` has the error in words.
+pub fn refuse_message<T>(
+    stage: Stage,
+    error: &MessageError,
+    message: String,
+) -> Result<T, Undecodable> {
+    Err(Undecodable {
+        reason: Reason::Undecodable,
+        stage,
+        message,
+        of_setup: error.is_of_setup(),
     })
 }

@@ -200,6 +200,17 @@ impl<'r> Batch<'r> {
         self.advances.iter().any(Advance::moves_watermark)
     }
 
+    /// The first record that can't be read because of the set-up, and why, for people: no value of a row.
+    pub fn find_setup_error(&self) -> Option<(&'r Record, &str)> {
+        let mut fresh = self.entries.iter().filter(|e| !e.duplicate);
+        fresh.find_map(|e| match &e.state {
+            EntryState::Rejected(reject) if reject.of_setup => {
+                Some((e.record, reject.cause.message.as_str()))
+            }
+            _ => None,
+        })
+    }
+
     /// What its events were refused for, for people: no value of a row.
     pub fn describe_refusals(&self) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

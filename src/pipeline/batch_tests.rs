@@ -5,8 +5,10 @@ use uuid::Uuid;
 use super::*;
 use crate::format::change::Operation;
 use crate::format::open_deletes::OpenDeletes;
+use crate::pipeline::breaker::Breaker;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
+use crate::verdict::Verdict;
 
 const P: fn() -> TopicPartition = || TopicPartition {
     topic: "shop.public.t".into(),
@@ -240,4 +242,42 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         let debt = batch.advances.iter().find(|a| a.source == P()).unwrap();
         assert_eq!((debt.held.next_offset, debt.new_watermark()), (3, 5));
     }
+}
+
+#[test]
+fn a_topic_of_another_converter_stops_the_lane_at_its_first_record_and_is_named_with_the_settings()
+{
+    let config = |ratio| crate::config::BreakerConfig {
+        ratio,
+        window: 100,
+        open: std::time::Duration::from_secs(1),
+    };
+    let mut decoder = Decoder::new(Vec::new().into(), true)
+        .with_encoding(crate::format::encoding::Encoding::Avro(Default::default()));
+    let framed = Record {
+        key: Some(vec![0, 0, 0, 0, 0, 0, 0, 0, 7, 2].into()),
+        ..record(5, 1)
+    };
+    let odd = Record {
+        key: Some(vec![7].into()),
+        ..framed.clone()
+    };
+    let mut judge = |record: &Record, ratio| {
+        let records = std::slice::from_ref(record);
+        let owned = owned_partitions(owned(5, 5, 1));
+        let batch = Batch::gather_records(records, arena(), &owned, &mut decoder);
+        assert!(batch.entries[0].is_rejected());
+        Breaker::new(&config(ratio)).judge_batch(&batch)
+    };
+    let failure = judge(&framed, 0.5).unwrap_err();
+    assert_eq!(failure.verdict, Verdict::Systemic);
+    for said in ["shop.public.t", "Apicurio", "as-confluent=true"] {
+        assert!(failure.log_line.contains(said), "{failure}");
+    }
+    assert_eq!(
+        judge(&framed, 1.0),
+        Ok(()),
+        "dead letters are what is wanted"
+    );
+    assert_eq!(judge(&odd, 0.5), Ok(()), "this is the record's own fault");
 }

@@ -37,8 +37,19 @@ impl Breaker {
     }
 
     /// # Errors
-    /// Systemic, if the batch's refusals are too many.
+    /// Systemic, if the batch's refusals are too many, or one of them tells that all of its topic is to be refused.
     pub fn judge_batch(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+        // whoever lets everything be dead letters means these too
+        if self.ratio < 1.0
+            && let Some((record, why)) = batch.find_setup_error()
+        {
+            let why = format!(
+                "topic {}: {why}; its records that are written already can be taken out of the way with kafka.topics, \
+                 or made dead letters with dead_letter.breaker.ratio = 1.0",
+                record.source.topic
+            );
+            return Err(Failure::new(Verdict::Systemic, why));
+        }
         let Some(count) = self.trips_on(batch.refusal_flags()) else {
             return Ok(());
         };

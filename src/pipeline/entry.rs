@@ -20,6 +20,8 @@ use crate::verdict::{Failure, Reason};
 pub struct Reject {
     /// What was wrong.
     pub cause: Cause,
+    /// Whether the set-up is to blame, and with it all of the record's topic.
+    pub of_setup: bool,
     /// A batch that is tried again publishes its rejects once.
     pub published: Option<Place>,
     /// A later event of the batch has made it obsolete.
@@ -91,7 +93,8 @@ impl<'r> Entry<'r> {
             Err(error) => {
                 entry.id = own_id();
                 entry.row_key = decoder.row_key(record, arena).map(Box::new);
-                entry.put_aside(Cause::new(error.reason, error.stage, error.message, 1));
+                let cause = Cause::new(error.reason, error.stage, error.message, 1);
+                entry.put_aside(cause, error.of_setup);
             }
         }
         entry
@@ -143,19 +146,20 @@ impl<'r> Entry<'r> {
         attempts: u32,
         first_failed_at: Option<SystemTime>,
     ) {
-        self.put_aside(Cause::of(failure, attempts, first_failed_at));
+        self.put_aside(Cause::of(failure, attempts, first_failed_at), false);
     }
 
     /// Puts the entry behind a letter of its key.
     pub fn park_behind_letter(&mut self, attempts: u32) {
         let message = "an earlier event of this key is a dead letter; replayed after it";
         let cause = Cause::new(Reason::Behind, Stage::TaskPut, message.to_owned(), attempts);
-        self.put_aside(cause);
+        self.put_aside(cause, false);
     }
 
-    fn put_aside(&mut self, cause: Cause) {
+    fn put_aside(&mut self, cause: Cause, of_setup: bool) {
         self.state = EntryState::Rejected(Box::new(Reject {
             cause,
+            of_setup,
             published: None,
             superseded_by: None,
         }));

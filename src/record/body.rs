@@ -130,6 +130,13 @@ pub fn schema_of(head: &[u8]) -> &[u8] {
     after.strip_suffix(BEFORE_PAYLOAD).unwrap_or_default()
 }
 
+/// The head that a schema makes, as JsonConverter would write it.
+pub fn head_of(schema: &str) -> Arc<[u8]> {
+    [BEFORE_SCHEMA, schema.as_bytes(), BEFORE_PAYLOAD]
+        .concat()
+        .into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +157,7 @@ mod tests {
         assert!(Arc::ptr_eq(a.head_and_rest().0.unwrap(), head.unwrap()));
         assert_eq!(rest, b"null}");
         assert_eq!(schema_of(head.unwrap()), br#"{"a":"}"}"#);
+        assert_eq!(head_of(r#"{"a":"}"}"#), *head.unwrap());
     }
 
     #[test]

@@ -49,8 +49,10 @@ async fn every_problem_with_registry_and_records_is_told() {
     let column = json!({ "id": 1, "version": 1, "body": "x" });
     let good = encoder.encode(&change("c", 1, 1, Some(column)));
     let unknown = [&[0][..], &i32::MAX.to_be_bytes(), &[2]].concat();
+    let apicurio = [&[0][..], &7_i64.to_be_bytes(), &[2]].concat();
     let odd = [
         unknown.as_slice(),
+        apicurio.as_slice(),
         b"{\"op\":\"c\"}",
         &good.value.clone().unwrap()[..20],
     ];
@@ -72,6 +74,7 @@ async fn every_problem_with_registry_and_records_is_told() {
         "has no schema with id 2147483647",
         "looks like JSON",
         "ends too early",
+        "set apicurio.registry.as-confluent=true",
     ] {
         assert!(
             found.iter().any(|f| f.contains(said)),

@@ -5,12 +5,18 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use crate::format::avro::apicurio::{Half, has_id_header};
 use crate::format::avro::{Plan, SchemaId, Texts, strip_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
 use crate::format::message_error::MessageError;
 use crate::record::Record;
 use crate::record::body::Body;
+
+/// Where a header tells a record's schema, its bytes may have no frame, and what is taken for an id may be another one
+/// in each record. The registry is asked for this many of them in a batch: a header may also have been handed on by
+/// whoever has encoded the record anew.
+const MOST_DOUBTFUL_IDS: usize = 4;
 
 /// What is known of an id.
 #[derive(Clone, Debug)]
@@ -34,14 +40,23 @@ impl AvroDecoder {
         records: impl IntoIterator<Item = &'r Record>,
     ) -> BTreeSet<SchemaId> {
         let mut unknown = BTreeSet::new();
+        let mut doubtful = 0;
         for record in records {
             let value = record.value.as_ref().map(own_bytes);
-            for message in [record.key.as_deref(), value].into_iter().flatten() {
-                if let Ok((id, _)) = strip_frame(message)
-                    && !self.known.contains_key(&id)
-                {
-                    unknown.insert(id);
+            for (half, message) in [(Half::Key, record.key.as_deref()), (Half::Value, value)] {
+                let Some(Ok((id, _))) = message.map(strip_frame) else {
+                    continue;
+                };
+                if self.known.contains_key(&id) || unknown.contains(&id) {
+                    continue;
                 }
+                if has_id_header(record, half) {
+                    doubtful += 1;
+                    if doubtful > MOST_DOUBTFUL_IDS {
+                        continue;
+                    }
+                }
+                unknown.insert(id);
             }
         }
         unknown

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::format::undecodable::Undecodable;
+use crate::format::wrapper::payload_of;
 use crate::letter::Stage;
 use crate::record::Record;
 use crate::record::body::Body;
@@ -25,6 +26,8 @@ pub enum NonEvent {
     NotJson,
     /// An event whose key is no JSON object.
     UnreadableKey,
+    /// Written as no record of its topic should be: what the decoder says of it, with the settings that mend it.
+    WrongConverter(String),
     /// Anything else: what the decoder says of it, which names no value.
     Undecodable(String),
 }
@@ -32,6 +35,9 @@ pub enum NonEvent {
 impl NonEvent {
     /// What the record is, by its refusal and by its shape.
     pub fn of_record(record: &Record, refusal: &Undecodable) -> Self {
+        if refusal.of_setup {
+            return NonEvent::WrongConverter(refusal.message.clone());
+        }
         if refusal.reason == Reason::MissingKey || refusal.stage == Stage::Transformation {
             return NonEvent::Undecodable(refusal.message.clone());
         }
@@ -83,7 +89,7 @@ impl NonEvent {
             }
             NonEvent::NotJson => "not JSON objects",
             NonEvent::UnreadableKey => "events whose key is not a JSON object",
-            NonEvent::Undecodable(message) => message,
+            NonEvent::WrongConverter(message) | NonEvent::Undecodable(message) => message,
         }
     }
 
@@ -103,6 +109,9 @@ impl NonEvent {
             NonEvent::UnreadableKey => {
                 "use the JsonConverter for keys (key.converter), or set key = [\"column\"] in the topic's [[route]]"
             }
+            NonEvent::WrongConverter(_) => {
+                "then have the connector write the topic anew (a snapshot into an empty topic), or take it out of kafka.topics: until then nothing of it is landed"
+            }
             NonEvent::Undecodable(_) => "otherwise they become dead letters",
         }
     }
@@ -110,18 +119,9 @@ impl NonEvent {
 
 /// The value's fields, out of the converter's wrapper if there is one.
 fn parse_value(record: &Record) -> Option<Map<String, Value>> {
-    let Ok(Value::Object(mut outer)) =
-        serde_json::from_slice(&record.value.as_ref()?.whole_value())
-    else {
-        return None;
-    };
-    if outer.len() == 2
-        && outer.contains_key("schema")
-        && let Some(Value::Object(payload)) = outer.remove("payload")
-    {
-        return Some(payload);
-    }
-    Some(outer)
+    let whole = record.value.as_ref()?.whole_value();
+    let text = std::str::from_utf8(&whole).ok()?;
+    serde_json::from_str(payload_of(text)).ok()
 }
 
 /// Topics that only Kafka and its tools write to, by their name: for those without records.
@@ -139,6 +139,7 @@ mod tests {
             reason: Reason::Undecodable,
             stage,
             message: "may quote the record".to_owned(),
+            of_setup: false,
         };
         NonEvent::of_record(&record("t", Some("k"), Some(value)), &refusal)
     }

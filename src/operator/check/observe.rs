@@ -61,7 +61,7 @@ pub fn observe_records<'r>(
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
-                let non_event = if decoder.is_json() {
+                let non_event = if decoder.is_json() || refusal.of_setup {
                     NonEvent::of_record(record, &refusal)
                 } else {
                     NonEvent::Undecodable(refusal.message)

@@ -8,7 +8,7 @@ use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::operator::check::destination;
 use crate::operator::check::finding::{Finding, Severity};
-use crate::operator::check::non_event;
+use crate::operator::check::non_event::{self, NonEvent};
 use crate::operator::check::observe::{self, Observed, Origin, observe_records};
 use crate::operator::check::registry::Schemas;
 use crate::operator::check::relation::{self, Relation};
@@ -184,8 +184,11 @@ fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
         for (non_event, count) in &observed.non_events {
             let found = format!("{count} of {all} sampled records: {}", non_event.describe());
             let remedy = non_event.suggest_remedy();
-            // one kind of several may still be all there is
-            findings.push(weigh_finding("not_change_events", found, remedy, odd, all));
+            findings.push(match non_event {
+                NonEvent::WrongConverter(_) => Finding::problem("wrong_converter", found, remedy),
+                // one kind of several may still be all there is
+                _ => weigh_finding("not_change_events", found, remedy, odd, all),
+            });
         }
     }
     let nothing: usize = observed.nothing.values().sum();

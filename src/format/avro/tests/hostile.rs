@@ -21,6 +21,8 @@ fn a_message_has_a_zero_byte_an_id_and_a_datum() {
     assert_eq!(strip_frame(&[3, 0, 0, 0, 7]), Err(AvroError::Magic(3)));
     assert_eq!(strip_frame(b"{\"id\":1}"), Err(AvroError::LooksLikeJson));
     assert_eq!(strip_frame(&[0, 0x80, 0, 0, 0]), Err(AvroError::Id));
+    let apicurio = [0, 0, 0, 0, 0, 0, 0, 0, 7, 2];
+    assert_eq!(strip_frame(&apicurio), Err(AvroError::ApicurioId));
 }
 
 #[test]
