@@ -8,6 +8,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Locked<T>(Mutex<T>);
 
 impl<T> Locked<T> {
+    /// The value, which no thread holds yet.
+    pub fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
     /// Waits until no other thread holds the value.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

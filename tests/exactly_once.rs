@@ -212,6 +212,53 @@ async fn events_of_one_key_in_one_batch_take_effect_in_order() {
     assert_eq!(world.count("SELECT count(*) FROM t").await, 3);
 }
 
+/// In Connect's wrapper, with its members in another order than JsonConverter's.
+fn wrapped(event: &Event) -> Event {
+    let wrap = |message: &Option<Vec<u8>>| {
+        let payload = String::from_utf8(message.clone()?).unwrap();
+        Some(format!("{{ \"payload\": {payload}, \"schema\": null }}").into_bytes())
+    };
+    Event {
+        key: wrap(&event.key),
+        value: wrap(&event.value),
+        ..event.clone()
+    }
+}
+
+#[tokio::test]
+async fn an_event_in_another_writers_wrapper_is_the_same_event() {
+    let world = World::new("other_wrapper", 1).await;
+    let events = [insert(10, 1, 1), insert(11, 2, 1), delete(12, 1)];
+    let wrapped = events.each_ref().map(wrapped);
+    // the delete's tombstone has a key that is written otherwise
+    let history = [&wrapped[..], &[tombstone(1), insert(13, 1, 2)], &events].concat();
+    world.kafka.produce(&world.topic, &history).await;
+    world.catch_up().await;
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE id = 1 AND version = 2")
+            .await,
+        1
+    );
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 2);
+}
+
+#[tokio::test]
+async fn a_connectors_own_placeholder_leaves_the_column_as_it_was() {
+    let mut world = World::new("own_placeholder", 1).await;
+    world.set("format", "unavailable_placeholder = \"__toast__\"");
+    let row =
+        |version: i64, body: &str| serde_json::json!({ "id": 1, "version": version, "body": body });
+    let history = [
+        insert(10, 1, 1),
+        events::change("u", 11, 1, Some(row(2, "__toast__"))),
+    ];
+    world.kafka.produce(&world.topic, &history).await;
+    world.catch_up().await;
+    let kept = "SELECT count(*) FROM t WHERE version = 2 AND body = 'body 1 1'";
+    assert_eq!(world.count(kept).await, 1);
+}
+
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_applied_once() {
     let mut world = World::new("lost_answer", 1).await;

@@ -4,15 +4,17 @@ use super::reader::Reader;
 use super::registry::RegistryConfig;
 use super::summary::Summary;
 use super::units::show_duration;
-use super::value::{one_of, word_for};
+use super::value::{Found, Refusal, allowed, one_of, parse_string, word_for};
 
 /// `[format]`: envelope and encoding of the records.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatConfig {
     /// What a record's value says about the change.
     pub envelope: Envelope,
     /// How keys and values are written.
     pub encoding: Encoding,
+    /// The connector's `unavailable.value.placeholder`, as it is written there: octets in hexadecimal behind `hex:`.
+    pub unavailable_placeholder: String,
     /// Always there if the encoding is Avro.
     pub registry: Option<RegistryConfig>,
 }
@@ -33,6 +35,20 @@ pub enum Encoding {
     Avro,
 }
 
+/// Debezium's default.
+const UNAVAILABLE_PLACEHOLDER: &str = "__debezium_unavailable_value";
+
+impl Default for FormatConfig {
+    fn default() -> Self {
+        Self {
+            envelope: Envelope::default(),
+            encoding: Encoding::default(),
+            unavailable_placeholder: UNAVAILABLE_PLACEHOLDER.to_owned(),
+            registry: None,
+        }
+    }
+}
+
 const ENVELOPES: [(&str, Envelope); 1] = [("debezium", Envelope::Debezium)];
 const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
 
@@ -46,6 +62,10 @@ impl FormatConfig {
     pub(super) fn summarize(&self, summary: &mut Summary) {
         summary.add("format.envelope", word_for(&ENVELOPES, self.envelope));
         summary.add("format.encoding", word_for(&ENCODINGS, self.encoding));
+        summary.add(
+            "format.unavailable_placeholder",
+            &self.unavailable_placeholder,
+        );
         if let Some(registry) = self.registry_in_use() {
             summary.add("format.registry.url", registry.display_urls());
             if let Some(login) = &registry.login {
@@ -59,10 +79,30 @@ impl FormatConfig {
         let default = Self::default();
         let envelope = reader.read_or("format.envelope", default.envelope, one_of(&ENVELOPES));
         let encoding = reader.read_or("format.encoding", default.encoding, one_of(&ENCODINGS));
+        let unavailable_placeholder = reader.read_or(
+            "format.unavailable_placeholder",
+            default.unavailable_placeholder,
+            parse_placeholder,
+        );
         Self {
             envelope,
             encoding,
+            unavailable_placeholder,
             registry: RegistryConfig::from_reader(reader, encoding == Encoding::Avro),
         }
+    }
+}
+
+fn parse_placeholder(found: &Found) -> Result<String, Refusal> {
+    let text = parse_string(found)?;
+    let is_hexadecimal = |octets: &str| {
+        let digits = octets.bytes().all(|digit| digit.is_ascii_hexdigit());
+        digits && !octets.is_empty() && octets.len().is_multiple_of(2)
+    };
+    match text.strip_prefix("hex:") {
+        Some(octets) if !is_hexadecimal(octets) => {
+            Err(allowed("text, or pairs of hexadecimal digits behind hex:"))
+        }
+        _ => Ok(text),
     }
 }

@@ -14,6 +14,7 @@ use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection::connect;
 use crate::record::TopicPartition;
 use crate::rows::row_change::RowChange;
+use crate::rows::value::Placeholder;
 use crate::verdict::Failure;
 
 /// The Postgres that a lane lands its batches in.
@@ -26,17 +27,19 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// `later_events`: what becomes of a key's events after a dead letter of the key.
+    /// `later_events`: what becomes of a key's events after a dead letter of the key. `placeholder`: what events have
+    /// in place of a value that they leave out.
     pub fn new(
         pool: Pool,
         catalogue: Arc<Catalogue>,
         ledger: Arc<Ledger>,
         later_events: LaterEvents,
+        placeholder: Arc<Placeholder>,
     ) -> Self {
         Self {
             pool,
             ledger,
-            resolver: Resolver::new(catalogue),
+            resolver: Resolver::new(catalogue, placeholder),
             later_events,
         }
     }

@@ -13,6 +13,7 @@ use crate::postgres::catalogue::Catalogue;
 use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::table::Table;
+use crate::rows::value::Placeholder;
 use crate::verdict::{Failure, Verdict};
 
 /// Makes events into changes of rows.
@@ -22,11 +23,11 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// With what is known of the destination's tables.
-    pub fn new(catalogue: Arc<Catalogue>) -> Self {
+    /// With what is known of the destination's tables, and what events have in place of a value that they leave out.
+    pub fn new(catalogue: Arc<Catalogue>, placeholder: Arc<Placeholder>) -> Self {
         Self {
             catalogue,
-            mappings: Locked::default(),
+            mappings: Locked::new(Mappings::new(placeholder)),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::format::change::{Change, Fields, Operation, Shape};
 use crate::format::schema::Field;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::table::Table;
-use crate::rows::value::{self, Value};
+use crate::rows::value::{self, Placeholder, Value};
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
@@ -22,6 +22,7 @@ pub struct Mapping {
     row: Vec<Slot>,
     layout: Arc<Layout>,
     removes: bool,
+    placeholder: Arc<Placeholder>,
 }
 
 /// A column and what it is filled from.
@@ -42,12 +43,17 @@ enum From {
 }
 
 impl Mapping {
-    /// Finds the column for each field of the change.
+    /// Finds the column for each field of the change. `placeholder`: what the events have in place of a value that
+    /// they leave out.
     ///
     /// # Errors
     /// Systemic: the table lacks a column or a unique index on the key, be it to write the row or to remove
     /// it. Reject: no key at all.
-    pub fn new(change: &Change<'_>, table: &Arc<Table>) -> Result<Self, Failure> {
+    pub fn new(
+        change: &Change<'_>,
+        table: &Arc<Table>,
+        placeholder: Arc<Placeholder>,
+    ) -> Result<Self, Failure> {
         let key = map_key(&change.key, table)?;
         let removes = change.operation.removes_row();
         let mut row = Vec::new();
@@ -71,6 +77,7 @@ impl Mapping {
             row,
             layout,
             removes,
+            placeholder,
         })
     }
 
@@ -163,7 +170,7 @@ impl Mapping {
             return Ok(Value::Null);
         };
         let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
-        value::to_text(raw, schema, &column.pg_type).map_err(|error| {
+        value::to_text(raw, schema, &column.pg_type, &self.placeholder).map_err(|error| {
             let message = format!("column {} of {}: {error}", column.name, table.name);
             Failure::new(Verdict::Reject(Reason::Value), message)
         })
@@ -248,7 +255,10 @@ fn index_of(schema: &Field, position: usize, name: &str) -> Option<usize> {
 
 /// The mappings that a lane has met.
 #[derive(Default)]
-pub struct Mappings(HashMap<Shapes, KnownMapping, foldhash::fast::RandomState>);
+pub struct Mappings {
+    known: HashMap<Shapes, KnownMapping, foldhash::fast::RandomState>,
+    placeholder: Arc<Placeholder>,
+}
 
 /// Key's and row's shape, the table, whether it removes: by address.
 type Shapes = (usize, usize, usize, bool);
@@ -260,6 +270,14 @@ struct KnownMapping {
 }
 
 impl Mappings {
+    /// No mappings yet; `placeholder` as for [`Mapping::new`].
+    pub fn new(placeholder: Arc<Placeholder>) -> Self {
+        Self {
+            known: HashMap::default(),
+            placeholder,
+        }
+    }
+
     /// The mapping for changes of these shapes and this table: one that was met before, or a new one.
     ///
     /// # Errors
@@ -277,18 +295,18 @@ impl Mappings {
             Arc::as_ptr(table).addr(),
             change.operation.removes_row(),
         );
-        if let Some(known) = self.0.get(&shapes) {
+        if let Some(known) = self.known.get(&shapes) {
             return Ok(known.mapping.clone());
         }
-        let mapping = Arc::new(Mapping::new(change, table)?);
-        if self.0.len() >= MOST_MAPPINGS {
-            self.0.clear();
+        let mapping = Arc::new(Mapping::new(change, table, self.placeholder.clone())?);
+        if self.known.len() >= MOST_MAPPINGS {
+            self.known.clear();
         }
         let known = KnownMapping {
             mapping: mapping.clone(),
             _shapes: [change.key.shape.clone(), change.row.shape.clone()],
         };
-        self.0.insert(shapes, known);
+        self.known.insert(shapes, known);
         Ok(mapping)
     }
 }

@@ -32,7 +32,7 @@ fn change(
 }
 
 fn mapped(change: &Change<'static>, table: &Arc<Table>) -> Result<RowChange<'static>, Failure> {
-    Mapping::new(change, table)?.map_change(change)
+    Mapping::new(change, table, Arc::default())?.map_change(change)
 }
 
 fn refused(change: &Change<'static>, table: &Arc<Table>) -> (Verdict, String) {

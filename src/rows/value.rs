@@ -25,6 +25,7 @@ mod plain;
 mod quoted;
 mod times;
 mod undeclared;
+mod unescaped;
 mod vectors;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use error::ValueError;
 use family::Family;
 use json::Json;
 use meaning::Meaning;
+pub use placeholder::Placeholder;
 
 /// A field's value for its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +58,13 @@ pub fn to_text<'a>(
     raw: &'a str,
     field: Option<&Field>,
     column: &PgType,
+    placeholder: &Placeholder,
 ) -> Result<Value<'a>, ValueError> {
     let json = Json::from_raw(raw)?;
     if json == Json::Null {
         return Ok(Value::Null);
     }
-    if placeholder::is_unavailable(json, field, column) {
+    if placeholder.is_meant(json, field, column) {
         return Ok(Value::Unavailable);
     }
     convert_value(json, field, column, 0).map(Value::Text)
@@ -119,7 +122,8 @@ mod tests {
             (r#"{"a":1}"#, "", "jsonb"),
         ];
         for (raw, schema, column) in cases {
-            let value = to_text(raw, field(schema).as_ref(), &column_type(column));
+            let (field, column_type) = (field(schema), column_type(column));
+            let value = to_text(raw, field.as_ref(), &column_type, &Placeholder::default());
             assert!(
                 matches!(value, Ok(Value::Text(Cow::Borrowed(_)))),
                 "{raw} for {column}"
@@ -130,7 +134,8 @@ mod tests {
     #[test]
     fn null_is_null_whatever_it_is_for() {
         for column in ["text", "int4", "text[]", "hstore", "bit(8)", "jsonb"] {
-            assert_eq!(to_text("null", None, &column_type(column)), Ok(Value::Null));
+            let value = to_text("null", None, &column_type(column), &Placeholder::default());
+            assert_eq!(value, Ok(Value::Null));
         }
     }
 
@@ -254,6 +259,7 @@ mod tests {
                 r#"{{"type":"array","items":{{"type":"bytes","name":"{name}",{parameters}}}}}"#
             ));
         }
+        let placeholder = Placeholder::default();
         let columns: Vec<PgType> = COLUMNS.iter().map(|column| column_type(column)).collect();
         for schema in &schemas {
             let field = field(schema);
@@ -261,7 +267,7 @@ mod tests {
                 .iter()
                 .flat_map(|raw| columns.iter().map(move |column| (raw, column)))
             {
-                if let Err(error) = to_text(raw, field.as_ref(), column) {
+                if let Err(error) = to_text(raw, field.as_ref(), column, &placeholder) {
                     let message = error.to_string();
                     assert!(
                         !message.contains("secret") && !message.contains("4242"),

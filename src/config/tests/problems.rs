@@ -90,6 +90,14 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
             "found \"xml\"; allowed: \"json\", \"avro\"",
         ),
         (
+            "[format]\nunavailable_placeholder = 'hex:5f5'",
+            "found \"hex:5f5\"; allowed: text, or pairs of hexadecimal digits behind hex:",
+        ),
+        (
+            "[format]\nunavailable_placeholder = ''",
+            "found \"\"; allowed: text that is not empty",
+        ),
+        (
             "[format]\nencoding = 'avro'",
             "format.encoding: avro needs the schema registry: set format.registry.url, such as",
         ),

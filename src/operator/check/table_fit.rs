@@ -8,6 +8,7 @@ use crate::operator::check::relation::Relation;
 use crate::operator::check::values;
 use crate::rows::sql::quote;
 use crate::rows::table::Table;
+use crate::rows::value::Placeholder;
 use crate::table_name::TableName;
 
 /// An identifier's length that Postgres doesn't cut off, in bytes.
@@ -95,13 +96,23 @@ pub fn report_missing(table: &TableName, needs: &Needs, similar: &[TableName]) -
     )
 }
 
-/// Everything that is wrong with a table that is there.
-pub fn judge_table(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Vec<Finding> {
+/// Everything that is wrong with a table that is there. `placeholder`: what events have in place of a value that they
+/// leave out.
+pub fn judge_table(
+    relation: &Relation,
+    needs: &Needs,
+    changes: &[Change<'_>],
+    placeholder: &Placeholder,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(judge_columns(relation, needs));
     findings.extend(judge_keys(relation, needs));
-    findings.extend(values::find_required_columns(relation, changes));
-    findings.extend(values::judge_conversions(relation, changes));
+    findings.extend(values::find_required_columns(
+        relation,
+        changes,
+        placeholder,
+    ));
+    findings.extend(values::judge_conversions(relation, changes, placeholder));
     findings.extend(judge_rights(relation, needs));
     if relation.row_security {
         findings.push(Finding::warning(

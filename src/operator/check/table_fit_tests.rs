@@ -35,7 +35,8 @@ fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
             }
         })
         .collect();
-    judge_table(relation, &Needs::of_events(&changes, None, true), &changes)
+    let needs = Needs::of_events(&changes, None, true);
+    judge_table(relation, &needs, &changes, &Placeholder::default())
 }
 
 fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -170,6 +171,18 @@ fn values_that_never_fit_are_a_problem_and_single_ones_a_warning() {
     assert!(findings[0].is_problem() && !findings[0].found.contains("secret"));
     let findings = judged(&relation, &[wrong, event("c", KEY, r#"{"id":1,"n":2}"#)]);
     assert!(!findings[0].is_problem() && findings[0].found.contains("1 of 2"));
+}
+
+#[test]
+fn what_looks_like_a_placeholder_of_another_setting_is_told_and_never_shown() {
+    let relation = relation(&[("id", "int4"), ("note", "text")], &[&[0]]);
+    let update = |note: &str| event("u", KEY, &format!(r#"{{"id":1,"note":"{note}"}}"#));
+    let records = [update("__toast__"), update("a note of __init__")];
+    let findings = judged(&relation, &records);
+    assert_eq!(codes(&findings), ["placeholder_unknown"]);
+    let (found, remedy) = (&findings[0].found, &findings[0].remedy);
+    assert!(!findings[0].is_problem() && found.contains("column note") && found.contains("1 of 2"));
+    assert!(remedy.contains("format.unavailable_placeholder") && !found.contains("toast"));
 }
 
 #[test]

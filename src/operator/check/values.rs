@@ -3,13 +3,17 @@
 use crate::format::change::Change;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
-use crate::rows::value::{self, Value};
+use crate::rows::value::{self, Placeholder, Value};
 
 /// Columns that take no null, have no default, and are left out by events.
-pub fn find_required_columns(relation: &Relation, changes: &[Change<'_>]) -> Option<Finding> {
+pub fn find_required_columns(
+    relation: &Relation,
+    changes: &[Change<'_>],
+    placeholder: &Placeholder,
+) -> Option<Finding> {
     let rows: Vec<&Change<'_>> = changes
         .iter()
-        .filter(|change| !change.operation.removes_row() && is_whole(relation, change))
+        .filter(|change| !change.operation.removes_row() && is_whole(relation, change, placeholder))
         .collect();
     let left_out: Vec<&str> = relation
         .not_null
@@ -35,10 +39,10 @@ pub fn find_required_columns(relation: &Relation, changes: &[Change<'_>]) -> Opt
 }
 
 /// Events that leave an unchanged value out update the row that is there, and need no other column.
-fn is_whole(relation: &Relation, change: &Change<'_>) -> bool {
+fn is_whole(relation: &Relation, change: &Change<'_>, placeholder: &Placeholder) -> bool {
     !change.row.iter().enumerate().any(|(at, (name, _))| {
         matches!(
-            convert_value(relation, change, at, name),
+            convert_value(relation, change, (at, name), placeholder),
             Some(Ok(Value::Unavailable))
         )
     })
@@ -47,8 +51,8 @@ fn is_whole(relation: &Relation, change: &Change<'_>) -> bool {
 fn convert_value<'r>(
     relation: &Relation,
     change: &Change<'r>,
-    position: usize,
-    name: &str,
+    (position, name): (usize, &str),
+    placeholder: &Placeholder,
 ) -> Option<Result<Value<'r>, value::ValueError>> {
     let column = relation
         .table
@@ -60,25 +64,32 @@ fn convert_value<'r>(
     let raw = change.row.values.get(position)?;
     let schema = change.row.schema();
     let field = schema.and_then(|schema| schema.field_at(position, name));
-    Some(value::to_text(raw, field, &column.pg_type))
+    Some(value::to_text(raw, field, &column.pg_type, placeholder))
 }
 
 /// Columns into which values don't convert: a problem where none does, else a warning.
-pub fn judge_conversions(relation: &Relation, changes: &[Change<'_>]) -> Vec<Finding> {
+pub fn judge_conversions(
+    relation: &Relation,
+    changes: &[Change<'_>],
+    placeholder: &Placeholder,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for column in &relation.table.columns {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
-        let (mut values, mut nulls, mut refused) = (0, 0, Vec::new());
+        let (mut values, mut nulls, mut refused, mut suspicious) = (0, 0, Vec::new(), 0);
         for change in changes {
             let mut names = change.row.names().iter();
             let Some(at) = names.position(|name| **name == *column.name) else {
                 continue;
             };
-            match convert_value(relation, change, at, &column.name) {
+            match convert_value(relation, change, (at, column.name.as_str()), placeholder) {
                 None | Some(Ok(Value::Unavailable)) => {}
                 Some(Ok(Value::Null)) if takes_null => {}
                 Some(Ok(Value::Null)) => nulls += 1,
-                Some(Ok(Value::Text(_))) => values += 1,
+                Some(Ok(Value::Text(text))) => {
+                    values += 1;
+                    suspicious += usize::from(looks_like_placeholder(&text));
+                }
                 Some(Err(error)) => refused.push(error.to_string()),
             }
         }
@@ -91,13 +102,8 @@ pub fn judge_conversions(relation: &Relation, changes: &[Change<'_>]) -> Vec<Fin
                 refused.len()
             );
             let remedy = "give the column a type that fits the source's, or have the connector send schemas (schemas.enable)";
-            findings.push(weigh_finding(
-                "values_unfit",
-                found,
-                remedy,
-                refused.len(),
-                all,
-            ));
+            let odd = refused.len();
+            findings.push(weigh_finding("values_unfit", found, remedy, odd, all));
         }
         if nulls > 0 {
             let found = format!(
@@ -105,8 +111,28 @@ pub fn judge_conversions(relation: &Relation, changes: &[Change<'_>]) -> Vec<Fin
             );
             findings.push(weigh_finding("nulls", found, "drop NOT NULL", nulls, all));
         }
+        if suspicious > 0 {
+            let found = format!("column {name} of {table}: {suspicious} of {all} sampled values");
+            findings.push(suspect_placeholder(found));
+        }
     }
     findings
+}
+
+fn suspect_placeholder(values: String) -> Finding {
+    Finding::warning(
+        "placeholder_unknown",
+        format!(
+            "{values} look like a connector's placeholder for a large value that didn't change, and are another than format.unavailable_placeholder"
+        ),
+        "if they are one, set format.unavailable_placeholder to the connector's unavailable.value.placeholder; as it is, they are written as data",
+    )
+}
+
+/// Like Debezium's own, in underscores, as others are named after it; what is configured is told apart before.
+fn looks_like_placeholder(text: &str) -> bool {
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (5..=80).contains(&text.len()) && text.starts_with("__") && text.bytes().all(is_of_word)
 }
 
 /// One odd record becomes a dead letter; if all are like it, the set-up is wrong.

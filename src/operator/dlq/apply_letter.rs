@@ -1,6 +1,8 @@
 //! One letter in a transaction: the same decoding, rows and statements as in the pipeline, with the
 //! original event's id.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 use deadpool_postgres::Transaction;
 
@@ -20,6 +22,7 @@ use crate::postgres::write::write_rows;
 use crate::record::Record;
 use crate::rows::mapping::Mapping;
 use crate::rows::statement::Conflicts;
+use crate::rows::value::Placeholder;
 use crate::verdict::Failure;
 
 /// Applies letters, each within a transaction that somebody else begins and ends.
@@ -27,6 +30,8 @@ pub struct LetterApplier {
     catalogue: Catalogue,
     decoder: Decoder,
     registry: Option<Registry>,
+    /// What events have in place of a value that they leave out.
+    placeholder: Arc<Placeholder>,
     letters: LetterStates,
     events: RecordedEvents,
     /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
@@ -44,6 +49,7 @@ impl LetterApplier {
             catalogue: Catalogue::default(),
             decoder: Decoder::from_config(config),
             registry: Registry::from_config(config)?,
+            placeholder: Arc::new(Placeholder::new(&config.format.unavailable_placeholder)),
             letters: LetterStates::new(schema),
             events: RecordedEvents::new(schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
@@ -163,7 +169,7 @@ impl LetterApplier {
 
     async fn write_row(&self, tx: &Transaction<'_>, change: &Change<'_>) -> Result<(), Failure> {
         let table = self.catalogue.find_table(tx, &change.table).await?;
-        let row = Mapping::new(change, &table)?.map_change(change)?;
+        let row = Mapping::new(change, &table, self.placeholder.clone())?.map_change(change)?;
         write_rows(tx, &[&row], Conflicts::Possible).await?;
         Ok(())
     }

@@ -1,45 +1,140 @@
 //! Debezium's placeholder for an unchanged value that is stored out of line, in each of its shapes.
 //!
 //! The shape follows the source's type, which the destination needn't share, so the shapes are told apart by
-//! the JSON; a type of fixed size can't hold one. The words are Debezium's default
-//! (`unavailable.value.placeholder`).
+//! the JSON; a type of fixed size can't hold one. Which text it is, the connector's
+//! `unavailable.value.placeholder` says, and `format.unavailable_placeholder` says the same.
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use md5::{Digest as _, Md5};
 use serde_json::value::RawValue;
 
+use super::bytes::to_hexadecimal;
 use super::family::Family;
 use super::json::Json;
+use super::unescaped::{begins_with_text, says_text};
+use crate::config::FormatConfig;
 use crate::format::schema::{Field, Kind, Logical};
 use crate::rows::table::PgType;
 
-const WORDS: &str = "__debezium_unavailable_value";
-const QUOTED: &str = r#""__debezium_unavailable_value""#;
-/// The words' bytes, as a JSON string: in base64 and, with `binary.handling.mode=hex`, in hexadecimal.
-const BASE64: &str = r#""X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==""#;
-const BASE64_URL: &str = r#""X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ""#;
-const HEX: &str = r#""5f5f646562657a69756d5f756e617661696c61626c655f76616c7565""#;
-/// The words' name-based uuid.
-const UUID: &str = r#""b68a35a7-17ad-35b3-af2a-ae46edb4545a""#;
-/// An hstore's JSON text, in a JSON string.
-const HSTORE: &str = r#""{\"__debezium_unavailable_value\":\"__debezium_unavailable_value\"}""#;
+/// What stands for an unchanged value, in each of its shapes.
+#[derive(Debug)]
+pub struct Placeholder {
+    text: String,
+    bytes: Vec<u8>,
+    /// An hstore's JSON text.
+    hstore: String,
+    /// The bytes in base64,
+    base64: String,
+    /// and by the other two of `binary.handling.mode`, the one for URLs with and without its padding.
+    other_bytes: [String; 3],
+    /// The bytes' name-based uuid.
+    uuid: String,
+    /// The first of the bytes as a number, as an array of numbers begins.
+    first_number: String,
+}
 
-pub(super) fn is_unavailable(json: Json<'_>, field: Option<&Field>, column: &PgType) -> bool {
-    let family = Family::of_column(column);
-    if family.is_fixed_size() {
-        return false;
+impl Placeholder {
+    /// `setting` as the connector has it: octets in hexadecimal behind `hex:`, else the text itself.
+    pub fn new(setting: &str) -> Self {
+        let bytes = match setting.strip_prefix("hex:") {
+            Some(octets) => read_hexadecimal(octets),
+            None => setting.as_bytes().to_vec(),
+        };
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let quoted = serde_json::Value::from(text.as_str()).to_string();
+        // as Java's UUID.nameUUIDFromBytes makes it, which knows no namespace
+        let uuid = uuid::Builder::from_md5_bytes(Md5::digest(&bytes).into()).into_uuid();
+        Self {
+            hstore: format!("{{{quoted}:{quoted}}}"),
+            base64: STANDARD.encode(&bytes),
+            other_bytes: [
+                URL_SAFE.encode(&bytes),
+                URL_SAFE_NO_PAD.encode(&bytes),
+                to_hexadecimal("", &bytes),
+            ],
+            uuid: uuid.to_string(),
+            first_number: bytes.first().map_or(0, |b| b.cast_signed()).to_string(),
+            text,
+            bytes,
+        }
     }
-    match json {
-        Json::String(QUOTED | HSTORE) => true,
-        Json::String(quoted) => is_bytes(quoted) && may_be_bytes(field, family),
-        Json::Array(raw) => is_array(raw, field, column),
-        Json::Object(raw) => is_object(raw),
-        _ => false,
+
+    /// Whether this is the placeholder and no value.
+    pub(super) fn is_meant(&self, json: Json<'_>, field: Option<&Field>, column: &PgType) -> bool {
+        let family = Family::of_column(column);
+        if family.is_fixed_size() {
+            return false;
+        }
+        match json {
+            Json::String(quoted) => {
+                says_text(quoted, &self.text)
+                    || says_text(quoted, &self.hstore)
+                    || self.is_bytes(quoted) && may_be_bytes(field, family)
+            }
+            Json::Array(raw) => self.is_array(raw, field, column),
+            Json::Object(raw) => self.is_object(raw),
+            _ => false,
+        }
+    }
+
+    fn is_bytes(&self, quoted: &str) -> bool {
+        let mut others = self.other_bytes.iter();
+        says_text(quoted, &self.base64) || others.any(|bytes| says_text(quoted, bytes))
+    }
+
+    fn is_array(&self, raw: &str, field: Option<&Field>, column: &PgType) -> bool {
+        // An array that begins otherwise needn't be read twice.
+        let begin = raw.trim_start_matches(['[', ' ', '\n', '\r', '\t']);
+        let texts = [&self.text, &self.base64, &self.uuid];
+        if !begin.starts_with(self.first_number.as_str())
+            && !texts.iter().any(|text| begins_with_text(begin, text))
+        {
+            return false;
+        }
+        let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
+            return false;
+        };
+        if let [only] = elements.as_slice() {
+            let only = only.get();
+            let is_uuid =
+                || element_is(column, "uuid") || element_logical(field) == Some(Logical::Uuid);
+            if says_text(only, &self.text)
+                || says_text(only, &self.base64) && element_is(column, "bytea")
+                || says_text(only, &self.uuid) && is_uuid()
+            {
+                return true;
+            }
+        }
+        // Java's bytes have a sign
+        let is_byte = |(number, byte): (&&RawValue, &u8)| {
+            number.get().parse::<f64>() == Ok(f64::from(byte.cast_signed()))
+        };
+        elements.len() == self.bytes.len() && elements.iter().zip(&self.bytes).all(is_byte)
+    }
+
+    /// An hstore as a map: `hstore.handling.mode=map`.
+    fn is_object(&self, raw: &str) -> bool {
+        let begin = raw.trim_start_matches(['{', ' ', '\n', '\r', '\t']);
+        let read = |raw| serde_json::from_str::<BTreeMap<String, String>>(raw);
+        begins_with_text(begin, &self.text)
+            && read(raw).is_ok_and(|map| map.len() == 1 && map.get(&self.text) == Some(&self.text))
     }
 }
 
-fn is_bytes(quoted: &str) -> bool {
-    matches!(quoted, BASE64 | BASE64_URL | HEX)
+impl Default for Placeholder {
+    fn default() -> Self {
+        Self::new(&FormatConfig::default().unavailable_placeholder)
+    }
+}
+
+/// What isn't a pair of digits is left out; the configuration has none.
+fn read_hexadecimal(octets: &str) -> Vec<u8> {
+    let pairs = octets.as_bytes().chunks(2);
+    let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.filter_map(octet).collect()
 }
 
 /// Not a decimal, whose bytes can be any.
@@ -48,33 +143,6 @@ fn may_be_bytes(field: Option<&Field>, family: Family) -> bool {
         field.kind == Kind::Bytes && matches!(field.logical, None | Some(Logical::Other))
     };
     family == Family::Bytea || field.is_some_and(bytes_without_meaning)
-}
-
-fn is_array(raw: &str, field: Option<&Field>, column: &PgType) -> bool {
-    // An array that begins otherwise needn't be read twice.
-    let begin = raw.trim_start_matches(['[', ' ', '\n', '\r', '\t']);
-    if !["\"__debezium", "\"X19kZWJleml1bV9", "\"b68a35a7-", "95"]
-        .iter()
-        .any(|start| begin.starts_with(start))
-    {
-        return false;
-    }
-    let Ok(elements) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
-        return false;
-    };
-    match elements.as_slice() {
-        [only] => match only.get() {
-            QUOTED => true,
-            BASE64 => element_is(column, "bytea"),
-            UUID => element_is(column, "uuid") || element_logical(field) == Some(Logical::Uuid),
-            _ => false,
-        },
-        numbers if numbers.len() == WORDS.len() => numbers
-            .iter()
-            .zip(WORDS.bytes())
-            .all(|(number, byte)| number.get().parse() == Ok(byte)),
-        _ => false,
-    }
 }
 
 fn element_is(column: &PgType, name: &str) -> bool {
@@ -91,133 +159,6 @@ fn element_logical(field: Option<&Field>) -> Option<Logical> {
     }
 }
 
-/// An hstore as a map: `hstore.handling.mode=map`.
-fn is_object(raw: &str) -> bool {
-    const LONGEST: usize = 128; // a placeholder with room for spaces; a longer object needn't be read
-    let read = |raw| serde_json::from_str::<BTreeMap<&str, &str>>(raw);
-    raw.len() < LONGEST
-        && read(raw).is_ok_and(|map| map.len() == 1 && map.get(WORDS) == Some(&WORDS))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rows::value::testing::{check, column_type, field};
-    use crate::rows::value::{Value, to_text};
-
-    fn numbers() -> String {
-        let numbers: Vec<String> = WORDS.bytes().map(|byte| byte.to_string()).collect();
-        format!("[{}]", numbers.join(","))
-    }
-
-    #[test]
-    fn every_shape_of_the_placeholder_is_unavailable() {
-        let array = |item: &str| {
-            format!(r#"{{"type":"array","items":{{"type":"{item}","optional":true}}}}"#)
-        };
-        let bytes = r#"{"type":"bytes","optional":true}"#;
-        let json = r#"{"type":"string","name":"io.debezium.data.Json"}"#;
-        let map = r#"{"type":"map","keys":{"type":"string"},"values":{"type":"string"}}"#;
-        let uuids = r#"{"type":"array","items":{"type":"string","name":"io.debezium.data.Uuid"}}"#;
-        let in_map = format!("{{{QUOTED}:{QUOTED}}}");
-        let cases: &[(&str, &str, &[&str])] = &[
-            (
-                QUOTED,
-                r#"{"type":"string"}"#,
-                &["text", "varchar", "xml", "ltree", "mood"],
-            ),
-            (QUOTED, json, &["json", "jsonb", "text", "hstore"]),
-            (QUOTED, "", &["numeric", "bytea", "bit(8)", "text[]"]),
-            (BASE64, bytes, &["bytea", "text"]),
-            (BASE64_URL, r#"{"type":"string"}"#, &["bytea"]),
-            (HEX, r#"{"type":"string"}"#, &["bytea"]),
-            (
-                &format!("[{QUOTED}]"),
-                &array("string"),
-                &["text[]", "varchar[]", "mood[]", "jsonb"],
-            ),
-            (&format!("[{BASE64}]"), &array("bytes"), &["bytea[]"]),
-            (&format!("[{UUID}]"), uuids, &["uuid[]", "text[]"]),
-            (&numbers(), &array("int32"), &["int4[]", "int8[]", "jsonb"]),
-            (&numbers().replace(',', ", "), &array("int64"), &["int8[]"]),
-            (HSTORE, json, &["hstore", "jsonb", "text"]),
-            (&in_map, map, &["hstore", "jsonb"]),
-        ];
-        for (raw, schema, columns) in cases {
-            for column in *columns {
-                let found = to_text(raw, field(schema).as_ref(), &column_type(column));
-                assert_eq!(found, Ok(Value::Unavailable), "{raw} for {column}");
-            }
-        }
-    }
-
-    #[test]
-    fn without_a_schema_the_column_is_enough() {
-        let array = format!("[{QUOTED}]");
-        let uuids = format!("[{UUID}]");
-        let (numbers, in_map) = (numbers(), format!("{{{QUOTED}:{QUOTED}}}"));
-        for (raw, column) in [
-            (QUOTED, "text"),
-            (QUOTED, "jsonb"),
-            (BASE64, "bytea"),
-            (&array, "text[]"),
-            (&uuids, "uuid[]"),
-            (&numbers, "int8[]"),
-            (HSTORE, "hstore"),
-            (&in_map, "hstore"),
-        ] {
-            assert_eq!(
-                to_text(raw, None, &column_type(column)),
-                Ok(Value::Unavailable),
-                "{raw} for {column}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_only_resembles_the_placeholder_is_data() {
-        let decimal = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"0"}}"#;
-        check(&[
-            (
-                "\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"",
-                "",
-                "uuid",
-                "b68a35a7-17ad-35b3-af2a-ae46edb4545a",
-            ),
-            (
-                BASE64,
-                r#"{"type":"string"}"#,
-                "text",
-                BASE64.trim_matches('"'),
-            ),
-            (
-                BASE64,
-                decimal,
-                "numeric",
-                "10043909771953685238812334200527367600679755693759405789627988866405",
-            ),
-            ("[95,95]", "", "int4[]", "{95,95}"),
-            (
-                &numbers().replace("95", "96"),
-                "",
-                "int4[]",
-                &numbers()
-                    .replace("95", "96")
-                    .replace('[', "{")
-                    .replace(']', "}"),
-            ),
-            (
-                &format!("[{QUOTED},{QUOTED}]"),
-                "",
-                "text[]",
-                "{__debezium_unavailable_value,__debezium_unavailable_value}",
-            ),
-            (
-                r#"{"__debezium_unavailable_value":"other"}"#,
-                "",
-                "hstore",
-                r#""__debezium_unavailable_value"=>"other""#,
-            ),
-        ]);
-    }
-}
+#[path = "placeholder_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! What the table tests of this module share.
 
-use super::{Value, ValueError, to_text};
+use super::{Placeholder, Value, ValueError, to_text};
 use crate::format::schema::{self, Field};
 use crate::rows::table::PgType;
 
@@ -10,7 +10,8 @@ pub(super) type Case<'a> = (&'a str, &'a str, &'a str, &'a str);
 pub(super) fn check(cases: &[Case]) {
     for (raw, schema, column, expected) in cases {
         let field = field(schema);
-        let found = to_text(raw, field.as_ref(), &column_type(column));
+        let column_type = column_type(column);
+        let found = to_text(raw, field.as_ref(), &column_type, &Placeholder::default());
         assert_eq!(
             found,
             Ok(Value::Text((*expected).into())),
@@ -20,7 +21,8 @@ pub(super) fn check(cases: &[Case]) {
 }
 
 pub(super) fn refused(raw: &str, schema: &str, column: &str) -> ValueError {
-    match to_text(raw, field(schema).as_ref(), &column_type(column)) {
+    let (field, column_type) = (field(schema), column_type(column));
+    match to_text(raw, field.as_ref(), &column_type, &Placeholder::default()) {
         Err(error) => error,
         Ok(value) => panic!("{raw} with {schema:?} for {column} gave {value:?}"),
     }
