@@ -9,6 +9,7 @@ pub mod event_id;
 pub mod json_object;
 pub mod message_error;
 pub mod open_deletes;
+pub mod partition_memory;
 pub mod registry;
 mod routed_key;
 pub mod schema;

@@ -13,7 +13,7 @@ use crate::config::{Config, RouteConfig};
 use crate::format::avro::{KnownSchema, SchemaId};
 use crate::format::change::{Decoded, Fields, RowKey};
 use crate::format::encoding::Encoding;
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
 use crate::format::undecodable::{Undecodable, refuse_message};
 use crate::letter::Stage;
@@ -100,7 +100,7 @@ impl Decoder {
         topic.row_key(record, key, arena)
     }
 
-    /// `open_deletes` are the partition's; the record's own delete or row is noted there. What can't
+    /// `memory` is the partition's; what the record tells is noted there. What can't
     /// be borrowed from the record lies in the arena.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Decoder {
         record: &'r Record,
         arena: &'r Bump,
         topic_id: Option<Uuid>,
-        open_deletes: &mut OpenDeletes,
+        memory: &mut PartitionMemory,
     ) -> Result<Decoded<'r>, Undecodable> {
         let topic = topic_decoder(&mut self.topics, &self.routes, record);
         let key = key_fields(&mut self.encoding, record, topic, arena)?;
@@ -122,7 +122,7 @@ impl Decoder {
             record,
             arena,
             topic_id,
-            open_deletes,
+            memory,
         };
         let decoded = match envelope {
             Some(envelope) => topic.decode_event(incoming, key, envelope),

@@ -47,7 +47,7 @@ fn arena() -> &'static Bump {
 }
 
 fn decode<'r>(decoder: &mut Decoder, record: &'r Record) -> Result<Decoded<'r>, Undecodable> {
-    decoder.decode_record(record, arena(), None, &mut OpenDeletes::default())
+    decoder.decode_record(record, arena(), None, &mut PartitionMemory::default())
 }
 
 fn change<'r>(decoder: &mut Decoder, record: &'r Record) -> Change<'r> {
@@ -226,7 +226,7 @@ fn a_tombstone_belongs_to_its_delete_and_is_an_event_of_its_own_without_one() {
     let key = r#"{"id":1}"#;
     let delete = ENVELOPE.replace("\"op\":\"c\"", "\"op\":\"d\"");
     let (delete, tombstone) = (record(Some(key), Some(&delete)), record(Some(key), None));
-    let (mut decoder, mut open) = (decoder(), OpenDeletes::default());
+    let (mut decoder, mut open) = (decoder(), PartitionMemory::default());
     let _ = decoder
         .decode_record(&delete, arena(), None, &mut open)
         .unwrap();
@@ -448,7 +448,7 @@ fn garbage_is_refused_and_never_panics() {
         state ^= state << 17;
         (state % limit.max(1) as u64) as usize
     };
-    let (mut warm, mut open) = (decoder(), OpenDeletes::default());
+    let (mut warm, mut open) = (decoder(), PartitionMemory::default());
     let (mut headed, mut heads) = (decoder(), crate::record::body::Heads::default());
     let interesting = b"\"\\{}[]:,\0\xff\xc3nu0-e. ";
     let mut understood = 0;
@@ -478,7 +478,7 @@ fn garbage_is_refused_and_never_panics() {
         understood += usize::from(whole.is_ok());
         let mut record = record.clone();
         record.value = Some(heads.split_body(&value, <[u8]>::to_vec));
-        let headed = headed.decode_record(&record, arena(), None, &mut OpenDeletes::default());
+        let headed = headed.decode_record(&record, arena(), None, &mut PartitionMemory::default());
         let row = |decoded: &Result<Decoded<'_>, Undecodable>| match decoded {
             Ok(Decoded::Change(change)) => Some(format!("{:?}", change.row)),
             other => Some(format!("{}", other.is_ok())),

@@ -9,7 +9,8 @@ use crate::config::RouteConfig;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id::{self, Identity};
-use crate::format::open_deletes::{OpenDeletes, key_hash};
+use crate::format::open_deletes::key_hash;
+use crate::format::partition_memory::PartitionMemory;
 use crate::format::routed_key::RoutedKey;
 use crate::format::schema_cache::SchemaCache;
 use crate::format::undecodable::{Undecodable, refuse_record};
@@ -45,7 +46,7 @@ pub(super) struct Incoming<'c, 'r> {
     /// `None` if the broker tells no topic ids.
     pub topic_id: Option<Uuid>,
     /// The partition's.
-    pub open_deletes: &'c mut OpenDeletes,
+    pub memory: &'c mut PartitionMemory,
 }
 
 impl TopicDecoder {
@@ -121,12 +122,12 @@ impl TopicDecoder {
             );
         }
         // a row closes a delete of its key, if any is open
-        let noted = removes || !incoming.open_deletes.is_empty();
+        let noted = removes || !incoming.memory.open_deletes.is_empty();
         let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
         let id = identify_event(&incoming, &envelope.source, operation, &key);
         if let Some(hash) = tombstone_key {
-            incoming.open_deletes.note_event(hash, removes);
+            incoming.memory.open_deletes.note_event(hash, removes);
         }
         let row = row.filter(|_| !removes).unwrap_or_default();
         Ok(Decoded::Change(Change {
@@ -151,7 +152,7 @@ impl TopicDecoder {
                 "a record without a value (tombstone) has no key either: nothing tells which row it deletes",
             );
         }
-        if incoming.open_deletes.close_delete(key_hash(&key)) {
+        if incoming.memory.open_deletes.close_delete(key_hash(&key)) {
             return Ok(Decoded::BelongsToDelete);
         }
         let id = event_id::id_of_coordinates(incoming.record, incoming.topic_id);

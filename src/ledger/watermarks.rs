@@ -7,6 +7,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::resume::Watermark;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
@@ -27,8 +28,8 @@ pub struct PartitionRow {
     pub watermark: Watermark,
     /// The batch that wrote the row last.
     pub batch: Uuid,
-    /// Deletes at the watermark whose tombstone is still to come.
-    pub open_deletes: OpenDeletes,
+    /// What is remembered of the records below the watermark.
+    pub memory: PartitionMemory,
     /// The consumer group that wrote the row last.
     pub group: String,
 }
@@ -43,8 +44,8 @@ pub struct WatermarkMove<'b> {
     pub from: i64,
     /// The offset where it goes.
     pub to: i64,
-    /// Deletes whose tombstone is still to come, there.
-    pub open_deletes: &'b OpenDeletes,
+    /// What is remembered of the records below it.
+    pub memory: &'b PartitionMemory,
 }
 
 /// Whether the rows of a batch's partitions were as its lane last saw them.
@@ -93,7 +94,9 @@ impl Watermarks {
                 next_offset: row.get(2),
             },
             batch: row.get(3),
-            open_deletes: OpenDeletes::from_bigints(row.get(4)),
+            memory: PartitionMemory {
+                open_deletes: OpenDeletes::from_bigints(row.get(4)),
+            },
             group: row.get(5),
         }))
     }
@@ -160,7 +163,10 @@ impl Watermarks {
         let from: Vec<i64> = moves.iter().map(|m| m.from).collect();
         let to: Vec<i64> = moves.iter().map(|m| m.to).collect();
         // an array of arrays would have to be rectangular, so each list travels as text
-        let deletes: Vec<String> = moves.iter().map(|m| bigint_array(m.open_deletes)).collect();
+        let deletes: Vec<String> = moves
+            .iter()
+            .map(|m| bigint_array(&m.memory.open_deletes))
+            .collect();
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              consumer_group = $7, updated_at = now() \

@@ -1,6 +1,6 @@
 //! A partition within a batch: how far it was applied, how far the batch takes it.
 
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::watermarks::WatermarkMove;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::{Record, TopicPartition};
@@ -16,8 +16,8 @@ pub struct Advance {
     pub first_offset: i64,
     /// The next offset to read, which is what is committed to Kafka.
     pub next_offset: i64,
-    /// Deletes whose tombstone is still to come, after the batch.
-    pub open_deletes: OpenDeletes,
+    /// What the partition's records tell about the next, after the batch.
+    pub memory: PartitionMemory,
     /// Duplicates by offset.
     pub below_floor: u64,
     /// The first offset that was expected and didn't come. Compaction and transaction markers leave
@@ -50,7 +50,7 @@ impl Advance {
             seen_batch: self.held.batch,
             from: self.held.next_offset,
             to: self.new_watermark(),
-            open_deletes: &self.open_deletes,
+            memory: &self.memory,
         }
     }
 
@@ -62,7 +62,7 @@ impl Advance {
             held: held.clone(),
             first_offset: read_to,
             next_offset: read_to,
-            open_deletes: held.open_deletes.clone(),
+            memory: held.memory.clone(),
             below_floor: 0,
             gap: None,
             jumped_back: false,
@@ -73,7 +73,7 @@ impl Advance {
     pub fn new(first: &Record, held: OwnedPartition) -> Self {
         Self {
             source: first.source.clone(),
-            open_deletes: held.open_deletes.clone(),
+            memory: held.memory.clone(),
             held,
             first_offset: first.offset,
             next_offset: first.offset,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::format::change::Operation;
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
@@ -21,7 +21,7 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         topic_id: Some(Uuid::from_u128(7)),
         next_offset: floor,
         batch: Uuid::from_u128(8),
-        open_deletes: OpenDeletes::default(),
+        memory: PartitionMemory::default(),
         floor,
         epoch,
         read_to: Some(start),
@@ -173,11 +173,11 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
 
     let first = [delete];
     let batch = gather(&first, owned(10, 10, 1));
-    let open = batch.advances[0].open_deletes.clone();
-    assert_ne!(open, OpenDeletes::default());
+    let memory = batch.advances[0].memory.clone();
+    assert_ne!(memory, PartitionMemory::default());
 
     let held = OwnedPartition {
-        open_deletes: open,
+        memory,
         ..owned(11, 11, 1)
     };
     let second = [tombstone];
@@ -186,7 +186,7 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
         batch.entries[0].state,
         EntryState::Nothing("tombstone")
     ));
-    assert_eq!(batch.advances[0].open_deletes, OpenDeletes::default());
+    assert_eq!(batch.advances[0].memory, PartitionMemory::default());
 
     // without its delete it stands alone, and removes the row
     let batch = gather(&second, owned(11, 11, 1));

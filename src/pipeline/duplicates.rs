@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::format::decode::Decoder;
-    use crate::format::open_deletes::OpenDeletes;
+    use crate::format::partition_memory::PartitionMemory;
     use crate::pipeline::advance::Advance;
     use crate::pipeline::owned_partition::OwnedPartition;
     use crate::record::{Record, TopicPartition};
@@ -128,7 +128,7 @@ mod tests {
             topic_id: None,
             next_offset: 0,
             batch: Uuid::nil(),
-            open_deletes: OpenDeletes::default(),
+            memory: PartitionMemory::default(),
             floor: 0,
             epoch: 0,
             read_to: None,

@@ -77,7 +77,7 @@ impl<'r> Entry<'r> {
             state: EntryState::Pending,
             duplicate: false,
         };
-        match decoder.decode_record(record, arena, topic_id, &mut advance.open_deletes) {
+        match decoder.decode_record(record, arena, topic_id, &mut advance.memory) {
             Ok(Decoded::Change(change)) => {
                 entry.id = change.id;
                 entry.change = Some(change);

@@ -32,7 +32,7 @@ impl LanePartitions {
             if advance.moves_watermark() {
                 partition.next_offset = advance.new_watermark();
                 partition.batch = batch;
-                partition.open_deletes = advance.open_deletes;
+                partition.memory = advance.memory;
                 partition.owed = Arc::default();
                 progress.note_applied(&advance.source, partition.next_offset);
             }
@@ -45,7 +45,7 @@ impl LanePartitions {
     pub fn note_diverted(&mut self, advances: Vec<Advance>, letters: Vec<Letter>) {
         let offsets = self.advance_partitions(advances, |progress, partition, advance| {
             progress.note_diverted(&advance.source);
-            partition.open_deletes = advance.open_deletes;
+            partition.memory = advance.memory;
         });
         for letter in letters {
             if let Some(partition) = self.owned.get_mut(&letter.source) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::watermarks::PartitionRow;
 use crate::letter::Letter;
 use crate::record::TopicPartition;
@@ -21,8 +21,8 @@ pub struct OwnedPartition {
     pub next_offset: i64,
     /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
     pub batch: Uuid,
-    /// Deletes whose tombstone is still to come.
-    pub open_deletes: OpenDeletes,
+    /// What its last records tell about the next.
+    pub memory: PartitionMemory,
     /// Events below are duplicates by their offset.
     pub floor: i64,
     /// Records of another epoch were read before the partition was positioned anew.
@@ -47,10 +47,10 @@ impl OwnedPartition {
             next_offset: row.watermark.next_offset,
             batch: row.batch,
             // the row's are those at its watermark
-            open_deletes: if floor < row.watermark.next_offset {
-                OpenDeletes::default()
+            memory: if floor < row.watermark.next_offset {
+                PartitionMemory::default()
             } else {
-                row.open_deletes.clone()
+                row.memory.clone()
             },
             floor,
             epoch,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::topic_name_as_table;
 use crate::operator::check::non_event::NonEvent;
 use crate::record::Record;
@@ -45,15 +45,15 @@ pub fn observe_records<'r>(
     records: &'r [Record],
     arena: &'r Bump,
 ) -> Observed<'r> {
-    let mut open_deletes: HashMap<i32, OpenDeletes> = HashMap::new();
+    let mut memories: HashMap<i32, PartitionMemory> = HashMap::new();
     let mut observed = Observed {
         records: records.len(),
         ..Observed::default()
     };
     let mut tombstones = Vec::new();
     for record in records {
-        let open = open_deletes.entry(record.source.partition).or_default();
-        match decoder.decode_record(record, arena, None, open) {
+        let memory = memories.entry(record.source.partition).or_default();
+        match decoder.decode_record(record, arena, None, memory) {
             Ok(Decoded::Change(change)) if change.operation == Operation::Tombstone => {
                 tombstones.push(change);
             }

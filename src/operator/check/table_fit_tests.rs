@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::format::change::Decoded;
 use crate::format::decode::Decoder;
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::operator::check::relation::{NotNull, TABLE_PRIVILEGES};
 use crate::operator::check::testing::{event, table as table_with};
 use crate::record::Record;
@@ -21,13 +21,13 @@ fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
 
 fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    let mut open = OpenDeletes::default();
+    let mut memory = PartitionMemory::default();
     let arena = bumpalo::Bump::new();
     let changes: Vec<_> = records
         .iter()
         .map(|record| {
             match decoder
-                .decode_record(record, &arena, None, &mut open)
+                .decode_record(record, &arena, None, &mut memory)
                 .unwrap()
             {
                 Decoded::Change(change) => change,

@@ -9,7 +9,7 @@ use deadpool_postgres::Transaction;
 use crate::config::{Config, Idempotency};
 use crate::format::change::{Change, Decoded, row_hash};
 use crate::format::decode::Decoder;
-use crate::format::open_deletes::OpenDeletes;
+use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::recorded_events::RecordedEvents;
@@ -96,10 +96,10 @@ impl LetterApplier {
             Eligibility::OnlyByForce(why) => return Ok(why.outcome_without_force()),
             Eligibility::Refused(outcome) => return Ok(outcome),
         };
-        let (arena, mut open_deletes) = (Bump::new(), OpenDeletes::default());
+        let (arena, mut memory) = (Bump::new(), PartitionMemory::default());
         let decoded = self
             .decoder
-            .decode_record(record, &arena, None, &mut open_deletes);
+            .decode_record(record, &arena, None, &mut memory);
         let change = match decoded.map_err(Refusal::Undecodable)? {
             Decoded::Change(change) => change,
             Decoded::Nothing(what) => return Ok(ReplayOutcome::Nothing(what)),
