@@ -7,6 +7,7 @@ pub mod decode;
 pub mod encoding;
 pub mod event_id;
 pub mod json_object;
+pub mod key_text;
 pub mod message_error;
 pub mod open_deletes;
 pub mod partition_memory;

@@ -185,6 +185,8 @@ fn an_event_sent_again_elsewhere_has_the_same_id_and_another_event_has_not() {
     assert_eq!(first, id(key, ENVELOPE, 99));
     let resent = ENVELOPE.replace(r#""ts_ms":1793491200005"#, r#""ts_ms":1793491299999"#);
     assert_eq!(first, id(key, &resent, 99), "when it was sent says nothing");
+    let respelled = id(r#"{ "\u0069d": 1.0 }"#, ENVELOPE, 17);
+    assert_eq!(first, respelled, "JSON writes one key in many ways");
     let others = [
         (r#"{"id":2}"#, ENVELOPE.to_owned()),
         (key, ENVELOPE.replace("\"lsn\":42", "\"lsn\":43")),

@@ -97,6 +97,11 @@ impl Identity {
         self
     }
 
+    /// The same of an identity that is kept.
+    pub fn add_part(&mut self, bytes: &[u8]) {
+        self.parts.add_part(bytes);
+    }
+
     /// The id: 48 bits of time, then 80 bits of hash.
     pub fn into_id(self) -> Uuid {
         // Times before 1970 or after the year 10889 don't occur at a real source; they still get

@@ -8,6 +8,7 @@
 
 use crate::format::change::Fields;
 use crate::format::event_id::Parts;
+use crate::format::key_text::visit_key;
 
 /// More than ever wait at a time: a tombstone is the next record of its topic. Where a connector
 /// sends none at all (`tombstones.on.delete=false`), the oldest give way.
@@ -17,13 +18,13 @@ const MOST_OPEN_DELETES: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenDeletes(Vec<u64>);
 
-/// A key's hash, equal for equal texts in equal order.
+/// A key's hash, equal for equal keys however JSON writes them.
 pub fn key_hash(key: &Fields<'_>) -> u64 {
     let mut parts = Parts::new();
-    for (name, raw) in key.iter() {
+    visit_key(key, |name, text| {
         parts.add_part(name.as_bytes());
-        parts.add_part(raw.as_bytes());
-    }
+        parts.add_part(text.as_bytes());
+    });
     u64::from_be_bytes(parts.first_8_bytes())
 }
 

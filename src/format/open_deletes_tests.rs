@@ -81,3 +81,9 @@ fn keys_are_told_apart_by_names_values_and_where_one_ends() {
     }
     assert_eq!(key(&[("id", "1")]), keys[0]);
 }
+
+#[test]
+fn a_tombstone_closes_the_delete_of_its_key_however_json_writes_it() {
+    let plain = key(&[("a", "100"), ("b", "\"A\"")]);
+    assert_eq!(key(&[("b", "\"\\u0041\""), ("a", "1e2")]), plain);
+}

@@ -9,6 +9,7 @@ use crate::config::RouteConfig;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id::{self, Identity};
+use crate::format::key_text::visit_key;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::routed_key::RoutedKey;
@@ -246,15 +247,15 @@ fn identify_event(
         return event_id::id_of_coordinates(incoming.record, incoming.topic_id);
     };
     let identity = Identity::new("debezium", source.ts_ms.unwrap_or(0));
-    let identity = position
+    let mut identity = position
         .iter()
         .fold(identity, |i, part| i.with_part(part.as_bytes()))
         .with_part(operation.name().as_bytes());
-    key.iter()
-        .fold(identity, |i, (name, raw)| {
-            i.with_part(name.as_bytes()).with_part(raw.as_bytes())
-        })
-        .into_id()
+    visit_key(key, |name, text| {
+        identity.add_part(name.as_bytes());
+        identity.add_part(text.as_bytes());
+    });
+    identity.into_id()
 }
 
 /// Debezium's default topic name: `prefix.schema.table`. Only asked where no event named a table.
