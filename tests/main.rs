@@ -17,6 +17,7 @@ mod divert;
 mod documents;
 mod end_to_end;
 mod exactly_once;
+mod facts;
 mod group;
 mod house;
 mod isolation;

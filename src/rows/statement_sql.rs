@@ -48,17 +48,27 @@ fn column_name(table: &Table, column: usize) -> String {
         .unwrap_or_default()
 }
 
+/// `t."k" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4" AND …`: rows are compared as the key's unique
+/// index compares them, so that a statement finds the row that an upsert would meet, by that index.
 fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
+    let unique = table.unique_key(key);
     let pairs = written
         .iter()
         .enumerate()
         .filter(|(_, column)| key.contains(column));
     join_sql(
         pairs.map(|(at, column)| {
+            let equality = unique.and_then(|unique| unique.equality_of(*column));
+            let equality = equality.cloned().unwrap_or_default();
+            let operand = equality.operand.map(|name| format!("::{name}"));
+            let operand = operand.unwrap_or_default();
+            let collation = equality.collation.map(|name| format!(" COLLATE {name}"));
             format!(
-                "t.{} = {}",
+                "t.{}{operand} {} {}{operand}{}",
                 column_name(table, *column),
-                cast_parameter(table, *column, at)
+                equality.operator,
+                cast_parameter(table, *column, at),
+                collation.unwrap_or_default()
             )
         }),
         " AND ",

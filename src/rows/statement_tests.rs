@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::rows::fold::Row;
+use crate::rows::table::Equality;
 use crate::rows::table_testing::table;
 
 fn text(value: &'static str) -> Text<'static> {
@@ -118,7 +119,7 @@ fn a_composite_key_is_matched_by_all_of_its_columns() {
     let delete = only(vec![net(&t, 2, &[(0, "1"), (1, "u")], true, true)]);
     assert_eq!(
         delete.sql,
-        r#"DELETE FROM "public"."t" AS t USING (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."a" = u.c1::"pg_catalog"."int4" AND t."b" = u.c2::"pg_catalog"."uuid""#
+        r#"DELETE FROM "public"."t" AS t USING (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."a" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4" AND t."b" OPERATOR("pg_catalog".=) u.c2::"pg_catalog"."uuid""#
     );
     let upsert = only(vec![net(
         &t,
@@ -132,6 +133,20 @@ fn a_composite_key_is_matched_by_all_of_its_columns() {
             .sql
             .ends_with(r#"ON CONFLICT ("a", "b") DO UPDATE SET "c" = EXCLUDED."c""#)
     );
+}
+
+#[test]
+fn a_key_is_compared_as_its_index_compares_it() {
+    let t = table("t", "id:varchar name:text", &[&["id"]]);
+    let mut t = Arc::into_inner(t).unwrap();
+    t.unique_keys[0].equality[0] = Equality {
+        operator: r#"OPERATOR("ext".=)"#.to_owned(),
+        operand: Some(r#""ext"."citext""#.to_owned()),
+        collation: Some(r#""ext"."blind""#.to_owned()),
+    };
+    let delete = only(vec![net(&Arc::new(t), 1, &[(0, "x")], true, true)]);
+    let compared = r#"WHERE t."id"::"ext"."citext" OPERATOR("ext".=) u.c1::"pg_catalog"."varchar"::"ext"."citext" COLLATE "ext"."blind""#;
+    assert!(delete.sql.ends_with(compared), "{}", delete.sql);
 }
 
 #[test]
@@ -166,12 +181,12 @@ fn part_of_a_row_updates_and_can_be_counted() {
     let update = only(vec![net(&t, 1, &[(0, "1"), (2, "y")], false, false)]);
     assert_eq!(
         update.sql,
-        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
+        r#"UPDATE "public"."t" AS t SET "b" = u.c2::"pg_catalog"."text" FROM (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4""#
     );
     assert_eq!(
         update.count_sql.as_deref(),
         Some(
-            r#"SELECT count(*) FROM "public"."t" AS t, (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" = u.c1::"pg_catalog"."int4""#
+            r#"SELECT count(*) FROM "public"."t" AS t, (SELECT unnest($1::int4[]) AS c1, unnest($2::text[]) AS c2) AS u WHERE t."id" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4""#
         )
     );
     let nothing_but_the_key = only(vec![net(&t, 1, &[(0, "1")], false, false)]);

@@ -31,6 +31,53 @@ pub struct Column {
     pub identity_always: bool,
 }
 
+/// How an index tells that two values of a column are equal, as SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equality {
+    /// The equality of the index's operator class, with its schema: `OPERATOR("pg_catalog".=)`.
+    pub operator: String,
+    /// The type that the operator is for, quoted and with its schema, where it isn't the column's own.
+    pub operand: Option<String>,
+    /// The index's collation, quoted and with its schema, where it isn't the column's own.
+    pub collation: Option<String>,
+}
+
+impl Default for Equality {
+    /// What Postgres' own types have.
+    fn default() -> Self {
+        Self {
+            operator: r#"OPERATOR("pg_catalog".=)"#.to_owned(),
+            operand: None,
+            collation: None,
+        }
+    }
+}
+
+/// The columns that a unique index without a predicate covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// In column order.
+    pub columns: Vec<usize>,
+    /// How the index compares each of the columns, in the same order.
+    pub equality: Vec<Equality>,
+}
+
+impl UniqueKey {
+    /// A key of these columns, in column order, of types of Postgres' own.
+    pub fn of_columns(columns: Vec<usize>) -> Self {
+        Self {
+            equality: vec![Equality::default(); columns.len()],
+            columns,
+        }
+    }
+
+    /// How the index compares the column; nothing, if it isn't of the key.
+    pub fn equality_of(&self, column: usize) -> Option<&Equality> {
+        let at = self.columns.iter().position(|c| *c == column)?;
+        self.equality.get(at)
+    }
+}
+
 /// A destination table: columns, unique keys and its place among foreign keys.
 #[derive(Debug)]
 pub struct Table {
@@ -38,8 +85,8 @@ pub struct Table {
     pub name: TableName,
     /// In the table's order; all indexes of columns count in this list.
     pub columns: Vec<Column>,
-    /// The column sets, each in column order, that a unique index without a predicate covers.
-    pub unique_keys: Vec<Vec<usize>>,
+    /// The column sets that a unique index without a predicate covers; the primary key first.
+    pub unique_keys: Vec<UniqueKey>,
     /// How many foreign keys lead from it to a table that refers to no other: parents have less.
     pub rank: usize,
     /// Whether a foreign key leads to it, be it one of its own: deleting a row may take others with it.
@@ -64,7 +111,7 @@ impl Table {
     }
 
     /// A table to which no foreign key leads, and from which none does.
-    pub fn new(name: TableName, columns: Vec<Column>, unique_keys: Vec<Vec<usize>>) -> Self {
+    pub fn new(name: TableName, columns: Vec<Column>, unique_keys: Vec<UniqueKey>) -> Self {
         let by_name = columns
             .iter()
             .enumerate()
@@ -93,7 +140,12 @@ impl Table {
     /// Whether a key tells the rows apart, so that `ON CONFLICT (key)` has an index to go by and a delete
     /// removes one row at most; `key` in column order.
     pub fn is_unique(&self, key: &[usize]) -> bool {
-        self.unique_keys.iter().any(|unique| unique == key)
+        self.unique_key(key).is_some()
+    }
+
+    /// The first key of exactly these columns; `key` in column order.
+    pub fn unique_key(&self, key: &[usize]) -> Option<&UniqueKey> {
+        self.unique_keys.iter().find(|unique| unique.columns == key)
     }
 
     /// The names of these columns, with commas between, for messages.

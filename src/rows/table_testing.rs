@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::rows::table::{Column, PgType, Table};
+use crate::rows::table::{Column, PgType, Table, UniqueKey};
 use crate::table_name::TableName;
 
 /// `table("t", "id:int4 name:text", &[&["id"]])`; a type may end in `!` (identity, always) or
@@ -30,5 +30,6 @@ pub fn table(name: &str, columns: &str, unique: &[&[&str]]) -> Arc<Table> {
         .map(|key| key.iter().map(index).collect())
         .collect();
     keys.iter_mut().for_each(|key| key.sort_unstable());
+    let keys = keys.into_iter().map(UniqueKey::of_columns).collect();
     Arc::new(Table::new(TableName::new("public", name), columns, keys))
 }

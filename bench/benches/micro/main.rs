@@ -21,7 +21,7 @@ use landfall::rows::fold::fold;
 use landfall::rows::mapping::Mappings;
 use landfall::rows::row_change::RowChange;
 use landfall::rows::statement::{self, Conflicts};
-use landfall::rows::table::{Column, PgType, Table};
+use landfall::rows::table::{Column, PgType, Table, UniqueKey};
 use landfall::table_name::TableName;
 
 const EVENTS: usize = 1_000;
@@ -176,7 +176,7 @@ fn table() -> Arc<Table> {
     Arc::new(Table::new(
         name,
         COLUMNS.map(column).to_vec(),
-        vec![vec![0]],
+        vec![UniqueKey::of_columns(vec![0])],
     ))
 }
 

@@ -1,7 +1,7 @@
 //! Records and tables for this module's tests.
 
 use crate::record::{Record, TopicPartition};
-use crate::rows::table::{Column, PgType, Table};
+use crate::rows::table::{Column, PgType, Table, UniqueKey};
 use crate::table_name::TableName;
 
 pub fn record(topic: &str, key: Option<&str>, value: Option<&str>) -> Record {
@@ -41,6 +41,9 @@ pub fn table(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Table {
     Table::new(
         TableName::new("public", "orders"),
         columns.iter().map(column).collect(),
-        unique_keys.iter().map(|key| key.to_vec()).collect(),
+        unique_keys
+            .iter()
+            .map(|key| UniqueKey::of_columns(key.to_vec()))
+            .collect(),
     )
 }
