@@ -105,6 +105,33 @@ pub struct Place {
     pub left_out: Option<i64>,
 }
 
+/// By which letters and later events of one row meet: hashes of table and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHashes {
+    /// Of the row's key.
+    pub key: i64,
+    /// Of the key that the row had before, if the event gives it another one.
+    pub old_key: Option<i64>,
+}
+
+impl KeyHashes {
+    /// Of an event that leaves its row's key as it was.
+    pub fn of_key(key: i64) -> Self {
+        Self { key, old_key: None }
+    }
+
+    /// The key's hash, and the old key's if there is one.
+    pub fn iter_hashes(self) -> impl Iterator<Item = i64> {
+        std::iter::once(self.key).chain(self.old_key)
+    }
+
+    /// Whether each key of the other is one of these.
+    pub fn cover_all(self, other: Self) -> bool {
+        let is_own = |hash| hash == self.key || Some(hash) == self.old_key;
+        other.iter_hashes().all(is_own)
+    }
+}
+
 /// A row of `dead_letters` to be.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -120,8 +147,8 @@ pub struct Letter {
     pub operation: Option<&'static str>,
     /// The row's key as JSON, if anything tells it.
     pub key: Option<String>,
-    /// The hash of table and key, by which the events of one row meet.
-    pub key_hash: Option<i64>,
+    /// By which the events of one row meet, if anything tells the row.
+    pub key_hashes: Option<KeyHashes>,
     /// Why the event was put aside.
     pub cause: Cause,
     /// Where the record lies now.

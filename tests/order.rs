@@ -1,7 +1,8 @@
 //! The order of a key after one of its events was put aside.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::commands::done;
 use crate::support::events::{
     broken, change, change_of, delete, insert, partial, tombstone, update,
 };
@@ -351,6 +352,103 @@ async fn the_columns_that_a_route_names_are_the_key_by_which_letters_and_later_e
                (('{\"version\":7}', 'constraint', 'parked'), ('{\"version\":8}', 'constraint', 'superseded'), ('{\"version\":7}', 'behind', 'parked'))";
     assert_eq!(world.count(sql).await, 3, "{:?}", world.letters().await);
     assert_eq!(world.letters().await.len(), 3);
+}
+
+/// Rows are told apart by their version, and may get another one.
+async fn world_by_version(test: &str) -> World {
+    let mut world = world(test).await;
+    world.sql("ALTER TABLE t ADD UNIQUE (version)").await;
+    world.set(
+        "[route]",
+        "topic = '.*'\ntable = \"public.t\"\nkey = [\"version\"]",
+    );
+    world
+}
+
+/// An update of the column that is the key, as a source with REPLICA IDENTITY FULL sends it.
+fn moved(lsn: i64, id: i64, from: i64, to: i64, body: &str) -> Event {
+    let row = json!({ "id": id, "version": to, "body": body });
+    let event = change("u", lsn, id, Some(row));
+    let mut value: Value = serde_json::from_slice(event.value.as_ref().unwrap()).unwrap();
+    value["before"] = json!({ "id": id, "version": from, "body": "before" });
+    Event {
+        key: None,
+        value: Some(value.to_string().into_bytes()),
+        ..event
+    }
+}
+
+#[tokio::test]
+async fn an_update_of_a_column_that_the_route_names_leaves_no_row_of_the_old_key() {
+    let events = [
+        insert(1, 1, 1),
+        moved(2, 1, 1, 3, "moved"),
+        insert(3, 4, 1),
+        insert(4, 2, 2),
+        moved(5, 2, 2, 5, "on its way"),
+        moved(6, 2, 5, 6, "moved twice"),
+    ];
+    let (at_once, one_by_one) = (
+        world_by_version("order_moved").await,
+        world_by_version("order_moved_single").await,
+    );
+    at_once.kafka.produce(&at_once.topic, &events).await;
+    at_once.catch_up().await;
+    land_one_by_one(&one_by_one, events.clone())
+        .await
+        .stop()
+        .await;
+    for world in [at_once, one_by_one] {
+        // their source sends them again
+        world.kafka.produce(&world.topic, &events).await;
+        world.catch_up().await;
+        assert_eq!(
+            world.rows().await,
+            ["1 3 moved", "2 6 moved twice", "4 1 body 4 1"]
+        );
+        let ids = "SELECT count(*) FROM landfall.processed_events";
+        assert_eq!(world.count(ids).await, 6, "one id for each event");
+        assert_eq!(world.letters().await, [] as [&str; 0]);
+    }
+}
+
+#[tokio::test]
+async fn events_of_either_key_wait_behind_the_letter_of_an_event_that_changes_the_key() {
+    let events = [
+        insert(1, 1, 1),
+        moved(2, 1, 1, 2, "bad"),
+        moved(3, 1, 2, 5, "good"),
+        insert(4, 8, 1),
+        insert(5, 6, 6),
+    ];
+    let (at_once, one_by_one) = (
+        world_by_version("order_moved_bad").await,
+        world_by_version("order_moved_bad_single").await,
+    );
+    for world in [&at_once, &one_by_one] {
+        world
+            .sql("ALTER TABLE t ADD CONSTRAINT not_bad CHECK (body <> 'bad')")
+            .await;
+    }
+    at_once.kafka.produce(&at_once.topic, &events).await;
+    at_once.catch_up().await;
+    land_one_by_one(&one_by_one, events).await.stop().await;
+    for world in [at_once, one_by_one] {
+        assert_eq!(
+            world.letters().await,
+            ["constraint parked", "behind parked", "behind parked"]
+        );
+        let as_before = ["1 1 body 1 1", "6 6 body 6 6"];
+        assert_eq!(world.rows().await, as_before, "nothing is half done");
+
+        world.sql("ALTER TABLE t DROP CONSTRAINT not_bad").await;
+        done(&world, "dlq replay --dry-run"); // which would fail if one still waited
+        assert_eq!(done(&world, "dlq replay").text, "replayed 3\n");
+        assert_eq!(
+            world.rows().await,
+            ["1 5 good", "6 6 body 6 6", "8 1 body 8 1"]
+        );
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::format::event_id::Parts;
 use crate::format::schema::Field;
+use crate::letter::KeyHashes;
 use crate::table_name::TableName;
 
 /// What an event did to its row.
@@ -111,8 +112,21 @@ pub struct Change<'r> {
     pub operation: Operation,
     /// The fields that identify the row.
     pub key: Fields<'r>,
+    /// The key that the row had before, if the event says that it was another: no row of it is left.
+    pub old_key: Option<Box<Fields<'r>>>,
     /// Empty if the operation removes the row.
     pub row: Fields<'r>,
+}
+
+impl Change<'_> {
+    /// By which letters and later events of the change's row meet it.
+    pub fn key_hashes(&self) -> KeyHashes {
+        let old_key = self.old_key.as_deref();
+        KeyHashes {
+            key: row_hash(&self.table, &self.key),
+            old_key: old_key.map(|key| row_hash(&self.table, key)),
+        }
+    }
 }
 
 /// Which row an event is about, known even where the event itself can't be read.

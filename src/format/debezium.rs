@@ -81,8 +81,8 @@ fn set_once<T, E: de::Error>(field: &mut Option<T>, value: T, name: &'static str
 }
 
 impl<'r> Envelope<'r> {
-    /// `row` reads `after`, and `before` if that is wanted: only a delete whose route names key
-    /// columns needs it.
+    /// `row` reads `after`, and `before` if that is wanted: only events whose route names key columns
+    /// need it.
     ///
     /// # Errors
     /// It isn't an envelope of Debezium's.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, RouteConfig};
 use crate::format::avro::{KnownSchema, SchemaId};
-use crate::format::change::{Decoded, Fields, RowKey};
+use crate::format::change::{Change, Decoded, Fields, RowKey};
 use crate::format::encoding::Encoding;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
@@ -131,6 +131,13 @@ impl Decoder {
         match decoded {
             Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
                 Ok(Decoded::Nothing(change.operation.name()))
+            }
+            // what the row was before stays, as the row of a delete does
+            Decoded::Change(change) if change.old_key.is_some() && !self.deletes => {
+                Ok(Decoded::Change(Change {
+                    old_key: None,
+                    ..change
+                }))
             }
             decoded => Ok(decoded),
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Config;
-use crate::format::change::{Change, Operation};
+use crate::format::change::{Change, Operation, key_json};
 use crate::record::{Header, TopicPartition};
 use crate::verdict::Reason;
 
@@ -281,6 +281,44 @@ fn a_record_without_a_key_is_refused_unless_the_route_names_one() {
         refused(&mut decoder, &lacking),
         (Reason::MissingKey, Stage::Transformation)
     );
+}
+
+#[test]
+fn an_update_of_a_column_that_the_route_names_tells_the_key_that_the_row_had() {
+    let route = "[[route]]\ntopic = '.*'\ntable = 'wares.o'\nkey = ['name', 'id']\n";
+    let update = |op: &str, before: &str| {
+        let value = ENVELOPE
+            .replace(r#""before":null"#, &format!(r#""before":{before}"#))
+            .replace("\"op\":\"c\"", &format!("\"op\":\"{op}\""));
+        record(None, Some(&value))
+    };
+    let old_key = |deletes, record: &Record| {
+        let mut decoder = Decoder::new(routes(route), deletes);
+        let change = change(&mut decoder, record);
+        assert_eq!(values(&change.key), [("name", "\"x\""), ("id", "1")]);
+        let old_key = change.old_key.as_deref().map(key_json);
+        (old_key, change.key_hashes())
+    };
+    let moved = update("u", r#"{"id":1,"name":"y"}"#);
+    let (key, hashes) = old_key(true, &moved);
+    assert_eq!(key.unwrap(), r#"{"name":"y","id":1}"#);
+    assert!(hashes.old_key.is_some_and(|hash| hash != hashes.key));
+    // the same, told nothing, or no update
+    for (op, before) in [
+        ("u", r#"{"id":1,"name":"x"}"#),
+        ("u", r#"{"id":1}"#),
+        ("u", r#"{"id":1,"name":null}"#),
+        ("u", "null"),
+        ("r", r#"{"id":1,"name":"y"}"#),
+    ] {
+        let (key, hashes) = old_key(true, &update(op, before));
+        assert_eq!((key, hashes.old_key), (None, None), "{op} {before}");
+    }
+    // where deletes aren't applied, what the row was stays
+    assert_eq!(old_key(false, &moved).0, None);
+    // one event, one identity, whatever the row was before
+    let id = |record: &Record| change(&mut Decoder::new(routes(route), true), record).id;
+    assert_eq!(id(&moved), id(&update("u", "null")));
 }
 
 #[test]

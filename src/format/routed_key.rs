@@ -65,4 +65,32 @@ impl RoutedKey {
             values: values.into_bump_slice(),
         })
     }
+
+    /// The key that the row had, if the row before the change has all the columns, and not as they are in
+    /// `key`. A null in it tells nothing: it stands for what the source doesn't log, too.
+    pub fn pick_old_fields<'r>(
+        &self,
+        key: &Fields<'r>,
+        before: &Fields<'r>,
+        arena: &'r Bump,
+    ) -> Option<Box<Fields<'r>>> {
+        let was = |column: &String| before.get(column).filter(|raw| *raw != "null");
+        let mut changed = false;
+        for (column, now) in self.columns.iter().zip(key.values) {
+            changed |= was(column)? != *now;
+        }
+        if !changed {
+            return None;
+        }
+        let mut values = bumpalo::collections::Vec::with_capacity_in(self.columns.len(), arena);
+        values.extend(self.columns.iter().filter_map(was));
+        let shape = Shape {
+            names: self.columns.iter().map(|c| c.as_str().into()).collect(),
+            schema: before.schema().cloned(),
+        };
+        Some(Box::new(Fields {
+            shape: Some(Arc::new(shape)),
+            values: values.into_bump_slice(),
+        }))
+    }
 }

@@ -110,10 +110,10 @@ impl TopicDecoder {
                 "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
             );
         };
-        let row = if removes {
-            envelope.before
+        let (row, before) = if removes {
+            (envelope.before, None)
         } else {
-            envelope.after
+            (envelope.after, envelope.before)
         };
         if row.is_none() && !removes {
             return refuse_record(
@@ -126,6 +126,8 @@ impl TopicDecoder {
         let noted = removes || !incoming.memory.open_deletes.is_empty();
         let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
+        let before = before.filter(|_| operation == Operation::Update);
+        let old_key = before.and_then(|before| self.pick_old_key(&key, &before, incoming.arena));
         let id = identify_event(&incoming, &envelope.source, operation, &key);
         if let Some(hash) = tombstone_key {
             incoming.memory.open_deletes.note_event(hash, removes);
@@ -136,6 +138,7 @@ impl TopicDecoder {
             table,
             operation,
             key,
+            old_key,
             row,
         }))
     }
@@ -167,6 +170,7 @@ impl TopicDecoder {
             table,
             operation: Operation::Tombstone,
             key,
+            old_key: None,
             row: Fields::default(),
         }))
     }
@@ -193,6 +197,18 @@ impl TopicDecoder {
         let table = self.only_table(record).ok()?;
         let key = self.choose_key(key, None, arena).ok()?;
         Some(RowKey { table, key })
+    }
+
+    /// The key that an update's row had before, if it was another one. A record's own key never changes: its
+    /// source sends a delete and an insert.
+    fn pick_old_key<'r>(
+        &self,
+        key: &Fields<'r>,
+        before: &Fields<'r>,
+        arena: &'r Bump,
+    ) -> Option<Box<Fields<'r>>> {
+        let routed = self.route.as_ref()?.key.as_ref()?;
+        routed.pick_old_fields(key, before, arena)
     }
 
     /// The row's key: the route's columns out of the row, or else the fields of the record's key.

@@ -24,8 +24,8 @@ pub struct LetterFilter {
     pub numbers: Vec<i64>,
     /// Of any of these events, or with any of [`LetterFilter::numbers`].
     pub event_ids: Vec<Uuid>,
-    /// Of the key with this hash.
-    pub key_hash: Option<i64>,
+    /// Of any of the keys with these hashes, be it one that the event takes its row from.
+    pub key_hashes: Vec<i64>,
 }
 
 impl LetterFilter {
@@ -55,8 +55,11 @@ impl LetterFilter {
                 ("event_id = ANY(?)", self.event_ids.clone()),
             );
         }
-        if let Some(key) = self.key_hash {
-            condition.require("key_hash = ?", key);
+        if !self.key_hashes.is_empty() {
+            condition.require_either(
+                ("key_hash = ANY(?)", self.key_hashes.clone()),
+                ("old_key_hash = ANY(?)", self.key_hashes.clone()),
+            );
         }
         condition
     }
@@ -120,15 +123,16 @@ mod tests {
             states: vec![LetterState::Parked],
             numbers: vec![1],
             event_ids: vec![Uuid::from_u128(2)],
+            key_hashes: vec![3],
             ..LetterFilter::default()
         };
         let condition = filter.to_condition();
         assert_eq!(
             condition.to_sql(),
             "topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = ANY($4) \
-             AND (id = ANY($5) OR event_id = ANY($6))"
+             AND (id = ANY($5) OR event_id = ANY($6)) AND (key_hash = ANY($7) OR old_key_hash = ANY($8))"
         );
-        assert_eq!(condition.parameters().len(), 6);
+        assert_eq!(condition.parameters().len(), 8);
         assert_eq!(LetterFilter::default().to_condition().to_sql(), "true");
     }
 }

@@ -15,7 +15,7 @@ use crate::verdict::{Failure, Verdict};
 
 /// What to SELECT for a [`LetterRow`].
 const LETTER_COLUMNS: &str = "id, event_id, state, state_changed_at, topic, partition, \"offset\", table_name, operation, \
-    key, key_hash, reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
+    key, key_hash, old_key_hash, reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
     dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by";
 
 /// A letter's row: every column, under its name. The migration has their meaning.
@@ -44,6 +44,8 @@ pub struct LetterRow {
     pub key: Option<String>,
     /// By which the events of one row meet.
     pub key_hash: Option<i64>,
+    /// The same of the key that the row had before, if the event gives it another one.
+    pub old_key_hash: Option<i64>,
     /// Why the event was put aside.
     pub reason: String,
     /// Where in the worker that was found out.
@@ -228,6 +230,7 @@ impl LetterRow {
             operation: row.try_get("operation")?,
             key: row.try_get("key")?,
             key_hash: row.try_get("key_hash")?,
+            old_key_hash: row.try_get("old_key_hash")?,
             reason: row.try_get("reason")?,
             stage: row.try_get("stage")?,
             sqlstate: row.try_get("sqlstate")?,

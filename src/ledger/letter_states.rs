@@ -4,7 +4,7 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 
 use crate::ledger::letters::without_nul;
-use crate::letter::{Cause, LetterState, Place};
+use crate::letter::{Cause, KeyHashes, LetterState, Place};
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
@@ -13,7 +13,7 @@ use crate::verdict::Failure;
 pub struct LockedLetter {
     /// A state that this build doesn't know reads as discarded: such a letter may not be replayed.
     pub state: LetterState,
-    /// The number of the first earlier letter of the same key that can still be replayed.
+    /// The number of the first earlier letter of the same key, or of one of both keys, that can still be replayed.
     pub first_parked_before: Option<i64>,
 }
 
@@ -42,7 +42,8 @@ impl LetterStates {
     ) -> Result<Option<LockedLetter>, Failure> {
         let sql = format!(
             "SELECT d.state, (SELECT min(e.id) FROM {0}.dead_letters e \
-             WHERE e.state = 'parked' AND e.key_hash = d.key_hash AND e.id < d.id) \
+             WHERE e.state = 'parked' AND e.id < d.id AND (e.key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash]) \
+             OR e.old_key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash]))) \
              FROM {0}.dead_letters d WHERE d.id = $1 FOR UPDATE OF d",
             self.schema
         );
@@ -53,20 +54,24 @@ impl LetterStates {
         }))
     }
 
-    /// The number of the key's first letter that can still be replayed.
+    /// The number of the first letter of any of the keys that can still be replayed.
     ///
     /// # Errors
     /// Postgres can't be asked.
     pub async fn find_first_parked(
         &self,
         tx: &Transaction<'_>,
-        key_hash: i64,
+        keys: KeyHashes,
     ) -> Result<Option<i64>, Failure> {
         let sql = format!(
-            "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' AND key_hash = $1",
+            "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' \
+             AND (key_hash = ANY($1) OR old_key_hash = ANY($1))",
             self.schema
         );
-        let row = tx.query_typed_one(&sql, &[(&key_hash, Type::INT8)]).await?;
+        let keys: Vec<i64> = keys.iter_hashes().collect();
+        let row = tx
+            .query_typed_one(&sql, &[(&keys, Type::INT8_ARRAY)])
+            .await?;
         Ok(row.get(0))
     }
 

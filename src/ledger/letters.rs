@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::ledger::event_ids::find_ids;
-use crate::letter::Letter;
+use crate::letter::{KeyHashes, Letter};
 use crate::verdict::Failure;
 
 /// Rows in one statement.
@@ -16,7 +16,7 @@ const MAX_INSERTED_ROWS: usize = 1_000;
 
 /// What a letter's row is entered with, but for its state.
 const LETTER_COLUMNS: &str = "event_id, topic, partition, \"offset\", table_name, operation, key, key_hash, \
-    reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
+    old_key_hash, reason, stage, sqlstate, message, attempts, first_failed_at, last_failed_at, consumer_group, \
     dlq_topic, dlq_partition, dlq_offset, left_out_bytes, superseded_by";
 
 /// The table `dead_letters`.
@@ -51,7 +51,7 @@ impl Letters {
         find_ids(tx, &sql, ids).await
     }
 
-    /// Locks the letters of these keys that can still be replayed, and returns each with its key's hash,
+    /// Locks the letters of these keys that can still be replayed, and returns each with its keys' hashes,
     /// in the order in which they are replayed. A replay at the same time is waited for, or waits and
     /// finds its letter superseded.
     ///
@@ -61,13 +61,21 @@ impl Letters {
         &self,
         tx: &Transaction<'_>,
         keys: &[i64],
-    ) -> Result<Vec<(i64, LetterNumber)>, Failure> {
+    ) -> Result<Vec<(KeyHashes, LetterNumber)>, Failure> {
         let sql = format!(
-            "SELECT key_hash, id FROM {}.dead_letters WHERE state = 'parked' AND key_hash = ANY($1) ORDER BY id FOR UPDATE",
+            "SELECT key_hash, old_key_hash, id FROM {}.dead_letters WHERE state = 'parked' \
+             AND key_hash IS NOT NULL AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) ORDER BY id FOR UPDATE",
             self.schema
         );
         let rows = tx.query_typed(&sql, &[(&keys, Type::INT8_ARRAY)]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        let letters = rows.iter().map(|row| {
+            let keys = KeyHashes {
+                key: row.get(0),
+                old_key: row.get(1),
+            };
+            (keys, row.get(2))
+        });
+        Ok(letters.collect())
     }
 
     /// Marks letters as superseded, each by the event that came later for its key.
@@ -108,7 +116,7 @@ impl Letters {
             "INSERT INTO {0}.dead_letters ({LETTER_COLUMNS}, state) \
              SELECT {LETTER_COLUMNS}, CASE WHEN superseded_by IS NULL THEN 'parked' ELSE 'superseded' END \
              FROM json_to_recordset($1::json) AS u(turn int, event_id uuid, topic text, partition int, \"offset\" bigint, \
-             table_name text, operation text, key text, key_hash bigint, reason text, stage text, sqlstate text, \
+             table_name text, operation text, key text, key_hash bigint, old_key_hash bigint, reason text, stage text, sqlstate text, \
              message text, attempts int, first_failed_at timestamptz, last_failed_at timestamptz, consumer_group text, \
              dlq_topic text, dlq_partition int, dlq_offset bigint, left_out_bytes bigint, superseded_by uuid) \
              WHERE NOT EXISTS (SELECT FROM {0}.processed_events WHERE id = u.event_id) \
@@ -145,7 +153,8 @@ fn letter_as_json(turn: usize, letter: &Letter, group: &str) -> serde_json::Valu
         "table_name": letter.table.as_deref().map(without_nul),
         "operation": letter.operation,
         "key": letter.key.as_deref().map(without_nul),
-        "key_hash": letter.key_hash,
+        "key_hash": letter.key_hashes.map(|keys| keys.key),
+        "old_key_hash": letter.key_hashes.and_then(|keys| keys.old_key),
         "reason": cause.reason.name(),
         "stage": cause.stage.name(),
         "sqlstate": cause.sqlstate,

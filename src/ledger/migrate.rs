@@ -19,6 +19,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "dead_letters",
         include_str!("../../migrations/0002_dead_letters.sql"),
     ),
+    (
+        3,
+        "old_keys",
+        include_str!("../../migrations/0003_old_keys.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -202,7 +202,7 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         table: None,
         operation: None,
         key: None,
-        key_hash: None,
+        key_hashes: None,
         cause: crate::letter::Cause {
             reason: crate::verdict::Reason::Unavailable,
             stage: crate::letter::Stage::TaskPut,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
 use crate::format::decode::Decoder;
 use crate::format::event_id;
-use crate::letter::{Cause, Letter, Place, Stage};
+use crate::letter::{Cause, KeyHashes, Letter, Place, Stage};
 use crate::pipeline::advance::Advance;
 use crate::record::Record;
 use crate::table_name::TableName;
@@ -135,8 +135,12 @@ impl<'r> Entry<'r> {
     }
 
     /// By which the events of one row meet.
-    pub fn key_hash(&self) -> Option<i64> {
-        self.row_identity().map(|(table, key)| row_hash(table, key))
+    pub fn key_hashes(&self) -> Option<KeyHashes> {
+        match (&self.change, &self.row_key) {
+            (Some(change), _) => Some(change.key_hashes()),
+            (None, Some(row)) => Some(KeyHashes::of_key(row_hash(&row.table, &row.key))),
+            (None, None) => None,
+        }
     }
 
     /// Puts the entry aside because of what Postgres, or a look at its table, said.
@@ -178,7 +182,7 @@ impl<'r> Entry<'r> {
             table: row.map(|(table, _)| table.to_string()),
             operation: self.operation().map(Operation::name),
             key: row.map(|(_, key)| key_json(key)),
-            key_hash: self.key_hash(),
+            key_hashes: self.key_hashes(),
             cause: reject.cause.clone(),
             place: reject.published.clone()?,
             superseded_by: reject.superseded_by,

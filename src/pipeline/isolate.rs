@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deadpool_postgres::Transaction;
 
-use crate::pipeline::arrange::{arrange_changes, divide_range, keys_reversed};
+use crate::pipeline::arrange::{arrange_changes, divide_range, group_changes, groups_reversed};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::write::write_rows;
@@ -50,9 +50,11 @@ struct CulpritSearch<'s, 'r> {
     tx: &'s Transaction<'s>,
     changes: &'s [(usize, RowChange<'r>)],
     events: &'s [OrderedEvent],
+    /// By position: the first change that it hangs together with.
+    groups: &'s [usize],
     order: &'s mut Order,
     found: IsolationOutcome,
-    /// Positions that wait for parents together with others of their part, all changes of a key.
+    /// Positions that wait for parents together with others of their part, all changes of a group.
     put_off: Vec<usize>,
     blames_contention: bool,
     /// By position: whether its parent was waited for in vain.
@@ -74,10 +76,12 @@ pub async fn write_isolating(
     events: &[OrderedEvent],
     order: &mut Order,
 ) -> Result<IsolationOutcome, Failure> {
+    let groups = group_changes(changes);
     let mut search = CulpritSearch {
         tx,
         changes,
         events,
+        groups: &groups,
         order,
         found: IsolationOutcome {
             refused: BTreeMap::new(),
@@ -97,7 +101,7 @@ pub async fn write_isolating(
             .execute_counted("SET CONSTRAINTS ALL IMMEDIATE")
             .await?;
     }
-    let sequence = arrange_changes(changes);
+    let sequence = arrange_changes(changes, &groups);
     search.write_halving(&sequence).await?;
     search.try_again(&sequence).await?;
     let waiting = search.waiting_entries();
@@ -129,18 +133,11 @@ impl CulpritSearch<'_, '_> {
             if again.is_empty() && self.put_off.is_empty() {
                 return Ok(());
             }
-            let keys: BTreeSet<i64> = again.iter().map(|event| event.key).collect();
-            let entries: BTreeSet<usize> = again.iter().map(|event| event.entry).collect();
-            // with those that were put behind them
-            let is_tried = |event: &OrderedEvent| {
-                entries.contains(&event.entry)
-                    || keys.contains(&event.key)
-                        && self.order.parked_entries().contains(&event.entry)
-                        && !self.order.is_superseded(event.key, event.entry)
-            };
+            let entries = self.with_those_behind(&again);
+            let is_tried = |event: &OrderedEvent| entries.contains(&event.entry);
             // what was put off may be what the others wait for, and its last what its first does
             let before = self.found.refused.len() + self.put_off.len();
-            let mut tried = keys_reversed(&std::mem::take(&mut self.put_off), self.events);
+            let mut tried = groups_reversed(&std::mem::take(&mut self.put_off), self.groups);
             let event = |at: &usize| self.events.get(*at);
             let refused = sequence
                 .iter()
@@ -160,6 +157,24 @@ impl CulpritSearch<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// The entries of these events, and of those that were put behind them: by a key of theirs, or behind
+    /// one that was.
+    fn with_those_behind(&self, again: &[OrderedEvent]) -> BTreeSet<usize> {
+        let mut entries: BTreeSet<usize> = again.iter().map(|event| event.entry).collect();
+        let hashes = again.iter().flat_map(|event| event.keys.iter_hashes());
+        let mut keys: BTreeSet<i64> = hashes.collect();
+        for event in self.events {
+            let is_behind = event.keys.iter_hashes().any(|key| keys.contains(&key))
+                && self.order.parked_entries().contains(&event.entry)
+                && !self.order.is_superseded(event.keys.key, event.entry);
+            if is_behind {
+                entries.insert(event.entry);
+                keys.extend(event.keys.iter_hashes());
+            }
+        }
+        entries
     }
 
     /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
@@ -184,7 +199,7 @@ impl CulpritSearch<'_, '_> {
             refusal.is_some_and(|f| {
                 f.verdict == Verdict::Early
                     || f.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION, sqlstate::EXCLUSION_VIOLATION])
-            }) && !self.order.is_superseded(event.key, event.entry)
+            }) && !self.order.is_superseded(event.keys.key, event.entry)
         };
         self.events.iter().filter(may_be).copied().collect()
     }
@@ -208,7 +223,7 @@ impl CulpritSearch<'_, '_> {
                 self.note_refusal(*at, refusal)?;
                 continue;
             }
-            let (middle, several) = divide_range(sequence, &range, self.events, self.changes);
+            let (middle, several) = divide_range(sequence, &range, self.groups, self.changes);
             if early && several && orphans >= MAX_ORPHANS_SOUGHT {
                 self.put_off.extend(part);
             } else {
@@ -251,7 +266,7 @@ impl CulpritSearch<'_, '_> {
         let Some(event) = self.events.get(at) else {
             return Ok(());
         };
-        self.order.add_entry(event.key, event.entry);
+        self.order.add_entry(event.keys, event.entry);
         self.found.refused.insert(event.entry, refusal.clone());
         let with = |verdict| {
             let refused = self.found.refused.values();

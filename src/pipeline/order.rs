@@ -1,12 +1,14 @@
 //! The order of a key after one of its events was put aside: a later event with the whole row makes
-//! the letter obsolete, any other is parked behind it. Pure: what is written is decided here, and
-//! noted only once it is written.
+//! the letter obsolete, any other is parked behind it. An event that gives its row another key has two
+//! keys: it waits for the letters of both, and its own letter is obsolete only once an event says what
+//! became of both. Pure: what is written is decided here, and noted only once it is written.
 //!
 //! Why: `docs/decisions/11`.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::config::LaterEvents;
+use crate::letter::KeyHashes;
 
 /// The keys that have letters, and what became of those.
 pub struct Order {
@@ -19,6 +21,8 @@ pub struct Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct KeyLetter {
     from: LetterOrigin,
+    /// The letter stands under each of them.
+    keys: KeyHashes,
     /// The entry of the batch that made it obsolete.
     superseded_by: Option<usize>,
 }
@@ -36,8 +40,8 @@ enum LetterOrigin {
 pub struct OrderedEvent {
     /// Its entry in the batch.
     pub entry: usize,
-    /// The hash of its key.
-    pub key: i64,
+    /// The hash of its key, or of both.
+    pub keys: KeyHashes,
     /// Whether it leaves nothing of the row as it was: all its columns, or a delete.
     pub whole: bool,
 }
@@ -67,21 +71,24 @@ impl Order {
     }
 
     /// A letter from before the batch.
-    pub fn add_row(&mut self, key: i64, id: i64) {
-        self.add_letter(key, LetterOrigin::Row(id));
+    pub fn add_row(&mut self, keys: KeyHashes, id: i64) {
+        self.add_letter(keys, LetterOrigin::Row(id));
     }
 
     /// An entry of the batch was refused.
-    pub fn add_entry(&mut self, key: i64, entry: usize) {
-        self.add_letter(key, LetterOrigin::Entry(entry));
+    pub fn add_entry(&mut self, keys: KeyHashes, entry: usize) {
+        self.add_letter(keys, LetterOrigin::Entry(entry));
     }
 
-    fn add_letter(&mut self, key: i64, from: LetterOrigin) {
+    fn add_letter(&mut self, keys: KeyHashes, from: LetterOrigin) {
         let letter = KeyLetter {
             from,
+            keys,
             superseded_by: None,
         };
-        self.keys.entry(key).or_default().push(letter);
+        for key in keys.iter_hashes() {
+            self.keys.entry(key).or_default().push(letter);
+        }
     }
 
     /// What is to be written of a part, whose events of one key come in arrival order.
@@ -92,33 +99,25 @@ impl Order {
             keys: HashMap::new(),
         };
         for (position, event) in part.into_iter().enumerate() {
-            let letters = match (
-                sifted.keys.contains_key(&event.key),
-                self.keys.get(&event.key),
-            ) {
-                (false, None) => {
-                    sifted.write.push(position);
-                    continue;
+            let mut meets_letters = false;
+            for key in event.keys.iter_hashes() {
+                match (sifted.keys.contains_key(&key), self.keys.get(&key)) {
+                    (true, _) => meets_letters = true,
+                    (false, None) => {}
+                    (false, Some(letters)) => {
+                        sifted.keys.insert(key, letters.clone());
+                        meets_letters = true;
+                    }
                 }
-                (false, Some(letters)) => sifted.keys.entry(event.key).or_insert(letters.clone()),
-                (true, _) => sifted.keys.entry(event.key).or_default(),
-            };
-            let supersedes = event.whole && self.later_events == LaterEvents::Supersede;
-            let mut open = letters
-                .iter_mut()
-                .filter(|l| l.is_open_before(event.entry))
-                .peekable();
-            if open.peek().is_some() && !supersedes {
-                sifted.parked.push(event.entry);
-                drop(open);
-                letters.push(KeyLetter {
-                    from: LetterOrigin::Entry(event.entry),
-                    superseded_by: None,
-                });
-                continue;
             }
-            open.for_each(|letter| letter.superseded_by = Some(event.entry));
-            sifted.write.push(position);
+            if !meets_letters {
+                sifted.write.push(position);
+            } else if sifted.holds_up(&event, self.later_events) {
+                sifted.park_event(&event);
+            } else {
+                sifted.supersede_letters(&event);
+                sifted.write.push(position);
+            }
         }
         sifted
     }
@@ -176,7 +175,45 @@ impl Order {
             .filter_map(|l| Some((which(l.from)?, l.superseded_by?)))
             .collect();
         found.sort_unstable();
+        found.dedup(); // a letter of two keys stands under both
         found
+    }
+}
+
+impl Sifted {
+    /// Whether the event must wait behind a letter of one of its keys.
+    fn holds_up(&self, event: &OrderedEvent, later_events: LaterEvents) -> bool {
+        let supersedes = |letter: &KeyLetter| {
+            event.whole
+                && later_events == LaterEvents::Supersede
+                && event.keys.cover_all(letter.keys)
+        };
+        let lists = event.keys.iter_hashes();
+        let letters = lists.filter_map(|key| self.keys.get(&key)).flatten();
+        letters
+            .filter(|letter| letter.is_open_before(event.entry))
+            .any(|letter| !supersedes(letter))
+    }
+
+    fn park_event(&mut self, event: &OrderedEvent) {
+        self.parked.push(event.entry);
+        let letter = KeyLetter {
+            from: LetterOrigin::Entry(event.entry),
+            keys: event.keys,
+            superseded_by: None,
+        };
+        for key in event.keys.iter_hashes() {
+            self.keys.entry(key).or_default().push(letter);
+        }
+    }
+
+    fn supersede_letters(&mut self, event: &OrderedEvent) {
+        for key in event.keys.iter_hashes() {
+            let letters = self.keys.get_mut(&key).into_iter().flatten();
+            letters
+                .filter(|letter| letter.is_open_before(event.entry))
+                .for_each(|letter| letter.superseded_by = Some(event.entry));
+        }
     }
 }
 

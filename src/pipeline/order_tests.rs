@@ -1,7 +1,27 @@
 use super::*;
 
 fn event(entry: usize, key: i64, whole: bool) -> OrderedEvent {
-    OrderedEvent { entry, key, whole }
+    OrderedEvent {
+        entry,
+        keys: KeyHashes::of_key(key),
+        whole,
+    }
+}
+
+/// An event with the whole row, which it gives another key.
+fn moves(entry: usize, old_key: i64, key: i64) -> OrderedEvent {
+    OrderedEvent {
+        entry,
+        keys: both(old_key, key),
+        whole: true,
+    }
+}
+
+fn both(old_key: i64, key: i64) -> KeyHashes {
+    KeyHashes {
+        key,
+        old_key: Some(old_key),
+    }
 }
 
 fn written(order: &mut Order, events: &[OrderedEvent]) -> Vec<usize> {
@@ -14,7 +34,7 @@ fn written(order: &mut Order, events: &[OrderedEvent]) -> Vec<usize> {
 #[test]
 fn a_whole_later_event_supersedes_the_letter_and_those_after_it_are_free() {
     let mut order = Order::new(LaterEvents::Supersede);
-    order.add_row(1, 70);
+    order.add_row(KeyHashes::of_key(1), 70);
     let events = [
         event(0, 1, true),
         event(1, 1, false),
@@ -29,7 +49,7 @@ fn a_whole_later_event_supersedes_the_letter_and_those_after_it_are_free() {
 #[test]
 fn a_partial_later_event_is_parked_and_superseded_with_the_letter() {
     let mut order = Order::new(LaterEvents::Supersede);
-    order.add_entry(1, 4);
+    order.add_entry(KeyHashes::of_key(1), 4);
     let events = [
         event(3, 1, false),
         event(5, 1, false),
@@ -48,7 +68,7 @@ fn a_partial_later_event_is_parked_and_superseded_with_the_letter() {
 #[test]
 fn all_later_events_are_parked_if_so_configured() {
     let mut order = Order::new(LaterEvents::Park);
-    order.add_row(1, 70);
+    order.add_row(KeyHashes::of_key(1), 70);
     let events = [event(0, 1, true), event(1, 1, true), event(2, 2, true)];
     assert_eq!(written(&mut order, &events), [2]);
     assert!(order.superseded_rows().is_empty());
@@ -58,22 +78,72 @@ fn all_later_events_are_parked_if_so_configured() {
 #[test]
 fn what_was_not_written_is_not_noted() {
     let mut order = Order::new(LaterEvents::Supersede);
-    order.add_row(1, 70);
+    order.add_row(KeyHashes::of_key(1), 70);
     let events = [event(0, 1, true)];
     drop(order.sift_part(events));
     assert!(order.superseded_rows().is_empty());
     // it was refused itself: another letter of the key
-    order.add_entry(1, 0);
+    order.add_entry(KeyHashes::of_key(1), 0);
     assert_eq!(written(&mut order, &[event(1, 1, false)]), [] as [usize; 0]);
 }
 
 #[test]
 fn an_entry_that_is_tried_again_frees_those_behind_it() {
     let mut order = Order::new(LaterEvents::Supersede);
-    order.add_entry(1, 0);
+    order.add_entry(KeyHashes::of_key(1), 0);
     assert_eq!(written(&mut order, &[event(1, 1, false)]), [] as [usize; 0]);
     order.take_back(&BTreeSet::from([0, 1]));
     assert!(order.is_empty());
     let events = [event(0, 1, true), event(1, 1, false)];
     assert_eq!(written(&mut order, &events), [0, 1]);
+}
+
+#[test]
+fn an_event_that_gives_its_row_another_key_supersedes_the_letters_of_both() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(KeyHashes::of_key(1), 70);
+    order.add_row(KeyHashes::of_key(2), 71);
+    order.add_row(KeyHashes::of_key(3), 72);
+    assert_eq!(written(&mut order, &[moves(0, 1, 2)]), [0]);
+    assert_eq!(order.superseded_rows(), [(70, 0), (71, 0)]);
+}
+
+#[test]
+fn an_event_that_gives_its_row_another_key_waits_behind_a_letter_of_either() {
+    for letter in [1, 2] {
+        let mut order = Order::new(LaterEvents::Park);
+        order.add_row(KeyHashes::of_key(letter), 70);
+        let events = [
+            moves(0, 1, 2),
+            event(1, 1, true),
+            event(2, 2, true),
+            event(3, 3, true),
+        ];
+        assert_eq!(written(&mut order, &events), [3], "behind {letter}");
+        assert_eq!(order.parked_entries(), &BTreeSet::from([0, 1, 2]));
+    }
+}
+
+#[test]
+fn a_letter_of_two_keys_is_obsolete_only_once_an_event_tells_of_both() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(both(1, 2), 70);
+    // the old row is still there, and only the letter removes it
+    let one_of_both = [
+        event(0, 2, true),
+        event(1, 1, true),
+        moves(2, 2, 3),
+        event(3, 3, false),
+    ];
+    assert_eq!(written(&mut order, &one_of_both), [] as [usize; 0]);
+    assert_eq!(order.parked_entries().len(), 4);
+    assert!(order.superseded_rows().is_empty());
+
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(both(1, 2), 70);
+    assert_eq!(
+        written(&mut order, &[moves(0, 2, 1), event(1, 2, false)]),
+        [0, 1]
+    );
+    assert_eq!(order.superseded_rows(), [(70, 0)], "it is told once");
 }

@@ -6,6 +6,7 @@ use deadpool_postgres::Transaction;
 
 use crate::config::LaterEvents;
 use crate::ledger::Ledger;
+use crate::letter::KeyHashes;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
 use crate::pipeline::isolate::write_isolating;
@@ -50,7 +51,9 @@ impl RowWriter<'_> {
             .iter()
             .map(|(at, change)| OrderedEvent {
                 entry: *at,
-                key: batch.entries[*at].key_hash().unwrap_or_default(),
+                keys: batch.entries[*at]
+                    .key_hashes()
+                    .unwrap_or(KeyHashes::of_key(0)),
                 whole: change.is_whole(),
             })
             .collect();
@@ -59,8 +62,8 @@ impl RowWriter<'_> {
             self.queue_parked_letters(&events, &mut order).await?;
         }
         for (at, entry) in batch.entries.iter().enumerate() {
-            if let Some(key) = entry.key_hash().filter(|_| entry.is_rejected()) {
-                order.add_entry(key, at);
+            if let Some(keys) = entry.key_hashes().filter(|_| entry.is_rejected()) {
+                order.add_entry(keys, at);
             }
         }
         let refused = if batch.trial.approach.looks_for_culprits() {
@@ -82,11 +85,12 @@ impl RowWriter<'_> {
         events: &[OrderedEvent],
         order: &mut Order,
     ) -> Result<(), Failure> {
-        let keys: BTreeSet<i64> = events.iter().map(|event| event.key).collect();
+        let keys = events.iter().flat_map(|event| event.keys.iter_hashes());
+        let keys: BTreeSet<i64> = keys.collect();
         let keys: Vec<i64> = keys.into_iter().collect();
         let letters = &self.ledger.letters;
-        for (key, letter) in letters.lock_parked_letters(self.tx, &keys).await? {
-            order.add_row(key, letter);
+        for (keys, letter) in letters.lock_parked_letters(self.tx, &keys).await? {
+            order.add_row(keys, letter);
         }
         Ok(())
     }

@@ -50,12 +50,16 @@ pub fn fold<'a, 'r>(
     let mut by_key = Keys::with_capacity_and_hasher(changes.len(), Default::default());
     for (index, change) in changes.enumerate() {
         let layout = &*change.layout;
-        let key = (
-            Arc::as_ptr(&layout.table),
-            layout.key.as_slice(),
-            change.key.as_slice(),
-        );
-        let at = *by_key.entry(key).or_insert(nets.len());
+        let table = Arc::as_ptr(&layout.table);
+        let key = |key: &'a [Text<'r>]| (table, layout.key.as_slice(), key);
+        if let Some(old_key) = change.old_key.as_deref() {
+            let at = *by_key.entry(key(old_key)).or_insert(nets.len());
+            match nets.get_mut(at) {
+                Some(net) => net.fold_removal(change),
+                None => nets.push(Net::from_removal(change, old_key)),
+            }
+        }
+        let at = *by_key.entry(key(&change.key)).or_insert(nets.len());
         match nets.get_mut(at) {
             Some(net) => net.fold_in(change, index)?,
             None => nets.push(Net::from_change(change)),
@@ -75,14 +79,27 @@ impl<'a, 'r> Net<'a, 'r> {
         }
     }
 
+    /// Of a row that has another key since.
+    fn from_removal(change: &'a RowChange<'r>, old_key: &'a [Text<'r>]) -> Self {
+        Self {
+            layout: Cow::Borrowed(&change.layout),
+            key: old_key,
+            row: None,
+            created: false,
+            delete_first: true,
+        }
+    }
+
+    fn fold_removal(&mut self, change: &'a RowChange<'r>) {
+        self.delete_first = true;
+        self.layout = Cow::Borrowed(&change.layout);
+        self.row = None;
+    }
+
     fn fold_in(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
         match (change.effect, &mut self.row) {
             (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
-            (Effect::Gone, _) => {
-                self.delete_first = true;
-                self.layout = Cow::Borrowed(&change.layout);
-                self.row = None;
-            }
+            (Effect::Gone, _) => self.fold_removal(change),
             (effect, Some(row)) if !covers_columns(&change.layout, &self.layout) => {
                 let columns = row.overlay_values(&self.layout.columns, change);
                 row.whole |= effect == Effect::Whole;

@@ -23,6 +23,7 @@ fn change(
             columns,
         }),
         key: vec![text(id)],
+        old_key: None,
         texts,
         effect,
         created: false,
@@ -167,4 +168,55 @@ fn a_row_is_new_if_its_first_change_says_so() {
     let changes = [new.clone(), gone(&t, "1"), new];
     let back = net(&changes);
     assert!(back.created && back.delete_first);
+}
+
+fn moved(table: &Arc<Table>, old_id: &'static str, id: &'static str) -> RowChange<'static> {
+    RowChange {
+        old_key: Some(vec![text(old_id)].into()),
+        ..row(table, id, Some("m"), Some("m"))
+    }
+}
+
+/// Keys, and whether each has a row and is deleted first.
+fn told(changes: &[RowChange<'static>]) -> Vec<(Option<String>, bool, bool)> {
+    let nets = fold(changes.iter()).unwrap();
+    let told = nets.iter().map(|net| {
+        let key = net.key[0].as_ref().map(ToString::to_string);
+        (key, net.row.is_some(), net.delete_first)
+    });
+    told.collect()
+}
+
+#[test]
+fn a_row_that_gets_another_key_is_gone_under_the_old_one() {
+    let t = t();
+    let id = |id: &str| Some(id.to_owned());
+    let changes = [row(&t, "1", Some("x"), Some("y")), moved(&t, "1", "2")];
+    assert_eq!(
+        told(&changes),
+        [(id("1"), false, true), (id("2"), true, false)]
+    );
+    assert_eq!(told(&changes[1..]), told(&changes));
+}
+
+#[test]
+fn keys_that_change_hands_are_folded_in_the_order_of_their_events() {
+    let t = t();
+    let id = |id: &str| Some(id.to_owned());
+    // 1 becomes 2, another 1 comes; 2 becomes 3 and goes
+    let changes = [
+        moved(&t, "1", "2"),
+        row(&t, "1", Some("x"), Some("y")),
+        moved(&t, "2", "3"),
+        gone(&t, "3"),
+    ];
+    let (one, two, three) = (
+        (id("1"), true, true),
+        (id("2"), false, true),
+        (id("3"), false, true),
+    );
+    assert_eq!(told(&changes), [one, two, three]);
+    // what is left out of a row that has another key since is nowhere to be had
+    let part = [moved(&t, "1", "2"), row(&t, "1", Some("x"), None)];
+    assert_eq!(fold(part.iter()).unwrap_err(), PartOfDeletedRow(1));
 }

@@ -103,17 +103,19 @@ impl Mapping {
                 }
             }
         }
+        let old_key = self.map_old_key(change, &key)?;
         let mut texts = Vec::with_capacity(self.row.len());
         for slot in &self.row {
             match self.read_value(slot, change)? {
                 Value::Text(text) => texts.push(Some(text)),
                 Value::Null => texts.push(None),
-                Value::Unavailable => return self.map_partial_change(change, key),
+                Value::Unavailable => return self.map_partial_change(change, key, old_key),
             }
         }
         Ok(RowChange {
             layout: self.layout.clone(),
             key,
+            old_key,
             texts,
             effect: if self.removes {
                 Effect::Gone
@@ -129,6 +131,7 @@ impl Mapping {
         &self,
         change: &Change<'r>,
         key: Vec<Text<'r>>,
+        old_key: Option<Box<[Text<'r>]>>,
     ) -> Result<RowChange<'r>, Failure> {
         let (mut columns, mut texts) = (Vec::new(), Vec::new());
         for slot in &self.row {
@@ -151,17 +154,44 @@ impl Mapping {
         Ok(RowChange {
             layout: Arc::new(layout),
             key,
+            old_key,
             texts,
             effect: Effect::Part,
             created: false,
         })
     }
 
-    fn read_value<'r>(&self, slot: &Slot, change: &Change<'r>) -> Result<Value<'r>, Failure> {
-        let fields = match slot.from {
-            From::Key => &change.key,
-            From::Row => &change.row,
+    /// The key that the row had before, if it is another one for Postgres too. What holds a null, or what
+    /// the event leaves out, is no row's key.
+    fn map_old_key<'r>(
+        &self,
+        change: &Change<'r>,
+        key: &[Text<'r>],
+    ) -> Result<Option<Box<[Text<'r>]>>, Failure> {
+        let Some(fields) = change.old_key.as_deref() else {
+            return Ok(None);
         };
+        let mut old_key = Vec::with_capacity(self.key.len());
+        for slot in &self.key {
+            // the names are the key's, but the schema is that of the row before
+            let name = fields.names().get(slot.position);
+            let field = name.and_then(|name| index_of(fields.schema()?, slot.position, name));
+            match self.read_field(&Slot { field, ..*slot }, fields)? {
+                Value::Text(text) => old_key.push(Some(text)),
+                Value::Null | Value::Unavailable => return Ok(None),
+            }
+        }
+        Ok((old_key != key).then(|| old_key.into()))
+    }
+
+    fn read_value<'r>(&self, slot: &Slot, change: &Change<'r>) -> Result<Value<'r>, Failure> {
+        match slot.from {
+            From::Key => self.read_field(slot, &change.key),
+            From::Row => self.read_field(slot, &change.row),
+        }
+    }
+
+    fn read_field<'r>(&self, slot: &Slot, fields: &Fields<'r>) -> Result<Value<'r>, Failure> {
         let table = &self.layout.table;
         let (Some(raw), Some(column)) = (
             fields.values.get(slot.position),

@@ -27,6 +27,7 @@ fn change(
         table: Arc::new(crate::table_name::TableName::new("public", "t")),
         operation,
         key: fields(key),
+        old_key: None,
         row: fields(row),
     }
 }
@@ -74,7 +75,10 @@ fn a_delete_by_a_unique_key_removes_its_row() {
 fn a_key_column_that_postgres_computes_is_named_where_the_others_are_not_unique() {
     let columns = "tenant:int4 norm:text=";
     let key = [("tenant", "1"), ("norm", "\"a\"")];
-    for (operation, row) in [(Operation::Create, &key[..]), (Operation::Delete, &[])] {
+    for (operation, row) in [
+        (Operation::Create, &key[..]),
+        (Operation::Delete, &key[..0]),
+    ] {
         let change = change(operation, &key, row);
         let both = table("codes", columns, &[&["tenant", "norm"]]);
         let (verdict, message) = refused(&change, &both);
@@ -101,4 +105,36 @@ fn an_event_without_a_key_is_an_events_fault_and_not_the_tables() {
     let orders = table("orders", "id:int4", &[&["id"]]);
     let (verdict, _) = refused(&change(Operation::Delete, &[], &[]), &orders);
     assert_eq!(verdict, Verdict::Reject(Reason::MissingKey));
+}
+
+/// An update that gives the row of this `sku` the one that it has in the row.
+fn resku(was: &'static str, row: &[(&str, &'static str)]) -> Change<'static> {
+    Change {
+        old_key: Some(Box::new(fields(&[("sku", was)]))),
+        ..change(Operation::Update, &row[..1], row)
+    }
+}
+
+#[test]
+fn an_update_of_a_key_column_says_which_row_goes() {
+    let stock = table("stock", "sku:text note:text", &[&["sku"]]);
+    let row = [("sku", "\"b\""), ("note", "\"x\"")];
+    let moved = mapped(&resku("\"a\"", &row), &stock).unwrap();
+    assert_eq!(moved.key, [Some("b".into())]);
+    assert_eq!(moved.old_key.as_deref(), Some(&[Some("a".into())][..]));
+    // also where the new row is told in part only
+    let part = [row[0], ("note", "\"__debezium_unavailable_value\"")];
+    let moved = mapped(&resku("\"a\"", &part), &stock).unwrap();
+    assert_eq!(moved.effect, Effect::Part);
+    assert_eq!(moved.old_key.as_deref(), Some(&[Some("a".into())][..]));
+}
+
+#[test]
+fn a_key_that_is_only_spelled_in_another_way_removes_no_row() {
+    let stock = table("stock", "sku:text note:text", &[&["sku"]]);
+    let row = [("sku", "\"b\"")];
+    for was in ["\"\\u0062\"", "null", "\"__debezium_unavailable_value\""] {
+        let moved = mapped(&resku(was, &row), &stock).unwrap();
+        assert_eq!(moved.old_key, None, "{was}");
+    }
 }

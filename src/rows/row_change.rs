@@ -26,6 +26,8 @@ pub struct RowChange<'r> {
     pub layout: Arc<Layout>,
     /// Of the layout's key columns.
     pub key: Vec<Text<'r>>,
+    /// The key that the row had before, if it was another one: the row of this key is deleted first.
+    pub old_key: Option<Box<[Text<'r>]>>,
     /// Of the layout's columns.
     pub texts: Vec<Text<'r>>,
     /// Whether the row is written, written in part, or gone.

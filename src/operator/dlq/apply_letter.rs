@@ -7,7 +7,7 @@ use bumpalo::Bump;
 use deadpool_postgres::Transaction;
 
 use crate::config::{Config, Idempotency};
-use crate::format::change::{Change, Decoded, row_hash};
+use crate::format::change::{Change, Decoded};
 use crate::format::decode::Decoder;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
@@ -105,14 +105,14 @@ impl LetterApplier {
             Decoded::Nothing(what) => return Ok(ReplayOutcome::Nothing(what)),
             Decoded::BelongsToDelete => return Ok(ReplayOutcome::Nothing("tombstone")),
         };
-        let key = row_hash(&change.table, &change.key);
+        let keys = change.key_hashes();
         match letter.row {
-            Some(_) if letter.key_hash == Some(key) => {}
+            Some(_) if letter.key_hashes == Some(keys) => {}
             // its key was unknown, or routes have changed since: later events were not put in order with it
             Some(_) if self.force => outcome = ReplayOutcome::Forced(ForceReason::RowUnknown),
             Some(_) => return Ok(ReplayOutcome::RowUnknown),
             None => {
-                if let Some(first) = self.letters.find_first_parked(tx, key).await? {
+                if let Some(first) = self.letters.find_first_parked(tx, keys).await? {
                     return Ok(ReplayOutcome::Behind(first.to_string()));
                 }
             }

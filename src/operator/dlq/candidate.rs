@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::ledger::letter_rows::LetterRow;
 use crate::letter::headers::Posted;
-use crate::letter::{LetterState, Place};
+use crate::letter::{KeyHashes, LetterState, Place};
 use crate::operator::terminal::printable;
 use crate::record::TopicPartition;
 
@@ -29,8 +29,8 @@ pub struct Candidate {
     pub table: Option<String>,
     /// The fields of the row's key as JSON; `None` if nothing told them, or the letter has no row.
     pub key: Option<String>,
-    /// The hash of table and key, by which the letters of a row meet.
-    pub key_hash: Option<i64>,
+    /// By which the letters of a row meet; `None` if nothing told the row, or the letter has no row.
+    pub key_hashes: Option<KeyHashes>,
     /// The name of the reason for which the event was put aside last.
     pub reason: String,
     /// How often the event was tried.
@@ -58,7 +58,10 @@ impl Candidate {
             offset: letter.offset,
             table: letter.table_name,
             key: letter.key,
-            key_hash: letter.key_hash,
+            key_hashes: letter.key_hash.map(|key| KeyHashes {
+                key,
+                old_key: letter.old_key_hash,
+            }),
             reason: letter.reason,
             attempts: u32::try_from(letter.attempts).unwrap_or(1),
             first_failed_at: letter.first_failed_at,
@@ -84,7 +87,7 @@ impl Candidate {
             offset: posted.offset,
             table: posted.table,
             key: None,
-            key_hash: None,
+            key_hashes: None,
             reason: posted.reason,
             attempts: posted.attempts,
             first_failed_at: posted.first_failed_at.unwrap_or(now),

@@ -1,7 +1,7 @@
 //! A dry run's transactions: one for letters that depend on one another, which is rolled back, so that
 //! each letter meets what the letters before it would leave.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
@@ -27,18 +27,39 @@ enum Kin {
 /// The letters that depend on one another together, each group in its order.
 pub fn group_letters(letters: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     let mut groups: Vec<Vec<Candidate>> = Vec::new();
-    let mut places = HashMap::new();
+    let mut places: HashMap<Kin, usize> = HashMap::new();
     for letter in letters {
-        let kin = match letter.row {
-            Some(_) => letter.key_hash.map(Kin::Key),
-            None => Some(Kin::Partition(letter.source.clone())),
+        let kin: Vec<Kin> = match (letter.row, letter.key_hashes) {
+            (Some(_), Some(keys)) => keys.iter_hashes().map(Kin::Key).collect(),
+            (Some(_), None) => Vec::new(),
+            (None, _) => vec![Kin::Partition(letter.source.clone())],
         };
-        let place = kin.map(|kin| *places.entry(kin).or_insert(groups.len()));
-        match place.and_then(|at| groups.get_mut(at)) {
-            Some(group) => group.push(letter),
+        let known: BTreeSet<usize> = kin.iter().filter_map(|k| places.get(k).copied()).collect();
+        let place = known.first().copied().unwrap_or(groups.len());
+        // a letter of two keys makes one group of two
+        let mut joined = Vec::new();
+        for other in known.into_iter().filter(|other| *other != place) {
+            joined.extend(
+                groups
+                    .get_mut(other)
+                    .map(std::mem::take)
+                    .unwrap_or_default(),
+            );
+            let moved = places.values_mut().filter(|p| **p == other);
+            moved.for_each(|p| *p = place);
+        }
+        places.extend(kin.into_iter().map(|kin| (kin, place)));
+        match groups.get_mut(place) {
+            Some(group) if joined.is_empty() => group.push(letter),
+            Some(group) => {
+                group.extend(joined);
+                group.sort_by_key(|letter| letter.row);
+                group.push(letter);
+            }
             None => groups.push(vec![letter]),
         }
     }
+    groups.retain(|group| !group.is_empty());
     groups
 }
 
@@ -156,3 +177,7 @@ impl LetterTransactions for RollBackGroup<'_> {
 fn fail_letter(refusal: Refusal, letter: &Candidate) -> ReplayOutcome {
     ReplayOutcome::Failed(refusal.into_cause(letter))
 }
+
+#[cfg(test)]
+#[path = "dry_run_tests.rs"]
+mod tests;

@@ -102,7 +102,7 @@ mod tests {
             offset: 5,
             table: None,
             key: None,
-            key_hash: None,
+            key_hashes: None,
             reason: reason.name().to_owned(),
             attempts: 1,
             first_failed_at: SystemTime::UNIX_EPOCH,

@@ -6,6 +6,7 @@ use crate::cli::{ChosenLetters, LetterId, Show};
 use crate::config::Config;
 use crate::ledger::letter_filter::LetterFilter;
 use crate::ledger::letter_rows::LetterRow;
+use crate::letter::KeyHashes;
 use crate::operator::command_error::CommandError;
 use crate::operator::dlq::apply_letter::LetterApplier;
 use crate::operator::dlq::candidate::Candidate;
@@ -37,8 +38,8 @@ pub async fn show_letter(config: &Config, client: Object, show: &Show) -> Result
     let Some(letter) = group.last().cloned() else {
         return Err(no_such_letter(show.id));
     };
-    let others = match letter.key_hash {
-        Some(key) => read_others(&replayer.store, key, letter.row).await?,
+    let others = match letter.key_hashes {
+        Some(keys) => read_others(&replayer.store, keys, letter.row).await?,
         None => Vec::new(),
     };
     let record = replayer.store.fetch_record(&letter)?;
@@ -75,14 +76,14 @@ async fn find_unrecorded_up_to(
     Ok(unrecorded::keep_up_to(letters, event))
 }
 
-/// The other letters of the key, oldest first.
+/// The other letters of the key, or of both keys, oldest first.
 async fn read_others(
     store: &LetterStore<'_>,
-    key: i64,
+    keys: KeyHashes,
     own: Option<i64>,
 ) -> Result<Vec<LetterRow>, Failure> {
     let of_key = LetterFilter {
-        key_hash: Some(key),
+        key_hashes: keys.iter_hashes().collect(),
         ..LetterFilter::default()
     };
     let mut letters = store.read_rows(&of_key).await?;

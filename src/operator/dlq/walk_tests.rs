@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use super::*;
-use crate::letter::{LetterState, Place};
+use crate::letter::{KeyHashes, LetterState, Place};
 use crate::record::TopicPartition;
 
 /// Letters that lack a parent in every round but the last one.
@@ -52,7 +52,7 @@ fn letter(offset: i64, row: Option<i64>, chosen: bool) -> Candidate {
         offset,
         table: None,
         key: None,
-        key_hash: row,
+        key_hashes: row.map(KeyHashes::of_key),
         reason: "unavailable".to_owned(),
         attempts: 1,
         first_failed_at: SystemTime::UNIX_EPOCH,
