@@ -1,6 +1,7 @@
 //! A record becomes a change: envelopes, encodings, the schema registry, routes, an event's identity.
 
 pub mod avro;
+mod before_row;
 pub mod change;
 pub mod debezium;
 pub mod decode;

@@ -70,7 +70,7 @@ async fn a_letter_whose_row_was_unknown_is_not_replayed_over_what_came_after_it(
     // as its message says
     world.set(
         "[route]",
-        "topic = '.*'\ntable = \"public.t\"\nkey = [\"id\"]",
+        "topic = '.*'\ntable = \"public.t\"\nkey = [\"id\"]\nfixed_key = true",
     );
     land(&world, &[update(3, 1, 3)]).await;
 

@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::summary::Summary;
 use super::table_template::TableTemplate;
 use super::topic_pattern::describe_regex_error;
-use super::value::{allowed, because, parse_list, parse_string};
+use super::value::{allowed, because, parse_boolean, parse_list, parse_string};
 use crate::table_name::TableName;
 
 /// `[[route]]`: the table that a topic's events land in.
@@ -21,6 +21,8 @@ pub struct RouteConfig {
     pub table: TableTemplate,
     /// The columns of the key; `None`: the fields of the record's key.
     pub key: Option<Vec<String>>,
+    /// No update changes the columns of `key`, so that events needn't tell what they were before.
+    pub fixed_key: bool,
 }
 
 impl RouteConfig {
@@ -31,7 +33,10 @@ impl RouteConfig {
 
     pub(super) fn summarize(&self, index: usize, summary: &mut Summary) {
         let key = self.key.as_ref();
-        let key = key.map_or(String::new(), |key| format!(" key {}", key.join(",")));
+        let fixed = if self.fixed_key { " fixed" } else { "" };
+        let key = key.map_or(String::new(), |key| {
+            format!("{fixed} key {}", key.join(","))
+        });
         let route = format!("{} -> {}{key}", self.topic, self.table);
         summary.add(&format!("route[{index}]"), route);
     }
@@ -60,10 +65,18 @@ impl RouteConfig {
             }
             Ok(columns)
         });
+        let fixed_key = reader.read_or(&key("fixed_key"), false, parse_boolean);
+        if fixed_key && columns.is_none() {
+            reader.note_problem(
+                &key("fixed_key"),
+                "is about the columns of key, which the route doesn't name",
+            );
+        }
         Some(Self {
             topic: topic?,
             table: table??,
             key: columns,
+            fixed_key,
         })
     }
 }
@@ -101,6 +114,7 @@ mod tests {
             topic,
             table,
             key: None,
+            fixed_key: false,
         })
     }
 

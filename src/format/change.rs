@@ -114,6 +114,9 @@ pub struct Change<'r> {
     pub key: Fields<'r>,
     /// The key that the row had before, if the event says that it was another: no row of it is left.
     pub old_key: Option<Box<Fields<'r>>>,
+    /// The route names key columns which may have had other values, and the event doesn't tell: which row is
+    /// gone isn't known.
+    pub hides_key: bool,
     /// Empty if the operation removes the row.
     pub row: Fields<'r>,
 }

@@ -133,12 +133,11 @@ impl Decoder {
                 Ok(Decoded::Nothing(change.operation.name()))
             }
             // what the row was before stays, as the row of a delete does
-            Decoded::Change(change) if change.old_key.is_some() && !self.deletes => {
-                Ok(Decoded::Change(Change {
-                    old_key: None,
-                    ..change
-                }))
-            }
+            Decoded::Change(change) if !self.deletes => Ok(Decoded::Change(Change {
+                old_key: None,
+                hides_key: false,
+                ..change
+            })),
             decoded => Ok(decoded),
         }
     }

@@ -292,33 +292,76 @@ fn an_update_of_a_column_that_the_route_names_tells_the_key_that_the_row_had() {
             .replace("\"op\":\"c\"", &format!("\"op\":\"{op}\""));
         record(None, Some(&value))
     };
-    let old_key = |deletes, record: &Record| {
+    let old_key = |route: &str, deletes, record: &Record| {
         let mut decoder = Decoder::new(routes(route), deletes);
         let change = change(&mut decoder, record);
         assert_eq!(values(&change.key), [("name", "\"x\""), ("id", "1")]);
-        let old_key = change.old_key.as_deref().map(key_json);
-        (old_key, change.key_hashes())
+        let hashes = change.key_hashes();
+        assert_eq!(hashes.old_key.is_some(), change.old_key.is_some());
+        assert!(hashes.old_key != Some(hashes.key));
+        (change.old_key.as_deref().map(key_json), change.hides_key)
     };
     let moved = update("u", r#"{"id":1,"name":"y"}"#);
-    let (key, hashes) = old_key(true, &moved);
-    assert_eq!(key.unwrap(), r#"{"name":"y","id":1}"#);
-    assert!(hashes.old_key.is_some_and(|hash| hash != hashes.key));
+    let other = Some(r#"{"name":"y","id":1}"#.to_owned());
+    assert_eq!(old_key(route, true, &moved), (other.clone(), false));
     // the same, told nothing, or no update
-    for (op, before) in [
-        ("u", r#"{"id":1,"name":"x"}"#),
-        ("u", r#"{"id":1}"#),
-        ("u", r#"{"id":1,"name":null}"#),
-        ("u", "null"),
-        ("r", r#"{"id":1,"name":"y"}"#),
+    let fixed = &format!("{route}fixed_key = true\n");
+    for (op, before, hides) in [
+        ("u", r#"{"id":1,"name":"x"}"#, false),
+        ("u", r#"{"id":1}"#, true),
+        ("u", r#"{"id":1,"name":null,"note":""}"#, false),
+        ("u", r#"{"id":0,"name":null,"note":""}"#, true),
+        ("u", "null", true),
+        ("r", r#"{"id":1,"name":"y"}"#, false),
     ] {
-        let (key, hashes) = old_key(true, &update(op, before));
-        assert_eq!((key, hashes.old_key), (None, None), "{op} {before}");
+        let event = update(op, before);
+        assert_eq!(old_key(route, true, &event), (None, hides), "{op} {before}");
+        assert_eq!(old_key(fixed, true, &event), (None, false), "{op} {before}");
+        // where deletes aren't applied, what the row was stays
+        assert_eq!(
+            old_key(route, false, &event),
+            (None, false),
+            "{op} {before}"
+        );
     }
-    // where deletes aren't applied, what the row was stays
-    assert_eq!(old_key(false, &moved).0, None);
+    assert_eq!(old_key(route, false, &moved), (None, false));
+    assert_eq!(old_key(fixed, true, &moved), (other, false));
     // one event, one identity, whatever the row was before
     let id = |record: &Record| change(&mut Decoder::new(routes(route), true), record).id;
     assert_eq!(id(&moved), id(&update("u", "null")));
+}
+
+#[test]
+fn a_key_that_the_records_own_key_tells_needs_no_row_before() {
+    let hides = |key: &[&str], record_key: &str, op: &str, before: &str| {
+        let route = format!("[[route]]\ntopic = '.*'\ntable = 'wares.o'\nkey = {key:?}\n");
+        let value = ENVELOPE
+            .replace(r#""before":null"#, &format!(r#""before":{before}"#))
+            .replace("\"op\":\"c\"", &format!("\"op\":\"{op}\""));
+        let record = record(Some(record_key), Some(&value));
+        change(&mut Decoder::new(routes(&route), true), &record).hides_key
+    };
+    let (id, both) = (r#"{"id":1}"#, r#"{"id":1,"name":"x"}"#);
+    assert!(!hides(&["id"], id, "u", "null"));
+    assert!(!hides(&["name", "id"], both, "u", "null"));
+    assert!(hides(&["name"], id, "u", "null"));
+    assert!(hides(&["id", "name"], id, "u", id));
+    // of a delete its row before has the key, or what fills it up
+    assert!(!hides(&["id"], id, "d", r#"{"id":1,"name":""}"#));
+    assert!(!hides(&["name"], id, "d", r#"{"id":1,"name":"x"}"#));
+    assert!(!hides(
+        &["name"],
+        id,
+        "d",
+        r#"{"id":1,"name":"","note":"n"}"#
+    ));
+    assert!(hides(&["name"], id, "d", r#"{"id":1,"name":""}"#));
+    assert!(hides(
+        &["name"],
+        id,
+        "d",
+        r#"{"id":1,"name":null,"count":0}"#
+    ));
 }
 
 #[test]

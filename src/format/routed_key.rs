@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use crate::format::before_row::BeforeRow;
 use crate::format::change::{Fields, Shape};
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
@@ -12,15 +13,18 @@ use crate::verdict::Reason;
 /// The key columns that a route names, in its order.
 pub(super) struct RoutedKey {
     columns: Vec<String>,
+    /// Whether no update changes them (`fixed_key`).
+    fixed: bool,
     /// The shape of the last key. Keys of one topic share the shape, so that mappings know them again.
     shape: Arc<Shape>,
 }
 
 impl RoutedKey {
-    /// The key of these columns.
-    pub fn new(columns: Vec<String>) -> Self {
+    /// The key of these columns. `fixed`: no update changes them.
+    pub fn new(columns: Vec<String>, fixed: bool) -> Self {
         Self {
             columns,
+            fixed,
             shape: Arc::default(),
         }
     }
@@ -66,9 +70,39 @@ impl RoutedKey {
         })
     }
 
-    /// The key that the row had, if the row before the change has all the columns, and not as they are in
-    /// `key`. A null in it tells nothing: it stands for what the source doesn't log, too.
-    pub fn pick_old_fields<'r>(
+    /// What an update says of the key that its row had before. `key` is the row's now.
+    pub fn compare_before<'r>(
+        &self,
+        key: &Fields<'r>,
+        before: Option<&BeforeRow<'_, 'r>>,
+        record_key: &Fields<'r>,
+        arena: &'r Bump,
+    ) -> OldKey<'r> {
+        // a record's own key never changes: its source sends a delete and an insert
+        let may_change = |column: &String| record_key.get(column).is_none();
+        let told = |column: &String| before.is_some_and(|before| before.tells(column));
+        let mut columns = self.columns.iter();
+        if !self.fixed && columns.any(|column| may_change(column) && !told(column)) {
+            return OldKey::Untold;
+        }
+        match before.and_then(|before| self.pick_old_fields(key, before.row, arena)) {
+            Some(old_key) => OldKey::Other(old_key),
+            None => OldKey::Same,
+        }
+    }
+
+    /// Whether a delete leaves open which row it means: it has the record's key alone, and the columns of the
+    /// route's key that aren't part of it say what stands for values that the source doesn't log.
+    pub fn is_hidden_in(&self, before: &BeforeRow<'_, '_>, record_key: &Fields<'_>) -> bool {
+        let mut others = self
+            .columns
+            .iter()
+            .filter(|column| record_key.get(column).is_none());
+        others.any(|column| !before.tells(column))
+    }
+
+    /// The key that the row had, if it isn't as in `key`. A row with a null in it was never written.
+    fn pick_old_fields<'r>(
         &self,
         key: &Fields<'r>,
         before: &Fields<'r>,
@@ -93,4 +127,14 @@ impl RoutedKey {
             values: values.into_bump_slice(),
         }))
     }
+}
+
+/// What an update says of the key that its row had before.
+pub(super) enum OldKey<'r> {
+    /// It was the same.
+    Same,
+    /// It was this one.
+    Other(Box<Fields<'r>>),
+    /// It may have been another: the event doesn't tell.
+    Untold,
 }

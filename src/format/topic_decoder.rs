@@ -6,13 +6,14 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::config::RouteConfig;
+use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id::{self, Identity};
 use crate::format::key_text::visit_key;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
-use crate::format::routed_key::RoutedKey;
+use crate::format::routed_key::{OldKey, RoutedKey};
 use crate::format::schema_cache::SchemaCache;
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
@@ -38,6 +39,15 @@ struct TopicRoute {
     key: Option<RoutedKey>,
 }
 
+/// The keys that an event has.
+#[derive(Clone, Copy)]
+struct ToldKey<'k, 'r> {
+    /// Of the row.
+    key: &'k Fields<'r>,
+    /// Of the record.
+    record_key: &'k Fields<'r>,
+}
+
 /// A record that is being decoded, and what its partition and its batch lend it.
 pub(super) struct Incoming<'c, 'r> {
     /// As it came from Kafka.
@@ -56,7 +66,7 @@ impl TopicDecoder {
         let route = routes.iter().find_map(|route| {
             Some(TopicRoute {
                 table: Arc::new(route.table_for(topic)?),
-                key: route.key.clone().map(RoutedKey::new),
+                key: (route.key.clone()).map(|key| RoutedKey::new(key, route.fixed_key)),
             })
         });
         Self {
@@ -125,9 +135,19 @@ impl TopicDecoder {
         // a row closes a delete of its key, if any is open
         let noted = removes || !incoming.memory.open_deletes.is_empty();
         let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
+        let record_key = self.has_routed_key().then(|| key.clone());
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
-        let before = before.filter(|_| operation == Operation::Update);
-        let old_key = before.and_then(|before| self.pick_old_key(&key, &before, incoming.arena));
+        let (old_key, hides_key) = match &record_key {
+            Some(record_key) => {
+                let told = ToldKey {
+                    key: &key,
+                    record_key,
+                };
+                let before = if removes { &row } else { &before };
+                self.look_before(operation, told, before.as_ref(), incoming.arena)
+            }
+            None => (None, false),
+        };
         let id = identify_event(&incoming, &envelope.source, operation, &key);
         if let Some(hash) = tombstone_key {
             incoming.memory.open_deletes.note_event(hash, removes);
@@ -139,6 +159,7 @@ impl TopicDecoder {
             operation,
             key,
             old_key,
+            hides_key,
             row,
         }))
     }
@@ -171,6 +192,7 @@ impl TopicDecoder {
             operation: Operation::Tombstone,
             key,
             old_key: None,
+            hides_key: false,
             row: Fields::default(),
         }))
     }
@@ -199,16 +221,33 @@ impl TopicDecoder {
         Some(RowKey { table, key })
     }
 
-    /// The key that an update's row had before, if it was another one. A record's own key never changes: its
-    /// source sends a delete and an insert.
-    fn pick_old_key<'r>(
+    /// The key that an update's row had before, if it was another one, and whether the event leaves open which
+    /// row is gone. A record's own key tells it always: if that changes, its source sends a delete and an insert.
+    fn look_before<'r>(
         &self,
-        key: &Fields<'r>,
-        before: &Fields<'r>,
+        operation: Operation,
+        told: ToldKey<'_, 'r>,
+        before: Option<&Fields<'r>>,
         arena: &'r Bump,
-    ) -> Option<Box<Fields<'r>>> {
-        let routed = self.route.as_ref()?.key.as_ref()?;
-        routed.pick_old_fields(key, before, arena)
+    ) -> (Option<Box<Fields<'r>>>, bool) {
+        let Some(routed) = self.route.as_ref().and_then(|route| route.key.as_ref()) else {
+            return (None, false);
+        };
+        let before = before.map(|row| BeforeRow::new(row, told.record_key));
+        match operation {
+            Operation::Update => {
+                match routed.compare_before(told.key, before.as_ref(), told.record_key, arena) {
+                    OldKey::Same => (None, false),
+                    OldKey::Other(key) => (Some(key), false),
+                    OldKey::Untold => (None, true),
+                }
+            }
+            Operation::Delete => {
+                let hidden = |before| routed.is_hidden_in(before, told.record_key);
+                (None, before.as_ref().is_some_and(hidden))
+            }
+            Operation::Create | Operation::Read | Operation::Tombstone => (None, false),
+        }
     }
 
     /// The row's key: the route's columns out of the row, or else the fields of the record's key.

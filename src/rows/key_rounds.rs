@@ -67,6 +67,7 @@ mod tests {
                 columns: vec![0, 1],
             }),
             key: vec![Some(text.into())],
+            old_key: None,
             texts: vec![Some("1".into()), Some("u".into())],
             effect: Effect::Whole,
             created: false,

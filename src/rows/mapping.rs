@@ -84,8 +84,12 @@ impl Mapping {
     /// `change` must be of the shape and the table that the mapping was made for.
     ///
     /// # Errors
-    /// Reject: a value that can't be what its column holds, or a key with a null.
+    /// Systemic: nothing tells which row is gone. Reject: a value that can't be what its column holds, or a
+    /// key with a null.
     pub fn map_change<'r>(&self, change: &Change<'r>) -> Result<RowChange<'r>, Failure> {
+        if change.hides_key {
+            return Err(explain_hidden_key(change));
+        }
         let mut key = Vec::with_capacity(self.key.len());
         for slot in &self.key {
             match self.read_value(slot, change)? {
@@ -205,6 +209,23 @@ impl Mapping {
             Failure::new(Verdict::Reject(Reason::Value), message)
         })
     }
+}
+
+/// Nothing that a dead letter could mend: the source sends all its events so.
+fn explain_hidden_key(change: &Change<'_>) -> Failure {
+    let (table, columns) = (&change.table, change.key.names().join(", "));
+    let (what, or) = if change.operation.removes_row() {
+        ("which row it deletes", "")
+    } else {
+        (
+            "whether the row had another key, whose row would stay",
+            ", or fixed_key = true if no update ever changes them",
+        )
+    };
+    let message = format!(
+        "an event of {table} has no more than the record's key in its before, and the [[route]] names other key columns ({columns}): nothing tells {what}; have the source log whole rows (Postgres: ALTER TABLE … REPLICA IDENTITY FULL, MySQL: binlog_row_image = full), or set in the [[route]] the record's key as key{or}"
+    );
+    Failure::new(Verdict::Systemic, message)
 }
 
 /// The key's columns in column order. They must tell the rows of the table apart: the events of any other

@@ -28,6 +28,7 @@ fn change(
         operation,
         key: fields(key),
         old_key: None,
+        hides_key: false,
         row: fields(row),
     }
 }
@@ -136,5 +137,29 @@ fn a_key_that_is_only_spelled_in_another_way_removes_no_row() {
     for was in ["\"\\u0062\"", "null", "\"__debezium_unavailable_value\""] {
         let moved = mapped(&resku(was, &row), &stock).unwrap();
         assert_eq!(moved.old_key, None, "{was}");
+    }
+}
+
+#[test]
+fn an_event_that_hides_which_row_is_gone_is_the_set_ups_fault_and_says_what_helps() {
+    let stock = table("stock", "sku:text note:text", &[&["sku"]]);
+    let row = [("sku", "\"b\"")];
+    for (operation, helps) in [
+        (Operation::Update, "fixed_key = true"),
+        (Operation::Delete, "which row it deletes"),
+    ] {
+        let change = Change {
+            hides_key: true,
+            ..change(
+                operation,
+                &row,
+                if helps.starts_with('f') { &row } else { &[] },
+            )
+        };
+        let (verdict, message) = refused(&change, &stock);
+        assert_eq!(verdict, Verdict::Systemic);
+        for part in ["public.t", "(sku)", "REPLICA IDENTITY FULL", helps] {
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

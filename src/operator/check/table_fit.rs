@@ -107,6 +107,7 @@ pub fn judge_table(
     let mut findings = Vec::new();
     findings.extend(judge_columns(relation, needs));
     findings.extend(judge_keys(relation, needs));
+    findings.extend(find_hidden_keys(relation, needs, changes));
     findings.extend(values::find_required_columns(
         relation,
         changes,
@@ -235,6 +236,23 @@ fn judge_key(table: &Table, key: &[String]) -> Option<Finding> {
             quote_name(&table.name),
             drop.join(", ")
         ),
+    ))
+}
+
+/// That events don't tell which row is gone.
+fn find_hidden_keys(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) -> Option<Finding> {
+    let hiding = changes.iter().filter(|change| change.hides_key);
+    let hiding: Vec<&Change<'_>> = hiding.filter(|_| needs.deletes).collect();
+    let columns = hiding.first()?.key.names().join(", ");
+    Some(Finding::problem(
+        "key_hidden",
+        format!(
+            "{} of {} sampled events of table {} have no more than the record's key in their before, and the route's key is ({columns}): nothing tells which row is gone",
+            hiding.len(),
+            changes.len(),
+            relation.table.name
+        ),
+        "have the source log whole rows (Postgres: ALTER TABLE … REPLICA IDENTITY FULL, MySQL: binlog_row_image = full), or set in the [[route]] the record's key as key, or fixed_key = true if only updates are concerned and none ever changes these columns",
     ))
 }
 
