@@ -1,7 +1,8 @@
 //! Everything that speaks with Kafka.
 //!
 //! - Reading in the group: `poll` (the thread), `group` (rebalances), `assignment` (which partitions are
-//!   ours), `inbox` (from the poll thread to a lane), `seek` (from a lane to the poll thread), `commit`.
+//!   ours), `inbox` (from the poll thread to a lane), `positions` (how far the logs were read, records or not),
+//!   `seek` (from a lane to the poll thread), `commit`.
 //! - Reading without a group: `reader` (by position, or a whole topic), `sample` (a little of many
 //!   partitions), both by a `cursor`.
 //! - Asking: `topics`, `topic_ids`, `topic_settings` and `offsets`; `observer` asks in the group's name.
@@ -25,6 +26,7 @@ pub mod observer;
 pub mod offsets;
 mod partition_list;
 pub mod poll;
+mod positions;
 pub mod properties;
 pub mod reader;
 pub mod sample;

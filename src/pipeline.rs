@@ -30,6 +30,7 @@ mod lane_decoder;
 mod lane_partitions;
 mod order;
 mod owned_partition;
+mod pass_ends;
 mod positioning;
 mod resolve;
 mod retry_policy;
@@ -50,6 +51,7 @@ use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::landing::land_records;
 use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::pass_ends::{note_positions, pass_ends, pass_last_ends};
 use crate::verdict::Failure;
 
 /// Runs a lane until its inbox ends: takes up partitions, and lands what is read of them.
@@ -61,14 +63,24 @@ async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
     loop {
         match lane.inbox.next().await {
             Work::TakeUp(partitions) => lane.take_up(partitions).await?,
-            Work::Records(records, _busy) => land_records(&mut lane, records, &mut arena).await?,
+            Work::Records(records, positions, _busy) => {
+                note_positions(&mut lane, positions);
+                if !records.is_empty() {
+                    land_records(&mut lane, records, &mut arena).await?;
+                }
+                pass_ends(&mut lane).await;
+            }
             Work::Idle => match lane.partitions.count_owed_letters() {
-                0 => lane.take_up_moved_partitions().await,
+                0 => {
+                    pass_ends(&mut lane).await;
+                    lane.take_up_moved_partitions().await;
+                }
                 _ => land_records(&mut lane, Vec::new(), &mut arena).await?,
             },
             Work::End => break,
         }
     }
+    pass_last_ends(&mut lane).await;
     lane.partitions.committer.finish_commits().await;
     Ok(())
 }

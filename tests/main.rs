@@ -34,3 +34,4 @@ mod support;
 mod topics;
 mod values;
 mod verdicts;
+mod watermark;

@@ -64,6 +64,13 @@ impl Assignment {
         partitions.get(source).is_some_and(|a| a.lane == lane)
     }
 
+    /// The lane of a partition that is positioned, and the epoch of its records.
+    pub fn find_started(&self, source: &TopicPartition) -> Option<(usize, u64)> {
+        let partitions = self.partitions.lock();
+        let started = partitions.get(source).filter(|a| a.started);
+        started.map(|a| (a.lane, a.epoch))
+    }
+
     /// Whether every partition has been positioned.
     pub fn is_started(&self) -> bool {
         self.partitions.lock().values().all(|a| a.started)

@@ -114,7 +114,7 @@ pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, messag
 /// librdkafka's errors that concern the client as a whole.
 pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-        return; // only `Progress` wants to know, and the statistics tell it
+        return; // of one partition: the poll brings it, too
     }
     tracing::warn!(%error, "kafka: {reason}");
 }

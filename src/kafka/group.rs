@@ -86,27 +86,14 @@ impl Group {
         self.inboxes.iter().for_each(|inbox| inbox.note_quiet());
     }
 
-    /// A poll found nothing: whatever was fetched before is with the lanes.
-    pub fn note_empty_poll(&self) {
-        if self.is_idle() {
-            self.progress.note_nothing_left();
-        }
-    }
-
     /// Whether an assignment was ever given.
     pub fn has_joined(&self) -> bool {
         self.joined.load(Ordering::Acquire)
     }
 
-    /// Whether the lanes have dealt with everything that they were given.
-    pub fn is_idle(&self) -> bool {
-        self.inboxes.iter().all(|inbox| inbox.is_idle())
-    }
-
     /// Logs what a poll brought instead of a message.
     pub fn log_poll_error(&self, error: &KafkaError) {
         match error {
-            KafkaError::PartitionEOF(_) => {}
             error if is_passing(error) => tracing::debug!(%error, "kafka"),
             error => tracing::warn!(%error, "kafka"),
         }
@@ -188,12 +175,8 @@ impl ClientContext for Group {
         for (name, topic) in &statistics.topics {
             for (partition, p) in &topic.partitions {
                 let offset = |o: i64| (o >= 0).then_some(o);
-                self.progress.note_log_end(
-                    name,
-                    *partition,
-                    offset(p.hi_offset),
-                    offset(p.eof_offset),
-                );
+                self.progress
+                    .note_log_end(name, *partition, offset(p.hi_offset));
             }
         }
     }

@@ -33,5 +33,5 @@ fn partitions_given_up_are_gone_from_inbox_and_assignment_once_the_batch_in_flig
     let mut list = TopicPartitionList::new();
     list.add_partition("t", 0);
     group.give_up_partitions(&list);
-    assert!(group.assignment.partitions_of(0).is_empty() && group.is_idle());
+    assert!(group.assignment.partitions_of(0).is_empty() && group.inbox_of(0).is_idle());
 }

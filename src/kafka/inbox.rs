@@ -1,7 +1,7 @@
 //! What the poll thread hands to a lane: records in order, and partitions to take up. Bounded by
 //! rows and bytes; the poll thread looks at [`Inbox::is_full`] and stops fetching for a full lane.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
@@ -26,12 +26,24 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(5);
 pub enum Work {
     /// Partitions assigned, or to be positioned anew.
     TakeUp(Vec<TopicPartition>),
+    /// Maybe no records: then nothing but positions is new. Of what lies below these, nothing is queued any more.
     /// The guard marks the lane busy; it is dropped when the batch is done with.
-    Records(Vec<Record>, OwnedMutexGuard<()>),
+    Records(Vec<Record>, Vec<ReadPosition>, OwnedMutexGuard<()>),
     /// Nothing has come for a while.
     Idle,
     /// No more will come.
     End,
+}
+
+/// How far a partition was read: everything below the offset was handed over, and there are no other records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadPosition {
+    /// The partition.
+    pub source: TopicPartition,
+    /// That of the records which it counts.
+    pub epoch: u64,
+    /// The next offset to read.
+    pub offset: i64,
 }
 
 #[derive(Default)]
@@ -40,6 +52,8 @@ struct InboxState {
     bytes: usize,
     /// Kafka has nothing more at the moment.
     quiet: bool,
+    /// Epoch and offset of partitions that have come to their ends.
+    positions: HashMap<TopicPartition, (u64, i64)>,
     take_up: Vec<TopicPartition>,
     /// The lane takes up partitions. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
     taking_up: bool,
@@ -101,6 +115,14 @@ impl Inbox {
         }
     }
 
+    /// Everything of the partition below the offset was pushed, under this epoch.
+    pub fn note_position(&self, source: &TopicPartition, epoch: u64, offset: i64) {
+        let mut state = self.state.lock();
+        state.positions.insert(source.clone(), (epoch, offset));
+        drop(state);
+        self.arrived.notify_one();
+    }
+
     /// Has the lane take up partitions before any record.
     pub fn take_up(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
         let mut state = self.state.lock();
@@ -118,6 +140,7 @@ impl Inbox {
         let mut state = self.state.lock();
         state.records.retain(|r| !partitions.contains(&r.source));
         state.take_up.retain(|p| !partitions.contains(p));
+        state.positions.retain(|p, _| !partitions.contains(p));
         state.bytes = state.records.iter().map(Record::memory_size).sum();
         self.space.notify_all();
     }
@@ -188,6 +211,10 @@ impl Inbox {
                     state.taking_up = true;
                     return Work::TakeUp(std::mem::take(&mut state.take_up));
                 }
+                let positions = state.take_positions();
+                if !positions.is_empty() {
+                    return Work::Records(Vec::new(), positions, busy);
+                }
                 if state.records.is_empty() {
                     since = None;
                     due = None;
@@ -201,9 +228,10 @@ impl Inbox {
                     let at = *since.get_or_insert(now) + linger;
                     if state.holds_a_batch(self) || now >= at {
                         let records = state.take_batch(self.rows, self.bytes);
+                        let positions = state.take_positions();
                         drop(state);
                         self.space.notify_all();
-                        return Work::Records(records, busy);
+                        return Work::Records(records, positions, busy);
                     }
                     due = Some(at);
                 }
@@ -236,6 +264,11 @@ impl Inbox {
         records.extend(more);
     }
 
+    /// How far partitions were read of which nothing is queued: to be asked once no more will come.
+    pub fn take_positions(&self) -> Vec<ReadPosition> {
+        self.state.lock().take_positions()
+    }
+
     /// Returns once the lane should let go of a batch that can't be landed now.
     pub async fn wait_for_drain_request(&self) {
         loop {
@@ -258,6 +291,30 @@ impl InboxState {
 
     fn is_full(&self, inbox: &Inbox) -> bool {
         self.records.len() >= 2 * inbox.rows || self.bytes >= 2 * inbox.bytes
+    }
+
+    /// The positions of partitions of which nothing is queued below: those of others wait for their records.
+    fn take_positions(&mut self) -> Vec<ReadPosition> {
+        if self.positions.is_empty() {
+            return Vec::new(); // as mostly
+        }
+        let mut queued: HashSet<&TopicPartition> = HashSet::new();
+        for record in &self.records {
+            let position = self.positions.get(&record.source);
+            if position.is_some_and(|(_, offset)| record.offset < *offset) {
+                queued.insert(&record.source);
+            }
+        }
+        let (waiting, free): (HashMap<_, _>, HashMap<_, _>) = std::mem::take(&mut self.positions)
+            .into_iter()
+            .partition(|(source, _)| queued.contains(source));
+        self.positions = waiting;
+        let position = |(source, (epoch, offset))| ReadPosition {
+            source,
+            epoch,
+            offset,
+        };
+        free.into_iter().map(position).collect()
     }
 
     /// Up to so many rows and bytes, one record at least.

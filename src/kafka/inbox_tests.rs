@@ -31,7 +31,7 @@ fn record(of: i32, offset: i64, bytes: usize) -> Record {
 
 async fn records(inbox: &Inbox) -> Vec<i64> {
     match inbox.next().await {
-        Work::Records(records, _busy) => records.iter().map(|r| r.offset).collect(),
+        Work::Records(records, ..) => records.iter().map(|r| r.offset).collect(),
         Work::TakeUp(_) => panic!("partitions to take up"),
         Work::Idle => panic!("nothing came"),
         Work::End => panic!("the end"),
@@ -126,7 +126,7 @@ async fn draining_waits_for_the_batch_in_flight_and_only_so_long() {
         "nothing in flight"
     );
     inbox.push_record(record(0, 0, 10));
-    let Work::Records(_, busy) = inbox.next().await else {
+    let Work::Records(.., busy) = inbox.next().await else {
         panic!("a batch");
     };
     assert!(!inbox.drain(Duration::from_millis(20)).await);
@@ -161,4 +161,43 @@ fn lanes_share_the_memory_and_each_holds_three_batches() {
     assert_eq!(config(4, 16 << 20).most_bytes(), 2 << 20);
     assert_eq!(config(1, 16 << 20).most_bytes(), 8 << 20);
     assert_eq!(config(4, 1_000).most_bytes(), 1_000);
+}
+
+fn position(of: i32, offset: i64) -> ReadPosition {
+    ReadPosition {
+        source: partition(of),
+        epoch: 1,
+        offset,
+    }
+}
+
+#[tokio::test]
+async fn a_position_waits_until_the_records_below_it_are_taken_out() {
+    let inbox = inbox(2, 1_000_000);
+    (0..3).for_each(|offset| inbox.push_record(record(0, offset, 10)));
+    inbox.note_position(&partition(0), 1, 4);
+    inbox.note_position(&partition(1), 1, 7);
+    // nothing of partition 1 is queued
+    let Work::Records(records, positions, busy) = inbox.next().await else {
+        panic!("positions");
+    };
+    assert_eq!((records.len(), positions), (0, vec![position(1, 7)]));
+    drop(busy);
+    let Work::Records(records, positions, busy) = inbox.next().await else {
+        panic!("a batch");
+    };
+    assert_eq!((records.len(), positions), (2, vec![]), "a record is left");
+    drop(busy);
+    let Work::Records(records, positions, _busy) = inbox.next().await else {
+        panic!("a batch");
+    };
+    assert_eq!((records.len(), positions), (1, vec![position(0, 4)]));
+}
+
+#[tokio::test]
+async fn the_position_of_a_partition_given_up_is_dropped() {
+    let inbox = inbox(2, 1_000_000);
+    inbox.note_position(&partition(0), 1, 4);
+    inbox.give_up(&HashSet::from([partition(0)]));
+    assert!(inbox.take_positions().is_empty());
 }

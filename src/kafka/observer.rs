@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::KafkaConfig;
@@ -39,7 +40,27 @@ impl Observer {
     /// # Errors
     /// A property that librdkafka refuses, in librdkafka's words.
     pub fn new(config: &KafkaConfig, complaints: &Complaints) -> Result<Self, ClientError> {
+        Self::with_properties(config, consumer_properties(config), complaints)
+    }
+
+    /// As [`Observer::new`]; logs end behind their last record here, though its transaction may be open.
+    ///
+    /// # Errors
+    /// As for [`Observer::new`].
+    pub fn of_whole_logs(
+        config: &KafkaConfig,
+        complaints: &Complaints,
+    ) -> Result<Self, ClientError> {
         let mut properties = consumer_properties(config);
+        properties.set("isolation.level", "read_uncommitted");
+        Self::with_properties(config, properties, complaints)
+    }
+
+    fn with_properties(
+        config: &KafkaConfig,
+        mut properties: ClientConfig,
+        complaints: &Complaints,
+    ) -> Result<Self, ClientError> {
         properties.set("statistics.interval.ms", "0");
         Ok(Self {
             consumer: properties.create_with_context(complaints.clone())?,

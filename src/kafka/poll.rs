@@ -16,6 +16,7 @@ use crate::kafka::error::{ClientError, Error};
 use crate::kafka::group::Group;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::partition_list::list_partitions;
+use crate::kafka::positions::UntoldPositions;
 use crate::kafka::seek::{PendingSeeks, SeekQueue};
 
 /// How long a full lane may hold up the others before its partitions are paused: pausing makes
@@ -40,6 +41,7 @@ pub struct Poller {
     full_since: Vec<Option<Instant>>,
     /// Whether each lane's partitions are paused because its inbox is full.
     paused: Vec<bool>,
+    positions: UntoldPositions,
 }
 
 /// Subscribes to the configured topics. Whoever polls is the group; lanes ask for positions by the queue.
@@ -68,6 +70,7 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, SeekQueu
         generation: 0,
         full_since: vec![None; lanes],
         paused: vec![false; lanes],
+        positions: UntoldPositions::default(),
     };
     Ok((poller, queue))
 }
@@ -106,19 +109,29 @@ impl Poller {
             self.seeks.serve_requests(consumer, &self.paused);
             self.resume_lanes(consumer);
             let polled = consumer.poll(Duration::ZERO).or_else(|| {
+                // before the lanes hear of the quiet, and land what they have
+                self.positions.tell_when_due(consumer);
                 group.note_quiet();
                 consumer.poll(POLL_TIMEOUT)
             });
             match polled {
-                None => group.note_empty_poll(),
-                Some(Ok(message)) => self.hand_over(consumer, &message),
+                None => {}
+                Some(Ok(message)) => {
+                    self.positions.note_stirred();
+                    self.hand_over(consumer, &message);
+                }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
                     tracing::error!(%error, "kafka: this consumer can't go on");
                     break;
                 }
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.positions.note_stirred();
+                    self.positions.tell_when_due(consumer);
+                }
                 Some(Err(error)) => group.log_poll_error(&error),
             }
         }
+        self.positions.tell_changed(consumer); // for the lanes' last transaction
     }
 
     fn hand_over(&mut self, consumer: &BaseConsumer<Group>, message: &BorrowedMessage<'_>) {
@@ -158,9 +171,6 @@ impl Poller {
             if self.paused[lane] && group.inbox_of(lane).has_space() {
                 self.full_since[lane] = None;
                 let partitions = group.assignment.started_partitions_of(lane);
-                for source in &partitions {
-                    group.progress.note_resumed(source);
-                }
                 self.paused[lane] = consumer.resume(&list_partitions(&partitions)).is_err();
             }
         }

@@ -83,6 +83,12 @@ impl Advance {
         }
     }
 
+    /// Goes to where the log was read, if that is behind the last record: what lies between is no record.
+    pub fn pass_end(&mut self) {
+        let end = self.held.position.filter(|_| !self.jumped_back);
+        self.next_offset = self.next_offset.max(end.unwrap_or_default());
+    }
+
     /// Takes the offset in; not, if it lies before one that was taken in already.
     pub fn follow_offset(&mut self, offset: i64) -> bool {
         let expected = if self.next_offset == self.first_offset {

@@ -67,6 +67,12 @@ impl<'r> Batch<'r> {
         }
     }
 
+    /// Takes partitions to where their logs were read, if that is behind their last record: what lies between is
+    /// no record. Not for a batch of which something is deferred.
+    pub fn pass_ends(&mut self) {
+        self.advances.iter_mut().for_each(Advance::pass_end);
+    }
+
     /// Goes on where another batch of the same records left off.
     pub fn resume_trial(mut self, mut trial: Trial) -> Self {
         trial.restore_published(&mut self.entries);

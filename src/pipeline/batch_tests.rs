@@ -25,6 +25,7 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         floor,
         epoch,
         read_to: Some(start),
+        position: None,
         owed: Default::default(),
     }
 }
@@ -280,4 +281,22 @@ fn a_topic_of_another_converter_stops_the_lane_at_its_first_record_and_is_named_
         "dead letters are what is wanted"
     );
     assert_eq!(judge(&odd, 0.5), Ok(()), "this is the record's own fault");
+}
+
+#[test]
+fn a_batch_takes_its_partition_to_where_the_log_was_read_behind_its_last_record() {
+    let at = |position| OwnedPartition {
+        position: Some(position),
+        ..owned(50, 50, 1)
+    };
+    let records = records(50..60, 1);
+    let mut decoder = Decoder::new(Vec::new().into(), true);
+    let mut read_to = |position| {
+        let owned = owned_partitions(at(position));
+        let mut batch = Batch::gather_records(&records, arena(), &owned, &mut decoder);
+        batch.pass_ends();
+        batch.advances[0].next_offset
+    };
+    assert_eq!(read_to(61), 61, "a marker lies at 60");
+    assert_eq!(read_to(55), 60, "what was told before these records");
 }

@@ -1,5 +1,6 @@
 //! What a batch needs of Kafka before COMMIT: its rejects delivered, its topics still the same.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -45,6 +46,35 @@ impl BeforeCommit {
         batch: &Batch<'_>,
     ) -> Result<Option<AttemptOutcome>, Failure> {
         self.ask_about_topics(batch).wait_for_answer().await
+    }
+
+    /// Whether one of the topics is another one than that with the id.
+    ///
+    /// # Errors
+    /// Kafka can't be asked now.
+    pub async fn any_recreated<'s>(
+        &self,
+        held: impl Iterator<Item = (&'s TopicPartition, Option<Uuid>)>,
+    ) -> Result<bool, Failure> {
+        let topics = self.topics.clone();
+        let held: HashMap<Arc<str>, Option<Uuid>> = held
+            .map(|(source, id)| (source.topic.clone(), id))
+            .collect();
+        // the question blocks its thread
+        let asked = tokio::task::spawn_blocking(move || {
+            let names: Vec<&str> = held.keys().map(|name| &**name).collect();
+            let ids = topics.ids(&names)?;
+            let now = |name: &str| ids.get(name).copied().and_then(TopicId::known);
+            let other = |(name, id): (&Arc<str>, &Option<Uuid>)| {
+                now(name).is_some_and(|now| id.is_some_and(|id| id != now))
+            };
+            Ok::<_, kafka::Error>(held.iter().any(other))
+        });
+        match asked.await {
+            Ok(Ok(any)) => Ok(any),
+            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+        }
     }
 
     /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the

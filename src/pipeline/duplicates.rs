@@ -131,6 +131,7 @@ mod tests {
             memory: PartitionMemory::default(),
             floor: 0,
             epoch: 0,
+            position: None,
             read_to: None,
             owed: Default::default(),
         };

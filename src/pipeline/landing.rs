@@ -39,7 +39,10 @@ pub async fn land_records(
             give_back(lane, in_flight, arena);
             return Ok(());
         }
-        let batch = gather_batch(lane, records, arena);
+        let mut batch = gather_batch(lane, records, arena);
+        if in_flight.is_whole() {
+            batch.pass_ends();
+        }
         if batch.is_empty() {
             if in_flight.next_deferred() {
                 continue;

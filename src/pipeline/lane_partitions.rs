@@ -40,6 +40,20 @@ impl LanePartitions {
         self.committer.commit(offsets);
     }
 
+    /// Notes that watermarks have passed what are no records, up to these offsets, and commits them.
+    pub fn note_passed(&mut self, ends: Vec<(TopicPartition, i64)>, batch: Uuid) {
+        for (source, end) in &ends {
+            if let Some(partition) = self.owned.get_mut(source) {
+                partition.next_offset = *end;
+                partition.read_to = Some(*end);
+                partition.batch = batch;
+                self.progress.note_read(source, *end);
+                self.progress.note_applied(source, *end);
+            }
+        }
+        self.committer.commit(ends);
+    }
+
     /// Notes that a batch's events are in the dead letter topic while Postgres is away, and commits its
     /// offsets. The rows of the letters are owed.
     pub fn note_diverted(&mut self, advances: Vec<Advance>, letters: Vec<Letter>) {

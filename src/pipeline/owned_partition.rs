@@ -29,6 +29,8 @@ pub struct OwnedPartition {
     pub epoch: u64,
     /// The offset after the last record that was taken into a batch under this epoch.
     pub read_to: Option<i64>,
+    /// How far the log was read, records or not, when the partition had last come to its end.
+    pub position: Option<i64>,
     /// Letters that were published while Postgres was away, and have no row yet: the next batch of
     /// the partition writes them. If it never comes to that, the partition is read from its
     /// watermark again, and their events with it.
@@ -55,7 +57,15 @@ impl OwnedPartition {
             floor,
             epoch,
             read_to: Some(start),
+            position: None,
             owed: Arc::default(),
         }
+    }
+
+    /// How far the watermark can go without a record, if it lies behind: not while letters are owed, whose events
+    /// are read again from the watermark if it never comes to their rows.
+    pub fn end_to_pass(&self) -> Option<i64> {
+        let ahead = |end: &i64| *end > self.next_offset && self.owed.is_empty();
+        self.position.filter(ahead)
     }
 }

@@ -2,15 +2,10 @@
 //! librdkafka's statistics say of the log. Tells the lag, and when everything is caught up.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::watch::metrics;
-
-/// librdkafka's statistics are up to two seconds old: for so long they may speak of what had been
-/// fetched before a seek.
-const STATISTICS_MAX_AGE: Duration = Duration::from_secs(3);
 
 /// How far each assigned partition has come.
 #[derive(Default)]
@@ -21,18 +16,13 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, Default)]
 struct Position {
     applied: Option<i64>,
-    /// The next offset to read. Behind `applied` while duplicates are counted.
+    /// The next offset to read, whether there are records below or not. Behind `applied` while duplicates are
+    /// counted.
     read: Option<i64>,
     /// The end of the log when the partition was taken up.
     target: Option<i64>,
     /// The end of the log as last heard.
     high: Option<i64>,
-    /// Everything up to this offset was fetched; beyond the last record there may be nothing but
-    /// transaction markers and compacted records, so the watermark alone never gets there.
-    fetched: Option<i64>,
-    taken_up_at: Option<Instant>,
-    /// As `fetched`, and the lanes have nothing left to do.
-    dealt_with: Option<i64>,
     /// Some of it lies in the dead letter topic alone, until Postgres is back.
     diverted: bool,
 }
@@ -44,13 +34,9 @@ impl Position {
         }
     }
 
-    /// A log that ends in transaction markers or compacted records has no more to give once all
-    /// of it was fetched; its watermark stays behind the end for good.
     fn events_behind(&self) -> Option<i64> {
         let (applied, high) = (self.applied?, self.high?);
-        let rest = (high - applied).max(0);
-        let nothing_more = self.dealt_with >= self.high && !self.diverted;
-        Some(if nothing_more { 0 } else { rest })
+        Some((high - applied).max(0))
     }
 }
 
@@ -74,9 +60,6 @@ impl Progress {
             p.applied = Some(applied);
             p.read = Some(start);
             p.high = Some(high);
-            p.fetched = None;
-            p.taken_up_at = Some(Instant::now());
-            p.dealt_with = None;
             p.diverted = false;
             // a topic created again may be shorter than it was
             p.target = Some(p.target.map_or(high, |target| target.min(high)));
@@ -92,15 +75,6 @@ impl Progress {
         });
     }
 
-    /// Paused records were thrown away: what had been fetched is fetched again.
-    pub fn note_resumed(&self, source: &TopicPartition) {
-        self.change_position(source, |p| {
-            p.fetched = None;
-            p.taken_up_at = Some(Instant::now());
-            p.dealt_with = None;
-        });
-    }
-
     /// Everything below is done with: applied, or a duplicate.
     pub fn note_read(&self, source: &TopicPartition, next_offset: i64) {
         self.change_position(source, |p| p.read = Some(next_offset));
@@ -112,36 +86,12 @@ impl Progress {
     }
 
     /// From the statistics; only of partitions that are assigned.
-    pub fn note_log_end(
-        &self,
-        topic: &str,
-        partition: i32,
-        high: Option<i64>,
-        fetched: Option<i64>,
-    ) {
+    pub fn note_log_end(&self, topic: &str, partition: i32, high: Option<i64>) {
         let source = TopicPartition {
             topic: topic.into(),
             partition,
         };
-        self.change_position(&source, |p| {
-            p.high = high.or(p.high);
-            if p.taken_up_at
-                .is_some_and(|at| at.elapsed() > STATISTICS_MAX_AGE)
-            {
-                p.fetched = fetched.or(p.fetched);
-            }
-        });
-    }
-
-    /// The consumer's queue and the lanes were found empty, in this order.
-    pub fn note_nothing_left(&self) {
-        let mut partitions = self.partitions.lock();
-        for (source, position) in partitions.iter_mut() {
-            if position.dealt_with != position.fetched {
-                position.dealt_with = position.fetched;
-                position.publish_position(source);
-            }
-        }
+        self.change_position(&source, |p| p.high = high.or(p.high));
     }
 
     /// The partition is somebody else's.
@@ -155,7 +105,7 @@ impl Progress {
         let partitions = self.partitions.lock();
         partitions.values().all(|p| match (p.target, p.read) {
             _ if p.diverted => false,
-            (Some(target), Some(read)) => read >= target || p.dealt_with >= Some(target),
+            (Some(target), Some(read)) => read >= target,
             _ => false,
         })
     }

@@ -103,8 +103,18 @@ impl Kafka {
 
     /// Deletes what lies below the offset in partition 0, as retention does.
     pub async fn delete_records(&self, topic: &str, below: i64) {
+        self.delete_records_of(topic, 0, Offset::Offset(below))
+            .await;
+    }
+
+    /// Deletes all that partition 0 has, markers too.
+    pub async fn delete_all_records(&self, topic: &str) {
+        self.delete_records_of(topic, 0, Offset::End).await;
+    }
+
+    pub async fn delete_records_of(&self, topic: &str, partition: i32, below: Offset) {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, 0, Offset::Offset(below))
+        list.add_partition_offset(topic, partition, below)
             .expect("an offset");
         self.admin
             .delete_records(&list, &AdminOptions::new().operation_timeout(Some(WAIT)))
@@ -114,6 +124,16 @@ impl Kafka {
 
     /// Produces in a transaction, which leaves a marker in each partition's log.
     pub async fn produce_in_transaction(&self, topic: &str, events: &[Event]) {
+        self.open_transaction(topic, events).await.commit().await;
+    }
+
+    /// Produces in a transaction that is given up: nobody gets to see the events.
+    pub async fn produce_and_abort(&self, topic: &str, events: &[Event]) {
+        self.open_transaction(topic, events).await.abort().await;
+    }
+
+    /// Produces in a transaction that stays open.
+    pub async fn open_transaction(&self, topic: &str, events: &[Event]) -> OpenTransaction {
         let producer: FutureProducer = client()
             .set("transactional.id", topic)
             .create()
@@ -125,10 +145,7 @@ impl Kafka {
             .expect("Kafka does transactions");
         producer.begin_transaction().expect("begun");
         send(&producer, topic, events).await;
-        tokio::task::spawn_blocking(move || producer.commit_transaction(WAIT))
-            .await
-            .expect("no panic")
-            .expect("committed");
+        OpenTransaction(producer)
     }
 
     /// Produces in order, and returns once all of it is safe.
@@ -197,6 +214,25 @@ impl Kafka {
         })
         .await
         .expect("no panic");
+    }
+}
+
+/// A transaction that is neither committed nor aborted.
+pub struct OpenTransaction(FutureProducer);
+
+impl OpenTransaction {
+    pub async fn commit(self) {
+        tokio::task::spawn_blocking(move || self.0.commit_transaction(WAIT))
+            .await
+            .expect("no panic")
+            .expect("committed");
+    }
+
+    pub async fn abort(self) {
+        tokio::task::spawn_blocking(move || self.0.abort_transaction(WAIT))
+            .await
+            .expect("no panic")
+            .expect("aborted");
     }
 }
 

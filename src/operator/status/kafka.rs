@@ -37,7 +37,7 @@ pub type Offsets = HashMap<TopicPartition, i64>;
 pub fn ask_kafka(config: &Config, applied: &[String]) -> KafkaAnswers {
     let complaints = Complaints::new(&config.kafka);
     let mut answers = KafkaAnswers::default();
-    let observer = match Observer::new(&config.kafka, &complaints) {
+    let observer = match Observer::of_whole_logs(&config.kafka, &complaints) {
         Ok(observer) => observer,
         Err(error) => {
             answers

@@ -1,0 +1,131 @@
+//! Takes watermarks past what nobody gets to see: transaction markers, aborted records, what compaction and
+//! retention left out. A watermark says that everything below is dealt with. Were it to stop at the last record, a
+//! marker that retention deletes would look like an event that was never landed, and lag would never end.
+//!
+//! A batch takes its partitions there by itself where it can ([`Batch::pass_ends`]); here are those that are read
+//! further without a record.
+//!
+//! Why: `docs/decisions/01`.
+//!
+//! [`Batch::pass_ends`]: crate::pipeline::batch::Batch::pass_ends
+
+use uuid::Uuid;
+
+use crate::kafka::inbox::ReadPosition;
+use crate::ledger::watermarks::{Fence, WatermarkMove};
+use crate::pipeline::lane::Lane;
+use crate::pipeline::owned_partition::OwnedPartition;
+use crate::record::TopicPartition;
+use crate::verdict::Failure;
+
+/// A partition whose watermark lies behind what was read, and how far that was.
+struct Behind {
+    source: TopicPartition,
+    partition: OwnedPartition,
+    end: i64,
+}
+
+impl Behind {
+    fn watermark_move(&self) -> WatermarkMove<'_> {
+        WatermarkMove {
+            partition_id: self.partition.partition_id,
+            seen_batch: self.partition.batch,
+            from: self.partition.next_offset,
+            to: self.end,
+            memory: &self.partition.memory,
+        }
+    }
+}
+
+/// What became of an attempt.
+enum Passed {
+    /// The watermarks are where the logs were read to.
+    Moved,
+    /// Somebody else has written one of the partitions, or a topic was created again.
+    NotOurs,
+}
+
+/// Notes how far partitions were read. Nothing of what lies below is queued.
+pub fn note_positions(lane: &mut Lane, positions: Vec<ReadPosition>) {
+    for position in positions {
+        let owned = lane.partitions.owned.get_mut(&position.source);
+        if let Some(partition) = owned.filter(|o| o.epoch == position.epoch) {
+            partition.position = Some(position.offset);
+        }
+    }
+}
+
+/// Moves the watermarks of partitions that were read further than their last record. Asks nobody where there are
+/// none. To be called between two batches. What fails is tried again after the next batch, or once the lane is
+/// idle; a Postgres that is away is told by the next batch.
+pub async fn pass_ends(lane: &mut Lane) {
+    let behind = list_behind(lane);
+    if behind.is_empty() {
+        return;
+    }
+    let batch = Uuid::new_v4();
+    let attempt = move_watermarks(lane, batch, &behind);
+    let attempt = lane.waiting.unless_needed(attempt).await;
+    settle_attempt(lane, batch, behind, attempt);
+}
+
+/// The same at the lane's end, whoever needs the lane: retention may go on while no worker runs.
+pub async fn pass_last_ends(lane: &mut Lane) {
+    let positions = lane.inbox.take_positions();
+    note_positions(lane, positions);
+    let behind = list_behind(lane);
+    if !behind.is_empty() {
+        let batch = Uuid::new_v4();
+        let attempt = move_watermarks(lane, batch, &behind).await;
+        settle_attempt(lane, batch, behind, Some(attempt));
+    }
+}
+
+fn list_behind(lane: &Lane) -> Vec<Behind> {
+    let owned = lane.partitions.owned.iter();
+    let behind = owned.filter_map(|(source, partition)| {
+        Some(Behind {
+            source: source.clone(),
+            end: partition.end_to_pass()?,
+            partition: partition.clone(),
+        })
+    });
+    behind.collect()
+}
+
+fn settle_attempt(
+    lane: &mut Lane,
+    batch: Uuid,
+    behind: Vec<Behind>,
+    attempt: Option<Result<Passed, Failure>>,
+) {
+    match attempt {
+        Some(Ok(Passed::Moved)) => {
+            let ends = behind.into_iter().map(|b| (b.source, b.end));
+            lane.partitions.note_passed(ends.collect(), batch);
+        }
+        Some(Ok(Passed::NotOurs)) => {
+            let sources = behind.into_iter().map(|b| b.source);
+            lane.partitions.take_up_again(sources);
+        }
+        Some(Err(error)) => tracing::debug!(lane = lane.number, %error, "watermarks stay behind"),
+        None => {}
+    }
+}
+
+/// In a transaction of its own, fenced as a batch is.
+async fn move_watermarks(lane: &Lane, batch: Uuid, behind: &[Behind]) -> Result<Passed, Failure> {
+    let topics = behind.iter().map(|b| (&b.source, b.partition.topic_id));
+    if lane.before_commit.any_recreated(topics).await? {
+        return Ok(Passed::NotOurs);
+    }
+    let moves: Vec<WatermarkMove<'_>> = behind.iter().map(Behind::watermark_move).collect();
+    let mut client = lane.destination.connect().await?;
+    let tx = client.transaction().await?;
+    let watermarks = &lane.destination.ledger.watermarks;
+    if watermarks.move_watermarks(&tx, batch, &moves).await? == Fence::Lost {
+        return Ok(Passed::NotOurs);
+    }
+    tx.commit().await?;
+    Ok(Passed::Moved)
+}

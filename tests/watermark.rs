@@ -1,0 +1,166 @@
+//! A watermark says that everything below is dealt with, records or not.
+
+use serde_json::Value;
+
+use crate::commands::done;
+use crate::support::worker::Worker;
+use crate::support::{World, events, eventually};
+
+const APPLIED: &str = "SELECT next_offset FROM landfall.partitions WHERE partition = 0";
+
+fn last_version(version: i64) -> String {
+    format!("SELECT count(*) FROM t WHERE version = {version}")
+}
+
+/// The sum over partitions of what `landfall status` tells.
+fn told(world: &World, key: &str) -> i64 {
+    let objects = done(world, "status --json").objects();
+    let partitions = objects.iter().filter(|o| o["kind"] == "partition");
+    partitions.filter_map(|p: &Value| p[key].as_i64()).sum()
+}
+
+async fn transactions(world: &World, versions: std::ops::RangeInclusive<i64>) {
+    for version in versions {
+        let history = events::history(20, version);
+        let new = &history[(version as usize - 1) * 20..];
+        world.kafka.produce_in_transaction(&world.topic, new).await;
+    }
+}
+
+#[tokio::test]
+async fn a_marker_that_retention_deletes_while_the_worker_is_idle_is_no_lost_event() {
+    let world = World::new("marker_deleted", 1).await;
+    let worker = world.run();
+    transactions(&world, 1..=3).await;
+    world.until_count(&last_version(3), 20).await;
+    world.until_count(APPLIED, 63).await;
+    assert_eq!(told(&world, "lag"), 0);
+    world.kafka.delete_all_records(&world.topic).await;
+    transactions(&world, 4..=4).await;
+    world.until_count(&last_version(4), 20).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("never reached Landfall"), "{log}");
+}
+
+#[tokio::test]
+async fn a_log_that_retention_has_emptied_is_no_gap_after_a_restart() {
+    let world = World::new("emptied", 1).await;
+    transactions(&world, 1..=3).await;
+    world.catch_up().await;
+    assert_eq!(world.count(APPLIED).await, 63);
+    world.kafka.delete_all_records(&world.topic).await;
+    world.catch_up().await;
+    transactions(&world, 4..=4).await;
+    world.catch_up().await;
+    assert_eq!(world.count(&last_version(4)).await, 20);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_right_behind_its_last_event_has_passed_the_marker() {
+    let world = World::new("stopped_at_marker", 1).await;
+    let worker = world.run();
+    transactions(&world, 1..=1).await;
+    world.until_count(&last_version(1), 20).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+    world.kafka.delete_all_records(&world.topic).await;
+    let worker = world.run();
+    transactions(&world, 2..=2).await;
+    world.until_count(&last_version(2), 20).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn the_marker_of_an_idle_topic_is_passed_beside_a_busy_one() {
+    let mut world = World::new("marker_beside_busy", 1).await;
+    world.settings.remove("apply");
+    world.set("apply", "lanes = 1\nbatch_rows = 50\nlinger = \"20ms\"");
+    let busy = format!("{}.busy.public.t", world.name);
+    world.kafka.create_topic(&busy, 1).await;
+    world.topics.push(busy.clone());
+    let worker = world.run();
+    transactions(&world, 1..=1).await;
+    let history = events::history(5_000, 4);
+    let applied = format!("{APPLIED} AND topic = '{}'", world.topic);
+    let (kafka, sent) = (&world.kafka, std::cell::Cell::new(0));
+    let keep_busy = async {
+        for part in history.chunks(500) {
+            let part: Vec<_> = part.to_vec();
+            kafka.produce(&busy, &part).await;
+            sent.set(sent.get() + part.len());
+        }
+    };
+    let passed = world.until_count(&applied, 21);
+    tokio::join!(keep_busy, passed);
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn until_caught_up_ends_beside_another_member_on_a_transactional_topic() {
+    let world = World::new("two_members", 4).await;
+    transactions(&world, 1..=3).await;
+    let fellow = world.run();
+    world.until_count(&last_version(3), 20).await;
+    let mut job = Worker::start(&["run", "--until-caught-up"], &world.config_file(), &[]);
+    assert_eq!(job.wait().await, Some(0), "{}", job.log());
+    assert_eq!(told(&world, "lag"), 0);
+    assert_eq!(fellow.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn aborted_transactions_at_the_end_leave_no_lag() {
+    let world = World::new("aborted", 1).await;
+    transactions(&world, 1..=2).await;
+    for version in 3..=5 {
+        let history = events::history(20, version);
+        let aborted = &history[history.len() - 20..];
+        world.kafka.produce_and_abort(&world.topic, aborted).await;
+    }
+    world.catch_up().await;
+    assert_eq!(world.count(&last_version(2)).await, 20);
+    assert_eq!(told(&world, "lag"), 0);
+    assert_eq!(told(&world, "applied"), told(&world, "end"));
+    assert_eq!(
+        told(&world, "committed"),
+        told(&world, "end"),
+        "the group has no lag either"
+    );
+    // nothing but aborted records comes behind it
+    let worker = world.run();
+    worker.says(&["partitions assigned"]).await;
+    let history = events::history(20, 6);
+    world
+        .kafka
+        .produce_and_abort(&world.topic, &history[100..])
+        .await;
+    eventually("the aborted records are passed", async || {
+        (told(&world, "lag") == 0).then_some(())
+    })
+    .await;
+    assert_eq!(world.count("SELECT max(version) FROM t").await, 2);
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn records_behind_an_open_transaction_are_not_hidden_and_land_once_it_ends() {
+    let world = World::new("open_transaction", 1).await;
+    transactions(&world, 1..=1).await;
+    world.catch_up().await;
+    let history = events::history(20, 3);
+    let open = world
+        .kafka
+        .open_transaction(&world.topic, &history[20..21])
+        .await;
+    let behind: Vec<_> = history[40..].to_vec();
+    world.kafka.produce(&world.topic, &behind).await;
+    let worker = world.run();
+    worker.says(&["partitions assigned"]).await;
+    assert_eq!(told(&world, "lag"), 21);
+    open.abort().await;
+    world.until_count(&last_version(3), 20).await;
+    eventually("there is no lag", async || {
+        (told(&world, "lag") == 0).then_some(())
+    })
+    .await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
