@@ -5,9 +5,11 @@ use serde_json::json;
 use tokio_postgres::types::Type;
 
 use crate::support::World;
-use crate::support::events::change;
+use crate::support::events::{Event, change, change_of};
 use crate::support::stack::stack;
 use crate::support::world::connect;
+
+mod moments;
 
 /// Of each type: some texts at the edges, and SQL for any number of others, over a random `r` below 1 and a `n`.
 const TYPES: [(&str, Type, &[&str], &str); 10] = [
@@ -154,4 +156,37 @@ async fn large_values_are_compressed_with_lz4_unless_somebody_chose_otherwise() 
     let how = "SELECT string_agg(pg_column_compression(body), ' ' ORDER BY id) FROM t";
     let how: String = world.db.query_one(how, &[]).await.unwrap().get(0);
     assert_eq!(how, "lz4 pglz");
+}
+
+#[tokio::test]
+async fn an_amount_of_money_lands_exactly_whatever_it_comes_as() {
+    let world = World::new("amounts", 1).await;
+    world
+        .sql("CREATE TABLE bills (id int PRIMARY KEY, amount money, more money[])")
+        .await;
+    let amounts = [
+        json!(12.34),
+        json!("12.34"),
+        json!(1e3),
+        json!("$1,234.50"),
+        json!({ "scale": 2, "value": "BNI=" }),
+    ];
+    let events: Vec<Event> = (1..)
+        .zip(amounts)
+        .map(|(id, amount)| bill(id, &amount))
+        .collect();
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let found = "SELECT string_agg(concat(amount::numeric, ' ', more::numeric[]), ' ' ORDER BY id) FROM bills";
+    let found: String = world.db.query_one(found, &[]).await.unwrap().get(0);
+    assert_eq!(
+        found,
+        "12.34 {12.34,NULL} 12.34 {12.34,NULL} 1000.00 {1000.00,NULL} 1234.50 {1234.50,NULL} 12.34 {12.34,NULL}"
+    );
+    assert_eq!(world.letters().await, Vec::<String>::new());
+}
+
+fn bill(id: i64, amount: &serde_json::Value) -> Event {
+    let row = json!({ "id": id, "amount": amount, "more": [amount, null] });
+    change_of("bills", "c", id, json!({ "id": id }), Some(row))
 }

@@ -151,7 +151,7 @@ fn read_column(row: &Row) -> Column {
     });
     Column {
         name: row.get(0),
-        cast: format!("{}.{}", quote(&schema), quote(&type_name)),
+        cast: cast_to(&schema, &type_name),
         pg_type: PgType {
             name: type_name,
             modifier,
@@ -159,6 +159,16 @@ fn read_column(row: &Row) -> Column {
         },
         generated: !row.get::<_, String>(5).is_empty(),
         identity_always: row.get::<_, String>(6) == "a",
+    }
+}
+
+/// Postgres reads a text as money by `lc_monetary`, and `12.34` may be 1234 then; a numeric is what it is.
+fn cast_to(schema: &str, type_name: &str) -> String {
+    let cast = format!("{}.{}", quote(schema), quote(type_name));
+    match cast.as_str() {
+        r#""pg_catalog"."money""# => format!(r#""pg_catalog"."numeric"::{cast}"#),
+        r#""pg_catalog"."_money""# => format!(r#""pg_catalog"."_numeric"::{cast}"#),
+        _ => cast,
     }
 }
 
@@ -210,4 +220,24 @@ fn read_equality(row: &Row, column: Option<&Column>) -> Equality {
 async fn load_references(client: &impl GenericClient) -> Result<Vec<(u32, u32)>, Failure> {
     let rows = client.query(FOREIGN_KEYS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_becomes_money_by_way_of_numeric() {
+        for (type_name, cast) in [
+            ("money", r#""pg_catalog"."numeric"::"pg_catalog"."money""#),
+            (
+                "_money",
+                r#""pg_catalog"."_numeric"::"pg_catalog"."_money""#,
+            ),
+            ("numeric", r#""pg_catalog"."numeric""#),
+        ] {
+            assert_eq!(cast_to("pg_catalog", type_name), cast);
+        }
+        assert_eq!(cast_to("public", "money"), r#""public"."money""#);
+    }
 }

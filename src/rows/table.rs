@@ -23,7 +23,8 @@ pub struct Column {
     /// The column's type, domains resolved.
     pub pg_type: PgType,
     /// The base type as SQL, schema-qualified and quoted, without a modifier: an explicit cast to
-    /// `varchar(3)` would cut the value silently, an assignment refuses it.
+    /// `varchar(3)` would cut the value silently, an assignment refuses it. Where the text means another value than
+    /// the event's to that type, the way leads over a type to which it doesn't.
     pub cast: String,
     /// GENERATED ALWAYS AS (…) STORED: computed by Postgres, never written.
     pub generated: bool,

@@ -19,6 +19,7 @@ mod hstore;
 mod iso;
 mod json;
 mod meaning;
+mod money;
 mod numbers;
 mod placeholder;
 mod plain;
@@ -27,6 +28,9 @@ mod times;
 mod undeclared;
 mod unescaped;
 mod vectors;
+mod whole;
+mod zone_words;
+mod zoned;
 
 #[cfg(test)]
 mod testing;
@@ -82,16 +86,18 @@ fn convert_value<'a>(
     if !meaning.suits_family(family) {
         return Err(family.unfit(json.kind_name()));
     }
-    match meaning {
+    let text = match meaning {
         Meaning::Plain => plain::plain_text(json, family),
         Meaning::JsonText => plain::json_text(json, family),
         Meaning::Date => times::date_text(json),
         Meaning::Time(unit) => times::time_text(json, unit, family),
         Meaning::Timestamp(unit) => times::timestamp_text(json, unit, family),
-        Meaning::Iso => iso::iso_text(json),
+        Meaning::Iso => iso::iso_text(json, family),
+        Meaning::IsoWithin(inner) => iso::iso_texts_within(json, inner),
         Meaning::Duration(unit) => times::duration_text(json, unit),
         Meaning::Decimal { scale } => numbers::decimal_text(json, scale),
         Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json),
+        Meaning::UndeclaredStruct => undeclared::undeclared_struct(json),
         Meaning::UndeclaredDecimal => undeclared::undeclared_decimal(json, family, column),
         Meaning::Bytes => bytes::to_bytea(json, family),
         Meaning::HexBytes => bytes::bytea_from_hex(json),
@@ -102,6 +108,12 @@ fn convert_value<'a>(
         Meaning::SparseVector => vectors::sparse_vector(json),
         Meaning::Point => geometry::point_text(json),
         Meaning::Geometry => geometry::hex_ewkb(json),
+    }?;
+    match (family, json) {
+        (Family::Integer, Json::Number(_)) => whole::whole_json_number(text),
+        (Family::Integer, _) => whole::whole_number(text, "a decimal with a fraction"),
+        (Family::Money, _) => money::plain_amount(text),
+        _ => Ok(text),
     }
 }
 

@@ -66,6 +66,24 @@ impl Family {
         }
     }
 
+    /// The dates or times without a zone that a range or an array has, of which a text can hold several.
+    pub(super) fn of_moments_within(column: &PgType) -> Option<Family> {
+        if let Some(element) = &column.element {
+            let family = Family::of_column(element);
+            let is_moment = matches!(family, Family::Date | Family::Time | Family::Timestamp);
+            return if is_moment {
+                Some(family)
+            } else {
+                Family::of_moments_within(element)
+            };
+        }
+        match column.name.as_str() {
+            "tsrange" | "tsmultirange" => Some(Family::Timestamp),
+            "daterange" | "datemultirange" => Some(Family::Date),
+            _ => None,
+        }
+    }
+
     /// Of fixed size, so never stored out of line: no placeholder can stand for it.
     pub(super) fn is_fixed_size(self) -> bool {
         use Family as F;

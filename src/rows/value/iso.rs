@@ -3,12 +3,23 @@
 use std::borrow::Cow;
 
 use super::error::{ValueError, malformed};
+use super::family::Family;
 use super::json::Json;
+use super::zoned;
 
-/// `-4712-01-01T…` is 4713 BC, `+10000-…` the year 10000; anything else passes, 'infinity' included.
-pub(super) fn iso_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+/// `-4712-01-01T…` is 4713 BC, `+10000-…` the year 10000; anything else passes, 'infinity' included. For a column
+/// without a zone, what has an offset is converted to UTC.
+pub(super) fn iso_text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, ValueError> {
     const EXPECTED: &str = "a date or timestamp as an iso 8601 string";
     let text = json.as_string(EXPECTED)?;
+    if matches!(family, Family::Date | Family::Time | Family::Timestamp)
+        && let Some(in_utc) = zoned::convert_to_utc(&text, family)?
+    {
+        return Ok(Cow::Owned(in_utc));
+    }
+    if family == Family::Time {
+        return Ok(text); // which has no year
+    }
     let (negative, unsigned) = match text.as_bytes().first() {
         Some(b'-') => (true, text.strip_prefix('-')),
         Some(b'+') => (false, text.strip_prefix('+')),
@@ -23,6 +34,13 @@ pub(super) fn iso_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
         (false, 1..) => format!("{year:04}-{rest}"),
         _ => format!("{:04}-{rest} BC", u64::from(year) + 1),
     }))
+}
+
+/// Of an array or of a range, written as Postgres writes it; `family` is their elements'.
+pub(super) fn iso_texts_within(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, ValueError> {
+    let text = json.as_string("an array or a range as its text")?;
+    let in_utc = zoned::convert_each_to_utc(&text, family)?;
+    Ok(in_utc.map_or(text, Cow::Owned))
 }
 
 #[cfg(test)]

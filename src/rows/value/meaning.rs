@@ -2,6 +2,7 @@
 
 use super::family::Family;
 use super::json::Json;
+use super::numbers::is_variable_scale;
 use super::times::Unit;
 use crate::format::schema::{Field, Kind, Logical};
 use crate::rows::table::PgType;
@@ -15,13 +16,17 @@ pub(super) enum Meaning<'f> {
     Date,
     Time(Unit),
     Timestamp(Unit),
-    /// A date, or a date and time, as an ISO 8601 string.
+    /// A date, a time, or both, as an ISO 8601 string.
     Iso,
+    /// The same, of this family, within the text of an array or a range.
+    IsoWithin(Family),
     Duration(Unit),
     Decimal {
         scale: Option<i32>,
     },
     VariableScaleDecimal,
+    /// An object for a column of numbers and no schema to tell what it is.
+    UndeclaredStruct,
     /// A string for a numeric column and no schema to tell how it is written.
     UndeclaredDecimal,
     Bytes,
@@ -110,6 +115,9 @@ fn by_logical(
         Meaning::Date | Meaning::Timestamp(_) if matches!(json, Json::String(_)) => {
             Some(Meaning::Iso)
         }
+        Meaning::Time(_) if matches!(json, Json::String(_)) && family == Family::Time => {
+            Some(Meaning::Iso)
+        }
         Meaning::Time(_) | Meaning::Duration(_) if matches!(json, Json::String(_)) => {
             Some(Meaning::Plain)
         }
@@ -151,7 +159,11 @@ fn by_column<'f>(
         },
         Json::Object(_) => match family {
             Family::Hstore => Meaning::Hstore,
-            Family::Numeric | Family::Money => Meaning::VariableScaleDecimal,
+            Family::Integer | Family::Float | Family::Numeric | Family::Money => match kind {
+                Some(kind) if is_variable_scale(kind) => Meaning::VariableScaleDecimal,
+                None | Some(Kind::Unknown) => Meaning::UndeclaredStruct,
+                Some(_) => Meaning::Plain,
+            },
             Family::Point => Meaning::Point,
             Family::Geometry => Meaning::Geometry,
             Family::SparseVector => Meaning::SparseVector,
@@ -183,8 +195,11 @@ fn unit_of(column: &PgType) -> Unit {
 
 fn string_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
     let is_string = kind == Some(&Kind::String);
+    if let Some(inner) = Family::of_moments_within(column) {
+        return Meaning::IsoWithin(inner);
+    }
     match family {
-        Family::Date | Family::Timestamp | Family::TimestampTz => Meaning::Iso,
+        Family::Date | Family::Time | Family::Timestamp | Family::TimestampTz => Meaning::Iso,
         Family::Hstore => Meaning::Hstore,
         Family::Bytea if is_string => Meaning::HexBytes,
         Family::Bytea => Meaning::Bytes,

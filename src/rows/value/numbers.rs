@@ -1,6 +1,7 @@
 //! Decimals: big-endian two's complement in base64 with a scale beside it.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use num_bigint::BigInt;
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use serde_json::value::RawValue;
 use super::bytes;
 use super::error::{ValueError, malformed};
 use super::json::Json;
+use crate::format::schema::Kind;
 
 const EXPECTED: &str = "a decimal as two's complement in base64";
 /// Postgres holds 131,072 digits before the point and 16,383 after it: 61,231 bytes.
@@ -25,8 +27,7 @@ pub(super) fn decimal_text<'a>(
         Json::Number(digits) => Ok(Cow::Borrowed(digits)),
         Json::String(_) => {
             let scale = scale.ok_or(malformed("a decimal whose schema gives its scale"))?;
-            scaled_decimal(&bytes::decode_base64(json, EXPECTED)?, signed_scale(scale))
-                .map(Cow::Owned)
+            declared_decimal(&bytes::decode_base64(json, EXPECTED)?, scale).map(Cow::Owned)
         }
         other => Err(other.unexpected(EXPECTED)),
     }
@@ -54,15 +55,48 @@ pub(super) fn variable_scale_decimal<'a>(json: Json<'a>) -> Result<Cow<'a, str>,
     }
 }
 
-/// Postgres's scales lie between -1000 and 1000; Debezium writes the negative ones modulo 2048.
-fn signed_scale(scale: i32) -> i32 {
-    match scale {
-        1_048..=2_047 => scale - 2_048,
-        _ => scale,
+/// Whether a schema without a name is that of such a struct, and of nothing more.
+pub(super) fn is_variable_scale(kind: &Kind) -> bool {
+    let Kind::Struct(fields) = kind else {
+        return false;
+    };
+    let has = |name: &str, kinds: &[Kind]| {
+        let mut all = fields.iter();
+        all.any(|field| &*field.name == name && kinds.contains(&field.kind))
+    };
+    let integers = [Kind::Int8, Kind::Int16, Kind::Int32, Kind::Int64];
+    fields.len() == 2 && has("scale", &integers) && has("value", &[Kind::Bytes])
+}
+
+/// What the modulus of a negative scale is: `numeric(5,-2)` has the scale 2046 in its type modifier.
+const SCALE_MODULUS: i32 = 2_048;
+/// Postgres's scales lie between -1000 and 1000.
+const NEGATIVE_SCALES: RangeInclusive<i32> = 1_048..=2_047;
+
+/// A decimal whose schema gives its scale.
+///
+/// Where pgjdbc reads a negative scale modulo 2048, Debezium takes the scale at its word: 500 of a
+/// `numeric(5,-2)` is 500 followed by 2046 zeros. Others write 5 with that scale, and mean -2. The digits tell
+/// which: no number of at most 1000 digits, as Postgres's are, is 1 or more at face value.
+fn declared_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
+    if !NEGATIVE_SCALES.contains(&scale) {
+        return scaled_decimal(bytes, scale);
     }
+    let digits = unscaled_digits(bytes, scale)?;
+    let length = digits.trim_start_matches('-').len();
+    if length <= scale.unsigned_abs() as usize {
+        return Ok(with_point(digits, scale - SCALE_MODULUS));
+    }
+    let text = with_point(digits, scale);
+    // the source's column has no decimals
+    Ok(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
 pub(super) fn scaled_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
+    Ok(with_point(unscaled_digits(bytes, scale)?, scale))
+}
+
+fn unscaled_digits(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
     if bytes.is_empty() {
         return Err(malformed(EXPECTED));
     }
@@ -72,7 +106,7 @@ pub(super) fn scaled_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueEr
             allowed: "131072 digits before and 16383 after the point",
         });
     }
-    Ok(with_point(integer_digits(bytes), scale))
+    Ok(integer_digits(bytes))
 }
 
 fn integer_digits(bytes: &[u8]) -> String {

@@ -50,6 +50,134 @@ fn decimals_are_scaled_exactly() {
     ]);
 }
 
+/// A decimal's bytes as Debezium makes them of a `numeric(5,-2)`: `number` with 2046 decimals, which are zeros.
+fn at_face_value(number: i32) -> String {
+    let unscaled = BigInt::from(number) * BigInt::from(10).pow(2046);
+    format!("\"{}\"", STANDARD.encode(unscaled.to_signed_bytes_be()))
+}
+
+#[test]
+fn a_negative_scale_that_debezium_takes_at_its_word_lands_exactly() {
+    for (number, expected) in [(500, "500"), (-12_300, "-12300"), (9_999_900, "9999900")] {
+        let raw = at_face_value(number);
+        for column in [
+            "numeric(5,-2)",
+            "numeric",
+            "int4",
+            "text",
+            "float8",
+            "money",
+        ] {
+            check(&[(&raw, &schema(2046), column, expected)]);
+        }
+    }
+    check(&[
+        ("\"AA==\"", &schema(2046), "numeric(5,-2)", "0"),
+        ("\"+w==\"", &schema(2047), "numeric(5,-1)", "-50"),
+        ("\"BQ==\"", &schema(2046), "int8", "500"),
+        ("\"BQ==\"", &schema(-2), "int2", "500"),
+    ]);
+    let thousand = format!("5{}", "0".repeat(1_000));
+    check(&[("\"BQ==\"", &schema(1048), "numeric", &thousand)]);
+}
+
+#[test]
+fn a_scale_beyond_the_precision_lands_exactly() {
+    check(&[
+        ("\"ew==\"", &schema(5), "numeric(3,5)", "0.00123"),
+        ("\"hQ==\"", &schema(5), "numeric(3,5)", "-0.00123"),
+    ]);
+    let expected = format!("0.{}5", "0".repeat(999));
+    check(&[("\"BQ==\"", &schema(1000), "numeric(5,1000)", &expected)]);
+}
+
+/// A struct that says of what its fields are, and no name.
+const STRUCT: &str = r#"{"type":"struct","fields":[
+    {"type":"int32","field":"scale"},{"type":"bytes","field":"value"}]}"#;
+
+#[test]
+fn a_struct_of_scale_and_value_lands_in_every_column_that_takes_a_number() {
+    let raw = r#"{"scale":2,"value":"BNI="}"#;
+    for schema in [VARIABLE, STRUCT, ""] {
+        for column in ["numeric", "numeric(10,2)", "float4", "float8", "money"] {
+            check(&[(raw, schema, column, "12.34")]);
+        }
+        check(&[
+            (r#"{"scale":0,"value":"BNI="}"#, schema, "int2", "1234"),
+            (r#"{"scale":-1,"value":"BNI="}"#, schema, "int4", "12340"),
+            // 120.00
+            (r#"{"scale":2,"value":"LuA="}"#, schema, "int8", "120"),
+        ]);
+        assert_eq!(
+            refused(raw, schema, "int8").to_string(),
+            "a decimal with a fraction can't be written to a column of type integer"
+        );
+    }
+    check(&[
+        (raw, VARIABLE, "text", "12.34"),
+        (raw, VARIABLE, "varchar", "12.34"),
+        (r#"{"value":"BNI=","scale":0}"#, VARIABLE, "text", "1234"),
+        (
+            r#"{"scale":2,"value":"1234"}"#,
+            STRUCT,
+            "numeric",
+            "-26588.24",
+        ),
+    ]);
+    let array = format!("[{raw},null]");
+    check(&[(&array, "", "float8[]", "{12.34,NULL}")]);
+}
+
+#[test]
+fn a_document_stays_a_document_even_if_it_resembles_a_decimal() {
+    for raw in [
+        r#"{"scale":2,"value":"BNI="}"#,
+        r#"{"scale":2,"value":"test"}"#,
+        r#"{"scale":2,"value":"1234"}"#,
+        "{}",
+    ] {
+        for schema in ["", STRUCT] {
+            check(&[(raw, schema, "text", raw), (raw, schema, "jsonb", raw)]);
+        }
+    }
+}
+
+#[test]
+fn an_object_that_is_no_decimal_for_certain_is_refused_where_a_number_belongs() {
+    for raw in [
+        r#"{"scale":2,"value":"BNI=","unit":"EUR"}"#,
+        r#"{"scale":"2","value":"BNI="}"#,
+        r#"{"scale":2.5,"value":"BNI="}"#,
+        r#"{"scale":2,"value":"twelve"}"#,
+        r#"{"scale":2,"value":"12.34"}"#,
+        // a byte that only repeats the sign, no padding, bits beyond the last byte
+        r#"{"scale":2,"value":"AATS"}"#,
+        r#"{"scale":2,"value":"BNI"}"#,
+        r#"{"scale":2,"value":"BNJ="}"#,
+        r#"{"scale":2,"value":""}"#,
+        r#"{"scale":2,"value":12}"#,
+        r#"{"scale":2}"#,
+        "{}",
+    ] {
+        for column in ["int4", "float8", "numeric", "money"] {
+            refused(raw, "", column);
+        }
+    }
+    for raw in [
+        r#"{"scale":2,"value":"1234"}"#,
+        r#"{"scale":0,"value":"12345678"}"#,
+    ] {
+        for column in ["int8", "float8", "numeric", "money"] {
+            assert_eq!(refused(raw, "", column), ValueError::AmbiguousDecimal);
+        }
+    }
+    let words = r#"{"type":"struct","fields":[
+        {"type":"int32","field":"scale"},{"type":"string","field":"value"}]}"#;
+    for column in ["int4", "float8", "numeric"] {
+        refused(r#"{"scale":2,"value":"BNI="}"#, words, column);
+    }
+}
+
 #[test]
 fn what_is_no_decimal_is_refused() {
     refused("\"BNI\"", &schema(2), "numeric");
