@@ -4,5 +4,6 @@
 pub mod catalogue;
 pub mod connection;
 pub mod failure;
+pub mod settings;
 pub mod tls;
 pub mod write;

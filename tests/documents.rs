@@ -102,10 +102,12 @@ fn every_decision_says_what_it_costs_and_names_a_test_that_exists() {
 fn decisions_are_numbered_and_the_index_lists_each_under_its_title() {
     let index = text(&format!("{DECISIONS}/README.md"));
     let pages = decisions();
-    for (at, page) in pages.iter().enumerate() {
+    let mut numbers = BTreeSet::new();
+    for page in &pages {
         let file = page.rsplit('/').next().unwrap();
-        let number = format!("{:02}", at + 1);
-        assert!(file.starts_with(&format!("{number}-")), "{file}: {number}");
+        let (number, _) = file.split_once('-').unwrap();
+        assert!(number.len() == 2 && number.parse::<u8>().is_ok(), "{file}");
+        assert!(numbers.insert(number), "{file}: {number} is there twice");
         let page = text(page);
         let title = page.lines().next().unwrap();
         let title = title.strip_prefix(&format!("# {number}. ")).unwrap();

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::clock::time_since_1970;
 use crate::format::event_id::{day_at, day_bounds, day_of};
 use crate::locked::Locked;
+use crate::postgres::settings::begin_pinned;
 use crate::verdict::{Failure, sqlstate};
 
 /// Events of days up to so many before today get a partition of their own day.
@@ -87,7 +88,7 @@ impl Days {
     }
 
     async fn ensure_day(&self, client: &mut Object, day: u64) -> Result<(), Failure> {
-        let tx = client.transaction().await?;
+        let tx = begin_pinned(client).await?;
         match self.create_day(&tx, day).await? {
             DayPartition::Created(_) => tx.commit().await.map_err(Failure::from),
             // then its events share the default partition

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use deadpool_postgres::{Object, Transaction};
 
+use crate::postgres::settings::begin_pinned;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
@@ -45,7 +46,7 @@ pub async fn forget_partitions(
     number: Option<i32>,
 ) -> Result<Vec<ForgottenPartition>, Failure> {
     let schema = &quote(schema);
-    let tx = client.transaction().await?;
+    let tx = begin_pinned(client).await?;
     tx.batch_execute(FORGET_TIMEOUTS).await?;
     let partitions = lock_partitions(&tx, schema, topic, number).await?;
     let ids: Vec<i32> = partitions.iter().map(|p| p.id).collect();

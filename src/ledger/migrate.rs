@@ -4,6 +4,7 @@
 use deadpool_postgres::Pool;
 
 use crate::postgres::connection::connect;
+use crate::postgres::settings::begin_pinned;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, Verdict};
 
@@ -87,7 +88,7 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
     if installed_version(&client, schema).await? == current_version() {
         return Ok(Vec::new()); // so that a role without the right to create can run once it is done
     }
-    let tx = client.transaction().await?;
+    let tx = begin_pinned(&mut client).await?;
     tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK_ID])
         .await?;
     let (quoted, before) = (quote(schema), installed_version(&tx, schema).await?);

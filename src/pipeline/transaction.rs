@@ -1,6 +1,7 @@
 //! The steps of a batch's transaction, each by its name. [`crate::pipeline::attempt_once`] has their order.
 
 use deadpool_postgres::{Object, Transaction};
+use futures::future::join;
 
 use crate::config::LaterEvents;
 use crate::failpoint;
@@ -9,6 +10,7 @@ use crate::ledger::watermarks::{Fence, LetterPresence};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::duplicates;
 use crate::pipeline::write_in_order::RowWriter;
+use crate::postgres::settings::{begin_unpinned, pin_settings};
 use crate::rows::row_change::RowChange;
 use crate::verdict::Failure;
 
@@ -30,21 +32,26 @@ impl<'t> BatchTransaction<'t> {
         later_events: LaterEvents,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            tx: client.transaction().await?,
+            tx: begin_unpinned(client).await?,
             ledger,
             later_events,
         })
     }
 
-    /// Moves the watermarks of the batch's partitions. It is the first statement, and fences: of two
-    /// writers of a partition only one goes on.
+    /// Moves the watermarks of the batch's partitions. It is the first statement, after the settings that
+    /// the others rely on, and fences: of two writers of a partition only one goes on.
     ///
     /// # Errors
     /// As Postgres says.
     pub async fn move_watermarks(&self, batch: &Batch<'_>) -> Result<Fence, Failure> {
         let moves = batch.watermark_moves();
         let watermarks = &self.ledger.watermarks;
-        watermarks.move_watermarks(&self.tx, batch.id, &moves).await
+        // sent together, in this order
+        let pinned = pin_settings(&self.tx);
+        let moved = watermarks.move_watermarks(&self.tx, batch.id, &moves);
+        let (pinned, moved) = join(pinned, moved).await;
+        pinned?;
+        moved
     }
 
     /// Inserts the letters that were published while Postgres was away. Returns which letters there are,

@@ -10,6 +10,7 @@ use deadpool_postgres::{
 
 use crate::config::{Config, PostgresConfig};
 use crate::postgres::failure::while_connecting;
+use crate::postgres::settings::pin_session_sql;
 use crate::postgres::tls;
 use crate::verdict::{Failure, Verdict};
 
@@ -19,7 +20,6 @@ const SESSION_SETTINGS: &str = "\
     SET idle_in_transaction_session_timeout = '30s'; \
     SET lock_timeout = '10s'; \
     SET statement_timeout = '5min'; \
-    SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; \
     SET client_min_messages = 'warning'; \
     SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings \
     WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
@@ -40,10 +40,8 @@ pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
     let manager = Manager::from_config(connection, tls, recycling);
     let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move {
-            client
-                .batch_execute(SESSION_SETTINGS)
-                .await
-                .map_err(HookError::Backend)
+            let sql = pin_session_sql() + SESSION_SETTINGS;
+            client.batch_execute(&sql).await.map_err(HookError::Backend)
         })
     });
     Pool::builder(manager)

@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::DbError;
 
-use crate::verdict::{Failure, Reason, Verdict, of_sqlstate};
+use crate::verdict::{Failure, Reason, Verdict, of_sqlstate, sqlstate};
 
 /// With the verdict on it, a text for the letter and one for the log.
 impl From<tokio_postgres::Error> for Failure {
@@ -68,7 +68,8 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         .filter_map(|(what, name)| name.map(|n| format!(", {what} {n}")))
         .collect();
     let log_line = if openly {
-        format!("Postgres: {} (SQLSTATE {code}{names})", db.message())
+        let hint = lookup_hint(db).unwrap_or_default();
+        format!("Postgres: {} (SQLSTATE {code}{names}){hint}", db.message())
     } else {
         format!("Postgres refused a row (SQLSTATE {code}{names})")
     };
@@ -79,6 +80,20 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         log_line,
         of_kafka: false,
     }
+}
+
+/// What helps where the body of a function names something that isn't found: our transactions pin the
+/// search_path, so that nobody else's functions run in them.
+fn lookup_hint(db: &DbError) -> Option<&'static str> {
+    let missing = [
+        sqlstate::UNDEFINED_TABLE,
+        sqlstate::UNDEFINED_FUNCTION,
+        sqlstate::UNDEFINED_OBJECT,
+    ];
+    let in_function = db.where_().is_some() && missing.contains(&db.code().code());
+    in_function.then_some(
+        "; a function that is called here, by a trigger perhaps, must name its schema or be given a search_path: ALTER FUNCTION … SET search_path = …",
+    )
 }
 
 /// Errors without an SQLSTATE arise on our side of the connection, or are the connection's end.

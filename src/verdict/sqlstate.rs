@@ -9,5 +9,7 @@ pub const INVALID_PASSWORD: &str = "28P01";
 pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 pub const QUERY_CANCELED: &str = "57014";
 pub const TOO_MANY_CONNECTIONS: &str = "53300";
+pub const UNDEFINED_FUNCTION: &str = "42883";
+pub const UNDEFINED_OBJECT: &str = "42704";
 pub const UNDEFINED_TABLE: &str = "42P01";
 pub const UNIQUE_VIOLATION: &str = "23505";

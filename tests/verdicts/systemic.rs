@@ -103,7 +103,7 @@ async fn a_password_that_is_changed_stops_the_lane_until_it_is_right_again() {
 async fn a_sequence_that_is_at_its_end_stops_the_lane_until_it_goes_on() {
     let world = World::new("sequence", 1).await;
     let counted = "CREATE SEQUENCE n; CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM nextval('n'); RETURN NEW; END $$;
+            $$ BEGIN PERFORM nextval('public.n'); RETURN NEW; END $$;
         CREATE TRIGGER count_it BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION count_it()";
     sql(&world, counted).await;
     let words = [

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::ledger::days::{DayPartition, current_day};
 use crate::ledger::retention::days::IdPartition;
 use crate::ledger::retention::swept::Swept;
+use crate::postgres::settings::begin_pinned;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
 
@@ -89,7 +90,7 @@ impl Sweep<'_> {
     }
 
     async fn create_day(&self, client: &mut Object, day: u64) -> Result<DayPartition, Failure> {
-        let tx = client.transaction().await?;
+        let tx = begin_pinned(client).await?;
         let sql = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
         tx.batch_execute(&sql).await?;
         let created = self.ledger.days.create_day(&tx, day).await?;
@@ -165,7 +166,7 @@ impl Sweep<'_> {
 
     /// Returns whether it was dropped; not, if something has been applied to it lately.
     async fn drop_under_lock(&self, client: &mut Object, table: &str) -> Result<bool, Failure> {
-        let tx = client.transaction().await?;
+        let tx = begin_pinned(client).await?;
         // SHARE: of the lanes only one that writes events of this day has to wait
         let sql = format!(
             "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '{LOOK_TIMEOUT}'; LOCK TABLE {table} IN SHARE MODE"

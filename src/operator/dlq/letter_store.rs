@@ -17,6 +17,7 @@ use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::command_error::CommandError;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::unrecorded;
+use crate::postgres::settings::begin_pinned;
 use crate::record::{Record, TopicPartition};
 use crate::verdict::Failure;
 
@@ -132,7 +133,7 @@ impl<'c> LetterStore<'c> {
     /// # Errors
     /// Postgres can't be asked.
     pub async fn begin_transaction(&mut self) -> Result<Transaction<'_>, Failure> {
-        Ok(self.client.transaction().await?)
+        begin_pinned(&mut self.client).await
     }
 
     /// Connects again if the session has ended. Without success the next transaction says why.

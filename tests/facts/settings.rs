@@ -1,0 +1,224 @@
+//! What a text or an operator means doesn't hang on the settings of server, database or role.
+
+use serde_json::{Value, json};
+
+use crate::commands::{done, landfall};
+use crate::support::events::{broken, change_of, delete, insert};
+use crate::support::own_postgres::OwnPostgres;
+use crate::support::{Event, World};
+
+/// Each of them changes what a text means, or how it is written.
+const ODD_SETTINGS: [(&str, &str, &str); 10] = [
+    ("standard_conforming_strings", "off", "on"),
+    ("TimeZone", "'Asia/Tokyo'", "UTC"),
+    ("timezone_abbreviations", "'India'", "Default"),
+    ("DateStyle", "'SQL, DMY'", "ISO, YMD"),
+    ("IntervalStyle", "'sql_standard'", "postgres"),
+    ("lc_monetary", "'C.utf8'", "C"),
+    ("array_nulls", "off", "on"),
+    ("xmloption", "document", "content"),
+    ("bytea_output", "'escape'", "hex"),
+    ("extra_float_digits", "0", "1"),
+];
+
+fn insert_of(lsn: i64, row: Value) -> Event {
+    change_of("t", "c", lsn, json!({ "id": row["id"] }), Some(row))
+}
+
+#[tokio::test]
+async fn texts_mean_the_same_whatever_the_settings_of_database_and_role() {
+    let world = World::new("odd_settings", 1).await;
+    let sql = "DROP TABLE t;
+        CREATE TABLE t (id int PRIMARY KEY, doc xml, fragment xml, list int[], price money, prices money[],
+                        day date, at timestamptz, span interval);
+        CREATE TABLE seen (name text, value text);
+        CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO public.seen SELECT name, setting FROM pg_settings
+                UNION ALL SELECT 'isolation', current_setting('transaction_isolation');
+            RETURN NULL; END $$;
+        CREATE TRIGGER see AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION see();";
+    world.sql(sql).await;
+    for (name, odd, _) in ODD_SETTINGS {
+        world
+            .sql(&format!("ALTER DATABASE {} SET {name} = {odd}", world.name))
+            .await;
+    }
+    let sql = format!(
+        "ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+        world.name
+    );
+    world.sql(&sql).await;
+    let row = json!({
+        "id": 1, "doc": "<?xml version=\"1.0\"?><a/>", "fragment": "x<a/><b/>", "list": [1, null], "price": "1234.50",
+        "prices": ["1.25", "2.5"], "day": "04-05-06", "at": "2024-01-01 00:00:00 IST", "span": "-1 00:00:01",
+    });
+    world
+        .kafka
+        .produce(&world.topic, &[insert_of(1, row)])
+        .await;
+    world.catch_up().await;
+    assert_eq!(world.letters().await, Vec::<String>::new());
+    for (name, _, expected) in ODD_SETTINGS {
+        let sql =
+            format!("SELECT count(*) FROM seen WHERE name = '{name}' AND value = '{expected}'");
+        assert_eq!(world.count(&sql).await, 1, "{name}");
+    }
+    let isolation =
+        "SELECT count(*) FROM seen WHERE name = 'isolation' AND value = 'read committed'";
+    assert_eq!(world.count(isolation).await, 1);
+    let landed = "SELECT count(*) FROM t WHERE doc IS NOT NULL AND xmlserialize(CONTENT fragment AS text) = 'x<a/><b/>'
+        AND list = '{1,NULL}' AND price = '1234.50' AND prices[1] = '1.25'
+        AND day = '2004-05-06' AND at = '2023-12-31 22:00:00+00' AND span = '-1 day +00:00:01'";
+    assert_eq!(world.count(landed).await, 1);
+}
+
+/// As a server that was set up in Germany has it.
+#[tokio::test]
+async fn money_is_what_the_event_says_under_a_locale_with_a_decimal_comma() {
+    let Some(postgres) = OwnPostgres::with_locale("de_DE") else {
+        // the setting itself is in the test above
+        eprintln!("no source of the locale de_DE to compile: nothing was tried");
+        return;
+    };
+    let world = World::on("money", 1, &postgres.url()).await;
+    let sql = format!(
+        "CREATE DOMAIN price AS money; CREATE DOMAIN prices AS money[];
+         DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a money, b money[], c price, d prices);
+         ALTER DATABASE {} SET lc_monetary = 'de_DE.UTF-8'",
+        world.name
+    );
+    world.sql(&sql).await;
+    let row = json!({ "id": 1, "a": "12.34", "b": ["1000.5", "-0.01"], "c": "0.99", "d": ["1234567.89"] });
+    world
+        .kafka
+        .produce(&world.topic, &[insert_of(1, row)])
+        .await;
+    world.catch_up().await;
+    let exact = "SELECT count(*) FROM t WHERE a::numeric = 12.34 AND b[1]::numeric = 1000.5 AND b[2]::numeric = -0.01
+        AND c::money::numeric = 0.99 AND d[1]::numeric = 1234567.89";
+    assert_eq!(world.count(exact).await, 1);
+}
+
+/// What anybody who may create in a schema of the path can put in the way of our statements.
+const TRAPS: &str = "
+    CREATE TABLE public.sprung (who text);
+    CREATE FUNCTION public.trap(text) RETURNS void LANGUAGE sql AS $$ INSERT INTO public.sprung VALUES ($1) $$;
+    CREATE FUNCTION public.equal(varchar, varchar) RETURNS bool LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('varchar ='); RETURN pg_catalog.texteq($1, $2); END $$;
+    CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = public.equal);
+    CREATE FUNCTION public.equal(text, text) RETURNS bool LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('text ='); RETURN pg_catalog.texteq($1, $2); END $$;
+    CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.equal);
+    CREATE FUNCTION public.equal(int, int) RETURNS bool LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('int ='); RETURN pg_catalog.int4eq($1, $2); END $$;
+    CREATE OPERATOR public.= (LEFTARG = int, RIGHTARG = int, FUNCTION = public.equal);
+    CREATE FUNCTION public.equal(uuid, uuid) RETURNS bool LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('uuid ='); RETURN pg_catalog.uuid_eq($1, $2); END $$;
+    CREATE OPERATOR public.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = public.equal);
+    CREATE FUNCTION public.equal(oid, oid) RETURNS bool LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('oid ='); RETURN pg_catalog.oideq($1, $2); END $$;
+    CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = public.equal);
+    CREATE FUNCTION public.hashtextextended(text, int) RETURNS bigint LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('hash'); RETURN 1; END $$;
+    CREATE FUNCTION public.to_timestamp(bigint) RETURNS timestamptz LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('to_timestamp'); RETURN pg_catalog.to_timestamp($1::float8); END $$;
+    CREATE FUNCTION public.now() RETURNS timestamptz LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('now'); RETURN pg_catalog.now(); END $$;
+    CREATE FUNCTION public.txid_current() RETURNS bigint LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('txid_current'); RETURN pg_catalog.txid_current(); END $$;
+    CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('current_setting'); RETURN pg_catalog.current_setting($1); END $$;
+    CREATE FUNCTION public.set_config(text, text, bool) RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('set_config'); RETURN pg_catalog.set_config($1, $2, $3); END $$;
+    CREATE FUNCTION public.count(text) RETURNS bigint LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM public.trap('count'); RETURN 1; END $$";
+
+/// Rows of a table whose key is a varchar.
+fn named(op: &str, lsn: i64, id: &str, row: bool) -> Event {
+    let key = json!({ "id": id });
+    change_of("named", op, lsn, key.clone(), row.then_some(key))
+}
+
+#[tokio::test]
+async fn nothing_that_others_may_create_on_the_path_runs_as_landfall() {
+    let mut world = World::new("hostile", 1).await;
+    let named_topic = format!("{}.public.named", world.name);
+    world.kafka.create_topic(&named_topic, 1).await;
+    world.topics.push(named_topic.clone());
+    // the audit of `t` is ours, and has operators of its own
+    let sql = "DROP TRIGGER note ON t; CREATE TABLE named (id varchar PRIMARY KEY);";
+    world.sql(sql).await;
+    world.sql(TRAPS).await;
+    // they come before pg_catalog's for whoever goes by the path
+    let path = format!(
+        "ALTER DATABASE {} SET search_path = public, pg_catalog",
+        world.name
+    );
+    world.sql(&path).await;
+    world
+        .kafka
+        .produce(&world.topic, &[insert(1, 1, 1), insert(2, 2, 1), broken(3)])
+        .await;
+    world
+        .kafka
+        .produce(
+            &named_topic,
+            &[named("c", 3, "a", true), named("c", 4, "b", true)],
+        )
+        .await;
+    done(&world, "migrate");
+    world.catch_up().await;
+    world.kafka.produce(&world.topic, &[delete(5, 1)]).await;
+    world
+        .kafka
+        .produce(&named_topic, &[named("d", 6, "a", false)])
+        .await;
+    world.catch_up().await;
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 1);
+    assert_eq!(world.count("SELECT count(*) FROM named").await, 1);
+    for words in [
+        "check",
+        "status",
+        "dlq list",
+        "dlq list --summary",
+        "dlq replay --dry-run",
+        "dlq replay",
+        "dlq discard --id 1",
+        "prune --dry-run",
+        "prune",
+    ] {
+        landfall(&world, words);
+    }
+    done(&world, &format!("forget --topic {}", world.topic));
+    world.catch_up().await;
+    let sprung = world
+        .db
+        .query("SELECT DISTINCT who FROM sprung ORDER BY 1", &[])
+        .await
+        .unwrap();
+    let sprung: Vec<String> = sprung.iter().map(|row| row.get(0)).collect();
+    assert_eq!(sprung, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_trigger_that_names_no_schema_is_told_what_it_needs() {
+    let world = World::new("bare_trigger", 1).await;
+    let sql = "CREATE TABLE log (id bigint);
+        CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (NEW.id); RETURN NULL; END $$;
+        CREATE TRIGGER log AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION log()";
+    world.sql(sql).await;
+    world.kafka.produce(&world.topic, &[insert(1, 1, 1)]).await;
+    let worker = world.run();
+    worker
+        .says(&[
+            "stopped taking in",
+            r#"relation "log" does not exist"#,
+            "ALTER FUNCTION",
+        ])
+        .await;
+    world
+        .sql("ALTER FUNCTION log() SET search_path = public")
+        .await;
+    world.until_count("SELECT count(*) FROM log", 1).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
