@@ -10,6 +10,7 @@ pub mod event_id;
 pub mod json_object;
 pub mod key_text;
 pub mod message_error;
+pub mod named_tables;
 pub mod open_deletes;
 pub mod partition_memory;
 pub mod registry;

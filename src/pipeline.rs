@@ -31,6 +31,7 @@ mod lane_partitions;
 mod order;
 mod owned_partition;
 mod pass_ends;
+mod place_entries;
 mod positioning;
 mod resolve;
 mod retry_policy;

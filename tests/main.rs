@@ -31,6 +31,7 @@ mod retention;
 mod shutdown;
 mod stale;
 mod support;
+mod tombstones;
 mod topics;
 mod values;
 mod verdicts;

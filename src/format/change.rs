@@ -135,8 +135,8 @@ impl Change<'_> {
 /// Which row an event is about, known even where the event itself can't be read.
 #[derive(Clone, Debug)]
 pub struct RowKey<'r> {
-    /// The destination table.
-    pub table: Arc<TableName>,
+    /// The destination table. `None`: neither the record nor a route tells it.
+    pub table: Option<Arc<TableName>>,
     /// The fields that identify the row.
     pub key: Fields<'r>,
 }
@@ -162,6 +162,35 @@ pub fn key_json(key: &Fields<'_>) -> String {
     format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 
+/// A tombstone on its own, which names a row's key but no table, and which no route leads to one.
+#[derive(Clone, Debug)]
+pub struct Unplaced<'r> {
+    /// The event's identity.
+    pub id: Uuid,
+    /// The fields that identify the row.
+    pub key: Fields<'r>,
+}
+
+impl<'r> Unplaced<'r> {
+    /// Why it can't be applied as long as its table isn't known, for people.
+    pub const REFUSAL: &'static str = "a tombstone without its delete names no table, and the events of its partition \
+        have named none so far, or several: set a [[route]] that names the topic's table, then replay it by force, if no \
+        later event has brought its row back";
+
+    /// The change that it is, once its table is known.
+    pub fn into_change(self, table: Arc<TableName>) -> Change<'r> {
+        Change {
+            id: self.id,
+            table,
+            operation: Operation::Tombstone,
+            key: self.key,
+            old_key: None,
+            hides_key: false,
+            row: Fields::default(),
+        }
+    }
+}
+
 /// What a record turned out to be.
 #[derive(Clone, Debug)]
 pub enum Decoded<'r> {
@@ -170,4 +199,6 @@ pub enum Decoded<'r> {
     Nothing(&'static str),
     /// A tombstone right after the delete of its key: it belongs to that delete.
     BelongsToDelete,
+    /// A tombstone on its own, whose table only the events around it can tell.
+    Unplaced(Unplaced<'r>),
 }

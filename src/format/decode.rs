@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, RouteConfig};
 use crate::format::avro::{KnownSchema, SchemaId};
-use crate::format::change::{Change, Decoded, Fields, RowKey};
+use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::encoding::Encoding;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
@@ -97,10 +97,10 @@ impl Decoder {
     pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
         let topic = topic_decoder(&mut self.topics, &self.routes, record);
         let key = key_fields(&mut self.encoding, record, topic, arena).ok()?;
-        topic.row_key(record, key, arena)
+        topic.row_key(key, arena)
     }
 
-    /// `memory` is the partition's; what the record tells is noted there. What can't
+    /// `memory` is the partition's; the record's own delete or row, and its table, are noted there. What can't
     /// be borrowed from the record lies in the arena.
     ///
     /// # Errors
@@ -131,6 +131,9 @@ impl Decoder {
         match decoded {
             Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
                 Ok(Decoded::Nothing(change.operation.name()))
+            }
+            Decoded::Unplaced(_) if !self.deletes => {
+                Ok(Decoded::Nothing(Operation::Tombstone.name()))
             }
             // what the row was before stays, as the row of a delete does
             Decoded::Change(change) if !self.deletes => Ok(Decoded::Change(Change {

@@ -2,6 +2,7 @@ use super::*;
 use crate::config::Config;
 use crate::format::change::{Change, Operation, key_json};
 use crate::record::{Header, TopicPartition};
+use crate::table_name::TableName;
 use crate::verdict::Reason;
 
 const TOPIC: &str = "shop.public.orders";
@@ -228,21 +229,50 @@ fn a_tombstone_belongs_to_its_delete_and_is_an_event_of_its_own_without_one() {
     let key = r#"{"id":1}"#;
     let delete = ENVELOPE.replace("\"op\":\"c\"", "\"op\":\"d\"");
     let (delete, tombstone) = (record(Some(key), Some(&delete)), record(Some(key), None));
-    let (mut decoder, mut open) = (decoder(), PartitionMemory::default());
+    let (mut decoder, mut memory) = (decoder(), PartitionMemory::default());
     let _ = decoder
-        .decode_record(&delete, arena(), None, &mut open)
+        .decode_record(&delete, arena(), None, &mut memory)
         .unwrap();
     let mut next = || {
         decoder
-            .decode_record(&tombstone, arena(), None, &mut open)
+            .decode_record(&tombstone, arena(), None, &mut memory)
             .unwrap()
     };
     assert!(matches!(next(), Decoded::BelongsToDelete));
-    assert!(matches!(next(), Decoded::Change(c) if c.operation == Operation::Tombstone));
+    assert!(matches!(next(), Decoded::Unplaced(t) if values(&t.key) == [("id", "1")]));
     for null in ["", "null", " null "] {
         let tombstone = record(Some(key), Some(null));
         let decoded = decode(&mut self::decoder(), &tombstone).unwrap();
-        assert!(matches!(decoded, Decoded::Change(c) if c.operation == Operation::Tombstone));
+        assert!(matches!(decoded, Decoded::Unplaced(t) if values(&t.key) == [("id", "1")]));
+    }
+}
+
+#[test]
+fn a_route_tells_a_tombstones_table_and_its_topics_name_never_does() {
+    let tombstone = record(Some(r#"{"id":1}"#), None);
+    let route = "[[route]]\ntopic = \".*\"\ntable = \"s.r\"";
+    let routed = change(&mut Decoder::new(routes(route), true), &tombstone);
+    assert_eq!(*routed.table, TableName::new("s", "r"));
+    // the topic is called shop.public.orders, and an event of another partition has said so too
+    let mut decoder = decoder();
+    change(&mut decoder, &record(Some(r#"{"id":2}"#), Some(ENVELOPE)));
+    let decoded = decode(&mut decoder, &tombstone).unwrap();
+    assert!(matches!(decoded, Decoded::Unplaced(_)));
+}
+
+#[test]
+fn a_partition_remembers_the_table_at_the_source_whatever_route_the_event_takes() {
+    let event = record(Some(r#"{"id":2}"#), Some(ENVELOPE));
+    for route in ["", "[[route]]\ntopic = \".*\"\ntable = \"s.r\""] {
+        let mut memory = PartitionMemory::default();
+        let mut decoder = Decoder::new(routes(route), true);
+        let decoded = decoder.decode_record(&event, arena(), None, &mut memory);
+        assert!(decoded.is_ok());
+        assert_eq!(
+            memory.tables.to_texts(),
+            Some(vec!["public", "orders"]),
+            "{route}"
+        );
     }
 }
 
@@ -499,8 +529,8 @@ fn a_header_of_apicurios_that_was_handed_on_does_no_harm() {
     let plan = crate::format::avro::Plan::compile(schema, &[]).unwrap();
     decoder.learn_schemas(HashMap::from([(7, KnownSchema::Plan(Arc::new(plan)))]));
     let tombstone = avro_record(Some(&[0, 0, 0, 0, 7, 2]), None, "apicurio.key.globalId");
-    let change = change(&mut decoder, &tombstone);
-    assert_eq!(values(&change.key), [("id", "1")]);
+    let decoded = decode(&mut decoder, &tombstone).unwrap();
+    assert!(matches!(decoded, Decoded::Unplaced(t) if values(&t.key) == [("id", "1")]));
 }
 
 #[test]
@@ -531,7 +561,7 @@ fn garbage_is_refused_and_never_panics() {
         state ^= state << 17;
         (state % limit.max(1) as u64) as usize
     };
-    let (mut warm, mut open) = (decoder(), PartitionMemory::default());
+    let (mut warm, mut memory) = (decoder(), PartitionMemory::default());
     let (mut headed, mut heads) = (decoder(), crate::record::body::Heads::default());
     let interesting = b"\"\\{}[]:,\0\xff\xc3nu0-e. ";
     let mut understood = 0;
@@ -557,7 +587,7 @@ fn garbage_is_refused_and_never_panics() {
         record.key = Some(mutated(&key).into());
         let value = mutated(&seeds[round % seeds.len()]);
         record.value = Some(value.clone().into());
-        let whole = warm.decode_record(&record, arena(), None, &mut open);
+        let whole = warm.decode_record(&record, arena(), None, &mut memory);
         understood += usize::from(whole.is_ok());
         let mut record = record.clone();
         record.value = Some(heads.split_body(&value, <[u8]>::to_vec));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::config::RouteConfig;
 use crate::format::before_row::BeforeRow;
-use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
+use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id::{self, Identity};
 use crate::format::key_text::visit_key;
@@ -80,25 +80,22 @@ impl TopicDecoder {
         matches!(&self.route, Some(TopicRoute { key: Some(_), .. }))
     }
 
-    /// The destination table of an event that says where it comes from.
-    fn table_of_event(&mut self, source: &Source<'_>) -> Option<Arc<TableName>> {
-        if let Some(route) = &self.route {
-            return Some(route.table.clone());
-        }
+    /// The table at the source that an event names: where it stands in `tables`.
+    fn find_named(&mut self, source: &Source<'_>) -> Option<usize> {
         let (schema, name) = (source.schema()?, source.table.as_deref()?);
-        if let Some(table) = self
-            .tables
-            .iter()
-            .find(|t| t.schema == schema && t.name == name)
-        {
-            return Some(table.clone());
+        let is_named = |table: &Arc<TableName>| table.schema == schema && table.name == name;
+        Some(self.tables.iter().position(is_named).unwrap_or_else(|| {
+            self.tables.push(Arc::new(TableName::new(schema, name)));
+            self.tables.len() - 1
+        }))
+    }
+
+    /// The destination table of an event, by what the event names.
+    fn table_of_event(&self, named: Option<usize>) -> Option<Arc<TableName>> {
+        match &self.route {
+            Some(route) => Some(route.table.clone()),
+            None => self.tables.get(named?).cloned(),
         }
-        let table = Arc::new(TableName {
-            schema: schema.to_owned(),
-            name: name.to_owned(),
-        });
-        self.tables.push(table.clone());
-        Some(table)
     }
 
     /// `key` holds the fields of the record's key. Open deletes learn of the event once nothing can
@@ -113,7 +110,8 @@ impl TopicDecoder {
             return without_row(&envelope.op);
         };
         let removes = operation.removes_row();
-        let Some(table) = self.table_of_event(&envelope.source) else {
+        let named = self.find_named(&envelope.source);
+        let Some(table) = self.table_of_event(named) else {
             return refuse_record(
                 Reason::Undecodable,
                 Stage::Transformation,
@@ -152,6 +150,9 @@ impl TopicDecoder {
         if let Some(hash) = tombstone_key {
             incoming.memory.open_deletes.note_event(hash, removes);
         }
+        if let Some(named) = named.and_then(|at| self.tables.get(at)) {
+            incoming.memory.tables.note_table(named);
+        }
         let row = row.filter(|_| !removes).unwrap_or_default();
         Ok(Decoded::Change(Change {
             id,
@@ -181,44 +182,21 @@ impl TopicDecoder {
             return Ok(Decoded::BelongsToDelete);
         }
         let id = event_id::id_of_coordinates(incoming.record, incoming.topic_id);
-        let table = self.only_table(incoming.record).or_else(|why| {
-            let text = format!("a tombstone names no table, and {why}: add a [[route]] for it");
-            refuse_record(Reason::Undecodable, Stage::Transformation, text)
-        })?;
         let key = self.choose_key(key, None, incoming.arena)?;
-        Ok(Decoded::Change(Change {
-            id,
-            table,
-            operation: Operation::Tombstone,
-            key,
-            old_key: None,
-            hides_key: false,
-            row: Fields::default(),
-        }))
-    }
-
-    /// The table of a record that says nothing of it: the route's, or the one its topic's events named.
-    fn only_table(&self, record: &Record) -> Result<Arc<TableName>, &'static str> {
-        match (&self.route, self.tables.as_slice()) {
-            (Some(route), _) => Ok(route.table.clone()),
-            (None, [table]) => Ok(table.clone()),
-            (None, []) => topic_name_as_table(&record.source.topic)
-                .map(Arc::new)
-                .ok_or("neither does its topic"),
-            (None, _) => Err("its topic carries several"),
-        }
+        let tombstone = Unplaced { id, key };
+        Ok(match &self.route {
+            Some(route) => Decoded::Change(tombstone.into_change(route.table.clone())),
+            None => Decoded::Unplaced(tombstone),
+        })
     }
 
     /// Which row a record is about whose value can't be read.
-    pub fn row_key<'r>(
-        &mut self,
-        record: &Record,
-        key: Fields<'r>,
-        arena: &'r Bump,
-    ) -> Option<RowKey<'r>> {
-        let table = self.only_table(record).ok()?;
+    pub fn row_key<'r>(&mut self, key: Fields<'r>, arena: &'r Bump) -> Option<RowKey<'r>> {
         let key = self.choose_key(key, None, arena).ok()?;
-        Some(RowKey { table, key })
+        Some(RowKey {
+            table: self.table_of_event(None),
+            key,
+        })
     }
 
     /// The key that an update's row had before, if it was another one, and whether the event leaves open which
@@ -313,7 +291,7 @@ fn identify_event(
     identity.into_id()
 }
 
-/// Debezium's default topic name: `prefix.schema.table`. Only asked where no event named a table.
+/// Debezium's default topic name: `prefix.schema.table`. A guess for people, where no event named a table yet.
 pub fn topic_name_as_table(topic: &str) -> Option<TableName> {
     let mut parts = topic.rsplitn(3, '.');
     let (name, schema, _prefix) = (parts.next()?, parts.next()?, parts.next()?);

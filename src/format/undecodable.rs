@@ -1,5 +1,6 @@
 //! Why a record can't be a change.
 
+use crate::format::change::Unplaced;
 use crate::format::message_error::MessageError;
 use crate::letter::Stage;
 use crate::verdict::Reason;
@@ -16,6 +17,18 @@ pub struct Undecodable {
     /// Whether the set-up is to blame, and not the record: all of its topic is like it, and the message names no
     /// value.
     pub of_setup: bool,
+}
+
+impl Undecodable {
+    /// Of a tombstone on its own whose table nothing tells.
+    pub fn without_table() -> Self {
+        Self {
+            reason: Reason::Undecodable,
+            stage: Stage::Transformation,
+            message: Unplaced::REFUSAL.to_owned(),
+            of_setup: false,
+        }
+    }
 }
 
 /// The error that says why, as any function's result.

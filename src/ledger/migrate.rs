@@ -25,6 +25,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "old_keys",
         include_str!("../../migrations/0003_old_keys.sql"),
     ),
+    (
+        5,
+        "event_table",
+        include_str!("../../migrations/0005_event_table.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

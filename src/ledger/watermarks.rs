@@ -6,6 +6,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::resume::Watermark;
@@ -28,7 +29,7 @@ pub struct PartitionRow {
     pub watermark: Watermark,
     /// The batch that wrote the row last.
     pub batch: Uuid,
-    /// What is remembered of the records below the watermark.
+    /// What the records below the watermark have left behind.
     pub memory: PartitionMemory,
     /// The consumer group that wrote the row last.
     pub group: String,
@@ -44,7 +45,7 @@ pub struct WatermarkMove<'b> {
     pub from: i64,
     /// The offset where it goes.
     pub to: i64,
-    /// What is remembered of the records below it.
+    /// What the records below have left behind.
     pub memory: &'b PartitionMemory,
 }
 
@@ -81,7 +82,7 @@ impl Watermarks {
         source: &TopicPartition,
     ) -> Result<Option<PartitionRow>, Failure> {
         let sql = format!(
-            "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group FROM {}.partitions WHERE topic = $1 AND partition = $2",
+            "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, event_table FROM {}.partitions WHERE topic = $1 AND partition = $2",
             self.schema
         );
         let row = client
@@ -96,6 +97,7 @@ impl Watermarks {
             batch: row.get(3),
             memory: PartitionMemory {
                 open_deletes: OpenDeletes::from_bigints(row.get(4)),
+                tables: NamedTables::from_texts(row.get(6)),
             },
             group: row.get(5),
         }))
@@ -121,7 +123,7 @@ impl Watermarks {
             ),
             Some(row) => (
                 "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, \
-                 open_deletes = '{}', updated_at = now() WHERE topic = $1 AND partition = $2 AND batch = $7",
+                 open_deletes = '{}', event_table = NULL, updated_at = now() WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
             ),
         };
@@ -163,14 +165,13 @@ impl Watermarks {
         let from: Vec<i64> = moves.iter().map(|m| m.from).collect();
         let to: Vec<i64> = moves.iter().map(|m| m.to).collect();
         // an array of arrays would have to be rectangular, so each list travels as text
-        let deletes: Vec<String> = moves
-            .iter()
-            .map(|m| bigint_array(&m.memory.open_deletes))
-            .collect();
+        let memories = || moves.iter().map(|m| m.memory);
+        let deletes: Vec<String> = memories().map(|m| bigint_array(&m.open_deletes)).collect();
+        let tables: Vec<_> = memories().map(|m| text_array(&m.tables)).collect();
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
-             consumer_group = $7, updated_at = now() \
-             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[]) AS u(id, seen, was, next, deletes) \
+             event_table = u.tables::text[], consumer_group = $7, updated_at = now() \
+             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[]) AS u(id, seen, was, next, deletes, tables) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
              RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
              (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked'))",
@@ -187,6 +188,7 @@ impl Watermarks {
                     (&deletes, Type::TEXT_ARRAY),
                     (&batch, Type::UUID),
                     (&self.group, Type::TEXT),
+                    (&tables, Type::TEXT_ARRAY),
                 ],
             )
             .await?;
@@ -244,4 +246,11 @@ impl Watermarks {
 fn bigint_array(deletes: &OpenDeletes) -> String {
     let list: Vec<String> = deletes.to_bigints().iter().map(i64::to_string).collect();
     format!("{{{}}}", list.join(","))
+}
+
+/// As Postgres writes an array of `text`.
+fn text_array(tables: &NamedTables) -> Option<String> {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#));
+    let list: Vec<String> = tables.to_texts()?.into_iter().map(quoted).collect();
+    Some(format!("{{{}}}", list.join(",")))
 }

@@ -16,7 +16,7 @@ pub struct Advance {
     pub first_offset: i64,
     /// The next offset to read, which is what is committed to Kafka.
     pub next_offset: i64,
-    /// What the partition's records tell about the next, after the batch.
+    /// What its records have left behind, after the batch.
     pub memory: PartitionMemory,
     /// Duplicates by offset.
     pub below_floor: u64,

@@ -52,6 +52,11 @@ impl<'r> Advances<'r> {
         Some(place)
     }
 
+    /// The advances so far.
+    pub fn iter(&self) -> impl Iterator<Item = &Advance> {
+        self.list.iter()
+    }
+
     /// The advances that take their partitions further. Partitions that owe letters come along without
     /// records, lest they wait for some.
     pub fn with_debts(mut self, owned_partitions: &OwnedPartitions) -> Vec<Advance> {

@@ -14,6 +14,7 @@ use crate::pipeline::advances::Advances;
 use crate::pipeline::entry::{Entry, EntryState, Reject};
 use crate::pipeline::order::Order;
 use crate::pipeline::owned_partition::OwnedPartitions;
+use crate::pipeline::place_entries::place_entries;
 use crate::pipeline::trial::Trial;
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::verdict::Failure;
@@ -43,7 +44,7 @@ impl<'r> Batch<'r> {
         owned_partitions: &OwnedPartitions,
         decoder: &mut Decoder,
     ) -> Self {
-        let mut advances = Advances::default();
+        let (mut advances, mut all_placed) = (Advances::default(), true);
         let mut entries = Vec::with_capacity(records.len());
         for record in records {
             let Some(advance) = advances.find_for(record, owned_partitions) else {
@@ -56,7 +57,12 @@ impl<'r> Batch<'r> {
                 advance.below_floor += 1;
                 continue;
             }
-            entries.push(Entry::decode_record(record, arena, advance, decoder));
+            let entry = Entry::decode_record(record, arena, advance, decoder);
+            all_placed &= entry.key_without_table().is_none();
+            entries.push(entry);
+        }
+        if !all_placed {
+            place_entries(&mut entries, advances.iter());
         }
         Self {
             id: Uuid::new_v4(),
@@ -224,9 +230,13 @@ impl<'r> Batch<'r> {
             if let EntryState::Rejected(reject) = &entry.state {
                 let sqlstate = reject.cause.sqlstate.as_deref();
                 let code = sqlstate.map_or(String::new(), |code| format!(", SQLSTATE {code}"));
-                let table = entry
-                    .table()
-                    .map_or(String::new(), |t| format!(", table {t}"));
+                let table = match entry.table() {
+                    Some(table) => format!(", table {table}"),
+                    None if entry.is_unplaced() => {
+                        ", tombstones whose table only a [[route]] can tell".to_owned()
+                    }
+                    None => String::new(),
+                };
                 let what = format!("{}{code}{table}", reject.cause.reason.name());
                 *counts.entry(what).or_default() += 1;
             }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use uuid::Uuid;
@@ -8,6 +9,7 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
+use crate::table_name::TableName;
 use crate::verdict::Verdict;
 
 const P: fn() -> TopicPartition = || TopicPartition {
@@ -175,7 +177,7 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
     let first = [delete];
     let batch = gather(&first, owned(10, 10, 1));
     let memory = batch.advances[0].memory.clone();
-    assert_ne!(memory, PartitionMemory::default());
+    assert!(!memory.open_deletes.is_empty());
 
     let held = OwnedPartition {
         memory,
@@ -187,11 +189,87 @@ fn an_open_delete_travels_with_the_partition_to_the_next_batch() {
         batch.entries[0].state,
         EntryState::Nothing("tombstone")
     ));
-    assert_eq!(batch.advances[0].memory, PartitionMemory::default());
+    assert!(batch.advances[0].memory.open_deletes.is_empty());
 
     // without its delete it stands alone, and removes the row
-    let batch = gather(&second, owned(11, 11, 1));
+    let batch = gather(&second, owned_with("t", 11));
     assert_eq!(batch.entries[0].operation(), Some(Operation::Tombstone));
+}
+
+/// A partition whose events have named this table.
+fn owned_with(table: &str, start: i64) -> OwnedPartition {
+    let mut owned = owned(start, start, 1);
+    let table = Arc::new(TableName::new("public", table));
+    owned.memory.tables.note_table(&table);
+    owned
+}
+
+fn lone_tombstone(offset: i64, key: i64) -> Record {
+    let of_key = record(key, 1);
+    Record {
+        value: None,
+        offset,
+        ..of_key
+    }
+}
+
+/// Of another table than `record`'s.
+fn record_of(table: &str, offset: i64) -> Record {
+    let mut record = record(offset, 1);
+    let text = String::from_utf8(record.value.take().unwrap().whole_value().into_owned()).unwrap();
+    let named = format!(r#""table":"{table}""#);
+    record.value = Some(text.replace(r#""table":"t""#, &named).as_str().into());
+    record
+}
+
+/// The table of each entry, `-` for none.
+fn tables(records: &[Record], owned: OwnedPartition) -> String {
+    let batch = gather(records, owned);
+    let name = |e: &Entry<'_>| e.table().map_or("-", |t| t.name.as_str()).to_owned();
+    let of_rejects = batch.entries.iter().filter(|e| e.is_rejected());
+    assert!(
+        of_rejects
+            .clone()
+            .all(|e| e.record.value.is_some() || name(e) == "-")
+    );
+    batch.entries.iter().map(name).collect::<Vec<_>>().join("")
+}
+
+#[test]
+fn a_lone_tombstone_is_placed_by_its_partitions_events_or_not_at_all() {
+    let unknown = || owned(10, 10, 1);
+    let alone = [lone_tombstone(10, 50)];
+    assert_eq!(tables(&alone, unknown()), "-");
+    assert_eq!(tables(&alone, owned_with("s", 10)), "s");
+    // behind an event, or before it
+    let (before, behind) = (lone_tombstone(10, 50), lone_tombstone(12, 51));
+    let all = [before, record(11, 1), behind];
+    assert_eq!(tables(&all, unknown()), "ttt");
+    assert_eq!(tables(&all, owned_with("t", 10)), "ttt");
+    assert_eq!(tables(&all, owned_with("s", 10)), "-t-", "both were named");
+}
+
+#[test]
+fn where_several_tables_were_named_the_last_event_of_the_key_counts_or_else_the_next() {
+    let all = [
+        lone_tombstone(10, 11), // the next event of its key is of t
+        record(11, 1),
+        record_of("u", 12),
+        lone_tombstone(13, 12),
+        lone_tombstone(14, 11),
+        lone_tombstone(15, 50), // nothing of its key
+    ];
+    assert_eq!(tables(&all, owned(10, 10, 1)), "ttuut-");
+}
+
+#[test]
+fn a_record_that_can_not_be_read_meets_the_letters_of_the_row_that_its_key_names() {
+    let mut broken = record(10, 1);
+    broken.value = Some("not json".into());
+    let all = [broken, record(11, 1)];
+    assert_eq!(tables(&all[..1], owned(10, 10, 1)), "-");
+    assert_eq!(tables(&all[..1], owned_with("s", 10)), "s");
+    assert_eq!(tables(&all, owned(10, 10, 1)), "tt");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 use bumpalo::Bump;
 use uuid::Uuid;
 
-use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, key_json, row_hash};
+use crate::format::change::{
+    Change, Decoded, Fields, Operation, RowKey, Unplaced, key_json, row_hash,
+};
 use crate::format::decode::Decoder;
 use crate::format::event_id;
 use crate::letter::{Cause, KeyHashes, Letter, Place, Stage};
@@ -52,6 +54,8 @@ pub struct Entry<'r> {
     pub change: Option<Change<'r>>,
     /// Of a record that can't be decoded.
     row_key: Option<Box<RowKey<'r>>>,
+    /// A tombstone on its own, for whose table the whole batch has to be known.
+    unplaced: Option<Box<Unplaced<'r>>>,
     /// What becomes of it.
     pub state: EntryState,
     /// Found in the ledger or among the letters by the attempt that went through.
@@ -74,6 +78,7 @@ impl<'r> Entry<'r> {
             partition_id: advance.held.partition_id,
             change: None,
             row_key: None,
+            unplaced: None,
             state: EntryState::Pending,
             duplicate: false,
         };
@@ -90,6 +95,17 @@ impl<'r> Entry<'r> {
                 entry.id = own_id();
                 entry.state = EntryState::Nothing("tombstone");
             }
+            Ok(Decoded::Unplaced(tombstone)) => {
+                entry.id = tombstone.id;
+                entry.unplaced = Some(Box::new(tombstone));
+                let cause = Cause::new(
+                    Reason::Undecodable,
+                    Stage::Transformation,
+                    Unplaced::REFUSAL.to_owned(),
+                    1,
+                );
+                entry.put_aside(cause, false);
+            }
             Err(error) => {
                 entry.id = own_id();
                 entry.row_key = decoder.row_key(record, arena).map(Box::new);
@@ -98,6 +114,30 @@ impl<'r> Entry<'r> {
             }
         }
         entry
+    }
+
+    /// The key of a row whose table nothing has told yet.
+    pub fn key_without_table(&self) -> Option<&Fields<'r>> {
+        match (&self.unplaced, &self.row_key) {
+            (Some(tombstone), _) => Some(&tombstone.key),
+            (None, Some(row)) if row.table.is_none() => Some(&row.key),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether it is a tombstone whose table nothing has told.
+    pub fn is_unplaced(&self) -> bool {
+        self.unplaced.is_some()
+    }
+
+    /// Says which table the row is of whose key is all that was known. A tombstone becomes its delete.
+    pub fn place_in(&mut self, table: Arc<TableName>) {
+        if let Some(tombstone) = self.unplaced.take() {
+            self.change = Some(tombstone.into_change(table));
+            self.state = EntryState::Pending;
+        } else if let Some(row) = &mut self.row_key {
+            row.table = Some(table);
+        }
     }
 
     /// Whether it is to be applied, as far as is known.
@@ -129,7 +169,7 @@ impl<'r> Entry<'r> {
     fn row_identity(&self) -> Option<(&Arc<TableName>, &Fields<'r>)> {
         match (&self.change, &self.row_key) {
             (Some(change), _) => Some((&change.table, &change.key)),
-            (None, Some(row)) => Some((&row.table, &row.key)),
+            (None, Some(row)) => Some((row.table.as_ref()?, &row.key)),
             (None, None) => None,
         }
     }
@@ -138,7 +178,7 @@ impl<'r> Entry<'r> {
     pub fn key_hashes(&self) -> Option<KeyHashes> {
         match (&self.change, &self.row_key) {
             (Some(change), _) => Some(change.key_hashes()),
-            (None, Some(row)) => Some(KeyHashes::of_key(row_hash(&row.table, &row.key))),
+            (None, Some(row)) => Some(KeyHashes::of_key(row_hash(row.table.as_ref()?, &row.key))),
             (None, None) => None,
         }
     }

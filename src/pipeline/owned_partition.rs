@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::format::named_tables::NamedTables;
+use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::watermarks::PartitionRow;
 use crate::letter::Letter;
@@ -21,7 +23,7 @@ pub struct OwnedPartition {
     pub next_offset: i64,
     /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
     pub batch: Uuid,
-    /// What its last records tell about the next.
+    /// What its records so far have left behind.
     pub memory: PartitionMemory,
     /// Events below are duplicates by their offset.
     pub floor: i64,
@@ -48,11 +50,18 @@ impl OwnedPartition {
             topic_id: row.watermark.topic_id,
             next_offset: row.watermark.next_offset,
             batch: row.batch,
-            // the row's are those at its watermark
-            memory: if floor < row.watermark.next_offset {
-                PartitionMemory::default()
-            } else {
-                row.memory.clone()
+            memory: PartitionMemory {
+                // the row's are those at its watermark
+                open_deletes: if floor < row.watermark.next_offset {
+                    OpenDeletes::default()
+                } else {
+                    row.memory.open_deletes.clone()
+                },
+                // without an id it may have been another topic's events that named them
+                tables: match row.watermark.topic_id {
+                    Some(_) => row.memory.tables.clone(),
+                    None => NamedTables::default(),
+                },
             },
             floor,
             epoch,

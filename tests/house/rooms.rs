@@ -43,8 +43,17 @@ const WORDS: &[&str] = &[
 
 /// Of a room that is imported for a little: what of it, and why no more.
 const ONLY: &[(&str, &str, &[&str])] = &[
-    // the ledger knows how ids are laid out and keeps open deletes; a change or a row is nothing to it
-    ("ledger", "format", &["event_id", "open_deletes"]),
+    // the ledger knows how ids are laid out and keeps what partitions remember; a change or a row is nothing to it
+    (
+        "ledger",
+        "format",
+        &[
+            "event_id",
+            "named_tables",
+            "open_deletes",
+            "partition_memory",
+        ],
+    ),
     ("ledger", "rows", &["sql"]),
 ];
 

@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use landfall::format::change::{Change, Decoded};
 use landfall::format::decode::Decoder;
 use landfall::format::encoding::Encoding;
-use landfall::format::open_deletes::OpenDeletes;
+use landfall::format::partition_memory::PartitionMemory;
 use landfall::record::body::{Body, Heads};
 use landfall::record::{Record, TopicPartition};
 use landfall::rows::fold::fold;
@@ -140,14 +140,13 @@ fn decoder(encoding: Encoding) -> Decoder {
 }
 
 fn decode<'r>(decoder: &mut Decoder, records: &'r [Record], arena: &'r Bump) -> Vec<Change<'r>> {
-    let mut open = OpenDeletes::default();
-    let decoded =
-        records.iter().map(
-            |record| match decoder.decode_record(record, arena, None, &mut open) {
-                Ok(Decoded::Change(change)) => Some(change),
-                _ => None,
-            },
-        );
+    let mut memory = PartitionMemory::default();
+    let decoded = records.iter().map(|record| {
+        match decoder.decode_record(record, arena, None, &mut memory) {
+            Ok(Decoded::Change(change)) => Some(change),
+            _ => None,
+        }
+    });
     decoded.map(|change| change.expect("a change")).collect()
 }
 

@@ -6,8 +6,9 @@ use bumpalo::Bump;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::format::change::{Change, Decoded, Operation};
+use crate::format::change::{Change, Decoded};
 use crate::format::decode::Decoder;
+use crate::format::named_tables::NamedTables;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::topic_name_as_table;
 use crate::operator::check::non_event::NonEvent;
@@ -35,6 +36,8 @@ pub struct Observed<'r> {
     pub non_events: BTreeMap<NonEvent, usize>,
     /// Events that carry nothing to land, by what they are.
     pub nothing: BTreeMap<&'static str, usize>,
+    /// Tombstones on their own whose table no event tells.
+    pub unplaced: usize,
     /// How many records there are in all.
     pub records: usize,
 }
@@ -52,12 +55,11 @@ pub fn observe_records<'r>(
     };
     let mut tombstones = Vec::new();
     for record in records {
-        let memory = memories.entry(record.source.partition).or_default();
+        let partition = record.source.partition;
+        let memory = memories.entry(partition).or_default();
         match decoder.decode_record(record, arena, None, memory) {
-            Ok(Decoded::Change(change)) if change.operation == Operation::Tombstone => {
-                tombstones.push(change);
-            }
             Ok(Decoded::Change(change)) => observed.note_change(change),
+            Ok(Decoded::Unplaced(tombstone)) => tombstones.push((partition, tombstone)),
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
@@ -70,10 +72,12 @@ pub fn observe_records<'r>(
             }
         }
     }
-    // a tombstone alone names no table, so those before the first event had to guess
-    for tombstone in tombstones {
-        if observed.tables.is_empty() || observed.tables.contains_key(&*tombstone.table) {
-            observed.note_change(tombstone);
+    for (partition, tombstone) in tombstones {
+        match memories.get(&partition).map(|memory| &memory.tables) {
+            Some(NamedTables::One(table)) => {
+                observed.note_change(tombstone.into_change(table.clone()))
+            }
+            _ => observed.unplaced += 1,
         }
     }
     observed
@@ -95,11 +99,9 @@ pub fn expect_table(config: &Config, topic: &str) -> Option<(TableName, Origin)>
 }
 
 /// Where a table seen in a topic's events is known from.
-pub fn find_origin(config: &Config, topic: &str, changes: &[Change<'_>]) -> Origin {
+pub fn find_origin(config: &Config, topic: &str) -> Origin {
     if config.route_for(topic).is_some() {
         Origin::Route
-    } else if changes.iter().all(|c| c.operation == Operation::Tombstone) {
-        Origin::TopicName
     } else {
         Origin::Events
     }

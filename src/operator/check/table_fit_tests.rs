@@ -31,6 +31,9 @@ fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
                 .unwrap()
             {
                 Decoded::Change(change) => change,
+                Decoded::Unplaced(tombstone) => {
+                    tombstone.into_change(Arc::new(TableName::new("public", "t")))
+                }
                 other => panic!("{other:?}"),
             }
         })

@@ -103,7 +103,7 @@ fn find_targets<'r>(
             .into_iter()
             .map(|(table, changes)| TargetTable {
                 table,
-                origin: observe::find_origin(config, &topic.name, &changes),
+                origin: observe::find_origin(config, &topic.name),
                 changes,
             });
         return Ok(seen.collect());
@@ -194,6 +194,16 @@ fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
                 _ => weigh_finding("not_change_events", found, remedy, odd, all),
             });
         }
+    }
+    if observed.unplaced > 0 {
+        findings.push(Finding::warning(
+            "tombstones_without_table",
+            format!(
+                "{} of {all} sampled records are tombstones without their delete, and no sampled event of their partition, or more than one, names a table",
+                observed.unplaced
+            ),
+            "a [[route]] that names the topic's table tells where they belong; else they become dead letters, unless an earlier event has named the table",
+        ));
     }
     let nothing: usize = observed.nothing.values().sum();
     if all > 0 && nothing == all {

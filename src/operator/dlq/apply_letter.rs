@@ -11,6 +11,7 @@ use crate::format::change::{Change, Decoded};
 use crate::format::decode::Decoder;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
+use crate::format::undecodable::Undecodable;
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::recorded_events::RecordedEvents;
 use crate::operator::dlq::candidate::Candidate;
@@ -104,6 +105,10 @@ impl LetterApplier {
             Decoded::Change(change) => change,
             Decoded::Nothing(what) => return Ok(ReplayOutcome::Nothing(what)),
             Decoded::BelongsToDelete => return Ok(ReplayOutcome::Nothing("tombstone")),
+            Decoded::Unplaced(tombstone) => match letter.table_of(&tombstone.key) {
+                Some(table) => tombstone.into_change(Arc::new(table)),
+                None => return Err(Refusal::Undecodable(Undecodable::without_table())),
+            },
         };
         let keys = change.key_hashes();
         match letter.row {

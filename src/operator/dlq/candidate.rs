@@ -4,11 +4,13 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use crate::format::change::{Fields, row_hash};
 use crate::ledger::letter_rows::LetterRow;
 use crate::letter::headers::Posted;
 use crate::letter::{KeyHashes, LetterState, Place};
 use crate::operator::terminal::printable;
 use crate::record::TopicPartition;
+use crate::table_name::TableName;
 
 /// A letter, as far as a replay has to know it.
 #[derive(Clone, Debug)]
@@ -93,6 +95,18 @@ impl Candidate {
             first_failed_at: posted.first_failed_at.unwrap_or(now),
             last_failed_at: posted.last_failed_at.unwrap_or(now),
             place,
+        }
+    }
+
+    /// The table of the row with this key, where the record itself doesn't name it: what the worker has found out
+    /// when it put the event aside.
+    pub fn table_of(&self, key: &Fields<'_>) -> Option<TableName> {
+        let text = self.table.as_deref()?;
+        let dots = text.match_indices('.').map(|(at, _)| at);
+        let mut tables = dots.map(|at| TableName::new(&text[..at], &text[at + 1..]));
+        match self.key_hashes {
+            Some(hashes) => tables.find(|table| row_hash(table, key) == hashes.key),
+            None => tables.next().filter(|_| tables.next().is_none()),
         }
     }
 
