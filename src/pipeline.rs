@@ -37,6 +37,7 @@ mod resolve;
 mod retry_policy;
 pub mod run;
 pub mod run_error;
+mod stand_still;
 mod transaction;
 mod trial;
 mod waiting;
@@ -51,23 +52,20 @@ use crate::ledger::watermarks::Fence;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::landing::land_records;
-use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::lane::Lane;
 use crate::pipeline::pass_ends::{note_positions, pass_ends, pass_last_ends};
 use crate::verdict::Failure;
 
 /// Runs a lane until its inbox ends: takes up partitions, and lands what is read of them.
-///
-/// # Errors
-/// What an operator must decide: see [`OperatorNeeded`].
-async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
+async fn run_lane(mut lane: Lane) {
     let mut arena = Bump::new(); // what a batch decodes to; used again for the next
     loop {
         match lane.inbox.next().await {
-            Work::TakeUp(partitions) => lane.take_up(partitions).await?,
+            Work::TakeUp(partitions) => lane.take_up(partitions).await,
             Work::Records(records, positions, _busy) => {
                 note_positions(&mut lane, positions);
                 if !records.is_empty() {
-                    land_records(&mut lane, records, &mut arena).await?;
+                    land_records(&mut lane, records, &mut arena).await;
                 }
                 pass_ends(&mut lane).await;
             }
@@ -76,14 +74,13 @@ async fn run_lane(mut lane: Lane) -> Result<(), OperatorNeeded> {
                     pass_ends(&mut lane).await;
                     lane.take_up_moved_partitions().await;
                 }
-                _ => land_records(&mut lane, Vec::new(), &mut arena).await?,
+                _ => land_records(&mut lane, Vec::new(), &mut arena).await,
             },
             Work::End => break,
         }
     }
     pass_last_ends(&mut lane).await;
     lane.partitions.committer.finish_commits().await;
-    Ok(())
 }
 
 /// Attempts once to land a batch: a transaction of eight steps, on whose order exactly once rests.

@@ -4,4 +4,5 @@ pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod progress;
+pub mod standing;
 pub mod telemetry;

@@ -352,37 +352,6 @@ async fn a_destination_restored_to_an_earlier_state_is_caught_up_from_its_own_wa
 }
 
 #[tokio::test]
-async fn events_that_kafka_has_deleted_unseen_stop_the_worker_with_a_message() {
-    let world = World::new("gap", 1).await;
-    world
-        .kafka
-        .produce(&world.topic, &events::history(10, 1))
-        .await;
-    world.catch_up().await;
-    world
-        .kafka
-        .produce(&world.topic, &events::history(10, 4)[10..])
-        .await;
-    world.kafka.delete_records(&world.topic, 25).await;
-    let mut worker = world.run();
-    assert_eq!(worker.wait().await, Some(1));
-    worker
-        .says(&[
-            "everything below offset 10",
-            "before 25",
-            "15 events never reached Landfall",
-        ])
-        .await;
-    assert_eq!(
-        world
-            .count("SELECT count(*) FROM t WHERE version = 1")
-            .await,
-        10,
-        "nothing was skipped over"
-    );
-}
-
-#[tokio::test]
 async fn without_the_ledger_offsets_alone_tell_what_is_applied() {
     let mut world = World::new("offset_mode", 2).await;
     world.set("apply", "idempotency = \"offset\"");

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::commands::done;
 use crate::support::worker::Worker;
-use crate::support::{World, events, eventually};
+use crate::support::{Event, World, events, eventually};
 
 const APPLIED: &str = "SELECT next_offset FROM landfall.partitions WHERE partition = 0";
 
@@ -162,5 +162,115 @@ async fn records_behind_an_open_transaction_are_not_hidden_and_land_once_it_ends
         (told(&world, "lag") == 0).then_some(())
     })
     .await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+/// Ten events on each of two partitions, landed; then more, of which Kafka deletes the first fifteen of
+/// partition 0.
+async fn two_partitions_with_a_gap(test: &str) -> World {
+    let world = World::new(test, 2).await;
+    world.kafka.produce(&world.topic, &on_both(1)).await;
+    world.catch_up().await;
+    for version in 2..=4 {
+        world.kafka.produce(&world.topic, &on_both(version)).await;
+    }
+    world.kafka.delete_records(&world.topic, 25).await;
+    world
+}
+
+/// Rows 1 to 10 in partition 0, rows 11 to 20 in partition 1.
+fn on_both(version: i64) -> Vec<Event> {
+    let history = events::history(20, version);
+    let new = history[(version as usize - 1) * 20..].iter().cloned();
+    new.enumerate()
+        .map(|(at, event)| event.on((at / 10) as i32))
+        .collect()
+}
+
+async fn until_it_stands(worker: &Worker) -> String {
+    eventually("the partition stands still", async || {
+        let (code, text) = worker.get("/readyz").await;
+        (code == 503 && text.contains("[0] stands still")).then_some(text)
+    })
+    .await
+}
+
+const OTHER: &str = "SELECT count(*) FROM t WHERE id > 10 AND version = 4";
+const CONCERNED: &str = "SELECT count(*) FROM t WHERE id <= 10 AND version = ";
+
+#[tokio::test]
+async fn events_that_kafka_has_deleted_unseen_stop_their_partition_and_no_other() {
+    let world = two_partitions_with_a_gap("gap").await;
+    // a restart finds the same
+    for _ in 0..2 {
+        let worker = world.run();
+        let told = until_it_stands(&worker).await;
+        for words in [
+            &*format!("{}[0] stands still", world.topic),
+            "everything below offset 10",
+            "before 25",
+            "15 events never reached Landfall",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+        world.until_count(OTHER, 10).await;
+        let version_1 = world.count(&format!("{CONCERNED} 1")).await;
+        assert_eq!(version_1, 10, "nothing is skipped over");
+        let standing = worker
+            .metric("landfall_standing_partitions", &["lost"])
+            .await;
+        assert_eq!(standing, 1.0);
+        let text = done(&world, "status").text;
+        assert!(text.contains("Kafka has deleted what comes next"), "{text}");
+        let (code, log) = worker.stop().await;
+        assert_eq!(code, Some(0), "{log}");
+        let errors = log.lines().filter(|line| line.contains("ERROR")).count();
+        assert_eq!(errors, 1, "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_gap_that_a_person_accepts_is_passed_without_a_restart() {
+    let world = two_partitions_with_a_gap("gap_accepted").await;
+    let worker = world.run();
+    let told = until_it_stands(&worker).await;
+    let accept = told
+        .lines()
+        .find_map(|line| line.find("UPDATE ").map(|at| &line[at..]));
+    world.db.batch_execute(accept.unwrap()).await.unwrap();
+    world.until_count(&format!("{CONCERNED} 4"), 10).await;
+    eventually("the worker is ready", async || {
+        (worker.get("/readyz").await.0 == 200).then_some(())
+    })
+    .await;
+    worker.says(&["goes on", "[0]"]).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn until_caught_up_lands_the_others_and_ends_with_the_gap() {
+    let world = two_partitions_with_a_gap("gap_job").await;
+    let mut job = Worker::start(&["run", "--until-caught-up"], &world.config_file(), &[]);
+    assert_eq!(job.wait().await, Some(1), "{}", job.log());
+    job.says(&["[0]", "15 events never reached Landfall"]).await;
+    assert_eq!(world.count(OTHER).await, 10);
+}
+
+#[tokio::test]
+async fn retention_that_overtakes_a_running_worker_stops_the_partition_and_no_other() {
+    let world = World::new("overtaken", 2).await;
+    let worker = world.run();
+    world.kafka.produce(&world.topic, &on_both(1)).await;
+    world.until_count(&last_version(1), 20).await;
+    worker.freeze();
+    for version in 2..=4 {
+        world.kafka.produce(&world.topic, &on_both(version)).await;
+    }
+    world.kafka.delete_records(&world.topic, 25).await;
+    worker.thaw();
+    // a fetch that was under way may have brought the first of them
+    let told = until_it_stands(&worker).await;
+    assert!(told.contains("events never reached Landfall"), "{told}");
+    world.until_count(OTHER, 10).await;
     assert_eq!(worker.stop().await.0, Some(0));
 }

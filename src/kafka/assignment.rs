@@ -71,9 +71,12 @@ impl Assignment {
         started.map(|a| (a.lane, a.epoch))
     }
 
-    /// Whether every partition has been positioned.
-    pub fn is_started(&self) -> bool {
-        self.partitions.lock().values().all(|a| a.started)
+    /// Whether every partition has been positioned, but for those that are left out.
+    pub fn is_started(&self, left_out: impl Fn(&TopicPartition) -> bool) -> bool {
+        let partitions = self.partitions.lock();
+        partitions
+            .values()
+            .all(|a| a.started || left_out(&a.source))
     }
 
     /// The partitions of a lane.
@@ -145,6 +148,17 @@ impl Assignment {
         lanes
     }
 
+    /// The partition isn't read for now. Returns whether it is the lane's.
+    pub(super) fn mark_held(&self, source: &TopicPartition, lane: usize) -> bool {
+        let mut partitions = self.partitions.lock();
+        let Some(assigned) = partitions.get_mut(source).filter(|a| a.lane == lane) else {
+            return false;
+        };
+        assigned.started = false;
+        self.mark_changed();
+        true
+    }
+
     /// The partition is positioned: its records from here on carry the epoch returned. `None` if it
     /// isn't the lane's any more.
     pub(super) fn mark_started(&self, source: &TopicPartition, lane: usize) -> Option<u64> {
@@ -205,11 +219,11 @@ mod tests {
     fn each_start_has_an_epoch_of_its_own_and_shows_in_the_generation() {
         let assignment = Assignment::default();
         assignment.add_partitions(&[partition(0)], 2);
-        assert!(!assignment.is_started());
+        assert!(!assignment.is_started(|_| false) && assignment.is_started(|_| true));
         let before = assignment.generation();
         let start = || assignment.mark_started(&partition(0), 0);
         let (first, second) = (start(), start());
         assert!(first < second && assignment.generation() > before);
-        assert!(assignment.is_started());
+        assert!(assignment.is_started(|_| false));
     }
 }

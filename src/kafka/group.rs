@@ -143,9 +143,10 @@ impl Group {
                 "a batch was still in flight when its partitions were given up; the watermark fences it"
             );
         }
-        sources
-            .iter()
-            .for_each(|source| self.progress.note_given_up(source));
+        sources.iter().for_each(|source| {
+            self.progress.note_given_up(source);
+            self.health.note_moving(source);
+        });
         if !sources.is_empty() {
             tracing::info!(revoked = sources.len(), "partitions given up");
         }

@@ -10,6 +10,7 @@ use rdkafka::error::KafkaResult;
 use crate::kafka::error::Error;
 use crate::kafka::group::Group;
 use crate::kafka::offsets::fetch_committed;
+use crate::kafka::partition_list::list_partitions;
 use crate::kafka::topics::TOPIC_QUERY_TIMEOUT;
 use crate::record::TopicPartition;
 
@@ -50,6 +51,17 @@ impl GroupConsumer {
             error,
         })?;
         Ok(committed.known.get(source).copied())
+    }
+
+    /// Stops fetching a partition until it is positioned anew. Returns whether it is the lane's.
+    pub fn hold_partition(&self, source: &TopicPartition, lane: usize) -> bool {
+        if !self.group().assignment.mark_held(source, lane) {
+            return false;
+        }
+        if let Err(error) = self.0.pause(&list_partitions([source])) {
+            tracing::warn!(partition = %source, %error, "can't pause partitions");
+        }
+        true
     }
 
     /// Commits the next offsets to read. Blocks its thread until Kafka has taken them.

@@ -72,7 +72,7 @@ pub struct Gap {
 pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
     let Gap { next_offset, low } = gap;
     format!(
-        "{source}: the destination has everything below offset {next_offset}, but Kafka's retention has deleted what comes before {low}: \
+        "the destination has everything below offset {next_offset}, but Kafka's retention has deleted what comes before {low}: \
          {} events never reached Landfall. Bring them in at the source (a snapshot of the tables), then accept the gap: \
          UPDATE {schema}.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
         low - next_offset,

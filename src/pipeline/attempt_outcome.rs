@@ -9,6 +9,6 @@ pub enum AttemptOutcome {
     Fenced,
     /// The topic was deleted and created again since the records' partition was taken up.
     Recreated,
-    /// Kafka's retention has deleted events that were still to come. Nothing was written.
-    Overtaken(String),
+    /// Kafka has deleted events of a partition that were still to come. Nothing was written.
+    Overtaken,
 }

@@ -10,7 +10,6 @@ use crate::kafka;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
-use crate::ledger::resume::{Gap, gap_message};
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::deliver::deliver_rejects;
@@ -23,8 +22,6 @@ pub struct BeforeCommit {
     pub letters: Arc<DeadLetters>,
     /// Tells whether topics are as they were.
     pub topics: Topics,
-    /// The quoted name of the bookkeeping schema.
-    pub schema: String,
 }
 
 impl BeforeCommit {
@@ -80,7 +77,7 @@ impl BeforeCommit {
     /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the
     /// answer is how the attempt ends.
     pub fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked {
-        let (topics, schema) = (self.topics.clone(), self.schema.clone());
+        let topics = self.topics.clone();
         let partitions: Vec<AskedPartition> = batch
             .advances
             .iter()
@@ -93,7 +90,7 @@ impl BeforeCommit {
             .collect();
         // the question blocks its thread
         Asked(tokio::task::spawn_blocking(move || {
-            find_changed_topic(&topics, &schema, &partitions)
+            find_changed_topic(&topics, &partitions)
         }))
     }
 }
@@ -129,7 +126,6 @@ struct AskedPartition {
 /// must be the old topic's, and are landed; others may be the new one's and are read again in order.
 fn find_changed_topic(
     topics: &Topics,
-    schema: &str,
     asked: &[AskedPartition],
 ) -> Result<Option<AttemptOutcome>, kafka::Error> {
     let mut names: Vec<&str> = asked.iter().map(|a| &*a.source.topic).collect();
@@ -153,12 +149,8 @@ fn find_changed_topic(
             return Ok(Some(AttemptOutcome::Recreated));
         }
         // offsets may be missing by compaction; they are lost if the log begins only after them
-        if let Some(next_offset) = gap.filter(|expected| !recreated && *expected < low) {
-            return Ok(Some(AttemptOutcome::Overtaken(gap_message(
-                source,
-                Gap { next_offset, low },
-                schema,
-            ))));
+        if gap.is_some_and(|expected| !recreated && expected < low) {
+            return Ok(Some(AttemptOutcome::Overtaken));
         }
     }
     Ok(None)

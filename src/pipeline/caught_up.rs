@@ -2,6 +2,7 @@
 //! start. Those of other members of the group count too, by their watermarks in Postgres: a member
 //! that was killed keeps its partitions until its session ends, and then they are ours.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::config::KafkaConfig;
@@ -11,6 +12,7 @@ use crate::kafka::topics::Topics;
 use crate::pipeline::destination::Destination;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
+use crate::watch::standing::Standing;
 
 /// How often the own partitions are looked at, and how often those of others.
 const OWN_PARTITIONS_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,6 +27,17 @@ struct Target {
     end: i64,
     /// The watermark as last seen with another member, and since when.
     seen: Option<(Option<i64>, Instant)>,
+}
+
+/// Why not everything can be landed. What can be is in.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCaughtUp {
+    /// It would be waited for without end.
+    #[error(transparent)]
+    Standstill(#[from] Standstill),
+    /// Partitions of ours stand still until a person decides; the text says what, a line for each.
+    #[error("{0}")]
+    Lost(String),
 }
 
 /// Another member of the group has a partition, and doesn't get on with it.
@@ -55,8 +68,9 @@ impl CaughtUp {
     /// Returns once every partition has reached its end.
     ///
     /// # Errors
-    /// Another member has a partition and doesn't get on with it.
-    pub async fn wait_until_caught_up(self, config: &KafkaConfig) -> Result<(), Standstill> {
+    /// Another member has a partition and doesn't get on with it; or a partition of ours stands still until a person
+    /// decides, and all others are in.
+    pub async fn wait_until_caught_up(self, config: &KafkaConfig) -> Result<(), NotCaughtUp> {
         let group = self.consumer.group();
         while !group.has_joined() {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
@@ -67,18 +81,20 @@ impl CaughtUp {
         }
         loop {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
-            if !group.progress.is_caught_up() || !group.assignment.is_started() {
+            let standing = group.health.standing_partitions();
+            if !self.ours_are_there(&standing) {
                 continue;
             }
-            match self.others_are_there(&mut targets).await {
-                Ok(true) => break,
+            match self.others_are_there(&mut targets, &standing).await {
+                Ok(true) if standing.is_empty() => break,
+                Ok(true) => return Err(NotCaughtUp::of_lost(&standing)),
                 Ok(false) => {}
                 Err(failure) => {
                     tracing::debug!(error = %failure, "can't look at other members' partitions yet")
                 }
             }
             if let Some(standstill) = targets.iter().find_map(Target::stands_still) {
-                return Err(standstill);
+                return Err(standstill.into());
             }
             tokio::time::sleep(OTHERS_PARTITIONS_INTERVAL).await;
         }
@@ -118,7 +134,18 @@ impl CaughtUp {
         }
     }
 
-    async fn others_are_there(&self, targets: &mut [Target]) -> Result<bool, Failure> {
+    /// Whether those of ours are read to their ends that don't stand still.
+    fn ours_are_there(&self, standing: &BTreeMap<TopicPartition, Standing>) -> bool {
+        let group = self.consumer.group();
+        let stands_still = |source: &TopicPartition| standing.contains_key(source);
+        group.progress.is_caught_up(stands_still) && group.assignment.is_started(stands_still)
+    }
+
+    async fn others_are_there(
+        &self,
+        targets: &mut [Target],
+        standing: &BTreeMap<TopicPartition, Standing>,
+    ) -> Result<bool, Failure> {
         let group = self.consumer.group();
         let mut all = true;
         let others = targets
@@ -151,7 +178,15 @@ impl CaughtUp {
             }
         }
         // one that was given up a moment ago may have been ours when its turn came
-        Ok(all && group.progress.is_caught_up() && group.assignment.is_started())
+        Ok(all && self.ours_are_there(standing))
+    }
+}
+
+impl NotCaughtUp {
+    fn of_lost(standing: &BTreeMap<TopicPartition, Standing>) -> Self {
+        let line = |(source, s): (&TopicPartition, &Standing)| format!("{source}: {}", s.text());
+        let lines: Vec<String> = standing.iter().map(line).collect();
+        Self::Lost(lines.join("\n"))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::divert_batch;
 use crate::pipeline::in_flight::InFlight;
-use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::lane::Lane;
 use crate::pipeline::retry_policy::{NextStep, RetryState};
 use crate::pipeline::trial::Trial;
 use crate::record::{Record, TopicPartition};
@@ -20,14 +20,7 @@ use crate::verdict::Failure;
 use crate::watch::metrics::BatchOutcome;
 
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's.
-///
-/// # Errors
-/// Kafka no longer has what comes next.
-pub async fn land_records(
-    lane: &mut Lane,
-    records: Vec<Record>,
-    arena: &mut Bump,
-) -> Result<(), OperatorNeeded> {
+pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) {
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
     let (mut trial, mut deferred_trial) = (Trial::default(), Trial::default());
@@ -37,7 +30,7 @@ pub async fn land_records(
         let records = &in_flight.records;
         if !lane.decoder.learn_schemas(records, &lane.waiting).await {
             give_back(lane, in_flight, arena);
-            return Ok(());
+            return;
         }
         let mut batch = gather_batch(lane, records, arena);
         if in_flight.is_whole() {
@@ -47,14 +40,14 @@ pub async fn land_records(
             if in_flight.next_deferred() {
                 continue;
             }
-            return Ok(());
+            return;
         }
         let whole = in_flight.is_whole();
-        match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await? {
+        match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await {
             AfterBatch::Done => {
                 trial = take(&mut deferred_trial);
                 if !in_flight.next_deferred() {
-                    return Ok(());
+                    return;
                 }
             }
             AfterBatch::Grow(so_far) => {
@@ -69,7 +62,7 @@ pub async fn land_records(
             }
             AfterBatch::LetGo => {
                 give_back(lane, in_flight, arena);
-                return Ok(());
+                return;
             }
         }
     }
@@ -117,7 +110,7 @@ async fn land_batch(
     mut batch: Batch<'_>,
     retry: &mut RetryState,
     whole: bool,
-) -> Result<AfterBatch, OperatorNeeded> {
+) -> AfterBatch {
     if lane.conflicts_expected_for > 0 {
         batch.trial.conflicts = Conflicts::Possible;
     }
@@ -128,13 +121,13 @@ async fn land_batch(
         };
         match retry.step_after(failure, lane, &mut batch, whole).await {
             NextStep::Again => {}
-            NextStep::Grow => return Ok(AfterBatch::Grow(batch.into_trial())),
-            NextStep::Divide(first) => return Ok(AfterBatch::Divide(first, batch.into_trial())),
+            NextStep::Grow => return AfterBatch::Grow(batch.into_trial()),
+            NextStep::Divide(first) => return AfterBatch::Divide(first, batch.into_trial()),
             NextStep::Divert(failure) => {
                 divert_batch(lane, batch, &failure).await;
-                return Ok(AfterBatch::Done);
+                return AfterBatch::Done;
             }
-            NextStep::LetGo => return Ok(AfterBatch::LetGo),
+            NextStep::LetGo => return AfterBatch::LetGo,
         }
         // a COMMIT whose answer got lost may be in all the same
         if let Ok(true) = lane.destination.is_in(&batch).await {
@@ -145,7 +138,8 @@ async fn land_batch(
         AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),
         AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
-        AttemptOutcome::Overtaken(message) => return Err(OperatorNeeded::Gap(message)),
+        // the partition concerned stands still when it is taken up
+        AttemptOutcome::Overtaken => lane.reposition_batch(&batch, BatchOutcome::Overtaken),
     }
-    Ok(AfterBatch::Done)
+    AfterBatch::Done
 }

@@ -30,14 +30,6 @@ const CONFLICT_BATCHES: u32 = 50;
 /// When to ask again for a topic that isn't there.
 const MISSING_TOPIC_DELAY: Duration = Duration::from_secs(1);
 
-/// Why a lane ends before its inbox does: an operator must decide.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorNeeded {
-    /// Kafka no longer has what comes next.
-    #[error("{0}")]
-    Gap(String),
-}
-
 /// What a lane consists of.
 pub struct Lane {
     /// Which lane it is, in the log and in `/readyz`.
@@ -66,10 +58,7 @@ pub struct Lane {
 
 impl Lane {
     /// Takes up partitions, waiting for Kafka and Postgres as long as it takes.
-    ///
-    /// # Errors
-    /// Kafka no longer has what comes next.
-    pub async fn take_up(&mut self, partitions: Vec<TopicPartition>) -> Result<(), OperatorNeeded> {
+    pub async fn take_up(&mut self, partitions: Vec<TopicPartition>) {
         for source in &partitions {
             self.partitions.owned.remove(source);
         }
@@ -85,23 +74,17 @@ impl Lane {
         for (source, taken) in taken {
             match taken {
                 TakenUp::Owned(partition) => {
+                    self.tell_moving(&source);
                     self.partitions.owned.insert(source, partition);
                 }
-                TakenUp::NotOurs => {}
+                TakenUp::NotOurs => self.forget_standing(&source),
                 // until a rebalance takes it away, or the topic is there
-                TakenUp::NoTopic => {
-                    let inbox = self.inbox.clone();
-                    tokio::spawn(async move {
-                        tokio::time::sleep(MISSING_TOPIC_DELAY).await;
-                        inbox.take_up([source]);
-                    });
-                }
-                TakenUp::Gap(message) => return Err(OperatorNeeded::Gap(message)),
+                TakenUp::NoTopic => self.take_up_later(source, MISSING_TOPIC_DELAY),
+                TakenUp::StandsStill(standing) => self.stand_still(source, standing),
             }
         }
         self.inbox.finish_take_up();
         self.waiting.tell_going_on();
-        Ok(())
     }
 
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {

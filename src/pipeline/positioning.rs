@@ -13,6 +13,7 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
+use crate::watch::standing::Standing;
 
 /// Reads positions for one lane.
 #[derive(Clone)]
@@ -30,8 +31,8 @@ pub enum TakenUp {
     NotOurs,
     /// No broker that was asked knows the topic: it is deleted, or so new that not all of them do.
     NoTopic,
-    /// Kafka no longer has what comes next. An operator must decide.
-    Gap(String),
+    /// It can't be read now, and why.
+    StandsStill(Standing),
 }
 
 impl Positions {
@@ -72,7 +73,9 @@ impl Positions {
             Ok(resumed) => resumed,
             Err(gap) => {
                 let message = gap_message(source, gap, ledger.quoted_schema());
-                return Ok(TakenUp::Gap(message));
+                let progress = &self.consumer.group().progress;
+                progress.note_taken_up(source, gap.next_offset, gap.next_offset, log.high);
+                return Ok(TakenUp::StandsStill(Standing::Lost(message)));
             }
         };
         let watermarks = &ledger.watermarks;

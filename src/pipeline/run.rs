@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::kafka::dead_letter_topic;
 use crate::pipeline::caught_up::CaughtUp;
-use crate::pipeline::lane::OperatorNeeded;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::worker::Worker;
 use crate::watch::health::Health;
@@ -22,8 +21,8 @@ const STOPPING_GRACE: Duration = Duration::from_secs(20);
 /// Runs the sink until `stop`, or until everything is caught up.
 ///
 /// # Errors
-/// What ends the process: a property that librdkafka refuses, a file for TLS that can't be used, a gap that an
-/// operator must decide on.
+/// What ends the process: a property that librdkafka refuses, a file for TLS that can't be used; of a run until
+/// everything is caught up, what stands in its way.
 pub async fn run(
     config: &Config,
     pool: Pool,
@@ -54,18 +53,14 @@ pub async fn run(
     outcome
 }
 
-/// Until told to stop, or until a lane ends, which it does by itself only for a reason.
-async fn watch_lanes(
-    lanes: &mut JoinSet<Result<(), OperatorNeeded>>,
-    stop: &CancellationToken,
-) -> Result<(), RunError> {
+/// Until told to stop, or until a lane ends, which it does only if nothing is read any more.
+async fn watch_lanes(lanes: &mut JoinSet<()>, stop: &CancellationToken) -> Result<(), RunError> {
     tokio::select! {
         () = stop.cancelled() => Ok(()),
         ended = lanes.join_next() => match ended {
-            Some(Ok(Err(needed))) => Err(needed.into()),
             Some(Err(panic)) => Err(RunError::LaneFailed(panic)),
-            Some(Ok(Ok(()))) | None if stop.is_cancelled() => Ok(()),
-            Some(Ok(Ok(()))) | None => Err(RunError::ReadingEnded),
+            Some(Ok(())) | None if stop.is_cancelled() => Ok(()),
+            Some(Ok(())) | None => Err(RunError::ReadingEnded),
         },
     }
 }
@@ -84,7 +79,7 @@ async fn wait_for_end(
 }
 
 /// Waits for batches in flight, within bounds.
-async fn end_lanes(lanes: &mut JoinSet<Result<(), OperatorNeeded>>) {
+async fn end_lanes(lanes: &mut JoinSet<()>) {
     let ended = async { while lanes.join_next().await.is_some() {} };
     if tokio::time::timeout(STOPPING_GRACE, ended).await.is_err() {
         tracing::warn!(

@@ -4,8 +4,7 @@ use tokio::task::JoinError;
 
 use crate::format::registry::RegistrySetupError;
 use crate::kafka;
-use crate::pipeline::caught_up::Standstill;
-use crate::pipeline::lane::OperatorNeeded;
+use crate::pipeline::caught_up::NotCaughtUp;
 
 /// Why the sink ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -16,12 +15,9 @@ pub enum RunError {
     /// The schema registry's client can't be had: a file for TLS that can't be used.
     #[error(transparent)]
     Registry(#[from] RegistrySetupError),
-    /// A lane needs an operator's decision.
-    #[error(transparent)]
-    OperatorNeeded(#[from] OperatorNeeded),
     /// `--until-caught-up` would wait for ever.
     #[error(transparent)]
-    Standstill(#[from] Standstill),
+    NotCaughtUp(#[from] NotCaughtUp),
     /// A lane has panicked.
     #[error("a lane failed: {0}")]
     LaneFailed(JoinError),

@@ -21,7 +21,7 @@ use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::destination::Destination;
-use crate::pipeline::lane::{Lane, OperatorNeeded};
+use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::positioning::Positions;
@@ -35,8 +35,8 @@ use crate::watch::progress::Progress;
 
 /// What runs. Dropping `lanes` and `retention` ends the tasks in them.
 pub(super) struct Worker {
-    /// A task for each lane. One that ends by itself has a reason.
-    pub(super) lanes: JoinSet<Result<(), OperatorNeeded>>,
+    /// A task for each lane, which ends with the poll thread.
+    pub(super) lanes: JoinSet<()>,
     /// The task that looks after the ledger.
     pub(super) retention: JoinSet<()>,
     /// The member of the group. Whoever has a copy keeps it from leaving.
@@ -149,7 +149,6 @@ impl LaneParts<'_> {
             before_commit: BeforeCommit {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
-                schema: self.ledger.quoted_schema().to_owned(),
             },
             positions: self.positions.clone(),
             waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::locked::Locked;
+use crate::record::TopicPartition;
 use crate::verdict::Verdict;
 use crate::watch::metrics;
+use crate::watch::standing::{Standing, StandingPartitions};
 
 /// Who may wait for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,7 @@ struct HealthState {
     stopping: bool,
     /// Who waits, and for what.
     waiting: BTreeMap<Waiter, (Verdict, String)>,
+    standing: StandingPartitions,
 }
 
 impl Health {
@@ -69,6 +72,21 @@ impl Health {
         waited
     }
 
+    /// Notes that a partition of ours stands still. Returns whether this is news.
+    pub fn note_standing(&self, source: &TopicPartition, standing: Standing) -> bool {
+        self.state.lock().standing.note(source, standing)
+    }
+
+    /// Notes that a partition is read again, or is somebody else's. Returns whether it stood still.
+    pub fn note_moving(&self, source: &TopicPartition) -> bool {
+        self.state.lock().standing.clear(source)
+    }
+
+    /// The partitions of ours that stand still.
+    pub fn standing_partitions(&self) -> BTreeMap<TopicPartition, Standing> {
+        self.state.lock().standing.all().clone()
+    }
+
     /// # Errors
     /// Why the process isn't ready, a line for each reason.
     pub fn check_ready(&self) -> Result<(), String> {
@@ -78,6 +96,8 @@ impl Health {
             .iter()
             .map(|(who, (verdict, why))| format!("{who} waits ({verdict}): {why}"))
             .collect();
+        let standing = state.standing.all().iter();
+        reasons.extend(standing.map(|(source, s)| format!("{source} stands still: {}", s.text())));
         if state.stopping {
             reasons.push("stopping".into());
         } else if !state.joined {

@@ -34,6 +34,8 @@ pub const WATERMARK: &str = "landfall_watermark_offset";
 pub const PARTITIONS: &str = "landfall_assigned_partitions";
 /// Lanes that wait, by [`Verdict`].
 pub const WAITING: &str = "landfall_waiting_lanes";
+/// Partitions that stand still while others go on, by [`Standing`](crate::watch::standing::Standing).
+pub const STANDING: &str = "landfall_standing_partitions";
 /// When the last batch was committed, in seconds since 1970.
 pub const LAST_APPLIED: &str = "landfall_last_applied_timestamp_seconds";
 /// When retention was last applied without anything in the way, in seconds since 1970.
@@ -53,6 +55,7 @@ pub const ALL: &[&str] = &[
     WATERMARK,
     PARTITIONS,
     WAITING,
+    STANDING,
     LAST_APPLIED,
     LAST_PRUNED,
     BUILD,
@@ -97,16 +100,19 @@ pub enum BatchOutcome {
     Fenced,
     /// A topic of it was deleted and created again.
     Recreated,
+    /// Kafka has deleted events before those of one partition.
+    Overtaken,
     /// Somebody waited for the lane while it couldn't be landed.
     Abandoned,
 }
 
 impl BatchOutcome {
     /// Every outcome there is.
-    pub const ALL: [BatchOutcome; 4] = [
+    pub const ALL: [BatchOutcome; 5] = [
         BatchOutcome::Committed,
         BatchOutcome::Fenced,
         BatchOutcome::Recreated,
+        BatchOutcome::Overtaken,
         BatchOutcome::Abandoned,
     ];
 
@@ -116,6 +122,7 @@ impl BatchOutcome {
             BatchOutcome::Committed => "committed",
             BatchOutcome::Fenced => "fenced",
             BatchOutcome::Recreated => "recreated",
+            BatchOutcome::Overtaken => "overtaken",
             BatchOutcome::Abandoned => "abandoned",
         }
     }
@@ -180,7 +187,7 @@ fn describe_metrics() {
     );
     describe_counter!(
         BATCHES,
-        "Batches by outcome (committed, fenced, recreated, abandoned)"
+        "Batches by outcome (committed, fenced, recreated, overtaken, abandoned)"
     );
     describe_histogram!(BATCH_EVENTS, "Records in a batch");
     describe_histogram!(
@@ -199,6 +206,10 @@ fn describe_metrics() {
     describe_gauge!(
         WAITING,
         "Lanes that wait for Postgres or for a mended set-up, by verdict; a process that has no lanes yet, as its bookkeeping schema waits, counts as one"
+    );
+    describe_gauge!(
+        STANDING,
+        "Assigned partitions that are not read, by why: lost (Kafka has deleted events that were never landed)"
     );
     describe_gauge!(
         LAST_APPLIED,
@@ -277,6 +288,11 @@ pub fn clear_lag(source: &TopicPartition) {
 /// Sets how many partitions the process has.
 pub fn set_assigned_partitions(partitions: usize) {
     gauge!(PARTITIONS).set(partitions as f64);
+}
+
+/// How many partitions stand still for a reason.
+pub fn set_standing_partitions(why: &'static str, partitions: usize) {
+    gauge!(STANDING, "why" => why).set(partitions as f64);
 }
 
 /// How many lanes wait with a verdict.

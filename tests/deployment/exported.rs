@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall::record::TopicPartition;
 use landfall::verdict::{Reason, Verdict};
 use landfall::watch::metrics::{self, BatchOutcome, EventOutcome};
+use landfall::watch::standing::Standing;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::promql::{Selector, refers};
@@ -125,6 +126,7 @@ fn values_of(metric: &str, label: &str) -> Option<BTreeSet<String>> {
     let names: Vec<&str> = match (metric, label) {
         (metrics::EVENTS, "outcome") => EventOutcome::ALL.map(EventOutcome::name).into(),
         (metrics::BATCHES, "outcome") => BatchOutcome::ALL.map(BatchOutcome::name).into(),
+        (metrics::STANDING, "why") => Standing::REASONS.into(),
         (_, "verdict") => Verdict::ALL.map(Verdict::name).into(),
         (_, "reason") => Reason::ALL.map(Reason::name).into(),
         _ => return None,
@@ -146,6 +148,7 @@ fn record_each() {
     metrics::set_assigned_partitions(1);
     metrics::note_pruned();
     metrics::set_waiting_lanes(Verdict::Systemic, 1);
+    metrics::set_standing_partitions("lost", 1);
 }
 
 #[test]

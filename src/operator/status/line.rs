@@ -57,7 +57,9 @@ impl PartitionState {
             PartitionState::Ok => "",
             PartitionState::New => "nothing applied yet",
             PartitionState::Recreated => "topic created again: will be read from its beginning",
-            PartitionState::Overtaken => "Kafka has deleted what comes next",
+            PartitionState::Overtaken => {
+                "stands still: Kafka has deleted what comes next, see /readyz"
+            }
             PartitionState::NoTopic => "no such topic any more",
             PartitionState::NotSubscribed => "not in kafka.topics",
             PartitionState::Unknown => "?",

@@ -1,0 +1,56 @@
+//! A partition that can't be read now stands still by itself: the lane's others go on. It is looked at again every
+//! so often, and read once its reason is gone, be it that a person has decided.
+//!
+//! Why: `docs/decisions/01`.
+
+use std::time::Duration;
+
+use crate::pipeline::lane::Lane;
+use crate::record::TopicPartition;
+use crate::watch::standing::Standing;
+
+/// When to look again whether a person has decided.
+const LOST_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Lane {
+    /// Leaves a partition where it is: it isn't fetched, and what is fetched of it already is dropped.
+    pub(super) fn stand_still(&self, source: TopicPartition, standing: Standing) {
+        let consumer = self.positions.consumer();
+        if !consumer.hold_partition(&source, self.number) {
+            return; // somebody else's meanwhile
+        }
+        let pause = match standing {
+            Standing::Lost(_) => LOST_LOOK_INTERVAL,
+        };
+        let (why, text) = (standing.name(), standing.text().to_owned());
+        if consumer.group().health.note_standing(&source, standing) {
+            tracing::error!(partition = %source, why, "a partition stands still, and the others go on: {text}");
+        }
+        self.take_up_later(source, pause);
+    }
+
+    /// The partition is read, from wherever.
+    pub(super) fn tell_moving(&self, source: &TopicPartition) {
+        let health = &self.positions.consumer().group().health;
+        if health.note_moving(source) {
+            tracing::info!(partition = %source, "a partition that stood still goes on");
+        }
+    }
+
+    /// A partition that is somebody else's meanwhile is no business of ours.
+    pub(super) fn forget_standing(&self, source: &TopicPartition) {
+        let group = self.positions.consumer().group();
+        if !group.assignment.has_partition(source) {
+            group.health.note_moving(source);
+        }
+    }
+
+    /// Has a partition taken up after a pause, if it is still the lane's then.
+    pub(super) fn take_up_later(&self, source: TopicPartition, pause: Duration) {
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            inbox.take_up([source]);
+        });
+    }
+}
