@@ -4,6 +4,8 @@
 pub mod catalogue;
 pub mod connection;
 pub mod failure;
+pub mod key_identities;
+mod key_sameness;
 pub mod settings;
 pub mod tls;
 pub mod write;

@@ -16,6 +16,7 @@ mod deployment;
 mod divert;
 mod documents;
 mod end_to_end;
+mod equality;
 mod exactly_once;
 mod facts;
 mod group;

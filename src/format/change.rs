@@ -121,8 +121,18 @@ pub struct Change<'r> {
     pub row: Fields<'r>,
 }
 
-impl Change<'_> {
-    /// By which letters and later events of the change's row meet it.
+impl<'r> Change<'r> {
+    /// The same event as far as its key goes: nothing but a delete.
+    pub fn of_key_alone(&self) -> Change<'r> {
+        Change {
+            operation: Operation::Delete,
+            hides_key: false,
+            row: Fields::default(),
+            ..self.clone()
+        }
+    }
+
+    /// By which letters and later events of the change's row meet it, as far as the key's JSON tells.
     pub fn key_hashes(&self) -> KeyHashes {
         let old_key = self.old_key.as_deref();
         KeyHashes {
@@ -141,7 +151,23 @@ pub struct RowKey<'r> {
     pub key: Fields<'r>,
 }
 
-/// By which letters and later events of one row meet: equal for equal texts in equal order.
+impl<'r> RowKey<'r> {
+    /// An event that says nothing but the key, if its table is known.
+    pub fn to_change(&self) -> Option<Change<'r>> {
+        Some(Change {
+            id: Uuid::nil(),
+            table: self.table.clone()?,
+            operation: Operation::Delete,
+            key: self.key.clone(),
+            old_key: None,
+            hides_key: false,
+            row: Fields::default(),
+        })
+    }
+}
+
+/// The hash of a key as it is written, where its table doesn't tell more: equal for equal texts in equal order.
+/// Letters of versions that knew no other one have it.
 pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
     let mut parts = Parts::new();
     parts.add_part(table.schema.as_bytes());
@@ -151,6 +177,13 @@ pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
         parts.add_part(raw.as_bytes());
     }
     i64::from_le_bytes(parts.first_8_bytes())
+}
+
+/// The hash of a key's JSON object as [`key_json`] writes it: how the key is spelled.
+pub fn spelling_hash(key_json: &str) -> u64 {
+    let mut parts = Parts::new();
+    parts.add_part(key_json.as_bytes());
+    u64::from_le_bytes(parts.first_8_bytes())
 }
 
 /// The key as a JSON object, for people.

@@ -4,7 +4,7 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 
 use crate::ledger::letters::without_nul;
-use crate::letter::{Cause, KeyHashes, LetterState, Place};
+use crate::letter::{Cause, LetterState, Place};
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
@@ -54,23 +54,24 @@ impl LetterStates {
         }))
     }
 
-    /// The number of the first letter of any of the keys that can still be replayed.
+    /// The number of the first letter of any of the keys that can still be replayed; `before`: only of those with
+    /// a lower number.
     ///
     /// # Errors
     /// Postgres can't be asked.
     pub async fn find_first_parked(
         &self,
         tx: &Transaction<'_>,
-        keys: KeyHashes,
+        keys: &[i64],
+        before: Option<i64>,
     ) -> Result<Option<i64>, Failure> {
         let sql = format!(
             "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' \
-             AND (key_hash = ANY($1) OR old_key_hash = ANY($1))",
+             AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND ($2 IS NULL OR id < $2)",
             self.schema
         );
-        let keys: Vec<i64> = keys.iter_hashes().collect();
         let row = tx
-            .query_typed_one(&sql, &[(&keys, Type::INT8_ARRAY)])
+            .query_typed_one(&sql, &[(&keys, Type::INT8_ARRAY), (&before, Type::INT8)])
             .await?;
         Ok(row.get(0))
     }

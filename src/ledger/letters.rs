@@ -30,6 +30,17 @@ pub struct Letters {
 /// A row of `dead_letters`, by its number.
 pub type LetterNumber = i64;
 
+/// A letter that can still be replayed.
+#[derive(Debug)]
+pub struct ParkedLetter {
+    /// Its row.
+    pub number: LetterNumber,
+    /// By which the events of its row meet it.
+    pub keys: KeyHashes,
+    /// The key's fields as JSON, as they are written.
+    pub key: Option<String>,
+}
+
 impl Letters {
     pub(super) fn new(schema: String, group: String) -> Self {
         Self { schema, group }
@@ -51,7 +62,7 @@ impl Letters {
         find_ids(tx, &sql, ids).await
     }
 
-    /// Locks the letters of these keys that can still be replayed, and returns each with its keys' hashes,
+    /// Locks the letters of these keys that can still be replayed, and returns them
     /// in the order in which they are replayed. A replay at the same time is waited for, or waits and
     /// finds its letter superseded.
     ///
@@ -61,9 +72,9 @@ impl Letters {
         &self,
         tx: &Transaction<'_>,
         keys: &[i64],
-    ) -> Result<Vec<(KeyHashes, LetterNumber)>, Failure> {
+    ) -> Result<Vec<ParkedLetter>, Failure> {
         let sql = format!(
-            "SELECT key_hash, old_key_hash, id FROM {}.dead_letters WHERE state = 'parked' \
+            "SELECT key_hash, old_key_hash, id, key FROM {}.dead_letters WHERE state = 'parked' \
              AND key_hash IS NOT NULL AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) ORDER BY id FOR UPDATE",
             self.schema
         );
@@ -73,7 +84,11 @@ impl Letters {
                 key: row.get(0),
                 old_key: row.get(1),
             };
-            (keys, row.get(2))
+            ParkedLetter {
+                number: row.get(2),
+                keys,
+                key: row.get(3),
+            }
         });
         Ok(letters.collect())
     }

@@ -16,9 +16,9 @@ pub fn group_changes(changes: &[(usize, RowChange<'_>)]) -> Vec<usize> {
     for (at, (_, change)) in changes.iter().enumerate() {
         groups.push(at);
         let table = Arc::as_ptr(change.table());
-        let keys = std::iter::once(change.key.as_slice()).chain(change.old_key.as_deref());
-        for key in keys {
-            let first = *first_of_key.entry((table, key)).or_insert(at);
+        for key in std::iter::once(change.own_key()).chain(change.former_key()) {
+            let key = (table, key.row_texts());
+            let first = *first_of_key.entry(key).or_insert(at);
             let (first, own) = (find_first(&groups, first), find_first(&groups, at));
             if let Some(later) = groups.get_mut(first.max(own)) {
                 *later = first.min(own);
@@ -119,6 +119,8 @@ mod tests {
             layout: layout.clone(),
             key: vec![text(*key)],
             old_key: old_key.map(|key| vec![text(key)].into()),
+            identity: None,
+            old_identity: None,
             texts: Vec::new(),
             effect: if *key < 0 {
                 Effect::Gone

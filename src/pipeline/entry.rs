@@ -7,7 +7,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::format::change::{
-    Change, Decoded, Fields, Operation, RowKey, Unplaced, key_json, row_hash,
+    Change, Decoded, Fields, Operation, RowKey, Unplaced, key_json, row_hash, spelling_hash,
 };
 use crate::format::decode::Decoder;
 use crate::format::event_id;
@@ -56,6 +56,8 @@ pub struct Entry<'r> {
     row_key: Option<Box<RowKey<'r>>>,
     /// A tombstone on its own, for whose table the whole batch has to be known.
     unplaced: Option<Box<Unplaced<'r>>>,
+    /// By which the events of one row meet, once its table has told.
+    known_keys: Option<KeyHashes>,
     /// What becomes of it.
     pub state: EntryState,
     /// Found in the ledger or among the letters by the attempt that went through.
@@ -79,6 +81,7 @@ impl<'r> Entry<'r> {
             change: None,
             row_key: None,
             unplaced: None,
+            known_keys: None,
             state: EntryState::Pending,
             duplicate: false,
         };
@@ -174,8 +177,33 @@ impl<'r> Entry<'r> {
         }
     }
 
-    /// By which the events of one row meet.
+    /// By which the events of one row meet: what its table has told, else what the key's JSON tells.
     pub fn key_hashes(&self) -> Option<KeyHashes> {
+        self.known_keys.or_else(|| self.written_hashes())
+    }
+
+    /// Notes by which the events of its row meet.
+    pub fn note_key_hashes(&mut self, keys: KeyHashes) {
+        self.known_keys = Some(keys);
+    }
+
+    /// What is known of the key of an event that won't be applied, as a change of its row.
+    pub fn to_key_change(&self) -> Option<Change<'r>> {
+        match (&self.change, &self.row_key) {
+            (Some(change), _) => Some(change.of_key_alone()),
+            (None, Some(row)) => row.to_change(),
+            (None, None) => None,
+        }
+    }
+
+    /// How the key is written.
+    pub fn spelling(&self) -> Option<u64> {
+        let (_, key) = self.row_identity()?;
+        Some(spelling_hash(&key_json(key)))
+    }
+
+    /// By which letters of versions that knew no other hash meet the event: what the key's JSON tells.
+    pub fn written_hashes(&self) -> Option<KeyHashes> {
         match (&self.change, &self.row_key) {
             (Some(change), _) => Some(change.key_hashes()),
             (None, Some(row)) => Some(KeyHashes::of_key(row_hash(row.table.as_ref()?, &row.key))),

@@ -15,6 +15,8 @@ pub struct Order {
     later_events: LaterEvents,
     keys: HashMap<i64, Vec<KeyLetter>>,
     parked: BTreeSet<usize>,
+    /// How the keys of letters are written, or of what may become one, where that counts.
+    spellings: HashMap<LetterOrigin, u64>,
 }
 
 /// A letter of a key.
@@ -27,7 +29,7 @@ struct KeyLetter {
     superseded_by: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum LetterOrigin {
     /// `dead_letters.id`: it was there before the batch.
     Row(i64),
@@ -44,6 +46,9 @@ pub struct OrderedEvent {
     pub keys: KeyHashes,
     /// Whether it leaves nothing of the row as it was: all its columns, or a delete.
     pub whole: bool,
+    /// Of a delete that removes only a row which is spelled as it is: how its key is written. It says nothing of
+    /// what becomes of the key's other spellings.
+    pub deletes_spelling: Option<u64>,
 }
 
 /// A decision on a part of the batch, to be noted once it is written.
@@ -61,7 +66,18 @@ impl Order {
             later_events,
             keys: HashMap::new(),
             parked: BTreeSet::new(),
+            spellings: HashMap::new(),
         }
+    }
+
+    /// Notes how the key of a letter from before the batch is written.
+    pub fn spell_row(&mut self, id: i64, spelling: u64) {
+        self.spellings.insert(LetterOrigin::Row(id), spelling);
+    }
+
+    /// Notes how the key of an entry is written.
+    pub fn spell_entry(&mut self, entry: usize, spelling: u64) {
+        self.spellings.insert(LetterOrigin::Entry(entry), spelling);
     }
 
     /// Whether no key has a letter.
@@ -112,7 +128,7 @@ impl Order {
             }
             if !meets_letters {
                 sifted.write.push(position);
-            } else if sifted.holds_up(&event, self.later_events) {
+            } else if sifted.holds_up(&event, self) {
                 sifted.park_event(&event);
             } else {
                 sifted.supersede_letters(&event);
@@ -182,11 +198,13 @@ impl Order {
 
 impl Sifted {
     /// Whether the event must wait behind a letter of one of its keys.
-    fn holds_up(&self, event: &OrderedEvent, later_events: LaterEvents) -> bool {
+    fn holds_up(&self, event: &OrderedEvent, order: &Order) -> bool {
+        let spelling = |letter: &KeyLetter| order.spellings.get(&letter.from).copied();
         let supersedes = |letter: &KeyLetter| {
             event.whole
-                && later_events == LaterEvents::Supersede
+                && order.later_events == LaterEvents::Supersede
                 && event.keys.cover_all(letter.keys)
+                && (event.deletes_spelling.is_none() || event.deletes_spelling == spelling(letter))
         };
         let lists = event.keys.iter_hashes();
         let letters = lists.filter_map(|key| self.keys.get(&key)).flatten();

@@ -5,6 +5,7 @@ fn event(entry: usize, key: i64, whole: bool) -> OrderedEvent {
         entry,
         keys: KeyHashes::of_key(key),
         whole,
+        deletes_spelling: None,
     }
 }
 
@@ -14,6 +15,7 @@ fn moves(entry: usize, old_key: i64, key: i64) -> OrderedEvent {
         entry,
         keys: both(old_key, key),
         whole: true,
+        deletes_spelling: None,
     }
 }
 
@@ -146,4 +148,24 @@ fn a_letter_of_two_keys_is_obsolete_only_once_an_event_tells_of_both() {
         [0, 1]
     );
     assert_eq!(order.superseded_rows(), [(70, 0)], "it is told once");
+}
+
+#[test]
+fn a_delete_says_nothing_of_a_letter_whose_key_is_spelled_otherwise() {
+    let delete = |entry, spelling| OrderedEvent {
+        deletes_spelling: Some(spelling),
+        ..event(entry, 1, true)
+    };
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(KeyHashes::of_key(1), 70);
+    order.spell_row(70, 7);
+    assert_eq!(written(&mut order, &[delete(0, 8)]), [0; 0]);
+    assert_eq!(order.parked_entries().len(), 1);
+    order.spell_entry(0, 8);
+    assert_eq!(written(&mut order, &[event(1, 1, true)]), [1]);
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(KeyHashes::of_key(1), 70);
+    order.spell_row(70, 7);
+    assert_eq!(written(&mut order, &[delete(0, 7)]), [0]);
+    assert_eq!(order.superseded_rows(), [(70, 0)]);
 }

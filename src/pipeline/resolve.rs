@@ -10,6 +10,7 @@ use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, EntryState};
 use crate::postgres::catalogue::Catalogue;
+use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
 use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::table::Table;
@@ -82,8 +83,52 @@ impl Resolver {
                     Err(f) => return Err(f),
                 }
             }
+            self.identify_rows(client, batch, &mut changes).await?;
             return Ok(changes);
         }
+    }
+
+    /// Finds out which rows the changes are about, and those events that are refused: Postgres is asked where the
+    /// keys' texts don't tell.
+    async fn identify_rows<'r>(
+        &self,
+        client: &Object,
+        batch: &mut Batch<'r>,
+        changes: &mut [(usize, RowChange<'r>)],
+    ) -> Result<(), Failure> {
+        let mut refused = Vec::new();
+        for (at, entry) in batch.entries.iter().enumerate() {
+            let change = entry.is_rejected().then(|| entry.to_key_change()).flatten();
+            if let Some(change) = change
+                && let Some(row) = self.map_key(client, &change).await?
+            {
+                refused.push((at, row));
+            }
+        }
+        let all = changes.iter_mut().chain(&mut refused);
+        let all = all.map(|(_, change)| change);
+        identify_keys(&***client, all, UnreadableKeys::StayAsWritten).await?;
+        for (at, row) in refused {
+            if let Some(entry) = batch.entries.get_mut(at) {
+                entry.note_key_hashes(row.key_hashes());
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing, if the table isn't there, or has no such key.
+    async fn map_key<'r>(
+        &self,
+        client: &Object,
+        change: &Change<'r>,
+    ) -> Result<Option<RowChange<'r>>, Failure> {
+        let table = match self.catalogue.find_table(client, &change.table).await {
+            Ok(table) => table,
+            Err(f) if f.verdict == Verdict::Systemic => return Ok(None),
+            Err(f) => return Err(f),
+        };
+        let mapping = self.mapping_for(change, &table);
+        Ok(mapping.and_then(|m| m.map_change(change)).ok())
     }
 
     fn mapping_for(

@@ -1,10 +1,11 @@
 //! The rows of a batch, written within its transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
 
 use crate::config::LaterEvents;
+use crate::format::change::spelling_hash;
 use crate::ledger::Ledger;
 use crate::letter::KeyHashes;
 use crate::pipeline::batch::Batch;
@@ -12,7 +13,7 @@ use crate::pipeline::entry::Entry;
 use crate::pipeline::isolate::write_isolating;
 use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::write::write_rows;
-use crate::rows::row_change::RowChange;
+use crate::rows::row_change::{Effect, RowChange};
 use crate::verdict::{Failure, Verdict};
 
 /// Entries of a batch that were refused, with what was said of them.
@@ -47,19 +48,12 @@ impl RowWriter<'_> {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
             return write_rows(self.tx, &all, batch.trial.conflicts).await;
         }
-        let events: Vec<OrderedEvent> = changes
-            .iter()
-            .map(|(at, change)| OrderedEvent {
-                entry: *at,
-                keys: batch.entries[*at]
-                    .key_hashes()
-                    .unwrap_or(KeyHashes::of_key(0)),
-                whole: change.is_whole(),
-            })
-            .collect();
+        let events = order_events(batch, changes);
         let mut order = Order::new(self.later_events);
+        note_spellings(batch, changes, &mut order);
         if parked {
-            self.queue_parked_letters(&events, &mut order).await?;
+            self.queue_parked_letters(batch, &events, &mut order)
+                .await?;
         }
         for (at, entry) in batch.entries.iter().enumerate() {
             if let Some(keys) = entry.key_hashes().filter(|_| entry.is_rejected()) {
@@ -79,18 +73,37 @@ impl RowWriter<'_> {
         self.supersede_letters(batch, &order).await
     }
 
-    /// Locks the parked letters of the changes' keys, which the changes come after.
+    /// Locks the parked letters of the changes' keys, which the changes come after. Those that a version has
+    /// entered which went by how keys are written are met by that.
     async fn queue_parked_letters(
         &self,
+        batch: &Batch<'_>,
         events: &[OrderedEvent],
         order: &mut Order,
     ) -> Result<(), Failure> {
-        let keys = events.iter().flat_map(|event| event.keys.iter_hashes());
-        let keys: BTreeSet<i64> = keys.collect();
-        let keys: Vec<i64> = keys.into_iter().collect();
+        let mut hashes: HashMap<i64, i64> = HashMap::new();
+        for event in events {
+            let written = batch.entries.get(event.entry);
+            let written = written.and_then(Entry::written_hashes);
+            let written = written.unwrap_or(event.keys);
+            hashes.insert(written.key, event.keys.key);
+            hashes.extend(written.old_key.zip(event.keys.old_key));
+        }
+        let known = events.iter().flat_map(|event| event.keys.iter_hashes());
+        hashes.extend(known.map(|key| (key, key)));
+        let asked: BTreeSet<i64> = hashes.keys().copied().collect();
+        let asked: Vec<i64> = asked.into_iter().collect();
+        let own = |hash: i64| hashes.get(&hash).copied().unwrap_or(hash);
         let letters = &self.ledger.letters;
-        for (keys, letter) in letters.lock_parked_letters(self.tx, &keys).await? {
-            order.add_row(keys, letter);
+        for letter in letters.lock_parked_letters(self.tx, &asked).await? {
+            let keys = KeyHashes {
+                key: own(letter.keys.key),
+                old_key: letter.keys.old_key.map(own),
+            };
+            order.add_row(keys, letter.number);
+            if let Some(key) = &letter.key {
+                order.spell_row(letter.number, spelling_hash(key));
+            }
         }
         Ok(())
     }
@@ -161,5 +174,42 @@ impl RowWriter<'_> {
             .collect();
         let letters = &self.ledger.letters;
         letters.supersede_letters(self.tx, &superseded).await
+    }
+}
+
+/// What must be known of the changes' events for their order; their keys' hashes are noted with their entries.
+fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Vec<OrderedEvent> {
+    let mut events = Vec::with_capacity(changes.len());
+    for (at, change) in changes {
+        let keys = change.key_hashes();
+        let spelled = change.effect == Effect::Gone && change.is_kept_as_written();
+        let entry = batch.entries.get_mut(*at);
+        let deletes_spelling = entry.and_then(|entry| {
+            entry.note_key_hashes(keys);
+            entry.spelling().filter(|_| spelled)
+        });
+        events.push(OrderedEvent {
+            entry: *at,
+            keys,
+            whole: change.is_whole(),
+            deletes_spelling,
+        });
+    }
+    events
+}
+
+/// Notes how the keys of those tables' events are written that keep equal keys as they are, as any of the
+/// events may become a letter.
+fn note_spellings(batch: &Batch<'_>, changes: &[(usize, RowChange<'_>)], order: &mut Order) {
+    if !changes
+        .iter()
+        .any(|(_, change)| change.is_kept_as_written())
+    {
+        return;
+    }
+    for (at, entry) in batch.entries.iter().enumerate() {
+        if let Some(spelling) = entry.spelling() {
+            order.spell_entry(at, spelling);
+        }
     }
 }

@@ -8,6 +8,7 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use crate::locked::Locked;
+use crate::postgres::key_sameness::load_sameness;
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, Equality, PgType, Table, UniqueKey};
@@ -180,6 +181,8 @@ async fn load_unique_keys(
     numbers: &ColumnNumbers,
 ) -> Result<Vec<UniqueKey>, Failure> {
     let mut unique_keys = Vec::new();
+    let column_at = |number: i16| columns.get(*numbers.get(&number)?);
+    let mut sameness = load_sameness(client, oid, column_at).await?;
     let rows = client.query(UNIQUE_KEYS, &[&oid]).await?;
     let index_of = |row: &Row| row.get::<_, u32>(0);
     for rows in rows.chunk_by(|a, b| index_of(a) == index_of(b)) {
@@ -191,6 +194,9 @@ async fn load_unique_keys(
             };
             key.columns.push(at);
             key.equality.push(read_equality(row, columns.get(at)));
+            let place = (row.get(0), row.get(1));
+            key.sameness
+                .push(sameness.remove(&place).unwrap_or_default());
         }
         unique_keys.push(key);
     }

@@ -1,5 +1,7 @@
 //! Writes rows, within a transaction that the caller ends.
 
+use std::sync::atomic::Ordering;
+
 use bytes::BytesMut;
 use deadpool_postgres::Transaction;
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
@@ -41,6 +43,9 @@ async fn write_round(
         let written = tx
             .execute_typed(&statement.sql, &bind_parameters(&statement))
             .await?;
+        if written < statement.row_count() as u64 {
+            tell_of_respelled_rows(tx, &statement).await?;
+        }
         if statement.kind == StatementKind::Update && written < statement.row_count() as u64 {
             let sql = statement.count_sql.as_deref().unwrap_or_default();
             let found = tx
@@ -50,6 +55,31 @@ async fn write_round(
                 return Err(incomplete());
             }
         }
+    }
+    Ok(())
+}
+
+/// Says it once for each table that a delete left a row because it is spelled otherwise: that is right where the
+/// source has changed the spelling since, and else nobody would know.
+async fn tell_of_respelled_rows(
+    tx: &Transaction<'_>,
+    statement: &Statement<'_>,
+) -> Result<(), Failure> {
+    let told = &statement.table.told_of_spelling;
+    let Some(sql) = &statement.respelled_sql else {
+        return Ok(());
+    };
+    if told.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let parameters = bind_parameters(statement);
+    let left: i64 = tx.query_typed_one(sql, &parameters).await?.get(0);
+    if left > 0 && !told.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            table = %statement.table.name,
+            rows = left,
+            "a delete has left a row that Postgres holds equal to it, since its key is spelled otherwise"
+        );
     }
     Ok(())
 }

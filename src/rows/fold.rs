@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::rows::key_identity::Key;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::table::Table;
 
@@ -13,8 +14,12 @@ use crate::rows::table::Table;
 pub struct Net<'a, 'r> {
     /// The table and the columns that are written.
     pub layout: Cow<'a, Arc<Layout>>,
-    /// The key's values, in the layout's order.
-    pub key: &'a [Text<'r>],
+    /// The key as it is written last, its values in the layout's order.
+    pub key: Key<'a, 'r>,
+    /// Without a row: how else the key is written by deletes. Each of them removes only a row that is spelled so.
+    pub other_spellings: Vec<Key<'a, 'r>>,
+    /// Without a row: the changes wrote one before it was deleted, so whatever row there is of the key goes.
+    pub any_spelling: bool,
     /// `None`: nothing but the delete.
     pub row: Option<Row<'a, 'r>>,
     /// Its first change calls the row new.
@@ -52,14 +57,15 @@ pub fn fold<'a, 'r>(
         let layout = &*change.layout;
         let table = Arc::as_ptr(&layout.table);
         let key = |key: &'a [Text<'r>]| (table, layout.key.as_slice(), key);
-        if let Some(old_key) = change.old_key.as_deref() {
-            let at = *by_key.entry(key(old_key)).or_insert(nets.len());
+        if let Some(former) = change.former_key() {
+            let at = *by_key.entry(key(former.row_texts())).or_insert(nets.len());
             match nets.get_mut(at) {
-                Some(net) => net.fold_removal(change),
-                None => nets.push(Net::from_removal(change, old_key)),
+                Some(net) => net.fold_removal(change, former),
+                None => nets.push(Net::from_removal(change, former)),
             }
         }
-        let at = *by_key.entry(key(&change.key)).or_insert(nets.len());
+        let own = change.own_key().row_texts();
+        let at = *by_key.entry(key(own)).or_insert(nets.len());
         match nets.get_mut(at) {
             Some(net) => net.fold_in(change, index)?,
             None => nets.push(Net::from_change(change)),
@@ -72,7 +78,9 @@ impl<'a, 'r> Net<'a, 'r> {
     fn from_change(change: &'a RowChange<'r>) -> Self {
         Self {
             layout: Cow::Borrowed(&change.layout),
-            key: &change.key,
+            key: change.own_key(),
+            other_spellings: Vec::new(),
+            any_spelling: false,
             row: Row::from_change(change),
             created: change.created,
             delete_first: change.effect == Effect::Gone,
@@ -80,17 +88,32 @@ impl<'a, 'r> Net<'a, 'r> {
     }
 
     /// Of a row that has another key since.
-    fn from_removal(change: &'a RowChange<'r>, old_key: &'a [Text<'r>]) -> Self {
+    fn from_removal(change: &'a RowChange<'r>, former: Key<'a, 'r>) -> Self {
         Self {
             layout: Cow::Borrowed(&change.layout),
-            key: old_key,
+            key: former,
+            other_spellings: Vec::new(),
+            any_spelling: false,
             row: None,
             created: false,
             delete_first: true,
         }
     }
 
-    fn fold_removal(&mut self, change: &'a RowChange<'r>) {
+    /// A delete names the row that is spelled as the delete is; where the changes have written the row
+    /// otherwise since, it names none.
+    fn fold_removal(&mut self, change: &'a RowChange<'r>, key: Key<'a, 'r>) {
+        if self.row.is_some() {
+            if !self.key.is_spelled_as(key) {
+                return;
+            }
+            self.any_spelling = true;
+        } else if !self.key.is_spelled_as(key) {
+            let known = self.other_spellings.iter();
+            if !known.clone().any(|other| other.is_spelled_as(key)) {
+                self.other_spellings.push(key);
+            }
+        }
         self.delete_first = true;
         self.layout = Cow::Borrowed(&change.layout);
         self.row = None;
@@ -99,7 +122,10 @@ impl<'a, 'r> Net<'a, 'r> {
     fn fold_in(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
         match (change.effect, &mut self.row) {
             (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
-            (Effect::Gone, _) => self.fold_removal(change),
+            (Effect::Gone, _) => {
+                self.fold_removal(change, change.own_key());
+                return Ok(());
+            }
             (effect, Some(row)) if !covers_columns(&change.layout, &self.layout) => {
                 let columns = row.overlay_values(&self.layout.columns, change);
                 row.whole |= effect == Effect::Whole;
@@ -115,6 +141,8 @@ impl<'a, 'r> Net<'a, 'r> {
                 self.layout = Cow::Borrowed(&change.layout);
             }
         }
+        self.key = change.own_key();
+        self.other_spellings.clear();
         Ok(())
     }
 }

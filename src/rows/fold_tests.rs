@@ -1,4 +1,5 @@
 use super::*;
+use crate::rows::key_identity::KeyIdentity;
 use crate::rows::table_testing::table;
 
 fn t() -> Arc<Table> {
@@ -24,6 +25,8 @@ fn change(
         }),
         key: vec![text(id)],
         old_key: None,
+        identity: None,
+        old_identity: None,
         texts,
         effect,
         created: false,
@@ -181,7 +184,7 @@ fn moved(table: &Arc<Table>, old_id: &'static str, id: &'static str) -> RowChang
 fn told(changes: &[RowChange<'static>]) -> Vec<(Option<String>, bool, bool)> {
     let nets = fold(changes.iter()).unwrap();
     let told = nets.iter().map(|net| {
-        let key = net.key[0].as_ref().map(ToString::to_string);
+        let key = net.key.texts[0].as_ref().map(ToString::to_string);
         (key, net.row.is_some(), net.delete_first)
     });
     told.collect()
@@ -219,4 +222,92 @@ fn keys_that_change_hands_are_folded_in_the_order_of_their_events() {
     // what is left out of a row that has another key since is nowhere to be had
     let part = [moved(&t, "1", "2"), row(&t, "1", Some("x"), None)];
     assert_eq!(fold(part.iter()).unwrap_err(), PartOfDeletedRow(1));
+}
+
+/// What a key is where 'Bob' and 'bob' are one.
+fn blind(mut change: RowChange<'static>) -> RowChange<'static> {
+    let identify = |text: &Text<'static>| {
+        let text = text.as_deref().unwrap();
+        Arc::new(KeyIdentity {
+            texts: vec![Some(text.to_lowercase().into())].into(),
+            spelling: Some(vec![text.to_owned()].into()),
+        })
+    };
+    let old = change.old_key.as_ref().map(|key| identify(&key[0]));
+    let own = identify(&change.key[0]);
+    change.set_identities(Some(own), old);
+    change
+}
+
+fn spelled(net: &Net<'_, '_>) -> String {
+    let mut keys = vec![net.key];
+    keys.extend(&net.other_spellings);
+    let keys = keys.iter().map(|key| key.texts[0].as_deref().unwrap());
+    keys.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_key_that_is_spelled_anew_keeps_its_row() {
+    let t = t();
+    let changes = [gone(&t, "bob"), row(&t, "Bob", Some("a"), Some("b"))].map(blind);
+    let net = net(&changes);
+    assert_eq!(spelled(&net), "Bob");
+    assert!(net.row.is_some_and(|row| row.texts[0] == text("Bob")) && net.delete_first);
+}
+
+#[test]
+fn a_delete_of_another_spelling_names_no_row_once_the_row_is_written_anew() {
+    let t = t();
+    let written = row(&t, "Bob", Some("a"), Some("b"));
+    let changes = [written.clone(), gone(&t, "bob")].map(blind);
+    let kept = net(&changes);
+    assert_eq!(spelled(&kept), "Bob");
+    assert!(kept.row.is_some() && !kept.delete_first);
+    let changes = [written, gone(&t, "bob"), gone(&t, "Bob")].map(blind);
+    let gone = net(&changes);
+    assert!(
+        gone.row.is_none() && gone.any_spelling,
+        "an earlier row of another spelling goes too"
+    );
+}
+
+#[test]
+fn deletes_of_several_spellings_remove_each_of_them() {
+    let t = t();
+    let changes = [
+        gone(&t, "bob"),
+        gone(&t, "Bob"),
+        gone(&t, "bob"),
+        gone(&t, "BOB"),
+    ]
+    .map(blind);
+    let gone_all = net(&changes);
+    assert_eq!(spelled(&gone_all), "bob Bob BOB");
+    assert!(!gone_all.any_spelling);
+    let changes = [
+        gone(&t, "bob"),
+        gone(&t, "Bob"),
+        row(&t, "bOB", Some("a"), Some("b")),
+    ];
+    let changes = changes.map(blind);
+    assert_eq!(spelled(&net(&changes)), "bOB");
+}
+
+#[test]
+fn part_of_a_row_that_another_spelling_may_have_deleted_is_left_to_postgres() {
+    let t = t();
+    let changes = [gone(&t, "bob"), row(&t, "Bob", Some("a"), None)].map(blind);
+    assert_eq!(fold(changes.iter()).err(), Some(PartOfDeletedRow(1)));
+    let changes = [row(&t, "Bob", Some("a"), None), gone(&t, "bob")].map(blind);
+    assert!(net(&changes).row.is_some());
+}
+
+#[test]
+fn an_old_key_that_is_the_same_but_for_its_spelling_is_none() {
+    let t = t();
+    let mut change = row(&t, "Bob", Some("a"), None);
+    change.old_key = Some(vec![text("bob")].into());
+    let changes = [blind(change)];
+    let net = net(&changes);
+    assert!(net.row.is_some() && !net.delete_first);
 }

@@ -68,6 +68,8 @@ mod tests {
             }),
             key: vec![Some(text.into())],
             old_key: None,
+            identity: None,
+            old_identity: None,
             texts: vec![Some("1".into()), Some("u".into())],
             effect: Effect::Whole,
             created: false,

@@ -120,6 +120,8 @@ impl Mapping {
             layout: self.layout.clone(),
             key,
             old_key,
+            identity: None,
+            old_identity: None,
             texts,
             effect: if self.removes {
                 Effect::Gone
@@ -159,6 +161,8 @@ impl Mapping {
             layout: Arc::new(layout),
             key,
             old_key,
+            identity: None,
+            old_identity: None,
             texts,
             effect: Effect::Part,
             created: false,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::rows::key_identity::KeyIdentity;
 use crate::rows::table::Table;
 
 /// A value as the text that Postgres reads for the column's type; `None` is NULL.
@@ -28,6 +29,10 @@ pub struct RowChange<'r> {
     pub key: Vec<Text<'r>>,
     /// The key that the row had before, if it was another one: the row of this key is deleted first.
     pub old_key: Option<Box<[Text<'r>]>>,
+    /// What the key is, where its texts don't tell it as they stand.
+    pub identity: Option<Arc<KeyIdentity>>,
+    /// The same of the old key.
+    pub old_identity: Option<Arc<KeyIdentity>>,
     /// Of the layout's columns.
     pub texts: Vec<Text<'r>>,
     /// Whether the row is written, written in part, or gone.

@@ -8,9 +8,9 @@ use crate::rows::binary::{Column, Form};
 use crate::rows::fold::Net;
 use crate::rows::row_change::{Layout, Text};
 use crate::rows::statement_sql::{
-    count_sql, delete_sql, insert_sql, type_of, update_sql, upsert_sql,
+    count_sql, delete_sql, insert_sql, respelled_sql, type_of, update_sql, upsert_sql,
 };
-use crate::rows::table::{Table, Turn};
+use crate::rows::table::{Table, Turn, UniqueKey};
 use crate::table_name::TableName;
 
 /// What a statement does to its rows.
@@ -50,6 +50,9 @@ pub struct Statement<'n> {
     pub sql: String,
     /// Of an update: counts how many of its rows exist, as a trigger may skip a row that does.
     pub count_sql: Option<String>,
+    /// Of a delete that removes only rows which are spelled as its keys are: counts those of the same keys that are
+    /// spelled otherwise.
+    pub respelled_sql: Option<String>,
     /// One array for each parameter.
     pub columns: Vec<Column<'n>>,
 }
@@ -65,8 +68,11 @@ impl Statement<'_> {
 /// so that two lanes on one table can't lock each other's rows crosswise.
 pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
     let mut groups: Vec<Group<'n>> = Vec::new();
-    let mut known: HashMap<(*const Layout, StatementKind), usize, foldhash::fast::RandomState> =
-        HashMap::default();
+    let mut known: HashMap<
+        (*const Layout, StatementKind, bool),
+        usize,
+        foldhash::fast::RandomState,
+    > = HashMap::default();
     for net in nets {
         let kind = match &net.row {
             None => StatementKind::Delete,
@@ -80,8 +86,10 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
             },
         };
         let layout: &'n Arc<Layout> = &net.layout;
-        let at = *known.entry((Arc::as_ptr(layout), kind)).or_insert_with(|| {
-            let shape = Shape::of_layout(layout, kind);
+        let spelled = kind == StatementKind::Delete && !net.any_spelling;
+        let same = (Arc::as_ptr(layout), kind, spelled);
+        let at = *known.entry(same).or_insert_with(|| {
+            let shape = Shape::of_layout(layout, kind, spelled);
             let same = groups.iter().position(|group| group.shape == shape);
             same.unwrap_or_else(|| {
                 let rows = Vec::new();
@@ -94,8 +102,11 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
             })
         });
         if let Some(group) = groups.get_mut(at) {
-            let texts = net.row.as_ref().map_or(net.key, |row| &*row.texts);
-            group.rows.push((net.key, texts));
+            let key = net.key.row_texts();
+            let texts = net.row.as_ref().map_or(net.key.texts, |row| &*row.texts);
+            group.rows.push((key, texts));
+            let others = net.other_spellings.iter();
+            group.rows.extend(others.map(|other| (key, other.texts)));
         }
     }
     groups.sort_unstable_by(|a, b| a.write_order().cmp(&b.write_order()));
@@ -109,11 +120,16 @@ struct Shape<'n> {
     kind: StatementKind,
     key: &'n [usize],
     written: &'n [usize],
+    /// Only rows that are spelled as the keys are.
+    spelled: bool,
 }
 
 impl<'n> Shape<'n> {
-    fn of_layout(layout: &'n Layout, kind: StatementKind) -> Self {
+    fn of_layout(layout: &'n Layout, kind: StatementKind, spelled: bool) -> Self {
+        let unique = layout.table.unique_key(&layout.key);
+        let keeps = |unique: &UniqueKey| layout.key.iter().any(|c| unique.keeps_as_written(*c));
         Self {
+            spelled: spelled && unique.is_some_and(keeps),
             table: &layout.table.name,
             kind,
             key: &layout.key,
@@ -128,7 +144,7 @@ impl<'n> Shape<'n> {
 struct Group<'n> {
     layout: &'n Layout,
     shape: Shape<'n>,
-    /// Keys, and the values that are written.
+    /// What the keys are, by which rows are sorted in each lane alike, and the values that are written.
     rows: Vec<(&'n [Text<'n>], &'n [Text<'n>])>,
 }
 
@@ -146,7 +162,11 @@ impl<'n> Group<'n> {
         let (
             table,
             Shape {
-                key, written, kind, ..
+                key,
+                written,
+                kind,
+                spelled,
+                ..
             },
         ) = (&self.layout.table, self.shape);
         let rows = &self.rows;
@@ -157,7 +177,7 @@ impl<'n> Group<'n> {
         let columns: Vec<Column<'n>> = written.iter().enumerate().map(column).collect();
         let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
         let sql = match kind {
-            StatementKind::Delete => delete_sql(table, key, &forms),
+            StatementKind::Delete => delete_sql(table, key, &forms, spelled),
             StatementKind::Insert => insert_sql(table, written, &forms),
             StatementKind::Replace => upsert_sql(table, key, written, &forms, true),
             StatementKind::Upsert => upsert_sql(table, key, written, &forms, false),
@@ -169,6 +189,7 @@ impl<'n> Group<'n> {
             sql,
             count_sql: (kind == StatementKind::Update)
                 .then(|| count_sql(table, key, written, &forms)),
+            respelled_sql: spelled.then(|| respelled_sql(table, key, &forms)),
             columns,
         }
     }

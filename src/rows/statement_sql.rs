@@ -1,11 +1,12 @@
 //! The SQL of a statement. `key` and `written` are columns of the table; parameter `$n` is the array of the
 //! n-th column written, in the form of the same place.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::rows::binary::Form;
 use crate::rows::sql::quote;
-use crate::rows::table::Table;
+use crate::rows::table::{Column, Table};
 
 /// The table's name as SQL, with its schema.
 fn qualified_name(table: &Table) -> String {
@@ -29,6 +30,30 @@ fn rows_subquery(forms: &[Form]) -> String {
 /// `u.c1::"pg_catalog"."int4"`: where it is a text Postgres itself parses it for the column's type.
 fn cast_parameter(table: &Table, column: usize, parameter: usize) -> String {
     format!("u.c{}::{}", parameter + 1, type_of(table, column))
+}
+
+/// The same, rounded as the column would round it.
+fn assigned_parameter(table: &Table, column: usize, parameter: usize) -> String {
+    let column = table.columns.get(column);
+    let cast = column.map_or(Cow::Borrowed("text"), Column::assigned_cast);
+    format!("u.c{}::{cast}", parameter + 1)
+}
+
+/// `t."k"::"pg_catalog"."text" = u.c1::…::"pg_catalog"."text"`, byte by byte, of each column that keeps equal
+/// values as they were written.
+fn on_spelling(table: &Table, key: &[usize]) -> String {
+    let unique = table.unique_key(key);
+    let columns = key.iter().enumerate();
+    let kept = columns.filter(|(_, c)| unique.is_some_and(|unique| unique.keeps_as_written(**c)));
+    let text = r#""pg_catalog"."text""#;
+    let pairs = kept.map(|(at, column)| {
+        format!(
+            r#"t.{}::{text} OPERATOR("pg_catalog".=) {}::{text} COLLATE "pg_catalog"."C""#,
+            column_name(table, *column),
+            assigned_parameter(table, *column, at)
+        )
+    });
+    join_sql(pairs, " AND ")
 }
 
 pub(super) fn type_of(table: &Table, column: usize) -> &str {
@@ -67,7 +92,7 @@ fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
                 "t.{}{operand} {} {}{operand}{}",
                 column_name(table, *column),
                 equality.operator,
-                cast_parameter(table, *column, at),
+                assigned_parameter(table, *column, at),
                 collation.unwrap_or_default()
             )
         }),
@@ -81,8 +106,10 @@ fn settable_columns<'a>(
     written: &'a [usize],
 ) -> impl Iterator<Item = (usize, usize)> + 'a {
     let pairs = written.iter().copied().enumerate();
-    pairs.filter(|(_, column)| {
-        !key.contains(column)
+    let unique = table.unique_key(key);
+    pairs.filter(move |(_, column)| {
+        let respelled = unique.is_some_and(|unique| unique.keeps_as_written(*column));
+        (!key.contains(column) || respelled)
             && !table
                 .columns
                 .get(*column)
@@ -130,12 +157,28 @@ pub(super) fn upsert_sql(
     sql
 }
 
-pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form]) -> String {
-    format!(
+/// `spelled`: only rows that are spelled as the keys are.
+pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form], spelled: bool) -> String {
+    let mut sql = format!(
         "DELETE FROM {} AS t USING {} WHERE {}",
         qualified_name(table),
         rows_subquery(forms),
         on_key(table, key, key)
+    );
+    if spelled {
+        let _ = write!(sql, " AND {}", on_spelling(table, key));
+    }
+    sql
+}
+
+/// Counts the rows of these keys that are spelled otherwise than any of them.
+pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &[Form]) -> String {
+    format!(
+        "SELECT count(*) FROM {} AS t, {} WHERE {} AND NOT ({})",
+        qualified_name(table),
+        rows_subquery(forms),
+        on_key(table, key, key),
+        on_spelling(table, key)
     )
 }
 

@@ -2,6 +2,8 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::rows::fold::Row;
+use crate::rows::key_identity::Key;
+use crate::rows::key_kind::KeyKind;
 use crate::rows::table::Equality;
 use crate::rows::table_testing::table;
 
@@ -26,7 +28,12 @@ fn net(
             key: columns[..key].to_vec(),
             columns: if is_row { columns } else { Vec::new() },
         })),
-        key: texts[..key].to_vec().leak(),
+        key: Key {
+            texts: texts[..key].to_vec().leak(),
+            identity: None,
+        },
+        other_spellings: Vec::new(),
+        any_spelling: false,
         row: is_row.then_some(Row {
             texts: Cow::Owned(texts),
             whole,
@@ -276,4 +283,43 @@ fn rows_with_other_columns_go_into_a_statement_of_their_own() {
     ]);
     assert_eq!(statements.len(), 2);
     assert!(statements.iter().all(|s| s.row_count() == 1));
+}
+
+#[test]
+fn a_key_that_is_kept_as_it_is_written_is_written_as_it_is_spelled_now_and_deleted_only_so() {
+    let mut t = Arc::into_inner(table("t", "id:numeric name:text", &[&["id"]])).unwrap();
+    t.columns[0].pg_type.modifier = ((10 << 16) | 2) + 4;
+    t.unique_keys[0].sameness[0].kind = KeyKind::KeptAsWritten;
+    let t = Arc::new(t);
+    let cells = [(0, "1"), (1, "x")];
+    let upsert = only(vec![net(&t, 1, &cells, true, false)]);
+    let sets = r#"DO UPDATE SET "id" = EXCLUDED."id", "name" = EXCLUDED."name""#;
+    assert!(upsert.sql.ends_with(sets), "{}", upsert.sql);
+    let update = only(vec![net(&t, 1, &cells, false, false)]);
+    let set = r#"SET "id" = u.c1::"pg_catalog"."numeric", "name" ="#;
+    assert!(update.sql.contains(set), "{}", update.sql);
+    let delete = only(vec![net(&t, 1, &cells[..1], true, true)]);
+    let equal = r#"t."id" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."numeric"(10,2)"#;
+    let spelled = r#"t."id"::"pg_catalog"."text" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."numeric"(10,2)::"pg_catalog"."text" COLLATE "pg_catalog"."C""#;
+    assert!(
+        delete
+            .sql
+            .ends_with(&format!("WHERE {equal} AND {spelled}")),
+        "{}",
+        delete.sql
+    );
+    let respelled = delete.respelled_sql.unwrap();
+    assert!(
+        respelled.ends_with(&format!("WHERE {equal} AND NOT ({spelled})")),
+        "{respelled}"
+    );
+    let mut written = net(&t, 1, &cells[..1], true, true);
+    written.any_spelling = true;
+    let delete = only(vec![written]);
+    assert!(
+        delete.sql.ends_with(&format!("WHERE {equal}")),
+        "{}",
+        delete.sql
+    );
+    assert_eq!(delete.respelled_sql, None);
 }

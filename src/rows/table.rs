@@ -1,7 +1,10 @@
 //! A destination table as the catalogue describes it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
+use crate::rows::key_kind::KeyKind;
 use crate::table_name::TableName;
 
 /// A destination column's type.
@@ -30,6 +33,36 @@ pub struct Column {
     pub generated: bool,
     /// GENERATED ALWAYS AS IDENTITY: may be inserted with OVERRIDING SYSTEM VALUE, never updated.
     pub identity_always: bool,
+}
+
+/// Types of Postgres' own that an assignment rounds to the column's precision, just as a cast does.
+const ROUNDED: [&str; 5] = ["numeric", "time", "timetz", "timestamp", "timestamptz"];
+
+impl Column {
+    /// Whether the type is one of Postgres' own.
+    pub fn is_of_postgres(&self) -> bool {
+        self.cast.starts_with(r#""pg_catalog"."#)
+    }
+
+    /// The type as SQL, such that a cast gives the value that the column would hold: rounded where an
+    /// assignment rounds, never cut.
+    pub fn assigned_cast(&self) -> Cow<'_, str> {
+        let (name, modifier) = (self.pg_type.name.as_str(), self.pg_type.modifier);
+        let rounded = ROUNDED.contains(&name) && self.is_of_postgres() && modifier >= 0;
+        if !rounded {
+            return Cow::Borrowed(&self.cast);
+        }
+        if name != "numeric" {
+            return Cow::Owned(format!("{}({modifier})", self.cast));
+        }
+        // as numeric's own functions take it apart: the scale has 11 bits and a sign
+        let modifier = modifier - 4;
+        let (precision, scale) = (
+            (modifier >> 16) & 0xffff,
+            ((modifier & 0x7ff) ^ 1024) - 1024,
+        );
+        Cow::Owned(format!("{}({precision},{scale})", self.cast))
+    }
 }
 
 /// How an index tells that two values of a column are equal, as SQL.
@@ -61,6 +94,20 @@ pub struct UniqueKey {
     pub columns: Vec<usize>,
     /// How the index compares each of the columns, in the same order.
     pub equality: Vec<Equality>,
+    /// How equal values of each of the columns are told, in the same order.
+    pub sameness: Vec<Sameness>,
+}
+
+/// How equal values of a key column are told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sameness {
+    /// What can be told without asking Postgres.
+    pub kind: KeyKind,
+    /// The index's collation, quoted and with its schema, if the type has any.
+    pub collation: Option<String>,
+    /// The function, quoted and with its schema, by which Postgres hashes values so that those that the index
+    /// holds equal have one hash; it takes a seed.
+    pub hash: Option<String>,
 }
 
 impl UniqueKey {
@@ -68,8 +115,21 @@ impl UniqueKey {
     pub fn of_columns(columns: Vec<usize>) -> Self {
         Self {
             equality: vec![Equality::default(); columns.len()],
+            sameness: vec![Sameness::default(); columns.len()],
             columns,
         }
+    }
+
+    /// Whether all texts of the key are values of their own, so that nothing needs to be looked at.
+    pub fn is_of_texts(&self) -> bool {
+        self.sameness.iter().all(|s| s.kind == KeyKind::Text)
+    }
+
+    /// Whether Postgres keeps the column's equal values as they were written.
+    pub fn keeps_as_written(&self, column: usize) -> bool {
+        let at = self.columns.iter().position(|c| *c == column);
+        let sameness = at.and_then(|at| self.sameness.get(at));
+        sameness.is_some_and(|s| s.kind == KeyKind::KeptAsWritten)
     }
 
     /// How the index compares the column; nothing, if it isn't of the key.
@@ -92,6 +152,8 @@ pub struct Table {
     pub rank: usize,
     /// Whether a foreign key leads to it, be it one of its own: deleting a row may take others with it.
     pub referenced: bool,
+    /// Whether it was said that a delete left a row of the table, as that is spelled otherwise.
+    pub told_of_spelling: AtomicBool,
     by_name: HashMap<String, usize>,
 }
 
@@ -124,6 +186,7 @@ impl Table {
             unique_keys,
             rank: 0,
             referenced: false,
+            told_of_spelling: AtomicBool::new(false),
             by_name,
         }
     }

@@ -14,17 +14,20 @@ use crate::format::registry::{Registry, RegistrySetupError};
 use crate::format::undecodable::Undecodable;
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::recorded_events::RecordedEvents;
+use crate::letter::KeyHashes;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::eligibility::Eligibility;
 use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
 use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::Catalogue;
+use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
 use crate::postgres::write::write_rows;
 use crate::record::Record;
 use crate::rows::mapping::Mapping;
+use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
 use crate::rows::value::Placeholder;
-use crate::verdict::Failure;
+use crate::verdict::{Failure, Verdict};
 
 /// Applies letters, each within a transaction that somebody else begins and ends.
 pub struct LetterApplier {
@@ -110,20 +113,22 @@ impl LetterApplier {
                 None => return Err(Refusal::Undecodable(Undecodable::without_table())),
             },
         };
-        let keys = change.key_hashes();
-        match letter.row {
-            Some(_) if letter.key_hashes == Some(keys) => {}
+        let (row, keys) = self.identify_row(tx, &change).await?;
+        let earlier = letter.row;
+        if earlier.is_some() && !letter.key_hashes.is_some_and(|own| keys.contains(&own)) {
             // its key was unknown, or routes have changed since: later events were not put in order with it
-            Some(_) if self.force => outcome = ReplayOutcome::Forced(ForceReason::RowUnknown),
-            Some(_) => return Ok(ReplayOutcome::RowUnknown),
-            None => {
-                if let Some(first) = self.letters.find_first_parked(tx, keys).await? {
-                    return Ok(ReplayOutcome::Behind(first.to_string()));
-                }
+            if !self.force {
+                return Ok(ReplayOutcome::RowUnknown);
+            }
+            outcome = ReplayOutcome::Forced(ForceReason::RowUnknown);
+        } else {
+            let hashes: Vec<i64> = keys.iter().flat_map(|keys| keys.iter_hashes()).collect();
+            if let Some(first) = self.letters.find_first_parked(tx, &hashes, earlier).await? {
+                return Ok(ReplayOutcome::Behind(first.to_string()));
             }
         }
         if self.insert_event_id(tx, letter).await? {
-            self.write_row(tx, &change).await?;
+            write_rows(tx, &[&row?], Conflicts::Possible).await?;
         } else {
             outcome = ReplayOutcome::InAlready;
         }
@@ -172,10 +177,39 @@ impl LetterApplier {
         self.events.insert_event_id(tx, id, source).await
     }
 
-    async fn write_row(&self, tx: &Transaction<'_>, change: &Change<'_>) -> Result<(), Failure> {
+    /// The change as its table sees it, or why it can't be; and by which the letters of its row meet it: by what the
+    /// table tells of the key, and by how it is written.
+    ///
+    /// # Errors
+    /// Postgres can't be asked, or can't read the key.
+    async fn identify_row<'r>(
+        &self,
+        tx: &Transaction<'_>,
+        change: &Change<'r>,
+    ) -> Result<(Result<RowChange<'r>, Failure>, Vec<KeyHashes>), Failure> {
+        let mut row = self.map_change(tx, change).await;
+        if let Err(failure) = &row
+            && !matches!(failure.verdict, Verdict::Reject(_) | Verdict::Systemic)
+        {
+            return Err(failure.clone()); // the transaction is of no more use
+        }
+        let mut key = self.map_change(tx, &change.of_key_alone()).await;
+        let both = row.iter_mut().chain(key.iter_mut());
+        identify_keys(&**tx, both, UnreadableKeys::Fail).await?;
+        let written = change.key_hashes();
+        let mut keys: Vec<KeyHashes> = key.iter().map(RowChange::key_hashes).collect();
+        if !keys.contains(&written) {
+            keys.push(written);
+        }
+        Ok((row, keys))
+    }
+
+    async fn map_change<'r>(
+        &self,
+        tx: &Transaction<'_>,
+        change: &Change<'r>,
+    ) -> Result<RowChange<'r>, Failure> {
         let table = self.catalogue.find_table(tx, &change.table).await?;
-        let row = Mapping::new(change, &table, self.placeholder.clone())?.map_change(change)?;
-        write_rows(tx, &[&row], Conflicts::Possible).await?;
-        Ok(())
+        Mapping::new(change, &table, self.placeholder.clone())?.map_change(change)
     }
 }
