@@ -21,6 +21,7 @@ mod reader;
 mod registry;
 mod retry;
 mod route;
+mod route_reach;
 mod secret;
 mod summary;
 mod table_template;

@@ -2,7 +2,8 @@
 //! is known here: whoever has one marks it by what the ledger answers.
 //!
 //! - In a batch's transaction, put together as [`Ledger`]: `watermarks` (how far each partition is, and the
-//!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside).
+//!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside), `row_positions` and
+//!   `feeds` (the order of rows that come through several partitions).
 //! - Where reading goes on: `resume`, which is pure.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
 //! - For an operator: `overview`, `rights`, `forget_partitions`.
@@ -10,6 +11,7 @@
 
 pub mod days;
 pub mod event_ids;
+pub mod feeds;
 pub mod forget_partitions;
 pub mod letter_filter;
 pub mod letter_rows;
@@ -21,12 +23,15 @@ pub mod recorded_events;
 pub mod resume;
 pub mod retention;
 pub mod rights;
+pub mod row_positions;
 pub mod watermarks;
 
 use crate::config::Idempotency;
 use crate::ledger::days::Days;
 use crate::ledger::event_ids::EventIds;
+use crate::ledger::feeds::Feeds;
 use crate::ledger::letters::Letters;
+use crate::ledger::row_positions::RowPositions;
 use crate::ledger::watermarks::Watermarks;
 use crate::rows::sql::quote;
 
@@ -40,12 +45,17 @@ pub struct Ledger {
     pub days: Days,
     /// What was put aside.
     pub letters: Letters,
+    /// Which topics lead to which tables.
+    pub feeds: Feeds,
+    /// Where the last change of a row stands at its source.
+    pub row_positions: RowPositions,
     schema: String,
 }
 
 impl Ledger {
     /// The tables of `schema`, written on behalf of the consumer group.
     pub fn new(schema: &str, group: &str, idempotency: Idempotency) -> Self {
+        let (feeds, row_positions) = (Feeds::new(schema), RowPositions::new(schema));
         let schema = quote(schema);
         let event_ids = EventIds::new(schema.clone(), idempotency);
         Self {
@@ -53,6 +63,8 @@ impl Ledger {
             days: Days::new(schema.clone(), event_ids.are_kept()),
             event_ids,
             letters: Letters::new(schema.clone(), group.to_owned()),
+            feeds,
+            row_positions,
             schema,
         }
     }

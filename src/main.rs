@@ -88,6 +88,7 @@ async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dy
         duplicates = totals.duplicates.load(Relaxed),
         skipped = totals.skipped.load(Relaxed),
         dead_lettered = totals.dead_lettered.load(Relaxed),
+        stale = totals.stale.load(Relaxed),
         "stopped"
     );
     Ok(())

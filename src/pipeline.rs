@@ -28,6 +28,7 @@ mod landing;
 mod lane;
 mod lane_decoder;
 mod lane_partitions;
+mod learn_feeds;
 mod order;
 mod owned_partition;
 mod pass_ends;
@@ -92,6 +93,9 @@ async fn run_lane(mut lane: Lane) {
 /// the batch is in then, unless COMMIT failed and its answer was lost.
 async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutcome, Failure> {
     let (destination, before_commit) = (&lane.destination, &lane.before_commit);
+    if lane.feeds.learn_new(batch.merged_version).await? {
+        return Ok(AttemptOutcome::DecodeAnew);
+    }
     if batch.has_gaps() {
         // asked before anything can make the batch wait: retention that passes it meanwhile has not
         // deleted anything unseen

@@ -8,4 +8,5 @@ pub mod key_identities;
 mod key_sameness;
 pub mod settings;
 pub mod tls;
+pub mod versions;
 pub mod write;

@@ -23,6 +23,7 @@ mod group;
 mod house;
 mod isolation;
 mod letters;
+mod merged;
 mod operations;
 mod order;
 mod outage;

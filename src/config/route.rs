@@ -6,6 +6,7 @@ use figment::value::Value;
 use regex::Regex;
 
 use super::reader::Reader;
+use super::route_reach::may_merge_topics;
 use super::summary::Summary;
 use super::table_template::TableTemplate;
 use super::topic_pattern::describe_regex_error;
@@ -23,9 +24,16 @@ pub struct RouteConfig {
     pub key: Option<Vec<String>>,
     /// No update changes the columns of `key`, so that events needn't tell what they were before.
     pub fixed_key: bool,
+    /// A column whose value grows with each change of a row: an older version never overwrites a newer one.
+    pub version: Option<String>,
 }
 
 impl RouteConfig {
+    /// Whether topics that differ may be led to the same table.
+    pub fn may_merge_topics(&self) -> bool {
+        may_merge_topics(self.topic.as_str(), &self.table)
+    }
+
     /// The table for a topic; `None` if the pattern does not match its whole name.
     pub fn table_for(&self, topic: &str) -> Option<TableName> {
         self.table.fill_in(&self.topic.captures(topic)?)
@@ -37,7 +45,9 @@ impl RouteConfig {
         let key = key.map_or(String::new(), |key| {
             format!("{fixed} key {}", key.join(","))
         });
-        let route = format!("{} -> {}{key}", self.topic, self.table);
+        let version = self.version.as_ref();
+        let version = version.map_or(String::new(), |column| format!(" version {column}"));
+        let route = format!("{} -> {}{key}{version}", self.topic, self.table);
         summary.add(&format!("route[{index}]"), route);
     }
 
@@ -77,6 +87,7 @@ impl RouteConfig {
             table: table??,
             key: columns,
             fixed_key,
+            version: reader.read(&key("version"), parse_string),
         })
     }
 }
@@ -115,6 +126,7 @@ mod tests {
             table,
             key: None,
             fixed_key: false,
+            version: None,
         })
     }
 

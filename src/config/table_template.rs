@@ -73,6 +73,15 @@ impl TableTemplate {
         })
     }
 
+    /// The captures of the topic that it is filled with.
+    pub(super) fn captures(&self) -> impl Iterator<Item = &str> {
+        let parts = self.schema.iter().chain(&self.name);
+        parts.filter_map(|part| match part {
+            Part::Capture(name) => Some(name.as_str()),
+            Part::Text(_) => None,
+        })
+    }
+
     /// `None` if a part comes out empty, because its capture took no part in the match.
     pub(super) fn fill_in(&self, captures: &Captures) -> Option<TableName> {
         let schema = fill_parts(&self.schema, captures);

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::format::event_id::Parts;
 use crate::format::schema::Field;
+use crate::format::source_position::SourcePosition;
 use crate::letter::KeyHashes;
 use crate::table_name::TableName;
 
@@ -117,8 +118,27 @@ pub struct Change<'r> {
     /// The route names key columns which may have had other values, and the event doesn't tell: which row is
     /// gone isn't known.
     pub hides_key: bool,
-    /// Empty if the operation removes the row.
+    /// If the operation removes the row, empty; or the row as it was, where it has a column for its version.
     pub row: Fields<'r>,
+    /// By what it is put in order among the changes of its row.
+    pub order: RowOrder<'r>,
+    /// The column of `route.version`: of two changes of a row the one with the greater value is the later one.
+    pub version: Option<Arc<str>>,
+}
+
+/// By what a change is put in order among the changes of its row.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum RowOrder<'r> {
+    /// All of them come through one partition, whose order is theirs.
+    #[default]
+    Partition,
+    /// They may come through several: by their positions at the source.
+    Source {
+        /// `None`: the event tells none that can be compared.
+        position: Option<&'r SourcePosition<'r>>,
+        /// They do come through several, so that an event without a position can't be put in order.
+        required: bool,
+    },
 }
 
 impl<'r> Change<'r> {
@@ -162,6 +182,8 @@ impl<'r> RowKey<'r> {
             old_key: None,
             hides_key: false,
             row: Fields::default(),
+            order: RowOrder::Partition,
+            version: None,
         })
     }
 }
@@ -220,6 +242,12 @@ impl<'r> Unplaced<'r> {
             old_key: None,
             hides_key: false,
             row: Fields::default(),
+            // a row that has come through another partition since stays
+            order: RowOrder::Source {
+                position: None,
+                required: false,
+            },
+            version: None,
         }
     }
 }

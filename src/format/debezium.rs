@@ -9,6 +9,7 @@ use crate::format::change::Fields;
 use crate::format::json_object::{Name, Nullable, Object};
 use crate::format::message_error::MessageError;
 
+mod log_position;
 mod source;
 pub use source::{Source, SourceField};
 

@@ -13,6 +13,7 @@ use crate::config::{Config, RouteConfig};
 use crate::format::avro::{KnownSchema, SchemaId};
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::encoding::Encoding;
+use crate::format::merged_tables::MergedTables;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
 use crate::format::undecodable::{Undecodable, refuse_message};
@@ -25,6 +26,8 @@ pub struct Decoder {
     routes: Arc<[RouteConfig]>,
     /// Whether deletes are applied (`apply.deletes`).
     deletes: bool,
+    /// Which tables get their rows through several partitions, as far as is known.
+    merged: Arc<MergedTables>,
     topics: HashMap<Arc<str>, TopicDecoder>,
 }
 
@@ -46,8 +49,15 @@ impl Decoder {
             encoding: Encoding::Json,
             routes,
             deletes,
+            merged: Arc::default(),
             topics: HashMap::new(),
         }
+    }
+
+    /// The same, with what is known, here and in other lanes, of tables that get their rows through several
+    /// partitions.
+    pub fn with_merged_tables(self, merged: Arc<MergedTables>) -> Self {
+        Self { merged, ..self }
     }
 
     /// The same, but deletes are decoded even if they aren't applied.
@@ -95,7 +105,7 @@ impl Decoder {
 
     /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
     pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
-        let topic = topic_decoder(&mut self.topics, &self.routes, record);
+        let topic = topic_decoder(&mut self.topics, &self.routes, &self.merged, record);
         let key = key_fields(&mut self.encoding, record, topic, arena).ok()?;
         topic.row_key(key, arena)
     }
@@ -112,7 +122,7 @@ impl Decoder {
         topic_id: Option<Uuid>,
         memory: &mut PartitionMemory,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let topic = topic_decoder(&mut self.topics, &self.routes, record);
+        let topic = topic_decoder(&mut self.topics, &self.routes, &self.merged, record);
         let key = key_fields(&mut self.encoding, record, topic, arena)?;
         let envelope = self
             .encoding
@@ -149,11 +159,13 @@ impl Decoder {
 fn topic_decoder<'t>(
     topics: &'t mut HashMap<Arc<str>, TopicDecoder>,
     routes: &[RouteConfig],
+    merged: &Arc<MergedTables>,
     record: &Record,
 ) -> &'t mut TopicDecoder {
+    let topic = &record.source.topic;
     topics
-        .entry(record.source.topic.clone())
-        .or_insert_with(|| TopicDecoder::new(routes, &record.source.topic))
+        .entry(topic.clone())
+        .or_insert_with(|| TopicDecoder::new(routes, topic, merged.clone()))
 }
 
 fn key_fields<'r>(

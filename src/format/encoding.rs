@@ -59,7 +59,7 @@ impl Encoding {
         let Some(body) = record.value.as_ref().filter(|body| !body.is_empty()) else {
             return Ok(None);
         };
-        let with_before = topic.has_routed_key();
+        let with_before = topic.needs_before();
         if let Self::Avro(avro) = self {
             let envelope = avro.read_envelope(body, with_before, arena);
             return envelope.map_err(|e| {

@@ -29,6 +29,11 @@ impl RoutedKey {
         }
     }
 
+    /// The columns, in the route's order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
     /// Takes each column out of the row, or else out of the record's key.
     ///
     /// # Errors

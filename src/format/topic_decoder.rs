@@ -11,9 +11,11 @@ use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id::{self, Identity};
 use crate::format::key_text::visit_key;
+use crate::format::merged_tables::MergedTables;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::routed_key::{OldKey, RoutedKey};
+use crate::format::row_orders::{RowOrders, Unordered, is_other_key};
 use crate::format::schema_cache::SchemaCache;
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
@@ -22,12 +24,12 @@ use crate::table_name::TableName;
 use crate::verdict::Reason;
 
 /// What is remembered of a topic between records, so that its route is found once.
-#[derive(Default)]
 pub struct TopicDecoder {
     /// `None`: the events themselves name their table and their key.
     route: Option<TopicRoute>,
     /// Tables named by the topic's events; nearly always one.
     tables: Vec<Arc<TableName>>,
+    orders: RowOrders,
     pub(super) key_schema: SchemaCache,
     pub(super) value_schema: SchemaCache,
 }
@@ -37,6 +39,7 @@ struct TopicRoute {
     table: Arc<TableName>,
     /// `None`: the record's key is the row's.
     key: Option<RoutedKey>,
+    version: Option<Arc<str>>,
 }
 
 /// The keys that an event has.
@@ -62,22 +65,45 @@ pub(super) struct Incoming<'c, 'r> {
 
 impl TopicDecoder {
     /// The first route that matches the topic decides.
-    pub fn new(routes: &[RouteConfig], topic: &str) -> Self {
-        let route = routes.iter().find_map(|route| {
-            Some(TopicRoute {
-                table: Arc::new(route.table_for(topic)?),
-                key: (route.key.clone()).map(|key| RoutedKey::new(key, route.fixed_key)),
-            })
+    pub fn new(routes: &[RouteConfig], topic: &str, merged: Arc<MergedTables>) -> Self {
+        let first = routes.iter().find_map(|route| {
+            let table = Arc::new(route.table_for(topic)?);
+            Some((route, table))
         });
+        let asks = |route: &RouteConfig| route.version.is_some() || route.may_merge_topics();
+        let asks_positions = first.as_ref().is_some_and(|(route, _)| asks(route));
         Self {
-            route,
-            ..Self::default()
+            route: first.map(|(route, table)| TopicRoute {
+                table,
+                version: route.version.as_deref().map(Arc::from),
+                key: (route.key.clone()).map(|key| RoutedKey::new(key, route.fixed_key)),
+            }),
+            tables: Vec::new(),
+            orders: RowOrders::new(merged, asks_positions),
+            key_schema: SchemaCache::default(),
+            value_schema: SchemaCache::default(),
         }
     }
 
     /// Whether the route says which columns are the key.
     pub fn has_routed_key(&self) -> bool {
         matches!(&self.route, Some(TopicRoute { key: Some(_), .. }))
+    }
+
+    /// Whether the row as it was is needed: for the key or the version of a row that is gone.
+    pub fn needs_before(&self) -> bool {
+        self.has_routed_key() || self.route.as_ref().is_some_and(|r| r.version.is_some())
+    }
+
+    /// The column of the route that tells a row's versions apart.
+    fn version(&self) -> Option<Arc<str>> {
+        self.route.as_ref()?.version.clone()
+    }
+
+    /// Whether one row's records may have several keys, and so be in several partitions.
+    fn has_other_key(&self, record_key: &Fields<'_>) -> bool {
+        let routed = self.route.as_ref().and_then(|route| route.key.as_ref());
+        routed.is_some_and(|key| is_other_key(record_key, key.columns()))
     }
 
     /// The table at the source that an event names: where it stands in `tables`.
@@ -118,22 +144,12 @@ impl TopicDecoder {
                 "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
             );
         };
-        let (row, before) = if removes {
-            (envelope.before, None)
-        } else {
-            (envelope.after, envelope.before)
-        };
-        if row.is_none() && !removes {
-            return refuse_record(
-                Reason::Undecodable,
-                Stage::ValueConverter,
-                "the event has no after",
-            );
-        }
+        let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
         // a row closes a delete of its key, if any is open
         let noted = removes || !incoming.memory.open_deletes.is_empty();
-        let tombstone_key = (noted && !key.is_empty()).then(|| key_hash(&key));
+        let delete = (noted && !key.is_empty()).then(|| (key_hash(&key), removes));
         let record_key = self.has_routed_key().then(|| key.clone());
+        let of_other_key = self.has_other_key(&key);
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
         let (old_key, hides_key) = match &record_key {
             Some(record_key) => {
@@ -147,13 +163,17 @@ impl TopicDecoder {
             None => (None, false),
         };
         let id = identify_event(&incoming, &envelope.source, operation, &key);
-        if let Some(hash) = tombstone_key {
-            incoming.memory.open_deletes.note_event(hash, removes);
-        }
-        if let Some(named) = named.and_then(|at| self.tables.get(at)) {
-            incoming.memory.tables.note_table(named);
-        }
-        let row = row.filter(|_| !removes).unwrap_or_default();
+        self.remember_event(incoming.memory, delete, named);
+        let version = self.version();
+        let row = row.filter(|_| !removes || version.is_some());
+        let row = row.unwrap_or_default();
+        let order = self.orders.order_change(&Unordered {
+            incoming: &incoming,
+            table: &table,
+            source: &envelope.source,
+            snapshot: operation == Operation::Read,
+            of_other_key,
+        });
         Ok(Decoded::Change(Change {
             id,
             table,
@@ -162,7 +182,25 @@ impl TopicDecoder {
             old_key,
             hides_key,
             row,
+            order,
+            version,
         }))
+    }
+
+    /// Notes with the partition what its next records depend on: the deletes that wait for their tombstones, by the
+    /// key's hash and whether the event is one, and the tables that events name.
+    fn remember_event(
+        &self,
+        memory: &mut PartitionMemory,
+        delete: Option<(u64, bool)>,
+        named: Option<usize>,
+    ) {
+        if let Some((key, removes)) = delete {
+            memory.open_deletes.note_event(key, removes);
+        }
+        if let Some(named) = named.and_then(|at| self.tables.get(at)) {
+            memory.tables.note_table(named);
+        }
     }
 
     /// A record without a value: it belongs to the delete before it, or deletes its key's row itself.
@@ -185,7 +223,10 @@ impl TopicDecoder {
         let key = self.choose_key(key, None, incoming.arena)?;
         let tombstone = Unplaced { id, key };
         Ok(match &self.route {
-            Some(route) => Decoded::Change(tombstone.into_change(route.table.clone())),
+            Some(route) => Decoded::Change(Change {
+                version: self.version(),
+                ..tombstone.into_change(route.table.clone())
+            }),
             None => Decoded::Unplaced(tombstone),
         })
     }
@@ -249,6 +290,26 @@ impl TopicDecoder {
             );
         }
         Ok(key)
+    }
+}
+
+/// The row that an event is about, and the row as it was before an update. A removed row is as it was.
+///
+/// # Errors
+/// The event says what became of its row, and has none.
+fn rows_of_event<'r>(
+    removes: bool,
+    before: Option<Fields<'r>>,
+    after: Option<Fields<'r>>,
+) -> Result<(Option<Fields<'r>>, Option<Fields<'r>>), Undecodable> {
+    match (removes, after) {
+        (true, _) => Ok((before, None)),
+        (false, Some(after)) => Ok((Some(after), before)),
+        (false, None) => refuse_record(
+            Reason::Undecodable,
+            Stage::ValueConverter,
+            "the event has no after",
+        ),
     }
 }
 

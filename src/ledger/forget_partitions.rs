@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use deadpool_postgres::{Object, Transaction};
 
 use crate::postgres::settings::begin_pinned;
+use crate::rows::row_key::row_keys_of;
 use crate::rows::sql::quote;
+use crate::table_name::TableName;
 use crate::verdict::Failure;
 
 /// Ids are looked for in all of the ledger, which takes its time; and a batch that holds a row ends
@@ -57,6 +59,7 @@ pub async fn forget_partitions(
     // not set to 0: Kafka may have deleted what is there, and that would be a gap
     let sql = format!("DELETE FROM {schema}.partitions WHERE partition_id = ANY($1)");
     tx.execute(&sql, &[&ids]).await?;
+    forget_positions(&tx, schema, topic).await?;
     tx.commit().await?;
     let mut forgotten: Vec<ForgottenPartition> = partitions
         .iter()
@@ -88,6 +91,25 @@ async fn lock_partitions(
         next_offset: row.get(2),
     };
     Ok(rows.iter().map(partition).collect())
+}
+
+/// Forgets the positions of the topic's tables, unless another topic that is known leads to them: its events keep
+/// their order with what is read again.
+async fn forget_positions(tx: &Transaction<'_>, schema: &str, topic: &str) -> Result<(), Failure> {
+    let sql = format!(
+        "SELECT schema_name, table_name FROM {schema}.table_topics t WHERE topic = $1 AND NOT EXISTS \
+         (SELECT FROM {schema}.table_topics o JOIN {schema}.partitions p ON p.topic = o.topic \
+          WHERE (o.schema_name, o.table_name) = (t.schema_name, t.table_name))"
+    );
+    let delete = format!("DELETE FROM {schema}.row_positions WHERE row_key >= $1 AND row_key < $2");
+    for row in tx.query(&sql, &[&topic]).await? {
+        let keys = row_keys_of(&TableName::new(
+            row.get::<_, String>(0),
+            row.get::<_, String>(1),
+        ));
+        tx.execute(&delete, &[&keys.start, &keys.end]).await?;
+    }
+    Ok(())
 }
 
 /// How many letters were deleted, by the partition's number.

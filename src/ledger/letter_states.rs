@@ -89,6 +89,19 @@ impl LetterStates {
         Ok(())
     }
 
+    /// Marks a letter as made obsolete by what is in the destination already.
+    ///
+    /// # Errors
+    /// Postgres refuses the statement.
+    pub async fn mark_superseded(&self, tx: &Transaction<'_>, id: i64) -> Result<(), Failure> {
+        let sql = format!(
+            "UPDATE {}.dead_letters SET state = 'superseded', state_changed_at = now() WHERE id = $1",
+            self.schema
+        );
+        tx.execute_typed(&sql, &[(&id, Type::INT8)]).await?;
+        Ok(())
+    }
+
     /// Gives up those of the letters that are still parked, and returns how many these were.
     ///
     /// # Errors

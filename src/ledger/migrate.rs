@@ -30,6 +30,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "event_table",
         include_str!("../../migrations/0005_event_table.sql"),
     ),
+    (
+        7,
+        "row_positions",
+        include_str!("../../migrations/0007_row_positions.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -94,6 +94,26 @@ impl RecordedEvents {
         Ok(rows.first().map(|row| row.get(0)))
     }
 
+    /// The number of a partition's row in `partitions`; 0 if it has none.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn find_partition_id(
+        &self,
+        tx: &Transaction<'_>,
+        source: &TopicPartition,
+    ) -> Result<i32, Failure> {
+        let sql = format!(
+            "SELECT coalesce((SELECT partition_id FROM {}.partitions WHERE topic = $1 AND partition = $2), 0)",
+            self.schema
+        );
+        let (topic, partition) = (&*source.topic, source.partition);
+        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+            [(&topic, Type::TEXT), (&partition, Type::INT4)];
+        let row = tx.query_typed_one(&sql, &parameters).await?;
+        Ok(row.get(0))
+    }
+
     /// Whether an event is applied, and what became of its letter.
     ///
     /// # Errors

@@ -26,9 +26,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 /// Applies retention beside the lanes: now and, unless this is `once`, hourly. Never fails: what can't
 /// be done is logged, and tried again.
 pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once: bool) {
-    if !ledger.keeps_ids() {
-        return;
-    }
     let mut lacked_rights = false;
     loop {
         let mut swept = Swept::default();

@@ -6,10 +6,13 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 3] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 6] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("processed_events", "SELECT, INSERT, DELETE"),
     ("dead_letters", "SELECT, INSERT, UPDATE"),
+    ("table_topics", "SELECT, INSERT"),
+    ("row_sources", "SELECT, INSERT"),
+    ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
 ];
 
 const SCHEMA_RIGHTS_QUERY: &str = "\

@@ -7,6 +7,7 @@ mod dead_letter_topic;
 mod destination;
 mod finding;
 mod kafka;
+mod merged;
 mod non_event;
 mod observe;
 mod properties;
@@ -78,6 +79,8 @@ async fn examine_setup(config: &Config) -> Report {
             }
         }
     }
+    let findings = merged::judge_merged_tables(&mut report.topics);
+    report.findings.extend(findings);
     report
 }
 

@@ -25,14 +25,10 @@ pub async fn prune_ledger(config: &Config, asked: &Prune) -> Result<(), CommandE
     let (schema, group) = (&config.postgres.schema, &config.kafka.group);
     let ledger = Ledger::new(schema, group, apply.idempotency);
     let mut swept = Swept::default();
-    let result = if ledger.keeps_ids() {
-        sweep_ledger(config, &ledger, asked.dry_run, &mut swept).await
-    } else {
-        Ok(())
-    };
+    let result = sweep_ledger(config, &ledger, asked.dry_run, &mut swept).await;
     if asked.json {
         terminal::print(&as_json_lines(&swept));
-    } else if ledger.keeps_ids() {
+    } else if ledger.keeps_ids() || swept.positions > 0 {
         terminal::print(&as_text(&swept, asked.dry_run));
     } else {
         terminal::print(NO_IDS_KEPT);
@@ -71,6 +67,7 @@ fn as_json_lines(swept: &Swept) -> String {
         Dropped { partition: &'a str },
         Kept { partition: &'a str },
         Deleted { rows: u64 },
+        Positions { rows: u64 },
         Forbidden { what: &'a str },
     }
     let created = swept.created.iter();
@@ -86,8 +83,12 @@ fn as_json_lines(swept: &Swept) -> String {
     }];
     let forbidden = swept.forbidden.iter();
     let forbidden = forbidden.map(|what| PruneLine::Forbidden { what });
+    let positions = (swept.positions > 0).then_some(PruneLine::Positions {
+        rows: swept.positions,
+    });
     let lines = created.chain(dropped).chain(kept).chain(deleted);
     lines
+        .chain(positions)
         .chain(forbidden)
         .map(|line| json_line(&line))
         .collect()
@@ -114,6 +115,13 @@ fn as_text(swept: &Swept, dry_run: bool) -> String {
             text,
             "{would}deleted  {} rows of the default partition",
             swept.deleted
+        );
+    }
+    if swept.positions > 0 {
+        let _ = writeln!(
+            text,
+            "{would}deleted  the positions of {} rows that were deleted",
+            swept.positions
         );
     }
     if text.is_empty() {

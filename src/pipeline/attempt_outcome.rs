@@ -3,6 +3,8 @@
 /// What became of a batch that was attempted, unless the attempt failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
+    /// Something new is known of where topics lead: the records are to be decoded by it. Nothing was written.
+    DecodeAnew,
     /// All of the batch is in.
     Committed,
     /// The partition is somebody else's, or was repositioned: nothing was written.

@@ -17,6 +17,7 @@ use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::place_entries::place_entries;
 use crate::pipeline::trial::Trial;
 use crate::record::{Coordinates, Record, TopicPartition};
+use crate::rows::source_order::EntryEvent;
 use crate::verdict::Failure;
 
 /// Records that are landed together, what they turned out to be, and how far they take their partitions.
@@ -31,6 +32,10 @@ pub struct Batch<'r> {
     pub trial: Trial,
     /// Entries whose parents may still come, as the last attempt found.
     pub waiting: Vec<usize>,
+    /// What was known of merged tables when the records were decoded.
+    pub merged_version: u64,
+    /// Whether changes are to be put in order by their source.
+    pub is_ordered_by_source: bool,
 }
 
 impl<'r> Batch<'r> {
@@ -46,6 +51,7 @@ impl<'r> Batch<'r> {
     ) -> Self {
         let (mut advances, mut all_placed) = (Advances::default(), true);
         let mut entries = Vec::with_capacity(records.len());
+        let mut is_ordered_by_source = false;
         for record in records {
             let Some(advance) = advances.find_for(record, owned_partitions) else {
                 continue;
@@ -59,6 +65,7 @@ impl<'r> Batch<'r> {
             }
             let entry = Entry::decode_record(record, arena, advance, decoder);
             all_placed &= entry.key_without_table().is_none();
+            is_ordered_by_source |= entry.is_ordered_by_source();
             entries.push(entry);
         }
         if !all_placed {
@@ -70,6 +77,8 @@ impl<'r> Batch<'r> {
             advances: advances.with_debts(owned_partitions),
             trial: Trial::default(),
             waiting: Vec::new(),
+            merged_version: 0,
+            is_ordered_by_source: is_ordered_by_source || !all_placed,
         }
     }
 
@@ -162,6 +171,24 @@ impl<'r> Batch<'r> {
                 self.entries.get_mut(at).map(|e| &mut e.state)
             {
                 reject.superseded_by = by;
+            }
+        }
+    }
+
+    /// What an entry's event says, if it is a change.
+    pub fn event_of(&self, entry: usize) -> Option<EntryEvent<'_, 'r>> {
+        let entry = self.entries.get(entry)?;
+        Some(EntryEvent {
+            change: entry.change.as_ref()?,
+            partition_id: entry.partition_id,
+        })
+    }
+
+    /// Notes of which entries later changes of their rows are in already.
+    pub fn mark_stale(&mut self, entries: &[usize]) {
+        for at in entries {
+            if let Some(entry) = self.entries.get_mut(*at) {
+                entry.stale = true;
             }
         }
     }

@@ -20,6 +20,7 @@ pub fn count_outcomes(batch: &Batch<'_>) {
             EntryState::Nothing(_) => EventOutcome::Skipped,
             _ if entry.duplicate => EventOutcome::Duplicate,
             EntryState::Rejected(_) => EventOutcome::DeadLettered,
+            EntryState::Pending if entry.stale => EventOutcome::Stale,
             EntryState::Pending => EventOutcome::Applied,
         };
         let operation = match &entry.state {

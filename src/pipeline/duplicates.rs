@@ -56,6 +56,7 @@ fn ids_of<'r>(entries: &[Entry<'r>], which: impl Fn(&Entry<'r>) -> bool) -> Vec<
 fn forget_marks(entries: &mut [Entry<'_>]) {
     for entry in entries {
         entry.duplicate = false;
+        entry.stale = false;
     }
 }
 

@@ -7,7 +7,8 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::format::change::{
-    Change, Decoded, Fields, Operation, RowKey, Unplaced, key_json, row_hash, spelling_hash,
+    Change, Decoded, Fields, Operation, RowKey, RowOrder, Unplaced, key_json, row_hash,
+    spelling_hash,
 };
 use crate::format::decode::Decoder;
 use crate::format::event_id;
@@ -62,6 +63,8 @@ pub struct Entry<'r> {
     pub state: EntryState,
     /// Found in the ledger or among the letters by the attempt that went through.
     pub duplicate: bool,
+    /// A later change of its row was written before, by the attempt that went through.
+    pub stale: bool,
 }
 
 impl<'r> Entry<'r> {
@@ -84,6 +87,7 @@ impl<'r> Entry<'r> {
             known_keys: None,
             state: EntryState::Pending,
             duplicate: false,
+            stale: false,
         };
         match decoder.decode_record(record, arena, topic_id, &mut advance.memory) {
             Ok(Decoded::Change(change)) => {
@@ -145,7 +149,19 @@ impl<'r> Entry<'r> {
 
     /// Whether it is to be applied, as far as is known.
     pub fn is_fresh(&self) -> bool {
-        matches!(self.state, EntryState::Pending) && !self.duplicate
+        matches!(self.state, EntryState::Pending) && !self.duplicate && !self.stale
+    }
+
+    /// Whether its change is put in order by its position at the source.
+    pub fn is_ordered_by_source(&self) -> bool {
+        let order = self.change.as_ref().map(|change| &change.order);
+        matches!(order, Some(RowOrder::Source { .. }))
+    }
+
+    /// Whether changes of its row come through other partitions, too.
+    pub fn is_merged(&self) -> bool {
+        let order = self.change.as_ref().map(|change| &change.order);
+        matches!(order, Some(RowOrder::Source { required: true, .. }))
     }
 
     /// Whether it is a dead letter, or about to be one.

@@ -50,6 +50,7 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
                     return;
                 }
             }
+            AfterBatch::DecodeAnew(so_far) => trial = so_far,
             AfterBatch::Grow(so_far) => {
                 trial = so_far;
                 in_flight.restore_deferred();
@@ -70,7 +71,12 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
 
 fn gather_batch<'r>(lane: &mut Lane, records: &'r [Record], arena: &'r Bump) -> Batch<'r> {
     let owned = &lane.partitions.owned;
-    Batch::gather_records(records, arena, owned, &mut lane.decoder.decoder)
+    let known = lane.feeds.merged_tables().version();
+    let batch = Batch::gather_records(records, arena, owned, &mut lane.decoder.decoder);
+    Batch {
+        merged_version: known,
+        ..batch
+    }
 }
 
 /// Somebody needs the lane: what is in flight is read again by whoever has its partitions then.
@@ -84,6 +90,8 @@ fn give_back(lane: &mut Lane, mut in_flight: InFlight, arena: &Bump) {
 enum AfterBatch {
     /// What was deferred is next.
     Done,
+    /// It is to be decoded again, by what is known now.
+    DecodeAnew(Trial),
     /// It is to be tried again with more.
     Grow(Trial),
     /// Each partition's records before this offset are to be tried by themselves first.
@@ -135,6 +143,7 @@ async fn land_batch(
         }
     };
     match outcome {
+        AttemptOutcome::DecodeAnew => return AfterBatch::DecodeAnew(batch.into_trial()),
         AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),
         AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),

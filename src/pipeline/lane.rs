@@ -14,6 +14,7 @@ use crate::pipeline::count::count_outcomes;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
+use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::positioning::{Positions, TakenUp};
 use crate::pipeline::waiting::Waiting;
 use crate::record::TopicPartition;
@@ -48,6 +49,8 @@ pub struct Lane {
     pub(super) positions: Positions,
     /// How it waits for what can't be had.
     pub(super) waiting: Waiting,
+    /// Learns where topics lead.
+    pub(super) feeds: Arc<FeedLearner>,
     /// Whether too many events were refused.
     pub(super) breaker: Breaker,
     /// For how many more batches conflicts are expected.

@@ -49,6 +49,9 @@ pub struct OrderedEvent {
     /// Of a delete that removes only a row which is spelled as it is: how its key is written. It says nothing of
     /// what becomes of the key's other spellings.
     pub deletes_spelling: Option<u64>,
+    /// Its row comes through several partitions, so that a letter which came before it may be the later change:
+    /// the letter stays, and a replay compares them.
+    pub by_source: bool,
 }
 
 /// A decision on a part of the batch, to be noted once it is written.
@@ -131,7 +134,9 @@ impl Order {
             } else if sifted.holds_up(&event, self) {
                 sifted.park_event(&event);
             } else {
-                sifted.supersede_letters(&event);
+                if !event.by_source {
+                    sifted.supersede_letters(&event);
+                }
                 sifted.write.push(position);
             }
         }

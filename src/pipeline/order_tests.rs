@@ -6,6 +6,7 @@ fn event(entry: usize, key: i64, whole: bool) -> OrderedEvent {
         keys: KeyHashes::of_key(key),
         whole,
         deletes_spelling: None,
+        by_source: false,
     }
 }
 
@@ -16,6 +17,7 @@ fn moves(entry: usize, old_key: i64, key: i64) -> OrderedEvent {
         keys: both(old_key, key),
         whole: true,
         deletes_spelling: None,
+        by_source: false,
     }
 }
 

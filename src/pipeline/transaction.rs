@@ -9,9 +9,13 @@ use crate::ledger::Ledger;
 use crate::ledger::watermarks::{Fence, LetterPresence};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::duplicates;
+use crate::pipeline::entry::Entry;
 use crate::pipeline::write_in_order::RowWriter;
 use crate::postgres::settings::{begin_unpinned, pin_settings};
+use crate::postgres::versions::compare_versions;
+use crate::rows::rearrange::Rearranged;
 use crate::rows::row_change::RowChange;
+use crate::rows::source_order::{EntryChange, SourceOrder, explain_other_source};
 use crate::verdict::Failure;
 
 /// The transaction of one attempt at a batch. Dropped without [`BatchTransaction::commit`], it is rolled back.
@@ -88,19 +92,61 @@ impl<'t> BatchTransaction<'t> {
     ///
     /// # Errors
     /// As for [`RowWriter::write_in_order`].
-    pub async fn write_fresh_rows(
+    pub async fn write_fresh_rows<'r>(
         &self,
-        batch: &mut Batch<'_>,
-        mut changes: Vec<(usize, RowChange<'_>)>,
+        batch: &mut Batch<'r>,
+        mut changes: Vec<(usize, RowChange<'r>)>,
         letters: LetterPresence,
     ) -> Result<(), Failure> {
         changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        let mut order = None;
+        if batch.is_ordered_by_source {
+            let mut by_source = SourceOrder::of_changes(&changes, |at| batch.event_of(at))?;
+            let rearranged = self.order_by_source(&mut by_source, changes).await?;
+            batch.mark_stale(&rearranged.stale_entries);
+            (changes, order) = (rearranged.changes, Some(by_source));
+        }
         let writer = RowWriter {
             tx: &self.tx,
             ledger: self.ledger,
             later_events: self.later_events,
         };
-        writer.write_in_order(batch, &changes, letters.parked).await
+        writer
+            .write_in_order(batch, &changes, letters.parked)
+            .await?;
+        let Some(order) = order else {
+            return Ok(());
+        };
+        let is_written = |at: usize| batch.entries.get(at).is_some_and(Entry::is_fresh);
+        let written = order.list_written(is_written);
+        let positions = &self.ledger.row_positions;
+        positions.record_changes(&self.tx, written.moved).await?;
+        positions.release_rows(&self.tx, &written.untouched).await
+    }
+
+    /// Claims the changes' rows, compares with what is recorded of them, and puts the changes in order.
+    async fn order_by_source<'r>(
+        &self,
+        order: &mut SourceOrder<'r>,
+        changes: Vec<EntryChange<'r>>,
+    ) -> Result<Rearranged<'r>, Failure> {
+        let positions = &self.ledger.row_positions;
+        let arranged = match order.claim_rows() {
+            Ok(mut claims) => {
+                let recorded = positions.claim_rows(&self.tx, &mut claims).await?;
+                compare_versions(&self.tx, order, &recorded).await?;
+                order.arrange_changes(changes, recorded)
+            }
+            Err(other) => Err(other),
+        };
+        match arranged {
+            Ok(arranged) => Ok(arranged),
+            Err(other) => {
+                let sources = [other.1.earlier, other.1.later];
+                let names = positions.name_sources(&self.tx, &sources).await?;
+                Err(explain_other_source(&other, &names))
+            }
+        }
     }
 
     /// Inserts the letters of the batch's rejects, which are safe in their topic by now.

@@ -24,6 +24,7 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
+use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
@@ -78,6 +79,12 @@ impl Worker {
             letters,
             registry: Registry::from_config(config)?.map(Arc::new),
             positions: Positions::new(consumer.clone(), seeks, topics.clone()),
+            feeds: Arc::new(FeedLearner::new(
+                config,
+                topics.clone(),
+                pool.clone(),
+                ledger.clone(),
+            )),
             topics: topics.clone(),
             progress,
             health,
@@ -114,6 +121,7 @@ struct LaneParts<'c> {
     letters: Arc<DeadLetters>,
     registry: Option<Arc<Registry>>,
     positions: Positions,
+    feeds: Arc<FeedLearner>,
     topics: Topics,
     progress: Arc<Progress>,
     health: Arc<Health>,
@@ -142,7 +150,8 @@ impl LaneParts<'_> {
                 committer: Committer::new(self.positions.consumer().clone()),
             },
             decoder: LaneDecoder {
-                decoder: Decoder::from_config(config),
+                decoder: Decoder::from_config(config)
+                    .with_merged_tables(self.feeds.merged_tables().clone()),
                 registry: self.registry.clone(),
             },
             destination: self.new_destination(),
@@ -152,6 +161,7 @@ impl LaneParts<'_> {
             },
             positions: self.positions.clone(),
             waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),
+            feeds: self.feeds.clone(),
             breaker: Breaker::new(&config.dead_letter.breaker),
             conflicts_expected_for: 0,
             diverting: false,

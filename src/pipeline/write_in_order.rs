@@ -184,8 +184,10 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
         let keys = change.key_hashes();
         let spelled = change.effect == Effect::Gone && change.is_kept_as_written();
         let entry = batch.entries.get_mut(*at);
+        let mut by_source = false;
         let deletes_spelling = entry.and_then(|entry| {
             entry.note_key_hashes(keys);
+            by_source = entry.is_merged();
             entry.spelling().filter(|_| spelled)
         });
         events.push(OrderedEvent {
@@ -193,6 +195,7 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
             keys,
             whole: change.is_whole(),
             deletes_spelling,
+            by_source,
         });
     }
     events

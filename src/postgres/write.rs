@@ -85,7 +85,12 @@ async fn tell_of_respelled_rows(
 }
 
 fn bind_parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
-    let columns = statement.columns.iter();
+    bind_columns(&statement.columns)
+}
+
+/// The columns as a statement's parameters.
+pub(super) fn bind_columns<'s>(columns: &'s [Column<'_>]) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
+    let columns = columns.iter();
     columns
         .map(|column| (column as &(dyn ToSql + Sync), array_of(column.form)))
         .collect()

@@ -30,6 +30,8 @@ fn change(
         old_key: None,
         hides_key: false,
         row: fields(row),
+        order: Default::default(),
+        version: None,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::rows::binary::{Column, Form};
 use crate::rows::fold::Net;
 use crate::rows::row_change::{Layout, Text};
 use crate::rows::statement_sql::{
-    count_sql, delete_sql, insert_sql, respelled_sql, type_of, update_sql, upsert_sql,
+    column_sql, count_sql, delete_sql, insert_sql, rank_sql, respelled_sql, type_of, update_sql,
+    upsert_sql,
 };
 use crate::rows::table::{Table, Turn, UniqueKey};
 use crate::table_name::TableName;
@@ -193,6 +194,38 @@ impl<'n> Group<'n> {
             columns,
         }
     }
+}
+
+/// A question for what rows have in a column now.
+pub struct ColumnQuestion<'n> {
+    /// Answers with the row's place among the keys, counted from 1, and the text; not for a row that isn't there.
+    pub sql: String,
+    /// One array for each parameter.
+    pub columns: Vec<Column<'n>>,
+}
+
+/// Asks what rows with these keys, whose columns are the layout's, have in a column.
+pub fn ask_column<'n>(
+    layout: &'n Layout,
+    keys: &[&'n [Text<'n>]],
+    column: usize,
+) -> ColumnQuestion<'n> {
+    let table = &layout.table;
+    let key_column = |(at, key_column): (usize, &usize)| {
+        let texts = keys.iter().map(|key| key.get(at)?.as_deref());
+        Column::new(texts.collect(), type_of(table, *key_column))
+    };
+    let columns: Vec<Column<'n>> = layout.key.iter().enumerate().map(key_column).collect();
+    let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
+    ColumnQuestion {
+        sql: column_sql(table, &layout.key, &forms, column),
+        columns,
+    }
+}
+
+/// Asks for the places of texts among each other, as a column's type sorts them.
+pub fn ask_ranks(table: &Table, column: usize) -> String {
+    rank_sql(table, column)
 }
 
 #[cfg(test)]

@@ -213,6 +213,31 @@ pub(super) fn update_sql(
     )
 }
 
+/// The value that each of these rows has in a column now, as text, with the row's place in the arrays.
+pub(super) fn column_sql(table: &Table, key: &[usize], forms: &[Form], column: usize) -> String {
+    let first = forms.first().map_or("text", |form| form.type_name());
+    let rows = rows_subquery(forms);
+    let numbered = rows.replacen(
+        "(SELECT ",
+        &format!("(SELECT generate_subscripts($1::{first}[], 1) AS n, "),
+        1,
+    );
+    format!(
+        "SELECT u.n, t.{}::text FROM {} AS t, {numbered} WHERE {}",
+        column_name(table, column),
+        qualified_name(table),
+        on_key(table, key, key)
+    )
+}
+
+/// The places of texts among each other, as the column's type sorts them.
+pub(super) fn rank_sql(table: &Table, column: usize) -> String {
+    format!(
+        "SELECT dense_rank() OVER (ORDER BY v) FROM (SELECT n, t::{} AS v FROM unnest($1::text[]) WITH ORDINALITY AS u(t, n)) AS s ORDER BY n",
+        type_of(table, column)
+    )
+}
+
 pub(super) fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {}",

@@ -70,15 +70,18 @@ pub enum EventOutcome {
     /// Carries nothing to land, or its kind is switched off.
     Skipped,
     DeadLettered,
+    /// A later change of its row is in already.
+    Stale,
 }
 
 impl EventOutcome {
     /// Every outcome there is.
-    pub const ALL: [EventOutcome; 4] = [
+    pub const ALL: [EventOutcome; 5] = [
         EventOutcome::Applied,
         EventOutcome::Duplicate,
         EventOutcome::Skipped,
         EventOutcome::DeadLettered,
+        EventOutcome::Stale,
     ];
 
     /// The value of the label.
@@ -88,6 +91,7 @@ impl EventOutcome {
             EventOutcome::Duplicate => "duplicate",
             EventOutcome::Skipped => "skipped",
             EventOutcome::DeadLettered => "dead_lettered",
+            EventOutcome::Stale => "stale",
         }
     }
 }
@@ -139,6 +143,8 @@ pub struct Totals {
     pub skipped: AtomicU64,
     /// [`EventOutcome::DeadLettered`].
     pub dead_lettered: AtomicU64,
+    /// [`EventOutcome::Stale`].
+    pub stale: AtomicU64,
 }
 
 /// The totals of this process.
@@ -147,6 +153,7 @@ pub static TOTALS: Totals = Totals {
     duplicates: AtomicU64::new(0),
     skipped: AtomicU64::new(0),
     dead_lettered: AtomicU64::new(0),
+    stale: AtomicU64::new(0),
 };
 
 impl Totals {
@@ -156,6 +163,7 @@ impl Totals {
             EventOutcome::Duplicate => &self.duplicates,
             EventOutcome::Skipped => &self.skipped,
             EventOutcome::DeadLettered => &self.dead_lettered,
+            EventOutcome::Stale => &self.stale,
         }
     }
 }
@@ -183,7 +191,7 @@ pub fn install_recorder() -> Result<PrometheusHandle, BuildError> {
 fn describe_metrics() {
     describe_counter!(
         EVENTS,
-        "Events by topic, table, operation and outcome (applied, duplicate, skipped, dead_lettered)"
+        "Events by topic, table, operation and outcome (applied, duplicate, skipped, dead_lettered, stale)"
     );
     describe_counter!(
         BATCHES,

@@ -23,21 +23,31 @@ pub struct Source<'r> {
     /// Milliseconds since 1970: commit at the source, or the snapshot's time.
     pub ts_ms: Option<i64>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    lsn: Option<&'r str>,
+    pub(super) lsn: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text", rename = "txId")]
     tx_id: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    file: Option<&'r str>,
+    pub(super) file: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    pos: Option<&'r str>,
+    pub(super) pos: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    row: Option<&'r str>,
+    pub(super) row: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    commit_lsn: Option<&'r str>,
+    pub(super) commit_lsn: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    change_lsn: Option<&'r str>,
+    pub(super) change_lsn: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    event_serial_no: Option<&'r str>,
+    pub(super) event_serial_no: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) server_id: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) scn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) commit_scn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) rs_id: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) ssn: Option<&'r str>,
 }
 
 /// A value's JSON text as it stands there.
@@ -61,6 +71,11 @@ pub enum SourceField {
     CommitLsn,
     ChangeLsn,
     EventSerialNo,
+    ServerId,
+    Scn,
+    CommitScn,
+    RsId,
+    Ssn,
 }
 
 impl SourceField {
@@ -80,6 +95,11 @@ impl SourceField {
             "commit_lsn" => Self::CommitLsn,
             "change_lsn" => Self::ChangeLsn,
             "event_serial_no" => Self::EventSerialNo,
+            "server_id" => Self::ServerId,
+            "scn" => Self::Scn,
+            "commit_scn" => Self::CommitScn,
+            "rs_id" => Self::RsId,
+            "ssn" => Self::Ssn,
             _ => return None,
         })
     }
@@ -103,6 +123,11 @@ impl<'r> Source<'r> {
             SourceField::CommitLsn => self.commit_lsn = raw,
             SourceField::ChangeLsn => self.change_lsn = raw,
             SourceField::EventSerialNo => self.event_serial_no = raw,
+            SourceField::ServerId => self.server_id = raw,
+            SourceField::Scn => self.scn = raw,
+            SourceField::CommitScn => self.commit_scn = raw,
+            SourceField::RsId => self.rs_id = raw,
+            SourceField::Ssn => self.ssn = raw,
         }
     }
 }

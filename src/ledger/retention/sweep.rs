@@ -42,7 +42,8 @@ pub struct Sweep<'l> {
 }
 
 impl Sweep<'_> {
-    /// Creates days ahead, drops days that are over, deletes old rows of the default partition. What is
+    /// Forgets where deleted rows stood, creates days ahead, drops days that are over, deletes old rows of the default
+    /// partition. What is
     /// done is noted in `swept`, also if the pass ends with an error.
     ///
     /// # Errors
@@ -53,6 +54,10 @@ impl Sweep<'_> {
         swept: &mut Swept,
     ) -> Result<(), Failure> {
         swept.role = self.read_role(client).await?;
+        self.forget_gone_rows(client, swept).await?;
+        if !self.ledger.keeps_ids() {
+            return Ok(());
+        }
         self.create_ahead(client, swept).await?;
         let now_ms = time_since_1970().as_millis() as u64;
         for partition in self.find_partitions(client).await? {
@@ -63,6 +68,22 @@ impl Sweep<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Forgets where rows stood that were deleted: an older event that comes now is one of those which the ledger
+    /// doesn't recognise either.
+    async fn forget_gone_rows(&self, client: &Object, swept: &mut Swept) -> Result<(), Failure> {
+        let positions = &self.ledger.row_positions;
+        if self.dry_run {
+            swept.positions = positions.count_gone(client, self.retention).await?;
+            return Ok(());
+        }
+        loop {
+            match positions.forget_some_gone(client, self.retention).await? {
+                0 => return Ok(()),
+                rows => swept.positions += rows,
+            }
+        }
     }
 
     async fn read_role(&self, client: &impl GenericClient) -> Result<String, Failure> {

@@ -13,6 +13,8 @@ pub struct Swept {
     pub kept: Vec<String>,
     /// Rows of the default partition.
     pub deleted: u64,
+    /// Rows of `row_positions`: of rows that were deleted.
+    pub positions: u64,
     /// What our role may not do.
     pub forbidden: Vec<&'static str>,
     /// Our role.
@@ -40,6 +42,12 @@ impl Swept {
             tracing::info!(
                 rows = self.deleted,
                 "deleted old ids from the default partition of processed_events"
+            );
+        }
+        if self.positions > 0 {
+            tracing::info!(
+                rows = self.positions,
+                "deleted the positions of rows that were deleted longer ago than apply.retention"
             );
         }
         if !self.created.is_empty() {

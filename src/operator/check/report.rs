@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::operator::check::finding::Finding;
+use crate::operator::check::merged::SampledOrder;
 use crate::operator::check::observe::Origin;
 use crate::operator::terminal::json_line;
 
@@ -93,6 +94,11 @@ pub struct TopicLine {
     pub missing_columns: Vec<String>,
     /// The privileges that our role lacks on the table.
     pub missing_privileges: Vec<&'static str>,
+    /// By what the changes of a row are put in order: `partition` or `source position`.
+    pub ordered_by: &'static str,
+    /// What the sampled events say of their order.
+    #[serde(skip)]
+    pub order: SampledOrder,
     /// `ok`, `warning`, `problem` or `not checked`.
     pub state: &'static str,
 }
@@ -143,6 +149,8 @@ pub mod tests {
                 columns: 4,
                 missing_columns: vec!["note".to_owned()],
                 missing_privileges: vec![],
+                ordered_by: "partition",
+                order: SampledOrder::default(),
                 state: "problem",
             }],
             findings: vec![

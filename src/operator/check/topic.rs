@@ -1,13 +1,17 @@
 //! One topic: the tables its records lead to, and whether they fit.
 
+use std::sync::Arc;
+
 use bumpalo::Bump;
 use deadpool_postgres::Object;
 
 use crate::config::Config;
 use crate::format::change::Change;
 use crate::format::decode::Decoder;
+use crate::format::merged_tables::MergedTables;
 use crate::operator::check::destination;
 use crate::operator::check::finding::{Finding, Severity};
+use crate::operator::check::merged::{SampledOrder, learn_partitions};
 use crate::operator::check::non_event::{self, NonEvent};
 use crate::operator::check::observe::{self, Observed, Origin, observe_records};
 use crate::operator::check::registry::Schemas;
@@ -37,7 +41,8 @@ pub async fn judge_topic(
     schemas: &Schemas,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
     let arena = Bump::new();
-    let observed = observe_sample(config, topic, schemas, &arena);
+    let merged = learn_partitions(topic);
+    let observed = observe_sample(config, topic, (schemas, &merged), &arena);
     let mut findings = judge_sample(topic, &observed);
     let mut lines = Vec::new();
     let targets = find_targets(config, topic, observed).unwrap_or_else(|finding| {
@@ -46,10 +51,13 @@ pub async fn judge_topic(
     });
     let key = config.route_for(&topic.name);
     let key = key.and_then(|(route, _)| route.key.as_deref());
+    let route = config.route_for(&topic.name);
+    let may_match_others = route.is_some_and(|(route, _)| route.may_merge_topics());
     for target in &targets {
         let needs = Needs::of_events(&target.changes, key, config.apply.deletes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let about = judge_target(config, client, target, &needs, &mut line).await;
+        line.order = SampledOrder::of_events(&target.changes, &merged, may_match_others);
         line.state = match client {
             Some(_) => name_worst(findings.iter().chain(&about)),
             None => "not checked",
@@ -72,10 +80,11 @@ pub async fn judge_topic(
 fn observe_sample<'r>(
     config: &Config,
     topic: &'r SampledTopic,
-    schemas: &Schemas,
+    (schemas, merged): (&Schemas, &Arc<MergedTables>),
     arena: &'r Bump,
 ) -> Observed<'r> {
-    let mut decoder = Decoder::from_config(config).with_deletes();
+    let decoder = Decoder::from_config(config).with_deletes();
+    let mut decoder = decoder.with_merged_tables(merged.clone());
     let records = match &schemas.known {
         Some(known) => {
             decoder.learn_schemas(known.clone());
@@ -265,6 +274,8 @@ fn describe_topic(
         columns: target.map_or(0, |(_, needs)| needs.columns.len()),
         missing_columns: Vec::new(),
         missing_privileges: Vec::new(),
+        ordered_by: "partition",
+        order: SampledOrder::default(),
         state: "ok",
     }
 }

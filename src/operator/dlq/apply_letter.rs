@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use std::collections::HashMap;
+
 use bumpalo::Bump;
 use deadpool_postgres::Transaction;
 
@@ -14,17 +16,20 @@ use crate::format::registry::{Registry, RegistrySetupError};
 use crate::format::undecodable::Undecodable;
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::recorded_events::RecordedEvents;
-use crate::letter::KeyHashes;
+use crate::ledger::row_positions::RowPositions;
+use crate::letter::{KeyHashes, LetterState};
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::eligibility::Eligibility;
 use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
 use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
+use crate::postgres::versions::compare_versions;
 use crate::postgres::write::write_rows;
 use crate::record::Record;
 use crate::rows::mapping::Mapping;
 use crate::rows::row_change::RowChange;
+use crate::rows::source_order::{EntryEvent, SourceOrder, explain_other_source};
 use crate::rows::statement::Conflicts;
 use crate::rows::value::Placeholder;
 use crate::verdict::{Failure, Verdict};
@@ -38,6 +43,7 @@ pub struct LetterApplier {
     placeholder: Arc<Placeholder>,
     letters: LetterStates,
     events: RecordedEvents,
+    positions: RowPositions,
     /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
     keeps_ids: bool,
     /// Whether letters are applied that could overwrite newer data.
@@ -56,6 +62,7 @@ impl LetterApplier {
             placeholder: Arc::new(Placeholder::new(&config.format.unavailable_placeholder)),
             letters: LetterStates::new(schema),
             events: RecordedEvents::new(schema),
+            positions: RowPositions::new(schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
         })
@@ -127,13 +134,15 @@ impl LetterApplier {
                 return Ok(ReplayOutcome::Behind(first.to_string()));
             }
         }
-        if self.insert_event_id(tx, letter).await? {
-            write_rows(tx, &[&row?], Conflicts::Possible).await?;
-        } else {
+        if !self.insert_event_id(tx, letter).await? {
             outcome = ReplayOutcome::InAlready;
+        } else if !self.write_change(tx, letter, &change, row?).await? {
+            outcome = ReplayOutcome::NotParked(LetterState::Superseded);
         }
-        if let Some(id) = letter.row {
-            self.letters.mark_replayed(tx, id).await?;
+        match (letter.row, &outcome) {
+            (Some(id), ReplayOutcome::NotParked(_)) => self.letters.mark_superseded(tx, id).await?,
+            (Some(id), _) => self.letters.mark_replayed(tx, id).await?,
+            (None, _) => {}
         }
         Ok(outcome)
     }
@@ -211,5 +220,40 @@ impl LetterApplier {
     ) -> Result<RowChange<'r>, Failure> {
         let table = self.catalogue.find_table(tx, &change.table).await?;
         Mapping::new(change, &table, self.placeholder.clone())?.map_change(change)
+    }
+
+    /// Writes the change. Returns whether it did: not, if a later change of its row is in, which came through
+    /// another partition. Force asks for no order.
+    async fn write_change(
+        &self,
+        tx: &Transaction<'_>,
+        letter: &Candidate,
+        change: &Change<'_>,
+        row: RowChange<'_>,
+    ) -> Result<bool, Failure> {
+        let is_ordered =
+            change.version.is_some() || self.positions.are_kept_of(tx, &change.table).await?;
+        if self.force || !is_ordered {
+            write_rows(tx, &[&row], Conflicts::Possible).await?;
+            return Ok(true);
+        }
+        let event = EntryEvent {
+            change,
+            partition_id: self.events.find_partition_id(tx, &letter.source).await?,
+        };
+        let changes = vec![(0, row)];
+        let mut order = SourceOrder::of_changes(&changes, |_| Some(event))?;
+        let two_sources = |other| explain_other_source(&other, &HashMap::new());
+        let mut claims = order.claim_rows().map_err(two_sources)?;
+        let recorded = self.positions.claim_rows(tx, &mut claims).await?;
+        compare_versions(tx, &mut order, &recorded).await?;
+        let arranged = order.arrange_changes(changes, recorded);
+        let arranged = arranged.map_err(two_sources)?;
+        let rows: Vec<_> = arranged.changes.iter().map(|(_, row)| row).collect();
+        write_rows(tx, &rows, Conflicts::Possible).await?;
+        let written = order.list_written(|_| true);
+        self.positions.record_changes(tx, written.moved).await?;
+        self.positions.release_rows(tx, &written.untouched).await?;
+        Ok(!rows.is_empty())
     }
 }

@@ -1,0 +1,286 @@
+//! Which topics lead to which destination tables, as far as is known. Where a row's changes can come through
+//! several partitions, their order is that of the source's log, and positions are asked for; elsewhere a
+//! partition's order is all there is to know, and nothing is.
+//!
+//! Why: `docs/decisions/21`.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::format::source_position::SourceId;
+use crate::locked::Locked;
+use crate::table_name::TableName;
+
+/// A topic, and a destination table that its events lead to.
+pub type Feed = (TableName, Arc<str>);
+
+/// Whether changes of one row of a table can come through several topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merging {
+    /// Nobody has looked yet.
+    Unlearned,
+    /// One topic leads to the table.
+    One,
+    /// One topic leads to it as yet, and others may: another topic's name sounds like it, or the route's pattern
+    /// may match more.
+    MayCome,
+    /// Several do.
+    Several,
+}
+
+/// What is known of a topic's way to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedFacts {
+    /// Whether other topics lead to the same table.
+    pub merging: Merging,
+    /// How many partitions the topic has.
+    pub partitions: i32,
+}
+
+/// A topic that leads to a table, and why that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// Its name sounds like it.
+    Name,
+    /// A route says so, or its events did.
+    Certain,
+}
+
+/// Shared by the lanes of a worker.
+#[derive(Debug, Default)]
+pub struct MergedTables {
+    /// Grows whenever something new is known.
+    version: AtomicU64,
+    has_unlearned: AtomicBool,
+    known: Locked<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By table: the topics that lead to it.
+    topics: HashMap<TableName, HashMap<Arc<str>, Evidence>>,
+    /// By topic: how many partitions it has.
+    partitions: HashMap<Arc<str>, i32>,
+    /// The ways that have been looked at.
+    learned: HashSet<Feed>,
+    sources: HashSet<SourceId>,
+    unlearned: Unlearned,
+}
+
+/// What lanes have met that nobody has looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unlearned {
+    /// Topics and the tables that they lead to.
+    pub feeds: BTreeSet<Feed>,
+    /// Sources, with their names for people.
+    pub sources: HashMap<SourceId, String>,
+}
+
+impl Unlearned {
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        self.feeds.is_empty() && self.sources.is_empty()
+    }
+}
+
+impl MergedTables {
+    /// What is known changes when this does.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// What is known of a topic's way to a table; it is noted that somebody should look, if nobody has.
+    pub fn find_facts(&self, table: &TableName, topic: &Arc<str>) -> FeedFacts {
+        let mut known = self.known.lock();
+        let feed = (table.clone(), topic.clone());
+        let partitions = known.partitions.get(topic).copied().unwrap_or(0);
+        let merging = if known.learned.contains(&feed) {
+            known.merging_of(table, topic)
+        } else {
+            known.unlearned.feeds.insert(feed);
+            self.has_unlearned.store(true, Ordering::Release);
+            Merging::Unlearned
+        };
+        FeedFacts {
+            merging,
+            partitions,
+        }
+    }
+
+    /// Notes that a topic has more partitions than were known.
+    pub fn note_grown(&self, table: &TableName, topic: &Arc<str>) {
+        let mut known = self.known.lock();
+        let feed = (table.clone(), topic.clone());
+        known.learned.remove(&feed);
+        known.partitions.remove(topic);
+        known.unlearned.feeds.insert(feed);
+        self.has_unlearned.store(true, Ordering::Release);
+        drop(known);
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes a source that positions came from.
+    pub fn note_source(&self, id: SourceId, name: &str) {
+        let mut known = self.known.lock();
+        if known.sources.insert(id) {
+            known.unlearned.sources.insert(id, name.to_owned());
+            self.has_unlearned.store(true, Ordering::Release);
+        }
+    }
+
+    /// What is to be looked at, if there is anything; it stays noted until it is learned.
+    pub fn unlearned(&self) -> Option<Unlearned> {
+        if !self.has_unlearned.load(Ordering::Acquire) {
+            return None;
+        }
+        let unlearned = self.known.lock().unlearned.clone();
+        (!unlearned.is_empty()).then_some(unlearned)
+    }
+
+    /// Whether the number of the topic's partitions is known.
+    pub fn knows_partitions(&self, topic: &str) -> bool {
+        self.known.lock().partitions.contains_key(topic)
+    }
+
+    /// Learns how many partitions topics have, and where they are expected to lead.
+    pub fn learn_topics(
+        &self,
+        partitions: HashMap<Arc<str>, i32>,
+        expected: impl Iterator<Item = (Feed, Evidence)>,
+    ) {
+        let mut known = self.known.lock();
+        known.partitions.extend(partitions);
+        for ((table, topic), evidence) in expected {
+            known.add_topic(table, topic, evidence);
+        }
+        drop(known);
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Learns topics whose events, or whose routes, have led to tables, here or in another process. Returns the
+    /// tables that get their rows from several topics only since now.
+    pub fn learn_feeds(&self, feeds: impl Iterator<Item = Feed>) -> Vec<TableName> {
+        let mut known = self.known.lock();
+        let (mut merged, mut news) = (Vec::new(), false);
+        for (table, topic) in feeds {
+            let before = known.count_certain(&table);
+            known.add_topic(table.clone(), topic, Evidence::Certain);
+            let now = known.count_certain(&table);
+            news |= before != now;
+            let lands = known.learned.iter().any(|(learned, _)| *learned == table);
+            if before == 1 && now > 1 && lands {
+                merged.push(table);
+            }
+        }
+        drop(known);
+        if news {
+            self.version.fetch_add(1, Ordering::AcqRel);
+        }
+        merged
+    }
+
+    /// Notes what has been looked at.
+    pub fn note_learned(&self, learned: Unlearned) {
+        let mut known = self.known.lock();
+        known.unlearned.feeds.retain(|f| !learned.feeds.contains(f));
+        known
+            .unlearned
+            .sources
+            .retain(|id, _| !learned.sources.contains_key(id));
+        let news = !learned.feeds.is_empty();
+        known.learned.extend(learned.feeds);
+        let left = !known.unlearned.is_empty();
+        self.has_unlearned.store(left, Ordering::Release);
+        drop(known);
+        if news {
+            self.version.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The topics that are known to lead to a table, in order, for messages.
+    pub fn list_topics(&self, table: &TableName) -> Vec<Arc<str>> {
+        let known = self.known.lock();
+        let topics = known.topics.get(table).into_iter().flatten();
+        let certain = topics.filter(|(_, evidence)| **evidence == Evidence::Certain);
+        let mut topics: Vec<Arc<str>> = certain.map(|(topic, _)| topic.clone()).collect();
+        topics.sort_unstable();
+        topics
+    }
+}
+
+impl Known {
+    fn add_topic(&mut self, table: TableName, topic: Arc<str>, evidence: Evidence) {
+        let topics = self.topics.entry(table).or_default();
+        let known = topics.entry(topic).or_insert(evidence);
+        *known = evidence.max(*known);
+    }
+
+    fn count_certain(&self, table: &TableName) -> usize {
+        let topics = self.topics.get(table).into_iter().flatten();
+        topics
+            .filter(|(_, evidence)| **evidence == Evidence::Certain)
+            .count()
+    }
+
+    fn merging_of(&self, table: &TableName, own: &Arc<str>) -> Merging {
+        let topics = self.topics.get(table).into_iter().flatten();
+        let others = topics.filter(|(topic, _)| *topic != own);
+        match others.map(|(_, evidence)| *evidence).max() {
+            None => Merging::One,
+            Some(Evidence::Name) => Merging::MayCome,
+            Some(Evidence::Certain) => Merging::Several,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(topic: &str) -> Feed {
+        (TableName::new("public", "t"), topic.into())
+    }
+
+    fn learn(tables: &MergedTables, topic: &str) -> Vec<TableName> {
+        let (table, topic) = feed(topic);
+        let _ = tables.find_facts(&table, &topic);
+        let unlearned = tables.unlearned().unwrap();
+        let merged = tables.learn_feeds(unlearned.feeds.iter().cloned());
+        tables.note_learned(unlearned);
+        merged
+    }
+
+    fn merging(tables: &MergedTables, topic: &str) -> Merging {
+        let (table, topic) = feed(topic);
+        tables.find_facts(&table, &topic).merging
+    }
+
+    #[test]
+    fn a_table_is_merged_once_a_second_topic_leads_to_it_whoever_has_met_that() {
+        let tables = MergedTables::default();
+        assert_eq!(merging(&tables, "a"), Merging::Unlearned);
+        assert!(learn(&tables, "a").is_empty());
+        assert_eq!(merging(&tables, "a"), Merging::One);
+        let before = tables.version();
+        // another process
+        let merged = tables.learn_feeds([feed("b")].into_iter());
+        assert_eq!(merged, [feed("b").0], "rows of before have no position");
+        assert!(tables.version() > before);
+        assert_eq!(merging(&tables, "a"), Merging::Several);
+        assert!(tables.learn_feeds([feed("b")].into_iter()).is_empty());
+    }
+
+    #[test]
+    fn a_topic_that_only_sounds_like_the_table_is_expected() {
+        let tables = MergedTables::default();
+        let expected = ["a", "b"].map(|topic| (feed(topic), Evidence::Name));
+        tables.learn_topics(HashMap::from([("a".into(), 3)]), expected.into_iter());
+        learn(&tables, "a");
+        let (table, topic) = feed("a");
+        let facts = tables.find_facts(&table, &topic);
+        assert_eq!((facts.merging, facts.partitions), (Merging::MayCome, 3));
+        learn(&tables, "b");
+        assert_eq!(merging(&tables, "a"), Merging::Several);
+    }
+}

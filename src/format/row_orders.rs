@@ -1,0 +1,113 @@
+//! By what a topic's changes are put in order among those of their rows: mostly by their partition alone, which
+//! costs a look at what is known of the table.
+
+use std::sync::Arc;
+
+use crate::format::change::{Fields, RowOrder};
+use crate::format::debezium::Source;
+use crate::format::merged_tables::{FeedFacts, MergedTables, Merging};
+use crate::format::source_position::{SourceId, SourcePosition, identify_source};
+use crate::format::topic_decoder::Incoming;
+use crate::table_name::TableName;
+
+/// What is remembered between the records of a topic.
+pub(super) struct RowOrders {
+    merged: Arc<MergedTables>,
+    /// Of what is known: what follows from it is looked up again when it changes.
+    version: u64,
+    /// Tables of the topic; nearly always one.
+    facts: Vec<(Arc<TableName>, FeedFacts)>,
+    /// Positions are asked for whatever is known: the route's pattern may match other topics, or it has a column for
+    /// versions.
+    always: bool,
+    /// The last event's source: logical name, database, number.
+    source: Option<(String, String, SourceId)>,
+}
+
+/// A change that is to be put in order.
+pub(super) struct Unordered<'c, 'r> {
+    pub incoming: &'c Incoming<'c, 'r>,
+    pub table: &'c Arc<TableName>,
+    pub source: &'c Source<'r>,
+    /// Read by a snapshot.
+    pub snapshot: bool,
+    /// Whether the row's key doesn't tell the record's, so that one row's records can be in several partitions.
+    pub of_other_key: bool,
+}
+
+impl RowOrders {
+    /// `always`: positions are asked for whatever is known of the topic's tables.
+    pub fn new(merged: Arc<MergedTables>, always: bool) -> Self {
+        Self {
+            merged,
+            version: 0,
+            facts: Vec::new(),
+            always,
+            source: None,
+        }
+    }
+
+    /// By what the change is put in order.
+    pub fn order_change<'r>(&mut self, change: &Unordered<'_, 'r>) -> RowOrder<'r> {
+        let facts = self.facts_of(change);
+        let several = change.of_other_key && facts.partitions > 1;
+        match facts.merging {
+            Merging::One if !several && !self.always => return RowOrder::Partition,
+            _ => {}
+        }
+        let (source, arena) = (change.source, change.incoming.arena);
+        let position = self.source_id(source).and_then(|id| {
+            let position = SourcePosition::of_event(source, id, change.snapshot, arena)?;
+            Some(&*arena.alloc(position))
+        });
+        RowOrder::Source {
+            position,
+            required: several || facts.merging == Merging::Several,
+        }
+    }
+
+    fn facts_of(&mut self, change: &Unordered<'_, '_>) -> FeedFacts {
+        let (table, topic) = (change.table, &change.incoming.record.source.topic);
+        let version = self.merged.version();
+        if self.version != version {
+            self.facts.clear();
+            self.version = version;
+        }
+        let known = self.facts.iter().find(|(t, _)| Arc::ptr_eq(t, table));
+        let facts = match known {
+            Some((_, facts)) => *facts,
+            None => {
+                let facts = self.merged.find_facts(table, topic);
+                self.facts.push((table.clone(), facts));
+                facts
+            }
+        };
+        let grown = change.incoming.record.source.partition >= facts.partitions;
+        if change.of_other_key && grown && facts.merging != Merging::Unlearned {
+            self.merged.note_grown(table, topic);
+        }
+        facts
+    }
+
+    fn source_id(&mut self, source: &Source<'_>) -> Option<SourceId> {
+        let name = source.name.as_deref().unwrap_or("");
+        let database = source.db.as_deref().unwrap_or("");
+        if let Some((known_name, known_database, id)) = &self.source
+            && known_name == name
+            && known_database == database
+        {
+            return Some(*id);
+        }
+        let (id, text) = identify_source(source)?;
+        self.merged.note_source(id, &text);
+        self.source = Some((name.to_owned(), database.to_owned(), id));
+        Some(id)
+    }
+}
+
+/// Whether a row's key, as the route names its columns, leaves open which key its records have: they may be in
+/// several partitions then.
+pub(super) fn is_other_key(record_key: &Fields<'_>, columns: &[String]) -> bool {
+    let named = |name: &str| columns.iter().any(|column| column == name);
+    record_key.is_empty() || !record_key.iter().all(|(name, _)| named(name))
+}

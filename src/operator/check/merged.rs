@@ -1,0 +1,184 @@
+//! Which tables get their rows through several partitions, and whether their events can be put in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::format::change::{Change, Operation, RowOrder};
+use crate::format::merged_tables::MergedTables;
+use crate::operator::check::finding::Finding;
+use crate::operator::check::report::TopicLine;
+use crate::operator::check::sample::SampledTopic;
+
+/// What of a topic's events says how they are put in order in one of its tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SampledOrder {
+    /// One row's events can be in several of the topic's partitions.
+    pub through_partitions: bool,
+    /// The route's pattern may match other topics for the same table.
+    pub may_match_others: bool,
+    /// Sampled events that can be compared with others,
+    pub placed: usize,
+    /// and those that can't.
+    pub unplaced: usize,
+    /// Where the positions come from.
+    pub sources: BTreeSet<String>,
+}
+
+/// Knows how many partitions the topic has, so that its events tell whether one row's can be in several.
+pub fn learn_partitions(topic: &SampledTopic) -> Arc<MergedTables> {
+    let merged = MergedTables::default();
+    let count = i32::try_from(topic.count).unwrap_or(i32::MAX);
+    merged.learn_topics([(topic.name.clone(), count)].into(), std::iter::empty());
+    Arc::new(merged)
+}
+
+impl SampledOrder {
+    /// What these events say. `merged` was lent to the decoder that read them.
+    pub fn of_events(
+        changes: &[Change<'_>],
+        merged: &MergedTables,
+        may_match_others: bool,
+    ) -> Self {
+        let mut order = Self {
+            may_match_others,
+            ..Self::default()
+        };
+        for change in changes {
+            let RowOrder::Source { position, required } = change.order else {
+                continue;
+            };
+            order.through_partitions |= required;
+            match position {
+                Some(_) => order.placed += 1,
+                None if change.operation == Operation::Tombstone => {}
+                None => order.unplaced += 1,
+            }
+        }
+        let sources = merged.unlearned().map(|unlearned| unlearned.sources);
+        order.sources = sources
+            .into_iter()
+            .flatten()
+            .map(|(_, name)| name)
+            .collect();
+        order
+    }
+}
+
+/// Notes in each line by what its rows' changes are put in order, and tells where nothing does.
+pub fn judge_merged_tables(lines: &mut [TopicLine]) -> Vec<Finding> {
+    let mut tables: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(table) = &line.table {
+            tables.entry(table.clone()).or_default().push(at);
+        }
+    }
+    let mut findings = Vec::new();
+    for (table, of_table) in tables {
+        let found: Vec<&TopicLine> = of_table.iter().filter_map(|at| lines.get(*at)).collect();
+        let is_merged = found.len() > 1 || found.iter().any(|l| l.order.through_partitions);
+        if is_merged {
+            findings.extend(judge_table(&table, &found));
+        }
+        let is_kept = is_merged || found.iter().any(|line| line.order.may_match_others);
+        for at in of_table {
+            if let Some(line) = lines.get_mut(at).filter(|_| is_kept) {
+                line.ordered_by = "source position";
+            }
+        }
+    }
+    findings
+}
+
+fn judge_table(table: &str, found: &[&TopicLine]) -> Vec<Finding> {
+    let topics: Vec<&str> = found.iter().map(|line| line.topic.as_str()).collect();
+    let topics = topics.join(", ");
+    let mut findings = Vec::new();
+    let unplaced: usize = found.iter().map(|line| line.order.unplaced).sum();
+    let all = unplaced + found.iter().map(|line| line.order.placed).sum::<usize>();
+    if unplaced > 0 {
+        findings.push(Finding::problem(
+            "order_unknown",
+            format!(
+                "rows of {table} come through several partitions (topics {topics}), and {unplaced} of {all} sampled events tell no position at their source: nothing would tell which of two changes of a row is the later one"
+            ),
+            "give each topic a table of its own, or keep the record's key as the row's (no key in the [[route]])",
+        ));
+    }
+    let sources: BTreeSet<&String> = found.iter().flat_map(|line| &line.order.sources).collect();
+    if sources.len() > 1 {
+        let names: Vec<&str> = sources.iter().map(|name| name.as_str()).collect();
+        findings.push(Finding::warning(
+            "several_sources",
+            format!(
+                "{table} gets rows from several sources ({}), whose changes can't be put in order: a row that two of them write would stop its lane",
+                names.join("; ")
+            ),
+            "see that each row has one source, or give each source a table of its own",
+        ));
+    }
+    findings
+        .into_iter()
+        .map(|finding| finding.of_table(table))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::check::report::tests::report;
+
+    fn line(topic: &str, order: SampledOrder) -> TopicLine {
+        let line = report().topics.remove(0);
+        TopicLine {
+            topic: topic.to_owned(),
+            order,
+            ..line
+        }
+    }
+
+    fn from(source: &str, placed: usize, unplaced: usize) -> SampledOrder {
+        SampledOrder {
+            placed,
+            unplaced,
+            sources: [source.to_owned()].into(),
+            ..SampledOrder::default()
+        }
+    }
+
+    #[test]
+    fn a_table_of_several_topics_is_ordered_by_the_source_and_what_tells_no_place_is_a_problem() {
+        let mut alone = [line("a", from("x", 5, 0))];
+        assert!(judge_merged_tables(&mut alone).is_empty());
+        assert_eq!(alone[0].ordered_by, "partition");
+
+        let mut both = [line("a", from("x", 5, 0)), line("b", from("x", 5, 0))];
+        assert!(judge_merged_tables(&mut both).is_empty());
+        assert_eq!(
+            both.each_ref().map(|l| l.ordered_by),
+            ["source position"; 2]
+        );
+
+        let mut blind = [line("a", from("x", 5, 0)), line("b", from("y", 3, 2))];
+        let findings = judge_merged_tables(&mut blind);
+        let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
+        assert_eq!(codes, ["order_unknown", "several_sources"]);
+        assert!(findings[0].found.contains("topics a, b), and 2 of 10"));
+    }
+
+    #[test]
+    fn a_topic_alone_is_merged_if_one_rows_events_can_be_in_several_partitions() {
+        let order = SampledOrder {
+            through_partitions: true,
+            ..from("x", 4, 1)
+        };
+        let mut lines = [line("a", order)];
+        assert_eq!(judge_merged_tables(&mut lines)[0].code, "order_unknown");
+        let order = SampledOrder {
+            may_match_others: true,
+            ..from("x", 4, 1)
+        };
+        let mut lines = [line("a", order)];
+        assert!(judge_merged_tables(&mut lines).is_empty());
+        assert_eq!(lines[0].ordered_by, "source position");
+    }
+}

@@ -1,0 +1,141 @@
+//! Learning which topics lead to which tables, before a batch that brings something new of it is landed: rows that
+//! can come through several partitions have their positions kept from their first change on.
+//!
+//! Why: `docs/decisions/21`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Pool;
+
+use crate::config::Config;
+use crate::format::merged_tables::{Evidence, Feed, MergedTables, Unlearned};
+use crate::format::topic_decoder::topic_name_as_table;
+use crate::kafka::topics::Topics;
+use crate::ledger::Ledger;
+use crate::locked::Locked;
+use crate::postgres::connection::connect;
+use crate::verdict::{Failure, Verdict};
+
+/// How long what another process has entered may stay unseen.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Learns for all lanes of a worker.
+pub struct FeedLearner {
+    merged: Arc<MergedTables>,
+    config: Config,
+    topics: Topics,
+    pool: Pool,
+    ledger: Arc<Ledger>,
+    read: Locked<ReadSoFar>,
+}
+
+/// How far the ledger was read.
+struct ReadSoFar {
+    number: i64,
+    due: Instant,
+}
+
+impl FeedLearner {
+    /// Knows nothing yet. `topics` tells which topics there are, `ledger` where they have led.
+    pub fn new(config: &Config, topics: Topics, pool: Pool, ledger: Arc<Ledger>) -> Self {
+        Self {
+            merged: Arc::default(),
+            config: config.clone(),
+            topics,
+            pool,
+            ledger,
+            read: Locked::new(ReadSoFar {
+                number: 0,
+                due: Instant::now(),
+            }),
+        }
+    }
+
+    /// What is known so far, which grows.
+    pub fn merged_tables(&self) -> &Arc<MergedTables> {
+        &self.merged
+    }
+
+    /// Looks at what decoding has met and nobody has looked at yet. Returns whether anything is known now that
+    /// wasn't at `decoded_at`, so that records which were decoded then are to be decoded again.
+    ///
+    /// # Errors
+    /// Kafka or Postgres can't be asked now.
+    pub async fn learn_new(&self, decoded_at: u64) -> Result<bool, Failure> {
+        if let Some(unlearned) = self.merged.unlearned() {
+            self.learn_unlearned(unlearned).await?;
+        } else if self.read.lock().due <= Instant::now() {
+            self.read_feeds(&connect(&self.pool).await?).await?;
+        }
+        Ok(self.merged.version() != decoded_at)
+    }
+
+    async fn learn_unlearned(&self, unlearned: Unlearned) -> Result<(), Failure> {
+        let mut new_topics = unlearned.feeds.iter().map(|(_, topic)| topic);
+        if new_topics.any(|topic| !self.merged.knows_partitions(topic)) {
+            self.learn_topics().await?;
+        }
+        let client = connect(&self.pool).await?;
+        let Unlearned { feeds, sources } = &unlearned;
+        self.ledger
+            .feeds
+            .enter_feeds(&client, feeds, sources)
+            .await?;
+        self.read_feeds(&client).await?;
+        self.merged.note_learned(unlearned);
+        Ok(())
+    }
+
+    /// Asks which topics there are, and where they are expected to lead.
+    async fn learn_topics(&self) -> Result<(), Failure> {
+        let (topics, config) = (self.topics.clone(), self.config.clone());
+        // the question blocks its thread
+        let asked = tokio::task::spawn_blocking(move || {
+            topics.partitions(|topic| config.subscribes_to(topic))
+        });
+        let sources = match asked.await {
+            Ok(Ok(sources)) => sources,
+            Ok(Err(error)) => {
+                return Err(Failure::of_kafka(Verdict::Unavailable, error.to_string()));
+            }
+            Err(error) => return Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+        };
+        let mut partitions: HashMap<Arc<str>, i32> = HashMap::new();
+        for source in sources {
+            *partitions.entry(source.topic).or_default() += 1;
+        }
+        let topics: Vec<Arc<str>> = partitions.keys().cloned().collect();
+        let expected = topics.iter().filter_map(|topic| self.expect_feed(topic));
+        self.merged.learn_topics(partitions, expected);
+        Ok(())
+    }
+
+    /// Where a topic leads by its route, or else by its name.
+    fn expect_feed(&self, topic: &Arc<str>) -> Option<(Feed, Evidence)> {
+        let (table, evidence) = match self.config.route_for(topic) {
+            Some((_, table)) => (table, Evidence::Certain),
+            None => (topic_name_as_table(topic)?, Evidence::Name),
+        };
+        Some(((table, topic.clone()), evidence))
+    }
+
+    /// Reads what others have entered.
+    async fn read_feeds(&self, client: &deadpool_postgres::Object) -> Result<(), Failure> {
+        let number = self.read.lock().number;
+        let (feeds, number) = self.ledger.feeds.read_feeds_since(client, number).await?;
+        for table in self.merged.learn_feeds(feeds.into_iter()) {
+            let topics = self.merged.list_topics(&table).join(", ");
+            tracing::warn!(
+                table = table.to_string(),
+                topics,
+                "several topics lead to this table, which wasn't known before: rows landed until now count as older than any event; if one of the topics holds older events, `landfall forget` each of them, and all are put in order"
+            );
+        }
+        let mut read = self.read.lock();
+        read.number = number.max(read.number);
+        read.due = Instant::now() + REFRESH_INTERVAL;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! The changes of a batch in the sequence in which they are to be written, once it is known which of their rows'
+//! changes come in which order. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::rows::row_change::{Effect, Layout, RowChange};
+use crate::rows::row_sequence::{Arrival, sequence_arrivals};
+use crate::rows::source_order::EntryChange;
+use crate::table_name::TableName;
+
+/// A row that a change claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Which of the changes.
+    pub slot: usize,
+    /// The row of the key that the change's row had before.
+    pub of_old_key: bool,
+}
+
+/// A change of a row, with the row.
+pub struct ClaimedChange<'p> {
+    /// See [`crate::rows::row_key`].
+    pub row: Uuid,
+    /// The change as it came.
+    pub arrival: Arrival<'p>,
+    /// The destination table, for messages.
+    pub table: Arc<TableName>,
+}
+
+/// What is to be written.
+pub struct Rearranged<'r> {
+    /// In order.
+    pub changes: Vec<EntryChange<'r>>,
+    /// Entries of which nothing is.
+    pub stale_entries: Vec<usize>,
+}
+
+/// Leaves out what comes too late for its row, and puts the rest in order: a row's changes take the places that they
+/// had, each the one that is its turn. Changes of one key that follow each other are those of several rows, if a
+/// change has moved a row from one key to the other.
+pub fn rearrange_changes<'r>(
+    changes: Vec<EntryChange<'r>>,
+    claims: &[Claim],
+    claimed: &[ClaimedChange<'_>],
+    sequences: &[&[usize]],
+) -> Rearranged<'r> {
+    let kept = Kept::of(changes.len(), claims, sequences);
+    let groups = group_slots(claims, claimed, sequences, &kept);
+    let mut sources: Vec<Option<usize>> = (0..changes.len())
+        .map(|slot| kept.is_written(slot).then_some(slot))
+        .collect();
+    for from in groups {
+        let mut to = from.clone();
+        to.sort_unstable();
+        for (to, from) in to.into_iter().zip(from) {
+            if let Some(source) = sources.get_mut(to) {
+                *source = Some(from);
+            }
+        }
+    }
+    let stale = changes.iter().enumerate();
+    let stale = stale.filter(|(slot, _)| !kept.is_written(*slot));
+    let stale_entries = stale.map(|(_, (entry, _))| *entry).collect();
+    let mut changes: Vec<Option<EntryChange<'r>>> = changes.into_iter().map(Some).collect();
+    let in_order = sources.into_iter().flatten();
+    let in_order = in_order.filter_map(|slot| {
+        let (entry, change) = changes.get_mut(slot)?.take()?;
+        Some((entry, kept.cut_change(slot, change)))
+    });
+    Rearranged {
+        changes: in_order.collect(),
+        stale_entries,
+    }
+}
+
+/// What of each change is written.
+struct Kept(Vec<Parts>);
+
+#[derive(Clone, Copy)]
+struct Parts {
+    /// The row of its key.
+    row: bool,
+    /// The row that it moves away, if it does.
+    old_row: bool,
+}
+
+impl Kept {
+    fn of(changes: usize, claims: &[Claim], sequences: &[&[usize]]) -> Self {
+        let mut kept = vec![
+            Parts {
+                row: true,
+                old_row: false
+            };
+            changes
+        ];
+        let mut set = |claim: &Claim, is_kept: bool| {
+            if let Some(parts) = kept.get_mut(claim.slot) {
+                let part = match claim.of_old_key {
+                    true => &mut parts.old_row,
+                    false => &mut parts.row,
+                };
+                *part = is_kept;
+            }
+        };
+        claims.iter().for_each(|claim| set(claim, false));
+        for at in sequences.iter().copied().flatten() {
+            if let Some(claim) = claims.get(*at) {
+                set(claim, true);
+            }
+        }
+        Self(kept)
+    }
+
+    fn is_written(&self, slot: usize) -> bool {
+        self.0
+            .get(slot)
+            .is_some_and(|parts| parts.row || parts.old_row)
+    }
+
+    /// The change without what comes too late.
+    fn cut_change<'r>(&self, slot: usize, change: RowChange<'r>) -> RowChange<'r> {
+        let Some(parts) = self.0.get(slot).filter(|_| change.old_key.is_some()) else {
+            return change;
+        };
+        match (parts.row, parts.old_row, change.old_key) {
+            (false, true, Some(old_key)) => RowChange {
+                layout: Arc::new(Layout {
+                    columns: Vec::new(),
+                    ..Layout::clone(&change.layout)
+                }),
+                key: old_key.into_vec(),
+                old_key: None,
+                identity: change.old_identity,
+                old_identity: None,
+                texts: Vec::new(),
+                effect: Effect::Gone,
+                created: false,
+            },
+            (true, false, _) => RowChange {
+                old_key: None,
+                old_identity: None,
+                ..change
+            },
+            (_, _, old_key) => RowChange { old_key, ..change },
+        }
+    }
+}
+
+/// Slots of changes that have to be written one after the other, in order.
+fn group_slots(
+    claims: &[Claim],
+    claimed: &[ClaimedChange<'_>],
+    sequences: &[&[usize]],
+    kept: &Kept,
+) -> Vec<Vec<usize>> {
+    if !claims.iter().any(|claim| claim.of_old_key) {
+        let slot = |at: &usize| claims.get(*at).map(|claim| claim.slot);
+        return sequences
+            .iter()
+            .map(|sequence| sequence.iter().filter_map(slot).collect())
+            .collect();
+    }
+    // rows that one change takes part in are one group, and all their changes stand in one order
+    let mut groups = Groups::default();
+    for pair in claims.iter().zip(claimed).collect::<Vec<_>>().windows(2) {
+        if let [(claim, change), (other, other_change)] = pair
+            && claim.slot == other.slot
+        {
+            groups.join(change.row, other_change.row);
+        }
+    }
+    let mut members: HashMap<Uuid, Vec<(usize, Arrival<'_>)>> = HashMap::new();
+    for (claim, change) in claims.iter().zip(claimed) {
+        if !claim.of_old_key && kept.is_written(claim.slot) {
+            let group = members.entry(groups.find(change.row)).or_default();
+            group.push((claim.slot, change.arrival));
+        }
+    }
+    let order = |members: Vec<(usize, Arrival<'_>)>| {
+        let arrivals: Vec<Arrival<'_>> = members.iter().map(|(_, arrival)| *arrival).collect();
+        let in_order = sequence_arrivals(None, &arrivals).unwrap_or_default();
+        let slots: Vec<usize> = in_order
+            .iter()
+            .filter_map(|at| Some(members.get(*at)?.0))
+            .collect();
+        // what has no position keeps its place
+        if slots.len() == members.len() {
+            slots
+        } else {
+            Vec::new()
+        }
+    };
+    members.into_values().map(order).collect()
+}
+
+/// Rows that belong together.
+#[derive(Default)]
+struct Groups(HashMap<Uuid, Uuid>);
+
+impl Groups {
+    fn find(&self, row: Uuid) -> Uuid {
+        let mut row = row;
+        while let Some(next) = self.0.get(&row) {
+            row = *next;
+        }
+        row
+    }
+
+    fn join(&mut self, one: Uuid, other: Uuid) {
+        let (one, other) = (self.find(one), self.find(other));
+        if one != other {
+            self.0.insert(one, other);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "rearrange_tests.rs"]
+mod tests;

@@ -1,0 +1,202 @@
+use bumpalo::Bump;
+
+use super::*;
+use crate::format::debezium::Source;
+use crate::format::source_position::identify_source;
+
+/// A place in the log of the source of this name.
+fn place(name: &str, lsn: u32, snapshot: bool) -> SourcePosition<'static> {
+    let text = format!(r#"{{"name":"{name}","lsn":{lsn},"ts_ms":{}}}"#, 1_000 + lsn);
+    let text: &str = text.leak(); // of a test, which ends soon
+    let source: Source<'_> = serde_json::from_str(text).unwrap();
+    let arena: &Bump = Box::leak(Box::default());
+    let (id, _) = identify_source(&source).unwrap();
+    SourcePosition::of_event(&source, id, snapshot, arena).unwrap()
+}
+
+/// An event of a history: what it does, and where it stands at its source.
+#[derive(Clone, Copy, Debug)]
+struct HistoryEvent {
+    op: char,
+    position: SourcePosition<'static>,
+    /// Rises with each version of the row.
+    version: usize,
+}
+
+/// A history by its operations. `=` before one: at the same place as the one before, as an update of the key is a
+/// delete and an insert at one place.
+fn history(ops: &str) -> Vec<HistoryEvent> {
+    let (mut events, mut lsn) = (Vec::new(), 10);
+    for op in ops.chars() {
+        if op == '=' {
+            lsn -= 10;
+            continue;
+        }
+        events.push(HistoryEvent {
+            op,
+            position: place("source", lsn, op == 'r'),
+            version: events.len(),
+        });
+        lsn += 10;
+    }
+    events
+}
+
+/// Every way to give `count` events to partitions, `most` at most; which partition has which number is all the same.
+fn assignments(count: usize, most: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..count {
+        let mut longer = Vec::new();
+        for given in all {
+            let used = given.iter().max().map_or(0, |last| last + 1);
+            for partition in 0..most.min(used + 1) {
+                let mut given = given.clone();
+                given.push(partition);
+                longer.push(given);
+            }
+        }
+        all = longer;
+    }
+    all
+}
+
+/// Every order in which events can come, each partition's in their own.
+fn interleavings(partitions: &[usize]) -> Vec<Vec<usize>> {
+    fn go_on(partitions: &[usize], come: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
+        if come.len() == partitions.len() {
+            all.push(come.clone());
+            return;
+        }
+        let mut tried = Vec::new();
+        for (at, partition) in partitions.iter().enumerate() {
+            if come.contains(&at) || tried.contains(partition) {
+                continue;
+            }
+            tried.push(*partition); // its first that hasn't come
+            come.push(at);
+            go_on(partitions, come, all);
+            come.pop();
+        }
+    }
+    let mut all = Vec::new();
+    go_on(partitions, &mut Vec::new(), &mut all);
+    all
+}
+
+/// Lands the events in this order, a batch's end after each bit of `cuts`, and checks each write.
+fn land(events: &[HistoryEvent], partitions: &[usize], order: &[usize], cuts: usize) -> bool {
+    let arrival = |at: &usize| Arrival {
+        version: None,
+        position: Some(events[*at].position),
+        partition_id: partitions[*at] as i32,
+        gone: events[*at].op == 'd',
+    };
+    let (mut last, mut version) = (None, None);
+    let mut batch = Vec::new();
+    for (n, at) in order.iter().enumerate() {
+        batch.push(*at);
+        if cuts & (1 << n) == 0 && n + 1 < order.len() {
+            continue;
+        }
+        let arrivals: Vec<_> = batch.iter().map(arrival).collect();
+        for written in sequence_arrivals(last.as_ref(), &arrivals).unwrap() {
+            let event = events[batch[written]];
+            if version.is_some_and(|version| version > event.version) {
+                return false;
+            }
+            version = Some(event.version);
+            last = arrivals.get(written).copied();
+        }
+        batch.clear();
+    }
+    version == Some(events.len() - 1)
+}
+
+#[test]
+fn every_interleaving_through_any_partitions_goes_forward_only_and_ends_equal() {
+    let mut tried = 0;
+    for ops in [
+        "cuudc", "cdcdc", "cudcd", "ruudc", "cuuuu", "cd=cu", "cd=cd=c", "rd=cud",
+    ] {
+        let events = history(ops);
+        for most in [1, 2, 7] {
+            for partitions in assignments(events.len(), most) {
+                for order in interleavings(&partitions) {
+                    for cuts in 0..1 << (events.len() - 1) {
+                        assert!(
+                            land(&events, &partitions, &order, cuts),
+                            "{ops} through {partitions:?} in the order {order:?}, cut at {cuts:b}"
+                        );
+                        tried += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 100_000, "{tried}");
+}
+
+#[test]
+fn twice_the_same_input_changes_nothing() {
+    let events = history("cuudc");
+    for partitions in assignments(events.len(), 7) {
+        for order in interleavings(&partitions) {
+            let arrivals: Vec<_> = order
+                .iter()
+                .map(|at| at_of(&events, &partitions, *at))
+                .collect();
+            let once = sequence_arrivals(None, &arrivals).unwrap();
+            let last = arrivals[*once.last().unwrap()];
+            let again = sequence_arrivals(Some(&last), &arrivals).unwrap();
+            let again: Vec<_> = again.iter().map(|at| order[*at]).collect();
+            assert_eq!(again, [events.len() - 1], "nothing but the last once more");
+        }
+    }
+}
+
+fn at_of(events: &[HistoryEvent], partitions: &[usize], at: usize) -> Arrival<'static> {
+    Arrival {
+        version: None,
+        position: Some(events[at].position),
+        partition_id: partitions[at] as i32,
+        gone: events[at].op == 'd',
+    }
+}
+
+#[test]
+fn two_sources_of_one_row_are_told() {
+    let arrival = |name, lsn| Arrival {
+        version: None,
+        position: Some(place(name, lsn, false)),
+        partition_id: 1,
+        gone: false,
+    };
+    let (a, b) = (arrival("a", 10), arrival("b", 5));
+    assert!(sequence_arrivals(Some(&a), &[b]).is_err());
+    let told = sequence_arrivals(None, &[a, b]).unwrap_err();
+    assert_eq!(Some(told.earlier), a.position.map(|p| p.source));
+    assert_eq!(sequence_arrivals(None, &[a]), Ok(vec![0]));
+}
+
+#[test]
+fn a_lone_tombstone_removes_what_came_through_its_own_partition_and_nothing_newer() {
+    let tombstone = Arrival {
+        version: None,
+        position: None,
+        partition_id: 1,
+        gone: true,
+    };
+    let insert = |partition_id| Arrival {
+        version: None,
+        position: Some(place("a", 10, false)),
+        partition_id,
+        gone: false,
+    };
+    assert_eq!(sequence_arrivals(None, &[tombstone]), Ok(vec![0]));
+    let own = insert(1);
+    assert_eq!(sequence_arrivals(Some(&own), &[tombstone]), Ok(vec![0]));
+    let other = insert(2);
+    assert_eq!(sequence_arrivals(Some(&other), &[tombstone]), Ok(vec![]));
+    assert_eq!(sequence_arrivals(None, &[other, tombstone]), Ok(vec![0]));
+    assert_eq!(sequence_arrivals(None, &[own, tombstone]), Ok(vec![0, 1]));
+}

@@ -1,0 +1,491 @@
+//! The changes of a transaction whose rows come through several partitions, put in the order of their source, and
+//! compared with what others have written. Pure: the rows are claimed, and what was written is recorded, by whoever
+//! has the transaction.
+//!
+//! Why: `docs/decisions/21`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::format::change::{Change, Operation, RowOrder};
+use crate::format::source_position::{SourceId, SourcePosition};
+use crate::rows::rearrange::{Claim, ClaimedChange, Rearranged, rearrange_changes};
+use crate::rows::recorded_change::RecordedChange;
+use crate::rows::row_change::{Effect, Layout, RowChange, Text};
+use crate::rows::row_key::row_key;
+use crate::rows::row_sequence::{ANY_PARTITION, Arrival, OtherSource, sequence_arrivals};
+use crate::rows::value::{self, Placeholder, Value};
+use crate::table_name::TableName;
+use crate::verdict::{Failure, Verdict};
+
+/// A change as it is to be written, with the index of its entry in its batch.
+pub type EntryChange<'r> = (usize, RowChange<'r>);
+
+/// Two sources write the same row of a table.
+pub type OtherSourceOf = (TableName, OtherSource);
+
+/// An event by its entry: what it says, and its partition's row in `partitions`.
+#[derive(Clone, Copy)]
+pub struct EntryEvent<'b, 'r> {
+    /// What the event says.
+    pub change: &'b Change<'r>,
+    /// Of its partition's row in `partitions`.
+    pub partition_id: i32,
+}
+
+/// Which rows the changes of a transaction claim, and which of them are to be written, in which order.
+pub struct SourceOrder<'r> {
+    claims: Vec<Claim>,
+    changes: Vec<ClaimedChange<'r>>,
+    /// The entry of each of them.
+    entries: Vec<usize>,
+    /// The version of each of them, where the route has a column for it.
+    versions: Vec<Option<ChangeVersion<'r>>>,
+    /// What is known of versioned rows.
+    current: HashMap<Uuid, CurrentVersion>,
+    rows: HashMap<Uuid, ClaimedRow>,
+}
+
+/// What a change says of its row's version.
+struct ChangeVersion<'r> {
+    /// Of its key.
+    layout: Arc<Layout>,
+    key: Vec<Text<'r>>,
+    /// The column that tells versions apart.
+    column: usize,
+    /// What the change has in it.
+    text: Text<'r>,
+}
+
+/// The version of a row before the changes, as a place among those that are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CurrentVersion {
+    /// Whether the row is in the destination.
+    pub is_there: bool,
+    /// Its version; or the one that was recorded as it was removed.
+    pub rank: Option<i64>,
+}
+
+/// Changes whose versions are compared with each other: of one table, by one key and one column.
+pub struct VersionedChanges<'o, 'r> {
+    /// The table and the key's columns.
+    pub layout: &'o Arc<Layout>,
+    /// The column that tells versions apart.
+    pub column: usize,
+    /// Each change, by its index, with its row, the row's key, and what the change has in the column.
+    pub changes: Vec<VersionedChange<'o, 'r>>,
+}
+
+/// A change whose version is compared.
+pub struct VersionedChange<'o, 'r> {
+    /// The index of the change.
+    pub at: usize,
+    /// The row.
+    pub row: Uuid,
+    /// The row's key.
+    pub key: &'o [Text<'r>],
+    /// What the change has in the column; `None`: it tells nothing.
+    pub text: Option<&'o str>,
+}
+
+struct ClaimedRow {
+    /// All changes of the row, by their indices, as they came.
+    changes: Vec<usize>,
+    /// Those that are to be written, in order.
+    sequence: Vec<usize>,
+    /// What is recorded of the row as long as nothing more is said.
+    recorded: RecordedChange,
+    /// Whether nothing was recorded of it before.
+    is_new: bool,
+}
+
+/// What is to be recorded of the rows that were claimed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct WrittenRows {
+    /// Rows whose last change is another one than was recorded.
+    pub moved: Vec<(Uuid, RecordedChange)>,
+    /// Rows that nothing was recorded of before, and that nothing was written of.
+    pub untouched: Vec<Uuid>,
+}
+
+impl<'r> SourceOrder<'r> {
+    /// The rows of those changes that are ordered by their source.
+    ///
+    /// # Errors
+    /// Systemic: an event doesn't tell its place among the changes of its row.
+    pub fn of_changes<'b>(
+        changes: &[EntryChange<'r>],
+        event_of: impl Fn(usize) -> Option<EntryEvent<'b, 'r>>,
+    ) -> Result<Self, Failure>
+    where
+        'r: 'b,
+    {
+        let mut order = Self {
+            claims: Vec::new(),
+            changes: Vec::new(),
+            entries: Vec::new(),
+            versions: Vec::new(),
+            current: HashMap::new(),
+            rows: HashMap::new(),
+        };
+        for (slot, (entry, row)) in changes.iter().enumerate() {
+            let Some(event) = event_of(*entry) else {
+                continue;
+            };
+            let version = find_version(event.change, row)?;
+            let tells_version = version.as_ref().is_some_and(|(_, text)| text.is_some());
+            let Some(arrival) = arrival_of(&event, row, (version.is_some(), tells_version))? else {
+                continue;
+            };
+            let gone = Arrival {
+                gone: true,
+                ..arrival
+            };
+            let old_key = row.former_key().map(|key| (key, gone));
+            let keys = std::iter::once((row.own_key(), arrival)).chain(old_key);
+            for (number, (key, arrival)) in keys.enumerate() {
+                order.entries.push(*entry);
+                order
+                    .versions
+                    .push(version.clone().map(|(column, text)| ChangeVersion {
+                        layout: row.layout.clone(),
+                        key: key.texts.to_vec(),
+                        column,
+                        text,
+                    }));
+                order.claims.push(Claim {
+                    slot,
+                    of_old_key: number > 0,
+                });
+                order.changes.push(ClaimedChange {
+                    row: row_key(&row.layout, key.row_texts()),
+                    arrival,
+                    table: event.change.table.clone(),
+                });
+            }
+        }
+        Ok(order)
+    }
+
+    /// The claimed rows, each with what is to be recorded if nothing is yet: the last of its changes.
+    ///
+    /// # Errors
+    /// Two sources write a row.
+    pub fn claim_rows(&mut self) -> Result<Vec<(Uuid, RecordedChange)>, OtherSourceOf> {
+        let mut by_row: HashMap<Uuid, Vec<usize>> = HashMap::with_capacity(self.changes.len());
+        for (at, change) in self.changes.iter().enumerate() {
+            by_row.entry(change.row).or_default().push(at);
+        }
+        self.rows = HashMap::with_capacity(by_row.len());
+        for (row, changes) in by_row {
+            // of versions nothing is known yet
+            let is_versioned = changes.iter().any(|at| self.version_of(*at).is_some());
+            let sequence = match is_versioned {
+                true => Vec::new(),
+                false => self.sequence_row(None, &changes)?,
+            };
+            let claimed = ClaimedRow {
+                recorded: self.last_change(&sequence),
+                changes,
+                sequence,
+                is_new: true,
+            };
+            self.rows.insert(row, claimed);
+        }
+        let rows = self.rows.iter();
+        Ok(rows
+            .map(|(row, claimed)| (*row, claimed.recorded.clone()))
+            .collect())
+    }
+
+    /// Compares with what was recorded of rows before, and puts the changes in the sequence in which they are to be
+    /// written, without those that come before what was written already.
+    ///
+    /// # Errors
+    /// Two sources write a row.
+    pub fn arrange_changes(
+        &mut self,
+        changes: Vec<EntryChange<'r>>,
+        recorded: HashMap<Uuid, RecordedChange>,
+    ) -> Result<Rearranged<'r>, OtherSourceOf> {
+        for (row, recorded) in recorded {
+            let Some(claimed) = self.rows.get(&row) else {
+                continue;
+            };
+            let sequence = self.sequence_row(Some(&recorded), &claimed.changes)?;
+            if let Some(claimed) = self.rows.get_mut(&row) {
+                claimed.sequence = sequence;
+                claimed.recorded = recorded;
+                claimed.is_new = false;
+            }
+        }
+        self.arrange_versioned_rows()?;
+        let sequences: Vec<&[usize]> = self.rows.values().map(|r| r.sequence.as_slice()).collect();
+        Ok(rearrange_changes(
+            changes,
+            &self.claims,
+            &self.changes,
+            &sequences,
+        ))
+    }
+
+    /// What is to be recorded, as `is_written` says of entries: not what was put aside since.
+    pub fn list_written(self, is_written: impl Fn(usize) -> bool) -> WrittenRows {
+        let mut rows = WrittenRows::default();
+        for (row, claimed) in &self.rows {
+            let is_written = |at: &&usize| {
+                let entry = self.entries.get(**at);
+                entry.is_some_and(|entry| is_written(*entry))
+            };
+            let written: Vec<usize> = claimed
+                .sequence
+                .iter()
+                .filter(is_written)
+                .copied()
+                .collect();
+            if written.is_empty() {
+                if claimed.is_new {
+                    rows.untouched.push(*row);
+                }
+                continue;
+            }
+            let mut last = self.last_change(&written);
+            if last.position.is_empty() {
+                // a tombstone takes its place from what it follows
+                last.position.clone_from(&claimed.recorded.position);
+                last.source = claimed.recorded.source;
+            }
+            if last != claimed.recorded {
+                rows.moved.push((*row, last));
+            }
+        }
+        rows
+    }
+
+    fn sequence_row(
+        &self,
+        recorded: Option<&RecordedChange>,
+        of_row: &[usize],
+    ) -> Result<Vec<usize>, OtherSourceOf> {
+        let last = recorded.map(|recorded| Arrival {
+            version: None,
+            position: SourcePosition::from_bytes(recorded.source, &recorded.position),
+            partition_id: recorded.partition_id,
+            gone: recorded.gone,
+        });
+        self.sequence_after(last.as_ref(), of_row)
+    }
+
+    fn sequence_after(
+        &self,
+        last: Option<&Arrival<'_>>,
+        of_row: &[usize],
+    ) -> Result<Vec<usize>, OtherSourceOf> {
+        let found = of_row.iter().filter_map(|at| self.changes.get(*at));
+        let arrivals: Vec<Arrival<'_>> = found.clone().map(|change| change.arrival).collect();
+        let sequence = sequence_arrivals(last, &arrivals);
+        let sequence = sequence.map_err(|other| {
+            let table = found.clone().next().map(|change| (*change.table).clone());
+            (table.unwrap_or_else(|| TableName::new("", "")), other)
+        })?;
+        let indices = sequence.into_iter();
+        Ok(indices.filter_map(|at| of_row.get(at).copied()).collect())
+    }
+
+    fn version_of(&self, change: usize) -> Option<&ChangeVersion<'r>> {
+        self.versions.get(change)?.as_ref()
+    }
+
+    /// The changes whose versions are to be compared.
+    pub fn versioned_changes(&self) -> Vec<VersionedChanges<'_, 'r>> {
+        let mut groups: Vec<VersionedChanges<'_, 'r>> = Vec::new();
+        for (at, change) in self.changes.iter().enumerate() {
+            let Some(version) = self.version_of(at) else {
+                continue;
+            };
+            let is_of = |group: &&mut VersionedChanges<'_, 'r>| {
+                Arc::ptr_eq(&group.layout.table, &version.layout.table)
+                    && group.layout.key == version.layout.key
+                    && group.column == version.column
+            };
+            let versioned = VersionedChange {
+                at,
+                row: change.row,
+                key: &version.key,
+                text: version.text.as_deref(),
+            };
+            match groups.iter_mut().find(is_of) {
+                Some(group) => group.changes.push(versioned),
+                None => groups.push(VersionedChanges {
+                    layout: &version.layout,
+                    column: version.column,
+                    changes: vec![versioned],
+                }),
+            }
+        }
+        groups
+    }
+
+    /// Notes what Postgres said of versions: the places of the changes', by their indices, and what rows had before.
+    pub fn note_versions(
+        &mut self,
+        ranks: &[(usize, i64)],
+        current: HashMap<Uuid, CurrentVersion>,
+    ) {
+        for (at, rank) in ranks {
+            if let Some(change) = self.changes.get_mut(*at) {
+                change.arrival.version = Some(*rank);
+            }
+        }
+        self.current.extend(current);
+    }
+
+    /// Sequences the rows that have versions, by what the destination holds of them now.
+    fn arrange_versioned_rows(&mut self) -> Result<(), OtherSourceOf> {
+        let current: Vec<(Uuid, CurrentVersion)> = self.current.drain().collect();
+        for (row, current) in current {
+            let Some(claimed) = self.rows.get(&row) else {
+                continue;
+            };
+            let recorded = Some(&claimed.recorded).filter(|_| !claimed.is_new);
+            let last = match recorded {
+                Some(recorded) if recorded.gone || current.is_there => Some(Arrival {
+                    version: current.rank,
+                    position: SourcePosition::from_bytes(recorded.source, &recorded.position),
+                    partition_id: recorded.partition_id,
+                    gone: recorded.gone,
+                }),
+                None if current.is_there => Some(Arrival {
+                    version: current.rank,
+                    position: None,
+                    partition_id: ANY_PARTITION,
+                    gone: false,
+                }),
+                _ => None,
+            };
+            let sequence = self.sequence_after(last.as_ref(), &claimed.changes)?;
+            if let Some(claimed) = self.rows.get_mut(&row) {
+                claimed.sequence = sequence;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is recorded of a row once these changes are written. A tombstone keeps the position that it follows.
+    fn last_change(&self, sequence: &[usize]) -> RecordedChange {
+        let changes = || {
+            let latest = sequence.iter().rev();
+            latest.filter_map(|at| self.changes.get(*at))
+        };
+        let position = changes().find_map(|change| change.arrival.position);
+        let Some(last) = changes().next() else {
+            return RecordedChange::default();
+        };
+        let mut versions = sequence.iter().rev().filter_map(|at| self.version_of(*at));
+        let version = versions.find_map(|version| version.text.as_deref());
+        RecordedChange {
+            version: version.map(str::to_owned),
+            source: position.map_or(0, |position| position.source),
+            position: position.map_or(Vec::new(), |position| position.to_bytes()),
+            partition_id: last.arrival.partition_id,
+            gone: last.arrival.gone,
+            ..RecordedChange::default()
+        }
+    }
+}
+
+/// The column that tells the row's versions apart, and what the change has in it. A row that is gone has it as it
+/// was, if the source logs whole rows.
+fn find_version<'r>(
+    change: &Change<'r>,
+    row: &RowChange<'r>,
+) -> Result<Option<(usize, Text<'r>)>, Failure> {
+    let Some(name) = &change.version else {
+        return Ok(None);
+    };
+    let table = row.table();
+    let Some(column) = table.column_index(name) else {
+        let message = format!(
+            "table {} has no column {name}, which version of its [[route]] names",
+            table.name
+        );
+        return Err(Failure::new(Verdict::Systemic, message));
+    };
+    if row.effect != Effect::Gone {
+        let place = row.layout.columns.iter().position(|c| *c == column);
+        let text = place.and_then(|place| row.texts.get(place)?.clone());
+        return Ok(Some((column, text)));
+    }
+    let names = change.row.names();
+    let place = names.iter().position(|field| **field == **name);
+    let (Some(place), Some(pg)) = (place, table.columns.get(column)) else {
+        return Ok(Some((column, None)));
+    };
+    let field = change.row.schema().and_then(|schema| {
+        let fields = schema.fields();
+        fields.iter().find(|field| *field.name == **name)
+    });
+    let raw = change.row.values.get(place).copied().unwrap_or("null");
+    // what can't be read, or stands for a value that isn't logged, tells nothing
+    let text = match value::to_text(raw, field, &pg.pg_type, &Placeholder::default()) {
+        Ok(Value::Text(text)) => Some(text),
+        _ => None,
+    };
+    Ok(Some((column, text)))
+}
+
+/// How the change takes its place among those of its row; `None` if its partition's order is all there is.
+/// `version`: whether its row has a version, and whether the change tells it.
+fn arrival_of<'r>(
+    event: &EntryEvent<'_, 'r>,
+    row: &RowChange<'r>,
+    (has_version, tells_version): (bool, bool),
+) -> Result<Option<Arrival<'r>>, Failure> {
+    let change = event.change;
+    let RowOrder::Source { position, required } = change.order else {
+        return Ok(None);
+    };
+    if position.is_none() && !tells_version && change.operation != Operation::Tombstone {
+        if required {
+            return Err(explain_unordered(change));
+        }
+        if !has_version {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Arrival {
+        version: None,
+        position: position.copied(),
+        partition_id: event.partition_id,
+        gone: row.effect == Effect::Gone,
+    }))
+}
+
+fn explain_unordered(change: &Change<'_>) -> Failure {
+    Failure::new(
+        Verdict::Systemic,
+        format!(
+            "rows of {} come through several partitions, and some of their events tell no position at their source that could be compared: nothing tells which of two changes of a row is the later one. \
+             Give each topic a table of its own, keep the record's key as the row's, or set version = \"column\" in the [[route]]: a column whose value grows with each change of the row (for deletes the source has to log whole rows: REPLICA IDENTITY FULL)",
+            change.table
+        ),
+    )
+}
+
+/// Why changes of two sources can't be put in order; `names` has their names, as far as they are known.
+pub fn explain_other_source(
+    (table, other): &OtherSourceOf,
+    names: &HashMap<SourceId, String>,
+) -> Failure {
+    let name = |id| names.get(&id).map_or("another source", String::as_str);
+    let (earlier, later) = (name(other.earlier), name(other.later));
+    Failure::new(
+        Verdict::Systemic,
+        format!(
+            "two sources write the same row of {table}: {earlier} and {later}; nothing tells which of their changes comes first. \
+             Set version = \"column\" in the [[route]], a column whose value grows with each change of the row; or give each source a table of its own"
+        ),
+    )
+}
