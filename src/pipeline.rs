@@ -41,6 +41,7 @@ pub mod run_error;
 mod stand_still;
 mod transaction;
 mod trial;
+mod truncate;
 mod waiting;
 mod worker;
 mod write_in_order;
@@ -109,6 +110,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         return Ok(outcome.unwrap_or(AttemptOutcome::Committed));
     }
     let mut client = destination.connect().await?;
+    truncate::require_order(&client, &destination.ledger, before_commit, batch).await?;
     let changes = destination.resolve_changes(&client, batch).await?;
     destination.ensure_days(&mut client, batch).await?;
     failpoint::reach("before_transaction");

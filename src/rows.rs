@@ -18,7 +18,7 @@ pub mod row_sequence;
 pub mod source_order;
 pub mod sql;
 pub mod statement;
-mod statement_sql;
+pub mod statement_sql;
 pub mod table;
 #[cfg(test)]
 pub mod table_testing;

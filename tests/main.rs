@@ -35,6 +35,7 @@ mod stale;
 mod support;
 mod tombstones;
 mod topics;
+mod truncates;
 mod values;
 mod verdicts;
 mod watermark;

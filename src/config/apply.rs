@@ -24,6 +24,8 @@ pub struct ApplyConfig {
     pub memory: usize,
     /// Whether a delete event deletes its row; otherwise it is counted and passed over.
     pub deletes: bool,
+    /// Whether a truncate event empties its table; otherwise it is counted and passed over.
+    pub truncates: bool,
     /// What tells an event that was applied before from a new one.
     pub idempotency: Idempotency,
     /// How long the id of an event that was applied is kept at least.
@@ -53,6 +55,7 @@ impl Default for ApplyConfig {
             linger: Duration::from_millis(100),
             memory: 48 << 20,
             deletes: true,
+            truncates: false,
             idempotency: Idempotency::EventId,
             retention: Duration::from_secs(7 * DAY_SECONDS),
         }
@@ -73,6 +76,7 @@ impl ApplyConfig {
         summary.add("apply.memory", show_bytes(self.memory));
         summary.add("apply.linger", show_duration(self.linger));
         summary.add("apply.deletes", self.deletes);
+        summary.add("apply.truncates", self.truncates);
         summary.add(
             "apply.idempotency",
             word_for(&IDEMPOTENCIES, self.idempotency),
@@ -103,6 +107,7 @@ impl ApplyConfig {
                 bytes_within(1 << 20..=64 << 30),
             ),
             deletes: reader.read_or("apply.deletes", default.deletes, parse_boolean),
+            truncates: reader.read_or("apply.truncates", default.truncates, parse_boolean),
             idempotency: reader.read_or("apply.idempotency", default.idempotency, idempotency),
             retention: reader.read_or(
                 "apply.retention",

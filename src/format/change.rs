@@ -23,6 +23,8 @@ pub enum Operation {
     Delete,
     /// A record without a value: the key's row is gone.
     Tombstone,
+    /// All rows of the table are gone.
+    Truncate,
 }
 
 impl Operation {
@@ -33,6 +35,7 @@ impl Operation {
             "r" => Operation::Read,
             "u" => Operation::Update,
             "d" => Operation::Delete,
+            "t" => Operation::Truncate,
             _ => return None,
         })
     }
@@ -45,10 +48,11 @@ impl Operation {
             Operation::Update => "update",
             Operation::Delete => "delete",
             Operation::Tombstone => "tombstone",
+            Operation::Truncate => "truncate",
         }
     }
 
-    /// Whether the event leaves no row of its key.
+    /// Whether the event leaves no row of its key. A truncate has no key.
     pub fn removes_row(self) -> bool {
         matches!(self, Operation::Delete | Operation::Tombstone)
     }

@@ -28,14 +28,20 @@ pub struct Decoder {
     deletes: bool,
     /// Which tables get their rows through several partitions, as far as is known.
     merged: Arc<MergedTables>,
+    /// Whether truncates are applied (`apply.truncates`).
+    truncates: bool,
     topics: HashMap<Arc<str>, TopicDecoder>,
 }
 
 impl Decoder {
     /// A decoder for the configured encoding and routes.
     pub fn from_config(config: &Config) -> Self {
-        Self::new(config.routes.clone().into(), config.apply.deletes)
-            .with_encoding(Encoding::from_config(&config.format))
+        let decoder = Self::new(config.routes.clone().into(), config.apply.deletes)
+            .with_encoding(Encoding::from_config(&config.format));
+        Self {
+            truncates: config.apply.truncates,
+            ..decoder
+        }
     }
 
     /// The same, for records in another encoding.
@@ -50,6 +56,7 @@ impl Decoder {
             routes,
             deletes,
             merged: Arc::default(),
+            truncates: false,
             topics: HashMap::new(),
         }
     }
@@ -58,6 +65,15 @@ impl Decoder {
     /// partitions.
     pub fn with_merged_tables(self, merged: Arc<MergedTables>) -> Self {
         Self { merged, ..self }
+    }
+
+    /// The same, but truncates are applied.
+    #[cfg(test)]
+    pub fn with_truncates(self) -> Self {
+        Self {
+            truncates: true,
+            ..self
+        }
     }
 
     /// The same, but deletes are decoded even if they aren't applied.
@@ -135,6 +151,10 @@ impl Decoder {
             memory,
         };
         let decoded = match envelope {
+            Some(envelope) if envelope.op == "t" => match self.truncates {
+                true => topic.decode_truncate(incoming, &envelope.source),
+                false => Ok(Decoded::Nothing(Operation::Truncate.name())),
+            },
             Some(envelope) => topic.decode_event(incoming, key, envelope),
             None => topic.decode_tombstone(incoming, key),
         }?;

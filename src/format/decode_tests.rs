@@ -457,6 +457,28 @@ fn truncates_and_messages_carry_nothing_to_land() {
     }
 }
 
+#[test]
+fn a_truncate_that_is_wanted_names_its_table_and_is_known_when_it_comes_again() {
+    let of = |op: &str| ENVELOPE.replace("\"op\":\"c\"", &format!("\"op\":\"{op}\""));
+    let event = record(
+        None,
+        Some(&of("t").replace("\"after\":{\"id\":1,\"name\":\"x\"}", "\"after\":null")),
+    );
+    let mut decoder = decoder().with_truncates();
+    let truncate = change(&mut decoder, &event);
+    assert_eq!(truncate.operation, Operation::Truncate);
+    assert_eq!(*truncate.table, TableName::new("public", "orders"));
+    assert!(truncate.key.is_empty() && truncate.row.is_empty());
+    let elsewhere = Record {
+        offset: 99,
+        ..event.clone()
+    };
+    assert_eq!(change(&mut decoder, &elsewhere).id, truncate.id);
+    let nameless = record(None, Some(r#"{"op":"t","source":{}}"#));
+    let refusal = refused(&mut decoder, &nameless);
+    assert_eq!(refusal, (Reason::Undecodable, Stage::Transformation));
+}
+
 /// An Avro key and value of a record whose headers tell schemas in this way.
 fn avro_record(key: Option<&[u8]>, value: Option<&[u8]>, header: &str) -> Record {
     let header = Header {

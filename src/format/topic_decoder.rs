@@ -203,6 +203,37 @@ impl TopicDecoder {
         }
     }
 
+    /// All rows of the table that it names are gone.
+    pub(super) fn decode_truncate<'r>(
+        &mut self,
+        incoming: Incoming<'_, 'r>,
+        source: &Source<'_>,
+    ) -> Result<Decoded<'r>, Undecodable> {
+        let named = self.find_named(source);
+        let Some(table) = self.table_of_event(named) else {
+            return refuse_record(
+                Reason::Undecodable,
+                Stage::Transformation,
+                "the truncate names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
+            );
+        };
+        if let Some(named) = named.and_then(|at| self.tables.get(at)) {
+            incoming.memory.tables.note_table(named);
+        }
+        let (operation, key) = (Operation::Truncate, Fields::default());
+        Ok(Decoded::Change(Change {
+            id: identify_event(&incoming, source, operation, &key),
+            table,
+            operation,
+            key,
+            old_key: None,
+            hides_key: false,
+            row: Fields::default(),
+            order: Default::default(),
+            version: None,
+        }))
+    }
+
     /// A record without a value: it belongs to the delete before it, or deletes its key's row itself.
     pub(super) fn decode_tombstone<'r>(
         &mut self,
@@ -265,7 +296,9 @@ impl TopicDecoder {
                 let hidden = |before| routed.is_hidden_in(before, told.record_key);
                 (None, before.as_ref().is_some_and(hidden))
             }
-            Operation::Create | Operation::Read | Operation::Tombstone => (None, false),
+            Operation::Create | Operation::Read | Operation::Tombstone | Operation::Truncate => {
+                (None, false)
+            }
         }
     }
 
@@ -316,7 +349,6 @@ fn rows_of_event<'r>(
 /// An event that is about no row, or an op that Debezium doesn't have.
 fn without_row<'r>(op: &str) -> Result<Decoded<'r>, Undecodable> {
     match op {
-        "t" => Ok(Decoded::Nothing("truncate")),
         "m" => Ok(Decoded::Nothing("message")),
         other => {
             let found: String = other.chars().take(20).collect();

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ledger::event_ids::find_ids;
 use crate::letter::{KeyHashes, Letter};
+use crate::table_name::TableName;
 use crate::verdict::Failure;
 
 /// Rows in one statement.
@@ -112,6 +113,27 @@ impl Letters {
             self.schema
         );
         tx.execute_typed(&sql, &[(&ids, Type::INT8_ARRAY), (&by, Type::UUID_ARRAY)])
+            .await?;
+        Ok(())
+    }
+
+    /// Marks all letters of a table as superseded, by the truncate that came later.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn supersede_table(
+        &self,
+        tx: &Transaction<'_>,
+        table: &TableName,
+        by: Uuid,
+    ) -> Result<(), Failure> {
+        let sql = format!(
+            "UPDATE {}.dead_letters SET state = 'superseded', superseded_by = $2, state_changed_at = now() \
+             WHERE state = 'parked' AND table_name = $1 AND event_id <> $2",
+            self.schema
+        );
+        let table = table.to_string();
+        tx.execute_typed(&sql, &[(&table, Type::TEXT), (&by, Type::UUID)])
             .await?;
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::resume::Watermark;
 use crate::record::TopicPartition;
+use crate::table_name::TableName;
 use crate::verdict::Failure;
 
 /// The table `partitions`.
@@ -222,6 +223,23 @@ impl Watermarks {
             .iter()
             .filter(|(id, batch)| there.get(id) != Some(batch));
         Ok(moved.map(|(id, _)| *id).collect())
+    }
+
+    /// The topics whose events name this table, or several.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn find_topics_naming(
+        &self,
+        client: &impl GenericClient,
+        table: &TableName,
+    ) -> Result<Vec<String>, Failure> {
+        let sql = format!(
+            "SELECT DISTINCT topic FROM {}.partitions WHERE event_table IN (ARRAY[$1, $2], '{{}}')",
+            self.schema
+        );
+        let rows = client.query(&sql, &[&table.schema, &table.name]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Whether the batch is in: asked after a COMMIT whose answer got lost.

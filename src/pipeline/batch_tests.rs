@@ -262,6 +262,58 @@ fn where_several_tables_were_named_the_last_event_of_the_key_counts_or_else_the_
     assert_eq!(tables(&all, owned(10, 10, 1)), "ttuut-");
 }
 
+fn truncate_at(source: TopicPartition, offset: i64) -> Record {
+    let mut record = record(offset, 1);
+    let text = String::from_utf8(record.value.take().unwrap().whole_value().into_owned()).unwrap();
+    record.value = Some(text.replace(r#""op":"c""#, r#""op":"t""#).as_str().into());
+    Record {
+        source,
+        key: None,
+        ..record
+    }
+}
+
+#[test]
+fn a_truncate_is_in_a_batch_of_its_own_behind_all_that_comes_before_it() {
+    let other = TopicPartition {
+        partition: 1,
+        ..P()
+    };
+    let of_other = |offset| Record {
+        source: other.clone(),
+        ..record(offset, 1)
+    };
+    let cut = |records: &[Record]| {
+        let held = [P(), other.clone()].map(|source| (source, owned(10, 10, 1)));
+        let mut decoder = Decoder::new(Vec::new().into(), true).with_truncates();
+        let batch = Batch::gather_records(records, arena(), &held.into(), &mut decoder);
+        assert_eq!(batch.entries.len(), records.len());
+        let cut = batch.cut_at_truncates();
+        let mut cut: Vec<(i32, i64)> = (cut.iter().flatten())
+            .map(|(source, offset)| (source.partition, *offset))
+            .collect();
+        cut.sort_unstable();
+        cut
+    };
+    let truncate = |offset| truncate_at(P(), offset);
+    assert_eq!(cut(&[record(10, 1), of_other(10)]), []);
+    assert_eq!(cut(&[truncate(10)]), [], "alone");
+    assert_eq!(
+        cut(&[record(10, 1), truncate(11), record(12, 1)]),
+        [(0, 11)]
+    );
+    assert_eq!(cut(&[truncate(11), of_other(10), record(12, 1)]), [(0, 11)]);
+    assert_eq!(
+        cut(&[truncate(11), record(15, 1), record(16, 1)]),
+        [(0, 15)]
+    );
+    assert_eq!(cut(&[truncate(11), truncate(12)]), [(0, 12)]);
+    let both = [truncate(11), truncate_at(other.clone(), 10)];
+    assert_eq!(cut(&both), [], "together");
+    let both = [both.as_slice(), &[of_other(11)]].concat();
+    assert_eq!(cut(&both), [(1, 11)]);
+}
+
 #[test]
 fn a_record_that_can_not_be_read_meets_the_letters_of_the_row_that_its_key_names() {
     let mut broken = record(10, 1);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::config::Config;
 use crate::kafka;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::topic_ids::TopicId;
@@ -22,6 +23,8 @@ pub struct BeforeCommit {
     pub letters: Arc<DeadLetters>,
     /// Tells whether topics are as they were.
     pub topics: Topics,
+    /// Tells which topics lead to which table.
+    pub config: Arc<Config>,
 }
 
 impl BeforeCommit {
@@ -69,6 +72,23 @@ impl BeforeCommit {
         });
         match asked.await {
             Ok(Ok(any)) => Ok(any),
+            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+        }
+    }
+
+    /// The partitions of all topics that are asked for.
+    ///
+    /// # Errors
+    /// Kafka can't be asked now.
+    pub async fn list_partitions(&self) -> Result<Vec<TopicPartition>, Failure> {
+        let (topics, config) = (self.topics.clone(), self.config.clone());
+        // the question blocks its thread
+        let asked = tokio::task::spawn_blocking(move || {
+            topics.partitions(|topic| config.subscribes_to(topic))
+        });
+        match asked.await {
+            Ok(Ok(partitions)) => Ok(partitions),
             Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
             Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
         }

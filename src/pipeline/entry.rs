@@ -184,6 +184,11 @@ impl<'r> Entry<'r> {
         self.change.as_ref().map(|c| c.operation)
     }
 
+    /// Whether it empties its table, if it is to be applied.
+    pub fn is_truncate(&self) -> bool {
+        self.operation() == Some(Operation::Truncate)
+    }
+
     /// Which row it is about, if anything tells.
     fn row_identity(&self) -> Option<(&Arc<TableName>, &Fields<'r>)> {
         match (&self.change, &self.row_key) {
@@ -195,7 +200,9 @@ impl<'r> Entry<'r> {
 
     /// By which the events of one row meet: what its table has told, else what the key's JSON tells.
     pub fn key_hashes(&self) -> Option<KeyHashes> {
-        self.known_keys.or_else(|| self.written_hashes())
+        // a truncate's letter must not be taken for one whose order is known
+        let known = self.known_keys.filter(|_| !self.is_truncate());
+        known.or_else(|| self.written_hashes())
     }
 
     /// Notes by which the events of its row meet.
@@ -206,6 +213,7 @@ impl<'r> Entry<'r> {
     /// What is known of the key of an event that won't be applied, as a change of its row.
     pub fn to_key_change(&self) -> Option<Change<'r>> {
         match (&self.change, &self.row_key) {
+            (Some(_), _) if self.is_truncate() => None,
             (Some(change), _) => Some(change.of_key_alone()),
             (None, Some(row)) => row.to_change(),
             (None, None) => None,
@@ -221,6 +229,7 @@ impl<'r> Entry<'r> {
     /// By which letters of versions that knew no other hash meet the event: what the key's JSON tells.
     pub fn written_hashes(&self) -> Option<KeyHashes> {
         match (&self.change, &self.row_key) {
+            (Some(_), _) if self.is_truncate() => None,
             (Some(change), _) => Some(change.key_hashes()),
             (None, Some(row)) => Some(KeyHashes::of_key(row_hash(row.table.as_ref()?, &row.key))),
             (None, None) => None,

@@ -42,7 +42,14 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
             }
             return;
         }
-        let whole = in_flight.is_whole();
+        if let Some(from) = batch.cut_at_truncates() {
+            drop(batch);
+            deferred_trial = trial.clone();
+            in_flight.defer_from(&from);
+            continue;
+        }
+        // what lies behind a truncate can't be what it waits for
+        let whole = in_flight.is_whole() || batch.truncates().next().is_some();
         match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await {
             AfterBatch::Done => {
                 trial = take(&mut deferred_trial);

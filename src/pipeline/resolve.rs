@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deadpool_postgres::Object;
 
-use crate::format::change::Change;
+use crate::format::change::{Change, Operation};
 use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, EntryState};
@@ -66,6 +66,10 @@ impl Resolver {
                         table
                     }
                 };
+                if change.operation == Operation::Truncate {
+                    changes.push((at, RowChange::of_truncate(&table)));
+                    continue;
+                }
                 match self
                     .mapping_for(change, &table)
                     .and_then(|m| m.map_change(change))

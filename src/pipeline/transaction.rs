@@ -114,6 +114,9 @@ impl<'t> BatchTransaction<'t> {
         writer
             .write_in_order(batch, &changes, letters.parked)
             .await?;
+        if letters.parked {
+            self.supersede_truncated(batch).await?;
+        }
         let Some(order) = order else {
             return Ok(());
         };
@@ -147,6 +150,18 @@ impl<'t> BatchTransaction<'t> {
                 Err(explain_other_source(&other, &names))
             }
         }
+    }
+
+    /// Letters of a table that was emptied since would bring its rows back.
+    async fn supersede_truncated(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+        for truncate in batch.truncates().filter(|entry| entry.is_fresh()) {
+            if let Some(table) = truncate.table() {
+                let letters = &self.ledger.letters;
+                let by = truncate.id;
+                letters.supersede_table(&self.tx, table, by).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Inserts the letters of the batch's rejects, which are safe in their topic by now.

@@ -158,6 +158,7 @@ impl LaneParts<'_> {
             before_commit: BeforeCommit {
                 letters: self.letters.clone(),
                 topics: self.topics.clone(),
+                config: Arc::new(config.clone()),
             },
             positions: self.positions.clone(),
             waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),

@@ -11,6 +11,7 @@ use crate::rows::fold::fold;
 use crate::rows::key_rounds::split_by_key;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::{self, Conflicts, Statement, StatementKind};
+use crate::rows::statement_sql::empty_sql;
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Writes the net effect of the changes, given in arrival order.
@@ -22,8 +23,28 @@ pub async fn write_rows(
     changes: &[&RowChange<'_>],
     conflicts: Conflicts,
 ) -> Result<(), Failure> {
+    if changes.iter().any(|change| change.empties_table()) {
+        return empty_tables(tx, changes).await;
+    }
     for round in split_by_key(changes) {
         write_round(tx, &round, conflicts).await?;
+    }
+    Ok(())
+}
+
+/// Empties tables, those that refer to others first. What was there before is written by now, and what comes
+/// after is not here: truncates are in batches of their own.
+async fn empty_tables(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Result<(), Failure> {
+    if !changes.iter().all(|change| change.empties_table()) {
+        let why =
+            "a truncate and other changes met in one batch, in which their order would be lost";
+        return Err(Failure::new(Verdict::Systemic, why));
+    }
+    let mut tables: Vec<_> = changes.iter().map(|change| change.table()).collect();
+    tables.sort_by_key(|table| (table.write_turn(true), &table.name));
+    tables.dedup_by_key(|table| &table.name);
+    for table in tables {
+        tx.execute_typed(&empty_sql(table), &[]).await?;
     }
     Ok(())
 }

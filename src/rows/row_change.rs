@@ -54,6 +54,29 @@ pub enum Effect {
 }
 
 impl RowChange<'_> {
+    /// That all rows of the table are gone: it names no key.
+    pub fn of_truncate(table: &Arc<Table>) -> Self {
+        Self {
+            layout: Arc::new(Layout {
+                table: table.clone(),
+                key: Vec::new(),
+                columns: Vec::new(),
+            }),
+            key: Vec::new(),
+            old_key: None,
+            identity: None,
+            old_identity: None,
+            texts: Vec::new(),
+            effect: Effect::Gone,
+            created: false,
+        }
+    }
+
+    /// Whether all rows of the table are gone. Any other change has a key.
+    pub fn empties_table(&self) -> bool {
+        self.effect == Effect::Gone && self.layout.key.is_empty()
+    }
+
     /// The destination table.
     pub fn table(&self) -> &Arc<Table> {
         &self.layout.table

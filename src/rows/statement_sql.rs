@@ -182,6 +182,12 @@ pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &[Form]) -> Str
     )
 }
 
+/// Removes all rows. Not by TRUNCATE, which locks readers out, is refused where a foreign key refers to the table, and
+/// takes another privilege.
+pub fn empty_sql(table: &Table) -> String {
+    format!("DELETE FROM {}", qualified_name(table))
+}
+
 pub(super) fn update_sql(
     table: &Table,
     key: &[usize],

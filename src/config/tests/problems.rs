@@ -169,7 +169,7 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
 
 #[test]
 fn a_key_of_later_work_is_unknown_yet() {
-    for key in ["apply.truncates", "apply.schema_evolution"] {
+    for key in ["apply.stop_after", "apply.schema_evolution"] {
         let (table, name) = key.split_once('.').unwrap();
         let line = problem(&format!("[{table}]\n{name} = 'x'"));
         assert!(line.contains("unknown key; allowed: "), "{key}: {line}");

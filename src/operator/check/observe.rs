@@ -6,7 +6,7 @@ use bumpalo::Bump;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::format::change::{Change, Decoded};
+use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
 use crate::format::named_tables::NamedTables;
 use crate::format::partition_memory::PartitionMemory;
@@ -36,6 +36,8 @@ pub struct Observed<'r> {
     pub non_events: BTreeMap<NonEvent, usize>,
     /// Events that carry nothing to land, by what they are.
     pub nothing: BTreeMap<&'static str, usize>,
+    /// Truncates that are to be applied.
+    pub truncates: usize,
     /// Tombstones on their own whose table no event tells.
     pub unplaced: usize,
     /// How many records there are in all.
@@ -58,6 +60,9 @@ pub fn observe_records<'r>(
         let partition = record.source.partition;
         let memory = memories.entry(partition).or_default();
         match decoder.decode_record(record, arena, None, memory) {
+            Ok(Decoded::Change(change)) if change.operation == Operation::Truncate => {
+                observed.truncates += 1;
+            }
             Ok(Decoded::Change(change)) => observed.note_change(change),
             Ok(Decoded::Unplaced(tombstone)) => tombstones.push((partition, tombstone)),
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,

@@ -53,8 +53,9 @@ pub async fn judge_topic(
     let key = key.and_then(|(route, _)| route.key.as_deref());
     let route = config.route_for(&topic.name);
     let may_match_others = route.is_some_and(|(route, _)| route.may_merge_topics());
+    let removes = config.apply.deletes || config.apply.truncates;
     for target in &targets {
-        let needs = Needs::of_events(&target.changes, key, config.apply.deletes);
+        let needs = Needs::of_events(&target.changes, key, removes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let about = judge_target(config, client, target, &needs, &mut line).await;
         line.order = SampledOrder::of_events(&target.changes, &merged, may_match_others);
@@ -203,6 +204,16 @@ fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
                 _ => weigh_finding("not_change_events", found, remedy, odd, all),
             });
         }
+    }
+    if observed.truncates > 0 && topic.count > 1 {
+        findings.push(Finding::problem(
+            "truncates_unordered",
+            format!(
+                "{} of {all} sampled records are truncates, which have no order with the rows in the others of its {} partitions",
+                observed.truncates, topic.count
+            ),
+            "have the topic written with one partition, or leave truncates out with apply.truncates = false",
+        ));
     }
     if observed.unplaced > 0 {
         findings.push(Finding::warning(

@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use deadpool_postgres::Transaction;
 
 use crate::config::{Config, Idempotency};
-use crate::format::change::{Change, Decoded};
+use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
@@ -219,7 +219,10 @@ impl LetterApplier {
         change: &Change<'r>,
     ) -> Result<RowChange<'r>, Failure> {
         let table = self.catalogue.find_table(tx, &change.table).await?;
-        Mapping::new(change, &table, self.placeholder.clone())?.map_change(change)
+        match change.operation {
+            Operation::Truncate => Ok(RowChange::of_truncate(&table)),
+            _ => Mapping::new(change, &table, self.placeholder.clone())?.map_change(change),
+        }
     }
 
     /// Writes the change. Returns whether it did: not, if a later change of its row is in, which came through
