@@ -56,6 +56,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::landing::land_records;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::pass_ends::{note_positions, pass_ends, pass_last_ends};
+use crate::postgres::catalogue::TablesAre;
 use crate::verdict::Failure;
 
 /// Runs a lane until its inbox ends: takes up partitions, and lands what is read of them.
@@ -126,9 +127,14 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     let letters = tx.insert_owed_letters(batch, letters).await?;
     // 3. Ids are entered, which tells fresh events from duplicates.
     tx.insert_event_ids(batch, letters).await?;
-    // 4. The rows of fresh events are written. An event that Postgres refuses becomes a reject.
+    // 4. The rows of fresh events are written, and their tables verified to be as the attempt takes them to
+    // be. An event that Postgres refuses becomes a reject.
     let written = tx.write_fresh_rows(batch, changes, letters).await;
-    written.inspect_err(|failure| destination.forget_if_stale(batch, failure))?;
+    if written.inspect_err(|failure| destination.forget_if_stale(batch, failure))?
+        == TablesAre::Altered
+    {
+        return Ok(AttemptOutcome::TablesAltered);
+    }
     lane.breaker.judge_batch(batch)?;
     // 5. Rejects are delivered to the dead letter topic,
     before_commit.deliver_rejects(batch).await?;

@@ -4,6 +4,7 @@
 pub mod catalogue;
 pub mod connection;
 pub mod failure;
+pub mod fingerprint;
 pub mod key_identities;
 mod key_sameness;
 pub mod settings;

@@ -158,7 +158,8 @@ pub fn of_sqlstate(code: &str) -> Verdict {
 
 /// SQLSTATEs that may only mean that what we know of the table is out of date.
 const CATALOGUE_IS_STALE: &[&str] = &[
-    "23503", "42703", "42P01", "42804", "42P10", "428C9", "42704", "42846", "3F000", "0A000",
+    "23503", "42703", "42P01", "42804", "42P10", "428C9", "42704", "42846", "42883", "3F000",
+    "0A000",
 ];
 
 /// An error with its verdict, told twice: once for the dead letter, which holds the record anyway,
@@ -186,6 +187,15 @@ impl Failure {
     /// An insert met what is there already.
     pub fn means_conflict(&self) -> bool {
         self.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION])
+    }
+
+    /// Whether it may come of a table that isn't what it was taken to be, and tell nothing of the events then.
+    pub fn hangs_on_tables(&self) -> bool {
+        let told_of_events = matches!(
+            self.verdict,
+            Verdict::Reject(_) | Verdict::Early | Verdict::Systemic
+        );
+        told_of_events && !self.of_kafka
     }
 
     /// What we know of the table may be out of date.

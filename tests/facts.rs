@@ -1,5 +1,6 @@
 //! What is known of a table, and what its settings mean, holds for the transaction that goes by it.
 
+mod altered;
 mod settings;
 
 use serde_json::json;

@@ -11,6 +11,8 @@ pub enum AttemptOutcome {
     Fenced,
     /// The topic was deleted and created again since the records' partition was taken up.
     Recreated,
+    /// A table isn't what the attempt took it to be: nothing was written, and nobody is to blame.
+    TablesAltered,
     /// Kafka has deleted events of a partition that were still to come. Nothing was written.
     Overtaken,
 }

@@ -2,6 +2,7 @@
 //! together, committed together; rejects ride inside.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use crate::pipeline::place_entries::place_entries;
 use crate::pipeline::trial::Trial;
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::rows::source_order::EntryEvent;
+use crate::rows::table::Table;
 use crate::verdict::Failure;
 
 /// Records that are landed together, what they turned out to be, and how far they take their partitions.
@@ -36,6 +38,8 @@ pub struct Batch<'r> {
     pub merged_version: u64,
     /// Whether changes are to be put in order by their source.
     pub is_ordered_by_source: bool,
+    /// The tables of its pending events, as the last attempt took them to be.
+    pub tables: Vec<Arc<Table>>,
 }
 
 impl<'r> Batch<'r> {
@@ -79,6 +83,7 @@ impl<'r> Batch<'r> {
             waiting: Vec::new(),
             merged_version: 0,
             is_ordered_by_source: is_ordered_by_source || !all_placed,
+            tables: Vec::new(),
         }
     }
 

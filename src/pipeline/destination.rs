@@ -10,7 +10,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::resolve::Resolver;
 use crate::pipeline::transaction::BatchTransaction;
-use crate::postgres::catalogue::Catalogue;
+use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::connection::connect;
 use crate::record::TopicPartition;
 use crate::rows::row_change::RowChange;
@@ -95,6 +95,21 @@ impl Destination {
         self.resolver.resolve_changes(client, batch).await
     }
 
+    /// Whether the batch's tables still are what its last attempt took them to be: asked before an error of
+    /// that attempt is blamed on anybody, as it may come of what was known wrongly.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn verify_tables(&self, batch: &Batch<'_>) -> Result<TablesAre, Failure> {
+        if batch.tables.is_empty() {
+            return Ok(TablesAre::AsKnown);
+        }
+        let client = self.connect().await?;
+        let catalogue = &self.resolver.catalogue;
+        let client: &tokio_postgres::Client = &client;
+        catalogue.verify_tables(client, &batch.tables).await
+    }
+
     /// As for [`Resolver::forget_if_stale`].
     pub fn forget_if_stale(&self, batch: &Batch<'_>, failure: &Failure) {
         self.resolver.forget_if_stale(batch, failure);
@@ -117,6 +132,7 @@ impl Destination {
         &'t self,
         client: &'t mut Object,
     ) -> Result<BatchTransaction<'t>, Failure> {
-        BatchTransaction::begin(client, &self.ledger, self.later_events).await
+        let catalogue = &self.resolver.catalogue;
+        BatchTransaction::begin(client, &self.ledger, self.later_events, catalogue).await
     }
 }

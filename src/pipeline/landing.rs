@@ -14,6 +14,7 @@ use crate::pipeline::in_flight::InFlight;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::retry_policy::{NextStep, RetryState};
 use crate::pipeline::trial::Trial;
+use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
@@ -97,7 +98,7 @@ fn give_back(lane: &mut Lane, mut in_flight: InFlight, arena: &Bump) {
 enum AfterBatch {
     /// What was deferred is next.
     Done,
-    /// It is to be decoded again, by what is known now.
+    /// It is to be decoded again, and its tables looked up again, by what is known now.
     DecodeAnew(Trial),
     /// It is to be tried again with more.
     Grow(Trial),
@@ -107,15 +108,22 @@ enum AfterBatch {
     LetGo,
 }
 
-/// Attempts to land the batch; once more, if it met ids or rows that it didn't expect to be there.
+/// Attempts to land the batch; once more, if it met ids or rows that it didn't expect to be there. An error
+/// that may come of tables that were altered is one only if they weren't.
 async fn attempt_batch(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutcome, Failure> {
-    let outcome = attempt_once(lane, batch).await;
-    match outcome {
-        Err(f) if batch.trial.conflicts == Conflicts::Unexpected && f.means_conflict() => {
-            batch.trial.conflicts = Conflicts::Possible;
-            attempt_once(lane, batch).await
-        }
-        outcome => outcome,
+    let mut outcome = attempt_once(lane, batch).await;
+    let conflict = outcome.as_ref().is_err_and(Failure::means_conflict);
+    if conflict && batch.trial.conflicts == Conflicts::Unexpected {
+        batch.trial.conflicts = Conflicts::Possible;
+        outcome = attempt_once(lane, batch).await;
+    }
+    let Some(failure) = outcome.as_ref().err().filter(|f| f.hangs_on_tables()) else {
+        return outcome;
+    };
+    tracing::debug!(lane = lane.number, error = %failure, "looking whether a table was altered");
+    match lane.destination.verify_tables(batch).await? {
+        TablesAre::AsKnown => outcome,
+        TablesAre::Altered => Ok(AttemptOutcome::TablesAltered),
     }
 }
 
@@ -154,6 +162,12 @@ async fn land_batch(
         AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),
         AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
+        AttemptOutcome::TablesAltered => {
+            return match retry.step_after_alteration(lane).await {
+                NextStep::LetGo => AfterBatch::LetGo,
+                _ => AfterBatch::DecodeAnew(batch.into_trial()),
+            };
+        }
         // the partition concerned stands still when it is taken up
         AttemptOutcome::Overtaken => lane.reposition_batch(&batch, BatchOutcome::Overtaken),
     }

@@ -19,7 +19,8 @@ use crate::verdict::{Failure, Verdict};
 
 /// Makes events into changes of rows.
 pub struct Resolver {
-    catalogue: Arc<Catalogue>,
+    /// What is known of tables.
+    pub catalogue: Arc<Catalogue>,
     mappings: Locked<Mappings>,
 }
 
@@ -33,7 +34,7 @@ impl Resolver {
     }
 
     /// The pending changes with the index of their entry, as their tables see them. A change that
-    /// can't be a row of its table is rejected here.
+    /// can't be a row of its table is rejected here. Leaves with the batch what its tables were taken to be.
     ///
     /// # Errors
     /// A table isn't fit for its events, or the catalogue can't be read.
@@ -42,6 +43,7 @@ impl Resolver {
         client: &Object,
         batch: &mut Batch<'r>,
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
+        batch.tables.clear();
         let (attempts, since) = (batch.trial.attempts + 1, batch.trial.first_failed_at);
         // one look at each table for all of the attempt: columns go by their index in it
         let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
@@ -87,6 +89,9 @@ impl Resolver {
                     Err(f) => return Err(f),
                 }
             }
+            batch.tables.extend(tables.into_values());
+            batch.tables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+            batch.tables.dedup_by(|a, b| Arc::ptr_eq(a, b));
             self.identify_rows(client, batch, &mut changes).await?;
             return Ok(changes);
         }

@@ -17,6 +17,10 @@ use crate::watch::metrics;
 /// A parent may come at any moment, so it is looked for at least this often.
 const PARENT_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// So often a batch is begun anew at once because of its tables; somebody who goes on altering them is
+/// given time.
+const ALTERATIONS_AT_ONCE: u32 = 3;
+
 /// How to go on after a failed attempt.
 #[derive(Debug)]
 pub enum NextStep {
@@ -75,6 +79,9 @@ fn reaction_to(verdict: Verdict, approach: Approach) -> Reaction {
 pub struct RetryState {
     delays: Delays,
     parent_delays: Delays,
+    alteration_delays: Delays,
+    /// Attempts that found their tables altered.
+    alterations: u32,
     since: Instant,
     /// Attempts that ended with a verdict of `retry`.
     retries: u32,
@@ -97,6 +104,8 @@ impl RetryState {
         Self {
             delays: Delays::new(config),
             parent_delays: Delays::new(&often),
+            alteration_delays: Delays::new(&often),
+            alterations: 0,
             since: Instant::now(),
             retries: 0,
             away: 0,
@@ -145,6 +154,16 @@ impl RetryState {
             }
         }
         let pause = lane.waiting.pause_after(failure.verdict, &mut self.delays);
+        pause_then(NextStep::Again, pause, lane).await
+    }
+
+    /// Goes on after an attempt that found its tables altered. It failed by nobody's fault, and isn't counted.
+    pub async fn step_after_alteration(&mut self, lane: &Lane) -> NextStep {
+        self.alterations += 1;
+        if self.alterations <= ALTERATIONS_AT_ONCE {
+            return NextStep::Again;
+        }
+        let pause = self.alteration_delays.next_delay();
         pause_then(NextStep::Again, pause, lane).await
     }
 

@@ -11,6 +11,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::duplicates;
 use crate::pipeline::entry::Entry;
 use crate::pipeline::write_in_order::RowWriter;
+use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::settings::{begin_unpinned, pin_settings};
 use crate::postgres::versions::compare_versions;
 use crate::rows::rearrange::Rearranged;
@@ -23,10 +24,12 @@ pub struct BatchTransaction<'t> {
     tx: Transaction<'t>,
     ledger: &'t Ledger,
     later_events: LaterEvents,
+    catalogue: &'t Catalogue,
 }
 
 impl<'t> BatchTransaction<'t> {
-    /// Begins a transaction. `later_events`: what becomes of a key's events after a dead letter of the key.
+    /// Begins a transaction. `later_events`: what becomes of a key's events after a dead letter of the key;
+    /// `catalogue`: what tables are taken to be.
     ///
     /// # Errors
     /// As Postgres says.
@@ -34,11 +37,13 @@ impl<'t> BatchTransaction<'t> {
         client: &'t mut Object,
         ledger: &'t Ledger,
         later_events: LaterEvents,
+        catalogue: &'t Catalogue,
     ) -> Result<Self, Failure> {
         Ok(Self {
             tx: begin_unpinned(client).await?,
             ledger,
             later_events,
+            catalogue,
         })
     }
 
@@ -88,7 +93,8 @@ impl<'t> BatchTransaction<'t> {
         duplicates::insert_event_ids(&self.tx, self.ledger, batch, letters.any).await
     }
 
-    /// Writes the rows of those events that are no duplicates, and notes which are put aside.
+    /// Writes the rows of those events that are no duplicates, and notes which are put aside; not, if a table
+    /// isn't what the attempt took it to be.
     ///
     /// # Errors
     /// As for [`RowWriter::write_in_order`].
@@ -97,7 +103,7 @@ impl<'t> BatchTransaction<'t> {
         batch: &mut Batch<'r>,
         mut changes: Vec<(usize, RowChange<'r>)>,
         letters: LetterPresence,
-    ) -> Result<(), Failure> {
+    ) -> Result<TablesAre, Failure> {
         changes.retain(|(at, _)| !batch.entries[*at].duplicate);
         let mut order = None;
         if batch.is_ordered_by_source {
@@ -110,21 +116,32 @@ impl<'t> BatchTransaction<'t> {
             tx: &self.tx,
             ledger: self.ledger,
             later_events: self.later_events,
+            catalogue: self.catalogue,
         };
-        writer
+        let mut tables = writer
             .write_in_order(batch, &changes, letters.parked)
             .await?;
         if letters.parked {
             self.supersede_truncated(batch).await?;
         }
         let Some(order) = order else {
-            return Ok(());
+            return Ok(tables);
         };
+        if changes.is_empty() {
+            // what was left out was left out by what the tables are
+            let client = &*self.tx;
+            tables = self.catalogue.verify_tables(client, &batch.tables).await?;
+        }
+        if tables == TablesAre::Altered {
+            return Ok(tables);
+        }
         let is_written = |at: usize| batch.entries.get(at).is_some_and(Entry::is_fresh);
         let written = order.list_written(is_written);
         let positions = &self.ledger.row_positions;
         positions.record_changes(&self.tx, written.moved).await?;
-        positions.release_rows(&self.tx, &written.untouched).await
+        let untouched = &written.untouched;
+        positions.release_rows(&self.tx, untouched).await?;
+        Ok(TablesAre::AsKnown)
     }
 
     /// Claims the changes' rows, compares with what is recorded of them, and puts the changes in order.

@@ -12,7 +12,8 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
 use crate::pipeline::isolate::write_isolating;
 use crate::pipeline::order::{Order, OrderedEvent};
-use crate::postgres::write::write_rows;
+use crate::postgres::catalogue::{Catalogue, TablesAre};
+use crate::postgres::write::write_and_verify;
 use crate::rows::row_change::{Effect, RowChange};
 use crate::verdict::{Failure, Verdict};
 
@@ -27,12 +28,15 @@ pub struct RowWriter<'t> {
     pub ledger: &'t Ledger,
     /// What becomes of a key's events after a dead letter of the key.
     pub later_events: LaterEvents,
+    /// What the changes' tables are taken to be.
+    pub catalogue: &'t Catalogue,
 }
 
 impl RowWriter<'_> {
     /// Writes the changes, but for those that are refused and those that must wait behind a letter of
     /// their key; notes both, and the letters that were made obsolete. While there are no letters
-    /// (`parked`) and nothing is refused, keys needn't be looked at.
+    /// (`parked`) and nothing is refused, keys needn't be looked at. If a table was altered since it was
+    /// read, nothing is noted and nobody is blamed: the transaction is of no more use.
     ///
     /// # Errors
     /// Whatever isn't a refusal of a single row, or any refusal unless the batch is to be taken apart.
@@ -41,12 +45,12 @@ impl RowWriter<'_> {
         batch: &mut Batch<'_>,
         changes: &[(usize, RowChange<'_>)],
         parked: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<TablesAre, Failure> {
         batch.waiting.clear();
         let rejects = batch.entries.iter().any(Entry::is_rejected);
         if !parked && !rejects && !batch.trial.approach.looks_for_culprits() {
             let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
-            return write_rows(self.tx, &all, batch.trial.conflicts).await;
+            return self.write_verified(batch, &all).await;
         }
         let events = order_events(batch, changes);
         let mut order = Order::new(self.later_events);
@@ -61,16 +65,22 @@ impl RowWriter<'_> {
             }
         }
         let refused = if batch.trial.approach.looks_for_culprits() {
-            self.write_apart(batch, changes, &events, &mut order)
-                .await?
+            let found = self.write_apart(batch, changes, &events, &mut order);
+            let Some(refused) = found.await? else {
+                return Ok(TablesAre::Altered);
+            };
+            refused
         } else {
-            self.write_whole(batch, changes, &events, &mut order)
-                .await?;
+            let written = self.write_whole(batch, changes, &events, &mut order);
+            if written.await? == TablesAre::Altered {
+                return Ok(TablesAre::Altered);
+            }
             Refused::new()
         };
         batch.put_aside(&refused, &order);
         self.delete_ids_put_aside(batch, &refused, &order).await?;
-        self.supersede_letters(batch, &order).await
+        self.supersede_letters(batch, &order).await?;
+        Ok(TablesAre::AsKnown)
     }
 
     /// Locks the parked letters of the changes' keys, which the changes come after. Those that a version has
@@ -115,24 +125,37 @@ impl RowWriter<'_> {
         changes: &[(usize, RowChange<'_>)],
         events: &[OrderedEvent],
         order: &mut Order,
-    ) -> Result<(), Failure> {
+    ) -> Result<TablesAre, Failure> {
         let sifted = order.sift_part(events.iter().copied());
         let write_them = sifted.write.iter().filter_map(|at| changes.get(*at));
         let write_them: Vec<_> = write_them.map(|(_, change)| change).collect();
-        write_rows(self.tx, &write_them, batch.trial.conflicts).await?;
+        let tables = self.write_verified(batch, &write_them).await?;
         order.note_written(sifted);
-        Ok(())
+        Ok(tables)
     }
 
-    /// Writes all that can be written, and says what was refused.
+    async fn write_verified(
+        &self,
+        batch: &Batch<'_>,
+        changes: &[&RowChange<'_>],
+    ) -> Result<TablesAre, Failure> {
+        let (conflicts, tables) = (batch.trial.conflicts, &batch.tables);
+        write_and_verify(self.tx, changes, conflicts, self.catalogue, tables).await
+    }
+
+    /// Writes all that can be written, and says what was refused; nothing, if a table was altered.
     async fn write_apart(
         &self,
         batch: &mut Batch<'_>,
         changes: &[(usize, RowChange<'_>)],
         events: &[OrderedEvent],
         order: &mut Order,
-    ) -> Result<Refused, Failure> {
+    ) -> Result<Option<Refused>, Failure> {
         let found = write_isolating(self.tx, batch, changes, events, order).await?;
+        let tables = self.catalogue.verify_tables(&**self.tx, &batch.tables);
+        if tables.await? == TablesAre::Altered {
+            return Ok(None);
+        }
         batch.waiting = found.waiting;
         let mut refused = found.refused.iter();
         let early = refused.find(|(_, f)| f.verdict == Verdict::Early);
@@ -147,7 +170,7 @@ impl RowWriter<'_> {
             statements = found.statements,
             "refused batch taken apart"
         );
-        Ok(found.refused)
+        Ok(Some(found.refused))
     }
 
     /// Takes the ids of those that were put aside out of the ledger again.

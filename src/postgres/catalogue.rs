@@ -1,5 +1,7 @@
-//! The destination's tables, read once, cached, and read again when a statement says that what is
-//! known of them is out of date.
+//! The destination's tables, read once and cached. Whoever writes to a table has it verified in the same
+//! transaction, and what was altered is read again.
+//!
+//! Why: `docs/decisions/18`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use crate::locked::Locked;
+use crate::postgres::fingerprint::{FINGERPRINTS, find_altered};
 use crate::postgres::key_sameness::load_sameness;
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
@@ -15,16 +18,21 @@ use crate::rows::table::{Column, Equality, PgType, Table, UniqueKey};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict, sqlstate};
 
+/// What became of tables since they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TablesAre {
+    /// Nothing: what was done in their name was done to them.
+    AsKnown,
+    /// One of them was altered. What was done by what was known of it may be wrong, and errors may be
+    /// nobody's fault: all of it is to be done anew.
+    Altered,
+}
+
 /// The tables that were asked for so far. All lanes share one catalogue.
 #[derive(Default)]
 pub struct Catalogue {
     tables: Locked<HashMap<TableName, Arc<Table>>>,
 }
-
-/// Tables, partitioned ones, foreign ones and views.
-const TABLE: &str = "\
-    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f', 'v')";
 
 /// Domains are resolved to their base type (however deep), since a cast straight to a domain over
 /// `varchar(3)` would cut the value; the domain's own rules are checked on assignment.
@@ -92,6 +100,38 @@ impl Catalogue {
         Ok(table)
     }
 
+    /// Whether the tables still are what they are taken to be. Asked in a transaction, after its last
+    /// statement on them, it holds to the transaction's end: they are locked by then. Those that were altered
+    /// are read again when they are next asked for.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn verify_tables(
+        &self,
+        client: &impl tokio_postgres::GenericClient,
+        tables: &[Arc<Table>],
+    ) -> Result<TablesAre, Failure> {
+        let altered = find_altered(client, tables).await?;
+        for table in &altered {
+            self.forget_altered(table);
+        }
+        Ok(if altered.is_empty() {
+            TablesAre::AsKnown
+        } else {
+            TablesAre::Altered
+        })
+    }
+
+    /// Forgets the table, unless somebody has read it again since.
+    fn forget_altered(&self, table: &Table) {
+        let mut tables = self.tables.lock();
+        let known = tables.get(&table.name);
+        if known.is_some_and(|known| known.fingerprint == table.fingerprint) {
+            tables.remove(&table.name);
+            tracing::info!(table = %table.name, "the table was altered: it is read again, and the events in hand are written anew");
+        }
+    }
+
     /// Has the table read again when it is next asked for.
     pub fn forget_table(&self, name: &TableName) {
         self.tables.lock().remove(name);
@@ -99,14 +139,19 @@ impl Catalogue {
 }
 
 async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
-    let row = client.query_opt(TABLE, &[&name.schema, &name.name]).await?;
-    let Some(oid) = row.map(|row| row.get::<_, u32>(0)) else {
+    let (schemas, names) = ([&name.schema], [&name.name]);
+    // first of all: what is read after it is at least as new, so that nothing older goes by this fingerprint
+    let row = client
+        .query_opt(FINGERPRINTS, &[&&schemas[..], &&names[..]])
+        .await?;
+    let Some((oid, fingerprint)) = row.map(|row| (row.get::<_, u32>(1), row.get(2))) else {
         return Err(missing_table(name));
     };
     let (columns, numbers) = load_columns(client, oid).await?;
     let unique_keys = load_unique_keys(client, oid, &columns, &numbers).await?;
     let references = load_references(client).await?;
     let mut table = Table::new(name.clone(), columns, unique_keys);
+    table.fingerprint = fingerprint;
     table.rank = foreign_key_rank(oid, &references);
     table.referenced = references.iter().any(|(_, parent)| *parent == oid);
     Ok(table)

@@ -1,17 +1,21 @@
 //! Writes rows, within a transaction that the caller ends.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use deadpool_postgres::Transaction;
+use futures::future::join;
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::rows::binary::{Column, Form};
 use crate::rows::fold::fold;
 use crate::rows::key_rounds::split_by_key;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::{self, Conflicts, Statement, StatementKind};
 use crate::rows::statement_sql::empty_sql;
+use crate::rows::table::Table;
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Writes the net effect of the changes, given in arrival order.
@@ -23,11 +27,75 @@ pub async fn write_rows(
     changes: &[&RowChange<'_>],
     conflicts: Conflicts,
 ) -> Result<(), Failure> {
+    write_rounds(tx, changes, conflicts, async { Ok(()) }).await?;
+    Ok(())
+}
+
+/// The same, and whether the tables are what they are taken to be; asked together with the last statement,
+/// so that it takes no round trip.
+///
+/// # Errors
+/// As for [`write_rows`].
+pub async fn write_and_verify(
+    tx: &Transaction<'_>,
+    changes: &[&RowChange<'_>],
+    conflicts: Conflicts,
+    catalogue: &Catalogue,
+    tables: &[Arc<Table>],
+) -> Result<TablesAre, Failure> {
+    let verified = catalogue.verify_tables(&**tx, tables);
+    let verified = write_rounds(tx, changes, conflicts, verified).await?;
+    Ok(verified.unwrap_or(TablesAre::AsKnown)) // where nothing was written
+}
+
+/// What is asked beside the last statement is sent right behind it. Returns its answer, if there was a
+/// statement.
+async fn write_rounds<T>(
+    tx: &Transaction<'_>,
+    changes: &[&RowChange<'_>],
+    conflicts: Conflicts,
+    beside: impl Future<Output = Result<T, Failure>>,
+) -> Result<Option<T>, Failure> {
     if changes.iter().any(|change| change.empties_table()) {
-        return empty_tables(tx, changes).await;
+        empty_tables(tx, changes).await?;
+        return beside.await.map(Some);
     }
-    for round in split_by_key(changes) {
-        write_round(tx, &round, conflicts).await?;
+    let mut beside = Some(beside);
+    let rounds = split_by_key(changes);
+    let mut rounds = rounds.iter().peekable();
+    while let Some(round) = rounds.next() {
+        let nets = fold(round.iter().copied()).map_err(|_| missing_row())?;
+        let statements = statement::build_statements(&nets, conflicts);
+        let mut statements = statements.iter().peekable();
+        while let Some(statement) = statements.next() {
+            let written = execute_statement(tx, statement);
+            let is_last = rounds.peek().is_none() && statements.peek().is_none();
+            let Some(beside) = beside.take_if(|_| is_last) else {
+                written.await?;
+                continue;
+            };
+            // an error of the statement lets the other fail as well
+            let (written, answer) = join(written, beside).await;
+            written?;
+            return answer.map(Some);
+        }
+    }
+    Ok(None)
+}
+
+async fn execute_statement(tx: &Transaction<'_>, statement: &Statement<'_>) -> Result<(), Failure> {
+    let written = tx
+        .execute_typed(&statement.sql, &bind_parameters(statement))
+        .await?;
+    if written < statement.row_count() as u64 {
+        tell_of_respelled_rows(tx, statement).await?;
+    }
+    if statement.kind == StatementKind::Update && written < statement.row_count() as u64 {
+        let sql = statement.count_sql.as_deref().unwrap_or_default();
+        let found = tx.query_typed_one(sql, &bind_parameters(statement)).await?;
+        if found.get::<_, i64>(0) < statement.row_count() as i64 {
+            return Err(missing_row());
+        }
     }
     Ok(())
 }
@@ -49,35 +117,9 @@ async fn empty_tables(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Resul
     Ok(())
 }
 
-/// Changes in which each table has one key.
-async fn write_round(
-    tx: &Transaction<'_>,
-    changes: &[&RowChange<'_>],
-    conflicts: Conflicts,
-) -> Result<(), Failure> {
-    let incomplete = || {
-        let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
-        Failure::new(Verdict::Reject(Reason::Incomplete), why)
-    };
-    let nets = fold(changes.iter().copied()).map_err(|_| incomplete())?;
-    for statement in statement::build_statements(&nets, conflicts) {
-        let written = tx
-            .execute_typed(&statement.sql, &bind_parameters(&statement))
-            .await?;
-        if written < statement.row_count() as u64 {
-            tell_of_respelled_rows(tx, &statement).await?;
-        }
-        if statement.kind == StatementKind::Update && written < statement.row_count() as u64 {
-            let sql = statement.count_sql.as_deref().unwrap_or_default();
-            let found = tx
-                .query_typed_one(sql, &bind_parameters(&statement))
-                .await?;
-            if found.get::<_, i64>(0) < statement.row_count() as i64 {
-                return Err(incomplete());
-            }
-        }
-    }
-    Ok(())
+fn missing_row() -> Failure {
+    let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
+    Failure::new(Verdict::Reject(Reason::Incomplete), why)
 }
 
 /// Says it once for each table that a delete left a row because it is spelled otherwise: that is right where the

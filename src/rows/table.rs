@@ -154,6 +154,8 @@ pub struct Table {
     pub referenced: bool,
     /// Whether it was said that a delete left a row of the table, as that is spelled otherwise.
     pub told_of_spelling: AtomicBool,
+    /// Of all that is known of it: another one, once it was altered.
+    pub fingerprint: i64,
     by_name: HashMap<String, usize>,
 }
 
@@ -187,6 +189,7 @@ impl Table {
             rank: 0,
             referenced: false,
             told_of_spelling: AtomicBool::new(false),
+            fingerprint: 0,
             by_name,
         }
     }

@@ -1,12 +1,12 @@
 //! One letter in a transaction: the same decoding, rows and statements as in the pipeline, with the
 //! original event's id.
 
-use std::sync::Arc;
-
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use deadpool_postgres::Transaction;
+use tokio_postgres::GenericClient;
 
 use crate::config::{Config, Idempotency};
 use crate::format::change::{Change, Decoded, Operation};
@@ -22,21 +22,24 @@ use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::eligibility::Eligibility;
 use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
 use crate::operator::dlq::refusal::Refusal;
-use crate::postgres::catalogue::Catalogue;
+use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
 use crate::postgres::versions::compare_versions;
-use crate::postgres::write::write_rows;
+use crate::postgres::write::write_and_verify;
 use crate::record::Record;
 use crate::rows::mapping::Mapping;
 use crate::rows::row_change::RowChange;
 use crate::rows::source_order::{EntryEvent, SourceOrder, explain_other_source};
 use crate::rows::statement::Conflicts;
+use crate::rows::table::Table;
 use crate::rows::value::Placeholder;
 use crate::verdict::{Failure, Verdict};
 
 /// Applies letters, each within a transaction that somebody else begins and ends.
 pub struct LetterApplier {
     catalogue: Catalogue,
+    /// The last letter's table, as it was taken to be.
+    table: Option<Arc<Table>>,
     decoder: Decoder,
     registry: Option<Registry>,
     /// What events have in place of a value that they leave out.
@@ -57,6 +60,7 @@ impl LetterApplier {
         let schema = &config.postgres.schema;
         Ok(Self {
             catalogue: Catalogue::default(),
+            table: None,
             decoder: Decoder::from_config(config),
             registry: Registry::from_config(config)?,
             placeholder: Arc::new(Placeholder::new(&config.format.unavailable_placeholder)),
@@ -97,6 +101,7 @@ impl LetterApplier {
         letter: &Candidate,
         record: &Record,
     ) -> Result<ReplayOutcome, Refusal> {
+        self.table = None;
         let eligibility = match letter.row {
             Some(id) => Eligibility::of_row(self.letters.lock_letter(tx, id).await?, self.force),
             None => self.judge_unrecorded(tx, letter).await?,
@@ -192,7 +197,7 @@ impl LetterApplier {
     /// # Errors
     /// Postgres can't be asked, or can't read the key.
     async fn identify_row<'r>(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: &Change<'r>,
     ) -> Result<(Result<RowChange<'r>, Failure>, Vec<KeyHashes>), Failure> {
@@ -214,11 +219,12 @@ impl LetterApplier {
     }
 
     async fn map_change<'r>(
-        &self,
+        &mut self,
         tx: &Transaction<'_>,
         change: &Change<'r>,
     ) -> Result<RowChange<'r>, Failure> {
         let table = self.catalogue.find_table(tx, &change.table).await?;
+        self.table = Some(table.clone());
         match change.operation {
             Operation::Truncate => Ok(RowChange::of_truncate(&table)),
             _ => Mapping::new(change, &table, self.placeholder.clone())?.map_change(change),
@@ -233,11 +239,11 @@ impl LetterApplier {
         letter: &Candidate,
         change: &Change<'_>,
         row: RowChange<'_>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Refusal> {
         let is_ordered =
             change.version.is_some() || self.positions.are_kept_of(tx, &change.table).await?;
         if self.force || !is_ordered {
-            write_rows(tx, &[&row], Conflicts::Possible).await?;
+            self.write_verified(tx, &[&row]).await?;
             return Ok(true);
         }
         let event = EntryEvent {
@@ -253,10 +259,35 @@ impl LetterApplier {
         let arranged = order.arrange_changes(changes, recorded);
         let arranged = arranged.map_err(two_sources)?;
         let rows: Vec<_> = arranged.changes.iter().map(|(_, row)| row).collect();
-        write_rows(tx, &rows, Conflicts::Possible).await?;
+        self.write_verified(tx, &rows).await?;
+        if rows.is_empty() && self.verify_table(&**tx).await? == TablesAre::Altered {
+            return Err(Refusal::TableAltered);
+        }
         let written = order.list_written(|_| true);
         self.positions.record_changes(tx, written.moved).await?;
         self.positions.release_rows(tx, &written.untouched).await?;
         Ok(!rows.is_empty())
+    }
+
+    /// Whether the table of the last letter still is what it was taken to be: asked before a refusal is
+    /// blamed on the letter.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn verify_table(&self, client: &impl GenericClient) -> Result<TablesAre, Failure> {
+        let table = self.table.as_slice();
+        self.catalogue.verify_tables(client, table).await
+    }
+
+    async fn write_verified(
+        &self,
+        tx: &Transaction<'_>,
+        rows: &[&RowChange<'_>],
+    ) -> Result<(), Refusal> {
+        let (conflicts, tables) = (Conflicts::Possible, self.table.as_slice());
+        match write_and_verify(tx, rows, conflicts, &self.catalogue, tables).await? {
+            TablesAre::AsKnown => Ok(()),
+            TablesAre::Altered => Err(Refusal::TableAltered),
+        }
     }
 }

@@ -13,9 +13,13 @@ use crate::operator::dlq::letter_store::{Fetched, LetterStore};
 use crate::operator::dlq::outcome::ReplayOutcome;
 use crate::operator::dlq::refusal::Refusal;
 use crate::operator::dlq::walk::{Attempt, LetterTransactions};
+use crate::postgres::catalogue::TablesAre;
 use crate::record::Record;
 use crate::retry::Delays;
-use crate::verdict::Verdict;
+use crate::verdict::{Failure, Verdict};
+
+/// So often a letter is tried again at once because its table was altered meanwhile.
+pub const MAX_ALTERATIONS: u32 = 3;
 
 /// Puts letters in for good.
 pub struct CommitEach<'r, 'c> {
@@ -53,11 +57,16 @@ impl<'r, 'c> CommitEach<'r, 'c> {
     ) -> Result<ReplayOutcome, Refusal> {
         let mut delays = Delays::new(self.retry);
         let mut attempt = 1;
+        let mut alterations = 0;
         loop {
             let failure = match self.commit_letter(letter, record).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(Refusal::Failure(failure)) => failure,
-                Err(undecodable) => return Err(undecodable),
+                Err(Refusal::TableAltered) if alterations < MAX_ALTERATIONS => {
+                    alterations += 1;
+                    continue;
+                }
+                Err(refusal) => return Err(refusal),
             };
             let again = match failure.verdict {
                 Verdict::Retry | Verdict::Unavailable => attempt < self.retry.max_attempts,
@@ -83,11 +92,28 @@ impl<'r, 'c> CommitEach<'r, 'c> {
         // before the transaction, which is not to wait for the registry
         self.applier.learn_schemas(record).await?;
         let tx = self.store.begin_transaction().await?;
-        let outcome = self.applier.apply_letter(&tx, letter, record).await?;
+        let outcome = match self.applier.apply_letter(&tx, letter, record).await {
+            Err(Refusal::Failure(failure)) if failure.hangs_on_tables() => {
+                tx.rollback().await?;
+                return Err(self.refuse(failure).await?);
+            }
+            outcome => outcome?,
+        };
         failpoint::reach("replay_before_commit");
         tx.commit().await?;
         failpoint::reach("replay_after_commit");
         Ok(outcome)
+    }
+}
+
+impl CommitEach<'_, '_> {
+    /// What a failure says of the letter: nothing, if its table was altered.
+    async fn refuse(&self, failure: Failure) -> Result<Refusal, Failure> {
+        let client: &tokio_postgres::Client = self.store.client();
+        Ok(match self.applier.verify_table(client).await? {
+            TablesAre::AsKnown => Refusal::Failure(failure),
+            TablesAre::Altered => Refusal::TableAltered,
+        })
     }
 }
 

@@ -9,10 +9,12 @@ use uuid::Uuid;
 use crate::operator::command_error::CommandError;
 use crate::operator::dlq::apply_letter::LetterApplier;
 use crate::operator::dlq::candidate::Candidate;
+use crate::operator::dlq::commit_each::MAX_ALTERATIONS;
 use crate::operator::dlq::letter_store::{Fetched, LetterStore};
 use crate::operator::dlq::outcome::ReplayOutcome;
 use crate::operator::dlq::refusal::Refusal;
 use crate::operator::dlq::walk::{Attempt, LetterTransactions};
+use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
 
@@ -140,15 +142,24 @@ impl<'t> RollBackGroup<'t> {
         letter: &Candidate,
         record: &Record,
     ) -> Result<ReplayOutcome, Failure> {
-        self.tx.batch_execute("SAVEPOINT letter").await?;
-        let refusal = match self.applier.apply_letter(&self.tx, letter, record).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(Refusal::Failure(f)) if f.verdict == Verdict::Unavailable => return Err(f),
-            Err(refusal) => refusal,
+        let mut alterations = 0;
+        let refusal = loop {
+            self.tx.batch_execute("SAVEPOINT letter").await?;
+            let refusal = match self.applier.apply_letter(&self.tx, letter, record).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(Refusal::Failure(f)) if f.verdict == Verdict::Unavailable => return Err(f),
+                Err(refusal) => refusal,
+            };
+            self.tx
+                .batch_execute("ROLLBACK TO SAVEPOINT letter")
+                .await?;
+            let altered = self.applier.verify_table(&*self.tx).await? == TablesAre::Altered
+                || matches!(refusal, Refusal::TableAltered);
+            if !altered || alterations == MAX_ALTERATIONS {
+                break refusal;
+            }
+            alterations += 1;
         };
-        self.tx
-            .batch_execute("ROLLBACK TO SAVEPOINT letter")
-            .await?;
         Ok(fail_letter(refusal, letter))
     }
 }

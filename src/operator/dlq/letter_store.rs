@@ -128,6 +128,11 @@ impl<'c> LetterStore<'c> {
         })
     }
 
+    /// The store's connection, while no transaction is open on it.
+    pub fn client(&self) -> &Object {
+        &self.client
+    }
+
     /// Begins a transaction on the store's connection.
     ///
     /// # Errors

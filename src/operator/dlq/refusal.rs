@@ -12,6 +12,8 @@ pub enum Refusal {
     Undecodable(Undecodable),
     /// Postgres, or a look at the letter's table, refuses the change, or Postgres can't be asked.
     Failure(Failure),
+    /// The table isn't what it was taken to be. That tells nothing of the letter, which is to be tried again.
+    TableAltered,
 }
 
 impl From<Failure> for Refusal {
@@ -32,6 +34,7 @@ impl Refusal {
         match self {
             Refusal::Undecodable(_) => true,
             Refusal::Failure(f) => matches!(f.verdict, Verdict::Reject(_) | Verdict::Early),
+            Refusal::TableAltered => false,
         }
     }
 
@@ -49,6 +52,11 @@ impl Refusal {
                 ..Cause::new(u.reason, u.stage, u.message, attempts)
             },
             Refusal::Failure(failure) => Cause::of(&failure, attempts, Some(since)),
+            Refusal::TableAltered => {
+                let why = "the letter's table is being altered again and again; replay the letter once that is over";
+                let failure = Failure::new(Verdict::Retry, why);
+                Cause::of(&failure, attempts, Some(since))
+            }
         }
     }
 }
