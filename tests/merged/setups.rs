@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::commands::{Answer, landfall};
 use crate::merged::{lead_all_to_t, merged_world, placed, with};
 use crate::support::events::{delete, insert, update};
 use crate::support::{Event, World, audit, eventually};
@@ -136,6 +137,36 @@ async fn events_without_a_position_are_refused_where_rows_come_through_several_p
     assert_eq!(worker.stop().await.0, Some(0));
     assert_eq!(world.count("SELECT count(*) FROM t").await, 0);
     assert!(world.letters().await.is_empty());
+}
+
+#[tokio::test]
+async fn check_tells_which_rows_are_put_in_order_and_which_cannot_be() {
+    let mut world = merged_world("merged_check", 2, 1).await;
+    let blind = with(placed("c", 10, 1, 1, "a"), |value| {
+        value["source"]["lsn"] = json!(null);
+    });
+    world.kafka.produce(&world.topics[0], &[blind]).await;
+    world
+        .kafka
+        .produce(&world.topics[1], &[placed("c", 11, 2, 1, "b")])
+        .await;
+    let told = |answer: &Answer, key: &str| {
+        let mut values = answer.all(key);
+        values.retain(|value| !value.is_null());
+        values
+    };
+    let answer = landfall(&world, "check --json");
+    assert_eq!(answer.code, Some(1), "{}", answer.error);
+    assert_eq!(told(&answer, "ordered_by"), ["source position"; 2]);
+    let codes = told(&answer, "code");
+    assert!(codes.contains(&json!("order_unknown")), "{codes:?}");
+
+    world.set("[route]", "version = \"version\"");
+    let answer = landfall(&world, "check --json");
+    assert_eq!(answer.code, Some(0), "{}", answer.error);
+    assert_eq!(told(&answer, "ordered_by"), ["version"; 2]);
+    let text = landfall(&world, "check").text;
+    assert!(text.contains("rows in the order of"), "{text}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::config::RouteConfig;
 use crate::format::change::{Change, Operation, RowOrder};
 use crate::format::merged_tables::MergedTables;
 use crate::operator::check::finding::Finding;
@@ -16,6 +17,8 @@ pub struct SampledOrder {
     pub through_partitions: bool,
     /// The route's pattern may match other topics for the same table.
     pub may_match_others: bool,
+    /// The route names a column that tells versions apart.
+    pub has_version: bool,
     /// Sampled events that can be compared with others,
     pub placed: usize,
     /// and those that can't.
@@ -33,14 +36,15 @@ pub fn learn_partitions(topic: &SampledTopic) -> Arc<MergedTables> {
 }
 
 impl SampledOrder {
-    /// What these events say. `merged` was lent to the decoder that read them.
+    /// What these events and their topic's route say. `merged` was lent to the decoder that read them.
     pub fn of_events(
         changes: &[Change<'_>],
         merged: &MergedTables,
-        may_match_others: bool,
+        route: Option<&RouteConfig>,
     ) -> Self {
         let mut order = Self {
-            may_match_others,
+            may_match_others: route.is_some_and(RouteConfig::may_merge_topics),
+            has_version: route.is_some_and(|route| route.version.is_some()),
             ..Self::default()
         };
         for change in changes {
@@ -76,12 +80,18 @@ pub fn judge_merged_tables(lines: &mut [TopicLine]) -> Vec<Finding> {
     for (table, of_table) in tables {
         let found: Vec<&TopicLine> = of_table.iter().filter_map(|at| lines.get(*at)).collect();
         let is_merged = found.len() > 1 || found.iter().any(|l| l.order.through_partitions);
-        if is_merged {
+        let has_version = found.iter().all(|line| line.order.has_version);
+        if is_merged && !has_version {
             findings.extend(judge_table(&table, &found));
         }
         let is_kept = is_merged || found.iter().any(|line| line.order.may_match_others);
         for at in of_table {
-            if let Some(line) = lines.get_mut(at).filter(|_| is_kept) {
+            let Some(line) = lines.get_mut(at) else {
+                continue;
+            };
+            if line.order.has_version {
+                line.ordered_by = "version";
+            } else if is_kept {
                 line.ordered_by = "source position";
             }
         }
@@ -101,7 +111,7 @@ fn judge_table(table: &str, found: &[&TopicLine]) -> Vec<Finding> {
             format!(
                 "rows of {table} come through several partitions (topics {topics}), and {unplaced} of {all} sampled events tell no position at their source: nothing would tell which of two changes of a row is the later one"
             ),
-            "give each topic a table of its own, or keep the record's key as the row's (no key in the [[route]])",
+            "set version in the [[route]] (a column whose value grows with each change of the row), give each topic a table of its own, or keep the record's key as the row's (no key in the [[route]])",
         ));
     }
     let sources: BTreeSet<&String> = found.iter().flat_map(|line| &line.order.sources).collect();
@@ -113,7 +123,7 @@ fn judge_table(table: &str, found: &[&TopicLine]) -> Vec<Finding> {
                 "{table} gets rows from several sources ({}), whose changes can't be put in order: a row that two of them write would stop its lane",
                 names.join("; ")
             ),
-            "see that each row has one source, or give each source a table of its own",
+            "see that each row has one source, set version in the [[route]], or give each source a table of its own",
         ));
     }
     findings
@@ -163,6 +173,17 @@ mod tests {
         let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
         assert_eq!(codes, ["order_unknown", "several_sources"]);
         assert!(findings[0].found.contains("topics a, b), and 2 of 10"));
+    }
+
+    #[test]
+    fn a_column_for_versions_puts_in_order_what_tells_no_place() {
+        let order = || SampledOrder {
+            has_version: true,
+            ..from("x", 0, 3)
+        };
+        let mut lines = [line("a", order()), line("b", order())];
+        assert!(judge_merged_tables(&mut lines).is_empty());
+        assert_eq!(lines.each_ref().map(|l| l.ordered_by), ["version"; 2]);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub struct TopicLine {
     pub missing_columns: Vec<String>,
     /// The privileges that our role lacks on the table.
     pub missing_privileges: Vec<&'static str>,
-    /// By what the changes of a row are put in order: `partition` or `source position`.
+    /// By what the changes of a row are put in order: `partition`, `source position` or `version`.
     pub ordered_by: &'static str,
     /// What the sampled events say of their order.
     #[serde(skip)]

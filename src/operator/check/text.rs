@@ -34,6 +34,7 @@ impl Report {
                 format_table(["topic", "schemas"], schemas, &[])
             );
         }
+        text.push_str(&self.list_orders());
         for severity in [Severity::Problem, Severity::Warning] {
             text.push_str(&self.list_findings(severity));
         }
@@ -41,6 +42,23 @@ impl Report {
             text.push_str("\nno problems\n");
         }
         text
+    }
+
+    /// The tables whose rows come through several partitions, or may; empty if there are none.
+    fn list_orders(&self) -> String {
+        let merged = self.topics.iter().filter(|t| t.ordered_by != "partition");
+        let mut rows: Vec<[String; 2]> = merged
+            .filter_map(|t| Some([t.table.clone()?, t.ordered_by.to_owned()]))
+            .collect();
+        rows.sort_unstable();
+        rows.dedup();
+        match rows.as_slice() {
+            [] => String::new(),
+            _ => format!(
+                "\n{}",
+                format_table(["table", "rows in the order of"], rows, &[])
+            ),
+        }
     }
 
     fn describe_kafka(&self) -> String {

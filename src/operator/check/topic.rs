@@ -52,13 +52,13 @@ pub async fn judge_topic(
     let key = config.route_for(&topic.name);
     let key = key.and_then(|(route, _)| route.key.as_deref());
     let route = config.route_for(&topic.name);
-    let may_match_others = route.is_some_and(|(route, _)| route.may_merge_topics());
+    let route = route.as_ref().map(|(route, _)| *route);
     let removes = config.apply.deletes || config.apply.truncates;
     for target in &targets {
         let needs = Needs::of_events(&target.changes, key, removes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let about = judge_target(config, client, target, &needs, &mut line).await;
-        line.order = SampledOrder::of_events(&target.changes, &merged, may_match_others);
+        line.order = SampledOrder::of_events(&target.changes, &merged, route);
         line.state = match client {
             Some(_) => name_worst(findings.iter().chain(&about)),
             None => "not checked",
