@@ -159,17 +159,19 @@ impl MergedTables {
     }
 
     /// Learns topics whose events, or whose routes, have led to tables, here or in another process. Returns the
-    /// tables that get their rows from several topics only since now.
+    /// tables that get their rows from several topics only since now, which nobody expected.
     pub fn learn_feeds(&self, feeds: impl Iterator<Item = Feed>) -> Vec<TableName> {
         let mut known = self.known.lock();
         let (mut merged, mut news) = (Vec::new(), false);
         for (table, topic) in feeds {
             let before = known.count_certain(&table);
+            let topics = known.topics.get(&table);
+            let is_expected = topics.is_some_and(|topics| topics.contains_key(&topic));
             known.add_topic(table.clone(), topic, Evidence::Certain);
             let now = known.count_certain(&table);
             news |= before != now;
             let lands = known.learned.iter().any(|(learned, _)| *learned == table);
-            if before == 1 && now > 1 && lands {
+            if before == 1 && now > 1 && lands && !is_expected {
                 merged.push(table);
             }
         }

@@ -50,7 +50,8 @@ impl RowOrders {
     /// By what the change is put in order.
     pub fn order_change<'r>(&mut self, change: &Unordered<'_, 'r>) -> RowOrder<'r> {
         let facts = self.facts_of(change);
-        let several = change.of_other_key && facts.partitions > 1;
+        // one that nobody could count is taken for several
+        let several = change.of_other_key && facts.partitions != 1;
         match facts.merging {
             Merging::One if !several && !self.always => return RowOrder::Partition,
             _ => {}
@@ -82,8 +83,9 @@ impl RowOrders {
                 facts
             }
         };
+        let counted = facts.merging != Merging::Unlearned && facts.partitions > 0;
         let grown = change.incoming.record.source.partition >= facts.partitions;
-        if change.of_other_key && grown && facts.merging != Merging::Unlearned {
+        if change.of_other_key && counted && grown {
             self.merged.note_grown(table, topic);
         }
         facts

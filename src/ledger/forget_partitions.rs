@@ -37,7 +37,8 @@ struct LockedPartition {
 }
 
 /// Forgets a topic's partitions, or the one with this number: their rows, the ids of their events and
-/// their dead letters. All or nothing; returns the partitions in order.
+/// their dead letters. All or nothing; returns the partitions in order. `is_read`: the topic is one of those that are
+/// still read.
 ///
 /// # Errors
 /// As Postgres says.
@@ -46,6 +47,7 @@ pub async fn forget_partitions(
     schema: &str,
     topic: &str,
     number: Option<i32>,
+    is_read: bool,
 ) -> Result<Vec<ForgottenPartition>, Failure> {
     let schema = &quote(schema);
     let tx = begin_pinned(client).await?;
@@ -59,7 +61,8 @@ pub async fn forget_partitions(
     // not set to 0: Kafka may have deleted what is there, and that would be a gap
     let sql = format!("DELETE FROM {schema}.partitions WHERE partition_id = ANY($1)");
     tx.execute(&sql, &[&ids]).await?;
-    forget_positions(&tx, schema, topic).await?;
+    let gone_for_good = (!is_read).then_some(ids.as_slice());
+    forget_positions(&tx, schema, topic, gone_for_good).await?;
     tx.commit().await?;
     let mut forgotten: Vec<ForgottenPartition> = partitions
         .iter()
@@ -93,21 +96,40 @@ async fn lock_partitions(
     Ok(rows.iter().map(partition).collect())
 }
 
-/// Forgets the positions of the topic's tables, unless another topic that is known leads to them: its events keep
-/// their order with what is read again.
-async fn forget_positions(tx: &Transaction<'_>, schema: &str, topic: &str) -> Result<(), Failure> {
+/// Forgets where rows stood that the topic's partitions changed last, if the topic isn't read any more, and with it
+/// that it led to their tables. Else all positions of its tables, unless another topic that is known leads to them: its
+/// events keep their order with what is read again.
+async fn forget_positions(
+    tx: &Transaction<'_>,
+    schema: &str,
+    topic: &str,
+    partition_ids: Option<&[i32]>,
+) -> Result<(), Failure> {
     let sql = format!(
-        "SELECT schema_name, table_name FROM {schema}.table_topics t WHERE topic = $1 AND NOT EXISTS \
+        "SELECT schema_name, table_name, EXISTS \
          (SELECT FROM {schema}.table_topics o JOIN {schema}.partitions p ON p.topic = o.topic \
-          WHERE (o.schema_name, o.table_name) = (t.schema_name, t.table_name))"
+          WHERE (o.schema_name, o.table_name) = (t.schema_name, t.table_name)) \
+         FROM {schema}.table_topics t WHERE topic = $1"
     );
-    let delete = format!("DELETE FROM {schema}.row_positions WHERE row_key >= $1 AND row_key < $2");
+    let delete = format!(
+        "DELETE FROM {schema}.row_positions WHERE row_key >= $1 AND row_key < $2 \
+         AND ($3::int[] IS NULL OR partition_id = ANY($3))"
+    );
     for row in tx.query(&sql, &[&topic]).await? {
-        let keys = row_keys_of(&TableName::new(
-            row.get::<_, String>(0),
-            row.get::<_, String>(1),
-        ));
-        tx.execute(&delete, &[&keys.start, &keys.end]).await?;
+        let name = TableName::new(row.get::<_, String>(0), row.get::<_, String>(1));
+        let is_shared: bool = row.get(2);
+        let keys = row_keys_of(&name);
+        let of_partitions = partition_ids.filter(|_| is_shared);
+        if !is_shared || of_partitions.is_some() {
+            tx.execute(&delete, &[&keys.start, &keys.end, &of_partitions])
+                .await?;
+        }
+    }
+    if partition_ids.is_some() {
+        let sql = format!(
+            "DELETE FROM {schema}.table_topics WHERE topic = $1 AND NOT EXISTS (SELECT FROM {schema}.partitions WHERE topic = $1)"
+        );
+        tx.execute(&sql, &[&topic]).await?;
     }
     Ok(())
 }

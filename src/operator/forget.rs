@@ -19,7 +19,8 @@ const SHOWN_NAMES: usize = 20;
 pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), CommandError> {
     let schema = &config.postgres.schema;
     let mut client = open_bookkeeping(config).await?;
-    let forgotten = forget_partitions(&mut client, schema, &asked.topic, asked.partition);
+    let is_read = config.subscribes_to(&asked.topic);
+    let forgotten = forget_partitions(&mut client, schema, &asked.topic, asked.partition, is_read);
     let forgotten = forgotten.await.map_err(explain_failure)?;
     if forgotten.is_empty() {
         let known = list_partitions(&client, schema).await;

@@ -121,15 +121,24 @@ impl FeedLearner {
         Some(((table, topic.clone()), evidence))
     }
 
+    /// Whether the topic's route has positions kept whatever is known of its table.
+    fn keeps_positions(&self, topic: &str) -> bool {
+        let route = self.config.route_for(topic);
+        route.is_some_and(|(route, _)| route.may_merge_topics() || route.version.is_some())
+    }
+
     /// Reads what others have entered.
     async fn read_feeds(&self, client: &deadpool_postgres::Object) -> Result<(), Failure> {
         let number = self.read.lock().number;
         let (feeds, number) = self.ledger.feeds.read_feeds_since(client, number).await?;
         for table in self.merged.learn_feeds(feeds.into_iter()) {
-            let topics = self.merged.list_topics(&table).join(", ");
+            let topics = self.merged.list_topics(&table);
+            if topics.iter().all(|topic| self.keeps_positions(topic)) {
+                continue; // from its first row on
+            }
             tracing::warn!(
                 table = table.to_string(),
-                topics,
+                topics = topics.join(", "),
                 "several topics lead to this table, which wasn't known before: rows landed until now count as older than any event; if one of the topics holds older events, `landfall forget` each of them, and all are put in order"
             );
         }

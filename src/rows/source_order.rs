@@ -485,7 +485,7 @@ pub fn explain_other_source(
         Verdict::Systemic,
         format!(
             "two sources write the same row of {table}: {earlier} and {later}; nothing tells which of their changes comes first. \
-             Set version = \"column\" in the [[route]], a column whose value grows with each change of the row; or give each source a table of its own"
+             Set version = \"column\" in the [[route]], a column whose value grows with each change of the row; or give each source a table of its own; if the earlier one isn't read any more, `landfall forget` its topic"
         ),
     )
 }
