@@ -391,7 +391,6 @@ impl<'r> SourceOrder<'r> {
             position: position.map_or(Vec::new(), |position| position.to_bytes()),
             partition_id: last.arrival.partition_id,
             gone: last.arrival.gone,
-            ..RecordedChange::default()
         }
     }
 }
