@@ -57,6 +57,30 @@ fn insert(table: &str, row: Value) -> Event {
 }
 
 #[tokio::test]
+async fn positions_that_dont_tell_events_apart_are_a_warning() {
+    let mut world = World::new("check_positions", 1).await;
+    let other = |version| json!({ "id": 1, "version": version, "body": "b" });
+    world
+        .kafka
+        .produce(
+            &world.topic,
+            &[insert("t", other(1)), insert("t", other(2))],
+        )
+        .await;
+    let (code, out, err) = check(&world.config_file(), &["--json"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let objects = objects(&out);
+    assert!(
+        codes(&objects, "warning").contains(&"positions_ambiguous".to_owned()),
+        "{out}"
+    );
+    assert!(out.contains("provide.transaction.metadata=true"), "{out}");
+    world.set("apply", "idempotency = \"offset\"");
+    let (_, out, _) = check(&world.config_file(), &["--json"]);
+    assert!(!out.contains("positions_ambiguous"), "{out}");
+}
+
+#[tokio::test]
 async fn a_healthy_set_up_exits_0_and_prints_table_and_key() {
     let world = World::new("check_healthy", 3).await;
     // as a broker has it by default; the stack's keeps events for ever

@@ -21,6 +21,7 @@ mod exactly_once;
 mod facts;
 mod group;
 mod house;
+mod identity;
 mod isolation;
 mod letters;
 mod merged;

@@ -4,14 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::format::change::Fields;
 use crate::format::json_object::{Name, Nullable, Object};
 use crate::format::message_error::MessageError;
 
 mod log_position;
+mod position;
 mod source;
+mod transaction;
+pub use position::EventPosition;
 pub use source::{Source, SourceField};
+pub use transaction::TransactionOrder;
 
 /// Debezium's envelope: what happened to a row, and where.
 pub struct Envelope<'r> {
@@ -23,6 +28,8 @@ pub struct Envelope<'r> {
     pub after: Option<Fields<'r>>,
     /// Where the event comes from.
     pub source: Source<'r>,
+    /// JSON, for [`TransactionOrder::from_json`]; `None` where the source sends none.
+    pub transaction: Option<&'r str>,
 }
 
 /// The envelope with its rows in one pass.
@@ -44,7 +51,8 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
         f.write_str("an object with op, after and source")
     }
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut op, mut before, mut after, mut source) = (None, None, None, None);
+        let (mut op, mut before, mut after) = (None, None, None);
+        let (mut source, mut transaction) = (None, None);
         while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
             match name.as_ref() {
                 "op" => set_once(&mut op, map.next_value::<Name<'de>>()?.0, "op")?,
@@ -61,6 +69,10 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
                     map.next_value::<Option<Source<'de>>>()?,
                     "source",
                 )?,
+                "transaction" => {
+                    let raw = map.next_value::<Option<&'de RawValue>>()?;
+                    set_once(&mut transaction, raw.map(RawValue::get), "transaction")?;
+                }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -69,6 +81,7 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
             before: before.flatten(),
             after: after.flatten(),
             source: source.flatten().unwrap_or_default(),
+            transaction: transaction.flatten(),
         })
     }
 }

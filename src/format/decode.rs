@@ -152,7 +152,7 @@ impl Decoder {
         };
         let decoded = match envelope {
             Some(envelope) if envelope.op == "t" => match self.truncates {
-                true => topic.decode_truncate(incoming, &envelope.source),
+                true => topic.decode_truncate(incoming, &envelope),
                 false => Ok(Decoded::Nothing(Operation::Truncate.name())),
             },
             Some(envelope) => topic.decode_event(incoming, key, envelope),

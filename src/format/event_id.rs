@@ -102,6 +102,11 @@ impl Identity {
         self.parts.add_part(bytes);
     }
 
+    /// All parts so far, each with its length before it.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.parts.0
+    }
+
     /// The id: 48 bits of time, then 80 bits of hash.
     pub fn into_id(self) -> Uuid {
         // Times before 1970 or after the year 10889 don't occur at a real source; they still get

@@ -3,6 +3,7 @@
 
 use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
+use crate::format::positions::Positions;
 
 /// What a partition's records up to some offset have left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,4 +12,25 @@ pub struct PartitionMemory {
     pub open_deletes: OpenDeletes,
     /// The tables that the events named.
     pub tables: NamedTables,
+    /// Whether the positions of its events tell them apart.
+    pub positions: Positions,
+    /// Ids of events of this time or later, in milliseconds since 1970, say what the event says: those of
+    /// earlier ones may be in the ledger as an earlier Landfall made them.
+    pub full_ids_since: i64,
+    /// The time of the first event that told its place in its transaction. Earlier ones were applied without,
+    /// and are known without, whatever they tell when they are sent again.
+    pub ordered_since: Option<i64>,
+}
+
+impl PartitionMemory {
+    /// What holds wherever the partition is read from.
+    pub fn without_place(&self) -> Self {
+        Self {
+            open_deletes: OpenDeletes::default(),
+            tables: self.tables.clone(),
+            positions: Positions::from_bigints(&[], self.positions.doubt),
+            full_ids_since: self.full_ids_since,
+            ordered_since: self.ordered_since,
+        }
+    }
 }

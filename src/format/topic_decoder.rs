@@ -9,14 +9,15 @@ use crate::config::RouteConfig;
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
 use crate::format::debezium::{Envelope, Source};
-use crate::format::event_id::{self, Identity};
-use crate::format::key_text::visit_key;
+use crate::format::event_id;
+use crate::format::identify::{EventTraits, identify_event};
 use crate::format::merged_tables::MergedTables;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::routed_key::{OldKey, RoutedKey};
 use crate::format::row_orders::{RowOrders, Unordered, is_other_key};
 use crate::format::schema_cache::SchemaCache;
+use crate::format::stable_hash::RowHasher;
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
 use crate::record::Record;
@@ -32,6 +33,7 @@ pub struct TopicDecoder {
     orders: RowOrders,
     pub(super) key_schema: SchemaCache,
     pub(super) value_schema: SchemaCache,
+    rows: RowHasher,
 }
 
 /// Where the configuration sends the topic.
@@ -51,6 +53,12 @@ struct ToldKey<'k, 'r> {
     record_key: &'k Fields<'r>,
 }
 
+impl<'k, 'r> ToldKey<'k, 'r> {
+    fn new(key: &'k Fields<'r>, record_key: &'k Fields<'r>) -> Self {
+        Self { key, record_key }
+    }
+}
+
 /// A record that is being decoded, and what its partition and its batch lend it.
 pub(super) struct Incoming<'c, 'r> {
     /// As it came from Kafka.
@@ -61,6 +69,15 @@ pub(super) struct Incoming<'c, 'r> {
     pub topic_id: Option<Uuid>,
     /// The partition's.
     pub memory: &'c mut PartitionMemory,
+}
+
+impl Incoming<'_, '_> {
+    /// What the open deletes are to learn of an event: its key, and whether it opens a delete. `None`: nothing.
+    fn delete_to_note(&self, key: &Fields<'_>, removes: bool) -> Option<(u64, bool)> {
+        // a row closes a delete of its key, if any is open
+        let noted = removes || !self.memory.open_deletes.is_empty();
+        (noted && !key.is_empty()).then(|| (key_hash(key), removes))
+    }
 }
 
 impl TopicDecoder {
@@ -82,6 +99,7 @@ impl TopicDecoder {
             orders: RowOrders::new(merged, asks_positions),
             key_schema: SchemaCache::default(),
             value_schema: SchemaCache::default(),
+            rows: RowHasher::default(),
         }
     }
 
@@ -124,11 +142,24 @@ impl TopicDecoder {
         }
     }
 
+    fn require_table(&self, named: Option<usize>) -> Result<Arc<TableName>, Undecodable> {
+        self.table_of_event(named).map_or_else(
+            || {
+                refuse_record(
+                    Reason::Undecodable,
+                    Stage::Transformation,
+                    "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
+                )
+            },
+            Ok,
+        )
+    }
+
     /// `key` holds the fields of the record's key. Open deletes learn of the event once nothing can
     /// go wrong any more.
     pub(super) fn decode_event<'r>(
         &mut self,
-        incoming: Incoming<'_, 'r>,
+        mut incoming: Incoming<'_, 'r>,
         key: Fields<'r>,
         envelope: Envelope<'r>,
     ) -> Result<Decoded<'r>, Undecodable> {
@@ -137,36 +168,36 @@ impl TopicDecoder {
         };
         let removes = operation.removes_row();
         let named = self.find_named(&envelope.source);
-        let Some(table) = self.table_of_event(named) else {
-            return refuse_record(
-                Reason::Undecodable,
-                Stage::Transformation,
-                "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
-            );
-        };
+        let table = self.require_table(named)?;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
-        // a row closes a delete of its key, if any is open
-        let noted = removes || !incoming.memory.open_deletes.is_empty();
-        let delete = (noted && !key.is_empty()).then(|| (key_hash(&key), removes));
+        let delete = incoming.delete_to_note(&key, removes);
         let record_key = self.has_routed_key().then(|| key.clone());
         let of_other_key = self.has_other_key(&key);
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
         let (old_key, hides_key) = match &record_key {
             Some(record_key) => {
-                let told = ToldKey {
-                    key: &key,
-                    record_key,
-                };
+                let told = ToldKey::new(&key, record_key);
                 let before = if removes { &row } else { &before };
                 self.look_before(operation, told, before.as_ref(), incoming.arena)
             }
             None => (None, false),
         };
-        let id = identify_event(&incoming, &envelope.source, operation, &key);
+        let content = row.as_ref().filter(|_| !removes);
+        let traits = EventTraits {
+            source: &envelope.source,
+            transaction: envelope.transaction,
+            operation,
+            key: &key,
+            record_key: record_key.as_ref().map_or(0, key_hash),
+            table: &table,
+            content: content.map(|row| self.rows.hash_row(row)),
+        };
+        let id = identify_event(&mut incoming, &traits);
         self.remember_event(incoming.memory, delete, named);
         let version = self.version();
-        let row = row.filter(|_| !removes || version.is_some());
-        let row = row.unwrap_or_default();
+        let row = row
+            .filter(|_| !removes || version.is_some())
+            .unwrap_or_default();
         let order = self.orders.order_change(&Unordered {
             incoming: &incoming,
             table: &table,
@@ -206,10 +237,10 @@ impl TopicDecoder {
     /// All rows of the table that it names are gone.
     pub(super) fn decode_truncate<'r>(
         &mut self,
-        incoming: Incoming<'_, 'r>,
-        source: &Source<'_>,
+        mut incoming: Incoming<'_, 'r>,
+        envelope: &Envelope<'r>,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let named = self.find_named(source);
+        let named = self.find_named(&envelope.source);
         let Some(table) = self.table_of_event(named) else {
             return refuse_record(
                 Reason::Undecodable,
@@ -221,8 +252,17 @@ impl TopicDecoder {
             incoming.memory.tables.note_table(named);
         }
         let (operation, key) = (Operation::Truncate, Fields::default());
+        let traits = EventTraits {
+            source: &envelope.source,
+            transaction: envelope.transaction,
+            operation,
+            key: &key,
+            record_key: 0,
+            table: &table,
+            content: None,
+        };
         Ok(Decoded::Change(Change {
-            id: identify_event(&incoming, source, operation, &key),
+            id: identify_event(&mut incoming, &traits),
             table,
             operation,
             key,
@@ -359,29 +399,6 @@ fn without_row<'r>(op: &str) -> Result<Decoded<'r>, Undecodable> {
             )
         }
     }
-}
-
-/// The event's id: made of its position at the source, its operation and its row's key, or of the
-/// record's coordinates if the connector gives no position that we know.
-fn identify_event(
-    incoming: &Incoming<'_, '_>,
-    source: &Source<'_>,
-    operation: Operation,
-    key: &Fields<'_>,
-) -> Uuid {
-    let Some(position) = source.event_position() else {
-        return event_id::id_of_coordinates(incoming.record, incoming.topic_id);
-    };
-    let identity = Identity::new("debezium", source.ts_ms.unwrap_or(0));
-    let mut identity = position
-        .iter()
-        .fold(identity, |i, part| i.with_part(part.as_bytes()))
-        .with_part(operation.name().as_bytes());
-    visit_key(key, |name, text| {
-        identity.add_part(name.as_bytes());
-        identity.add_part(text.as_bytes());
-    });
-    identity.into_id()
 }
 
 /// Debezium's default topic name: `prefix.schema.table`. A guess for people, where no event named a table yet.

@@ -35,6 +35,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "row_positions",
         include_str!("../../migrations/0007_row_positions.sql"),
     ),
+    (
+        10,
+        "event_identity",
+        include_str!("../../migrations/0010_event_identity.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.
@@ -134,4 +139,14 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
     }
     tx.commit().await?;
     Ok(applied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_migration_has_a_higher_number_than_the_one_before() {
+        assert!(MIGRATIONS.is_sorted_by(|a, b| a.0 < b.0));
+    }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
+use crate::format::positions::{Doubt, Positions};
 use crate::ledger::resume::Watermark;
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
@@ -83,7 +84,8 @@ impl Watermarks {
         source: &TopicPartition,
     ) -> Result<Option<PartitionRow>, Failure> {
         let sql = format!(
-            "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, event_table FROM {}.partitions WHERE topic = $1 AND partition = $2",
+            "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
+             positions, position_doubt, full_ids_since, ordered_since, event_table FROM {}.partitions WHERE topic = $1 AND partition = $2",
             self.schema
         );
         let row = client
@@ -98,7 +100,13 @@ impl Watermarks {
             batch: row.get(3),
             memory: PartitionMemory {
                 open_deletes: OpenDeletes::from_bigints(row.get(4)),
-                tables: NamedTables::from_texts(row.get(6)),
+                tables: NamedTables::from_texts(row.get(10)),
+                positions: Positions::from_bigints(
+                    &row.get::<_, Vec<i64>>(6),
+                    Doubt::from_number(row.get(7)),
+                ),
+                full_ids_since: row.get(8),
+                ordered_since: row.get(9),
             },
             group: row.get(5),
         }))
@@ -124,7 +132,8 @@ impl Watermarks {
             ),
             Some(row) => (
                 "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, \
-                 open_deletes = '{}', event_table = NULL, updated_at = now() WHERE topic = $1 AND partition = $2 AND batch = $7",
+                 open_deletes = '{}', positions = '{}', event_table = NULL, updated_at = now() \
+                 WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
             ),
         };
@@ -165,14 +174,23 @@ impl Watermarks {
         let seen: Vec<Uuid> = moves.iter().map(|m| m.seen_batch).collect();
         let from: Vec<i64> = moves.iter().map(|m| m.from).collect();
         let to: Vec<i64> = moves.iter().map(|m| m.to).collect();
-        // an array of arrays would have to be rectangular, so each list travels as text
         let memories = || moves.iter().map(|m| m.memory);
-        let deletes: Vec<String> = memories().map(|m| bigint_array(&m.open_deletes)).collect();
+        // an array of arrays would have to be rectangular, so each list travels as text
+        let lists = |list: fn(&PartitionMemory) -> Vec<i64>| -> Vec<String> {
+            memories().map(|m| bigint_array(&list(m))).collect()
+        };
+        let deletes = lists(|memory| memory.open_deletes.to_bigints());
+        let positions = lists(|memory| memory.positions.to_bigints());
         let tables: Vec<_> = memories().map(|m| text_array(&m.tables)).collect();
+        let doubts = memories().map(|m| Doubt::to_number(m.positions.doubt));
+        let (doubts, ordered): (Vec<_>, Vec<_>) =
+            doubts.zip(memories().map(|m| m.ordered_since)).unzip();
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
+             positions = u.positions::bigint[], position_doubt = u.doubt, ordered_since = u.ordered, \
              event_table = u.tables::text[], consumer_group = $7, updated_at = now() \
-             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[]) AS u(id, seen, was, next, deletes, tables) \
+             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[]) \
+             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
              RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
              (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked'))",
@@ -189,6 +207,9 @@ impl Watermarks {
                     (&deletes, Type::TEXT_ARRAY),
                     (&batch, Type::UUID),
                     (&self.group, Type::TEXT),
+                    (&positions, Type::TEXT_ARRAY),
+                    (&doubts, Type::INT2_ARRAY),
+                    (&ordered, Type::INT8_ARRAY),
                     (&tables, Type::TEXT_ARRAY),
                 ],
             )
@@ -261,8 +282,8 @@ impl Watermarks {
 }
 
 /// As Postgres writes an array of `bigint`.
-fn bigint_array(deletes: &OpenDeletes) -> String {
-    let list: Vec<String> = deletes.to_bigints().iter().map(i64::to_string).collect();
+fn bigint_array(numbers: &[i64]) -> String {
+    let list: Vec<String> = numbers.iter().map(i64::to_string).collect();
     format!("{{{}}}", list.join(","))
 }
 

@@ -5,6 +5,7 @@
 mod bookkeeping;
 mod dead_letter_topic;
 mod destination;
+mod event_identity;
 mod finding;
 mod kafka;
 mod merged;

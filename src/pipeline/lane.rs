@@ -127,6 +127,9 @@ impl Lane {
             metrics::record_landed_batch(batch.entries.len(), took.as_secs_f64());
         }
         count_outcomes(&batch);
+        if self.destination.ledger.event_ids.are_kept() {
+            tell_new_doubts(&batch);
+        }
         self.breaker.note_batch(&batch);
         self.diverting = false;
         self.conflicts_expected_for = match (batch.trial.conflicts, self.conflicts_expected_for) {
@@ -152,5 +155,19 @@ impl Lane {
     pub fn abandon_batch(&mut self, batch: &Batch<'_>) {
         metrics::count_batch(BatchOutcome::Abandoned);
         self.partitions.take_up_again(batch.sources());
+    }
+}
+
+/// Says once of a partition that its events aren't known by their positions any more.
+fn tell_new_doubts(batch: &Batch<'_>) {
+    for advance in &batch.advances {
+        let doubt = advance.memory.positions.doubt;
+        if let (Some(doubt), None) = (doubt, advance.held.memory.positions.doubt) {
+            tracing::warn!(
+                partition = %advance.source,
+                why = doubt.describe(),
+                "positions don't tell events apart: they are known by their offsets in Kafka from here on, and what the source sends again is applied again; set provide.transaction.metadata=true at the connector"
+            );
+        }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::format::named_tables::NamedTables;
-use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::watermarks::PartitionRow;
 use crate::letter::Letter;
@@ -50,19 +49,7 @@ impl OwnedPartition {
             topic_id: row.watermark.topic_id,
             next_offset: row.watermark.next_offset,
             batch: row.batch,
-            memory: PartitionMemory {
-                // the row's are those at its watermark
-                open_deletes: if floor < row.watermark.next_offset {
-                    OpenDeletes::default()
-                } else {
-                    row.memory.open_deletes.clone()
-                },
-                // without an id it may have been another topic's events that named them
-                tables: match row.watermark.topic_id {
-                    Some(_) => row.memory.tables.clone(),
-                    None => NamedTables::default(),
-                },
-            },
+            memory: memory_to_resume(row, floor),
             floor,
             epoch,
             read_to: Some(start),
@@ -77,4 +64,19 @@ impl OwnedPartition {
         let ahead = |end: &i64| *end > self.next_offset && self.owed.is_empty();
         self.position.filter(ahead)
     }
+}
+
+/// What is remembered of a partition whose events below the floor are duplicates.
+fn memory_to_resume(row: &PartitionRow, floor: i64) -> PartitionMemory {
+    // the row's is that at its watermark
+    let mut memory = if floor < row.watermark.next_offset {
+        row.memory.without_place()
+    } else {
+        row.memory.clone()
+    };
+    // without an id it may have been another topic's events that named them
+    if row.watermark.topic_id.is_none() {
+        memory.tables = NamedTables::default();
+    }
+    memory
 }

@@ -52,6 +52,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
             "named_tables",
             "open_deletes",
             "partition_memory",
+            "positions",
         ],
     ),
     // where a row's last change stood, as plain values

@@ -26,6 +26,7 @@ enum Part {
     After(RowPlan),
     /// What its fields are for, in their order.
     Source(Vec<Option<SourceField>>),
+    Transaction,
     Other,
 }
 
@@ -57,6 +58,7 @@ impl EnvelopePlan {
                 "op" => Part::Op,
                 "before" => row(member.node).map_or(Part::Other, Part::Before),
                 "after" => row(member.node).map_or(Part::Other, Part::After),
+                "transaction" => Part::Transaction,
                 "source" => source_fields(nodes, member.node).map_or(Part::Other, Part::Source),
                 _ => Part::Other,
             };
@@ -109,6 +111,7 @@ impl Plan {
             before: None,
             after: None,
             source: Source::default(),
+            transaction: None,
         };
         for ((node, part), member) in plan.parts.iter().zip(members) {
             let read = match part {
@@ -121,6 +124,8 @@ impl Plan {
                     .map(|row| envelope.after = row),
                 Part::Source(wanted) => read_source(&mut walk, *node, wanted, texts, arena)
                     .map(|source| envelope.source = source),
+                Part::Transaction => read_transaction(&mut walk, *node, texts, arena)
+                    .map(|transaction| envelope.transaction = transaction),
                 Part::Before(_) | Part::Other => walk.skip_value(*node),
             };
             read.map_err(|e| e.in_field(&member.name))?;
@@ -144,6 +149,19 @@ fn read_op(
         "\"r\"" => Cow::Borrowed("r"),
         other => Cow::Owned(other.trim_matches('"').to_owned()),
     })
+}
+
+/// Its JSON text; `None` for null.
+fn read_transaction<'r>(
+    walk: &mut Walk<'_, '_>,
+    node: NodeId,
+    texts: &mut Texts,
+    arena: &'r Bump,
+) -> Result<Option<&'r str>, AvroError> {
+    texts.clear();
+    walk.write_value(node, &mut texts.text)?;
+    let transaction = Some(texts.text.as_str()).filter(|text| *text != "null");
+    Ok(transaction.map(|text| &*arena.alloc_str(text)))
 }
 
 fn read_source<'r>(

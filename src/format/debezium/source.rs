@@ -16,7 +16,8 @@ pub struct Source<'r> {
     #[serde(borrow)]
     pub db: Option<Cow<'r, str>>,
     #[serde(borrow)]
-    schema: Option<Cow<'r, str>>,
+    /// At the source; MySQL and MariaDB have none.
+    pub schema: Option<Cow<'r, str>>,
     /// The table at the source.
     #[serde(borrow)]
     pub table: Option<Cow<'r, str>>,
@@ -25,7 +26,7 @@ pub struct Source<'r> {
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) lsn: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text", rename = "txId")]
-    tx_id: Option<&'r str>,
+    pub(super) tx_id: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) file: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
@@ -48,6 +49,10 @@ pub struct Source<'r> {
     pub(super) rs_id: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) ssn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) redo_thread: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) row_id: Option<&'r str>,
 }
 
 /// A value's JSON text as it stands there.
@@ -76,6 +81,8 @@ pub enum SourceField {
     CommitScn,
     RsId,
     Ssn,
+    RedoThread,
+    RowId,
 }
 
 impl SourceField {
@@ -100,6 +107,8 @@ impl SourceField {
             "commit_scn" => Self::CommitScn,
             "rs_id" => Self::RsId,
             "ssn" => Self::Ssn,
+            "redo_thread" => Self::RedoThread,
+            "row_id" => Self::RowId,
             _ => return None,
         })
     }
@@ -128,6 +137,8 @@ impl<'r> Source<'r> {
             SourceField::CommitScn => self.commit_scn = raw,
             SourceField::RsId => self.rs_id = raw,
             SourceField::Ssn => self.ssn = raw,
+            SourceField::RedoThread => self.redo_thread = raw,
+            SourceField::RowId => self.row_id = raw,
         }
     }
 }
@@ -146,36 +157,5 @@ impl Source<'_> {
     /// MySQL and MariaDB have no schemas: their database takes that place.
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref().or(self.db.as_deref())
-    }
-
-    /// What tells this event from every other of its source, together with operation and key: many
-    /// rows may share a log position. `None` if the connector gives no position we know.
-    /// `sequence` is left out on purpose: it differs when an event is sent again after a restart.
-    pub fn event_position(&self) -> Option<[&str; 8]> {
-        let raw = Option::unwrap_or_default;
-        let [connector, log, entry, row] = if self.lsn.is_some() {
-            ["postgres", raw(self.lsn), raw(self.tx_id), ""]
-        } else if self.file.is_some() && self.pos.is_some() {
-            ["binlog", raw(self.file), raw(self.pos), raw(self.row)]
-        } else if self.commit_lsn.is_some() {
-            [
-                "sqlserver",
-                raw(self.commit_lsn),
-                raw(self.change_lsn),
-                raw(self.event_serial_no),
-            ]
-        } else {
-            return None;
-        };
-        Some([
-            connector,
-            log,
-            entry,
-            row,
-            self.name.as_deref().unwrap_or(""),
-            self.db.as_deref().unwrap_or(""),
-            self.schema.as_deref().unwrap_or(""),
-            self.table.as_deref().unwrap_or(""),
-        ])
     }
 }

@@ -10,6 +10,7 @@ use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
 use crate::format::named_tables::NamedTables;
 use crate::format::partition_memory::PartitionMemory;
+use crate::format::positions::Doubt;
 use crate::format::topic_decoder::topic_name_as_table;
 use crate::operator::check::non_event::NonEvent;
 use crate::record::Record;
@@ -42,6 +43,8 @@ pub struct Observed<'r> {
     pub unplaced: usize,
     /// How many records there are in all.
     pub records: usize,
+    /// Why the positions of a partition's events aren't believed, if they aren't.
+    pub doubt: Option<Doubt>,
 }
 
 /// Decodes the records, which are in order within a partition, and sorts them by where they lead.
@@ -77,6 +80,7 @@ pub fn observe_records<'r>(
             }
         }
     }
+    observed.doubt = memories.values().find_map(|memory| memory.positions.doubt);
     for (partition, tombstone) in tombstones {
         match memories.get(&partition).map(|memory| &memory.tables) {
             Some(NamedTables::One(table)) => {

@@ -10,6 +10,7 @@ use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
 use crate::operator::check::destination;
+use crate::operator::check::event_identity::judge_positions;
 use crate::operator::check::finding::{Finding, Severity};
 use crate::operator::check::merged::{SampledOrder, learn_partitions};
 use crate::operator::check::non_event::{self, NonEvent};
@@ -44,6 +45,8 @@ pub async fn judge_topic(
     let merged = learn_partitions(topic);
     let observed = observe_sample(config, topic, (schemas, &merged), &arena);
     let mut findings = judge_sample(topic, &observed);
+    let ambiguous = judge_positions(config, observed.doubt);
+    findings.extend(ambiguous.map(|finding| finding.of_topic(&topic.name)));
     let mut lines = Vec::new();
     let targets = find_targets(config, topic, observed).unwrap_or_else(|finding| {
         findings.push(finding);

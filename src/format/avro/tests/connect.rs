@@ -136,10 +136,9 @@ fn an_envelope_gives_the_texts_that_its_json_would_have_had() {
     assert_eq!(source.schema(), Some("public"));
     assert_eq!(source.table.as_deref(), Some("orders"));
     assert_eq!(source.ts_ms, Some(1_793_491_200_001));
-    let position = [
-        "postgres", "4242", "77", "", "sh\"op", "shop", "public", "orders",
-    ];
-    assert_eq!(source.event_position(), Some(position));
+    let position = source.event_position().unwrap();
+    assert_eq!((position.log, position.entry), ("postgres", ["4242", "77"]));
+    assert_eq!(source.name.as_deref(), Some("sh\"op"));
 
     let with_before = plan
         .read_envelope(&datum, true, &mut texts, &arena)
