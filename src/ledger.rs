@@ -4,7 +4,7 @@
 //! - In a batch's transaction, put together as [`Ledger`]: `watermarks` (how far each partition is, and the
 //!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside), `row_positions` and
 //!   `feeds` (the order of rows that come through several partitions).
-//! - Where reading goes on: `resume`, which is pure.
+//! - Where reading goes on: `resume`, which is pure; what goes first, `partition_starts`.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
 //! - For an operator: `overview`, `rights`, `forget_partitions`.
 //! - The tables themselves: `migrate` creates them, `retention` forgets what is old.
@@ -19,6 +19,7 @@ pub mod letter_states;
 pub mod letters;
 pub mod migrate;
 pub mod overview;
+pub mod partition_starts;
 pub mod recorded_events;
 pub mod resume;
 pub mod retention;
@@ -31,6 +32,7 @@ use crate::ledger::days::Days;
 use crate::ledger::event_ids::EventIds;
 use crate::ledger::feeds::Feeds;
 use crate::ledger::letters::Letters;
+use crate::ledger::partition_starts::PartitionStarts;
 use crate::ledger::row_positions::RowPositions;
 use crate::ledger::watermarks::Watermarks;
 use crate::rows::sql::quote;
@@ -39,6 +41,8 @@ use crate::rows::sql::quote;
 pub struct Ledger {
     /// How far each Kafka partition has been applied.
     pub watermarks: Watermarks,
+    /// What has to be drained before a partition is begun.
+    pub partition_starts: PartitionStarts,
     /// What has been applied.
     pub event_ids: EventIds,
     /// The partitions of [`Ledger::event_ids`].
@@ -60,6 +64,7 @@ impl Ledger {
         let event_ids = EventIds::new(schema.clone(), idempotency);
         Self {
             watermarks: Watermarks::new(schema.clone(), group.to_owned()),
+            partition_starts: PartitionStarts::new(schema.clone()),
             days: Days::new(schema.clone(), event_ids.are_kept()),
             event_ids,
             letters: Letters::new(schema.clone(), group.to_owned()),

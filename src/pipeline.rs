@@ -31,6 +31,7 @@ mod lane_partitions;
 mod learn_feeds;
 mod order;
 mod owned_partition;
+mod partition_order;
 mod pass_ends;
 mod place_entries;
 mod positioning;
@@ -55,6 +56,7 @@ use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::landing::land_records;
 use crate::pipeline::lane::Lane;
+use crate::pipeline::partition_order::decide_starts;
 use crate::pipeline::pass_ends::{note_positions, pass_ends, pass_last_ends};
 use crate::postgres::catalogue::TablesAre;
 use crate::verdict::Failure;
@@ -68,6 +70,7 @@ async fn run_lane(mut lane: Lane) {
             Work::Records(records, positions, _busy) => {
                 note_positions(&mut lane, positions);
                 if !records.is_empty() {
+                    decide_starts(&mut lane, &records).await;
                     land_records(&mut lane, records, &mut arena).await;
                 }
                 pass_ends(&mut lane).await;

@@ -20,6 +20,7 @@ mod equality;
 mod exactly_once;
 mod facts;
 mod group;
+mod grown_topics;
 mod house;
 mod identity;
 mod isolation;

@@ -40,6 +40,15 @@ pub enum Error {
         partition: TopicPartition,
         error: KafkaError,
     },
+    /// Where the records of a time begin isn't told.
+    #[error("Kafka can't be asked for offsets by time: {0}")]
+    OffsetsAtTime(KafkaError),
+    /// Where the records of a time begin in one partition isn't told.
+    #[error("{partition}: Kafka doesn't tell an offset by time: {why}")]
+    OffsetAtTimeUntold {
+        partition: TopicPartition,
+        why: String,
+    },
     /// No answer to the question for topic ids came in time.
     #[error("Kafka did not answer a DescribeTopics request in time")]
     TopicIdsUnanswered,

@@ -264,6 +264,19 @@ impl Inbox {
         records.extend(more);
     }
 
+    /// The partitions among those to take up that are wanted now: for a lane that has a batch in hand.
+    pub fn take_up_requests(
+        &self,
+        wanted: impl Fn(&TopicPartition) -> bool,
+    ) -> Vec<TopicPartition> {
+        let mut state = self.state.lock();
+        let (now, later) = std::mem::take(&mut state.take_up)
+            .into_iter()
+            .partition(wanted);
+        state.take_up = later;
+        now
+    }
+
     /// How far partitions were read of which nothing is queued: to be asked once no more will come.
     pub fn take_positions(&self) -> Vec<ReadPosition> {
         self.state.lock().take_positions()

@@ -57,6 +57,19 @@ pub(super) fn fetch_log_positions<'p>(
     Ok(consumer.offsets_for_times(asked, timeout)?.into())
 }
 
+/// The first offset at or after a time in each of many partitions: one question for all. Of those that have no such
+/// record nothing is known.
+pub(super) fn fetch_offsets_at<'p>(
+    consumer: &BaseConsumer<impl ConsumerContext>,
+    partitions: impl IntoIterator<Item = &'p TopicPartition>,
+    timestamp: i64,
+    timeout: Duration,
+) -> KafkaResult<PartitionOffsets> {
+    let time = Offset::Offset(timestamp);
+    let asked = list_offsets(partitions.into_iter().map(|source| (source, time)))?;
+    Ok(consumer.offsets_for_times(asked, timeout)?.into())
+}
+
 /// What the consumer's group has committed: one question for all partitions. Asking needs the same
 /// kind of right as joining the group.
 pub(super) fn fetch_committed<'p>(

@@ -39,7 +39,16 @@ impl TopicId {
     }
 }
 
-/// Asks for the ids of topics. Blocks its thread, `timeout` at most.
+/// A topic as the broker describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DescribedTopic {
+    /// Which topic of this name it is.
+    pub id: TopicId,
+    /// How many partitions it has.
+    pub partitions: i32,
+}
+
+/// Asks for the ids of topics, and how many partitions they have. Blocks its thread, `timeout` at most.
 ///
 /// # Errors
 /// No broker answered in time, or it refused.
@@ -52,7 +61,7 @@ pub(super) fn describe_topics(
     client: &Client<impl ClientContext>,
     topics: &[&str],
     timeout: Duration,
-) -> Result<HashMap<String, TopicId>, Error> {
+) -> Result<HashMap<String, DescribedTopic>, Error> {
     let client = client.native_ptr();
     let names: Vec<CString> = topics
         .iter()
@@ -98,7 +107,13 @@ pub(super) fn describe_topics(
             let description = *found.add(at);
             let topic = copy_text(rd::rd_kafka_TopicDescription_name(description));
             match id_of(description) {
-                Ok(id) => ids.insert(topic, id),
+                Ok(id) => ids.insert(
+                    topic,
+                    DescribedTopic {
+                        id,
+                        partitions: count_partitions(description),
+                    },
+                ),
                 Err(refusal) => return Err(Error::TopicIdRefused { topic, refusal }),
             };
         }
@@ -135,6 +150,13 @@ unsafe fn id_of(description: *const rd::rd_kafka_TopicDescription_t) -> Result<T
             TopicId::Known(id)
         })
     }
+}
+
+/// How many partitions a topic's description tells; 0 if it describes none.
+unsafe fn count_partitions(description: *const rd::rd_kafka_TopicDescription_t) -> i32 {
+    let mut count = 0;
+    unsafe { rd::rd_kafka_TopicDescription_partitions(description, &mut count) };
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 unsafe fn copy_text(c: *const c_char) -> String {

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::offsets::fetch_log_ends;
-use crate::kafka::topic_ids::{TopicId, describe_topics};
+use crate::kafka::topic_ids::{DescribedTopic, TopicId, describe_topics};
 use crate::record::TopicPartition;
 
 /// How long Kafka may take to answer.
@@ -68,6 +68,15 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn ids(&self, topics: &[&str]) -> Result<HashMap<String, TopicId>, Error> {
+        let described = self.describe(topics)?.into_iter();
+        Ok(described.map(|(topic, it)| (topic, it.id)).collect())
+    }
+
+    /// The ids of these topics and how many partitions they have, by their names.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn describe(&self, topics: &[&str]) -> Result<HashMap<String, DescribedTopic>, Error> {
         describe_topics(self.0.inner(), topics, TOPIC_QUERY_TIMEOUT)
     }
 

@@ -63,6 +63,7 @@ pub async fn forget_partitions(
     tx.execute(&sql, &[&ids]).await?;
     let gone_for_good = (!is_read).then_some(ids.as_slice());
     forget_positions(&tx, schema, topic, gone_for_good).await?;
+    delete_guessed_starts(&tx, schema, topic, &numbers).await?;
     tx.commit().await?;
     let mut forgotten: Vec<ForgottenPartition> = partitions
         .iter()
@@ -131,6 +132,51 @@ async fn forget_positions(
         );
         tx.execute(&sql, &[&topic]).await?;
     }
+    Ok(())
+}
+
+/// A partition that was added to a topic, and waited for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddedBehind {
+    /// The partition's number.
+    pub number: i32,
+    /// Nobody saw it being added: it looks so by timestamps.
+    pub is_guessed: bool,
+}
+
+/// The topic's partitions that were added behind the one with this number: they have later events of its rows.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn list_added_behind(
+    client: &Object,
+    schema: &str,
+    topic: &str,
+    number: i32,
+) -> Result<Vec<AddedBehind>, Failure> {
+    let sql = format!(
+        "SELECT partition, is_guessed FROM {}.partition_starts WHERE topic = $1 AND $2 = ANY(others) ORDER BY partition",
+        quote(schema)
+    );
+    let rows = client.query(&sql, &[&topic, &number]).await?;
+    let added = |row: &tokio_postgres::Row| AddedBehind {
+        number: row.get(0),
+        is_guessed: row.get(1),
+    };
+    Ok(rows.iter().map(added).collect())
+}
+
+/// What was guessed from timestamps is found out again. What was seen is kept: nothing tells it any more.
+async fn delete_guessed_starts(
+    tx: &Transaction<'_>,
+    schema: &str,
+    topic: &str,
+    numbers: &[i32],
+) -> Result<(), Failure> {
+    let sql = format!(
+        "DELETE FROM {schema}.partition_starts WHERE topic = $1 AND partition = ANY($2) AND is_guessed"
+    );
+    tx.execute(&sql, &[&topic, &numbers]).await?;
     Ok(())
 }
 

@@ -36,6 +36,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../migrations/0007_row_positions.sql"),
     ),
     (
+        9,
+        "partitions_added",
+        include_str!("../../migrations/0009_partitions_added.sql"),
+    ),
+    (
         10,
         "event_identity",
         include_str!("../../migrations/0010_event_identity.sql"),

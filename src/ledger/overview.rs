@@ -1,5 +1,7 @@
 //! What the ledger says of everything at once: how far each partition is, what was put aside.
 
+use std::collections::HashSet;
+
 use deadpool_postgres::GenericClient;
 use serde::Serialize;
 use uuid::Uuid;
@@ -54,6 +56,30 @@ pub async fn list_partitions(
         topic_id: row.get(3),
     };
     Ok(rows.iter().map(partition).collect())
+}
+
+/// The partitions that others go before which aren't drained yet.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn list_waiting(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<HashSet<TopicPartition>, Failure> {
+    let sql = format!(
+        "SELECT s.topic, s.partition FROM {0}.partition_starts s LEFT JOIN {0}.partitions p USING (topic, partition) \
+         WHERE coalesce(p.next_offset <= s.begins_at, true) AND EXISTS ( \
+             SELECT FROM unnest(s.others, s.offsets) AS o(number, needed) \
+             LEFT JOIN {0}.partitions q ON q.topic = s.topic AND q.partition = o.number \
+             WHERE coalesce(q.next_offset < o.needed, true))",
+        quote(schema)
+    );
+    let rows = client.query(&sql, &[]).await?;
+    let source = |row: &tokio_postgres::Row| TopicPartition {
+        topic: row.get::<_, &str>(0).into(),
+        partition: row.get(1),
+    };
+    Ok(rows.iter().map(source).collect())
 }
 
 /// Counts all letters by table and reason, those without a table first.

@@ -6,8 +6,10 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 6] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 8] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
+    ("topics", "SELECT, INSERT, UPDATE"),
+    ("partition_starts", "SELECT, INSERT, UPDATE"),
     ("processed_events", "SELECT, INSERT, DELETE"),
     ("dead_letters", "SELECT, INSERT, UPDATE"),
     ("table_topics", "SELECT, INSERT"),

@@ -1,8 +1,10 @@
 //! `landfall forget`: a topic's partitions as if nothing of them had ever been applied.
 
+use deadpool_postgres::Object;
+
 use crate::cli::Forget;
 use crate::config::Config;
-use crate::ledger::forget_partitions::forget_partitions;
+use crate::ledger::forget_partitions::{forget_partitions, list_added_behind};
 use crate::ledger::overview::{AppliedPartition, list_partitions};
 use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::command_error::CommandError;
@@ -19,6 +21,7 @@ const SHOWN_NAMES: usize = 20;
 pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), CommandError> {
     let schema = &config.postgres.schema;
     let mut client = open_bookkeeping(config).await?;
+    let guessed = refuse_added_behind(&client, schema, asked).await?;
     let is_read = config.subscribes_to(&asked.topic);
     let forgotten = forget_partitions(&mut client, schema, &asked.topic, asked.partition, is_read);
     let forgotten = forgotten.await.map_err(explain_failure)?;
@@ -41,7 +44,41 @@ pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), Command
         terminal::printable(&asked.topic),
         terminal::format_table(header, rows, &[])
     ));
+    if !guessed.is_empty() {
+        terminal::print(&format!(
+            "if the topic had fewer partitions once, partitions {} have later events of the same rows: then forget the whole topic\n",
+            list_names(&guessed)
+        ));
+    }
     Ok(())
+}
+
+/// Reading a partition again takes rows back whose later events came through a partition that was added behind it,
+/// for those aren't read again. Returns the partitions that may have been added, but nobody saw it.
+async fn refuse_added_behind(
+    client: &Object,
+    schema: &str,
+    asked: &Forget,
+) -> Result<Vec<String>, CommandError> {
+    let Some(number) = asked.partition else {
+        return Ok(Vec::new());
+    };
+    let behind = list_added_behind(client, schema, &asked.topic, number).await;
+    let behind = behind.map_err(explain_failure)?;
+    let name = |is_guessed| {
+        let some = behind.iter().filter(move |b| b.is_guessed == is_guessed);
+        some.map(|b| b.number.to_string()).collect::<Vec<String>>()
+    };
+    let seen = name(false);
+    if seen.is_empty() {
+        return Ok(name(true));
+    }
+    Err(CommandError::Refused(format!(
+        "partitions {} of {} were added later, and have later events of the rows of partition {number}: read by itself, it \
+         would take these rows back; forget the whole topic",
+        list_names(&seen),
+        terminal::printable(&asked.topic)
+    )))
 }
 
 /// What is known, for those who named something else.
@@ -86,7 +123,7 @@ fn list_names(names: &[String]) -> String {
 fn explain_failure(failure: Failure) -> CommandError {
     match failure.sqlstate.as_deref() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => CommandError::Refused(format!(
-            "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, processed_events and dead_letters; run it as their owner"
+            "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, partition_starts, processed_events and dead_letters; run it as their owner"
         )),
         _ => failure.into(),
     }

@@ -27,6 +27,7 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         floor,
         epoch,
         read_to: Some(start),
+        is_undecided: false,
         position: None,
         owed: Default::default(),
     }

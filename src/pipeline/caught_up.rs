@@ -3,6 +3,7 @@
 //! that was killed keeps its partitions until its session ends, and then they are ours.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::KafkaConfig;
@@ -87,7 +88,8 @@ impl CaughtUp {
             }
             match self.others_are_there(&mut targets, &standing).await {
                 Ok(true) if standing.is_empty() => break,
-                Ok(true) => return Err(NotCaughtUp::of_lost(&standing)),
+                Ok(true) if is_hopeless(&standing) => return Err(NotCaughtUp::of_lost(&standing)),
+                Ok(true) => {} // others are drained first
                 Ok(false) => {}
                 Err(failure) => {
                     tracing::debug!(error = %failure, "can't look at other members' partitions yet")
@@ -180,6 +182,21 @@ impl CaughtUp {
         // one that was given up a moment ago may have been ours when its turn came
         Ok(all && self.ours_are_there(standing))
     }
+}
+
+/// Whether nothing of what stands still will go on by itself: it waits for a person, or for what does.
+fn is_hopeless(standing: &BTreeMap<TopicPartition, Standing>) -> bool {
+    let is_lost = |topic: &Arc<str>, number: i32| {
+        let source = TopicPartition {
+            topic: topic.clone(),
+            partition: number,
+        };
+        matches!(standing.get(&source), Some(Standing::Lost(_)))
+    };
+    standing.iter().all(|(source, standing)| match standing {
+        Standing::Lost(_) => true,
+        Standing::Waits { behind, .. } => behind.iter().any(|n| is_lost(&source.topic, *n)),
+    })
 }
 
 impl NotCaughtUp {

@@ -132,6 +132,7 @@ mod tests {
             memory: PartitionMemory::default(),
             floor: 0,
             epoch: 0,
+            is_undecided: false,
             position: None,
             read_to: None,
             owed: Default::default(),

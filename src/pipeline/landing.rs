@@ -12,6 +12,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::divert_batch;
 use crate::pipeline::in_flight::InFlight;
 use crate::pipeline::lane::Lane;
+use crate::pipeline::partition_order::decide_starts;
 use crate::pipeline::retry_policy::{NextStep, RetryState};
 use crate::pipeline::trial::Trial;
 use crate::postgres::catalogue::TablesAre;
@@ -63,6 +64,8 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
                 trial = so_far;
                 in_flight.restore_deferred();
                 lane.inbox.add_more(&mut in_flight.records);
+                lane.take_up_standing().await;
+                decide_starts(lane, &in_flight.records).await;
             }
             AfterBatch::Divide(first_waiting, so_far) => {
                 deferred_trial = so_far.clone();

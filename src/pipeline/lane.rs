@@ -62,8 +62,28 @@ pub struct Lane {
 impl Lane {
     /// Takes up partitions, waiting for Kafka and Postgres as long as it takes.
     pub async fn take_up(&mut self, partitions: Vec<TopicPartition>) {
+        self.position_partitions(partitions).await;
+        self.inbox.finish_take_up();
+        self.waiting.tell_going_on();
+    }
+
+    /// Looks again at partitions that stand still, while a batch waits: it may be what they bring that it waits for.
+    pub async fn take_up_standing(&mut self) {
+        let standing = self
+            .positions
+            .consumer()
+            .group()
+            .health
+            .standing_partitions();
+        let due = self.inbox.take_up_requests(|p| standing.contains_key(p));
+        if !due.is_empty() {
+            self.position_partitions(due).await;
+        }
+    }
+
+    async fn position_partitions(&mut self, partitions: Vec<TopicPartition>) {
         for source in &partitions {
-            self.partitions.owned.remove(source);
+            self.partitions.forget_partition(source);
         }
         let lane = &*self;
         let taken: Vec<_> = stream::iter(partitions)
@@ -78,7 +98,7 @@ impl Lane {
             match taken {
                 TakenUp::Owned(partition) => {
                     self.tell_moving(&source);
-                    self.partitions.owned.insert(source, partition);
+                    self.partitions.note_taken_up(source, partition);
                 }
                 TakenUp::NotOurs => self.forget_standing(&source),
                 // until a rebalance takes it away, or the topic is there
@@ -86,8 +106,6 @@ impl Lane {
                 TakenUp::StandsStill(standing) => self.stand_still(source, standing),
             }
         }
-        self.inbox.finish_take_up();
-        self.waiting.tell_going_on();
     }
 
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {

@@ -1,5 +1,6 @@
 //! The partitions of a lane: what it knows of them, and whom it tells how far they have come.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -16,6 +17,8 @@ use crate::watch::progress::Progress;
 pub struct LanePartitions {
     /// Each partition's row as the lane last saw or wrote it.
     pub owned: OwnedPartitions,
+    /// Those of which it isn't known yet what goes before them: they have had no record.
+    pub undecided: HashSet<TopicPartition>,
     /// Whom a partition that is to be taken up again is handed to.
     pub inbox: Arc<Inbox>,
     /// Where lag and the end of the work are told from.
@@ -89,11 +92,25 @@ impl LanePartitions {
         offsets
     }
 
+    /// Notes a partition that was taken up.
+    pub fn note_taken_up(&mut self, source: TopicPartition, partition: OwnedPartition) {
+        if partition.is_undecided {
+            self.undecided.insert(source.clone());
+        }
+        self.owned.insert(source, partition);
+    }
+
+    /// Forgets what is known of a partition.
+    pub fn forget_partition(&mut self, source: &TopicPartition) {
+        self.owned.remove(source);
+        self.undecided.remove(source);
+    }
+
     /// Forgets what is known of partitions, and asks for them to be taken up anew.
     pub fn take_up_again(&mut self, sources: impl IntoIterator<Item = TopicPartition>) {
         let sources: Vec<_> = sources.into_iter().collect();
         for source in &sources {
-            self.owned.remove(source);
+            self.forget_partition(source);
         }
         self.inbox.take_up(sources);
     }

@@ -30,6 +30,8 @@ pub struct OwnedPartition {
     pub epoch: u64,
     /// The offset after the last record that was taken into a batch under this epoch.
     pub read_to: Option<i64>,
+    /// It isn't known yet what goes before the partition: its first record tells.
+    pub is_undecided: bool,
     /// How far the log was read, records or not, when the partition had last come to its end.
     pub position: Option<i64>,
     /// Letters that were published while Postgres was away, and have no row yet: the next batch of
@@ -53,6 +55,7 @@ impl OwnedPartition {
             floor,
             epoch,
             read_to: Some(start),
+            is_undecided: false,
             position: None,
             owed: Arc::default(),
         }

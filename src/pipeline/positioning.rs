@@ -35,6 +35,16 @@ pub enum TakenUp {
     StandsStill(Standing),
 }
 
+/// Whether others go before a partition.
+enum Start {
+    /// None, or they are drained.
+    Free,
+    /// Its first record tells.
+    Undecided,
+    /// They are to be drained first.
+    Waits(Standing),
+}
+
 impl Positions {
     /// Positions of the partitions that the group gives to `consumer`.
     pub fn new(consumer: GroupConsumer, seeks: SeekQueue, topics: Topics) -> Self {
@@ -50,6 +60,11 @@ impl Positions {
         &self.consumer
     }
 
+    /// Who is asked about topics.
+    pub(super) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
     /// Has the partition read from where Postgres says.
     ///
     /// # Errors
@@ -63,12 +78,25 @@ impl Positions {
         if !self.consumer.group().assignment.is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
         }
-        let Some(log) = self.read_log(source).await? else {
+        let Some((log, partitions)) = self.read_log(source).await? else {
             return Ok(TakenUp::NoTopic);
         };
         let client = destination.connect().await?;
         let ledger = &destination.ledger;
         let before = ledger.watermarks.read_partition(&client, source).await?;
+        let start = self.find_start(source, &log, before.as_ref(), destination, &client);
+        let is_undecided = match start.await? {
+            Start::Free => false,
+            Start::Undecided => true,
+            Start::Waits(standing) => return Ok(TakenUp::StandsStill(standing)),
+        };
+        let is_new = |row: &PartitionRow| row.watermark.topic_id != log.topic_id;
+        if before.as_ref().is_none_or(is_new) {
+            let starts = &ledger.partition_starts;
+            let (topic, id) = (&source.topic, log.topic_id);
+            let remembered = starts.remember_topic(&client, topic, id, partitions);
+            remembered.await?;
+        }
         let resumed = match decide_start(source, before.as_ref(), &log, ledger.keeps_ids()) {
             Ok(resumed) => resumed,
             Err(gap) => {
@@ -86,15 +114,49 @@ impl Positions {
                 let (start, watermark) = (resumed.start, row.watermark.next_offset);
                 let progress = &self.consumer.group().progress;
                 progress.note_taken_up(source, watermark, start, log.high);
-                let owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
+                let mut owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
+                owned.is_undecided = is_undecided;
                 Ok(TakenUp::Owned(owned))
             }
             None => Ok(TakenUp::NotOurs),
         }
     }
 
-    /// What Kafka says of the partition; `None` if there is no such topic now.
-    async fn read_log(&self, source: &TopicPartition) -> Result<Option<LogState>, Failure> {
+    /// Whether others go before the partition.
+    async fn find_start(
+        &self,
+        source: &TopicPartition,
+        log: &LogState,
+        before: Option<&PartitionRow>,
+        destination: &Destination,
+        client: &Object,
+    ) -> Result<Start, Failure> {
+        if source.partition == 0 {
+            return Ok(Start::Free); // those that are added have higher numbers
+        }
+        let (starts, id) = (&destination.ledger.partition_starts, log.topic_id);
+        let Some(start) = starts.read_start(client, source, id).await? else {
+            return Ok(Start::Undecided);
+        };
+        let of_topic = before.filter(|row| row.watermark.topic_id == id);
+        let watermark = of_topic.map(|row| row.watermark.next_offset);
+        if start.has_begun(watermark) {
+            return Ok(Start::Free);
+        }
+        let wait = self
+            .find_wait(destination, client, source, &start, id)
+            .await?;
+        let Some(standing) = wait else {
+            return Ok(Start::Free);
+        };
+        let at = watermark.unwrap_or(log.low);
+        let progress = &self.consumer.group().progress;
+        progress.note_taken_up(source, at, at, log.high);
+        Ok(Start::Waits(standing))
+    }
+
+    /// What Kafka says of the partition, and how many its topic has; `None` if there is no such topic now.
+    async fn read_log(&self, source: &TopicPartition) -> Result<Option<(LogState, i32)>, Failure> {
         let (consumer, topics, source) =
             (self.consumer.clone(), self.topics.clone(), source.clone());
         let unavailable = |what: String| {
@@ -105,18 +167,22 @@ impl Positions {
         };
         // the questions block their thread
         let asked = tokio::task::spawn_blocking(move || {
-            let ids = topics.ids(&[&source.topic])?;
-            let id = ids.get(&*source.topic).copied().unwrap_or(TopicId::Untold);
+            let described = topics.describe(&[&source.topic])?;
+            let described = described.get(&*source.topic);
+            let id = described.map_or(TopicId::Untold, |topic| topic.id);
+            let partitions = described.map_or(0, |topic| topic.partitions);
             if id == TopicId::Gone {
                 return Ok(None);
             }
             let (low, high) = topics.log_ends(&source)?;
-            Ok::<_, kafka::Error>(Some(LogState {
+            let log = LogState {
                 topic_id: id.known(),
                 low,
                 high,
                 committed: consumer.committed_offset(&source)?,
-            }))
+            };
+            // a broker that is a moment behind may know fewer
+            Ok::<_, kafka::Error>(Some((log, partitions.max(source.partition + 1))))
         });
         match asked.await {
             Ok(Ok(log)) => Ok(log),

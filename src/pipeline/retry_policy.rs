@@ -202,6 +202,7 @@ impl RetryState {
         batch: &mut Batch<'_>,
         whole: bool,
     ) -> NextStep {
+        lane.waiting.tell_parent_wait();
         let parent_wait = lane.waiting.retry().parent_wait;
         if self.orphans.is_empty() && self.objected_at_commit.is_none() {
             tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "waiting for the row that a foreign key names");

@@ -12,6 +12,12 @@ use crate::watch::standing::Standing;
 /// When to look again whether a person has decided.
 const LOST_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// When to look again whether other partitions are drained, while that takes longer,
+const WAIT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// and when there is so little left that it is done in a moment.
+const SOON_LOOK_INTERVAL: Duration = Duration::from_millis(50);
+const SOON_DRAINED_OFFSETS: i64 = 20_000;
+
 impl Lane {
     /// Leaves a partition where it is: it isn't fetched, and what is fetched of it already is dropped.
     pub(super) fn stand_still(&self, source: TopicPartition, standing: Standing) {
@@ -21,10 +27,19 @@ impl Lane {
         }
         let pause = match standing {
             Standing::Lost(_) => LOST_LOOK_INTERVAL,
+            Standing::Waits { offsets, .. } if offsets < SOON_DRAINED_OFFSETS => SOON_LOOK_INTERVAL,
+            Standing::Waits { .. } => WAIT_LOOK_INTERVAL,
         };
-        let (why, text) = (standing.name(), standing.text().to_owned());
-        if consumer.group().health.note_standing(&source, standing) {
-            tracing::error!(partition = %source, why, "a partition stands still, and the others go on: {text}");
+        let health = &consumer.group().health;
+        if health.note_standing(&source, standing.clone()) {
+            match &standing {
+                Standing::Lost(text) => {
+                    tracing::error!(partition = %source, "a partition stands still, and the others go on: {text}");
+                }
+                Standing::Waits { text, .. } => {
+                    tracing::info!(partition = %source, "a partition waits for others: {text}");
+                }
+            }
         }
         self.take_up_later(source, pause);
     }

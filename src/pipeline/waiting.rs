@@ -131,6 +131,11 @@ impl Waiting {
         }
     }
 
+    /// Tells that a row is waited for that a foreign key names.
+    pub fn tell_parent_wait(&self) {
+        self.health.note_parent_wait();
+    }
+
     /// The wait is over, if there was one.
     pub fn tell_going_on(&self) {
         let waited = self.health.note_going_on(self.who.name());

@@ -145,6 +145,7 @@ impl LaneParts<'_> {
             inbox: inbox.clone(),
             partitions: LanePartitions {
                 owned: Default::default(),
+                undecided: Default::default(),
                 inbox: inbox.clone(),
                 progress: self.progress.clone(),
                 committer: Committer::new(self.positions.consumer().clone()),

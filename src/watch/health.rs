@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::verdict::Verdict;
 use crate::watch::metrics;
 use crate::watch::standing::{Standing, StandingPartitions};
+
+/// A lane that waits for a parent says so with each attempt, which are more frequent than this.
+const PARENT_WAIT_MEMORY: Duration = Duration::from_secs(3);
 
 /// Who may wait for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +44,8 @@ struct HealthState {
     /// Who waits, and for what.
     waiting: BTreeMap<Waiter, (Verdict, String)>,
     standing: StandingPartitions,
+    /// When a lane last waited for the row that a foreign key names.
+    parent_wait_at: Option<Instant>,
 }
 
 impl Health {
@@ -80,6 +86,17 @@ impl Health {
     /// Notes that a partition is read again, or is somebody else's. Returns whether it stood still.
     pub fn note_moving(&self, source: &TopicPartition) -> bool {
         self.state.lock().standing.clear(source)
+    }
+
+    /// Notes that a lane waits for the row that a foreign key names; again with each attempt.
+    pub fn note_parent_wait(&self) {
+        self.state.lock().parent_wait_at = Some(Instant::now());
+    }
+
+    /// Whether a lane of this process waits for the row that a foreign key names.
+    pub fn waits_for_parent(&self) -> bool {
+        let noted = self.state.lock().parent_wait_at;
+        noted.is_some_and(|at| at.elapsed() < PARENT_WAIT_MEMORY)
     }
 
     /// The partitions of ours that stand still.

@@ -217,7 +217,7 @@ fn describe_metrics() {
     );
     describe_gauge!(
         STANDING,
-        "Assigned partitions that are not read, by why: lost (Kafka has deleted events that were never landed)"
+        "Assigned partitions that are not read, by why: lost (Kafka has deleted events that were never landed), waits (partitions that it was added behind are drained first)"
     );
     describe_gauge!(
         LAST_APPLIED,

@@ -10,6 +10,14 @@ use crate::watch::metrics;
 pub enum Standing {
     /// Kafka has deleted what comes next. A person must decide; the text says what.
     Lost(String),
+    /// Partitions with these numbers, of the same topic, go first: they may have earlier events of its rows.
+    Waits {
+        behind: Vec<i32>,
+        /// How far they are from where they have to be, together.
+        offsets: i64,
+        /// For people.
+        text: String,
+    },
 }
 
 /// The partitions that stand still.
@@ -18,19 +26,20 @@ pub(super) struct StandingPartitions(BTreeMap<TopicPartition, Standing>);
 
 impl Standing {
     /// Every reason there is, as the `why` label of [`metrics::STANDING`] has it.
-    pub const REASONS: [&'static str; 1] = ["lost"];
+    pub const REASONS: [&'static str; 2] = ["lost", "waits"];
 
     /// Its name among [`Standing::REASONS`].
     pub fn name(&self) -> &'static str {
         match self {
             Standing::Lost(_) => "lost",
+            Standing::Waits { .. } => "waits",
         }
     }
 
     /// What a person reads.
     pub fn text(&self) -> &str {
         match self {
-            Standing::Lost(text) => text,
+            Standing::Lost(text) | Standing::Waits { text, .. } => text,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -146,6 +147,24 @@ impl Kafka {
         producer.begin_transaction().expect("begun");
         send(&producer, topic, events).await;
         OpenTransaction(producer)
+    }
+
+    /// Gives the topic as many partitions as that.
+    pub async fn grow_topic(&self, topic: &str, partitions: i32) {
+        let new = NewPartitions::new(topic, partitions as usize);
+        let options = AdminOptions::new().operation_timeout(Some(WAIT));
+        let results = self.admin.create_partitions([&new], &options).await;
+        let results = results.expect("Kafka answers");
+        results
+            .into_iter()
+            .for_each(|r| assert!(r.is_ok(), "{r:?}"));
+        super::eventually("the producer knows the partitions", async || {
+            let metadata = self.producer.client().fetch_metadata(Some(topic), WAIT);
+            let metadata = metadata.expect("Kafka answers");
+            let mut topics = metadata.topics().iter();
+            (topics.next()?.partitions().len() == partitions as usize).then_some(())
+        })
+        .await;
     }
 
     /// Produces in order, and returns once all of it is safe.

@@ -40,6 +40,8 @@ pub enum PartitionState {
     New,
     /// Deleted and created again since: `applied` speaks of the old topic.
     Recreated,
+    /// Partitions that it was added behind are drained first.
+    Waiting,
     /// Kafka has deleted events that were still to come.
     Overtaken,
     /// Applied once; Kafka has no such topic, or no such partition, any more.
@@ -56,6 +58,7 @@ impl PartitionState {
         match self {
             PartitionState::Ok => "",
             PartitionState::New => "nothing applied yet",
+            PartitionState::Waiting => "waits for older partitions of its topic to be drained",
             PartitionState::Recreated => "topic created again: will be read from its beginning",
             PartitionState::Overtaken => {
                 "stands still: Kafka has deleted what comes next, see /readyz"
@@ -84,6 +87,10 @@ pub fn put_together(
             (line.state, line.lag) = (PartitionState::Unknown, None);
         } else if line.state != PartitionState::NoTopic && !config.subscribes_to(&source.topic) {
             line.state = PartitionState::NotSubscribed;
+        }
+        let waits = bookkeeping.is_some_and(|b| b.waiting.contains(source));
+        if waits && matches!(line.state, PartitionState::Ok | PartitionState::New) {
+            line.state = PartitionState::Waiting;
         }
         line
     };

@@ -1,0 +1,220 @@
+//! Which partitions of a topic go first. A row's key is in one partition, until partitions are added: then later events
+//! of the row come through another one. So a partition is begun only once those are drained that may have earlier
+//! events of its rows. What these are is found out with its first record, and entered in the ledger for good.
+//!
+//! Why: `docs/decisions/19`.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Object;
+use uuid::Uuid;
+
+use crate::kafka;
+use crate::ledger::partition_starts::PartitionStart;
+use crate::pipeline::destination::Destination;
+use crate::pipeline::lane::Lane;
+use crate::pipeline::owned_partition::OwnedPartition;
+use crate::pipeline::positioning::Positions;
+use crate::record::{Record, TopicPartition};
+use crate::verdict::{Failure, Verdict};
+use crate::watch::standing::Standing;
+
+/// The first record of a partition of which it isn't known yet what goes first.
+struct FirstRecord {
+    source: TopicPartition,
+    timestamp: Option<i64>,
+}
+
+/// Finds out what goes before partitions whose first records are among these. A partition that has to wait is
+/// held, and its records with it.
+pub async fn decide_starts(lane: &mut Lane, records: &[Record]) {
+    for first in find_first_records(lane, records) {
+        let source = first.source;
+        let Some(owned) = lane.partitions.owned.get(&source) else {
+            continue;
+        };
+        let (positions, destination) = (&lane.positions, &lane.destination);
+        let attempt = || positions.decide_start(&source, owned, first.timestamp, destination);
+        match lane.waiting.until(attempt).await {
+            None => lane.partitions.take_up_again([source]),
+            Some(None) => _ = lane.partitions.undecided.remove(&source),
+            Some(Some(standing)) => {
+                lane.partitions.forget_partition(&source);
+                lane.stand_still(source, standing);
+            }
+        }
+    }
+}
+
+fn find_first_records(lane: &Lane, records: &[Record]) -> Vec<FirstRecord> {
+    let (undecided, owned) = (&lane.partitions.undecided, &lane.partitions.owned);
+    let mut firsts: Vec<FirstRecord> = Vec::new();
+    if undecided.is_empty() {
+        return firsts; // as mostly
+    }
+    let mut last = None;
+    for record in records {
+        // records of a partition mostly come many at a time
+        if last == Some((&record.source, record.epoch)) {
+            continue;
+        }
+        last = Some((&record.source, record.epoch));
+        let held = owned.get(&record.source);
+        let is_current = held.is_some_and(|held| held.epoch == record.epoch);
+        let is_known = firsts.iter().any(|first| first.source == record.source);
+        if is_current && !is_known && undecided.contains(&record.source) {
+            firsts.push(FirstRecord {
+                source: record.source.clone(),
+                timestamp: record.timestamp,
+            });
+        }
+    }
+    firsts
+}
+
+impl Positions {
+    /// Finds out, by its first record, what goes before a partition, and enters it. Returns what the partition has to
+    /// wait for, if that isn't drained yet.
+    ///
+    /// # Errors
+    /// Kafka or Postgres can't be asked now; try again.
+    async fn decide_start(
+        &self,
+        source: &TopicPartition,
+        owned: &OwnedPartition,
+        timestamp: Option<i64>,
+        destination: &Destination,
+    ) -> Result<Option<Standing>, Failure> {
+        let client = destination.connect().await?;
+        let (starts, id) = (&destination.ledger.partition_starts, owned.topic_id);
+        let at_first = starts.remember_topic(&client, &source.topic, id, source.partition + 1);
+        let at_first = at_first.await?;
+        let was_added = source.partition >= at_first;
+        let others = if was_added {
+            // those that were there, and those that were added before and have begun
+            let mut others = starts.list_decided(&client, &source.topic, id).await?;
+            others.extend(0..at_first);
+            others.sort_unstable();
+            others.dedup();
+            others.retain(|other| *other != source.partition);
+            self.ask_offsets(source, others, None).await?
+        } else if timestamp.is_some() {
+            // it may have been added before it was first read here; added ones have higher numbers
+            let others = (0..source.partition).collect();
+            self.ask_offsets(source, others, timestamp).await?
+        } else {
+            BTreeMap::new()
+        };
+        let start = PartitionStart {
+            begins_at: owned.next_offset,
+            others,
+            is_guessed: !was_added,
+        };
+        starts.enter_start(&client, source, id, &start).await?;
+        self.find_wait(destination, &client, source, &start, id)
+            .await
+    }
+
+    /// What the partition has to wait for, if that isn't drained yet. What was only guessed is given up where a lane
+    /// waits for a row that a foreign key names: this partition may be the one that brings it.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub(super) async fn find_wait(
+        &self,
+        destination: &Destination,
+        client: &Object,
+        source: &TopicPartition,
+        start: &PartitionStart,
+        topic_id: Option<Uuid>,
+    ) -> Result<Option<Standing>, Failure> {
+        let standing = describe_wait(destination, client, source, topic_id, start).await?;
+        let health = &self.consumer().group().health;
+        if standing.is_some() && start.is_guessed && health.waits_for_parent() {
+            let starts = &destination.ledger.partition_starts;
+            starts.clear_others(client, source).await?;
+            return Ok(None);
+        }
+        Ok(standing)
+    }
+
+    /// Where the other partitions have to be: behind all that they have now, or behind what is older than `before`, in
+    /// milliseconds since 1970.
+    async fn ask_offsets(
+        &self,
+        source: &TopicPartition,
+        others: Vec<i32>,
+        before: Option<i64>,
+    ) -> Result<BTreeMap<i32, i64>, Failure> {
+        let (consumer, topics) = (self.consumer().clone(), self.topics().clone());
+        let other = |number| TopicPartition {
+            topic: source.topic.clone(),
+            partition: number,
+        };
+        let others: Vec<TopicPartition> = others.into_iter().map(other).collect();
+        // the questions block their thread
+        let asked = tokio::task::spawn_blocking(move || {
+            let at_time = match before {
+                Some(time) => consumer.offsets_at(&others, time)?,
+                None => Default::default(),
+            };
+            let mut offsets = BTreeMap::new();
+            for other in others {
+                let offset = match at_time.get(&other).copied().flatten() {
+                    Some(offset) => offset,
+                    None => topics.log_ends(&other)?.1,
+                };
+                offsets.insert(other.partition, offset);
+            }
+            Ok::<_, kafka::Error>(offsets)
+        });
+        match asked.await {
+            Ok(Ok(offsets)) => Ok(offsets),
+            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
+        }
+    }
+}
+
+/// What the partition waits for, if that isn't drained yet.
+///
+/// # Errors
+/// As Postgres says.
+async fn describe_wait(
+    destination: &Destination,
+    client: &Object,
+    source: &TopicPartition,
+    topic_id: Option<Uuid>,
+    start: &PartitionStart,
+) -> Result<Option<Standing>, Failure> {
+    if start.others.is_empty() {
+        return Ok(None);
+    }
+    let starts = &destination.ledger.partition_starts;
+    let numbers: Vec<i32> = start.others.keys().copied().collect();
+    let watermarks = starts.read_watermarks(client, &source.topic, topic_id, &numbers);
+    let undrained = start.find_undrained(&watermarks.await?);
+    let Some(first) = undrained.first() else {
+        return Ok(None);
+    };
+    let is_at = match first.watermark {
+        Some(watermark) => format!("is at offset {watermark}"),
+        None => "wasn't taken up yet".to_owned(),
+    };
+    let more = match undrained.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let text = format!(
+        "partition {} of its topic goes first, up to offset {}, and {is_at}{more}: it may have earlier events of the same rows",
+        first.number, first.needed,
+    );
+    Ok(Some(Standing::Waits {
+        text,
+        behind: undrained.iter().map(|u| u.number).collect(),
+        offsets: undrained
+            .iter()
+            .map(|u| u.needed - u.watermark.unwrap_or_default())
+            .sum(),
+    }))
+}

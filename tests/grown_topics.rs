@@ -1,0 +1,224 @@
+//! Partitions that are added to a topic: its rows go on through another partition, and never go back.
+
+use crate::commands::{done, landfall};
+use crate::support::worker::Worker;
+use crate::support::{Event, World, audit, events, eventually};
+
+const ROWS: i64 = 200;
+const NEWEST: &str = "SELECT count(*) FROM t WHERE version = 7";
+
+/// The rows' events of this version, as a producer sends them that knows of so many partitions.
+fn version(version: i64, partitions: i64) -> Vec<Event> {
+    let all = events::history(ROWS, version);
+    let new = all[((version - 1) * ROWS) as usize..].iter().cloned();
+    let place = |(at, event): (usize, Event)| event.on((at as i64 % partitions) as i32);
+    new.enumerate().map(place).collect()
+}
+
+/// Versions up to the sixth are in one partition, then there are four, and the seventh is in all of them.
+async fn grow(world: &World, from: i64) {
+    for v in from..=6 {
+        world.kafka.produce(&world.topic, &version(v, 1)).await;
+    }
+    world.kafka.grow_topic(&world.topic, 4).await;
+    world.kafka.produce(&world.topic, &version(7, 4)).await;
+}
+
+/// A topic of one partition; batches are small, so that it takes many to drain it.
+async fn world(test: &str) -> World {
+    let mut world = World::new(test, 1).await;
+    world.settings.remove("apply");
+    world.set("apply", "lanes = 4\nbatch_rows = 40\nlinger = \"20ms\"");
+    world.set(
+        "kafka.properties",
+        "\"topic.metadata.refresh.interval.ms\" = 1000",
+    );
+    world
+}
+
+async fn assert_newest(world: &World, log: &str) {
+    assert_eq!(world.count(NEWEST).await, ROWS, "{log}");
+    audit::assert_forward_only(&world.db).await;
+}
+
+#[tokio::test]
+async fn a_topic_that_grew_while_no_worker_ran_is_drained_before_its_new_partitions() {
+    let world = world("grown_stopped").await;
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world.catch_up().await;
+    grow(&world, 2).await;
+    let worker = world.catch_up().await;
+    assert_newest(&world, &worker.log()).await;
+    worker.says(&["a partition waits for others"]).await;
+    // the same once more: nothing waits any more, nothing is applied twice
+    let worker = world.catch_up().await;
+    assert!(
+        !worker.log().contains("waits for others"),
+        "{}",
+        worker.log()
+    );
+}
+
+#[tokio::test]
+async fn a_new_destination_reads_a_grown_topic_in_its_order() {
+    let world = world("grown_before").await;
+    grow(&world, 1).await;
+    let worker = world.catch_up().await;
+    assert_newest(&world, &worker.log()).await;
+}
+
+#[tokio::test]
+async fn new_partitions_wait_beside_a_running_worker_and_say_so() {
+    let world = world("grown_running").await;
+    let worker = world.run();
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 1", ROWS)
+        .await;
+    // the backlog can't be landed meanwhile
+    let rival = crate::support::world::connect(&world.database_url).await;
+    let lock = "BEGIN; SELECT FROM t WHERE id = 1 FOR UPDATE";
+    rival.batch_execute(lock).await.unwrap();
+    grow(&world, 2).await;
+    let told = eventually("the new partitions wait", async || {
+        let (code, text) = worker.get("/readyz").await;
+        let waiting = (1..=3).filter(|n| text.contains(&format!("[{n}] stands still")));
+        (code == 503 && waiting.count() == 3).then_some(text)
+    })
+    .await;
+    assert!(
+        told.contains("partition 0 of its topic goes first"),
+        "{told}"
+    );
+    let status = done(&world, "status").text;
+    assert!(status.contains("waits for older partitions"), "{status}");
+    assert_eq!(world.count(NEWEST).await, 0);
+    rival.batch_execute("COMMIT").await.unwrap();
+    world.until_count(NEWEST, ROWS).await;
+    eventually("the worker is ready", async || {
+        (worker.get("/readyz").await.0 == 200).then_some(())
+    })
+    .await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0));
+    assert_newest(&world, &log).await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_in_the_middle_of_draining_goes_on_with_it() {
+    let world = world("grown_killed").await;
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world.catch_up().await;
+    grow(&world, 2).await;
+    let worker = world.run_until("after_commit", 4);
+    let worker = worker.await_seam("after_commit").await;
+    assert_eq!(world.count(NEWEST).await, 0, "{}", worker.log());
+    worker.kill().await;
+    let worker = world.catch_up().await;
+    assert_newest(&world, &worker.log()).await;
+}
+
+#[tokio::test]
+async fn several_workers_drain_a_grown_topic_together() {
+    let world = world("grown_workers").await;
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world.catch_up().await;
+    grow(&world, 2).await;
+    let start = || Worker::start(&["run", "--until-caught-up"], &world.config_file(), &[]);
+    let mut workers = [start(), start(), start()];
+    for worker in &mut workers {
+        assert_eq!(worker.wait().await, Some(0), "{}", worker.log());
+    }
+    assert_newest(&world, &workers[0].log()).await;
+}
+
+#[tokio::test]
+async fn a_grown_topic_that_is_forgotten_is_read_again_in_its_order() {
+    let world = world("grown_forgotten").await;
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world.catch_up().await;
+    grow(&world, 2).await;
+    world.catch_up().await;
+    let alone = landfall(
+        &world,
+        &format!("forget --topic {} --partition 0", world.topic),
+    );
+    assert_eq!(alone.code, Some(1), "{}", alone.text);
+    assert!(
+        alone.error.contains("forget the whole topic"),
+        "{}",
+        alone.error
+    );
+
+    done(&world, &format!("forget --topic {}", world.topic));
+    world
+        .db
+        .batch_execute("TRUNCATE t; TRUNCATE audit")
+        .await
+        .unwrap();
+    let worker = world.catch_up().await;
+    assert_newest(&world, &worker.log()).await;
+}
+
+#[tokio::test]
+async fn a_partition_that_stays_empty_for_long_waits_when_its_first_event_comes() {
+    let world = world("grown_late").await;
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world.kafka.grow_topic(&world.topic, 4).await;
+    // the producer doesn't know yet; this is all that a new destination sees
+    world.catch_up().await;
+    for v in 2..=6 {
+        world.kafka.produce(&world.topic, &version(v, 1)).await;
+    }
+    world.kafka.produce(&world.topic, &version(7, 4)).await;
+    let worker = world.catch_up().await;
+    assert_newest(&world, &worker.log()).await;
+}
+
+#[tokio::test]
+async fn a_job_ends_with_the_gap_that_a_new_partition_would_wait_for() {
+    let world = world("grown_gap").await;
+    world.kafka.produce(&world.topic, &version(1, 1)).await;
+    world.catch_up().await;
+    grow(&world, 2).await;
+    world.kafka.delete_records(&world.topic, ROWS + 10).await;
+    let mut job = Worker::start(&["run", "--until-caught-up"], &world.config_file(), &[]);
+    assert_eq!(job.wait().await, Some(1), "{}", job.log());
+    job.says(&["10 events never reached Landfall"]).await;
+    assert_eq!(world.count(NEWEST).await, 0);
+}
+
+#[tokio::test]
+async fn a_child_that_waits_for_its_parent_holds_up_no_partition_that_brings_it() {
+    let mut world = World::new("grown_parents", 2).await;
+    world.settings.remove("apply");
+    world.set("apply", "lanes = 1\nlinger = \"200ms\"");
+    world.set("retry", "parent_wait = \"8s\"");
+    let table = "CREATE TABLE child (id bigint PRIMARY KEY, t_id bigint REFERENCES t)";
+    world.db.batch_execute(table).await.unwrap();
+    let children = format!("{}.public.child", world.name);
+    world.kafka.create_topic(&children, 1).await;
+    world.topics.push(children.clone());
+    let parents = |from: i64, partition: i32| -> Vec<Event> {
+        let parent = |id| events::insert(id, id, 1).on(partition);
+        (from..from + 100).map(parent).collect()
+    };
+    world.kafka.produce(&world.topic, &parents(1, 0)).await;
+    world.kafka.produce(&world.topic, &parents(101, 1)).await;
+    let child = |id: i64| {
+        let row = serde_json::json!({ "id": id, "t_id": id });
+        let key = serde_json::json!({ "id": id });
+        events::change_of("child", "c", 1_000 + id, key, Some(row))
+    };
+    let all: Vec<Event> = (1..=200).map(child).collect();
+    world.kafka.produce(&children, &all).await;
+    let worker = world.catch_up().await;
+    assert_eq!(
+        world.count("SELECT count(*) FROM child").await,
+        200,
+        "{}",
+        worker.log()
+    );
+    let letters = "SELECT count(*) FROM landfall.dead_letters";
+    assert_eq!(world.count(letters).await, 0);
+}
