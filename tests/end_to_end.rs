@@ -63,6 +63,15 @@ async fn snapshot_and_stream(test: &str, format: Format) {
     if format == Format::Avro {
         world.use_avro();
     }
+    if format == Format::Json {
+        for line in [
+            "timestamps = \"micros\"",
+            "times = \"micros\"",
+            "decimals = \"base64\"",
+        ] {
+            world.set("format.schemaless", line);
+        }
+    }
     world.db.batch_execute(&tables).await.unwrap();
     // the connector's bookkeeping of identity columns is the destination's own affair
     let source = Source::new(

@@ -10,6 +10,7 @@ use crate::support::stack::stack;
 use crate::support::world::connect;
 
 mod moments;
+mod schemaless;
 
 /// Of each type: some texts at the edges, and SQL for any number of others, over a random `r` below 1 and a `n`.
 const TYPES: [(&str, Type, &[&str], &str); 10] = [

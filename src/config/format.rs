@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use super::registry::RegistryConfig;
+use super::schemaless::SchemalessConfig;
 use super::summary::Summary;
 use super::units::show_duration;
 use super::value::{Found, Refusal, allowed, one_of, parse_string, word_for};
@@ -15,6 +16,8 @@ pub struct FormatConfig {
     pub encoding: Encoding,
     /// The connector's `unavailable.value.placeholder`, as it is written there: octets in hexadecimal behind `hex:`.
     pub unavailable_placeholder: String,
+    /// What JSON without schemas means, where the event doesn't tell.
+    pub schemaless: SchemalessConfig,
     /// Always there if the encoding is Avro.
     pub registry: Option<RegistryConfig>,
 }
@@ -44,6 +47,7 @@ impl Default for FormatConfig {
             envelope: Envelope::default(),
             encoding: Encoding::default(),
             unavailable_placeholder: UNAVAILABLE_PLACEHOLDER.to_owned(),
+            schemaless: SchemalessConfig::default(),
             registry: None,
         }
     }
@@ -66,6 +70,7 @@ impl FormatConfig {
             "format.unavailable_placeholder",
             &self.unavailable_placeholder,
         );
+        self.schemaless.summarize(summary);
         if let Some(registry) = self.registry_in_use() {
             summary.add("format.registry.url", registry.display_urls());
             if let Some(login) = &registry.login {
@@ -88,6 +93,7 @@ impl FormatConfig {
             envelope,
             encoding,
             unavailable_placeholder,
+            schemaless: SchemalessConfig::from_reader(reader),
             registry: RegistryConfig::from_reader(reader, encoding == Encoding::Avro),
         }
     }

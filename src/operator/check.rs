@@ -24,6 +24,7 @@ mod text;
 mod topic;
 mod topic_retention;
 mod topics;
+mod undeclared;
 mod values;
 
 use crate::config::Config;

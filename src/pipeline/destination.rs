@@ -14,7 +14,7 @@ use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::connection::connect;
 use crate::record::TopicPartition;
 use crate::rows::row_change::RowChange;
-use crate::rows::value::Placeholder;
+use crate::rows::value::Reading;
 use crate::verdict::Failure;
 
 /// The Postgres that a lane lands its batches in.
@@ -24,23 +24,25 @@ pub struct Destination {
     pub ledger: Arc<Ledger>,
     resolver: Resolver,
     later_events: LaterEvents,
+    reading: Arc<Reading>,
 }
 
 impl Destination {
-    /// `later_events`: what becomes of a key's events after a dead letter of the key. `placeholder`: what events have
-    /// in place of a value that they leave out.
+    /// `later_events`: what becomes of a key's events after a dead letter of the key. `reading`: what the
+    /// configuration says of values.
     pub fn new(
         pool: Pool,
         catalogue: Arc<Catalogue>,
         ledger: Arc<Ledger>,
         later_events: LaterEvents,
-        placeholder: Arc<Placeholder>,
+        reading: Arc<Reading>,
     ) -> Self {
         Self {
             pool,
             ledger,
-            resolver: Resolver::new(catalogue, placeholder),
+            resolver: Resolver::new(catalogue, reading.clone()),
             later_events,
+            reading,
         }
     }
 
@@ -132,7 +134,7 @@ impl Destination {
         &'t self,
         client: &'t mut Object,
     ) -> Result<BatchTransaction<'t>, Failure> {
-        let catalogue = &self.resolver.catalogue;
-        BatchTransaction::begin(client, &self.ledger, self.later_events, catalogue).await
+        let (catalogue, reading) = (&self.resolver.catalogue, &self.reading);
+        BatchTransaction::begin(client, &self.ledger, self.later_events, catalogue, reading).await
     }
 }

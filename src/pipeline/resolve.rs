@@ -14,7 +14,7 @@ use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
 use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::table::Table;
-use crate::rows::value::Placeholder;
+use crate::rows::value::Reading;
 use crate::verdict::{Failure, Verdict};
 
 /// Makes events into changes of rows.
@@ -25,11 +25,11 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// With what is known of the destination's tables, and what events have in place of a value that they leave out.
-    pub fn new(catalogue: Arc<Catalogue>, placeholder: Arc<Placeholder>) -> Self {
+    /// With what is known of the destination's tables, and what the configuration says of values.
+    pub fn new(catalogue: Arc<Catalogue>, reading: Arc<Reading>) -> Self {
         Self {
             catalogue,
-            mappings: Locked::new(Mappings::new(placeholder)),
+            mappings: Locked::new(Mappings::new(reading)),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::postgres::versions::compare_versions;
 use crate::rows::rearrange::Rearranged;
 use crate::rows::row_change::RowChange;
 use crate::rows::source_order::{EntryChange, SourceOrder, explain_other_source};
+use crate::rows::value::Reading;
 use crate::verdict::Failure;
 
 /// The transaction of one attempt at a batch. Dropped without [`BatchTransaction::commit`], it is rolled back.
@@ -25,11 +26,12 @@ pub struct BatchTransaction<'t> {
     ledger: &'t Ledger,
     later_events: LaterEvents,
     catalogue: &'t Catalogue,
+    reading: &'t Reading,
 }
 
 impl<'t> BatchTransaction<'t> {
     /// Begins a transaction. `later_events`: what becomes of a key's events after a dead letter of the key;
-    /// `catalogue`: what tables are taken to be.
+    /// `catalogue`: what tables are taken to be; `reading`: what the configuration says of values.
     ///
     /// # Errors
     /// As Postgres says.
@@ -38,12 +40,14 @@ impl<'t> BatchTransaction<'t> {
         ledger: &'t Ledger,
         later_events: LaterEvents,
         catalogue: &'t Catalogue,
+        reading: &'t Reading,
     ) -> Result<Self, Failure> {
         Ok(Self {
             tx: begin_unpinned(client).await?,
             ledger,
             later_events,
             catalogue,
+            reading,
         })
     }
 
@@ -107,7 +111,8 @@ impl<'t> BatchTransaction<'t> {
         changes.retain(|(at, _)| !batch.entries[*at].duplicate);
         let mut order = None;
         if batch.is_ordered_by_source {
-            let mut by_source = SourceOrder::of_changes(&changes, |at| batch.event_of(at))?;
+            let mut by_source =
+                SourceOrder::of_changes(&changes, self.reading, |at| batch.event_of(at))?;
             let rearranged = self.order_by_source(&mut by_source, changes).await?;
             batch.mark_stale(&rearranged.stale_entries);
             (changes, order) = (rearranged.changes, Some(by_source));

@@ -30,7 +30,7 @@ use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
-use crate::rows::value::Placeholder;
+use crate::rows::value::Reading;
 use crate::watch::health::Health;
 use crate::watch::progress::Progress;
 
@@ -74,7 +74,7 @@ impl Worker {
             config,
             pool: pool.clone(),
             catalogue: Arc::default(),
-            placeholder: Arc::new(Placeholder::new(&config.format.unavailable_placeholder)),
+            reading: Arc::new(Reading::new(&config.format)),
             ledger: ledger.clone(),
             letters,
             registry: Registry::from_config(config)?.map(Arc::new),
@@ -116,7 +116,7 @@ struct LaneParts<'c> {
     config: &'c Config,
     pool: Pool,
     catalogue: Arc<Catalogue>,
-    placeholder: Arc<Placeholder>,
+    reading: Arc<Reading>,
     ledger: Arc<Ledger>,
     letters: Arc<DeadLetters>,
     registry: Option<Arc<Registry>>,
@@ -134,7 +134,7 @@ impl LaneParts<'_> {
             self.catalogue.clone(),
             self.ledger.clone(),
             self.config.dead_letter.later_events,
-            self.placeholder.clone(),
+            self.reading.clone(),
         )
     }
 

@@ -8,7 +8,7 @@ use crate::format::change::{Change, Fields, Operation, Shape};
 use crate::format::schema::Field;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::table::Table;
-use crate::rows::value::{self, Placeholder, Value};
+use crate::rows::value::{self, Reading, Value};
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
@@ -22,7 +22,7 @@ pub struct Mapping {
     row: Vec<Slot>,
     layout: Arc<Layout>,
     removes: bool,
-    placeholder: Arc<Placeholder>,
+    reading: Arc<Reading>,
 }
 
 /// A column and what it is filled from.
@@ -43,8 +43,7 @@ enum From {
 }
 
 impl Mapping {
-    /// Finds the column for each field of the change. `placeholder`: what the events have in place of a value that
-    /// they leave out.
+    /// Finds the column for each field of the change. `reading`: what the configuration says of values.
     ///
     /// # Errors
     /// Systemic: the table lacks a column or a unique index on the key, be it to write the row or to remove
@@ -52,7 +51,7 @@ impl Mapping {
     pub fn new(
         change: &Change<'_>,
         table: &Arc<Table>,
-        placeholder: Arc<Placeholder>,
+        reading: Arc<Reading>,
     ) -> Result<Self, Failure> {
         let key = map_key(&change.key, table)?;
         let removes = change.operation.removes_row();
@@ -77,7 +76,7 @@ impl Mapping {
             row,
             layout,
             removes,
-            placeholder,
+            reading,
         })
     }
 
@@ -208,9 +207,14 @@ impl Mapping {
             return Ok(Value::Null);
         };
         let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
-        value::to_text(raw, schema, &column.pg_type, &self.placeholder).map_err(|error| {
+        value::to_text(raw, schema, &column.pg_type, &self.reading).map_err(|error| {
             let message = format!("column {} of {}: {error}", column.name, table.name);
-            Failure::new(Verdict::Reject(Reason::Value), message)
+            let verdict = if error.is_undeclared() {
+                Verdict::Systemic
+            } else {
+                Verdict::Reject(Reason::Value)
+            };
+            Failure::new(verdict, message)
         })
     }
 }
@@ -312,7 +316,7 @@ fn index_of(schema: &Field, position: usize, name: &str) -> Option<usize> {
 #[derive(Default)]
 pub struct Mappings {
     known: HashMap<Shapes, KnownMapping, foldhash::fast::RandomState>,
-    placeholder: Arc<Placeholder>,
+    reading: Arc<Reading>,
 }
 
 /// Key's and row's shape, the table, whether it removes: by address.
@@ -325,11 +329,11 @@ struct KnownMapping {
 }
 
 impl Mappings {
-    /// No mappings yet; `placeholder` as for [`Mapping::new`].
-    pub fn new(placeholder: Arc<Placeholder>) -> Self {
+    /// No mappings yet; `reading` as for [`Mapping::new`].
+    pub fn new(reading: Arc<Reading>) -> Self {
         Self {
             known: HashMap::default(),
-            placeholder,
+            reading,
         }
     }
 
@@ -353,7 +357,7 @@ impl Mappings {
         if let Some(known) = self.known.get(&shapes) {
             return Ok(known.mapping.clone());
         }
-        let mapping = Arc::new(Mapping::new(change, table, self.placeholder.clone())?);
+        let mapping = Arc::new(Mapping::new(change, table, self.reading.clone())?);
         if self.known.len() >= MOST_MAPPINGS {
             self.known.clear();
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::{SchemalessConfig, TimeUnit};
 use crate::rows::table_testing::table;
 use uuid::Uuid;
 
@@ -163,5 +164,45 @@ fn an_event_that_hides_which_row_is_gone_is_the_set_ups_fault_and_says_what_help
         for part in ["public.t", "(sku)", "REPLICA IDENTITY FULL", helps] {
             assert!(message.contains(part), "{message}");
         }
+    }
+}
+
+fn map_visit(
+    at: &'static str,
+    timestamps: Option<TimeUnit>,
+) -> Result<RowChange<'static>, Failure> {
+    let visits = table("visits", "id:int8 at:timestamp", &[&["id"]]);
+    let row = [("id", "1"), ("at", at)];
+    let change = change(Operation::Create, &row[..1], &row);
+    let schemaless = SchemalessConfig {
+        timestamps,
+        ..SchemalessConfig::default()
+    };
+    let reading = Arc::new(Reading::of_schemaless(schemaless));
+    Mapping::new(&change, &visits, reading)?.map_change(&change)
+}
+
+#[test]
+fn a_column_whose_meaning_nobody_tells_is_a_matter_of_the_set_up_that_names_column_and_key() {
+    let failure = map_visit("1704103200123", None).unwrap_err();
+    assert_eq!(failure.verdict, Verdict::Systemic);
+    assert_eq!(
+        failure.message,
+        "column at of public.visits: without a schema nothing tells what this number counts: set \
+         format.schemaless.timestamps to millis, micros or nanos, or have the connector send schemas"
+    );
+}
+
+#[test]
+fn a_column_whose_meaning_the_configuration_tells_is_read_so() {
+    let row = map_visit("1704103200123", Some(TimeUnit::Millis)).unwrap();
+    assert_eq!(row.texts[1].as_deref(), Some("2024-01-01 10:00:00.123"));
+}
+
+#[test]
+fn a_value_that_the_configured_meaning_does_not_fit_is_that_events_fault() {
+    for at in ["19723", "1704103200123456", "true"] {
+        let failure = map_visit(at, Some(TimeUnit::Millis)).unwrap_err();
+        assert_eq!(failure.verdict, Verdict::Reject(Reason::Value), "{at}");
     }
 }

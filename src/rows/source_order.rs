@@ -16,7 +16,7 @@ use crate::rows::recorded_change::RecordedChange;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_key::row_key;
 use crate::rows::row_sequence::{ANY_PARTITION, Arrival, OtherSource, sequence_arrivals};
-use crate::rows::value::{self, Placeholder, Value};
+use crate::rows::value::{self, Reading, Value};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 
@@ -111,12 +111,13 @@ pub struct WrittenRows {
 }
 
 impl<'r> SourceOrder<'r> {
-    /// The rows of those changes that are ordered by their source.
+    /// The rows of those changes that are ordered by their source. `reading`: what the configuration says of values.
     ///
     /// # Errors
     /// Systemic: an event doesn't tell its place among the changes of its row.
     pub fn of_changes<'b>(
         changes: &[EntryChange<'r>],
+        reading: &Reading,
         event_of: impl Fn(usize) -> Option<EntryEvent<'b, 'r>>,
     ) -> Result<Self, Failure>
     where
@@ -134,7 +135,7 @@ impl<'r> SourceOrder<'r> {
             let Some(event) = event_of(*entry) else {
                 continue;
             };
-            let version = find_version(event.change, row)?;
+            let version = find_version(event.change, row, reading)?;
             let tells_version = version.as_ref().is_some_and(|(_, text)| text.is_some());
             let Some(arrival) = arrival_of(&event, row, (version.is_some(), tells_version))? else {
                 continue;
@@ -400,6 +401,7 @@ impl<'r> SourceOrder<'r> {
 fn find_version<'r>(
     change: &Change<'r>,
     row: &RowChange<'r>,
+    reading: &Reading,
 ) -> Result<Option<(usize, Text<'r>)>, Failure> {
     let Some(name) = &change.version else {
         return Ok(None);
@@ -428,7 +430,7 @@ fn find_version<'r>(
     });
     let raw = change.row.values.get(place).copied().unwrap_or("null");
     // what can't be read, or stands for a value that isn't logged, tells nothing
-    let text = match value::to_text(raw, field, &pg.pg_type, &Placeholder::default()) {
+    let text = match value::to_text(raw, field, &pg.pg_type, reading) {
         Ok(Value::Text(text)) => Some(text),
         _ => None,
     };

@@ -1,11 +1,12 @@
 //! Values as the text that Postgres itself would read for a column's type.
 //!
-//! The meaning of a value comes from the event's schema where that has one, else from the destination column
-//! ([`meaning`]); then one function a family writes the text. Postgres does the parsing, so what is merely
-//! out of its range passes here and is refused there.
+//! The meaning of a value comes from the event's schema where that has one, else from what the JSON looks like
+//! and from `[format.schemaless]` ([`meaning`]); then one function a family writes the text. Postgres does the
+//! parsing, so what is merely out of its range passes here and is refused there.
 
 use std::borrow::Cow;
 
+use crate::config::SchemalessConfig;
 use crate::format::schema::Field;
 use crate::rows::table::PgType;
 
@@ -24,9 +25,11 @@ mod numbers;
 mod placeholder;
 mod plain;
 mod quoted;
+mod reading;
 mod times;
 mod undeclared;
 mod unescaped;
+mod units;
 mod vectors;
 mod whole;
 mod zone_words;
@@ -40,6 +43,7 @@ use family::Family;
 use json::Json;
 use meaning::Meaning;
 pub use placeholder::Placeholder;
+pub use reading::Reading;
 
 /// A field's value for its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,20 +62,23 @@ pub enum Value<'a> {
 ///
 /// A text column whose real content is the placeholder string can't be told apart from an unchanged one;
 /// that is Debezium's choice of encoding.
+///
+/// # Errors
+/// The value can't be what the column holds; or nothing tells what it means ([`ValueError::is_undeclared`]).
 pub fn to_text<'a>(
     raw: &'a str,
     field: Option<&Field>,
     column: &PgType,
-    placeholder: &Placeholder,
+    reading: &Reading,
 ) -> Result<Value<'a>, ValueError> {
     let json = Json::from_raw(raw)?;
     if json == Json::Null {
         return Ok(Value::Null);
     }
-    if placeholder.is_meant(json, field, column) {
+    if reading.placeholder.is_meant(json, field, column) {
         return Ok(Value::Unavailable);
     }
-    convert_value(json, field, column, 0).map(Value::Text)
+    convert_value(json, field, column, reading.schemaless, 0).map(Value::Text)
 }
 
 /// The text of a value that is neither null nor a placeholder; `depth` counts the arrays around it.
@@ -79,10 +86,11 @@ fn convert_value<'a>(
     json: Json<'a>,
     field: Option<&Field>,
     column: &PgType,
+    schemaless: SchemalessConfig,
     depth: usize,
 ) -> Result<Cow<'a, str>, ValueError> {
     let family = Family::of_column(column);
-    let meaning = meaning::find_meaning(json, field, family, column);
+    let meaning = meaning::find_meaning(json, field, family, column, schemaless)?;
     if !meaning.suits_family(family) {
         return Err(family.unfit(json.kind_name()));
     }
@@ -97,13 +105,20 @@ fn convert_value<'a>(
         Meaning::Duration(unit) => times::duration_text(json, unit),
         Meaning::Decimal { scale } => numbers::decimal_text(json, scale),
         Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json),
-        Meaning::UndeclaredStruct => undeclared::undeclared_struct(json),
-        Meaning::UndeclaredDecimal => undeclared::undeclared_decimal(json, family, column),
+        Meaning::UndeclaredStruct => undeclared::undeclared_struct(json, schemaless.decimals),
+        Meaning::UndeclaredDecimal => {
+            undeclared::undeclared_decimal(json, family, column, schemaless.decimals)
+        }
+        Meaning::UndeclaredBytes => {
+            undeclared::undeclared_bytes(json, family, column, schemaless.decimals)
+        }
         Meaning::Bytes => bytes::to_bytea(json, family),
-        Meaning::HexBytes => bytes::bytea_from_hex(json),
+        Meaning::EncodedBytes => bytes::decode_bytea(json, schemaless.bytes),
         Meaning::Bits { length, declared } => bits::bit_string(json, length, declared, family),
         Meaning::Hstore => hstore::hstore_text(json),
-        Meaning::Array { element } => array::array_literal(json, element, column, depth),
+        Meaning::Array { element } => {
+            array::array_literal(json, element, column, schemaless, depth)
+        }
         Meaning::Vector => vectors::dense_vector(json),
         Meaning::SparseVector => vectors::sparse_vector(json),
         Meaning::Point => geometry::point_text(json),
@@ -119,8 +134,9 @@ fn convert_value<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{column_type, field};
+    use super::testing::{column_type, field, text_of};
     use super::*;
+    use crate::config::{BytesForm, DecimalForm, TimeUnit};
 
     #[test]
     fn plain_values_are_borrowed() {
@@ -134,8 +150,7 @@ mod tests {
             (r#"{"a":1}"#, "", "jsonb"),
         ];
         for (raw, schema, column) in cases {
-            let (field, column_type) = (field(schema), column_type(column));
-            let value = to_text(raw, field.as_ref(), &column_type, &Placeholder::default());
+            let value = text_of(raw, schema, column);
             assert!(
                 matches!(value, Ok(Value::Text(Cow::Borrowed(_)))),
                 "{raw} for {column}"
@@ -146,8 +161,7 @@ mod tests {
     #[test]
     fn null_is_null_whatever_it_is_for() {
         for column in ["text", "int4", "text[]", "hstore", "bit(8)", "jsonb"] {
-            let value = to_text("null", None, &column_type(column), &Placeholder::default());
-            assert_eq!(value, Ok(Value::Null));
+            assert_eq!(text_of("null", "", column), Ok(Value::Null));
         }
     }
 
@@ -271,15 +285,24 @@ mod tests {
                 r#"{{"type":"array","items":{{"type":"bytes","name":"{name}",{parameters}}}}}"#
             ));
         }
-        let placeholder = Placeholder::default();
+        let declared = SchemalessConfig {
+            timestamps: Some(TimeUnit::Millis),
+            times: Some(TimeUnit::Micros),
+            decimals: Some(DecimalForm::Base64),
+            bytes: Some(BytesForm::Hex),
+        };
         let columns: Vec<PgType> = COLUMNS.iter().map(|column| column_type(column)).collect();
-        for schema in &schemas {
+        let readings = [SchemalessConfig::default(), declared].map(Reading::of_schemaless);
+        for (schema, reading) in schemas
+            .iter()
+            .flat_map(|schema| readings.iter().map(move |reading| (schema, reading)))
+        {
             let field = field(schema);
             for (raw, column) in RAWS
                 .iter()
                 .flat_map(|raw| columns.iter().map(move |column| (raw, column)))
             {
-                if let Err(error) = to_text(raw, field.as_ref(), column, &placeholder) {
+                if let Err(error) = to_text(raw, field.as_ref(), column, reading) {
                     let message = error.to_string();
                     assert!(
                         !message.contains("secret") && !message.contains("4242"),

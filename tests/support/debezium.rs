@@ -39,6 +39,10 @@ impl Format {
                 set(&format!(".apicurio.registry.{name}"), value);
             }
         }
+        if self == Format::Json {
+            // nothing in the events tells the unit, so it is one for all columns
+            config["time.precision.mode"] = "microseconds".into();
+        }
         if self == Format::Avro {
             config["schema.name.adjustment.mode"] = "avro".into();
         }

@@ -1,7 +1,7 @@
 //! A column without a zone holds the moment that Postgres itself finds in a text, in UTC.
 
 use landfall::rows::table::PgType;
-use landfall::rows::value::{Placeholder, Value, to_text};
+use landfall::rows::value::{Reading, Value, to_text};
 use tokio_postgres::Client;
 
 use crate::support::stack::stack;
@@ -85,7 +85,7 @@ fn written(texts: &[String], column: &str) -> Vec<Option<String>> {
     };
     let write = |text: &String| {
         let raw = serde_json::to_string(text).unwrap();
-        match to_text(&raw, None, &column, &Placeholder::default()) {
+        match to_text(&raw, None, &column, &Reading::default()) {
             Ok(Value::Text(text)) => Some(text.into_owned()),
             _ => None,
         }

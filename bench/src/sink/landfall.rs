@@ -53,6 +53,9 @@ fn command(bench: &Bench, task: &Task<'_>, subcommand: &str) -> Result<Command> 
             "\n[format]\nencoding = \"avro\"\n\n[format.registry]\nurl = \"{registry}/apis/ccompat/v7\"\n"
         );
     }
+    if task.encoding == Encoding::Plain {
+        file += "\n[format.schemaless]\ndecimals = \"base64\"\n";
+    }
     let path = bench.options.state.join("landfall.toml");
     std::fs::write(&path, file)?;
     let mut command = Command::new(&bench.options.landfall);

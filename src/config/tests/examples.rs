@@ -1,5 +1,7 @@
 use super::super::reader::Reader;
-use super::super::{LaterEvents, WhenUnavailable};
+use super::super::{
+    BytesForm, DecimalForm, LaterEvents, SchemalessConfig, TimeUnit, WhenUnavailable,
+};
 use super::*;
 
 const COMPLETE: &str = include_str!("../../../config/landfall.toml");
@@ -82,4 +84,33 @@ fn the_first_route_that_matches_decides() {
     assert_eq!(route.key.as_deref(), Some(&["id".to_owned()][..]));
     let (_, table) = config.route_for("other").unwrap();
     assert_eq!(table.to_string(), "public.rest");
+}
+
+#[test]
+fn what_json_without_schemas_means_is_unsaid_unless_it_is_configured() {
+    let unsaid = Config::parse(MINIMAL).unwrap().format.schemaless;
+    assert_eq!(unsaid, SchemalessConfig::default());
+    assert_eq!((unsaid.timestamps, unsaid.times), (None, None));
+    assert_eq!((unsaid.decimals, unsaid.bytes), (None, None));
+    let text = minimal_and(
+        "\n[format.schemaless]\ntimestamps = 'millis'\ntimes = 'micros'\ndecimals = 'string'\nbytes = 'hex'\n",
+    );
+    let config = Config::parse(&text).unwrap();
+    let expected = SchemalessConfig {
+        timestamps: Some(TimeUnit::Millis),
+        times: Some(TimeUnit::Micros),
+        decimals: Some(DecimalForm::String),
+        bytes: Some(BytesForm::Hex),
+    };
+    assert_eq!(config.format.schemaless, expected);
+    let summary = config.summary().to_string();
+    for said in [
+        "timestamps=millis",
+        "times=micros",
+        "decimals=string",
+        "bytes=hex",
+    ] {
+        let said = format!("format.schemaless.{said}");
+        assert!(summary.contains(&said), "{summary}");
+    }
 }

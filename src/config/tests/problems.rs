@@ -70,6 +70,14 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
             "allowed: a duration with its unit, such as \"100ms\", from 0s to 1m",
         ),
         (
+            "[format.schemaless]\ntimestamps = 'seconds'",
+            "format.schemaless.timestamps: found \"seconds\"; allowed: \"millis\", \"micros\", \"nanos\"",
+        ),
+        (
+            "[format.schemaless]\ndecimals = 'double'",
+            "format.schemaless.decimals: found \"double\"; allowed: \"base64\", \"string\", \"number\"",
+        ),
+        (
             "[apply]\nlinger = 100",
             "found 100; allowed: a duration with its unit",
         ),

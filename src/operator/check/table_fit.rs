@@ -8,7 +8,7 @@ use crate::operator::check::relation::Relation;
 use crate::operator::check::values;
 use crate::rows::sql::quote;
 use crate::rows::table::Table;
-use crate::rows::value::Placeholder;
+use crate::rows::value::Reading;
 use crate::table_name::TableName;
 
 /// An identifier's length that Postgres doesn't cut off, in bytes.
@@ -96,24 +96,19 @@ pub fn report_missing(table: &TableName, needs: &Needs, similar: &[TableName]) -
     )
 }
 
-/// Everything that is wrong with a table that is there. `placeholder`: what events have in place of a value that they
-/// leave out.
+/// Everything that is wrong with a table that is there. `reading`: what the configuration says of values.
 pub fn judge_table(
     relation: &Relation,
     needs: &Needs,
     changes: &[Change<'_>],
-    placeholder: &Placeholder,
+    reading: &Reading,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(judge_columns(relation, needs));
     findings.extend(judge_keys(relation, needs));
     findings.extend(find_hidden_keys(relation, needs, changes));
-    findings.extend(values::find_required_columns(
-        relation,
-        changes,
-        placeholder,
-    ));
-    findings.extend(values::judge_conversions(relation, changes, placeholder));
+    findings.extend(values::find_required_columns(relation, changes, reading));
+    findings.extend(values::judge_conversions(relation, changes, reading));
     findings.extend(judge_rights(relation, needs));
     if relation.row_security {
         findings.push(Finding::warning(

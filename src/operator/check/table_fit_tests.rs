@@ -39,7 +39,7 @@ fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
         })
         .collect();
     let needs = Needs::of_events(&changes, None, true);
-    judge_table(relation, &needs, &changes, &Placeholder::default())
+    judge_table(relation, &needs, &changes, &Reading::default())
 }
 
 fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -174,6 +174,90 @@ fn values_that_never_fit_are_a_problem_and_single_ones_a_warning() {
     assert!(findings[0].is_problem() && !findings[0].found.contains("secret"));
     let findings = judged(&relation, &[wrong, event("c", KEY, r#"{"id":1,"n":2}"#)]);
     assert!(!findings[0].is_problem() && findings[0].found.contains("1 of 2"));
+}
+
+#[test]
+fn values_whose_meaning_nobody_tells_are_a_problem_that_names_column_and_key() {
+    let relation = relation(&[("id", "int4"), ("at", "timestamptz")], &[&[0]]);
+    let wrong = event("c", KEY, r#"{"id":1,"at":true}"#);
+    let undeclared = event("c", KEY, r#"{"id":1,"at":1704103200123}"#);
+    let told = event("c", KEY, r#"{"id":1,"at":"2024-01-01T10:00:00.123Z"}"#);
+    let findings = judged(&relation, &[wrong, told.clone(), undeclared]);
+    assert_eq!(codes(&findings), ["values_undeclared"]);
+    assert!(findings[0].is_problem(), "{findings:?}");
+    for part in ["column at of", "2 of 3", "format.schemaless.timestamps"] {
+        assert!(findings[0].found.contains(part), "{findings:?}");
+    }
+    assert_eq!(judged(&relation, &[told]), []);
+}
+
+/// What `check` proposes for that value in a column of that type.
+fn proposed(column: &str, values: &[&str]) -> String {
+    let relation = relation(&[("id", "int4"), ("v", column)], &[&[0]]);
+    let record = |value: &&str| event("c", KEY, &format!(r#"{{"id":1,"v":{value}}}"#));
+    let findings = judged(&relation, &values.iter().map(record).collect::<Vec<_>>());
+    assert_eq!(codes(&findings), ["values_undeclared"]);
+    findings[0].remedy.clone()
+}
+
+#[test]
+fn what_to_set_is_proposed_with_what_the_sampled_values_come_out_as() {
+    let or = "or have the connector send schemas (schemas.enable)";
+    for (column, values, remedy) in [
+        (
+            "timestamp",
+            &["1704103200123"][..],
+            "set timestamps = \"millis\" under [format.schemaless], if that is what the source has: the first \
+             comes out as 2024-01-01 10:00:00.123 as millis, 1970-01-01 00:28:24.103200123 as nanos",
+        ),
+        (
+            "timestamp",
+            &["1704103200123456", "0"],
+            "set timestamps = \"micros\" under [format.schemaless], if that is what the source has: the first \
+             comes out as 2024-01-01 10:00:00.123456 as micros",
+        ),
+        (
+            "time",
+            &["45296789"],
+            "set times under [format.schemaless] to what the source sends: the first comes out as 12:34:56.789 \
+             as millis, 00:00:45.296789 as micros, 00:00:00.045296789 as nanos",
+        ),
+        (
+            "time",
+            &["45296789", "45296789000"],
+            "set times under [format.schemaless] to what the source sends: the first comes out as \
+             00:00:45.296789 as micros, 00:00:00.045296789 as nanos",
+        ),
+        (
+            "money",
+            &["\"BNI=\""],
+            "set decimals = \"base64\" under [format.schemaless], if that is what the source has: the first \
+             comes out as 12.34 as base64",
+        ),
+        (
+            "money",
+            &["\"1234\""],
+            "set decimals under [format.schemaless] to what the source sends: the first comes out as \
+             -26588.24 as base64, 1234 as string, 1234 as number",
+        ),
+        (
+            "bytea",
+            &["\"0001feff\""],
+            "set bytes under [format.schemaless] to what the source sends: the first comes out as \
+             \\xd34d357de7df as base64, \\x0001feff as hex, \\xd34d357de7df as base64-url-safe",
+        ),
+    ] {
+        assert_eq!(proposed(column, values), format!("{remedy}; {or}"));
+    }
+    let none = proposed("timestamp", &["1704103200123456", "1704103200123"]);
+    assert!(
+        none.starts_with("no timestamps of [format.schemaless] fit all of them: have"),
+        "{none}"
+    );
+    assert_eq!(
+        proposed("numeric", &["\"BNI=\""]),
+        "no decimals of [format.schemaless] fit all of them: have the connector send schemas (schemas.enable)"
+    );
 }
 
 #[test]

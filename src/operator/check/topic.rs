@@ -21,7 +21,7 @@ use crate::operator::check::report::TopicLine;
 use crate::operator::check::sample::SampledTopic;
 use crate::operator::check::table_fit::{self, Needs};
 use crate::operator::check::values::weigh_finding;
-use crate::rows::value::Placeholder;
+use crate::rows::value::Reading;
 use crate::table_name::TableName;
 use crate::verdict::sqlstate;
 
@@ -151,9 +151,9 @@ async fn judge_target(
                 let missing = table_fit::find_missing_columns(&relation, needs);
                 line.missing_columns = missing.into_iter().map(str::to_owned).collect();
                 line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
-                let placeholder = Placeholder::new(&config.format.unavailable_placeholder);
+                let reading = Reading::new(&config.format);
                 let changes = &target.changes;
-                let judged = table_fit::judge_table(&relation, needs, changes, &placeholder);
+                let judged = table_fit::judge_table(&relation, needs, changes, &reading);
                 findings.extend(judged);
             }
             Err(finding) => findings.push(finding),

@@ -3,17 +3,19 @@
 use crate::format::change::Change;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
-use crate::rows::value::{self, Placeholder, Value};
+use crate::operator::check::undeclared::propose_setting;
+use crate::rows::table::Column;
+use crate::rows::value::{self, Reading, Value, ValueError};
 
 /// Columns that take no null, have no default, and are left out by events.
 pub fn find_required_columns(
     relation: &Relation,
     changes: &[Change<'_>],
-    placeholder: &Placeholder,
+    reading: &Reading,
 ) -> Option<Finding> {
     let rows: Vec<&Change<'_>> = changes
         .iter()
-        .filter(|change| !change.operation.removes_row() && is_whole(relation, change, placeholder))
+        .filter(|change| !change.operation.removes_row() && is_whole(relation, change, reading))
         .collect();
     let left_out: Vec<&str> = relation
         .not_null
@@ -39,10 +41,10 @@ pub fn find_required_columns(
 }
 
 /// Events that leave an unchanged value out update the row that is there, and need no other column.
-fn is_whole(relation: &Relation, change: &Change<'_>, placeholder: &Placeholder) -> bool {
+fn is_whole(relation: &Relation, change: &Change<'_>, reading: &Reading) -> bool {
     !change.row.iter().enumerate().any(|(at, (name, _))| {
         matches!(
-            convert_value(relation, change, (at, name), placeholder),
+            convert_value(relation, change, (at, name), reading),
             Some(Ok(Value::Unavailable))
         )
     })
@@ -52,8 +54,8 @@ fn convert_value<'r>(
     relation: &Relation,
     change: &Change<'r>,
     (position, name): (usize, &str),
-    placeholder: &Placeholder,
-) -> Option<Result<Value<'r>, value::ValueError>> {
+    reading: &Reading,
+) -> Option<Result<Value<'r>, ValueError>> {
     let column = relation
         .table
         .columns
@@ -64,14 +66,15 @@ fn convert_value<'r>(
     let raw = change.row.values.get(position)?;
     let schema = change.row.schema();
     let field = schema.and_then(|schema| schema.field_at(position, name));
-    Some(value::to_text(raw, field, &column.pg_type, placeholder))
+    Some(value::to_text(raw, field, &column.pg_type, reading))
 }
 
-/// Columns into which values don't convert: a problem where none does, else a warning.
+/// Columns into which values don't convert: a problem where none does, or where nothing tells what they mean; else a
+/// warning.
 pub fn judge_conversions(
     relation: &Relation,
     changes: &[Change<'_>],
-    placeholder: &Placeholder,
+    reading: &Reading,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for column in &relation.table.columns {
@@ -82,7 +85,7 @@ pub fn judge_conversions(
             let Some(at) = names.position(|name| **name == *column.name) else {
                 continue;
             };
-            match convert_value(relation, change, (at, column.name.as_str()), placeholder) {
+            match convert_value(relation, change, (at, column.name.as_str()), reading) {
                 None | Some(Ok(Value::Unavailable)) => {}
                 Some(Ok(Value::Null)) if takes_null => {}
                 Some(Ok(Value::Null)) => nulls += 1,
@@ -90,21 +93,12 @@ pub fn judge_conversions(
                     values += 1;
                     suspicious += usize::from(looks_like_placeholder(&text));
                 }
-                Some(Err(error)) => refused.push(error.to_string()),
+                Some(Err(error)) => refused.push(Refused { change, at, error }),
             }
         }
         let (name, table) = (&column.name, &relation.table.name);
         let all = values + nulls + refused.len();
-        if let Some(why) = refused.first() {
-            let found = format!(
-                "column {name} of {table} ({}) can't take {} of {all} sampled values: {why}",
-                column.pg_type.name,
-                refused.len()
-            );
-            let remedy = "give the column a type that fits the source's, or have the connector send schemas (schemas.enable)";
-            let odd = refused.len();
-            findings.push(weigh_finding("values_unfit", found, remedy, odd, all));
-        }
+        findings.extend(judge_refused(relation, column, &refused, all, reading));
         if nulls > 0 {
             let found = format!(
                 "column {name} of {table} is NOT NULL, and {nulls} of {all} sampled events have a null there"
@@ -117,6 +111,50 @@ pub fn judge_conversions(
         }
     }
     findings
+}
+
+/// A value that doesn't convert: of which event, which of its fields, and why.
+struct Refused<'c, 'r> {
+    change: &'c Change<'r>,
+    at: usize,
+    error: ValueError,
+}
+
+/// `all`: how many values were sampled.
+fn judge_refused(
+    relation: &Relation,
+    column: &Column,
+    refused: &[Refused<'_, '_>],
+    all: usize,
+    reading: &Reading,
+) -> Option<Finding> {
+    let undeclared = refused.iter().find(|one| one.error.is_undeclared());
+    let why = undeclared.or(refused.first())?;
+    let (name, count) = (column.name.as_str(), refused.len());
+    let found = format!(
+        "column {name} of {} ({}) can't take {count} of {all} sampled values: {}",
+        relation.table.name, column.pg_type.name, why.error
+    );
+    if undeclared.is_none() {
+        let remedy = "give the column a type that fits the source's, or have the connector send schemas (schemas.enable)";
+        return Some(weigh_finding("values_unfit", found, remedy, count, all));
+    }
+    let read = |schemaless| {
+        let reading = reading.with_schemaless(schemaless);
+        let undeclared = refused.iter().filter(|one| one.error.is_undeclared());
+        let convert = |one: &Refused<'_, '_>| match convert_value(
+            relation,
+            one.change,
+            (one.at, name),
+            &reading,
+        ) {
+            Some(Ok(Value::Text(text))) => Some(text.into_owned()),
+            _ => None,
+        };
+        undeclared.map(convert).collect()
+    };
+    let remedy = propose_setting(&why.error, reading.schemaless, read);
+    Some(Finding::problem("values_undeclared", found, remedy))
 }
 
 fn suspect_placeholder(values: String) -> Finding {

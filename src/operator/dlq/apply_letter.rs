@@ -32,7 +32,7 @@ use crate::rows::row_change::RowChange;
 use crate::rows::source_order::{EntryEvent, SourceOrder, explain_other_source};
 use crate::rows::statement::Conflicts;
 use crate::rows::table::Table;
-use crate::rows::value::Placeholder;
+use crate::rows::value::Reading;
 use crate::verdict::{Failure, Verdict};
 
 /// Applies letters, each within a transaction that somebody else begins and ends.
@@ -42,8 +42,8 @@ pub struct LetterApplier {
     table: Option<Arc<Table>>,
     decoder: Decoder,
     registry: Option<Registry>,
-    /// What events have in place of a value that they leave out.
-    placeholder: Arc<Placeholder>,
+    /// What the configuration says of values.
+    reading: Arc<Reading>,
     letters: LetterStates,
     events: RecordedEvents,
     positions: RowPositions,
@@ -63,7 +63,7 @@ impl LetterApplier {
             table: None,
             decoder: Decoder::from_config(config),
             registry: Registry::from_config(config)?,
-            placeholder: Arc::new(Placeholder::new(&config.format.unavailable_placeholder)),
+            reading: Arc::new(Reading::new(&config.format)),
             letters: LetterStates::new(schema),
             events: RecordedEvents::new(schema),
             positions: RowPositions::new(schema),
@@ -227,7 +227,7 @@ impl LetterApplier {
         self.table = Some(table.clone());
         match change.operation {
             Operation::Truncate => Ok(RowChange::of_truncate(&table)),
-            _ => Mapping::new(change, &table, self.placeholder.clone())?.map_change(change),
+            _ => Mapping::new(change, &table, self.reading.clone())?.map_change(change),
         }
     }
 
@@ -251,7 +251,7 @@ impl LetterApplier {
             partition_id: self.events.find_partition_id(tx, &letter.source).await?,
         };
         let changes = vec![(0, row)];
-        let mut order = SourceOrder::of_changes(&changes, |_| Some(event))?;
+        let mut order = SourceOrder::of_changes(&changes, &self.reading, |_| Some(event))?;
         let two_sources = |other| explain_other_source(&other, &HashMap::new());
         let mut claims = order.claim_rows().map_err(two_sources)?;
         let recorded = self.positions.claim_rows(tx, &mut claims).await?;

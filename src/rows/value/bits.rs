@@ -69,6 +69,10 @@ fn own_digits(json: Json<'_>, length: Option<usize>) -> Result<Option<Cow<'_, st
     let is_binary = !text.is_empty() && text.bytes().all(|digit| matches!(digit, b'0' | b'1'));
     let is_bits =
         is_binary && (Some(text.len()) == length || STANDARD.decode(text.as_bytes()).is_err());
+    if is_binary && !is_bits && length.is_none() {
+        // of a varbit
+        return Err(ValueError::UndeclaredBits);
+    }
     if is_bits && length.is_some_and(|length| text.len() != length) {
         return Err(malformed(EXPECTED));
     }
@@ -116,5 +120,6 @@ mod tests {
         refused("\"BQ==\"", &bits(3), "int4");
         refused("\"BQ==\"", &bits(2_000_000_000), "bit(3)");
         refused("\"101\"", "", "bit(8)");
+        assert!(refused("\"1010\"", "", "varbit(8)").is_undeclared());
     }
 }

@@ -3,11 +3,19 @@
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use super::error::{ValueError, malformed};
 use super::family::Family;
 use super::json::Json;
+use crate::config::BytesForm;
+
+/// With padding or without: writers differ.
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 pub(super) fn decode_base64(json: Json<'_>, expected: &'static str) -> Result<Vec<u8>, ValueError> {
     STANDARD
@@ -31,18 +39,41 @@ pub(super) fn to_bytea<'a>(json: Json<'a>, family: Family) -> Result<Cow<'a, str
     }
 }
 
-/// `binary.handling.mode=hex`: the schema says string. Its base64 modes say so too and can look like
-/// hexadecimal, so what isn't hexadecimal is refused rather than guessed at.
-pub(super) fn bytea_from_hex(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
-    const EXPECTED: &str = "bytes in hexadecimal (binary.handling.mode bytes or hex)";
+/// Bytes in a string, without a schema or with one that says string: in base64, as Connect's JSON writes them, or as
+/// `binary.handling.mode` says. Digits of hexadecimal can be both, so `form` has to tell; what can be read in one
+/// way only is read so.
+pub(super) fn decode_bytea(
+    json: Json<'_>,
+    form: Option<BytesForm>,
+) -> Result<Cow<'_, str>, ValueError> {
+    const EXPECTED: &str = "bytes in base64 or in hexadecimal";
     let text = json.as_string(EXPECTED)?;
-    if text.starts_with("\\x") {
+    // Postgres's own syntax, which neither can be
+    if text.starts_with('\\') {
         return Ok(text);
     }
-    if text.len() % 2 == 0 && text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Ok(Cow::Owned(format!("\\x{text}")));
-    }
-    Err(malformed(EXPECTED))
+    let base64 = || STANDARD.decode(text.as_bytes()).ok();
+    let url_safe = || URL_SAFE.decode(text.as_bytes()).ok();
+    let bytes = match form {
+        Some(BytesForm::Base64) => base64(),
+        Some(BytesForm::Base64UrlSafe) => url_safe(),
+        Some(BytesForm::Hex) | None if text.is_empty() => Some(Vec::new()),
+        Some(BytesForm::Hex) if is_hexadecimal(&text) => {
+            return Ok(Cow::Owned(format!("\\x{text}")));
+        }
+        Some(BytesForm::Hex) => None,
+        None => match (base64().or_else(url_safe), is_hexadecimal(&text)) {
+            (Some(_), true) => return Err(ValueError::UndeclaredBytes),
+            (None, true) => return Ok(Cow::Owned(format!("\\x{text}"))),
+            (bytes, false) => bytes,
+        },
+    };
+    let bytes = bytes.ok_or(malformed(EXPECTED))?;
+    Ok(Cow::Owned(to_hexadecimal("\\x", &bytes)))
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    text.len().is_multiple_of(2) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 pub(super) fn to_hexadecimal(prefix: &str, bytes: &[u8]) -> String {
@@ -64,7 +95,9 @@ pub(super) fn to_hexadecimal(prefix: &str, bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::rows::value::testing::{check, refused};
+    use crate::config::{BytesForm, SchemalessConfig};
+    use crate::rows::value::ValueError;
+    use crate::rows::value::testing::{check, check_declared, refused, refused_declared};
 
     #[test]
     fn bytes_become_hexadecimal() {
@@ -75,11 +108,72 @@ mod tests {
             ("\"AAH+\\/w==\"", bytes, "bytea", "\\x0001feff"),
             ("\"AAH+/w==\"", "", "bytea", "\\x0001feff"),
             ("\"\"", bytes, "bytea", "\\x"),
-            ("\"0001feff\"", string, "bytea", "\\x0001feff"),
             ("\"\"", string, "bytea", "\\x"),
             ("\"\\\\x0001\"", string, "bytea", "\\x0001"),
             ("\"\\\\x0001\"", "", "bytea", "\\x0001"),
+            ("\"0001feff\"", bytes, "bytea", "\\xd34d357de7df"),
         ]);
+    }
+
+    /// A string's encoding isn't told by a schema either that says string.
+    #[test]
+    fn a_string_that_is_bytes_in_one_way_only_is_read_so() {
+        for schema in ["", r#"{"type":"string"}"#] {
+            check(&[
+                ("\"AAH+/w==\"", schema, "bytea", "\\x0001feff"),
+                ("\"AAH-_w==\"", schema, "bytea", "\\x0001feff"),
+                ("\"AAH-_w\"", schema, "bytea", "\\x0001feff"),
+                // no base64, padded or not
+                ("\"0001fe\"", schema, "bytea", "\\x0001fe"),
+                (
+                    "[\"AAH+/w==\",null]",
+                    "",
+                    "bytea[]",
+                    "{\"\\\\x0001feff\",NULL}",
+                ),
+            ]);
+            for text in ["0001feff", "abcd", "DEADBEEF", "12345678"] {
+                let error = refused(&format!("\"{text}\""), schema, "bytea");
+                assert_eq!(error, ValueError::UndeclaredBytes, "{text}");
+                assert!(error.is_undeclared());
+            }
+            for text in ["AAH+/w=", "A", "abc-+def", "secret words"] {
+                let error = refused(&format!("\"{text}\""), schema, "bytea");
+                assert!(!error.is_undeclared(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_is_bytes_as_the_configuration_says() {
+        let declared = |form| SchemalessConfig {
+            bytes: Some(form),
+            ..SchemalessConfig::default()
+        };
+        let (base64, hex, url_safe) = (
+            declared(BytesForm::Base64),
+            declared(BytesForm::Hex),
+            declared(BytesForm::Base64UrlSafe),
+        );
+        for schema in ["", r#"{"type":"string"}"#] {
+            check_declared(
+                base64,
+                &[("\"0001feff\"", schema, "bytea", "\\xd34d357de7df")],
+            );
+            check_declared(
+                url_safe,
+                &[("\"0001feff\"", schema, "bytea", "\\xd34d357de7df")],
+            );
+            check_declared(url_safe, &[("\"AAH-_w\"", schema, "bytea", "\\x0001feff")]);
+            check_declared(hex, &[("\"0001feff\"", schema, "bytea", "\\x0001feff")]);
+            check_declared(hex, &[("\"\"", schema, "bytea", "\\x")]);
+            refused_declared(base64, "\"AAH-_w\"", schema, "bytea");
+            refused_declared(url_safe, "\"AAH+/w==\"", schema, "bytea");
+            refused_declared(hex, "\"AAH+/w==\"", schema, "bytea");
+        }
+        // a schema that says bytes means base64 whatever is set
+        let bytes = r#"{"type":"bytes"}"#;
+        check_declared(hex, &[("\"abcd\"", bytes, "bytea", "\\x69b71d")]);
     }
 
     #[test]
@@ -88,8 +182,6 @@ mod tests {
         refused("\"AAH+/w=\"", bytes, "bytea");
         refused("\"A\"", bytes, "bytea");
         refused("[1]", bytes, "bytea");
-        refused("\"AAH-_w\"", r#"{"type":"string"}"#, "bytea");
-        refused("\"abc\"", r#"{"type":"string"}"#, "bytea");
         let message = refused("\"AAH+/w==\"", bytes, "text").to_string();
         assert_eq!(message, "bytes can't be written to a column of type text");
         refused("\"AAH+/w==\"", bytes, "jsonb");

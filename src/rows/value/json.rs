@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{ValueError, malformed};
+use super::whole;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Json<'a> {
@@ -65,7 +66,10 @@ impl<'a> Json<'a> {
 
     pub(super) fn as_integer(self, expected: &'static str) -> Result<i64, ValueError> {
         match self {
-            Json::Number(digits) => digits.parse().map_err(|_| malformed(expected)),
+            Json::Number(digits) => digits.parse().or_else(|_| {
+                let whole = whole::whole_json_number(Cow::Borrowed(digits))?;
+                whole.parse().map_err(|_| malformed(expected))
+            }),
             other => Err(other.unexpected(expected)),
         }
     }

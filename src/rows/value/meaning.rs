@@ -1,9 +1,13 @@
-//! What a value means: by its logical type, else by the destination column and what the JSON looks like.
+//! What a value means: by its logical type, else by what the JSON looks like for its column and by what the
+//! configuration says of such.
 
+use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
 use super::numbers::is_variable_scale;
 use super::times::Unit;
+use super::units;
+use crate::config::SchemalessConfig;
 use crate::format::schema::{Field, Kind, Logical};
 use crate::rows::table::PgType;
 
@@ -29,8 +33,11 @@ pub(super) enum Meaning<'f> {
     UndeclaredStruct,
     /// A string for a numeric column and no schema to tell how it is written.
     UndeclaredDecimal,
+    /// Bytes for a numeric column, of no scale that a schema tells.
+    UndeclaredBytes,
     Bytes,
-    HexBytes,
+    /// Bytes in a string, whose encoding no schema tells.
+    EncodedBytes,
     /// `declared`: a schema says that these are bits.
     Bits {
         length: Option<i32>,
@@ -50,7 +57,10 @@ impl Meaning<'_> {
     /// Postgres reads nearly any text as bytes, and decimal digits as bits: there we must object ourselves.
     pub(super) fn suits_family(self, family: Family) -> bool {
         match family {
-            Family::Bytea => matches!(self, Meaning::Plain | Meaning::Bytes | Meaning::HexBytes),
+            Family::Bytea => matches!(
+                self,
+                Meaning::Plain | Meaning::Bytes | Meaning::EncodedBytes
+            ),
             Family::Bit | Family::Varbit => matches!(self, Meaning::Plain | Meaning::Bits { .. }),
             _ => true,
         }
@@ -62,11 +72,15 @@ pub(super) fn find_meaning<'f>(
     field: Option<&'f Field>,
     family: Family,
     column: &PgType,
-) -> Meaning<'f> {
+    schemaless: SchemalessConfig,
+) -> Result<Meaning<'f>, ValueError> {
     let logical = field.and_then(|field| Some((field, field.logical?)));
     match logical.and_then(|(field, logical)| by_logical(json, field, logical, family)) {
-        Some(meaning) => meaning,
-        None => by_column(json, field.map(|field| &field.kind), family, column),
+        Some(meaning) => Ok(meaning),
+        None => {
+            let kind = field.map(|field| &field.kind);
+            by_column(json, kind, family, column, schemaless)
+        }
     }
 }
 
@@ -135,17 +149,18 @@ fn by_column<'f>(
     kind: Option<&'f Kind>,
     family: Family,
     column: &PgType,
-) -> Meaning<'f> {
+    schemaless: SchemalessConfig,
+) -> Result<Meaning<'f>, ValueError> {
     if kind == Some(&Kind::Bytes)
         && !matches!(
             family,
             Family::Bit | Family::Varbit | Family::Numeric | Family::Money
         )
     {
-        return Meaning::Bytes;
+        return Ok(Meaning::Bytes);
     }
-    match json {
-        Json::Number(_) => number_meaning(kind, family, column),
+    Ok(match json {
+        Json::Number(_) => number_meaning(json, kind, family, schemaless)?,
         Json::String(_) => string_meaning(kind, family, column),
         Json::Array(_) => match (family, kind) {
             (Family::Array, Some(Kind::Array(element))) => Meaning::Array {
@@ -170,27 +185,29 @@ fn by_column<'f>(
             _ => Meaning::Plain,
         },
         Json::Null | Json::Bool(_) => Meaning::Plain,
-    }
+    })
 }
 
-fn number_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
-    match family {
-        Family::Date => Meaning::Date,
+fn number_meaning(
+    json: Json<'_>,
+    kind: Option<&Kind>,
+    family: Family,
+    schemaless: SchemalessConfig,
+) -> Result<Meaning<'static>, ValueError> {
+    Ok(match family {
+        Family::Date => {
+            units::check_day(json)?;
+            Meaning::Date
+        }
         // Microseconds of a day don't fit 32 bits.
         Family::Time | Family::TimeTz if kind == Some(&Kind::Int32) => Meaning::Time(Unit::Millis),
-        Family::Time | Family::TimeTz => Meaning::Time(unit_of(column)),
-        Family::Timestamp | Family::TimestampTz => Meaning::Timestamp(unit_of(column)),
-        Family::Interval => Meaning::Duration(Unit::Micros),
+        Family::Time | Family::TimeTz => Meaning::Time(units::time_unit(schemaless)?),
+        Family::Timestamp | Family::TimestampTz => {
+            Meaning::Timestamp(units::timestamp_unit(json, schemaless)?)
+        }
+        Family::Interval => Meaning::Duration(units::interval_unit(schemaless)?),
         _ => Meaning::Plain,
-    }
-}
-
-/// Debezium's adaptive choice: milliseconds up to three decimal places, microseconds above and by default.
-fn unit_of(column: &PgType) -> Unit {
-    match column.modifier {
-        0..=3 => Unit::Millis,
-        _ => Unit::Micros,
-    }
+    })
 }
 
 fn string_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meaning<'static> {
@@ -201,9 +218,12 @@ fn string_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meani
     match family {
         Family::Date | Family::Time | Family::Timestamp | Family::TimestampTz => Meaning::Iso,
         Family::Hstore => Meaning::Hstore,
-        Family::Bytea if is_string => Meaning::HexBytes,
-        Family::Bytea => Meaning::Bytes,
+        Family::Bytea => Meaning::EncodedBytes,
+        Family::Numeric | Family::Money if kind == Some(&Kind::Bytes) => Meaning::UndeclaredBytes,
         Family::Numeric | Family::Money if !is_string => Meaning::UndeclaredDecimal,
+        Family::Integer | Family::Float if matches!(kind, None | Some(Kind::Unknown)) => {
+            Meaning::UndeclaredDecimal
+        }
         Family::Bit if !is_string => Meaning::Bits {
             length: Some(column.modifier),
             declared: false,

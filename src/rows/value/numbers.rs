@@ -69,7 +69,7 @@ pub(super) fn is_variable_scale(kind: &Kind) -> bool {
 }
 
 /// What the modulus of a negative scale is: `numeric(5,-2)` has the scale 2046 in its type modifier.
-const SCALE_MODULUS: i32 = 2_048;
+pub(super) const SCALE_MODULUS: i32 = 2_048;
 /// Postgres's scales lie between -1000 and 1000.
 const NEGATIVE_SCALES: RangeInclusive<i32> = 1_048..=2_047;
 
@@ -78,7 +78,7 @@ const NEGATIVE_SCALES: RangeInclusive<i32> = 1_048..=2_047;
 /// Where pgjdbc reads a negative scale modulo 2048, Debezium takes the scale at its word: 500 of a
 /// `numeric(5,-2)` is 500 followed by 2046 zeros. Others write 5 with that scale, and mean -2. The digits tell
 /// which: no number of at most 1000 digits, as Postgres's are, is 1 or more at face value.
-fn declared_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
+pub(super) fn declared_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
     if !NEGATIVE_SCALES.contains(&scale) {
         return scaled_decimal(bytes, scale);
     }

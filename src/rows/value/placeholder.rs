@@ -20,7 +20,7 @@ use crate::format::schema::{Field, Kind, Logical};
 use crate::rows::table::PgType;
 
 /// What stands for an unchanged value, in each of its shapes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Placeholder {
     text: String,
     bytes: Vec<u8>,

@@ -1,6 +1,6 @@
 use super::Placeholder;
 use crate::rows::value::testing::{check, column_type, field};
-use crate::rows::value::{Value, ValueError, to_text};
+use crate::rows::value::{Reading, Value, ValueError, to_text};
 
 // Debezium's default in each of its shapes.
 const WORDS: &str = "__debezium_unavailable_value";
@@ -18,9 +18,12 @@ fn read<'a>(
     schema: &str,
     column: &str,
 ) -> Result<Value<'a>, ValueError> {
-    let placeholder = Placeholder::new(placeholder);
+    let reading = Reading {
+        placeholder: Placeholder::new(placeholder),
+        ..Reading::default()
+    };
     let (field, column) = (field(schema), column_type(column));
-    to_text(raw, field.as_ref(), &column, &placeholder)
+    to_text(raw, field.as_ref(), &column, &reading)
 }
 
 fn numbers() -> String {

@@ -1,17 +1,21 @@
 //! What the table tests of this module share.
 
-use super::{Placeholder, Value, ValueError, to_text};
+use super::{Reading, Value, ValueError, to_text};
+use crate::config::SchemalessConfig;
 use crate::format::schema::{self, Field};
 use crate::rows::table::PgType;
 
 /// The JSON text, its schema ("" for none), the column's type, and the text expected.
 pub(super) type Case<'a> = (&'a str, &'a str, &'a str, &'a str);
 
+/// Without `[format.schemaless]`.
 pub(super) fn check(cases: &[Case]) {
+    check_declared(SchemalessConfig::default(), cases);
+}
+
+pub(super) fn check_declared(schemaless: SchemalessConfig, cases: &[Case]) {
     for (raw, schema, column, expected) in cases {
-        let field = field(schema);
-        let column_type = column_type(column);
-        let found = to_text(raw, field.as_ref(), &column_type, &Placeholder::default());
+        let found = read(schemaless, raw, schema, column);
         assert_eq!(
             found,
             Ok(Value::Text((*expected).into())),
@@ -20,12 +24,45 @@ pub(super) fn check(cases: &[Case]) {
     }
 }
 
+/// Without `[format.schemaless]`.
 pub(super) fn refused(raw: &str, schema: &str, column: &str) -> ValueError {
-    let (field, column_type) = (field(schema), column_type(column));
-    match to_text(raw, field.as_ref(), &column_type, &Placeholder::default()) {
+    refused_declared(SchemalessConfig::default(), raw, schema, column)
+}
+
+pub(super) fn refused_declared(
+    schemaless: SchemalessConfig,
+    raw: &str,
+    schema: &str,
+    column: &str,
+) -> ValueError {
+    match read(schemaless, raw, schema, column) {
         Err(error) => error,
         Ok(value) => panic!("{raw} with {schema:?} for {column} gave {value:?}"),
     }
+}
+
+/// Without `[format.schemaless]`.
+pub(super) fn text_of<'a>(
+    raw: &'a str,
+    schema: &str,
+    column: &str,
+) -> Result<Value<'a>, ValueError> {
+    read(SchemalessConfig::default(), raw, schema, column)
+}
+
+fn read<'a>(
+    schemaless: SchemalessConfig,
+    raw: &'a str,
+    schema: &str,
+    column: &str,
+) -> Result<Value<'a>, ValueError> {
+    let (field, column) = (field(schema), column_type(column));
+    to_text(
+        raw,
+        field.as_ref(),
+        &column,
+        &Reading::of_schemaless(schemaless),
+    )
 }
 
 pub(super) fn field(schema: &str) -> Option<Field> {

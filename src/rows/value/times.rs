@@ -21,7 +21,7 @@ const INFINITY: i64 = 9_223_372_036_825_200_000;
 const NEGATIVE_INFINITY: i64 = -9_223_372_036_832_400_000;
 
 impl Unit {
-    const fn per_second(self) -> i64 {
+    pub(super) const fn per_second(self) -> i64 {
         match self {
             Unit::Millis => 1_000,
             Unit::Micros => 1_000_000,
@@ -37,7 +37,7 @@ impl Unit {
         }
     }
 
-    fn infinity_text(self, number: i64) -> Option<&'static str> {
+    pub(super) fn infinity_text(self, number: i64) -> Option<&'static str> {
         let positive = match self {
             Unit::Millis => matches!(number, INFINITY) || number == INFINITY / 1_000,
             Unit::Micros => matches!(number, INFINITY | i64::MAX),

@@ -41,8 +41,6 @@ fn times_are_counted_from_midnight() {
             "time",
             "12:34:56.789012345",
         ),
-        ("45296789012", "", "time", "12:34:56.789012"),
-        ("45296789", "", "time(3)", "12:34:56.789"),
         ("45296000", r#"{"type":"int32"}"#, "time", "12:34:56"),
         ("86400000", &time("Time"), "time(0)", "24:00:00"),
         ("86400000000", &time("MicroTime"), "time", "24:00:00"),
@@ -101,25 +99,6 @@ fn timestamps_are_counted_from_1970_in_utc() {
             "2024-01-01 00:00:00.123456789",
         ),
         (
-            "1704067200123",
-            "",
-            "timestamp(3)",
-            "2024-01-01 00:00:00.123",
-        ),
-        ("1704067200000", "", "timestamp(0)", "2024-01-01 00:00:00"),
-        (
-            "1704067200123456",
-            "",
-            "timestamp(6)",
-            "2024-01-01 00:00:00.123456",
-        ),
-        (
-            "1704067200123456",
-            "",
-            "timestamp",
-            "2024-01-01 00:00:00.123456",
-        ),
-        (
             "1704067200123456",
             &time("MicroTimestamp"),
             "timestamptz",
@@ -158,7 +137,7 @@ fn timestamps_are_counted_from_1970_in_utc() {
         ),
     ]);
     refused("9223372036854775808", &time("MicroTimestamp"), "timestamp");
-    refused("1e3", &time("MicroTimestamp"), "timestamp");
+    refused("1.5", &time("MicroTimestamp"), "timestamp");
     refused("{}", &time("MicroTimestamp"), "timestamp");
 }
 
@@ -230,7 +209,6 @@ fn durations_are_exact_at_the_extremes() {
             "interval",
             "-9223372036854775808 microseconds",
         ),
-        ("1000", "", "interval", "1000 microseconds"),
         ("1500", &time("NanoDuration"), "interval", "1 microseconds"),
         (
             "\"P1Y2M3DT4H\"",

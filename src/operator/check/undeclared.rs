@@ -1,0 +1,62 @@
+//! What to set where events don't tell what their values mean, and what the sampled ones come out as then.
+
+use crate::config::SchemalessConfig;
+use crate::rows::value::ValueError;
+
+/// What is shown of a value, in characters.
+const SHOWN: usize = 40;
+
+/// What a setting makes of the sampled values; nothing of one that it refuses.
+type Outcomes = Vec<Option<String>>;
+
+/// A sentence for the operator. `error` is what was said of a value; `read` gives what those values come out as
+/// if `[format.schemaless]` were this.
+pub fn propose_setting(
+    error: &ValueError,
+    schemaless: SchemalessConfig,
+    read: impl Fn(SchemalessConfig) -> Outcomes,
+) -> String {
+    const OTHERWISE: &str = "have the connector send schemas (schemas.enable)";
+    let Some(key) = error.missing_key() else {
+        return OTHERWISE.to_owned();
+    };
+    let choices = schemaless.list_choices(key).into_iter();
+    let choices = choices.map(|(word, schemaless)| (word, read(schemaless)));
+    let fitting: Vec<(&str, String)> = choices
+        .filter(|(_, outcomes)| outcomes.iter().all(Option::is_some))
+        .filter_map(|(word, outcomes)| Some((word, outcomes.into_iter().next()??)))
+        .collect();
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let outcomes: Vec<String> = fitting
+        .iter()
+        .map(|(word, outcome)| format!("{} as {word}", shorten(outcome)))
+        .collect();
+    match (likely_choice(&fitting), outcomes.as_slice()) {
+        (_, []) => format!("no {name} of [format.schemaless] fit all of them: {OTHERWISE}"),
+        (Some(word), _) => format!(
+            "set {name} = \"{word}\" under [format.schemaless], if that is what the source has: the first comes out as {}; or {OTHERWISE}",
+            outcomes.join(", ")
+        ),
+        (None, _) => format!(
+            "set {name} under [format.schemaless] to what the source sends: the first comes out as {}; or {OTHERWISE}",
+            outcomes.join(", ")
+        ),
+    }
+}
+
+/// The only one, or the only one that doesn't end up beside 1970, as small numbers do.
+fn likely_choice<'w>(fitting: &[(&'w str, String)]) -> Option<&'w str> {
+    let beside_1970 = |outcome: &str| outcome.starts_with("1970-") || outcome.starts_with("1969-");
+    let elsewhere = fitting.iter().filter(|(_, outcome)| !beside_1970(outcome));
+    match (fitting, elsewhere.collect::<Vec<_>>().as_slice()) {
+        ([(word, _)], _) | (_, [(word, _)]) => Some(word),
+        _ => None,
+    }
+}
+
+fn shorten(outcome: &str) -> String {
+    match outcome.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", outcome.get(..end).unwrap_or_default()),
+        None => outcome.to_owned(),
+    }
+}
