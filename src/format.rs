@@ -9,6 +9,7 @@ pub mod encoding;
 pub mod event_id;
 mod identify;
 pub mod json_object;
+pub mod key_move;
 pub mod key_text;
 pub mod merged_tables;
 pub mod message_error;

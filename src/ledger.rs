@@ -2,8 +2,8 @@
 //! is known here: whoever has one marks it by what the ledger answers.
 //!
 //! - In a batch's transaction, put together as [`Ledger`]: `watermarks` (how far each partition is, and the
-//!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside), `row_positions` and
-//!   `feeds` (the order of rows that come through several partitions).
+//!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside), `moved_rows` (what rows
+//!   had under another key), `row_positions` and `feeds` (the order of rows that come through several partitions).
 //! - Where reading goes on: `resume`, which is pure; what goes first, `partition_starts`.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
 //! - For an operator: `overview`, `rights`, `forget_partitions`.
@@ -18,6 +18,7 @@ pub mod letter_rows;
 pub mod letter_states;
 pub mod letters;
 pub mod migrate;
+pub mod moved_rows;
 pub mod overview;
 pub mod partition_starts;
 pub mod recorded_events;
@@ -32,6 +33,7 @@ use crate::ledger::days::Days;
 use crate::ledger::event_ids::EventIds;
 use crate::ledger::feeds::Feeds;
 use crate::ledger::letters::Letters;
+use crate::ledger::moved_rows::MovedRows;
 use crate::ledger::partition_starts::PartitionStarts;
 use crate::ledger::row_positions::RowPositions;
 use crate::ledger::watermarks::Watermarks;
@@ -53,6 +55,8 @@ pub struct Ledger {
     pub feeds: Feeds,
     /// Where the last change of a row stands at its source.
     pub row_positions: RowPositions,
+    /// What rows had that get another key.
+    pub moved_rows: MovedRows,
     schema: String,
 }
 
@@ -70,6 +74,7 @@ impl Ledger {
             letters: Letters::new(schema.clone(), group.to_owned()),
             feeds,
             row_positions,
+            moved_rows: MovedRows::new(schema.clone()),
             schema,
         }
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use crate::letter::state::LetterState;
 use crate::record::{Record, TopicPartition};
-use crate::verdict::{Failure, Reason};
+use crate::verdict::{Failure, Reason, Verdict};
 
 /// The step at which an event failed, as Kafka Connect names its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,11 @@ impl Cause {
     /// The cause that a failed attempt to write the event amounts to, at this moment. `attempts`: how
     /// many there were with this one. `since`: when the event failed first, if not now.
     pub fn of(failure: &Failure, attempts: u32, since: Option<SystemTime>) -> Self {
-        let reason = Reason::of(failure.verdict);
+        let reason = match (failure.verdict, &failure.sqlstate) {
+            // a row that was to come from another key has no code of Postgres'
+            (Verdict::Early, None) => Reason::Incomplete,
+            (verdict, _) => Reason::of(verdict),
+        };
         let cause = Self::new(reason, Stage::TaskPut, failure.message.clone(), attempts);
         Self {
             sqlstate: failure.sqlstate.clone(),
@@ -173,13 +177,18 @@ pub struct UnpublishedLetter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Verdict;
 
     #[test]
     fn each_verdict_has_its_reason_and_a_later_attempt_keeps_when_the_first_one_failed() {
         let reason_of = |verdict| Cause::of(&Failure::new(verdict, "no"), 1, None).reason;
+        let code = Some("23503".to_owned());
+        let of_code = Failure {
+            sqlstate: code,
+            ..Failure::new(Verdict::Early, "no")
+        };
         assert_eq!(reason_of(Verdict::Reject(Reason::Value)), Reason::Value);
-        assert_eq!(reason_of(Verdict::Early), Reason::Constraint);
+        assert_eq!(reason_of(Verdict::Early), Reason::Incomplete);
+        assert_eq!(Cause::of(&of_code, 1, None).reason, Reason::Constraint);
         assert_eq!(reason_of(Verdict::Retry), Reason::Contention);
         assert_eq!(reason_of(Verdict::Unavailable), Reason::Unavailable);
         assert_eq!(reason_of(Verdict::Systemic), Reason::Systemic);

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod fingerprint;
 pub mod key_identities;
 mod key_sameness;
+pub mod moving;
 pub mod settings;
 pub mod tls;
 pub mod versions;

@@ -37,6 +37,7 @@ const SNAPSHOT: &str = r#"
 const CHANGES: &str = r#"
     UPDATE types SET amount = amount + 1, name = 'changed' WHERE id % 5 = 0;
     UPDATE types SET name = 'the large value stays' WHERE large IS NOT NULL;
+    UPDATE types SET id = DEFAULT WHERE large IS NOT NULL;
     DELETE FROM types WHERE id % 11 = 0;
     UPDATE "Odd Name" SET "Part A" = "Part A" + 1000 WHERE "Part A" <= 10;
     BEGIN;

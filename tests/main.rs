@@ -26,6 +26,7 @@ mod identity;
 mod isolation;
 mod letters;
 mod merged;
+mod moved;
 mod operations;
 mod order;
 mod outage;

@@ -413,6 +413,26 @@ async fn an_update_of_a_column_that_the_route_names_leaves_no_row_of_the_old_key
 }
 
 #[tokio::test]
+async fn an_update_of_a_key_column_that_leaves_a_value_out_takes_it_from_the_row_of_the_old_key() {
+    let world = world_by_version("order_moved_part").await;
+    let unavailable = "__debezium_unavailable_value";
+    let events = [
+        insert(1, 1, 1),
+        moved(2, 1, 1, 3, unavailable),
+        moved(3, 1, 3, 4, unavailable),
+        insert(4, 2, 1),
+    ];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    assert_eq!(world.rows().await, ["1 4 body 1 1", "2 1 body 2 1"]);
+    let again = [moved(5, 2, 1, 7, unavailable)];
+    world.kafka.produce(&world.topic, &again).await;
+    world.catch_up().await;
+    assert_eq!(world.rows().await, ["1 4 body 1 1", "2 7 body 2 1"]);
+    assert_eq!(world.letters().await, [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn an_event_that_hides_whether_its_row_had_another_key_stops_the_lane_and_says_what_helps() {
     // a source that doesn't log whole rows: nothing before an update, the record's key before a delete
     let row = |version: i64| json!({ "id": 1, "version": version, "body": "x" });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::format::event_id::Parts;
+use crate::format::key_move::KeyMove;
 use crate::format::schema::Field;
 use crate::format::source_position::SourcePosition;
 use crate::letter::KeyHashes;
@@ -122,6 +123,10 @@ pub struct Change<'r> {
     /// The route names key columns which may have had other values, and the event doesn't tell: which row is
     /// gone isn't known.
     pub hides_key: bool,
+    /// Which part of its row's move to another key the event is, if the record's headers tell it.
+    pub key_move: Option<Box<KeyMove>>,
+    /// Deletes aren't applied. A delete is one all the same if what its row has is wanted under another key.
+    pub row_stays: bool,
     /// If the operation removes the row, empty; or the row as it was, where it has a column for its version.
     pub row: Fields<'r>,
     /// By what it is put in order among the changes of its row.
@@ -185,6 +190,8 @@ impl<'r> RowKey<'r> {
             key: self.key.clone(),
             old_key: None,
             hides_key: false,
+            key_move: None,
+            row_stays: false,
             row: Fields::default(),
             order: RowOrder::Partition,
             version: None,
@@ -228,6 +235,8 @@ pub struct Unplaced<'r> {
     pub id: Uuid,
     /// The fields that identify the row.
     pub key: Fields<'r>,
+    /// The record's key, and the one that the row has from now on, if a header tells it.
+    pub moved_to: Option<Box<[Fields<'r>; 2]>>,
 }
 
 impl<'r> Unplaced<'r> {
@@ -238,6 +247,10 @@ impl<'r> Unplaced<'r> {
 
     /// The change that it is, once its table is known.
     pub fn into_change(self, table: Arc<TableName>) -> Change<'r> {
+        let key_move = self.moved_to.map(|keys| {
+            let [key, new_key] = &*keys;
+            KeyMove::of_event(Operation::Tombstone, &table, None, (key, new_key)).into()
+        });
         Change {
             id: self.id,
             table,
@@ -245,6 +258,8 @@ impl<'r> Unplaced<'r> {
             key: self.key,
             old_key: None,
             hides_key: false,
+            key_move,
+            row_stays: false,
             row: Fields::default(),
             // a row that has come through another partition since stays
             order: RowOrder::Source {

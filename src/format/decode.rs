@@ -13,6 +13,7 @@ use crate::config::{Config, RouteConfig};
 use crate::format::avro::{KnownSchema, SchemaId};
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::encoding::Encoding;
+use crate::format::key_move::find_other_key;
 use crate::format::merged_tables::MergedTables;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
@@ -144,10 +145,18 @@ impl Decoder {
             .encoding
             .read_envelope(record, topic, arena)
             .or_else(|e| refuse_message(Stage::ValueConverter, &e, e.to_string()))?;
+        let operation = match &envelope {
+            Some(envelope) => Operation::from_code(&envelope.op),
+            None => Some(Operation::Tombstone),
+        };
+        let other_key = operation.and_then(|operation| find_other_key(record, operation));
+        let other_key =
+            other_key.and_then(|header| self.encoding.read_other_key(header, topic, arena));
         let incoming = Incoming {
             record,
             arena,
             topic_id,
+            other_key,
             memory,
         };
         let decoded = match envelope {
@@ -160,7 +169,14 @@ impl Decoder {
         }?;
         match decoded {
             Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
-                Ok(Decoded::Nothing(change.operation.name()))
+                Ok(match change.key_move {
+                    Some(_) => Decoded::Change(Change {
+                        row_stays: true,
+                        hides_key: false,
+                        ..change
+                    }),
+                    None => Decoded::Nothing(change.operation.name()),
+                })
             }
             Decoded::Unplaced(_) if !self.deletes => {
                 Ok(Decoded::Nothing(Operation::Tombstone.name()))
@@ -169,6 +185,7 @@ impl Decoder {
             Decoded::Change(change) if !self.deletes => Ok(Decoded::Change(Change {
                 old_key: None,
                 hides_key: false,
+                row_stays: true,
                 ..change
             })),
             decoded => Ok(decoded),

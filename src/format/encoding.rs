@@ -46,6 +46,23 @@ impl Encoding {
         topic.key_schema.read_key(text, arena)
     }
 
+    /// The key that a header names. `None` if it can't be read: then nothing is known of it, as without a header.
+    /// Headers are written by a converter of their own, which is mostly not that of the keys.
+    pub fn read_other_key<'r>(
+        &mut self,
+        header: &'r [u8],
+        topic: &mut TopicDecoder,
+        arena: &'r Bump,
+    ) -> Option<Fields<'r>> {
+        let key = match self {
+            Self::Avro(avro) if header.first() == Some(&0) => avro.read_key(header, arena),
+            _ => topic
+                .header_schema
+                .read_key(std::str::from_utf8(header).ok()?, arena),
+        };
+        key.ok().filter(|key| !key.is_empty())
+    }
+
     /// The value's envelope; `None` for a tombstone.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id;
 use crate::format::identify::{EventTraits, identify_event};
+use crate::format::key_move::KeyMove;
 use crate::format::merged_tables::MergedTables;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
@@ -33,6 +34,8 @@ pub struct TopicDecoder {
     orders: RowOrders,
     pub(super) key_schema: SchemaCache,
     pub(super) value_schema: SchemaCache,
+    /// Of the headers that name a row's other key.
+    pub(super) header_schema: SchemaCache,
     rows: RowHasher,
 }
 
@@ -67,6 +70,8 @@ pub(super) struct Incoming<'c, 'r> {
     pub arena: &'r Bump,
     /// `None` if the broker tells no topic ids.
     pub topic_id: Option<Uuid>,
+    /// The key that the row has before, or after, as a header tells it.
+    pub other_key: Option<Fields<'r>>,
     /// The partition's.
     pub memory: &'c mut PartitionMemory,
 }
@@ -99,6 +104,7 @@ impl TopicDecoder {
             orders: RowOrders::new(merged, asks_positions),
             key_schema: SchemaCache::default(),
             value_schema: SchemaCache::default(),
+            header_schema: SchemaCache::default(),
             rows: RowHasher::default(),
         }
     }
@@ -171,6 +177,10 @@ impl TopicDecoder {
         let table = self.require_table(named)?;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
         let delete = incoming.delete_to_note(&key, removes);
+        let key_move = incoming.other_key.as_ref().map(|other_key| {
+            let keys = (&key, other_key);
+            KeyMove::of_event(operation, &table, Some(&envelope.source), keys).into()
+        });
         let record_key = self.has_routed_key().then(|| key.clone());
         let of_other_key = self.has_other_key(&key);
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
@@ -212,6 +222,8 @@ impl TopicDecoder {
             key,
             old_key,
             hides_key,
+            key_move,
+            row_stays: false,
             row,
             order,
             version,
@@ -268,6 +280,8 @@ impl TopicDecoder {
             key,
             old_key: None,
             hides_key: false,
+            key_move: None,
+            row_stays: false,
             row: Fields::default(),
             order: Default::default(),
             version: None,
@@ -291,8 +305,10 @@ impl TopicDecoder {
             return Ok(Decoded::BelongsToDelete);
         }
         let id = event_id::id_of_coordinates(incoming.record, incoming.topic_id);
+        let other_key = incoming.other_key.clone();
+        let moved_to = other_key.map(|other_key| [key.clone(), other_key].into());
         let key = self.choose_key(key, None, incoming.arena)?;
-        let tombstone = Unplaced { id, key };
+        let tombstone = Unplaced { id, key, moved_to };
         Ok(match &self.route {
             Some(route) => Decoded::Change(Change {
                 version: self.version(),

@@ -31,6 +31,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../migrations/0005_event_table.sql"),
     ),
     (
+        6,
+        "moved_rows",
+        include_str!("../../migrations/0006_moved_rows.sql"),
+    ),
+    (
         7,
         "row_positions",
         include_str!("../../migrations/0007_row_positions.sql"),

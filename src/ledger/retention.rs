@@ -1,4 +1,4 @@
-//! Retention of `processed_events`: how long the ids of applied events are kept, `apply.retention`.
+//! Retention of `processed_events`: how long the ids of applied events are kept, `apply.retention`, and `moved_rows`.
 //! Days are created ahead and dropped whole, by `run` and by `landfall prune`.
 //!
 //! Why: `docs/decisions/04`.
@@ -37,6 +37,7 @@ pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once:
             Err(failure) => {
                 tracing::warn!(error = %failure, "the ids of old events can't be forgotten now; trying again in an hour");
             }
+            Ok(()) if !ledger.keeps_ids() => {}
             Ok(()) if swept.forbidden.is_empty() => metrics::note_pruned(),
             Ok(()) if !lacked_rights => {
                 lacked_rights = true;
@@ -65,7 +66,19 @@ async fn sweep_once(
         retention: config.apply.retention,
         dry_run: false,
     };
-    sweep
-        .apply_retention(&mut connection::connect(pool).await?, swept)
-        .await
+    let mut client = connection::connect(pool).await?;
+    if ledger.keeps_ids() {
+        sweep.apply_retention(&mut client, swept).await?;
+    }
+    let moved_rows = &ledger.moved_rows;
+    let rows = moved_rows
+        .forget_old_rows(&client, config.apply.retention)
+        .await?;
+    if rows > 0 {
+        tracing::info!(
+            rows,
+            "forgot what rows had under an old key, which nobody asked for"
+        );
+    }
+    Ok(())
 }

@@ -121,6 +121,7 @@ mod tests {
             old_key: old_key.map(|key| vec![text(key)].into()),
             identity: None,
             old_identity: None,
+            moves: None,
             texts: Vec::new(),
             effect: if *key < 0 {
                 Effect::Gone

@@ -8,12 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deadpool_postgres::Transaction;
-
+use crate::ledger::moved_rows::MovedRows;
 use crate::pipeline::arrange::{arrange_changes, divide_range, group_changes, groups_reversed};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::order::{Order, OrderedEvent};
-use crate::postgres::write::write_rows;
+use crate::postgres::moving::MovingWriter;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
 use crate::verdict::{Failure, Verdict, sqlstate};
@@ -47,7 +46,7 @@ enum PartOutcome {
 }
 
 struct CulpritSearch<'s, 'r> {
-    tx: &'s Transaction<'s>,
+    writer: MovingWriter<'s, MovedRows>,
     changes: &'s [(usize, RowChange<'r>)],
     events: &'s [OrderedEvent],
     /// By position: the first change that it hangs together with.
@@ -70,7 +69,7 @@ struct CulpritSearch<'s, 'r> {
 /// Whatever isn't a refusal of a row. Events whose parent may still come are none: they are in
 /// [`IsolationOutcome::waiting`].
 pub async fn write_isolating(
-    tx: &Transaction<'_>,
+    writer: MovingWriter<'_, MovedRows>,
     batch: &Batch<'_>,
     changes: &[(usize, RowChange<'_>)],
     events: &[OrderedEvent],
@@ -78,7 +77,7 @@ pub async fn write_isolating(
 ) -> Result<IsolationOutcome, Failure> {
     let groups = group_changes(changes);
     let mut search = CulpritSearch {
-        tx,
+        writer,
         changes,
         events,
         groups: &groups,
@@ -220,6 +219,9 @@ impl CulpritSearch<'_, '_> {
             let early = refusal.verdict == Verdict::Early && !self.to_the_end;
             if let [at] = part {
                 orphans += usize::from(early);
+                if refusal.verdict == Verdict::Early {
+                    self.keep_moved_row(*at).await?;
+                }
                 self.note_refusal(*at, refusal)?;
                 continue;
             }
@@ -246,7 +248,7 @@ impl CulpritSearch<'_, '_> {
         if !changes.is_empty() {
             self.execute_counted("SAVEPOINT part").await?;
             self.found.statements += 1;
-            if let Err(refusal) = write_rows(self.tx, &changes, Conflicts::Possible).await {
+            if let Err(refusal) = self.writer.write_rows(&changes, Conflicts::Possible).await {
                 match refusal.verdict {
                     Verdict::Reject(_) | Verdict::Early => {}
                     Verdict::Retry if self.blames_contention => {}
@@ -281,8 +283,20 @@ impl CulpritSearch<'_, '_> {
         Ok(())
     }
 
+    /// A row that can't go yet, for others refer to it, may be what lets them follow it: what it has is known.
+    async fn keep_moved_row(&self, at: usize) -> Result<(), Failure> {
+        match self.changes.get(at) {
+            Some((_, change)) => self.writer.keep_row(change).await,
+            None => Ok(()),
+        }
+    }
+
     async fn execute_counted(&mut self, sql: &str) -> Result<(), Failure> {
         self.found.statements += 1;
-        self.tx.batch_execute(sql).await.map_err(Failure::from)
+        self.writer
+            .tx
+            .batch_execute(sql)
+            .await
+            .map_err(Failure::from)
     }
 }

@@ -205,7 +205,12 @@ impl RetryState {
         lane.waiting.tell_parent_wait();
         let parent_wait = lane.waiting.retry().parent_wait;
         if self.orphans.is_empty() && self.objected_at_commit.is_none() {
-            tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "waiting for the row that a foreign key names");
+            let what = if failure.sqlstate.is_some() {
+                "waiting for the row that a foreign key names"
+            } else {
+                "waiting for the event that takes a row away from its old key"
+            };
+            tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "{what}");
         }
         if batch.waiting.is_empty() {
             return self.wait_at_commit(failure, lane, batch).await;

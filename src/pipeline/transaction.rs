@@ -16,6 +16,7 @@ use crate::postgres::settings::{begin_unpinned, pin_settings};
 use crate::postgres::versions::compare_versions;
 use crate::rows::rearrange::Rearranged;
 use crate::rows::row_change::RowChange;
+use crate::rows::row_move::settle_moves;
 use crate::rows::source_order::{EntryChange, SourceOrder, explain_other_source};
 use crate::rows::value::Reading;
 use crate::verdict::Failure;
@@ -109,6 +110,7 @@ impl<'t> BatchTransaction<'t> {
         letters: LetterPresence,
     ) -> Result<TablesAre, Failure> {
         changes.retain(|(at, _)| !batch.entries[*at].duplicate);
+        settle_moves(&mut changes);
         let mut order = None;
         if batch.is_ordered_by_source {
             let mut by_source =

@@ -7,13 +7,14 @@ use deadpool_postgres::Transaction;
 use crate::config::LaterEvents;
 use crate::format::change::spelling_hash;
 use crate::ledger::Ledger;
+use crate::ledger::moved_rows::MovedRows;
 use crate::letter::KeyHashes;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
 use crate::pipeline::isolate::write_isolating;
 use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::catalogue::{Catalogue, TablesAre};
-use crate::postgres::write::write_and_verify;
+use crate::postgres::moving::MovingWriter;
 use crate::rows::row_change::{Effect, RowChange};
 use crate::verdict::{Failure, Verdict};
 
@@ -32,7 +33,14 @@ pub struct RowWriter<'t> {
     pub catalogue: &'t Catalogue,
 }
 
-impl RowWriter<'_> {
+impl<'t> RowWriter<'t> {
+    fn writer(&self) -> MovingWriter<'t, MovedRows> {
+        MovingWriter {
+            tx: self.tx,
+            keeper: &self.ledger.moved_rows,
+        }
+    }
+
     /// Writes the changes, but for those that are refused and those that must wait behind a letter of
     /// their key; notes both, and the letters that were made obsolete. While there are no letters
     /// (`parked`) and nothing is refused, keys needn't be looked at. If a table was altered since it was
@@ -140,7 +148,9 @@ impl RowWriter<'_> {
         changes: &[&RowChange<'_>],
     ) -> Result<TablesAre, Failure> {
         let (conflicts, tables) = (batch.trial.conflicts, &batch.tables);
-        write_and_verify(self.tx, changes, conflicts, self.catalogue, tables).await
+        let writer = self.writer();
+        let written = writer.write_and_verify(changes, conflicts, self.catalogue, tables);
+        written.await
     }
 
     /// Writes all that can be written, and says what was refused; nothing, if a table was altered.
@@ -151,7 +161,7 @@ impl RowWriter<'_> {
         events: &[OrderedEvent],
         order: &mut Order,
     ) -> Result<Option<Refused>, Failure> {
-        let found = write_isolating(self.tx, batch, changes, events, order).await?;
+        let found = write_isolating(self.writer(), batch, changes, events, order).await?;
         let tables = self.catalogue.verify_tables(&**self.tx, &batch.tables);
         if tables.await? == TablesAre::Altered {
             return Ok(None);

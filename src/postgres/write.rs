@@ -64,7 +64,7 @@ async fn write_rounds<T>(
     let rounds = split_by_key(changes);
     let mut rounds = rounds.iter().peekable();
     while let Some(round) = rounds.next() {
-        let nets = fold(round.iter().copied()).map_err(|_| missing_row())?;
+        let nets = fold(round.iter().copied()).map_err(|_| incomplete_failure())?;
         let statements = statement::build_statements(&nets, conflicts);
         let mut statements = statements.iter().peekable();
         while let Some(statement) = statements.next() {
@@ -94,7 +94,7 @@ async fn execute_statement(tx: &Transaction<'_>, statement: &Statement<'_>) -> R
         let sql = statement.count_sql.as_deref().unwrap_or_default();
         let found = tx.query_typed_one(sql, &bind_parameters(statement)).await?;
         if found.get::<_, i64>(0) < statement.row_count() as i64 {
-            return Err(missing_row());
+            return Err(incomplete_failure());
         }
     }
     Ok(())
@@ -115,11 +115,6 @@ async fn empty_tables(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Resul
         tx.execute_typed(&empty_sql(table), &[]).await?;
     }
     Ok(())
-}
-
-fn missing_row() -> Failure {
-    let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
-    Failure::new(Verdict::Reject(Reason::Incomplete), why)
 }
 
 /// Says it once for each table that a delete left a row because it is spelled otherwise: that is right where the
@@ -151,10 +146,16 @@ fn bind_parameters<'s>(statement: &'s Statement<'_>) -> Vec<(&'s (dyn ToSql + Sy
     bind_columns(&statement.columns)
 }
 
-/// The columns as a statement's parameters.
-pub(super) fn bind_columns<'s>(columns: &'s [Column<'_>]) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
-    let columns = columns.iter();
+/// What an event comes to that carries only part of a row that isn't there.
+pub fn incomplete_failure() -> Failure {
+    let why = "the event leaves out an unchanged large value of its row, and the row is not in the destination";
+    Failure::new(Verdict::Reject(Reason::Incomplete), why)
+}
+
+/// A statement's arrays as its parameters.
+pub fn bind_columns<'s>(columns: &'s [Column<'_>]) -> Vec<(&'s (dyn ToSql + Sync), Type)> {
     columns
+        .iter()
         .map(|column| (column as &(dyn ToSql + Sync), array_of(column.form)))
         .collect()
 }

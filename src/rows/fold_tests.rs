@@ -27,6 +27,7 @@ fn change(
         old_key: None,
         identity: None,
         old_identity: None,
+        moves: None,
         texts,
         effect,
         created: false,

@@ -26,6 +26,7 @@ fn change(table: &Arc<Table>, id: &'static str, name: &'static str) -> RowChange
         old_key: None,
         identity: None,
         old_identity: None,
+        moves: None,
         texts: Vec::new(),
         effect: Effect::Gone,
         created: false,

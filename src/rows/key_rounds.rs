@@ -70,6 +70,7 @@ mod tests {
             old_key: None,
             identity: None,
             old_identity: None,
+            moves: None,
             texts: vec![Some("1".into()), Some("u".into())],
             effect: Effect::Whole,
             created: false,

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::format::change::{Change, Fields, Operation, Shape};
+use crate::format::key_move::KeyMove;
 use crate::format::schema::Field;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
+use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
 use crate::rows::value::{self, Reading, Value};
 use crate::verdict::{Failure, Reason, Verdict};
@@ -121,6 +123,7 @@ impl Mapping {
             old_key,
             identity: None,
             old_identity: None,
+            moves: move_of_change(change, Vec::new()),
             texts,
             effect: if self.removes {
                 Effect::Gone
@@ -138,7 +141,7 @@ impl Mapping {
         key: Vec<Text<'r>>,
         old_key: Option<Box<[Text<'r>]>>,
     ) -> Result<RowChange<'r>, Failure> {
-        let (mut columns, mut texts) = (Vec::new(), Vec::new());
+        let (mut columns, mut texts, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for slot in &self.row {
             let of_key = self.key.iter().position(|s| s.column == slot.column);
             let text = match self.read_value(slot, change)? {
@@ -146,7 +149,10 @@ impl Mapping {
                 Value::Null => None,
                 Value::Unavailable => match of_key.and_then(|at| key.get(at)) {
                     Some(text) => text.clone(),
-                    None => continue,
+                    None => {
+                        left_out.push(slot.column);
+                        continue;
+                    }
                 },
             };
             columns.push(slot.column);
@@ -156,12 +162,17 @@ impl Mapping {
             columns,
             ..Layout::clone(&self.layout)
         };
+        let moves = match &old_key {
+            Some(_) => Some(RowMove::Within(left_out).into()),
+            None => move_of_change(change, left_out),
+        };
         Ok(RowChange {
             layout: Arc::new(layout),
             key,
             old_key,
             identity: None,
             old_identity: None,
+            moves,
             texts,
             effect: Effect::Part,
             created: false,
@@ -217,6 +228,22 @@ impl Mapping {
             Failure::new(verdict, message)
         })
     }
+}
+
+/// How the change takes part in giving its row another key, if it leaves out these columns.
+fn move_of_change(change: &Change<'_>, left_out: Vec<usize>) -> Option<Box<RowMove>> {
+    let row_move = match **change.key_move.as_ref()? {
+        KeyMove::Away(id) => RowMove::Away {
+            id,
+            stays: change.row_stays,
+        },
+        KeyMove::Here(ids) => RowMove::Here {
+            ids,
+            left_out,
+            is_new: change.row_stays,
+        },
+    };
+    Some(row_move.into())
 }
 
 /// Nothing that a dead letter could mend: the source sends all its events so.

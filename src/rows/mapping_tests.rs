@@ -30,6 +30,8 @@ fn change(
         key: fields(key),
         old_key: None,
         hides_key: false,
+        key_move: None,
+        row_stays: false,
         row: fields(row),
         order: Default::default(),
         version: None,

@@ -135,6 +135,7 @@ impl Kept {
                 old_key: None,
                 identity: change.old_identity,
                 old_identity: None,
+                moves: None,
                 texts: Vec::new(),
                 effect: Effect::Gone,
                 created: false,

@@ -22,6 +22,7 @@ fn changes(came: &[Came<'_>]) -> Vec<EntryChange<'static>> {
             old_key: old_key.map(|key| vec![text(key)].into()),
             identity: None,
             old_identity: None,
+            moves: None,
             texts: vec![text(key), text("x")],
             effect: Effect::Whole,
             created: false,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::rows::key_identity::KeyIdentity;
+use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
 
 /// A value as the text that Postgres reads for the column's type; `None` is NULL.
@@ -33,6 +34,8 @@ pub struct RowChange<'r> {
     pub identity: Option<Arc<KeyIdentity>>,
     /// The same of the old key.
     pub old_identity: Option<Arc<KeyIdentity>>,
+    /// How it takes part in giving the row another key; nearly always not at all.
+    pub moves: Option<Box<RowMove>>,
     /// Of the layout's columns.
     pub texts: Vec<Text<'r>>,
     /// Whether the row is written, written in part, or gone.
@@ -66,6 +69,7 @@ impl RowChange<'_> {
             old_key: None,
             identity: None,
             old_identity: None,
+            moves: None,
             texts: Vec::new(),
             effect: Effect::Gone,
             created: false,
@@ -82,8 +86,9 @@ impl RowChange<'_> {
         &self.layout.table
     }
 
-    /// Whether it leaves nothing of its row as it was.
+    /// Whether it leaves nothing of its row as it was. An event that takes a row to another key needs what it was.
     pub fn is_whole(&self) -> bool {
-        self.effect != Effect::Part
+        let takes_row = matches!(self.moves.as_deref(), Some(RowMove::Away { .. }));
+        self.effect != Effect::Part && !takes_row
     }
 }

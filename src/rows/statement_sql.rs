@@ -9,7 +9,7 @@ use crate::rows::sql::quote;
 use crate::rows::table::{Column, Table};
 
 /// The table's name as SQL, with its schema.
-fn qualified_name(table: &Table) -> String {
+pub(super) fn qualified_name(table: &Table) -> String {
     format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
 }
 
@@ -20,7 +20,7 @@ fn unnest_parameter(at: usize, form: Form) -> String {
 
 /// `(SELECT unnest($1::text[]) AS c1, …) AS u`. The arrays are unnested where values are selected, not
 /// in FROM, where Postgres would store each of them once more: a third of the time.
-fn rows_subquery(forms: &[Form]) -> String {
+pub(super) fn rows_subquery(forms: &[Form]) -> String {
     let column =
         |(at, form): (usize, &Form)| format!("{} AS c{}", unnest_parameter(at, *form), at + 1);
     let columns = forms.iter().enumerate().map(column);
@@ -65,7 +65,7 @@ fn join_sql(parts: impl Iterator<Item = String>, separator: &str) -> String {
     parts.collect::<Vec<_>>().join(separator)
 }
 
-fn column_name(table: &Table, column: usize) -> String {
+pub(super) fn column_name(table: &Table, column: usize) -> String {
     table
         .columns
         .get(column)
@@ -75,7 +75,7 @@ fn column_name(table: &Table, column: usize) -> String {
 
 /// `t."k" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4" AND …`: rows are compared as the key's unique
 /// index compares them, so that a statement finds the row that an upsert would meet, by that index.
-fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
+pub(super) fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
     let unique = table.unique_key(key);
     let pairs = written
         .iter()

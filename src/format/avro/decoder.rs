@@ -9,6 +9,7 @@ use crate::format::avro::apicurio::{Half, has_id_header};
 use crate::format::avro::{Plan, SchemaId, Texts, strip_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
+use crate::format::key_move::iter_other_keys;
 use crate::format::message_error::MessageError;
 use crate::record::Record;
 use crate::record::body::Body;
@@ -43,7 +44,9 @@ impl AvroDecoder {
         let mut doubtful = 0;
         for record in records {
             let value = record.value.as_ref().map(own_bytes);
-            for (half, message) in [(Half::Key, record.key.as_deref()), (Half::Value, value)] {
+            let own = [(Half::Key, record.key.as_deref()), (Half::Value, value)];
+            let others = iter_other_keys(record).map(|key| (Half::Key, Some(key)));
+            for (half, message) in own.into_iter().chain(others) {
                 let Some(Ok((id, _))) = message.map(strip_frame) else {
                     continue;
                 };

@@ -15,6 +15,7 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
 use crate::format::undecodable::Undecodable;
 use crate::ledger::letter_states::LetterStates;
+use crate::ledger::moved_rows::MovedRows;
 use crate::ledger::recorded_events::RecordedEvents;
 use crate::ledger::row_positions::RowPositions;
 use crate::letter::{KeyHashes, LetterState};
@@ -24,12 +25,13 @@ use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
 use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
+use crate::postgres::moving::MovingWriter;
 use crate::postgres::versions::compare_versions;
-use crate::postgres::write::write_and_verify;
 use crate::record::Record;
 use crate::rows::mapping::Mapping;
 use crate::rows::row_change::RowChange;
 use crate::rows::source_order::{EntryEvent, SourceOrder, explain_other_source};
+use crate::rows::sql::quote;
 use crate::rows::statement::Conflicts;
 use crate::rows::table::Table;
 use crate::rows::value::Reading;
@@ -46,6 +48,7 @@ pub struct LetterApplier {
     reading: Arc<Reading>,
     letters: LetterStates,
     events: RecordedEvents,
+    moved_rows: MovedRows,
     positions: RowPositions,
     /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
     keeps_ids: bool,
@@ -66,6 +69,7 @@ impl LetterApplier {
             reading: Arc::new(Reading::new(&config.format)),
             letters: LetterStates::new(schema),
             events: RecordedEvents::new(schema),
+            moved_rows: MovedRows::new(quote(schema)),
             positions: RowPositions::new(schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
@@ -285,7 +289,12 @@ impl LetterApplier {
         rows: &[&RowChange<'_>],
     ) -> Result<(), Refusal> {
         let (conflicts, tables) = (Conflicts::Possible, self.table.as_slice());
-        match write_and_verify(tx, rows, conflicts, &self.catalogue, tables).await? {
+        let writer = MovingWriter {
+            tx,
+            keeper: &self.moved_rows,
+        };
+        let written = writer.write_and_verify(rows, conflicts, &self.catalogue, tables);
+        match written.await? {
             TablesAre::AsKnown => Ok(()),
             TablesAre::Altered => Err(Refusal::TableAltered),
         }
