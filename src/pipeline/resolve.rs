@@ -15,7 +15,10 @@ use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::table::Table;
 use crate::rows::value::Reading;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::{Failure, Verdict, sqlstate};
+
+/// In so many attempts that a foreign key objects to, the order of tables is looked up once.
+const OBJECTIONS_A_LOOK: u32 = 8;
 
 /// Makes events into changes of rows.
 pub struct Resolver {
@@ -153,6 +156,11 @@ impl Resolver {
     /// catalogue is read again before anybody is blamed.
     pub fn forget_if_stale(&self, batch: &Batch<'_>, failure: &Failure) {
         if !failure.means_catalogue_is_stale() {
+            return;
+        }
+        // a foreign key objects again and again while a parent is waited for
+        let objects = failure.has_sqlstate(&[sqlstate::FOREIGN_KEY_VIOLATION]);
+        if objects && !batch.trial.attempts.is_multiple_of(OBJECTIONS_A_LOOK) {
             return;
         }
         for table in batch.entries.iter().filter_map(Entry::table) {

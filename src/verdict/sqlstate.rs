@@ -3,6 +3,7 @@
 pub const CHECK_VIOLATION: &str = "23514";
 pub const DEADLOCK_DETECTED: &str = "40P01";
 pub const EXCLUSION_VIOLATION: &str = "23P01";
+pub const FOREIGN_KEY_VIOLATION: &str = "23503";
 pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
 pub const INVALID_CATALOG_NAME: &str = "3D000";
 pub const INVALID_PASSWORD: &str = "28P01";
