@@ -25,6 +25,7 @@ mod house;
 mod identity;
 mod isolation;
 mod letters;
+mod mariadb;
 mod merged;
 mod moved;
 mod operations;

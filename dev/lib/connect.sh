@@ -2,7 +2,7 @@
 # One Kafka Connect worker, distributed, so that connectors are kept in Kafka and set over REST.
 
 # Debezium's connectors to offer, and further folders with plugins.
-CONNECTORS=${LANDFALL_STACK_DEBEZIUM:-postgres}
+CONNECTORS=${LANDFALL_STACK_DEBEZIUM:-postgres mariadb}
 MORE_PLUGINS=${LANDFALL_STACK_PLUGIN_PATH:-}
 
 connect_fetch() {

@@ -8,7 +8,12 @@ KAFKA_HOME=$CACHE/kafka-$KAFKA_VERSION-$POM_KEY
 AVRO_CONVERTER_HOME=$CACHE/avro-converter-$APICURIO_VERSION-$POM_KEY
 REGISTRY_HOME=$CACHE/registry-$APICURIO_VERSION
 EMBEDDED_POSTGRES_HOME=$CACHE/postgres-$EMBEDDED_POSTGRES_VERSION
-debezium_home() { echo "$CACHE/debezium-$1-$DEBEZIUM_VERSION"; }
+debezium_home() { echo "$CACHE/debezium-$1-$(debezium_version "$1")"; }
+
+debezium_version() {
+  local own=DEBEZIUM_${1^^}_VERSION
+  echo "${!own:-$DEBEZIUM_VERSION}"
+}
 
 fetch_kafka() {
   fetch_into "$KAFKA_HOME" copy_dependencies kafka -Dkafka.version="$KAFKA_VERSION" \
@@ -35,7 +40,7 @@ fetch_registry() {
 # fetch_debezium CONNECTOR: postgres, jdbc, mysql …
 fetch_debezium() {
   fetch_into "$(debezium_home "$1")" unpack_archive \
-    "io.debezium:debezium-connector-$1:$DEBEZIUM_VERSION:tar.gz:plugin"
+    "io.debezium:debezium-connector-$1:$(debezium_version "$1"):tar.gz:plugin"
 }
 
 fetch_embedded_postgres() {

@@ -8,6 +8,7 @@ pub mod events;
 pub mod guarded;
 pub mod kafka;
 pub mod letters;
+pub mod mariadb;
 pub mod own_postgres;
 pub mod own_registry;
 pub mod proxy;
