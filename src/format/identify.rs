@@ -42,8 +42,11 @@ pub(super) fn identify_event(incoming: &mut Incoming<'_, '_>, event: &EventTrait
         Some(position) if !position.may_be_shared() => None,
         _ => event.transaction.and_then(TransactionOrder::from_json),
     };
-    let order =
-        order.filter(|_| is_full && time_ms >= *memory.ordered_since.get_or_insert(time_ms));
+    let was_unordered = memory.ordered_since.is_some_and(|since| time_ms < since);
+    let order = order.filter(|_| is_full && !was_unordered);
+    if order.is_none() && event.may_tell_order(position.as_ref()) {
+        memory.ordered_since = memory.ordered_since.max(Some(time_ms + 1));
+    }
     match event.begin_identity(position, order.as_ref(), &mut memory.positions) {
         None => id_of_coordinates(incoming.record, incoming.topic_id),
         Some(identity) if !is_full => identity.into_id(),
@@ -56,6 +59,11 @@ impl EventTraits<'_, '_> {
     /// it is sent again.
     fn time_ms(&self) -> i64 {
         self.source.ts_ms.unwrap_or(0)
+    }
+
+    /// Whether its place in its transaction would be part of its id.
+    fn may_tell_order(&self, position: Option<&EventPosition<'_>>) -> bool {
+        self.operation != Operation::Read && position.is_none_or(EventPosition::may_be_shared)
     }
 
     /// Where the event stands, and its row. `None` if that doesn't tell it from others.

@@ -17,8 +17,8 @@ pub struct PartitionMemory {
     /// Ids of events of this time or later, in milliseconds since 1970, say what the event says: those of
     /// earlier ones may be in the ledger as an earlier Landfall made them.
     pub full_ids_since: i64,
-    /// The time of the first event that told its place in its transaction. Earlier ones were applied without,
-    /// and are known without, whatever they tell when they are sent again.
+    /// Events of this time or later are known by their place in their transaction, if they tell it. Earlier ones
+    /// came without, and are known without, whatever they tell when they are sent again.
     pub ordered_since: Option<i64>,
 }
 
