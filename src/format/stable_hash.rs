@@ -15,30 +15,31 @@ pub fn chain_hash(before: u64, bytes: &[u8]) -> u64 {
 /// Hashes rows, whose names are mostly those of the row before.
 #[derive(Default)]
 pub struct RowHasher {
-    /// The fields that were hashed last, and the hash of their names.
-    last: Option<(Arc<Shape>, u64)>,
+    /// The fields that were hashed last, and the hashes of their names.
+    last: Option<(Arc<Shape>, Vec<u64>)>,
 }
 
 impl RowHasher {
-    /// The hash of a row: of its fields' names and texts, in their order.
+    /// The hash of a row: of its fields' names and texts. Their order doesn't count: another converter may
+    /// write them in another.
     pub fn hash_row(&mut self, row: &Fields<'_>) -> u64 {
-        let names = self.hash_names(row);
-        row.values
-            .iter()
-            .fold(names, |hash, value| chain_hash(hash, value.as_bytes()))
+        let fields = row.values.iter().zip(self.hash_names(row));
+        fields.fold(0, |sum, (value, name)| {
+            sum.wrapping_add(chain_hash(*name, value.as_bytes()))
+        })
     }
 
-    fn hash_names(&mut self, row: &Fields<'_>) -> u64 {
-        let Some(shape) = &row.shape else { return 0 };
-        match &self.last {
-            Some((last, hash)) if Arc::ptr_eq(last, shape) => *hash,
-            _ => {
-                let names = shape.names.iter();
-                let hash = names.fold(0, |hash, name| chain_hash(hash, name.as_bytes()));
-                self.last = Some((shape.clone(), hash));
-                hash
-            }
+    fn hash_names(&mut self, row: &Fields<'_>) -> &[u64] {
+        let Some(shape) = &row.shape else {
+            return &[];
+        };
+        let is_last = |(last, _): &(Arc<Shape>, _)| Arc::ptr_eq(last, shape);
+        if !self.last.as_ref().is_some_and(is_last) {
+            let names = shape.names.iter();
+            let hashes = names.map(|name| chain_hash(0, name.as_bytes())).collect();
+            self.last = Some((shape.clone(), hashes));
         }
+        self.last.as_ref().map_or(&[], |(_, hashes)| hashes)
     }
 }
 

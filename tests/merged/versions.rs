@@ -91,7 +91,7 @@ async fn a_value_that_is_no_version_is_a_letter_and_the_others_are_compared_all_
     let mut world = versioned_world("versions_wrong").await;
     world.set("dead_letter.breaker", "ratio = 1.0");
     let wrong = with(blind("u", 2, 1, "a"), |value| {
-        value["after"]["version"] = json!("none");
+        value["after"]["version"] = json!("no version");
     });
     land(
         &world,
