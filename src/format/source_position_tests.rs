@@ -76,6 +76,8 @@ fn what_tells_no_position_has_none() {
         r#"{"file":"","pos":0}"#,
         r#"{"file":"bin.000001","pos":0}"#,
         r#"{"lsn":null}"#,
+        // Informix: of varying width, and so not in the order of its bytes
+        r#"{"name":"n","commit_lsn":"21484679168","change_lsn":"21484683264"}"#,
     ] {
         assert_eq!(position(source, false), None, "{source}");
     }
@@ -95,7 +97,11 @@ fn a_source_is_a_connector_and_the_log_that_it_reads() {
         "one log for all databases"
     );
     assert_ne!(binlog("a", "x"), binlog("b", "x"));
-    let database = |db: &str| id(&format!(r#"{{"name":"a","db":"{db}","commit_lsn":"1"}}"#));
+    let database = |db: &str| {
+        id(&format!(
+            r#"{{"name":"a","db":"{db}","commit_lsn":"00000027:00000ac0:0002"}}"#
+        ))
+    };
     assert_ne!(database("x"), database("y"), "a log for each database");
 }
 
@@ -139,12 +145,76 @@ fn a_log_that_began_anew_is_known_by_its_times() {
     assert_eq!(with_row((1_000, minute), (5, 2 * day)), Less);
 }
 
+/// A change of a binlog; with a GTID, its time is that of its commit.
+fn logged(server: u32, pos: u32, time: i64, gtid: &str) -> SourcePosition<'static> {
+    change(&format!(
+        r#"{{"file":"b.000001","pos":{pos},"server_id":{server},"ts_ms":{time},"gtid":{gtid}}}"#
+    ))
+}
+
 #[test]
-fn another_servers_binlog_is_compared_by_time() {
-    let at = |server: u32, pos: u32, time: u32| {
-        format!(r#"{{"file":"b.000001","pos":{pos},"server_id":{server},"ts_ms":{time}}}"#)
+fn another_servers_changes_are_compared_by_time_only_where_no_clock_explains_it() {
+    let minute = 60_000;
+    let at = |server, pos, time| {
+        logged(
+            server,
+            pos,
+            time,
+            r#""3e11fa47-71ca-11e1-9e33-c80aa9429562:5""#,
+        )
     };
-    assert_eq!(compare(&at(1, 900, 1_000), &at(2, 4, 2_000)), Less);
-    assert_eq!(compare(&at(1, 900, 1_000), &at(1, 4, 2_000)), Greater);
-    assert_eq!(compare(&at(1, 900, 1_000), &at(2, 4, 1_000)), Greater);
+    // a replica's log has the changes of several servers, whose clocks differ a little
+    assert_eq!(at(1, 900, minute).compare(&at(2, 4, 2 * minute)), Greater);
+    assert_eq!(at(1, 900, minute).compare(&at(1, 4, 2 * minute)), Greater);
+    assert_eq!(at(1, 900, minute).compare(&at(2, 4, 30 * minute)), Less);
+    assert_eq!(at(2, 4, 30 * minute).compare(&at(1, 900, minute)), Greater);
+}
+
+#[test]
+fn a_statement_that_took_its_time_is_not_taken_for_an_earlier_log() {
+    let minute = 60_000;
+    for gtid in ["null", r#""0-1-5""#] {
+        // a long update, which began first and reached the row last
+        let (quick, long) = (
+            logged(1, 100, 31 * minute, gtid),
+            logged(1, 200, minute, gtid),
+        );
+        let kept = long.to_bytes();
+        let kept = SourcePosition::from_bytes(long.source, &kept).unwrap();
+        assert_eq!(kept.compare(&quick), Greater);
+        assert_eq!(quick.compare(&kept), Less);
+    }
+}
+
+#[test]
+fn in_one_partition_times_are_no_evidence_against_its_order() {
+    let (minute, day) = (60_000, 24 * 3_600_000);
+    let at = |lsn: i64, time: i64, snapshot| {
+        position(&format!(r#"{{"lsn":{lsn},"ts_ms":{time}}}"#), snapshot).unwrap()
+    };
+    let restarted = (at(1_000, minute, false), at(5, 30 * minute, false));
+    let long_statement = (
+        logged(1, 200, minute, "null"),
+        logged(1, 100, 31 * minute, "null"),
+    );
+    let servers = (
+        logged(1, 200, minute, "null"),
+        logged(2, 100, 2 * minute, "null"),
+    );
+    let long_snapshot = (at(100, 3 * day, true), at(110, day, false));
+    let open_transaction = (at(100, 2_000, true), at(90, 2_500, false));
+    for (one, other) in [
+        restarted,
+        long_statement,
+        servers,
+        long_snapshot,
+        open_transaction,
+    ] {
+        assert_eq!(one.compare_in_partition(&other), Equal, "{one:?} {other:?}");
+        assert_eq!(other.compare_in_partition(&one), Equal, "{one:?} {other:?}");
+    }
+    // what the log tells holds there too: an event may be sent again
+    let (earlier, later) = (at(100, minute, false), at(110, minute, false));
+    assert_eq!(earlier.compare_in_partition(&later), Less);
+    assert_eq!(at(100, minute, true).compare_in_partition(&later), Less);
 }

@@ -66,11 +66,12 @@ pub fn sequence_arrivals(
         }
         // nearly always they come in order
         let mut place = sequence.len();
-        while let Some(before) = place.checked_sub(1)
-            && let Some(other) = sequence.get(before).and_then(|at| arrivals.get(*at))
-            && comes_before(arrival, other)?
-        {
-            place = before;
+        for (before, other) in sequence.iter().enumerate().rev() {
+            match arrivals.get(*other) {
+                Some(other) if !other.is_placed() => {} // it goes where what it follows goes
+                Some(other) if comes_before(arrival, other)? => place = before,
+                _ => break,
+            }
         }
         sequence.insert(place, at);
     }
@@ -105,11 +106,16 @@ fn comes_before(change: &Arrival<'_>, other: &Arrival<'_>) -> Result<bool, Other
             later: own.source,
         });
     }
-    Ok(match own.compare(others) {
+    let in_one_partition = change.partition_id == other.partition_id;
+    let order = match in_one_partition {
+        true => own.compare_in_partition(others),
+        false => own.compare(others),
+    };
+    Ok(match order {
         Ordering::Less => true,
         Ordering::Greater => false,
         // one statement that takes a row out and puts it in again, under another key, says both at one place
-        Ordering::Equal if change.partition_id == other.partition_id => false,
+        Ordering::Equal if in_one_partition => false,
         Ordering::Equal => change.gone && !other.gone,
     })
 }

@@ -200,3 +200,53 @@ fn a_lone_tombstone_removes_what_came_through_its_own_partition_and_nothing_newe
     assert_eq!(sequence_arrivals(None, &[other, tombstone]), Ok(vec![0]));
     assert_eq!(sequence_arrivals(None, &[own, tombstone]), Ok(vec![0, 1]));
 }
+
+#[test]
+fn in_one_partition_a_later_time_at_an_earlier_place_is_no_reason_to_leave_a_change_out() {
+    let place = |pos: u32, time: u32| {
+        let text = format!(
+            r#"{{"name":"m","file":"b.000001","pos":{pos},"row":0,"gtid":"aa:1","ts_ms":{time}}}"#
+        );
+        let source: Source<'_> = serde_json::from_str(text.leak()).unwrap();
+        let (id, _) = identify_source(&source).unwrap();
+        let arena: &Bump = Box::leak(Box::default());
+        SourcePosition::of_event(&source, id, false, arena).unwrap()
+    };
+    let arrival = |position, partition_id| Arrival {
+        version: None,
+        position: Some(position),
+        partition_id,
+        gone: false,
+    };
+    let (before, after) = (place(100, 31 * 60_000), place(200, 60_000));
+    let last = arrival(before, 1);
+    assert_eq!(
+        sequence_arrivals(Some(&last), &[arrival(after, 1)]),
+        Ok(vec![0])
+    );
+    assert_eq!(
+        sequence_arrivals(Some(&last), &[arrival(after, 2)]),
+        Ok(vec![]),
+        "nothing but the times tells through which log they came"
+    );
+}
+
+#[test]
+fn a_lone_tombstone_is_no_hedge_that_hides_what_came_before_it() {
+    let tombstone = Arrival {
+        version: None,
+        position: None,
+        partition_id: 1,
+        gone: true,
+    };
+    let at = |lsn, partition_id| Arrival {
+        version: None,
+        position: Some(place("a", lsn, false)),
+        partition_id,
+        gone: false,
+    };
+    let arrivals = [at(200, 1), tombstone, at(150, 2)];
+    assert_eq!(sequence_arrivals(None, &arrivals), Ok(vec![2, 0, 1]));
+    let arrivals = [at(200, 1), tombstone, at(250, 2)];
+    assert_eq!(sequence_arrivals(None, &arrivals), Ok(vec![0, 1, 2]));
+}

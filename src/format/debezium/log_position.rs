@@ -39,13 +39,22 @@ impl Source<'_> {
             Some(LogKind::Postgres)
         } else if self.file.is_some() && self.pos.is_some() {
             Some(LogKind::Binlog)
-        } else if self.commit_lsn.is_some() {
+        } else if unquoted(self.commit_lsn).is_some_and(|lsn| lsn.contains(':')) {
+            // Informix has a field of this name too: a decimal number of any width, which doesn't sort as a text
             Some(LogKind::SqlServer)
         } else if self.scn.is_some() || self.commit_scn.is_some() {
             Some(LogKind::Oracle)
         } else {
             None
         }
+    }
+
+    /// Whether `ts_ms` is when the change was committed, and not when its statement began: MySQL's binlog has the
+    /// time of commit with its GTIDs (`uuid:number`), and else each event has its statement's, which may have run for
+    /// hours. MariaDB's GTIDs (`domain-server-number`) tell no other time.
+    pub fn tells_commit_time(&self) -> bool {
+        self.log_kind() != Some(LogKind::Binlog)
+            || unquoted(self.gtid).is_some_and(|gtid| gtid.contains(':'))
     }
 
     /// Appends the place in the log. Returns which server's log, 0 if nothing tells; `None` if the place can't be

@@ -42,6 +42,8 @@ pub struct Source<'r> {
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) server_id: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) gtid: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) scn: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) commit_scn: Option<&'r str>,
@@ -77,6 +79,7 @@ pub enum SourceField {
     ChangeLsn,
     EventSerialNo,
     ServerId,
+    Gtid,
     Scn,
     CommitScn,
     RsId,
@@ -103,6 +106,7 @@ impl SourceField {
             "change_lsn" => Self::ChangeLsn,
             "event_serial_no" => Self::EventSerialNo,
             "server_id" => Self::ServerId,
+            "gtid" => Self::Gtid,
             "scn" => Self::Scn,
             "commit_scn" => Self::CommitScn,
             "rs_id" => Self::RsId,
@@ -133,6 +137,7 @@ impl<'r> Source<'r> {
             SourceField::ChangeLsn => self.change_lsn = raw,
             SourceField::EventSerialNo => self.event_serial_no = raw,
             SourceField::ServerId => self.server_id = raw,
+            SourceField::Gtid => self.gtid = raw,
             SourceField::Scn => self.scn = raw,
             SourceField::CommitScn => self.commit_scn = raw,
             SourceField::RsId => self.rs_id = raw,
