@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::ledger::event_ids::find_ids;
 use crate::letter::{KeyHashes, Letter};
+use crate::record::TopicPartition;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
 
@@ -40,6 +41,8 @@ pub struct ParkedLetter {
     pub keys: KeyHashes,
     /// The key's fields as JSON, as they are written.
     pub key: Option<String>,
+    /// The partition that its event came through.
+    pub source: TopicPartition,
 }
 
 impl Letters {
@@ -75,7 +78,7 @@ impl Letters {
         keys: &[i64],
     ) -> Result<Vec<ParkedLetter>, Failure> {
         let sql = format!(
-            "SELECT key_hash, old_key_hash, id, key FROM {}.dead_letters WHERE state = 'parked' \
+            "SELECT key_hash, old_key_hash, id, key, topic, partition FROM {}.dead_letters WHERE state = 'parked' \
              AND key_hash IS NOT NULL AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) ORDER BY id FOR UPDATE",
             self.schema
         );
@@ -89,6 +92,10 @@ impl Letters {
                 number: row.get(2),
                 keys,
                 key: row.get(3),
+                source: TopicPartition {
+                    topic: row.get::<_, &str>(4).into(),
+                    partition: row.get(5),
+                },
             }
         });
         Ok(letters.collect())

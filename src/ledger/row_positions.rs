@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
@@ -49,36 +50,33 @@ impl RowPositions {
         // sorted, so that two transactions wait for each other one way only
         rows.sort_unstable_by_key(|(key, _)| *key);
         let columns = Columns::of(rows);
-        let sql = format!(
+        let insert = format!(
             "INSERT INTO {}.row_positions (row_key, source, position, partition_id, version, gone_at) \
              SELECT k, s, p, i, v, CASE WHEN g THEN now() END FROM ({UNNESTED}) AS u ON CONFLICT DO NOTHING",
             self.schema
         );
-        let entered = tx.execute_typed(&sql, &columns.parameters()).await?;
-        if entered == rows.len() as u64 {
-            return Ok(HashMap::new());
-        }
         // those that we entered are here too, and as they were given
-        let sql = format!(
+        let select = format!(
             "SELECT row_key, source, position, partition_id, version, gone_at IS NOT NULL \
              FROM {}.row_positions WHERE row_key = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid \
              ORDER BY row_key FOR UPDATE",
             self.schema
         );
-        let found = tx
-            .query_typed(&sql, &[(&columns.keys, Type::UUID_ARRAY)])
-            .await?;
-        let recorded = found.iter().map(|row| {
-            let change = RecordedChange {
-                source: row.get(1),
-                position: row.get(2),
-                partition_id: row.get(3),
-                version: row.get(4),
-                gone: row.get(5),
-            };
-            (row.get(0), change)
-        });
-        Ok(recorded.collect())
+        let asked = rows.len() as u64;
+        let mut entered = 0;
+        loop {
+            entered += tx.execute_typed(&insert, &columns.parameters()).await?;
+            if entered == asked {
+                return Ok(HashMap::new());
+            }
+            let found = tx
+                .query_typed(&select, &[(&columns.keys, Type::UUID_ARRAY)])
+                .await?;
+            // what was forgotten between the two is neither: it is entered now
+            if entered + found.len() as u64 >= asked {
+                return Ok(found.iter().map(read_recorded).collect());
+            }
+        }
     }
 
     /// Records the last changes of rows that were claimed.
@@ -199,6 +197,17 @@ impl RowPositions {
             .await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
+}
+
+fn read_recorded(row: &Row) -> (Uuid, RecordedChange) {
+    let change = RecordedChange {
+        source: row.get(1),
+        position: row.get(2),
+        partition_id: row.get(3),
+        version: row.get(4),
+        gone: row.get(5),
+    };
+    (row.get(0), change)
 }
 
 /// The arrays of [`Columns::parameters`], row by row.

@@ -164,6 +164,11 @@ impl<'r> Entry<'r> {
         matches!(order, Some(RowOrder::Source { required: true, .. }))
     }
 
+    /// Whether it is a tombstone without its delete.
+    pub fn is_lone_tombstone(&self) -> bool {
+        self.operation() == Some(Operation::Tombstone)
+    }
+
     /// Whether it is a dead letter, or about to be one.
     pub fn is_rejected(&self) -> bool {
         matches!(self.state, EntryState::Rejected(_)) && !self.duplicate

@@ -17,6 +17,8 @@ pub struct Order {
     parked: BTreeSet<usize>,
     /// How the keys of letters are written, or of what may become one, where that counts.
     spellings: HashMap<LetterOrigin, u64>,
+    /// Whose partition the letters are of, or what may become one, where that counts.
+    partitions: HashMap<LetterOrigin, i32>,
 }
 
 /// A letter of a key.
@@ -52,6 +54,9 @@ pub struct OrderedEvent {
     /// Its row comes through several partitions, so that a letter which came before it may be the later change:
     /// the letter stays, and a replay compares them.
     pub by_source: bool,
+    /// Of a tombstone without its delete: its partition. It comes after what came before it through that, and says
+    /// nothing of any other: their letters stay.
+    pub lone_in: Option<i32>,
 }
 
 /// A decision on a part of the batch, to be noted once it is written.
@@ -70,7 +75,19 @@ impl Order {
             keys: HashMap::new(),
             parked: BTreeSet::new(),
             spellings: HashMap::new(),
+            partitions: HashMap::new(),
         }
+    }
+
+    /// Notes whose partition a letter from before the batch is of.
+    pub fn locate_row(&mut self, id: i64, partition_id: i32) {
+        self.partitions.insert(LetterOrigin::Row(id), partition_id);
+    }
+
+    /// Notes whose partition an entry is of.
+    pub fn locate_entry(&mut self, entry: usize, partition_id: i32) {
+        self.partitions
+            .insert(LetterOrigin::Entry(entry), partition_id);
     }
 
     /// Notes how the key of a letter from before the batch is written.
@@ -135,7 +152,7 @@ impl Order {
                 sifted.park_event(&event);
             } else {
                 if !event.by_source {
-                    sifted.supersede_letters(&event);
+                    sifted.supersede_letters(&event, self);
                 }
                 sifted.write.push(position);
             }
@@ -230,11 +247,15 @@ impl Sifted {
         }
     }
 
-    fn supersede_letters(&mut self, event: &OrderedEvent) {
+    fn supersede_letters(&mut self, event: &OrderedEvent, order: &Order) {
+        let is_met = |letter: &KeyLetter| {
+            let partition_id = order.partitions.get(&letter.from);
+            event.lone_in.is_none_or(|own| partition_id == Some(&own))
+        };
         for key in event.keys.iter_hashes() {
             let letters = self.keys.get_mut(&key).into_iter().flatten();
             letters
-                .filter(|letter| letter.is_open_before(event.entry))
+                .filter(|letter| letter.is_open_before(event.entry) && is_met(letter))
                 .for_each(|letter| letter.superseded_by = Some(event.entry));
         }
     }

@@ -7,6 +7,7 @@ fn event(entry: usize, key: i64, whole: bool) -> OrderedEvent {
         whole,
         deletes_spelling: None,
         by_source: false,
+        lone_in: None,
     }
 }
 
@@ -18,6 +19,7 @@ fn moves(entry: usize, old_key: i64, key: i64) -> OrderedEvent {
         whole: true,
         deletes_spelling: None,
         by_source: false,
+        lone_in: None,
     }
 }
 
@@ -170,4 +172,24 @@ fn a_delete_says_nothing_of_a_letter_whose_key_is_spelled_otherwise() {
     order.spell_row(70, 7);
     assert_eq!(written(&mut order, &[delete(0, 7)]), [0]);
     assert_eq!(order.superseded_rows(), [(70, 0)]);
+}
+
+#[test]
+fn a_lone_tombstone_supersedes_the_letters_of_its_own_partition_only() {
+    let mut order = Order::new(LaterEvents::Supersede);
+    for (letter, partition_id) in [(70, 1), (71, 2)] {
+        order.add_row(KeyHashes::of_key(1), letter);
+        order.locate_row(letter, partition_id);
+    }
+    for (entry, partition_id) in [(0, 1), (1, 2)] {
+        order.add_entry(KeyHashes::of_key(1), entry);
+        order.locate_entry(entry, partition_id);
+    }
+    let tombstone = OrderedEvent {
+        lone_in: Some(2),
+        ..event(2, 1, true)
+    };
+    assert_eq!(written(&mut order, &[tombstone]), [2]);
+    assert_eq!(order.superseded_rows(), [(71, 2)]);
+    assert_eq!(order.superseded_entries(), [(1, 2)]);
 }

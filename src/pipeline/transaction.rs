@@ -112,19 +112,22 @@ impl<'t> BatchTransaction<'t> {
         changes.retain(|(at, _)| !batch.entries[*at].duplicate);
         settle_moves(&mut changes);
         let mut order = None;
-        if batch.is_ordered_by_source {
-            let mut by_source =
-                SourceOrder::of_changes(&changes, self.reading, |at| batch.event_of(at))?;
-            let rearranged = self.order_by_source(&mut by_source, changes).await?;
-            batch.mark_stale(&rearranged.stale_entries);
-            (changes, order) = (rearranged.changes, Some(by_source));
-        }
         let writer = RowWriter {
             tx: &self.tx,
             ledger: self.ledger,
             later_events: self.later_events,
             catalogue: self.catalogue,
         };
+        if batch.is_ordered_by_source {
+            if letters.parked {
+                writer.lock_letters(batch, &changes).await?;
+            }
+            let mut by_source =
+                SourceOrder::of_changes(&changes, self.reading, |at| batch.event_of(at))?;
+            let rearranged = self.order_by_source(&mut by_source, changes).await?;
+            batch.mark_stale(&rearranged.stale_entries);
+            (changes, order) = (rearranged.changes, Some(by_source));
+        }
         let mut tables = writer
             .write_in_order(batch, &changes, letters.parked)
             .await?;

@@ -63,6 +63,7 @@ impl<'t> RowWriter<'t> {
         let events = order_events(batch, changes);
         let mut order = Order::new(self.later_events);
         note_spellings(batch, changes, &mut order);
+        note_partitions(batch, &events, &mut order);
         if parked {
             self.queue_parked_letters(batch, &events, &mut order)
                 .await?;
@@ -99,16 +100,7 @@ impl<'t> RowWriter<'t> {
         events: &[OrderedEvent],
         order: &mut Order,
     ) -> Result<(), Failure> {
-        let mut hashes: HashMap<i64, i64> = HashMap::new();
-        for event in events {
-            let written = batch.entries.get(event.entry);
-            let written = written.and_then(Entry::written_hashes);
-            let written = written.unwrap_or(event.keys);
-            hashes.insert(written.key, event.keys.key);
-            hashes.extend(written.old_key.zip(event.keys.old_key));
-        }
-        let known = events.iter().flat_map(|event| event.keys.iter_hashes());
-        hashes.extend(known.map(|key| (key, key)));
+        let hashes = hashes_of_letters(batch, events);
         let asked: BTreeSet<i64> = hashes.keys().copied().collect();
         let asked: Vec<i64> = asked.into_iter().collect();
         let own = |hash: i64| hashes.get(&hash).copied().unwrap_or(hash);
@@ -122,7 +114,26 @@ impl<'t> RowWriter<'t> {
             if let Some(key) = &letter.key {
                 order.spell_row(letter.number, spelling_hash(key));
             }
+            let mut advances = batch.advances.iter();
+            if let Some(own) = advances.find(|advance| advance.source == letter.source) {
+                order.locate_row(letter.number, own.held.partition_id);
+            }
         }
+        Ok(())
+    }
+
+    /// Locks the parked letters of the changes' keys before their rows are claimed, as a replay does, which has locked
+    /// its letter when it claims the letter's row: else each could wait for the other.
+    pub async fn lock_letters(
+        &self,
+        batch: &mut Batch<'_>,
+        changes: &[(usize, RowChange<'_>)],
+    ) -> Result<(), Failure> {
+        let events = order_events(batch, changes);
+        let hashes = hashes_of_letters(batch, &events);
+        let asked: Vec<i64> = hashes.into_keys().collect();
+        let letters = &self.ledger.letters;
+        letters.lock_parked_letters(self.tx, &asked).await?;
         Ok(())
     }
 
@@ -210,6 +221,21 @@ impl<'t> RowWriter<'t> {
     }
 }
 
+/// By which letters may be kept that meet the events, each with the hash by which the events know it.
+fn hashes_of_letters(batch: &Batch<'_>, events: &[OrderedEvent]) -> HashMap<i64, i64> {
+    let mut hashes: HashMap<i64, i64> = HashMap::new();
+    for event in events {
+        let written = batch.entries.get(event.entry);
+        let written = written.and_then(Entry::written_hashes);
+        let written = written.unwrap_or(event.keys);
+        hashes.insert(written.key, event.keys.key);
+        hashes.extend(written.old_key.zip(event.keys.old_key));
+    }
+    let known = events.iter().flat_map(|event| event.keys.iter_hashes());
+    hashes.extend(known.map(|key| (key, key)));
+    hashes
+}
+
 /// What must be known of the changes' events for their order; their keys' hashes are noted with their entries.
 fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Vec<OrderedEvent> {
     let mut events = Vec::with_capacity(changes.len());
@@ -217,10 +243,11 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
         let keys = change.key_hashes();
         let spelled = change.effect == Effect::Gone && change.is_kept_as_written();
         let entry = batch.entries.get_mut(*at);
-        let mut by_source = false;
+        let (mut by_source, mut lone_in) = (false, None);
         let deletes_spelling = entry.and_then(|entry| {
             entry.note_key_hashes(keys);
             by_source = entry.is_merged();
+            lone_in = entry.is_lone_tombstone().then_some(entry.partition_id);
             entry.spelling().filter(|_| spelled)
         });
         events.push(OrderedEvent {
@@ -229,9 +256,20 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
             whole: change.is_whole(),
             deletes_spelling,
             by_source,
+            lone_in,
         });
     }
     events
+}
+
+/// Notes which partitions the events are of, as any of them may become a letter, where a tombstone asks.
+fn note_partitions(batch: &Batch<'_>, events: &[OrderedEvent], order: &mut Order) {
+    if events.iter().all(|event| event.lone_in.is_none()) {
+        return;
+    }
+    for (at, entry) in batch.entries.iter().enumerate() {
+        order.locate_entry(at, entry.partition_id);
+    }
 }
 
 /// Notes how the keys of those tables' events are written that keep equal keys as they are, as any of the

@@ -180,21 +180,42 @@ fn group_slots(
             group.push((claim.slot, change.arrival));
         }
     }
-    let order = |members: Vec<(usize, Arrival<'_>)>| {
-        let arrivals: Vec<Arrival<'_>> = members.iter().map(|(_, arrival)| *arrival).collect();
-        let in_order = sequence_arrivals(None, &arrivals).unwrap_or_default();
-        let slots: Vec<usize> = in_order
-            .iter()
-            .filter_map(|at| Some(members.get(*at)?.0))
-            .collect();
-        // what has no position keeps its place
-        if slots.len() == members.len() {
-            slots
-        } else {
-            Vec::new()
-        }
+    let before = find_predecessors(claims, sequences);
+    let groups = members.into_values();
+    groups.map(|group| order_group(&group, &before)).collect()
+}
+
+/// The slots of a group in order. A tombstone without its delete, which can't be compared with other rows' changes,
+/// stands right behind what it follows in its own row's.
+fn order_group(members: &[(usize, Arrival<'_>)], before: &HashMap<usize, usize>) -> Vec<usize> {
+    let arrivals: Vec<Arrival<'_>> = members.iter().map(|(_, arrival)| *arrival).collect();
+    // of two sources that only versions tell apart, not all of which are told: they keep their places
+    let Ok(in_order) = sequence_arrivals(None, &arrivals) else {
+        return Vec::new();
     };
-    members.into_values().map(order).collect()
+    let in_order = in_order.iter().filter_map(|at| members.get(*at));
+    let mut slots: Vec<usize> = in_order.map(|(slot, _)| *slot).collect();
+    for (slot, _) in members {
+        if !slots.contains(slot) {
+            let follows = before.get(slot);
+            let place = slots.iter().position(|other| Some(other) == follows);
+            slots.insert(place.map_or(0, |place| place + 1), *slot);
+        }
+    }
+    slots
+}
+
+/// By slot of what is written of a row: the slot of what is written of it before, by its own key.
+fn find_predecessors(claims: &[Claim], sequences: &[&[usize]]) -> HashMap<usize, usize> {
+    let pairs = sequences.iter().flat_map(|sequence| sequence.windows(2));
+    let pairs = pairs.filter_map(|pair| match pair {
+        [before, at] => claims.get(*before).zip(claims.get(*at)),
+        _ => None,
+    });
+    pairs
+        .filter(|(_, claim)| !claim.of_old_key)
+        .map(|(before, claim)| (claim.slot, before.slot))
+        .collect()
 }
 
 /// Rows that belong together.

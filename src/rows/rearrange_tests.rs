@@ -129,3 +129,25 @@ fn rows_that_a_change_moves_between_are_put_in_one_order() {
     let (changes, _) = written(&came, &[&[2, 0], &[1, 3]]);
     assert_eq!(changes, ["1:2<1", "2:2", "0:1"]);
 }
+
+#[test]
+fn a_tombstone_that_tells_no_place_leaves_the_others_in_order() {
+    let came = [
+        ("1", None, 30),
+        ("2", Some("1"), 20),
+        ("2", None, 0), // a tombstone through another partition, which follows what is before it
+        ("2", None, 25),
+    ];
+    let (claims, mut claimed) = claims(&came);
+    claimed[3].arrival = Arrival {
+        version: None,
+        partition_id: 2,
+        gone: true,
+        ..claimed[3].arrival
+    };
+    // claims: 0 of row 1, 1 and 2 of rows 2 and 1, 3 and 4 of row 2
+    let sequences: [&[usize]; 2] = [&[2, 0], &[1, 3, 4]];
+    let rearranged = rearrange_changes(changes(&came), &claims, &claimed, &sequences);
+    let entries: Vec<usize> = rearranged.changes.iter().map(|(entry, _)| *entry).collect();
+    assert_eq!(entries, [1, 2, 3, 0]);
+}
