@@ -44,7 +44,7 @@ pub use log::{LogConfig, LogFormat};
 pub use postgres::PostgresConfig;
 pub use registry::{Login, RegistryConfig};
 pub use retry::{RetryConfig, WhenUnavailable};
-pub use route::RouteConfig;
+pub use route::{RouteConfig, may_meet_others};
 pub use schemaless::{BytesForm, DecimalForm, SchemalessConfig, TimeUnit};
 pub use secret::Secret;
 pub use summary::Summary;

@@ -28,10 +28,27 @@ pub struct RouteConfig {
     pub version: Option<String>,
 }
 
+/// Whether other topics than this one may be led to its table, by its own route or by another one. Which topics there
+/// are, and will be, isn't asked.
+pub fn may_meet_others(routes: &[RouteConfig], topic: &str) -> bool {
+    let found = routes.iter().find_map(|route| route.table_for(topic));
+    found.is_some_and(|table| {
+        let mut routes = routes.iter();
+        routes.any(|route| route.may_lead_others_to(&table, topic))
+    })
+}
+
 impl RouteConfig {
     /// Whether topics that differ may be led to the same table.
     pub fn may_merge_topics(&self) -> bool {
         may_merge_topics(self.topic.as_str(), &self.table)
+    }
+
+    /// Whether the route may lead other topics than this one to the table.
+    fn may_lead_others_to(&self, table: &TableName, topic: &str) -> bool {
+        // one whose every topic has a table of its own leads this one alone to its table
+        let leads_own = self.table_for(topic).as_ref() == Some(table);
+        self.table.may_yield(table) && (!leads_own || self.may_merge_topics())
     }
 
     /// The table for a topic; `None` if the pattern does not match its whole name.
@@ -187,5 +204,22 @@ mod tests {
                 .to_string()
                 .contains("it has none")
         );
+    }
+
+    #[test]
+    fn topics_may_meet_where_two_routes_can_lead_to_one_table() {
+        let routes = |routes: &[(&str, &str)]| -> Vec<RouteConfig> {
+            let one = |(topic, table): &(&str, &str)| route(topic, table).unwrap();
+            routes.iter().map(one).collect()
+        };
+        let literal = routes(&[("a", "t"), ("b", "t"), ("c", "u")]);
+        assert!(may_meet_others(&literal, "a") && may_meet_others(&literal, "b"));
+        assert!(!may_meet_others(&literal, "c") && !may_meet_others(&literal, "d"));
+        // each topic of the second one has its own table, and so has that which the first one takes out
+        let each = routes(&[("s[.]t", "public.t"), ("s[.](?<t>.+)", "public.${t}")]);
+        assert!(!may_meet_others(&each, "s.t") && !may_meet_others(&each, "s.u"));
+        let other = routes(&[("x", "public.t"), ("s[.](?<t>.+)", "public.${t}")]);
+        assert!(may_meet_others(&other, "x") && may_meet_others(&other, "s.t"));
+        assert!(!may_meet_others(&other, "s.u"));
     }
 }

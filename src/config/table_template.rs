@@ -82,6 +82,11 @@ impl TableTemplate {
         })
     }
 
+    /// Whether some topic may come out as this table.
+    pub(super) fn may_yield(&self, table: &TableName) -> bool {
+        may_come_out(&self.schema, &table.schema) && may_come_out(&self.name, &table.name)
+    }
+
     /// `None` if a part comes out empty, because its capture took no part in the match.
     pub(super) fn fill_in(&self, captures: &Captures) -> Option<TableName> {
         let schema = fill_parts(&self.schema, captures);
@@ -93,6 +98,21 @@ impl TableTemplate {
 impl fmt::Display for TableTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// Whether the parts may make up the text, a capture being anything.
+fn may_come_out(parts: &[Part], text: &str) -> bool {
+    match parts {
+        [] => text.is_empty(),
+        [Part::Text(own), rest @ ..] => text
+            .strip_prefix(own.as_str())
+            .is_some_and(|text| may_come_out(rest, text)),
+        [Part::Capture(_), rest @ ..] => {
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.filter_map(|at| text.get(at..))
+                .any(|text| may_come_out(rest, text))
+        }
     }
 }
 

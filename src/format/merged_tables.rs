@@ -62,8 +62,12 @@ struct Known {
     topics: HashMap<TableName, HashMap<Arc<str>, Evidence>>,
     /// By topic: how many partitions it has.
     partitions: HashMap<Arc<str>, i32>,
+    /// By topic: the highest partition because of which Kafka was asked again.
+    asked: HashMap<Arc<str>, i32>,
     /// The ways that have been looked at.
     learned: HashSet<Feed>,
+    /// Tables that one topic was known to lead to as its rows were landed: without positions.
+    unpositioned: HashSet<TableName>,
     sources: HashSet<SourceId>,
     unlearned: Unlearned,
 }
@@ -108,14 +112,21 @@ impl MergedTables {
         }
     }
 
-    /// Notes that a topic has more partitions than were known.
-    pub fn note_grown(&self, table: &TableName, topic: &Arc<str>) {
+    /// Notes that a record came through a partition of a topic that wasn't known to have it. Kafka is asked once: if
+    /// it doesn't know the partition either, the topic was created anew with fewer, and the record is left over.
+    pub fn note_grown(&self, table: &TableName, topic: &Arc<str>, partition: i32) {
         let mut known = self.known.lock();
-        let feed = (table.clone(), topic.clone());
-        known.learned.remove(&feed);
-        known.partitions.remove(topic);
-        known.unlearned.feeds.insert(feed);
-        self.has_unlearned.store(true, Ordering::Release);
+        let asked = known.asked.get(topic);
+        if asked.is_some_and(|asked| *asked >= partition) {
+            known.partitions.insert(topic.clone(), partition + 1);
+        } else {
+            known.asked.insert(topic.clone(), partition);
+            let feed = (table.clone(), topic.clone());
+            known.learned.remove(&feed);
+            known.partitions.remove(topic);
+            known.unlearned.feeds.insert(feed);
+            self.has_unlearned.store(true, Ordering::Release);
+        }
         drop(known);
         self.version.fetch_add(1, Ordering::AcqRel);
     }
@@ -159,19 +170,17 @@ impl MergedTables {
     }
 
     /// Learns topics whose events, or whose routes, have led to tables, here or in another process. Returns the
-    /// tables that get their rows from several topics only since now, which nobody expected.
+    /// tables that get their rows from several topics only since now, and of which rows may have been landed without
+    /// positions.
     pub fn learn_feeds(&self, feeds: impl Iterator<Item = Feed>) -> Vec<TableName> {
         let mut known = self.known.lock();
         let (mut merged, mut news) = (Vec::new(), false);
         for (table, topic) in feeds {
             let before = known.count_certain(&table);
-            let topics = known.topics.get(&table);
-            let is_expected = topics.is_some_and(|topics| topics.contains_key(&topic));
             known.add_topic(table.clone(), topic, Evidence::Certain);
             let now = known.count_certain(&table);
             news |= before != now;
-            let lands = known.learned.iter().any(|(learned, _)| *learned == table);
-            if before == 1 && now > 1 && lands && !is_expected {
+            if now > 1 && known.unpositioned.remove(&table) {
                 merged.push(table);
             }
         }
@@ -191,7 +200,12 @@ impl MergedTables {
             .sources
             .retain(|id, _| !learned.sources.contains_key(id));
         let news = !learned.feeds.is_empty();
-        known.learned.extend(learned.feeds);
+        for (table, topic) in learned.feeds {
+            if known.merging_of(&table, &topic) == Merging::One {
+                known.unpositioned.insert(table.clone());
+            }
+            known.learned.insert((table, topic));
+        }
         let left = !known.unlearned.is_empty();
         self.has_unlearned.store(left, Ordering::Release);
         drop(known);
@@ -284,5 +298,35 @@ mod tests {
         assert_eq!((facts.merging, facts.partitions), (Merging::MayCome, 3));
         learn(&tables, "b");
         assert_eq!(merging(&tables, "a"), Merging::Several);
+    }
+
+    #[test]
+    fn rows_that_landed_without_positions_are_told_of_though_the_second_topic_is_seen_before_its_events()
+     {
+        let tables = MergedTables::default();
+        let count = |topic: &str| HashMap::from([(topic.into(), 1)]);
+        tables.learn_topics(count("a"), [(feed("a"), Evidence::Certain)].into_iter());
+        learn(&tables, "a");
+        tables.learn_topics(count("b"), [(feed("b"), Evidence::Certain)].into_iter());
+        assert_eq!(learn(&tables, "b"), [feed("b").0]);
+    }
+
+    #[test]
+    fn kafka_is_asked_once_about_a_partition_that_a_topic_does_not_have_any_more() {
+        let tables = MergedTables::default();
+        let few = || HashMap::from([("a".into(), 1)]);
+        tables.learn_topics(few(), std::iter::empty());
+        learn(&tables, "a");
+        let (table, topic) = feed("a");
+        tables.note_grown(&table, &topic, 3);
+        assert_eq!(merging(&tables, "a"), Merging::Unlearned);
+        tables.learn_topics(few(), std::iter::empty());
+        learn(&tables, "a");
+        tables.note_grown(&table, &topic, 3);
+        let facts = tables.find_facts(&table, &topic);
+        assert_eq!((facts.merging, facts.partitions), (Merging::One, 4));
+        // one that is really new is asked about
+        tables.note_grown(&table, &topic, 4);
+        assert_eq!(merging(&tables, "a"), Merging::Unlearned);
     }
 }

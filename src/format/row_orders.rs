@@ -17,8 +17,8 @@ pub(super) struct RowOrders {
     version: u64,
     /// Tables of the topic; nearly always one.
     facts: Vec<(Arc<TableName>, FeedFacts)>,
-    /// Positions are asked for whatever is known: the route's pattern may match other topics, or it has a column for
-    /// versions.
+    /// Positions are asked for whatever is known: routes may lead other topics to the same table, or the topic's has a
+    /// column for versions.
     always: bool,
     /// The last event's source: logical name, database, number.
     source: Option<(String, String, SourceId)>,
@@ -86,7 +86,8 @@ impl RowOrders {
         let counted = facts.merging != Merging::Unlearned && facts.partitions > 0;
         let grown = change.incoming.record.source.partition >= facts.partitions;
         if change.of_other_key && counted && grown {
-            self.merged.note_grown(table, topic);
+            let partition = change.incoming.record.source.partition;
+            self.merged.note_grown(table, topic, partition);
         }
         facts
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use uuid::Uuid;
 
-use crate::config::RouteConfig;
+use crate::config::{RouteConfig, may_meet_others};
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
 use crate::format::debezium::{Envelope, Source};
@@ -92,8 +92,8 @@ impl TopicDecoder {
             let table = Arc::new(route.table_for(topic)?);
             Some((route, table))
         });
-        let asks = |route: &RouteConfig| route.version.is_some() || route.may_merge_topics();
-        let asks_positions = first.as_ref().is_some_and(|(route, _)| asks(route));
+        let has_version = first.as_ref().is_some_and(|(r, _)| r.version.is_some());
+        let asks_positions = has_version || may_meet_others(routes, topic);
         Self {
             route: first.map(|(route, table)| TopicRoute {
                 table,

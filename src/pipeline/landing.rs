@@ -161,11 +161,10 @@ async fn land_batch(
         }
     };
     match outcome {
-        AttemptOutcome::DecodeAnew => return AfterBatch::DecodeAnew(batch.into_trial()),
         AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),
         AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
-        AttemptOutcome::TablesAltered => {
+        AttemptOutcome::DecodeAnew | AttemptOutcome::TablesAltered => {
             return match retry.step_after_alteration(lane).await {
                 NextStep::LetGo => AfterBatch::LetGo,
                 _ => AfterBatch::DecodeAnew(batch.into_trial()),

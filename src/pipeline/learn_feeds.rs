@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 
-use crate::config::Config;
+use crate::config::{Config, may_meet_others};
 use crate::format::merged_tables::{Evidence, Feed, MergedTables, Unlearned};
 use crate::format::topic_decoder::topic_name_as_table;
 use crate::kafka::topics::Topics;
@@ -124,7 +124,8 @@ impl FeedLearner {
     /// Whether the topic's route has positions kept whatever is known of its table.
     fn keeps_positions(&self, topic: &str) -> bool {
         let route = self.config.route_for(topic);
-        route.is_some_and(|(route, _)| route.may_merge_topics() || route.version.is_some())
+        route.is_some_and(|(route, _)| route.version.is_some())
+            || may_meet_others(&self.config.routes, topic)
     }
 
     /// Reads what others have entered.

@@ -157,7 +157,8 @@ impl RetryState {
         pause_then(NextStep::Again, pause, lane).await
     }
 
-    /// Goes on after an attempt that found its tables altered. It failed by nobody's fault, and isn't counted.
+    /// Goes on after an attempt that found its tables altered, or more known of them than the batch was decoded by. It
+    /// failed by nobody's fault, and isn't counted.
     pub async fn step_after_alteration(&mut self, lane: &Lane) -> NextStep {
         self.alterations += 1;
         if self.alterations <= ALTERATIONS_AT_ONCE {

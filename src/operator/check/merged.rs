@@ -15,7 +15,7 @@ use crate::operator::check::sample::SampledTopic;
 pub struct SampledOrder {
     /// One row's events can be in several of the topic's partitions.
     pub through_partitions: bool,
-    /// The route's pattern may match other topics for the same table.
+    /// Routes may lead other topics to the same table.
     pub may_match_others: bool,
     /// The route names a column that tells versions apart.
     pub has_version: bool,
@@ -43,7 +43,6 @@ impl SampledOrder {
         route: Option<&RouteConfig>,
     ) -> Self {
         let mut order = Self {
-            may_match_others: route.is_some_and(RouteConfig::may_merge_topics),
             has_version: route.is_some_and(|route| route.version.is_some()),
             ..Self::default()
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use deadpool_postgres::Object;
 
-use crate::config::Config;
+use crate::config::{Config, may_meet_others};
 use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
@@ -61,7 +61,10 @@ pub async fn judge_topic(
         let needs = Needs::of_events(&target.changes, key, removes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let about = judge_target(config, client, target, &needs, &mut line).await;
-        line.order = SampledOrder::of_events(&target.changes, &merged, route);
+        line.order = SampledOrder {
+            may_match_others: may_meet_others(&config.routes, &topic.name),
+            ..SampledOrder::of_events(&target.changes, &merged, route)
+        };
         line.state = match client {
             Some(_) => name_worst(findings.iter().chain(&about)),
             None => "not checked",
