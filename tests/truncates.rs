@@ -104,11 +104,14 @@ async fn a_truncate_without_an_order_is_refused_and_removes_nothing() {
     merged.kafka.create_topic(&other, 1).await;
     merged.topics.push(other);
     merged.set("[route]", "topic = \".*\"\ntable = \"public.t\"");
-    for (world, why) in [
-        (partitioned, "its topic has several partitions"),
-        (merged, "leads to the table too"),
+    let mut shared = world("truncate_shared", 1).await;
+    shared.set("[route]", "topic = \".*\"\ntable = \"public.t\"");
+    for (world, truncated, why) in [
+        (partitioned, "t", "its topic has several partitions"),
+        (merged, "t", "leads to the table too"),
+        (shared, "t_p2", "its topic has the events of several tables"),
     ] {
-        let events = [insert(10, 1, 1).on(0), truncate("t", 11).on(0)];
+        let events = [insert(10, 1, 1).on(0), truncate(truncated, 11).on(0)];
         world.kafka.produce(&world.topic, &events).await;
         let worker = world.run();
         worker.says(&["has no order with the rows", why]).await;

@@ -3,12 +3,14 @@
 //!
 //! Kafka keeps the order of one partition alone. Where rows of the table come through other partitions or topics as
 //! well, some that were written before the truncate would be landed after it, and some that were written after it
-//! would be gone with it. Such a truncate is a mistake in the set-up, and never applied.
+//! would be gone with it. Such a truncate is a mistake in the set-up, and never applied. Neither is one of a source
+//! table that shares its topic with others, where a route leads them into one table: the others' rows would be gone.
 
 use std::collections::HashMap;
 
 use deadpool_postgres::Object;
 
+use crate::format::named_tables::NamedTables;
 use crate::ledger::Ledger;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::before_commit::BeforeCommit;
@@ -48,6 +50,13 @@ impl<'r> Batch<'r> {
         (!next.is_empty()).then_some(next)
     }
 
+    /// Whether all events of a partition so far were of one table at the source: a truncate's, if it has one.
+    fn names_one_table(&self, source: &TopicPartition) -> bool {
+        let mut advances = self.advances.iter();
+        let advance = advances.find(|advance| advance.source == *source);
+        advance.is_some_and(|advance| matches!(advance.memory.tables, NamedTables::One(_)))
+    }
+
     /// The truncates of the batch that are to be applied, as far as is known: then it has nothing else.
     pub fn truncates(&self) -> impl Iterator<Item = &Entry<'r>> {
         let first = self.entries.first().filter(|entry| entry.is_truncate());
@@ -79,14 +88,19 @@ pub async fn require_order(
         let topics = partitions.iter().map(|partition| &*partition.topic);
         let mut others = topics.filter(|topic| **topic != *source.topic && leads_here(topic));
         let of_topic = partitions.iter().filter(|p| p.topic == source.topic);
+        let is_routed = before_commit.config.route_for(&source.topic).is_some();
         let why = match (others.next(), of_topic.count()) {
             (Some(other), _) => format!("topic {other} leads to the table too"),
             (None, 2..) => "its topic has several partitions".to_owned(),
+            (None, _) if is_routed && !batch.names_one_table(source) => {
+                "its topic has the events of several tables, whose rows it would remove too"
+                    .to_owned()
+            }
             (None, _) => continue,
         };
         let message = format!(
-            "a truncate of {table} in topic {} has no order with the rows that it removes: {why}; have the table's events \
-             in one partition of one topic, or leave truncates out with apply.truncates = false",
+            "a truncate of {table} in topic {} has no order with the rows that it removes: {why}; have the table's events, \
+             and no other's, in one partition of one topic, or leave truncates out with apply.truncates = false",
             source.topic
         );
         return Err(Failure::new(Verdict::Systemic, message));

@@ -182,8 +182,7 @@ impl<'r> SourceOrder<'r> {
         self.rows = HashMap::with_capacity(by_row.len());
         for (row, changes) in by_row {
             // of versions nothing is known yet
-            let is_versioned = changes.iter().any(|at| self.version_of(*at).is_some());
-            let sequence = match is_versioned {
+            let sequence = match self.is_versioned(&changes) {
                 true => Vec::new(),
                 false => self.sequence_row(None, &changes)?,
             };
@@ -215,7 +214,11 @@ impl<'r> SourceOrder<'r> {
             let Some(claimed) = self.rows.get(&row) else {
                 continue;
             };
-            let sequence = self.sequence_row(Some(&recorded), &claimed.changes)?;
+            // versions go before positions, which may be of two sources then
+            let sequence = match self.is_versioned(&claimed.changes) {
+                true => Vec::new(),
+                false => self.sequence_row(Some(&recorded), &claimed.changes)?,
+            };
             if let Some(claimed) = self.rows.get_mut(&row) {
                 claimed.sequence = sequence;
                 claimed.recorded = recorded;
@@ -297,6 +300,11 @@ impl<'r> SourceOrder<'r> {
 
     fn version_of(&self, change: usize) -> Option<&ChangeVersion<'r>> {
         self.versions.get(change)?.as_ref()
+    }
+
+    /// Whether the row of these changes has a column for its versions.
+    fn is_versioned(&self, of_row: &[usize]) -> bool {
+        of_row.iter().any(|at| self.version_of(*at).is_some())
     }
 
     /// The changes whose versions are to be compared.

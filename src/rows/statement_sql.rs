@@ -236,11 +236,12 @@ pub(super) fn column_sql(table: &Table, key: &[usize], forms: &[Form], column: u
     )
 }
 
-/// The places of texts among each other, as the column's type sorts them.
+/// The places of texts among each other, as the column sorts them: what it would round, as it rounds it.
 pub(super) fn rank_sql(table: &Table, column: usize) -> String {
+    let cast = table.columns.get(column).map(Column::assigned_cast);
     format!(
         "SELECT dense_rank() OVER (ORDER BY v) FROM (SELECT n, t::{} AS v FROM unnest($1::text[]) WITH ORDINALITY AS u(t, n)) AS s ORDER BY n",
-        type_of(table, column)
+        cast.unwrap_or(Cow::Borrowed("text"))
     )
 }
 

@@ -102,3 +102,33 @@ async fn a_value_that_is_no_version_is_a_letter_and_the_others_are_compared_all_
     assert_eq!(world.rows().await, ["1 3 a"]);
     assert_eq!(world.letters().await, ["2 value parked"]);
 }
+
+#[tokio::test]
+async fn versions_put_in_order_what_two_sources_write_into_one_row() {
+    let world = versioned_world("versions_sources").await;
+    let of_second = |event| with(event, |value| value["source"]["name"] = json!("second"));
+    land(&world, 0, &[placed("c", 100, 1, 3, "a")]).await;
+    land(&world, 1, &[of_second(placed("u", 10, 1, 2, "b"))]).await;
+    assert_eq!(world.rows().await, ["1 3 a"]);
+    land(&world, 1, &[of_second(placed("u", 11, 1, 4, "b"))]).await;
+    land(&world, 0, &[placed("u", 101, 1, 3, "a")]).await;
+    assert_eq!(world.rows().await, ["1 4 b"]);
+    audit::assert_forward_only(&world.db).await;
+}
+
+#[tokio::test]
+async fn versions_are_compared_as_the_column_rounds_them() {
+    let world = versioned_world("versions_rounded").await;
+    world
+        .sql("ALTER TABLE t ALTER version TYPE numeric(6,0)")
+        .await;
+    let version = |event, text: &'static str| {
+        with(event, move |value| {
+            value["after"]["version"] = json!(text);
+        })
+    };
+    // the column holds 9 as 8.6 is landed
+    land(&world, 0, &[version(blind("c", 1, 0, "a"), "8.6")]).await;
+    land(&world, 1, &[version(blind("u", 1, 0, "b"), "8.9")]).await;
+    assert_eq!(world.rows().await, ["1 9 b"]);
+}
