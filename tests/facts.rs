@@ -5,8 +5,8 @@ mod settings;
 
 use serde_json::json;
 
-use crate::support::World;
 use crate::support::events::change_of;
+use crate::support::{World, eventually};
 
 /// Has `t` hold what its keys' columns need, the extension in a schema that isn't on the path.
 async fn world_with_extension(test: &str, extension: &str, table: &str) -> World {
@@ -91,4 +91,37 @@ async fn keys_of_an_extensions_type_are_found_wherever_the_extension_is() {
             .await;
         assert_eq!(world.letters().await, Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_keys_type_that_moves_to_another_schema_is_found_there() {
+    let table = "CREATE TABLE t (id ext.citext PRIMARY KEY, a text, big text)";
+    let world = world_with_extension("ext_moved", "citext", table).await;
+    let worker = world.run();
+    let row = |lsn, id: &str| {
+        change_of(
+            "t",
+            "c",
+            lsn,
+            json!({ "id": id }),
+            Some(json!({ "id": id, "a": "1", "big": "large" })),
+        )
+    };
+    for (lsn, schema) in [(1, "other"), (2, "third")] {
+        let id = format!("id {lsn}");
+        world.kafka.produce(&world.topic, &[row(lsn, &id)]).await;
+        eventually("the row is there", async || {
+            (world.count("SELECT count(*) FROM t").await == lsn).then_some(())
+        })
+        .await;
+        let sql = format!("CREATE SCHEMA {schema}; ALTER EXTENSION citext SET SCHEMA {schema}");
+        world.sql(&sql).await;
+    }
+    world.kafka.produce(&world.topic, &[row(3, "ID 2")]).await;
+    eventually("the row is spelled anew", async || {
+        let sql = "SELECT count(*) FROM t WHERE id::text = 'ID 2'";
+        (world.count(sql).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(worker.stop().await.0, Some(0));
 }

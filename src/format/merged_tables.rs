@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::format::change::Fields;
 use crate::format::source_position::SourceId;
 use crate::locked::Locked;
 use crate::table_name::TableName;
@@ -30,12 +31,26 @@ pub enum Merging {
 }
 
 /// What is known of a topic's way to a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedFacts {
     /// Whether other topics lead to the same table.
     pub merging: Merging,
     /// How many partitions the topic has.
     pub partitions: i32,
+    /// The table's key columns that hold differently spelled values equal, if it has any.
+    pub respelled: Option<Arc<[String]>>,
+}
+
+impl FeedFacts {
+    /// Whether rows of such keys keep their spelling: one row's records have several keys then, each of which may
+    /// be in another partition.
+    pub fn keeps_spelling_of(&self, key: &Fields<'_>) -> bool {
+        let Some(columns) = &self.respelled else {
+            return false;
+        };
+        let named = |name: &str| columns.iter().any(|column| column == name);
+        key.iter().any(|(name, _)| named(name))
+    }
 }
 
 /// A topic that leads to a table, and why that is known.
@@ -69,6 +84,10 @@ struct Known {
     /// Tables that one topic was known to lead to as its rows were landed: without positions.
     unpositioned: HashSet<TableName>,
     sources: HashSet<SourceId>,
+    /// By table: its key columns that hold differently spelled values equal.
+    respelled: HashMap<TableName, Arc<[String]>>,
+    /// Tables of such keys that have got events without a position.
+    unplaced: HashSet<TableName>,
     unlearned: Unlearned,
 }
 
@@ -79,12 +98,14 @@ pub struct Unlearned {
     pub feeds: BTreeSet<Feed>,
     /// Sources, with their names for people.
     pub sources: HashMap<SourceId, String>,
+    /// Tables whose keys may change their spelling, and whose events tell no position.
+    pub unplaced: BTreeSet<TableName>,
 }
 
 impl Unlearned {
     /// Whether there is nothing to look at.
     pub fn is_empty(&self) -> bool {
-        self.feeds.is_empty() && self.sources.is_empty()
+        self.feeds.is_empty() && self.sources.is_empty() && self.unplaced.is_empty()
     }
 }
 
@@ -109,6 +130,32 @@ impl MergedTables {
         FeedFacts {
             merging,
             partitions,
+            respelled: known.respelled.get(table).cloned(),
+        }
+    }
+
+    /// Learns which of a table's key columns hold differently spelled values equal; mostly none does.
+    pub fn learn_respelled(&self, table: &TableName, columns: Vec<String>) {
+        let mut known = self.known.lock();
+        let before = known.respelled.get(table);
+        if before.map_or(&[][..], |before| &**before) == columns {
+            return;
+        }
+        if columns.is_empty() {
+            known.respelled.remove(table);
+        } else {
+            known.respelled.insert(table.clone(), columns.into());
+        }
+        drop(known);
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes that events of a table whose keys may change their spelling tell no position.
+    pub fn note_unplaced(&self, table: &TableName) {
+        let mut known = self.known.lock();
+        if known.unplaced.insert(table.clone()) {
+            known.unlearned.unplaced.insert(table.clone());
+            self.has_unlearned.store(true, Ordering::Release);
         }
     }
 
@@ -199,6 +246,8 @@ impl MergedTables {
             .unlearned
             .sources
             .retain(|id, _| !learned.sources.contains_key(id));
+        let unplaced = &mut known.unlearned.unplaced;
+        unplaced.retain(|table| !learned.unplaced.contains(table));
         let news = !learned.feeds.is_empty();
         for (table, topic) in learned.feeds {
             if known.merging_of(&table, &topic) == Merging::One {
@@ -285,6 +334,24 @@ mod tests {
         assert!(tables.version() > before);
         assert_eq!(merging(&tables, "a"), Merging::Several);
         assert!(tables.learn_feeds([feed("b")].into_iter()).is_empty());
+    }
+
+    #[test]
+    fn what_is_learned_of_keys_is_news_once_and_told_with_the_feed() {
+        let tables = MergedTables::default();
+        learn(&tables, "a");
+        let (table, topic) = feed("a");
+        let before = tables.version();
+        tables.learn_respelled(&table, Vec::new());
+        assert_eq!(tables.version(), before, "as nearly all tables");
+        for version in [before + 1; 2] {
+            tables.learn_respelled(&table, vec!["k".to_owned()]);
+            assert_eq!(tables.version(), version);
+        }
+        let respelled = tables.find_facts(&table, &topic).respelled;
+        assert_eq!(respelled.as_deref(), Some(&["k".to_owned()][..]));
+        tables.learn_respelled(&table, Vec::new());
+        assert_eq!(tables.find_facts(&table, &topic).respelled, None);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct RowOrders {
     /// Positions are asked for whatever is known: routes may lead other topics to the same table, or the topic's has a
     /// column for versions.
     always: bool,
+    /// The route has a column that tells versions apart.
+    versioned: bool,
     /// The last event's source: logical name, database, number.
     source: Option<(String, String, SourceId)>,
 }
@@ -31,18 +33,22 @@ pub(super) struct Unordered<'c, 'r> {
     pub source: &'c Source<'r>,
     /// Read by a snapshot.
     pub snapshot: bool,
+    /// The row's key.
+    pub key: &'c Fields<'r>,
     /// Whether the row's key doesn't tell the record's, so that one row's records can be in several partitions.
     pub of_other_key: bool,
 }
 
 impl RowOrders {
-    /// `always`: positions are asked for whatever is known of the topic's tables.
-    pub fn new(merged: Arc<MergedTables>, always: bool) -> Self {
+    /// `always`: positions are asked for whatever is known of the topic's tables; `versioned`: the route has a column
+    /// that tells versions apart.
+    pub fn new(merged: Arc<MergedTables>, always: bool, versioned: bool) -> Self {
         Self {
             merged,
             version: 0,
             facts: Vec::new(),
             always,
+            versioned,
             source: None,
         }
     }
@@ -51,9 +57,11 @@ impl RowOrders {
     pub fn order_change<'r>(&mut self, change: &Unordered<'_, 'r>) -> RowOrder<'r> {
         let facts = self.facts_of(change);
         // one that nobody could count is taken for several
-        let several = change.of_other_key && facts.partitions != 1;
+        let scattered = facts.partitions != 1;
+        let several = change.of_other_key && scattered;
+        let respelled = scattered && facts.keeps_spelling_of(change.key);
         match facts.merging {
-            Merging::One if !several && !self.always => return RowOrder::Partition,
+            Merging::One if !several && !respelled && !self.always => return RowOrder::Partition,
             _ => {}
         }
         let (source, arena) = (change.source, change.incoming.arena);
@@ -61,9 +69,14 @@ impl RowOrders {
             let position = SourcePosition::of_event(source, id, change.snapshot, arena)?;
             Some(&*arena.alloc(position))
         });
+        let merged = several || facts.merging == Merging::Several;
+        if respelled && !merged && position.is_none() && !self.versioned {
+            // right as long as no key changes its spelling alone
+            self.merged.note_unplaced(change.table);
+        }
         RowOrder::Source {
             position,
-            required: several || facts.merging == Merging::Several,
+            required: merged || (respelled && position.is_some()),
         }
     }
 
@@ -76,16 +89,17 @@ impl RowOrders {
         }
         let known = self.facts.iter().find(|(t, _)| Arc::ptr_eq(t, table));
         let facts = match known {
-            Some((_, facts)) => *facts,
+            Some((_, facts)) => facts.clone(),
             None => {
                 let facts = self.merged.find_facts(table, topic);
-                self.facts.push((table.clone(), facts));
+                self.facts.push((table.clone(), facts.clone()));
                 facts
             }
         };
         let counted = facts.merging != Merging::Unlearned && facts.partitions > 0;
         let grown = change.incoming.record.source.partition >= facts.partitions;
-        if change.of_other_key && counted && grown {
+        let scatters = change.of_other_key || facts.keeps_spelling_of(change.key);
+        if counted && grown && scatters {
             let partition = change.incoming.record.source.partition;
             self.merged.note_grown(table, topic, partition);
         }

@@ -92,8 +92,9 @@ impl TopicDecoder {
             let table = Arc::new(route.table_for(topic)?);
             Some((route, table))
         });
-        let has_version = first.as_ref().is_some_and(|(r, _)| r.version.is_some());
-        let asks_positions = has_version || may_meet_others(routes, topic);
+        let route = first.as_ref().map(|(route, _)| *route);
+        let versioned = route.is_some_and(|route| route.version.is_some());
+        let asks_positions = versioned || may_meet_others(routes, topic);
         Self {
             route: first.map(|(route, table)| TopicRoute {
                 table,
@@ -101,7 +102,7 @@ impl TopicDecoder {
                 key: (route.key.clone()).map(|key| RoutedKey::new(key, route.fixed_key)),
             }),
             tables: Vec::new(),
-            orders: RowOrders::new(merged, asks_positions),
+            orders: RowOrders::new(merged, asks_positions, versioned),
             key_schema: SchemaCache::default(),
             value_schema: SchemaCache::default(),
             header_schema: SchemaCache::default(),
@@ -205,14 +206,13 @@ impl TopicDecoder {
         let id = identify_event(&mut incoming, &traits);
         self.remember_event(incoming.memory, delete, named);
         let version = self.version();
-        let row = row
-            .filter(|_| !removes || version.is_some())
-            .unwrap_or_default();
+        let carried = row.filter(|_| !removes || version.is_some());
         let order = self.orders.order_change(&Unordered {
             incoming: &incoming,
             table: &table,
             source: &envelope.source,
             snapshot: operation == Operation::Read,
+            key: &key,
             of_other_key,
         });
         Ok(Decoded::Change(Change {
@@ -224,7 +224,7 @@ impl TopicDecoder {
             hides_key,
             key_move,
             row_stays: false,
-            row,
+            row: carried.unwrap_or_default(),
             order,
             version,
         }))

@@ -94,7 +94,9 @@ impl Destination {
         client: &Object,
         batch: &mut Batch<'r>,
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
-        self.resolver.resolve_changes(client, batch).await
+        let resolved = self.resolver.resolve_changes(client, batch).await;
+        // a type may have been renamed, or moved to another schema, of which its table's fingerprint says nothing
+        resolved.inspect_err(|failure| self.forget_if_stale(batch, failure))
     }
 
     /// Whether the batch's tables still are what its last attempt took them to be: asked before an error of

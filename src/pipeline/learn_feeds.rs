@@ -16,6 +16,7 @@ use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
 use crate::locked::Locked;
 use crate::postgres::connection::connect;
+use crate::rows::table::Table;
 use crate::verdict::{Failure, Verdict};
 
 /// How long what another process has entered may stay unseen.
@@ -72,13 +73,33 @@ impl FeedLearner {
         Ok(self.merged.version() != decoded_at)
     }
 
+    /// Looks at the tables of records that were decoded at `decoded_at`. Returns whether they are to be decoded
+    /// again, as the keys of a table turn out to be such that one row's records can be in several partitions.
+    pub fn learn_tables(&self, tables: &[Arc<Table>], decoded_at: u64) -> bool {
+        for table in tables {
+            let columns = table.respelled_columns();
+            self.merged.learn_respelled(&table.name, columns);
+        }
+        self.merged.version() != decoded_at
+    }
+
     async fn learn_unlearned(&self, unlearned: Unlearned) -> Result<(), Failure> {
         let mut new_topics = unlearned.feeds.iter().map(|(_, topic)| topic);
         if new_topics.any(|topic| !self.merged.knows_partitions(topic)) {
             self.learn_topics().await?;
         }
         let client = connect(&self.pool).await?;
-        let Unlearned { feeds, sources } = &unlearned;
+        let Unlearned {
+            feeds,
+            sources,
+            unplaced,
+        } = &unlearned;
+        for table in unplaced {
+            tracing::warn!(
+                table = table.to_string(),
+                "keys of this table may change their spelling alone, and its events tell no position at their source: such a row may be lost if its partitions are landed out of order"
+            );
+        }
         self.ledger
             .feeds
             .enter_feeds(&client, feeds, sources)

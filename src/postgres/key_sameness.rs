@@ -65,7 +65,12 @@ pub async fn load_sameness<'c>(
         };
         let own = column.is_of_postgres() && row.get(2) && row.get(6);
         let sameness = Sameness {
-            kind: KeyKind::of_type(&column.pg_type.name, own, row.get(3)),
+            kind: KeyKind::of_type(
+                &column.pg_type.name,
+                column.pg_type.modifier,
+                own,
+                row.get(3),
+            ),
             collation: qualified(4),
             hash: qualified(7),
         };

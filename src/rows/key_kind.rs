@@ -26,15 +26,15 @@ pub enum KeyKind {
     TimestampTz,
     /// Postgres writes equal values alike, and no others.
     WrittenAlike,
-    /// Postgres holds values equal that it keeps as they were written: citext, numeric, bpchar, float,
-    /// collations that aren't deterministic, and whatever we don't know.
+    /// Postgres holds values equal that it keeps as they were written: citext, numeric without a modifier,
+    /// float, collations that aren't deterministic, and whatever we don't know.
     KeptAsWritten,
 }
 
 impl KeyKind {
-    /// Of a base type by its name. `own`: the type and the index's equality are Postgres' own, and the
-    /// collation, if there is one, is deterministic.
-    pub fn of_type(name: &str, own: bool, is_enum: bool) -> Self {
+    /// Of a base type by its name and the column's modifier. `own`: the type and the index's equality are
+    /// Postgres' own, and the collation, if there is one, is deterministic.
+    pub fn of_type(name: &str, modifier: i32, own: bool, is_enum: bool) -> Self {
         if is_enum {
             return Self::Text;
         }
@@ -52,6 +52,8 @@ impl KeyKind {
             "timestamptz" => Self::TimestampTz,
             "time" | "timetz" | "inet" | "cidr" | "macaddr" | "macaddr8" | "bit" | "varbit"
             | "name" | "char" | "pg_lsn" | "xid8" | "money" => Self::WrittenAlike,
+            // rounded to one scale, and filled up to one length, by the column
+            "numeric" | "bpchar" if modifier >= 0 => Self::WrittenAlike,
             _ => Self::KeptAsWritten,
         }
     }
@@ -238,19 +240,27 @@ mod tests {
 
     #[test]
     fn a_type_that_is_not_known_is_asked_for() {
-        assert_eq!(KeyKind::of_type("text", true, false), KeyKind::Text);
-        assert_eq!(
-            KeyKind::of_type("text", false, false),
-            KeyKind::KeptAsWritten
-        );
-        assert_eq!(
-            KeyKind::of_type("citext", true, false),
-            KeyKind::KeptAsWritten
-        );
-        assert_eq!(KeyKind::of_type("mood", false, true), KeyKind::Text);
-        assert_eq!(
-            KeyKind::of_type("numeric", true, false),
-            KeyKind::KeptAsWritten
-        );
+        let kind = |name, own, is_enum| KeyKind::of_type(name, -1, own, is_enum);
+        assert_eq!(kind("text", true, false), KeyKind::Text);
+        assert_eq!(kind("text", false, false), KeyKind::KeptAsWritten);
+        assert_eq!(kind("citext", true, false), KeyKind::KeptAsWritten);
+        assert_eq!(kind("mood", false, true), KeyKind::Text);
+        assert_eq!(kind("numeric", true, false), KeyKind::KeptAsWritten);
+    }
+
+    #[test]
+    fn what_the_column_gives_one_form_is_written_alike() {
+        for (name, modifier, own, expected) in [
+            ("numeric", 655_366, true, KeyKind::WrittenAlike),
+            ("numeric", -1, true, KeyKind::KeptAsWritten),
+            ("bpchar", 9, true, KeyKind::WrittenAlike),
+            ("bpchar", -1, true, KeyKind::KeptAsWritten),
+            // of a collation that isn't deterministic
+            ("bpchar", 9, false, KeyKind::KeptAsWritten),
+            ("float8", -1, true, KeyKind::KeptAsWritten),
+        ] {
+            let kind = KeyKind::of_type(name, modifier, own, false);
+            assert_eq!(kind, expected, "{name} {modifier}");
+        }
     }
 }

@@ -215,6 +215,17 @@ impl Table {
         self.unique_keys.iter().find(|unique| unique.columns == key)
     }
 
+    /// The columns of whose equal values a unique index takes several spellings for one key.
+    pub fn respelled_columns(&self) -> Vec<String> {
+        let keys = self.unique_keys.iter();
+        let kept = keys.flat_map(|unique| {
+            let columns = unique.columns.iter().copied();
+            columns.filter(|column| unique.keeps_as_written(*column))
+        });
+        let names = kept.filter_map(|column| Some(self.columns.get(column)?.name.clone()));
+        names.collect()
+    }
+
     /// The names of these columns, with commas between, for messages.
     pub fn column_names(&self, columns: &[usize]) -> String {
         columns

@@ -12,7 +12,7 @@ use crate::format::merged_tables::MergedTables;
 use crate::operator::check::destination;
 use crate::operator::check::event_identity::judge_positions;
 use crate::operator::check::finding::{Finding, Severity};
-use crate::operator::check::merged::{SampledOrder, learn_partitions};
+use crate::operator::check::merged::{SampledOrder, learn_partitions, learn_respelled_keys};
 use crate::operator::check::non_event::{self, NonEvent};
 use crate::operator::check::observe::{self, Observed, Origin, observe_records};
 use crate::operator::check::registry::Schemas;
@@ -43,7 +43,12 @@ pub async fn judge_topic(
 ) -> (Vec<TopicLine>, Vec<Finding>) {
     let arena = Bump::new();
     let merged = learn_partitions(topic);
-    let observed = observe_sample(config, topic, (schemas, &merged), &arena);
+    let mut observed = observe_sample(config, topic, (schemas, &merged), &arena);
+    if let Some(client) = client
+        && learn_respelled_keys(client, &merged, observed.tables.keys()).await
+    {
+        observed = observe_sample(config, topic, (schemas, &merged), &arena);
+    }
     let mut findings = judge_sample(topic, &observed);
     let ambiguous = judge_positions(config, observed.doubt);
     findings.extend(ambiguous.map(|finding| finding.of_topic(&topic.name)));
