@@ -115,7 +115,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     }
     let mut client = destination.connect().await?;
     truncate::require_order(&client, &destination.ledger, before_commit, batch).await?;
-    let changes = destination.resolve_changes(&client, batch).await?;
+    let changes = destination.resolve_changes(&mut client, batch).await?;
     if lane.feeds.learn_tables(&batch.tables, batch.merged_version) {
         return Ok(AttemptOutcome::DecodeAnew);
     }

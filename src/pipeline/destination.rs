@@ -91,7 +91,7 @@ impl Destination {
     /// As for [`Resolver::resolve_changes`].
     pub async fn resolve_changes<'r>(
         &self,
-        client: &Object,
+        client: &mut Object,
         batch: &mut Batch<'r>,
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
         let resolved = self.resolver.resolve_changes(client, batch).await;

@@ -10,7 +10,7 @@ use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, EntryState};
 use crate::postgres::catalogue::Catalogue;
-use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
+use crate::postgres::key_identities::{Asker, identify_keys};
 use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::table::Table;
@@ -43,7 +43,7 @@ impl Resolver {
     /// A table isn't fit for its events, or the catalogue can't be read.
     pub async fn resolve_changes<'r>(
         &self,
-        client: &Object,
+        client: &mut Object,
         batch: &mut Batch<'r>,
     ) -> Result<Vec<(usize, RowChange<'r>)>, Failure> {
         batch.tables.clear();
@@ -65,7 +65,7 @@ impl Resolver {
                         let same = tables.values().find(|t| t.name == *change.table).cloned();
                         let table = match same {
                             Some(table) => table,
-                            None => self.catalogue.find_table(client, &change.table).await?,
+                            None => self.catalogue.find_table(&*client, &change.table).await?,
                         };
                         tables.insert(name, table.clone());
                         table
@@ -104,7 +104,7 @@ impl Resolver {
     /// keys' texts don't tell.
     async fn identify_rows<'r>(
         &self,
-        client: &Object,
+        client: &mut Object,
         batch: &mut Batch<'r>,
         changes: &mut [(usize, RowChange<'r>)],
     ) -> Result<(), Failure> {
@@ -112,14 +112,14 @@ impl Resolver {
         for (at, entry) in batch.entries.iter().enumerate() {
             let change = entry.is_rejected().then(|| entry.to_key_change()).flatten();
             if let Some(change) = change
-                && let Some(row) = self.map_key(client, &change).await?
+                && let Some(row) = self.map_key(&*client, &change).await?
             {
                 refused.push((at, row));
             }
         }
         let all = changes.iter_mut().chain(&mut refused);
         let all = all.map(|(_, change)| change);
-        identify_keys(&***client, all, UnreadableKeys::StayAsWritten).await?;
+        identify_keys(Asker::Outside(client), all).await?;
         for (at, row) in refused {
             if let Some(entry) = batch.entries.get_mut(at) {
                 entry.note_key_hashes(row.key_hashes());

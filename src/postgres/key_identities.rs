@@ -5,9 +5,12 @@
 
 use std::ops::Range;
 
-use tokio_postgres::GenericClient;
+use deadpool_postgres::Object;
+use futures::future::join;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{GenericClient, Transaction};
 
+use crate::postgres::settings::{begin_unpinned, pin_settings};
 use crate::rows::key_question::{KeyAnswer, KeyQuestion, identify_locally};
 use crate::rows::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
@@ -15,14 +18,13 @@ use crate::verdict::{Failure, Verdict};
 /// The hash function of an array, a range or a record finds none for an element.
 const UNDEFINED_FUNCTION: &[&str] = &["42883"];
 
-/// What is done about a key that Postgres can't read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnreadableKeys {
-    /// It is what its text says, for a statement that writes it will be refused. Outside of transactions only,
-    /// as the question is asked again without it.
-    StayAsWritten,
-    /// It is an error.
-    Fail,
+/// From where Postgres is asked, and what is done about a key that it can't read.
+pub enum Asker<'c, 't> {
+    /// Each question is a transaction of its own, with settings pinned through whatever pooler. A key that can't be
+    /// read is what its text says, for a statement that writes it will be refused.
+    Outside(&'c mut Object),
+    /// Questions are part of a transaction, whose settings are pinned. A key that can't be read is an error.
+    Within(&'c Transaction<'t>),
 }
 
 /// A change of which Postgres has to be asked, with the places of its keys in a question.
@@ -38,9 +40,8 @@ struct Asked<'c, 'r> {
 /// # Errors
 /// Postgres can't be asked; or refuses a key, if that is to be an error.
 pub async fn identify_keys<'c, 'r: 'c>(
-    client: &impl GenericClient,
+    mut asker: Asker<'_, '_>,
     changes: impl Iterator<Item = &'c mut RowChange<'r>>,
-    unreadable: UnreadableKeys,
 ) -> Result<(), Failure> {
     let mut questions: Vec<KeyQuestion<'r>> = Vec::new();
     let mut asked: Vec<Asked<'c, 'r>> = Vec::new();
@@ -51,7 +52,7 @@ pub async fn identify_keys<'c, 'r: 'c>(
     }
     let mut identities = Vec::with_capacity(questions.len());
     for question in &questions {
-        let answers = answer_question(client, question, unreadable).await?;
+        let answers = answer_question(&mut asker, question).await?;
         identities.push(question.read_answers(&answers));
     }
     for asked in asked {
@@ -85,9 +86,8 @@ fn ask_about<'c, 'r>(
 
 /// By the keys' places; `None` for those that Postgres can't read.
 async fn answer_question(
-    client: &impl GenericClient,
+    asker: &mut Asker<'_, '_>,
     question: &KeyQuestion<'_>,
-    unreadable: UnreadableKeys,
 ) -> Result<Vec<Option<KeyAnswer>>, Failure> {
     let mut answers = vec![None; question.key_count()];
     let mut sql = question.to_sql(true);
@@ -95,7 +95,7 @@ async fn answer_question(
     let mut unreadable_found = false;
     let mut ranges = Vec::from([0..question.key_count()]);
     while let Some(range) = ranges.pop() {
-        let failure = match ask_range(client, question, &sql, range.clone()).await {
+        let failure = match asker.ask_range(question, &sql, range.clone()).await {
             Ok(read) => {
                 for (at, answer) in read {
                     if let Some(place) = answers.get_mut(at) {
@@ -113,7 +113,7 @@ async fn answer_question(
             continue;
         }
         let of_a_key = matches!(failure.verdict, Verdict::Reject(_));
-        if unreadable == UnreadableKeys::Fail || !of_a_key {
+        if matches!(asker, Asker::Within(_)) || !of_a_key {
             return Err(failure);
         }
         unreadable_found = true;
@@ -129,7 +129,42 @@ async fn answer_question(
     Ok(answers)
 }
 
-async fn ask_range(
+impl Asker<'_, '_> {
+    async fn ask_range(
+        &mut self,
+        question: &KeyQuestion<'_>,
+        sql: &str,
+        range: Range<usize>,
+    ) -> Result<Vec<(usize, KeyAnswer)>, Failure> {
+        match self {
+            Self::Outside(client) => {
+                // dropped, it is rolled back: nothing was done in it
+                let tx = begin_unpinned(client).await?;
+                let asked = ask_postgres(&*tx, question, sql, range);
+                // sent together, in this order
+                let (pinned, answers) = join(pin_settings(&tx), asked).await;
+                pinned?;
+                answers
+            }
+            Self::Within(tx) => {
+                // the question may have to be asked in another way, and the transaction goes on
+                tx.batch_execute("SAVEPOINT landfall_keys").await?;
+                let answers = ask_postgres(*tx, question, sql, range).await;
+                let end = match &answers {
+                    Ok(_) => "RELEASE SAVEPOINT landfall_keys",
+                    Err(failure) if failure.has_sqlstate(UNDEFINED_FUNCTION) => {
+                        "ROLLBACK TO SAVEPOINT landfall_keys"
+                    }
+                    Err(_) => return answers,
+                };
+                tx.batch_execute(end).await?;
+                answers
+            }
+        }
+    }
+}
+
+async fn ask_postgres(
     client: &impl GenericClient,
     question: &KeyQuestion<'_>,
     sql: &str,

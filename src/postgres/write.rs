@@ -8,6 +8,7 @@ use deadpool_postgres::Transaction;
 use futures::future::join;
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 
+use crate::clock::time_since_1970;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::rows::binary::{Column, Form};
 use crate::rows::fold::fold;
@@ -17,6 +18,10 @@ use crate::rows::statement::{self, Conflicts, Statement, StatementKind};
 use crate::rows::statement_sql::empty_sql;
 use crate::rows::table::Table;
 use crate::verdict::{Failure, Reason, Verdict};
+use crate::watch::metrics;
+
+/// How long it isn't said again that deletes leave rows of a table, in seconds; each of them is counted.
+const TELL_INTERVAL: u64 = 600;
 
 /// Writes the net effect of the changes, given in arrival order.
 ///
@@ -117,24 +122,37 @@ async fn empty_tables(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Resul
     Ok(())
 }
 
-/// Says it once for each table that a delete left a row because it is spelled otherwise: that is right where the
-/// source has changed the spelling since, and else nobody would know.
+/// Counts the rows that a delete left because they are spelled otherwise, and says it now and then: that is right
+/// where the source has changed the spelling since, and else nobody would know.
 async fn tell_of_respelled_rows(
     tx: &Transaction<'_>,
     statement: &Statement<'_>,
 ) -> Result<(), Failure> {
-    let told = &statement.table.told_of_spelling;
     let Some(sql) = &statement.respelled_sql else {
         return Ok(());
     };
-    if told.load(Ordering::Relaxed) {
-        return Ok(());
-    }
     let parameters = bind_parameters(statement);
     let left: i64 = tx.query_typed_one(sql, &parameters).await?.get(0);
-    if left > 0 && !told.swap(true, Ordering::Relaxed) {
+    if left == 0 {
+        return Ok(());
+    }
+    let table = statement.table.name.to_string();
+    metrics::count_left_rows(&table, left.unsigned_abs());
+    let (told_at, now) = (
+        &statement.table.told_of_spelling_at,
+        time_since_1970().as_secs(),
+    );
+    let last = told_at.load(Ordering::Relaxed);
+    let is_due = now >= last.saturating_add(TELL_INTERVAL);
+    // one lane says it for all
+    let order = (Ordering::Relaxed, Ordering::Relaxed);
+    if is_due
+        && told_at
+            .compare_exchange(last, now, order.0, order.1)
+            .is_ok()
+    {
         tracing::warn!(
-            table = %statement.table.name,
+            table,
             rows = left,
             "a delete has left a row that Postgres holds equal to it, since its key is spelled otherwise"
         );

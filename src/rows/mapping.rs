@@ -218,7 +218,8 @@ impl Mapping {
             return Ok(Value::Null);
         };
         let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
-        value::to_text(raw, schema, &column.pg_type, &self.reading).map_err(|error| {
+        let value = value::to_text(raw, schema, &column.pg_type, &self.reading);
+        let value = value.map_err(|error| {
             let message = format!("column {} of {}: {error}", column.name, table.name);
             let verdict = if error.is_undeclared() {
                 Verdict::Systemic
@@ -226,6 +227,10 @@ impl Mapping {
                 Verdict::Reject(Reason::Value)
             };
             Failure::new(verdict, message)
+        })?;
+        Ok(match value {
+            Value::Text(text) => Value::Text(column.drop_spare_blanks(text)),
+            other => other,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 
 use crate::rows::key_kind::KeyKind;
 use crate::table_name::TableName;
@@ -36,7 +36,14 @@ pub struct Column {
 }
 
 /// Types of Postgres' own that an assignment rounds to the column's precision, just as a cast does.
-const ROUNDED: [&str; 5] = ["numeric", "time", "timetz", "timestamp", "timestamptz"];
+const ROUNDED: [&str; 6] = [
+    "numeric",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "interval",
+];
 
 impl Column {
     /// Whether the type is one of Postgres' own.
@@ -52,6 +59,14 @@ impl Column {
         if !rounded {
             return Cow::Borrowed(&self.cast);
         }
+        if name == "interval" {
+            // the fields that it keeps, and the digits of its seconds, as interval's own functions take it apart
+            let (fields, digits) = ((modifier >> 16) & 0x7fff, modifier & 0xffff);
+            return Cow::Owned(match digits {
+                0xffff => format!("{}({fields})", self.cast),
+                _ => format!("{}({fields},{digits})", self.cast),
+            });
+        }
         if name != "numeric" {
             return Cow::Owned(format!("{}({modifier})", self.cast));
         }
@@ -62,6 +77,32 @@ impl Column {
             ((modifier & 0x7ff) ^ 1024) - 1024,
         );
         Cow::Owned(format!("{}({precision},{scale})", self.cast))
+    }
+}
+
+impl Column {
+    /// The text as a `varchar(n)` of Postgres' own takes it: without the blanks that are too many for it.
+    pub fn drop_spare_blanks<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
+        let limit = self.pg_type.modifier.checked_sub(4);
+        let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) else {
+            return text;
+        };
+        if !text.ends_with(' ') || self.pg_type.name != "varchar" || !self.is_of_postgres() {
+            return text;
+        }
+        let Some((end, _)) = text.char_indices().nth(limit) else {
+            return text;
+        };
+        match text.get(end..) {
+            Some(spare) if spare.bytes().all(|byte| byte == b' ') => match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or(text)),
+                Cow::Owned(mut text) => {
+                    text.truncate(end);
+                    Cow::Owned(text)
+                }
+            },
+            _ => text,
+        }
     }
 }
 
@@ -152,8 +193,9 @@ pub struct Table {
     pub rank: usize,
     /// Whether a foreign key leads to it, be it one of its own: deleting a row may take others with it.
     pub referenced: bool,
-    /// Whether it was said that a delete left a row of the table, as that is spelled otherwise.
-    pub told_of_spelling: AtomicBool,
+    /// When it was last said that a delete left a row of the table, as that is spelled otherwise; in seconds since
+    /// 1970, 0 if never.
+    pub told_of_spelling_at: AtomicU64,
     /// Of all that is known of it: another one, once it was altered.
     pub fingerprint: i64,
     by_name: HashMap<String, usize>,
@@ -188,7 +230,7 @@ impl Table {
             unique_keys,
             rank: 0,
             referenced: false,
-            told_of_spelling: AtomicBool::new(false),
+            told_of_spelling_at: AtomicU64::new(0),
             fingerprint: 0,
             by_name,
         }

@@ -24,6 +24,8 @@ pub const BATCH_EVENTS: &str = "landfall_batch_events";
 pub const APPLY_SECONDS: &str = "landfall_apply_seconds";
 /// Dead letters, by table and [`Reason`].
 pub const DEAD_LETTERS: &str = "landfall_dead_letters_total";
+/// Rows that deletes have left since they are spelled otherwise, by table.
+pub const ROWS_LEFT: &str = "landfall_rows_left_total";
 /// Attempts at a batch that failed, by [`Verdict`].
 pub const FAILED_ATTEMPTS: &str = "landfall_failed_attempts_total";
 /// Records that are not applied yet, by partition.
@@ -50,6 +52,7 @@ pub const ALL: &[&str] = &[
     BATCH_EVENTS,
     APPLY_SECONDS,
     DEAD_LETTERS,
+    ROWS_LEFT,
     FAILED_ATTEMPTS,
     LAG,
     WATERMARK,
@@ -205,6 +208,10 @@ fn describe_metrics() {
     );
     describe_counter!(DEAD_LETTERS, "Dead letters by table and reason");
     describe_counter!(
+        ROWS_LEFT,
+        "Rows by table that a delete has found equal to its key and left, as they are spelled otherwise"
+    );
+    describe_counter!(
         FAILED_ATTEMPTS,
         "Attempts at a batch that failed, by verdict (retry, early, unavailable, systemic, reject)"
     );
@@ -265,6 +272,11 @@ pub fn note_pruned() {
 /// A record that was put aside.
 pub fn count_dead_letter(table: &str, reason: Reason) {
     counter!(DEAD_LETTERS, "table" => table.to_owned(), "reason" => reason.name()).increment(1);
+}
+
+/// Rows that a delete has left, since they are spelled otherwise.
+pub fn count_left_rows(table: &str, rows: u64) {
+    counter!(ROWS_LEFT, "table" => table.to_owned()).increment(rows);
 }
 
 /// An attempt at a batch that failed.

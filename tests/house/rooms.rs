@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("kafka", &["watch"]),
     ("format", &[]),
     ("rows", &["format"]),
-    ("postgres", &["rows"]),
+    ("postgres", &["watch", "rows"]),
     ("ledger", &["watch", "format", "rows", "postgres"]),
     (
         "pipeline",

@@ -24,7 +24,7 @@ use crate::operator::dlq::eligibility::Eligibility;
 use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
 use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
-use crate::postgres::key_identities::{UnreadableKeys, identify_keys};
+use crate::postgres::key_identities::{Asker, identify_keys};
 use crate::postgres::moving::MovingWriter;
 use crate::postgres::versions::compare_versions;
 use crate::record::Record;
@@ -213,7 +213,7 @@ impl LetterApplier {
         }
         let mut key = self.map_change(tx, &change.of_key_alone()).await;
         let both = row.iter_mut().chain(key.iter_mut());
-        identify_keys(&**tx, both, UnreadableKeys::Fail).await?;
+        identify_keys(Asker::Within(tx), both).await?;
         let written = change.key_hashes();
         let mut keys: Vec<KeyHashes> = key.iter().map(RowChange::key_hashes).collect();
         if !keys.contains(&written) {
