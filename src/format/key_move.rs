@@ -27,7 +27,7 @@ pub enum KeyMove {
 }
 
 /// The header's value that names the row's other key, if the record has one. Nearly no record has headers.
-pub(super) fn find_other_key<'r>(record: &'r Record, operation: Operation) -> Option<&'r [u8]> {
+pub(super) fn find_other_key(record: &Record, operation: Operation) -> Option<&[u8]> {
     let name = match operation {
         _ if record.headers.is_empty() => return None,
         Operation::Delete | Operation::Tombstone => NEW_KEY_HEADER,
