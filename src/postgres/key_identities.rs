@@ -93,7 +93,8 @@ async fn answer_question(
     let mut sql = question.to_sql(true);
     let mut with_hashes = true;
     let mut unreadable_found = false;
-    let mut ranges = Vec::from([0..question.key_count()]);
+    let mut ranges = Vec::new();
+    ranges.push(0..question.key_count());
     while let Some(range) = ranges.pop() {
         let failure = match asker.ask_range(question, &sql, range.clone()).await {
             Ok(read) => {

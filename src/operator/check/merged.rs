@@ -87,7 +87,7 @@ impl SampledOrder {
             (order.respelled_unplaced, order.through_partitions) = (true, false);
         }
         let sources = unlearned.sources;
-        order.sources = sources.into_iter().map(|(_, name)| name).collect();
+        order.sources = sources.into_values().collect();
         order
     }
 }
