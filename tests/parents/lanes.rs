@@ -46,7 +46,7 @@ async fn neither_if_parents_lie_before_children_in_the_same_partitions() {
     let world = family("each_others", 2, FOREVER, "").await;
     let mut source = Source::default();
     let mut events = Vec::new();
-    for n in 0..50 {
+    for n in 0..25 {
         // each parent before its child, as the source wrote them
         events.push(source.parent(2 * n).on(0));
         events.push(source.child(2 * n, 2 * n).on(1));
@@ -56,7 +56,7 @@ async fn neither_if_parents_lie_before_children_in_the_same_partitions() {
     let worker = land(&world, &events).await;
     assert_eq!(
         world.count("SELECT count(*) FROM child").await,
-        100,
+        50,
         "{}",
         worker.log()
     );
