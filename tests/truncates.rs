@@ -165,6 +165,29 @@ async fn tables_that_refer_to_each_other_are_emptied_together_in_whatever_order_
 }
 
 #[tokio::test]
+async fn a_truncate_goes_before_a_child_whose_parent_lies_behind_it() {
+    let mut world = world("truncate_early", 1).await;
+    let lines = world.settings.entry("apply").or_default();
+    lines.retain(|line| !line.starts_with("lanes"));
+    lines.push("lanes = 1".to_owned());
+    let tables = "CREATE TABLE child (id bigint PRIMARY KEY, t bigint REFERENCES t); INSERT INTO t VALUES (1, 1, '')";
+    world.db.batch_execute(tables).await.unwrap();
+    let other = format!("{}.public.child", world.name);
+    world.kafka.create_topic(&other, 1).await;
+    world.topics.push(other.clone());
+    let key = serde_json::json!({ "id": 2 });
+    let row = serde_json::json!({ "id": 2, "t": 5 });
+    let child = change_of("child", "c", 13, key, Some(row));
+    world.kafka.produce(&other, &[child]).await;
+    let worker = world.run();
+    worker.says(&["waiting for the row"]).await;
+    let parent = [truncate("t", 11), insert(12, 5, 1)];
+    world.kafka.produce(&world.topic, &parent).await;
+    world.until_count("SELECT count(*) FROM child", 1).await;
+    assert_eq!(ids(&world).await, [5], "{}", worker.log());
+}
+
+#[tokio::test]
 async fn a_truncate_that_postgres_refuses_is_put_aside_and_replayed_by_force_alone() {
     let mut world = world("truncate_refused", 1).await;
     world.set("retry", "parent_wait = \"200ms\"");

@@ -284,18 +284,19 @@ fn a_truncate_is_in_a_batch_of_its_own_behind_all_that_comes_before_it() {
         source: other.clone(),
         ..record(offset, 1)
     };
-    let cut = |records: &[Record]| {
+    let cut_if = |others_wait: bool, records: &[Record]| {
         let held = [P(), other.clone()].map(|source| (source, owned(10, 10, 1)));
         let mut decoder = Decoder::new(Vec::new().into(), true).with_truncates();
         let batch = Batch::gather_records(records, arena(), &held.into(), &mut decoder);
         assert_eq!(batch.entries.len(), records.len());
-        let cut = batch.cut_at_truncates();
+        let cut = batch.cut_at_truncates(others_wait);
         let mut cut: Vec<(i32, i64)> = (cut.iter().flatten())
             .map(|(source, offset)| (source.partition, *offset))
             .collect();
         cut.sort_unstable();
         cut
     };
+    let cut = |records: &[Record]| cut_if(false, records);
     let truncate = |offset| truncate_at(P(), offset);
     assert_eq!(cut(&[record(10, 1), of_other(10)]), []);
     assert_eq!(cut(&[truncate(10)]), [], "alone");
@@ -304,6 +305,13 @@ fn a_truncate_is_in_a_batch_of_its_own_behind_all_that_comes_before_it() {
         [(0, 11)]
     );
     assert_eq!(cut(&[truncate(11), of_other(10), record(12, 1)]), [(0, 11)]);
+    // what the other partition's row waits for may lie behind the truncate
+    let waiting = [of_other(10), truncate(11), record(12, 1)];
+    assert_eq!(cut_if(true, &waiting), [(0, 12), (1, 10)]);
+    assert_eq!(
+        cut_if(true, &[of_other(10), record(11, 1), truncate(12)]),
+        [(0, 12)]
+    );
     assert_eq!(
         cut(&[truncate(11), record(15, 1), record(16, 1)]),
         [(0, 15)]

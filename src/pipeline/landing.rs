@@ -26,6 +26,7 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
     let (mut trial, mut deferred_trial) = (Trial::default(), Trial::default());
+    let mut others_wait = false;
     lane.decoder.decoder.forget_refused_schemas();
     loop {
         arena.reset();
@@ -44,7 +45,7 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
             }
             return;
         }
-        if let Some(from) = batch.cut_at_truncates() {
+        if let Some(from) = batch.cut_at_truncates(others_wait) {
             drop(batch);
             deferred_trial = trial.clone();
             in_flight.defer_from(&from);
@@ -54,6 +55,7 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
         let whole = in_flight.is_whole() || batch.truncates().next().is_some();
         match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await {
             AfterBatch::Done => {
+                others_wait = false;
                 trial = take(&mut deferred_trial);
                 if !in_flight.next_deferred() {
                     return;
@@ -61,6 +63,7 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
             }
             AfterBatch::DecodeAnew(so_far) => trial = so_far,
             AfterBatch::Grow(so_far) => {
+                others_wait = true;
                 trial = so_far;
                 in_flight.restore_deferred();
                 lane.inbox.add_more(&mut in_flight.records);

@@ -6,7 +6,7 @@
 //! would be gone with it. Such a truncate is a mistake in the set-up, and never applied. Neither is one of a source
 //! table that shares its topic with others, where a route leads them into one table: the others' rows would be gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use deadpool_postgres::Object;
 
@@ -24,9 +24,15 @@ impl<'r> Batch<'r> {
     ///
     /// What lies before a truncate, in whatever partition, is landed first. Then those that their partitions begin
     /// with are landed together, as a truncate of several tables at the source is one of each table here.
-    pub fn cut_at_truncates(&self) -> Option<HashMap<TopicPartition, i64>> {
+    ///
+    /// `others_wait`: what lies before could not be landed, as it waits for parents. Those may come behind a truncate
+    /// that its partition begins with, so such truncates go first.
+    pub fn cut_at_truncates(&self, others_wait: bool) -> Option<HashMap<TopicPartition, i64>> {
         if !self.entries.iter().any(Entry::is_truncate) {
             return None;
+        }
+        if others_wait && let Some(next) = self.cut_behind_heads() {
+            return (!next.is_empty()).then_some(next);
         }
         let mut first: HashMap<&TopicPartition, i64> = HashMap::new();
         let mut next: HashMap<TopicPartition, i64> = HashMap::new();
@@ -48,6 +54,22 @@ impl<'r> Batch<'r> {
             return Some(first.map(|(s, offset)| (s.clone(), offset)).collect());
         }
         (!next.is_empty()).then_some(next)
+    }
+
+    /// Leaves nothing but the truncates that their partitions begin with. `None`: no partition begins with one.
+    fn cut_behind_heads(&self) -> Option<HashMap<TopicPartition, i64>> {
+        let mut begun: HashSet<&TopicPartition> = HashSet::new();
+        let mut heads: HashSet<&TopicPartition> = HashSet::new();
+        let mut next: HashMap<TopicPartition, i64> = HashMap::new();
+        for entry in &self.entries {
+            let (source, offset) = (&entry.record.source, entry.record.offset);
+            if begun.insert(source) && entry.is_truncate() {
+                heads.insert(source);
+            } else {
+                next.entry(source.clone()).or_insert(offset);
+            }
+        }
+        (!heads.is_empty()).then_some(next)
     }
 
     /// Whether all events of a partition so far were of one table at the source: a truncate's, if it has one.
