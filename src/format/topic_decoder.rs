@@ -83,6 +83,19 @@ impl Incoming<'_, '_> {
         let noted = removes || !self.memory.open_deletes.is_empty();
         (noted && !key.is_empty()).then(|| (key_hash(key), removes))
     }
+
+    /// From which key to which its row goes, if the event is half of a changed key.
+    fn find_key_move(
+        &self,
+        operation: Operation,
+        table: &TableName,
+        source: &Source<'_>,
+        key: &Fields<'_>,
+    ) -> Option<Box<KeyMove>> {
+        let other_key = self.other_key.as_ref()?;
+        let key_move = KeyMove::of_event(operation, table, Some(source), (key, other_key));
+        Some(Box::new(key_move))
+    }
 }
 
 impl TopicDecoder {
@@ -178,21 +191,16 @@ impl TopicDecoder {
         let table = self.require_table(named)?;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
         let delete = incoming.delete_to_note(&key, removes);
-        let key_move = incoming.other_key.as_ref().map(|other_key| {
-            let keys = (&key, other_key);
-            KeyMove::of_event(operation, &table, Some(&envelope.source), keys).into()
-        });
+        let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
         let record_key = self.has_routed_key().then(|| key.clone());
         let of_other_key = self.has_other_key(&key);
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
-        let (old_key, hides_key) = match &record_key {
-            Some(record_key) => {
-                let told = ToldKey::new(&key, record_key);
-                let before = if removes { &row } else { &before };
-                self.look_before(operation, told, before.as_ref(), incoming.arena)
-            }
-            None => (None, false),
-        };
+        let told = record_key
+            .as_ref()
+            .map(|of_record| ToldKey::new(&key, of_record));
+        let before = if removes { &row } else { &before };
+        let (old_key, hides_key) =
+            self.look_before(operation, told, before.as_ref(), incoming.arena);
         let content = row.as_ref().filter(|_| !removes);
         let traits = EventTraits {
             source: &envelope.source,
@@ -332,11 +340,12 @@ impl TopicDecoder {
     fn look_before<'r>(
         &self,
         operation: Operation,
-        told: ToldKey<'_, 'r>,
+        told: Option<ToldKey<'_, 'r>>,
         before: Option<&Fields<'r>>,
         arena: &'r Bump,
     ) -> (Option<Box<Fields<'r>>>, bool) {
-        let Some(routed) = self.route.as_ref().and_then(|route| route.key.as_ref()) else {
+        let routed = self.route.as_ref().and_then(|route| route.key.as_ref());
+        let (Some(routed), Some(told)) = (routed, told) else {
             return (None, false);
         };
         let before = before.map(|row| BeforeRow::new(row, told.record_key));
