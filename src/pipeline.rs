@@ -10,6 +10,7 @@
 mod advance;
 mod advances;
 mod arrange;
+mod ask_kafka;
 mod attempt_outcome;
 mod batch;
 mod before_commit;

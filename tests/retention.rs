@@ -532,3 +532,24 @@ async fn a_replication_that_the_cluster_has_no_brokers_for_is_a_problem_before_i
         ])
         .await;
 }
+
+#[tokio::test]
+async fn where_deleted_rows_stood_is_forgotten_also_where_no_ids_are_kept() {
+    for idempotency in ["event_id", "offset"] {
+        let mut world = World::new(&format!("positions_{idempotency}"), 1).await;
+        world.set("apply", &format!("idempotency = \"{idempotency}\""));
+        world.migrate().await;
+        let rows = "INSERT INTO landfall.row_positions (row_key, source, position, partition_id, gone_at)
+            SELECT pg_catalog.gen_random_uuid(), 1, '', 1, now() - days * interval '1 day' FROM unnest(ARRAY[9, 8, 1, NULL]) days";
+        world.db.batch_execute(rows).await.unwrap();
+        let said = prune(&world, &["--dry-run"]).await;
+        let told = "would be deleted  the positions of 2 rows that were deleted";
+        assert!(said.contains(told), "{said}");
+        let worker = world.run();
+        let left = "SELECT count(*) FROM landfall.row_positions";
+        world.until_count(left, 2).await;
+        worker.stop().await;
+        let recent = "SELECT count(*) FROM landfall.row_positions WHERE gone_at > now() - interval '2 days' OR gone_at IS NULL";
+        assert_eq!(world.count(recent).await, 2);
+    }
+}

@@ -162,17 +162,22 @@ impl TopicDecoder {
         }
     }
 
-    fn require_table(&self, named: Option<usize>) -> Result<Arc<TableName>, Undecodable> {
-        self.table_of_event(named).map_or_else(
-            || {
-                refuse_record(
-                    Reason::Undecodable,
-                    Stage::Transformation,
-                    "the event names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
-                )
-            },
-            Ok,
-        )
+    /// The same, where there has to be one. `what`: the record, for a message.
+    fn require_table(
+        &self,
+        named: Option<usize>,
+        what: &str,
+    ) -> Result<Arc<TableName>, Undecodable> {
+        let Some(table) = self.table_of_event(named) else {
+            return refuse_record(
+                Reason::Undecodable,
+                Stage::Transformation,
+                format!(
+                    "the {what} names no table: source.schema and source.table are missing, and no [[route]] matches the topic"
+                ),
+            );
+        };
+        Ok(table)
     }
 
     /// `key` holds the fields of the record's key. Open deletes learn of the event once nothing can
@@ -188,7 +193,7 @@ impl TopicDecoder {
         };
         let removes = operation.removes_row();
         let named = self.find_named(&envelope.source);
-        let table = self.require_table(named)?;
+        let table = self.require_table(named, "event")?;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
         let delete = incoming.delete_to_note(&key, removes);
         let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
@@ -261,16 +266,8 @@ impl TopicDecoder {
         envelope: &Envelope<'r>,
     ) -> Result<Decoded<'r>, Undecodable> {
         let named = self.find_named(&envelope.source);
-        let Some(table) = self.table_of_event(named) else {
-            return refuse_record(
-                Reason::Undecodable,
-                Stage::Transformation,
-                "the truncate names no table: source.schema and source.table are missing, and no [[route]] matches the topic",
-            );
-        };
-        if let Some(named) = named.and_then(|at| self.tables.get(at)) {
-            incoming.memory.tables.note_table(named);
-        }
+        let table = self.require_table(named, "truncate")?;
+        self.remember_event(incoming.memory, None, named);
         let (operation, key) = (Operation::Truncate, Fields::default());
         let traits = EventTraits {
             source: &envelope.source,

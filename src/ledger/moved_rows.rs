@@ -3,17 +3,13 @@
 //! Why: `docs/decisions/06`.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::postgres::moving::{NamedTexts, RowKeeper, RowsToKeep};
 use crate::verdict::Failure;
-
-/// Rows that are forgotten in one transaction.
-const MAX_FORGOTTEN_ROWS: u32 = 10_000;
 
 /// The table `moved_rows`.
 pub struct MovedRows {
@@ -25,32 +21,6 @@ impl MovedRows {
     /// `schema`: quoted.
     pub fn new(schema: String) -> Self {
         Self { schema }
-    }
-
-    /// Forgets what was kept longer ago than `retention`, and returns of how many rows.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub async fn forget_old_rows(
-        &self,
-        client: &Object,
-        retention: Duration,
-    ) -> Result<u64, Failure> {
-        let sql = format!(
-            "DELETE FROM {0}.moved_rows WHERE ctid = ANY (ARRAY(SELECT ctid FROM {0}.moved_rows \
-             WHERE kept_at < now() - make_interval(secs => $1) LIMIT {MAX_FORGOTTEN_ROWS}))",
-            self.schema
-        );
-        let (seconds, mut forgotten) = (retention.as_secs_f64(), 0);
-        loop {
-            let rows = client
-                .execute_typed(&sql, &[(&seconds, Type::FLOAT8)])
-                .await?;
-            forgotten += rows;
-            if rows == 0 {
-                return Ok(forgotten);
-            }
-        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Retention of `processed_events`: how long the ids of applied events are kept, `apply.retention`, and `moved_rows`.
+//! Retention: how long the ids of applied events are kept (`apply.retention`), and what is remembered of rows that were
+//! deleted (`row_positions`) or got another key (`moved_rows`).
 //! Days are created ahead and dropped whole, by `run` and by `landfall prune`.
 //!
 //! Why: `docs/decisions/04`.
@@ -67,18 +68,5 @@ async fn sweep_once(
         dry_run: false,
     };
     let mut client = connection::connect(pool).await?;
-    if ledger.keeps_ids() {
-        sweep.apply_retention(&mut client, swept).await?;
-    }
-    let moved_rows = &ledger.moved_rows;
-    let rows = moved_rows
-        .forget_old_rows(&client, config.apply.retention)
-        .await?;
-    if rows > 0 {
-        tracing::info!(
-            rows,
-            "forgot what rows had under an old key, which nobody asked for"
-        );
-    }
-    Ok(())
+    sweep.apply_retention(&mut client, swept).await
 }

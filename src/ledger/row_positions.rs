@@ -4,9 +4,8 @@
 //! Why: `docs/decisions/21`.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -16,9 +15,6 @@ use crate::rows::row_key::row_keys_of;
 use crate::rows::sql::quote;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
-
-/// Rows that are forgotten in one transaction.
-const MAX_FORGOTTEN_ROWS: u64 = 10_000;
 
 /// The table `row_positions`.
 pub struct RowPositions {
@@ -142,41 +138,6 @@ impl RowPositions {
         ];
         let row = tx.query_typed_one(&sql, &parameters).await?;
         Ok(row.get(0))
-    }
-
-    /// Forgets some of the rows that were deleted longer ago than this, and returns how many: one call is one
-    /// transaction.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub async fn forget_some_gone(
-        &self,
-        client: &Object,
-        retention: Duration,
-    ) -> Result<u64, Failure> {
-        let sql = format!(
-            "DELETE FROM {0}.row_positions WHERE row_key = ANY (ARRAY(SELECT row_key FROM {0}.row_positions \
-             WHERE gone_at < now() - make_interval(secs => $1) LIMIT {MAX_FORGOTTEN_ROWS} FOR UPDATE SKIP LOCKED))",
-            self.schema
-        );
-        let retention = retention.as_secs_f64();
-        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&retention, Type::FLOAT8)];
-        Ok(client.execute_typed(&sql, &parameters).await?)
-    }
-
-    /// How many rows were deleted longer ago than this.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub async fn count_gone(&self, client: &Object, retention: Duration) -> Result<u64, Failure> {
-        let sql = format!(
-            "SELECT count(*) FROM {}.row_positions WHERE gone_at < now() - make_interval(secs => $1)",
-            self.schema
-        );
-        let retention = retention.as_secs_f64();
-        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&retention, Type::FLOAT8)];
-        let row = client.query_typed_one(&sql, &parameters).await?;
-        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or_default())
     }
 
     /// The names of sources, for messages.

@@ -28,7 +28,7 @@ pub async fn prune_ledger(config: &Config, asked: &Prune) -> Result<(), CommandE
     let result = sweep_ledger(config, &ledger, asked.dry_run, &mut swept).await;
     if asked.json {
         terminal::print(&as_json_lines(&swept));
-    } else if ledger.keeps_ids() || swept.positions > 0 {
+    } else if ledger.keeps_ids() || swept.positions + swept.moved > 0 {
         terminal::print(&as_text(&swept, asked.dry_run));
     } else {
         terminal::print(NO_IDS_KEPT);
@@ -68,6 +68,7 @@ fn as_json_lines(swept: &Swept) -> String {
         Kept { partition: &'a str },
         Deleted { rows: u64 },
         Positions { rows: u64 },
+        Moved { rows: u64 },
         Forbidden { what: &'a str },
     }
     let created = swept.created.iter();
@@ -86,9 +87,11 @@ fn as_json_lines(swept: &Swept) -> String {
     let positions = (swept.positions > 0).then_some(PruneLine::Positions {
         rows: swept.positions,
     });
+    let moved = (swept.moved > 0).then_some(PruneLine::Moved { rows: swept.moved });
     let lines = created.chain(dropped).chain(kept).chain(deleted);
     lines
         .chain(positions)
+        .chain(moved)
         .chain(forbidden)
         .map(|line| json_line(&line))
         .collect()
@@ -124,6 +127,13 @@ fn as_text(swept: &Swept, dry_run: bool) -> String {
             swept.positions
         );
     }
+    if swept.moved > 0 {
+        let _ = writeln!(
+            text,
+            "{would}deleted  what {} rows had under an old key",
+            swept.moved
+        );
+    }
     if text.is_empty() {
         text.push_str("nothing to do\n");
     }
@@ -156,5 +166,22 @@ mod tests {
         ];
         assert_eq!(as_json_lines(&swept), json.join("\n"));
         assert_eq!(as_text(&Swept::default(), true), "nothing to do\n");
+    }
+
+    #[test]
+    fn what_is_forgotten_of_rows_is_told_where_there_is_any() {
+        let swept = Swept {
+            positions: 4,
+            moved: 5,
+            ..Swept::default()
+        };
+        let text = "deleted  the positions of 4 rows that were deleted\ndeleted  what 5 rows had under an old key\n";
+        assert_eq!(as_text(&swept, false), text);
+        let json = as_json_lines(&swept);
+        assert!(
+            json.contains(r#"{"kind":"positions","rows":4}"#)
+                && json.contains(r#"{"kind":"moved","rows":5}"#),
+            "{json}"
+        );
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -11,11 +10,12 @@ use crate::kafka;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
+use crate::pipeline::ask_kafka::{Question, ask_kafka, list_partitions};
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::deliver::deliver_rejects;
 use crate::record::TopicPartition;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::Failure;
 
 /// Whom a batch waits for between its rows and COMMIT.
 pub struct BeforeCommit {
@@ -60,21 +60,16 @@ impl BeforeCommit {
         let held: HashMap<Arc<str>, Option<Uuid>> = held
             .map(|(source, id)| (source.topic.clone(), id))
             .collect();
-        // the question blocks its thread
-        let asked = tokio::task::spawn_blocking(move || {
+        ask_kafka(move || {
             let names: Vec<&str> = held.keys().map(|name| &**name).collect();
             let ids = topics.ids(&names)?;
             let now = |name: &str| ids.get(name).copied().and_then(TopicId::known);
             let other = |(name, id): (&Arc<str>, &Option<Uuid>)| {
                 now(name).is_some_and(|now| id.is_some_and(|id| id != now))
             };
-            Ok::<_, kafka::Error>(held.iter().any(other))
-        });
-        match asked.await {
-            Ok(Ok(any)) => Ok(any),
-            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-        }
+            Ok(held.iter().any(other))
+        })
+        .await
     }
 
     /// The partitions of all topics that are asked for.
@@ -82,21 +77,12 @@ impl BeforeCommit {
     /// # Errors
     /// Kafka can't be asked now.
     pub async fn list_partitions(&self) -> Result<Vec<TopicPartition>, Failure> {
-        let (topics, config) = (self.topics.clone(), self.config.clone());
-        // the question blocks its thread
-        let asked = tokio::task::spawn_blocking(move || {
-            topics.partitions(|topic| config.subscribes_to(topic))
-        });
-        match asked.await {
-            Ok(Ok(partitions)) => Ok(partitions),
-            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-        }
+        list_partitions(&self.topics, &self.config).await
     }
 
     /// Asks whether the records are, without a gap, of the topics that the lane took up; if not, the
     /// answer is how the attempt ends.
-    pub fn ask_about_topics(&self, batch: &Batch<'_>) -> Asked {
+    pub fn ask_about_topics(&self, batch: &Batch<'_>) -> Question<Option<AttemptOutcome>> {
         let topics = self.topics.clone();
         let partitions: Vec<AskedPartition> = batch
             .advances
@@ -108,27 +94,7 @@ impl BeforeCommit {
                 gap: a.gap,
             })
             .collect();
-        // the question blocks its thread
-        Asked(tokio::task::spawn_blocking(move || {
-            find_changed_topic(&topics, &partitions)
-        }))
-    }
-}
-
-/// A question that Kafka has been asked.
-pub struct Asked(JoinHandle<Result<Option<AttemptOutcome>, kafka::Error>>);
-
-impl Asked {
-    /// How the attempt ends, if its topics aren't as they were.
-    ///
-    /// # Errors
-    /// Kafka can't be asked now.
-    pub async fn wait_for_answer(self) -> Result<Option<AttemptOutcome>, Failure> {
-        match self.0.await {
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-        }
+        Question::ask(move || find_changed_topic(&topics, &partitions))
     }
 }
 

@@ -15,9 +15,10 @@ use crate::format::topic_decoder::topic_name_as_table;
 use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
 use crate::locked::Locked;
+use crate::pipeline::ask_kafka::list_partitions;
 use crate::postgres::connection::connect;
 use crate::rows::table::Table;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::Failure;
 
 /// How long what another process has entered may stay unseen.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
@@ -25,7 +26,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 /// Learns for all lanes of a worker.
 pub struct FeedLearner {
     merged: Arc<MergedTables>,
-    config: Config,
+    config: Arc<Config>,
     topics: Topics,
     pool: Pool,
     ledger: Arc<Ledger>,
@@ -43,7 +44,7 @@ impl FeedLearner {
     pub fn new(config: &Config, topics: Topics, pool: Pool, ledger: Arc<Ledger>) -> Self {
         Self {
             merged: Arc::default(),
-            config: config.clone(),
+            config: Arc::new(config.clone()),
             topics,
             pool,
             ledger,
@@ -111,20 +112,8 @@ impl FeedLearner {
 
     /// Asks which topics there are, and where they are expected to lead.
     async fn learn_topics(&self) -> Result<(), Failure> {
-        let (topics, config) = (self.topics.clone(), self.config.clone());
-        // the question blocks its thread
-        let asked = tokio::task::spawn_blocking(move || {
-            topics.partitions(|topic| config.subscribes_to(topic))
-        });
-        let sources = match asked.await {
-            Ok(Ok(sources)) => sources,
-            Ok(Err(error)) => {
-                return Err(Failure::of_kafka(Verdict::Unavailable, error.to_string()));
-            }
-            Err(error) => return Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-        };
         let mut partitions: HashMap<Arc<str>, i32> = HashMap::new();
-        for source in sources {
+        for source in list_partitions(&self.topics, &self.config).await? {
             *partitions.entry(source.topic).or_default() += 1;
         }
         let topics: Vec<Arc<str>> = partitions.keys().cloned().collect();

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Object;
 use uuid::Uuid;
 
-use crate::kafka;
 use crate::ledger::partition_starts::PartitionStart;
+use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::pipeline::positioning::Positions;
 use crate::record::{Record, TopicPartition};
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::Failure;
 use crate::watch::standing::Standing;
 
 /// The first record of a partition of which it isn't known yet what goes first.
@@ -152,8 +152,7 @@ impl Positions {
             partition: number,
         };
         let others: Vec<TopicPartition> = others.into_iter().map(other).collect();
-        // the questions block their thread
-        let asked = tokio::task::spawn_blocking(move || {
+        ask_kafka(move || {
             let at_time = match before {
                 Some(time) => consumer.offsets_at(&others, time)?,
                 None => Default::default(),
@@ -166,13 +165,9 @@ impl Positions {
                 };
                 offsets.insert(other.partition, offset);
             }
-            Ok::<_, kafka::Error>(offsets)
-        });
-        match asked.await {
-            Ok(Ok(offsets)) => Ok(offsets),
-            Ok(Err(error)) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-            Err(error) => Err(Failure::of_kafka(Verdict::Unavailable, error.to_string())),
-        }
+            Ok(offsets)
+        })
+        .await
     }
 }
 

@@ -15,6 +15,7 @@ use crate::kafka::inbox::ReadPosition;
 use crate::ledger::watermarks::{Fence, WatermarkMove};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
+use crate::postgres::settings::begin_pinned;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
@@ -121,7 +122,7 @@ async fn move_watermarks(lane: &Lane, batch: Uuid, behind: &[Behind]) -> Result<
     }
     let moves: Vec<WatermarkMove<'_>> = behind.iter().map(Behind::watermark_move).collect();
     let mut client = lane.destination.connect().await?;
-    let tx = client.transaction().await?;
+    let tx = begin_pinned(&mut client).await?;
     let watermarks = &lane.destination.ledger.watermarks;
     if watermarks.move_watermarks(&tx, batch, &moves).await? == Fence::Lost {
         return Ok(Passed::NotOurs);

@@ -11,10 +11,10 @@ use tokio_postgres::Row;
 
 use crate::locked::Locked;
 use crate::postgres::fingerprint::{FINGERPRINTS, find_altered};
-use crate::postgres::key_sameness::load_sameness;
+use crate::postgres::unique_keys::load_unique_keys;
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
-use crate::rows::table::{Column, Equality, PgType, Table, UniqueKey};
+use crate::rows::table::{Column, PgType, Table};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict, sqlstate};
 
@@ -52,31 +52,6 @@ const COLUMNS: &str = "\
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
     LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' \
     ORDER BY a.attnum";
-
-/// Only what `ON CONFLICT (columns)` can infer: no predicate, no expression, valid, not deferrable, and
-/// no exclusion. A row for each column of each index, in column order, with the equality (strategy 3 of a
-/// btree) of the column's operator class, the type that this is for unless it stands for many, and the
-/// collation if it isn't the column's.
-const UNIQUE_KEYS: &str = "\
-    SELECT i.indexrelid, k.attnum, operators.nspname::text, o.oprname::text, \
-           types.nspname::text, t.typname::text, collations.nspname::text, l.collname::text \
-    FROM pg_catalog.pg_index i \
-    CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[]), \
-        pg_catalog.unnest(i.indcollation::oid[])) WITH ORDINALITY AS k(attnum, class, collated, place) \
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-    JOIN pg_catalog.pg_opclass c ON c.oid = k.class \
-    LEFT JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoppurpose = 's' \
-        AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype \
-        AND m.amopmethod = (SELECT oid FROM pg_catalog.pg_am WHERE amname = 'btree') \
-    LEFT JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr \
-    LEFT JOIN pg_catalog.pg_namespace operators ON operators.oid = o.oprnamespace \
-    LEFT JOIN pg_catalog.pg_type t ON t.oid = c.opcintype AND t.typtype <> 'p' \
-    LEFT JOIN pg_catalog.pg_namespace types ON types.oid = t.typnamespace \
-    LEFT JOIN pg_catalog.pg_collation l ON l.oid = k.collated AND l.oid <> a.attcollation \
-    LEFT JOIN pg_catalog.pg_namespace collations ON collations.oid = l.collnamespace \
-    WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND NOT i.indisexclusion \
-      AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts \
-    ORDER BY i.indisprimary DESC, i.indexrelid, k.attnum";
 
 /// Of every table, since what a parent refers to matters as well. Those of partitions follow theirs.
 const FOREIGN_KEYS: &str = "\
@@ -215,55 +190,6 @@ fn cast_to(schema: &str, type_name: &str) -> String {
         r#""pg_catalog"."money""# => format!(r#""pg_catalog"."numeric"::{cast}"#),
         r#""pg_catalog"."_money""# => format!(r#""pg_catalog"."_numeric"::{cast}"#),
         _ => cast,
-    }
-}
-
-/// The primary key first.
-async fn load_unique_keys(
-    client: &impl GenericClient,
-    oid: u32,
-    columns: &[Column],
-    numbers: &ColumnNumbers,
-) -> Result<Vec<UniqueKey>, Failure> {
-    let mut unique_keys = Vec::new();
-    let column_at = |number: i16| columns.get(*numbers.get(&number)?);
-    let mut sameness = load_sameness(client, oid, column_at).await?;
-    let rows = client.query(UNIQUE_KEYS, &[&oid]).await?;
-    let index_of = |row: &Row| row.get::<_, u32>(0);
-    for rows in rows.chunk_by(|a, b| index_of(a) == index_of(b)) {
-        let mut key = UniqueKey::of_columns(Vec::new());
-        for row in rows {
-            // a column of the table's own, since indexes on columns of the system's can't be
-            let Some(at) = numbers.get(&row.get(1)).copied() else {
-                continue;
-            };
-            key.columns.push(at);
-            key.equality.push(read_equality(row, columns.get(at)));
-            let place = (row.get(0), row.get(1));
-            key.sameness
-                .push(sameness.remove(&place).unwrap_or_default());
-        }
-        unique_keys.push(key);
-    }
-    Ok(unique_keys)
-}
-
-/// The equality out of a row of [`UNIQUE_KEYS`].
-fn read_equality(row: &Row, column: Option<&Column>) -> Equality {
-    let qualified = |at| {
-        let schema: Option<String> = row.get(at);
-        let name: Option<String> = row.get(at + 1);
-        Some((schema?, name?))
-    };
-    let quoted = |(schema, name): (String, String)| format!("{}.{}", quote(&schema), quote(&name));
-    let of_column = |name: &String| column.is_some_and(|column| column.cast == *name);
-    Equality {
-        // an operator's name can't be quoted, and needn't be
-        operator: qualified(2)
-            .map(|(schema, name)| format!("OPERATOR({}.{name})", quote(&schema)))
-            .unwrap_or(Equality::default().operator),
-        operand: qualified(4).map(quoted).filter(|name| !of_column(name)),
-        collation: qualified(6).map(quoted),
     }
 }
 

@@ -87,6 +87,15 @@ impl Civil {
     }
 }
 
+/// `HH:MM:SS` of a second of the day, or of its end.
+pub(super) fn push_time_of_day(out: &mut String, second: u64) {
+    push_padded(out, second / 3_600, 2);
+    out.push(':');
+    push_padded(out, second / 60 % 60, 2);
+    out.push(':');
+    push_padded(out, second % 60, 2);
+}
+
 /// The number with at least so many digits. By hand, since `write!` is a third of the cost of a timestamp.
 pub(super) fn push_padded(out: &mut String, number: u64, digits: usize) {
     let mut reversed = [b'0'; 20];

@@ -50,7 +50,7 @@ pub fn group_rows<'n, 'w>(
             });
         }
         if let Some(group) = groups.get_mut(place) {
-            group.keys.push(key);
+            group.keys.push(key.texts);
             group.numbers.push(number);
             match wanted(at) {
                 Some(columns) => group.columns.extend(columns),

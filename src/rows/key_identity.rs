@@ -78,12 +78,6 @@ impl<'r> RowChange<'r> {
         }
     }
 
-    /// What tells the row from all others of all tables: the same for keys that Postgres holds equal, in
-    /// whatever batch.
-    pub fn row_identity(&self) -> [u8; 16] {
-        first_bytes(&identify_row(&self.layout, self.own_key()))
-    }
-
     /// Takes what was found out about the keys. A key that only changes its spelling changes nothing: the row
     /// is written as it is spelled now.
     pub fn set_identities(
@@ -99,14 +93,14 @@ impl<'r> RowChange<'r> {
     }
 }
 
-fn first_bytes<const N: usize>(hash: &blake3::Hash) -> [u8; N] {
+pub(super) fn first_bytes<const N: usize>(hash: &blake3::Hash) -> [u8; N] {
     let first = hash.as_bytes().first_chunk().copied();
     first.unwrap_or([0; N])
 }
 
-/// Names and values as the JSON of events has them, so that keys which are written plainly there have the
-/// hash of what stands there.
-fn identify_row(layout: &Layout, key: Key<'_, '_>) -> blake3::Hash {
+/// What tells the row from all others of all tables, in whatever batch. Names and values are as the JSON of events
+/// has them, so that keys which are written plainly there have the hash of what stands there.
+pub(super) fn identify_row(layout: &Layout, key: Key<'_, '_>) -> blake3::Hash {
     let table = &layout.table;
     let unique = table.unique_key(&layout.key);
     let mut parts = Parts::new();

@@ -11,17 +11,14 @@ use crate::rows::row_sequence::{Arrival, sequence_arrivals};
 use crate::rows::source_order::EntryChange;
 use crate::table_name::TableName;
 
-/// A row that a change claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
+/// A change with a row that it claims: a change that gives its row another key claims two.
+pub struct ClaimedChange<'p> {
     /// Which of the changes.
     pub slot: usize,
-    /// The row of the key that the change's row had before.
+    /// Its entry in the batch.
+    pub entry: usize,
+    /// The row is that of the key that the change's row had before.
     pub of_old_key: bool,
-}
-
-/// A change of a row, with the row.
-pub struct ClaimedChange<'p> {
     /// See [`crate::rows::row_key`].
     pub row: Uuid,
     /// The change as it came.
@@ -43,12 +40,11 @@ pub struct Rearranged<'r> {
 /// change has moved a row from one key to the other.
 pub fn rearrange_changes<'r>(
     changes: Vec<EntryChange<'r>>,
-    claims: &[Claim],
     claimed: &[ClaimedChange<'_>],
     sequences: &[&[usize]],
 ) -> Rearranged<'r> {
-    let kept = Kept::of(changes.len(), claims, sequences);
-    let groups = group_slots(claims, claimed, sequences, &kept);
+    let kept = Kept::of(changes.len(), claimed, sequences);
+    let groups = group_slots(claimed, sequences, &kept);
     let mut sources: Vec<Option<usize>> = (0..changes.len())
         .map(|slot| kept.is_written(slot).then_some(slot))
         .collect();
@@ -88,7 +84,7 @@ struct Parts {
 }
 
 impl Kept {
-    fn of(changes: usize, claims: &[Claim], sequences: &[&[usize]]) -> Self {
+    fn of(changes: usize, claimed: &[ClaimedChange<'_>], sequences: &[&[usize]]) -> Self {
         let mut kept = vec![
             Parts {
                 row: true,
@@ -96,7 +92,7 @@ impl Kept {
             };
             changes
         ];
-        let mut set = |claim: &Claim, is_kept: bool| {
+        let mut set = |claim: &ClaimedChange<'_>, is_kept: bool| {
             if let Some(parts) = kept.get_mut(claim.slot) {
                 let part = match claim.of_old_key {
                     true => &mut parts.old_row,
@@ -105,9 +101,9 @@ impl Kept {
                 *part = is_kept;
             }
         };
-        claims.iter().for_each(|claim| set(claim, false));
+        claimed.iter().for_each(|claim| set(claim, false));
         for at in sequences.iter().copied().flatten() {
-            if let Some(claim) = claims.get(*at) {
+            if let Some(claim) = claimed.get(*at) {
                 set(claim, true);
             }
         }
@@ -152,13 +148,12 @@ impl Kept {
 
 /// Slots of changes that have to be written one after the other, in order.
 fn group_slots(
-    claims: &[Claim],
     claimed: &[ClaimedChange<'_>],
     sequences: &[&[usize]],
     kept: &Kept,
 ) -> Vec<Vec<usize>> {
-    if !claims.iter().any(|claim| claim.of_old_key) {
-        let slot = |at: &usize| claims.get(*at).map(|claim| claim.slot);
+    if !claimed.iter().any(|claim| claim.of_old_key) {
+        let slot = |at: &usize| claimed.get(*at).map(|claim| claim.slot);
         return sequences
             .iter()
             .map(|sequence| sequence.iter().filter_map(slot).collect())
@@ -166,21 +161,21 @@ fn group_slots(
     }
     // rows that one change takes part in are one group, and all their changes stand in one order
     let mut groups = Groups::default();
-    for pair in claims.iter().zip(claimed).collect::<Vec<_>>().windows(2) {
-        if let [(claim, change), (other, other_change)] = pair
+    for pair in claimed.windows(2) {
+        if let [claim, other] = pair
             && claim.slot == other.slot
         {
-            groups.join(change.row, other_change.row);
+            groups.join(claim.row, other.row);
         }
     }
     let mut members: HashMap<Uuid, Vec<(usize, Arrival<'_>)>> = HashMap::new();
-    for (claim, change) in claims.iter().zip(claimed) {
+    for claim in claimed {
         if !claim.of_old_key && kept.is_written(claim.slot) {
-            let group = members.entry(groups.find(change.row)).or_default();
-            group.push((claim.slot, change.arrival));
+            let group = members.entry(groups.find(claim.row)).or_default();
+            group.push((claim.slot, claim.arrival));
         }
     }
-    let before = find_predecessors(claims, sequences);
+    let before = find_predecessors(claimed, sequences);
     let groups = members.into_values();
     groups.map(|group| order_group(&group, &before)).collect()
 }
@@ -206,10 +201,13 @@ fn order_group(members: &[(usize, Arrival<'_>)], before: &HashMap<usize, usize>)
 }
 
 /// By slot of what is written of a row: the slot of what is written of it before, by its own key.
-fn find_predecessors(claims: &[Claim], sequences: &[&[usize]]) -> HashMap<usize, usize> {
+fn find_predecessors(
+    claimed: &[ClaimedChange<'_>],
+    sequences: &[&[usize]],
+) -> HashMap<usize, usize> {
     let pairs = sequences.iter().flat_map(|sequence| sequence.windows(2));
     let pairs = pairs.filter_map(|pair| match pair {
-        [before, at] => claims.get(*before).zip(claims.get(*at)),
+        [before, at] => claimed.get(*before).zip(claimed.get(*at)),
         _ => None,
     });
     pairs

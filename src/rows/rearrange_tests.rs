@@ -33,17 +33,16 @@ fn changes(came: &[Came<'_>]) -> Vec<EntryChange<'static>> {
 }
 
 /// The claims of the changes, each with its row and its place.
-fn claims(came: &[Came<'_>]) -> (Vec<Claim>, Vec<ClaimedChange<'static>>) {
+fn claims(came: &[Came<'_>]) -> Vec<ClaimedChange<'static>> {
     let name = Arc::new(TableName::new("public", "t"));
     let row = |key: &str| Uuid::from_u128(key.parse().unwrap());
-    let (mut found, mut claimed) = (Vec::new(), Vec::new());
+    let mut claimed = Vec::new();
     for (slot, (key, old_key, place)) in came.iter().enumerate() {
         for (number, key) in [Some(*key), *old_key].into_iter().flatten().enumerate() {
-            found.push(Claim {
-                slot,
-                of_old_key: number > 0,
-            });
             claimed.push(ClaimedChange {
+                slot,
+                entry: slot,
+                of_old_key: number > 0,
                 row: row(key),
                 arrival: Arrival {
                     version: Some(i64::from(*place)),
@@ -55,13 +54,13 @@ fn claims(came: &[Came<'_>]) -> (Vec<Claim>, Vec<ClaimedChange<'static>>) {
             });
         }
     }
-    (found, claimed)
+    claimed
 }
 
 /// What is written: the entry, the key, and the key that is left; with `-` what only removes a row.
 fn written(came: &[Came<'_>], sequences: &[&[usize]]) -> (Vec<String>, Vec<usize>) {
-    let (claims, claimed) = claims(came);
-    let rearranged = rearrange_changes(changes(came), &claims, &claimed, sequences);
+    let claimed = claims(came);
+    let rearranged = rearrange_changes(changes(came), &claimed, sequences);
     let show = |(entry, change): &EntryChange<'_>| {
         let key = |key: &[Text<'_>]| key[0].as_deref().unwrap().to_owned();
         let sign = if change.effect == Effect::Gone {
@@ -138,7 +137,7 @@ fn a_tombstone_that_tells_no_place_leaves_the_others_in_order() {
         ("2", None, 0), // a tombstone through another partition, which follows what is before it
         ("2", None, 25),
     ];
-    let (claims, mut claimed) = claims(&came);
+    let mut claimed = claims(&came);
     claimed[3].arrival = Arrival {
         version: None,
         partition_id: 2,
@@ -147,7 +146,7 @@ fn a_tombstone_that_tells_no_place_leaves_the_others_in_order() {
     };
     // claims: 0 of row 1, 1 and 2 of rows 2 and 1, 3 and 4 of row 2
     let sequences: [&[usize]; 2] = [&[2, 0], &[1, 3, 4]];
-    let rearranged = rearrange_changes(changes(&came), &claims, &claimed, &sequences);
+    let rearranged = rearrange_changes(changes(&came), &claimed, &sequences);
     let entries: Vec<usize> = rearranged.changes.iter().map(|(entry, _)| *entry).collect();
     assert_eq!(entries, [1, 2, 3, 0]);
 }

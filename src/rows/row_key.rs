@@ -6,29 +6,18 @@ use std::ops::Range;
 use uuid::Uuid;
 
 use crate::format::event_id::Parts;
-use crate::rows::row_change::{Layout, Text};
+use crate::rows::key_identity::{Key, first_bytes, identify_row};
+use crate::rows::row_change::Layout;
 use crate::table_name::TableName;
 
 /// Bits behind the table's.
 const KEY_BITS: u32 = 96;
 
-/// The row with this key, whose columns are the layout's: equal for keys whose texts are equal, as
-/// [`crate::rows::key_identity::Key::row_texts`] tells them.
-pub fn row_key(layout: &Layout, key: &[Text<'_>]) -> Uuid {
-    let table = &layout.table;
-    let mut parts = Parts::new();
-    for (column, text) in layout.key.iter().zip(key) {
-        parts.add_part(table.column_names(&[*column]).as_bytes());
-        parts.add_part(text.as_deref().unwrap_or("").as_bytes());
-    }
-    let hash = parts.hash();
-    let mut key = [0; 16];
-    for (to, from) in key.iter_mut().skip(4).zip(hash.as_bytes()) {
-        *to = *from;
-    }
-    Uuid::from_u128(
-        u128::from(table_bits(&table.name)) << KEY_BITS | Uuid::from_bytes(key).as_u128(),
-    )
+/// The row with this key, whose columns are the layout's: equal for keys that Postgres holds equal.
+pub fn row_key(layout: &Layout, key: Key<'_, '_>) -> Uuid {
+    let identity = u128::from_be_bytes(first_bytes(&identify_row(layout, key)));
+    let table = u128::from(table_bits(&layout.table.name));
+    Uuid::from_u128(table << KEY_BITS | identity >> (u128::BITS - KEY_BITS))
 }
 
 /// The keys of a table's rows: the first that there can be, and the first beyond.
@@ -50,6 +39,7 @@ fn table_bits(table: &TableName) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::row_change::Text;
     use crate::rows::table_testing::table;
 
     fn key_of(name: &str, texts: &[&'static str]) -> (Uuid, TableName) {
@@ -60,7 +50,11 @@ mod tests {
             columns: Vec::new(),
         };
         let key: Vec<Text<'_>> = texts.iter().map(|text| Some((*text).into())).collect();
-        (row_key(&layout, &key), table.name.clone())
+        let key = Key {
+            texts: &key,
+            identity: None,
+        };
+        (row_key(&layout, key), table.name.clone())
     }
 
     #[test]

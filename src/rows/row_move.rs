@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::rows::key_identity::Key;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::table::Table;
 
@@ -56,10 +57,10 @@ impl RowMove {
 
 impl<'r> RowChange<'r> {
     /// The key of the row whose values have to be read before it goes.
-    pub fn key_to_read(&self) -> Option<&[Text<'r>]> {
+    pub fn key_to_read(&self) -> Option<Key<'_, 'r>> {
         match self.moves.as_deref()? {
-            RowMove::Away { .. } => Some(&self.key),
-            RowMove::Within(_) => self.old_key.as_deref(),
+            RowMove::Away { .. } => Some(self.own_key()),
+            RowMove::Within(_) => self.former_key(),
             RowMove::Here { .. } => None,
         }
     }
@@ -192,14 +193,15 @@ struct TouchedTable<'c, 'r> {
     by: &'c [usize],
     /// Some go by another key.
     by_others: bool,
+    /// Equal for equal keys.
     keys: HashSet<&'c [Text<'r>], foldhash::fast::RandomState>,
 }
 
 impl<'c, 'r> TouchedRows<'c, 'r> {
-    fn may_hold(&self, change: &RowChange<'r>, key: &[Text<'r>]) -> bool {
+    fn may_hold(&self, change: &RowChange<'r>, key: Key<'_, 'r>) -> bool {
         let table = self.0.get(&Arc::as_ptr(change.table()));
         table.is_some_and(|table| {
-            table.by_others || table.by != change.layout.key || table.keys.contains(key)
+            table.by_others || table.by != change.layout.key || table.keys.contains(key.row_texts())
         })
     }
 
@@ -212,8 +214,8 @@ impl<'c, 'r> TouchedRows<'c, 'r> {
             keys: HashSet::default(),
         });
         table.by_others |= table.by != by;
-        table.keys.insert(&change.key);
-        table.keys.extend(change.old_key.as_deref());
+        table.keys.insert(change.own_key().row_texts());
+        table.keys.extend(change.former_key().map(Key::row_texts));
     }
 }
 

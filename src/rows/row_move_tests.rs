@@ -1,4 +1,5 @@
 use super::*;
+use crate::rows::key_identity::KeyIdentity;
 use crate::rows::table_testing::table;
 
 fn t() -> Arc<Table> {
@@ -100,6 +101,21 @@ fn rows_that_move_are_read_together_unless_an_earlier_change_writes_them() {
         vec![plain("1"), plain("2")],
     ];
     assert_eq!(lengths(&behind.concat()), [5]);
+}
+
+#[test]
+fn a_row_that_is_written_under_another_spelling_is_read_behind_that() {
+    let t = t();
+    let spelled = |mut change: RowChange<'static>| {
+        let identity = KeyIdentity {
+            texts: [Some("bob".into())].into(),
+            spelling: None,
+        };
+        change.identity = Some(Arc::new(identity));
+        change
+    };
+    let written = spelled(change(&t, "Bob", Effect::Whole, None));
+    assert_eq!(lengths(&[written, spelled(away(&t, "bob", 1))]), [1, 1]);
 }
 
 #[test]

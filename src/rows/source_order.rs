@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::format::change::{Change, Operation, RowOrder};
 use crate::format::source_position::{SourceId, SourcePosition};
-use crate::rows::rearrange::{Claim, ClaimedChange, Rearranged, rearrange_changes};
+use crate::rows::rearrange::{ClaimedChange, Rearranged, rearrange_changes};
 use crate::rows::recorded_change::RecordedChange;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_key::row_key;
@@ -37,10 +37,7 @@ pub struct EntryEvent<'b, 'r> {
 
 /// Which rows the changes of a transaction claim, and which of them are to be written, in which order.
 pub struct SourceOrder<'r> {
-    claims: Vec<Claim>,
     changes: Vec<ClaimedChange<'r>>,
-    /// The entry of each of them.
-    entries: Vec<usize>,
     /// The version of each of them, where the route has a column for it.
     versions: Vec<Option<ChangeVersion<'r>>>,
     /// What is known of versioned rows.
@@ -124,9 +121,7 @@ impl<'r> SourceOrder<'r> {
         'r: 'b,
     {
         let mut order = Self {
-            claims: Vec::new(),
             changes: Vec::new(),
-            entries: Vec::new(),
             versions: Vec::new(),
             current: HashMap::new(),
             rows: HashMap::new(),
@@ -147,7 +142,6 @@ impl<'r> SourceOrder<'r> {
             let old_key = row.former_key().map(|key| (key, gone));
             let keys = std::iter::once((row.own_key(), arrival)).chain(old_key);
             for (number, (key, arrival)) in keys.enumerate() {
-                order.entries.push(*entry);
                 order
                     .versions
                     .push(version.clone().map(|(column, text)| ChangeVersion {
@@ -156,12 +150,11 @@ impl<'r> SourceOrder<'r> {
                         column,
                         text,
                     }));
-                order.claims.push(Claim {
-                    slot,
-                    of_old_key: number > 0,
-                });
                 order.changes.push(ClaimedChange {
-                    row: row_key(&row.layout, key.row_texts()),
+                    slot,
+                    entry: *entry,
+                    of_old_key: number > 0,
+                    row: row_key(&row.layout, key),
                     arrival,
                     table: event.change.table.clone(),
                 });
@@ -227,12 +220,7 @@ impl<'r> SourceOrder<'r> {
         }
         self.arrange_versioned_rows()?;
         let sequences: Vec<&[usize]> = self.rows.values().map(|r| r.sequence.as_slice()).collect();
-        Ok(rearrange_changes(
-            changes,
-            &self.claims,
-            &self.changes,
-            &sequences,
-        ))
+        Ok(rearrange_changes(changes, &self.changes, &sequences))
     }
 
     /// What is to be recorded, as `is_written` says of entries: not what was put aside since.
@@ -240,8 +228,8 @@ impl<'r> SourceOrder<'r> {
         let mut rows = WrittenRows::default();
         for (row, claimed) in &self.rows {
             let is_written = |at: &&usize| {
-                let entry = self.entries.get(**at);
-                entry.is_some_and(|entry| is_written(*entry))
+                let change = self.changes.get(**at);
+                change.is_some_and(|change| is_written(change.entry))
             };
             let written: Vec<usize> = claimed
                 .sequence

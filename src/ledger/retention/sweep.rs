@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use deadpool_postgres::{GenericClient, Object, Transaction};
+use tokio_postgres::types::Type;
 
 use crate::clock::time_since_1970;
 use crate::ledger::Ledger;
@@ -28,7 +29,7 @@ const MAX_TRIES: u32 = 5;
 /// Between two tries, times the number of the try.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Rows of the default partition that are deleted in one transaction.
+/// Rows that are deleted in one transaction.
 const MAX_DELETED_ROWS: i64 = 10_000;
 
 /// One pass over the ledger.
@@ -42,9 +43,9 @@ pub struct Sweep<'l> {
 }
 
 impl Sweep<'_> {
-    /// Forgets where deleted rows stood, creates days ahead, drops days that are over, deletes old rows of the default
-    /// partition. What is
-    /// done is noted in `swept`, also if the pass ends with an error.
+    /// Forgets where deleted rows stood and what moved rows had, creates days ahead, drops days that are over,
+    /// deletes old rows of the default partition. What is done is noted in `swept`, also if the pass ends with an
+    /// error.
     ///
     /// # Errors
     /// As Postgres says. What our role may not do is no error: it is noted.
@@ -54,7 +55,11 @@ impl Sweep<'_> {
         swept: &mut Swept,
     ) -> Result<(), Failure> {
         swept.role = self.read_role(client).await?;
-        self.forget_gone_rows(client, swept).await?;
+        // an older event that comes now is one of those which the ledger doesn't recognise either
+        self.forget_rows(client, "row_positions", "gone_at", &mut swept.positions)
+            .await?;
+        self.forget_rows(client, "moved_rows", "kept_at", &mut swept.moved)
+            .await?;
         if !self.ledger.keeps_ids() {
             return Ok(());
         }
@@ -70,18 +75,36 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Forgets where rows stood that were deleted: an older event that comes now is one of those which the ledger
-    /// doesn't recognise either.
-    async fn forget_gone_rows(&self, client: &Object, swept: &mut Swept) -> Result<(), Failure> {
-        let positions = &self.ledger.row_positions;
+    /// Forgets the rows of a table of ours whose time in the column is longer ago than retention, and adds how many
+    /// they are to `forgotten`. A row that a lane has at hand is left for the next pass.
+    async fn forget_rows(
+        &self,
+        client: &Object,
+        table: &str,
+        column: &str,
+        forgotten: &mut u64,
+    ) -> Result<(), Failure> {
+        let (schema, retention) = (self.ledger.quoted_schema(), self.retention.as_secs_f64());
+        let old =
+            format!("FROM {schema}.{table} WHERE {column} < now() - make_interval(secs => $1)");
         if self.dry_run {
-            swept.positions = positions.count_gone(client, self.retention).await?;
+            let sql = format!("SELECT count(*) {old}");
+            let row = client
+                .query_typed_one(&sql, &[(&retention, Type::FLOAT8)])
+                .await?;
+            *forgotten = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
             return Ok(());
         }
+        let sql = format!(
+            "DELETE FROM {schema}.{table} WHERE ctid = ANY (ARRAY(SELECT ctid {old} LIMIT {MAX_DELETED_ROWS} FOR UPDATE SKIP LOCKED))"
+        );
         loop {
-            match positions.forget_some_gone(client, self.retention).await? {
+            match client
+                .execute_typed(&sql, &[(&retention, Type::FLOAT8)])
+                .await?
+            {
                 0 => return Ok(()),
-                rows => swept.positions += rows,
+                rows => *forgotten += rows,
             }
         }
     }

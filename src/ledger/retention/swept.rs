@@ -15,6 +15,8 @@ pub struct Swept {
     pub deleted: u64,
     /// Rows of `row_positions`: of rows that were deleted.
     pub positions: u64,
+    /// Rows of `moved_rows`: what nobody asked for.
+    pub moved: u64,
     /// What our role may not do.
     pub forbidden: Vec<&'static str>,
     /// Our role.
@@ -48,6 +50,12 @@ impl Swept {
             tracing::info!(
                 rows = self.positions,
                 "deleted the positions of rows that were deleted longer ago than apply.retention"
+            );
+        }
+        if self.moved > 0 {
+            tracing::info!(
+                rows = self.moved,
+                "forgot what rows had under an old key, which nobody asked for"
             );
         }
         if !self.created.is_empty() {

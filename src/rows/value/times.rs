@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
-use crate::rows::civil::{Civil, push_padded};
+use crate::rows::civil::{Civil, push_padded, push_time_of_day};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -147,12 +147,7 @@ fn civil_date(days: i64) -> Result<Civil, ValueError> {
 }
 
 fn push_clock(out: &mut String, second: i64, fraction: i64, unit: Unit) {
-    let second = second.unsigned_abs();
-    push_padded(out, second / 3_600, 2);
-    out.push(':');
-    push_padded(out, second / 60 % 60, 2);
-    out.push(':');
-    push_padded(out, second % 60, 2);
+    push_time_of_day(out, second.unsigned_abs());
     if fraction != 0 {
         out.push('.');
         push_padded(out, fraction.unsigned_abs(), unit.fraction_digits());

@@ -4,7 +4,7 @@
 use super::error::{ValueError, malformed};
 use super::family::Family;
 use super::zone_words::{is_utc, may_name_zone};
-use crate::rows::civil::{Civil, push_padded};
+use crate::rows::civil::{Civil, push_time_of_day};
 
 const EXPECTED: &str =
     "a date or time whose zone, if it has one, is an offset from utc such as +02:00";
@@ -87,25 +87,16 @@ fn moment_text(
         out.push(' ');
     }
     if family != Family::Date {
-        push_clock(&mut out, second.rem_euclid(SECONDS_A_DAY), fraction);
+        push_time_of_day(&mut out, second.rem_euclid(SECONDS_A_DAY).unsigned_abs());
+        if !fraction.is_empty() {
+            out.push('.');
+            out.push_str(fraction);
+        }
     }
     if before_christ {
         out.push_str(" BC");
     }
     Ok(out)
-}
-
-fn push_clock(out: &mut String, second: i64, fraction: &str) {
-    let second = second.unsigned_abs();
-    push_padded(out, second / 3_600, 2);
-    out.push(':');
-    push_padded(out, second / 60 % 60, 2);
-    out.push(':');
-    push_padded(out, second % 60, 2);
-    if !fraction.is_empty() {
-        out.push('.');
-        out.push_str(fraction);
-    }
 }
 
 /// What an ISO 8601 text, or one as Postgres writes it, says.
