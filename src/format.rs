@@ -24,6 +24,7 @@ pub mod schema;
 pub mod schema_cache;
 pub mod source_position;
 mod stable_hash;
+mod stand_in;
 pub mod topic_decoder;
 pub mod undecodable;
 pub mod wrapper;

@@ -24,6 +24,8 @@ pub struct RouteConfig {
     pub key: Option<Vec<String>>,
     /// No update changes the columns of `key`, so that events needn't tell what they were before.
     pub fixed_key: bool,
+    /// The source logs whole rows, so that what events say of the row before is believed, zeros and defaults too.
+    pub whole_rows: bool,
     /// A column whose value grows with each change of a row: an older version never overwrites a newer one.
     pub version: Option<String>,
 }
@@ -59,8 +61,9 @@ impl RouteConfig {
     pub(super) fn summarize(&self, index: usize, summary: &mut Summary) {
         let key = self.key.as_ref();
         let fixed = if self.fixed_key { " fixed" } else { "" };
+        let whole = if self.whole_rows { " whole rows" } else { "" };
         let key = key.map_or(String::new(), |key| {
-            format!("{fixed} key {}", key.join(","))
+            format!("{fixed} key {}{whole}", key.join(","))
         });
         let version = self.version.as_ref();
         let version = version.map_or(String::new(), |column| format!(" version {column}"));
@@ -92,18 +95,20 @@ impl RouteConfig {
             }
             Ok(columns)
         });
-        let fixed_key = reader.read_or(&key("fixed_key"), false, parse_boolean);
-        if fixed_key && columns.is_none() {
-            reader.note_problem(
-                &key("fixed_key"),
-                "is about the columns of key, which the route doesn't name",
-            );
-        }
+        let [fixed_key, whole_rows] = ["fixed_key", "whole_rows"].map(|name| {
+            let said = reader.read_or(&key(name), false, parse_boolean);
+            if said && columns.is_none() {
+                let problem = "is about the columns of key, which the route doesn't name";
+                reader.note_problem(&key(name), problem);
+            }
+            said
+        });
         Some(Self {
             topic: topic?,
             table: table??,
             key: columns,
             fixed_key,
+            whole_rows,
             version: reader.read(&key("version"), parse_string),
         })
     }
@@ -143,6 +148,7 @@ mod tests {
             table,
             key: None,
             fixed_key: false,
+            whole_rows: false,
             version: None,
         })
     }

@@ -15,16 +15,19 @@ pub(super) struct RoutedKey {
     columns: Vec<String>,
     /// Whether no update changes them (`fixed_key`).
     fixed: bool,
+    /// Whether the source logs whole rows (`whole_rows`).
+    pub(super) whole_rows: bool,
     /// The shape of the last key. Keys of one topic share the shape, so that mappings know them again.
     shape: Arc<Shape>,
 }
 
 impl RoutedKey {
-    /// The key of these columns. `fixed`: no update changes them.
-    pub fn new(columns: Vec<String>, fixed: bool) -> Self {
+    /// The key of these columns. `fixed`: no update changes them; `whole_rows`: the source logs whole rows.
+    pub fn new(columns: Vec<String>, fixed: bool, whole_rows: bool) -> Self {
         Self {
             columns,
             fixed,
+            whole_rows,
             shape: Arc::default(),
         }
     }

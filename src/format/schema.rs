@@ -29,6 +29,8 @@ pub struct Field {
     pub length: Option<i32>,
     /// Whether the value may be null.
     pub optional: bool,
+    /// The value that Connect writes where there is none, in its JSON.
+    pub default: Option<Box<Value>>,
 }
 
 /// Connect's types.
@@ -108,6 +110,8 @@ struct Node {
     name: Option<String>,
     #[serde(default)]
     optional: bool,
+    /// Null, too, is no default.
+    default: Option<Box<Value>>,
     parameters: Option<Parameters>,
     fields: Option<Vec<Node>>,
     items: Option<Box<Node>>,
@@ -161,6 +165,7 @@ impl Node {
             scale,
             length,
             optional: self.optional,
+            default: self.default,
         })
     }
 }
@@ -207,6 +212,8 @@ mod tests {
         .expect("a schema");
         let after = schema.find_field("after").expect("after");
         assert!(after.optional);
+        let id = after.find_field("id").expect("id");
+        assert_eq!(id.default.as_deref(), Some(&Value::from(0)));
         assert_eq!(after.fields().len(), 6);
         let price = after.find_field("price").expect("price");
         assert_eq!(

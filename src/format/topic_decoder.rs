@@ -112,7 +112,8 @@ impl TopicDecoder {
             route: first.map(|(route, table)| TopicRoute {
                 table,
                 version: route.version.as_deref().map(Arc::from),
-                key: (route.key.clone()).map(|key| RoutedKey::new(key, route.fixed_key)),
+                key: (route.key.clone())
+                    .map(|key| RoutedKey::new(key, route.fixed_key, route.whole_rows)),
             }),
             tables: Vec::new(),
             orders: RowOrders::new(merged, asks_positions, versioned),
@@ -345,7 +346,7 @@ impl TopicDecoder {
         let (Some(routed), Some(told)) = (routed, told) else {
             return (None, false);
         };
-        let before = before.map(|row| BeforeRow::new(row, told.record_key));
+        let before = before.map(|row| BeforeRow::new(row, told.record_key, routed.whole_rows));
         match operation {
             Operation::Update => {
                 match routed.compare_before(told.key, before.as_ref(), told.record_key, arena) {

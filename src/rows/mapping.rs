@@ -263,7 +263,7 @@ fn explain_hidden_key(change: &Change<'_>) -> Failure {
         )
     };
     let message = format!(
-        "an event of {table} has no more than the record's key in its before, and the [[route]] names other key columns ({columns}): nothing tells {what}; have the source log whole rows (Postgres: ALTER TABLE … REPLICA IDENTITY FULL, MySQL: binlog_row_image = full), or set in the [[route]] the record's key as key{or}"
+        "an event of {table} has no more than the record's key in its before, and the [[route]] names other key columns ({columns}): nothing tells {what}; have the source log whole rows (Postgres: ALTER TABLE … REPLICA IDENTITY FULL, MySQL: binlog_row_image = full); if it does, and the row has but zeros and defaults, or events have no schemas, set whole_rows = true in the [[route]]; or set there the record's key as key{or}"
     );
     Failure::new(Verdict::Systemic, message)
 }

@@ -163,7 +163,13 @@ fn an_event_that_hides_which_row_is_gone_is_the_set_ups_fault_and_says_what_help
         };
         let (verdict, message) = refused(&change, &stock);
         assert_eq!(verdict, Verdict::Systemic);
-        for part in ["public.t", "(sku)", "REPLICA IDENTITY FULL", helps] {
+        for part in [
+            "public.t",
+            "(sku)",
+            "REPLICA IDENTITY FULL",
+            "whole_rows",
+            helps,
+        ] {
             assert!(message.contains(part), "{message}");
         }
     }

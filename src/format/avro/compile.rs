@@ -180,6 +180,7 @@ impl Compiler {
                 name: name.into(),
                 label: json_label(name),
                 node: self.compile_type(inner, namespace_of(&full))?,
+                default: field.get("default").filter(|v| !v.is_null()).cloned(),
             });
         }
         self.set_form(node, Form::Record(members));

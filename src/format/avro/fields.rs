@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
 use crate::format::avro::error::AvroSchemaError;
-use crate::format::avro::node::{Form, Node, NodeId};
+use crate::format::avro::node::{Form, Member, Node, NodeId};
 use crate::format::schema::{Field, Kind, Logical};
 
 /// Beyond it a value is of unknown kind: then its column decides.
@@ -45,6 +49,7 @@ impl<'n> FieldBuilder<'n> {
             scale: None,
             length: None,
             optional: false,
+            default: None,
         };
         let Some(node) = self.nodes.get(id) else {
             return Ok(field);
@@ -66,6 +71,34 @@ impl<'n> FieldBuilder<'n> {
         field.scale = meaning.scale;
         field.length = meaning.length;
         Ok(field)
+    }
+
+    fn connect_member(&mut self, member: &'n Member) -> Result<Field, AvroSchemaError> {
+        let default = member.default.as_ref();
+        Ok(Field {
+            default: default.map(|default| Box::new(self.connect_default(member.node, default))),
+            ..self.connect_field(member.node, &member.name)?
+        })
+    }
+
+    /// A default as a value is written: bytes in base64, of which Avro's defaults have each as a character.
+    fn connect_default(&self, id: NodeId, default: &Value) -> Value {
+        match (self.nodes.get(id).map(|node| &node.form), default) {
+            (Some(Form::Bytes | Form::Fixed(_)), Value::String(text)) => {
+                let bytes: Vec<u8> = text.chars().filter_map(|c| u8::try_from(c).ok()).collect();
+                Value::from(STANDARD.encode(bytes))
+            }
+            (Some(Form::Optional { other, .. }), default) => self.connect_default(*other, default),
+            (Some(Form::Record(members)), Value::Object(values)) => {
+                let one = |member: &Member| {
+                    let name: &str = &member.name;
+                    let value = self.connect_default(member.node, values.get(name)?);
+                    Some((name.to_owned(), value))
+                };
+                Value::Object(members.iter().filter_map(one).collect())
+            }
+            _ => default.clone(),
+        }
     }
 
     fn inner_field(&mut self, node: NodeId) -> Result<Box<Field>, AvroSchemaError> {
@@ -93,7 +126,7 @@ impl<'n> FieldBuilder<'n> {
             Form::Array(items) => Kind::Array(self.inner_field(*items)?),
             Form::Map(value) | Form::Entries { value, .. } => Kind::Map(self.inner_field(*value)?),
             Form::Record(members) => {
-                let members = members.iter().map(|m| self.connect_field(m.node, &m.name));
+                let members = members.iter().map(|m| self.connect_member(m));
                 Kind::Struct(members.collect::<Result<_, _>>()?)
             }
             Form::Optional { other, .. } => {
@@ -120,5 +153,6 @@ fn plain_field(name: &str, kind: Kind, logical: Option<Logical>) -> Field {
         scale: None,
         length: None,
         optional: false,
+        default: None,
     }
 }

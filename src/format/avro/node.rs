@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::format::schema::{Kind, Logical};
 
 pub(super) type NodeId = usize;
@@ -64,6 +66,8 @@ pub(super) struct Member {
     pub label: Box<str>,
     /// The field's type.
     pub node: NodeId,
+    /// The field's default, as the schema writes it; nothing for null.
+    pub default: Option<Value>,
 }
 
 /// A branch of a union; without label: null.

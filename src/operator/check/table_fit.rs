@@ -247,7 +247,7 @@ fn find_hidden_keys(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) 
             changes.len(),
             relation.table.name
         ),
-        "have the source log whole rows (Postgres: ALTER TABLE … REPLICA IDENTITY FULL, MySQL: binlog_row_image = full), or set in the [[route]] the record's key as key, or fixed_key = true if only updates are concerned and none ever changes these columns",
+        "have the source log whole rows (Postgres: ALTER TABLE … REPLICA IDENTITY FULL, MySQL: binlog_row_image = full); if it does, and the rows have but zeros and defaults, or events have no schemas, set whole_rows = true in the [[route]]; or set there the record's key as key, or fixed_key = true if only updates are concerned and none ever changes these columns",
     ))
 }
 
