@@ -8,10 +8,10 @@ use crate::support::{Event, World, audit, events};
 const TIME: i64 = 1_793_491_200_000;
 
 /// A change on `app.t` as Debezium's MySQL connector writes it.
-fn binlog(op: &str, pos: i64, id: i64, version: i64) -> Value {
+fn binlog(op: &str, [pos, row_number]: [i64; 2], id: i64, version: i64) -> Value {
     let source = json!({
         "version": "3.6.0.Final", "connector": "mysql", "name": "test", "ts_ms": TIME, "snapshot": "false", "db": "public",
-        "sequence": null, "table": "t", "server_id": 1, "gtid": null, "file": "binlog.000002", "pos": pos, "row": 0, "thread": 9, "query": null,
+        "sequence": null, "table": "t", "server_id": 1, "gtid": null, "file": "binlog.000002", "pos": pos, "row": row_number, "thread": 9, "query": null,
     });
     let row = json!({ "id": id, "version": version, "body": format!("body {id} {version}") });
     let (before, after) = match op {
@@ -26,24 +26,25 @@ fn event(id: i64, value: &Value) -> Event {
 }
 
 /// What the inner events of a compressed transaction look like: all of them have the transaction's position.
-/// One row changes back and forth, one is inserted, deleted and inserted again.
+/// One row changes back and forth, one is inserted, deleted and inserted again; at times as one of several rows of
+/// a statement, which are numbered.
 fn compressed(with_order: bool) -> Vec<Event> {
     let changes = [
-        ("c", 1, 1),
-        ("c", 2, 1),
-        ("u", 1, 2),
-        ("d", 2, 1),
-        ("u", 1, 1),
-        ("c", 2, 1),
-        ("u", 1, 2),
-        ("c", 3, 1),
-        ("d", 3, 1),
-        ("c", 3, 1),
-        ("d", 3, 1),
+        ("c", 0, 1, 1),
+        ("c", 0, 2, 1),
+        ("u", 1, 1, 2),
+        ("d", 1, 2, 1),
+        ("u", 0, 1, 1),
+        ("c", 0, 2, 1),
+        ("u", 1, 1, 2),
+        ("c", 0, 3, 1),
+        ("d", 0, 3, 1),
+        ("c", 0, 3, 1),
+        ("d", 0, 3, 1),
     ];
     let mut events = Vec::new();
-    for (at, (op, id, version)) in changes.into_iter().enumerate() {
-        let mut value = binlog(op, 157, id, version);
+    for (at, (op, row, id, version)) in changes.into_iter().enumerate() {
+        let mut value = binlog(op, [157, row], id, version);
         if with_order {
             value["transaction"] =
                 json!({ "id": "gtid:1", "total_order": at + 1, "data_collection_order": at + 1 });

@@ -100,19 +100,23 @@ impl EventTraits<'_, '_> {
         }
         let entry = chain_hash(0, identity.as_bytes());
         identity.add_part(position.change.as_bytes());
+        let source = identity.as_bytes().len();
         self.add_source(&mut identity);
         for part in position.further.iter().filter(|part| !part.is_empty()) {
             identity.add_part(part.as_bytes());
         }
-        let place = chain_hash(self.record_key, identity.as_bytes());
+        // where a number within the statement is told, a row has another in each of its changes
+        let place = match position.may_be_shared() {
+            true => chain_hash(self.record_key, bytes_from(&identity, source)),
+            false => chain_hash(self.record_key, identity.as_bytes()),
+        };
         identity.add_part(self.operation.name().as_bytes());
         let before_key = identity.as_bytes().len();
         self.add_key(&mut identity);
-        let key = identity.as_bytes().get(before_key..).unwrap_or_default();
         let content = self.content.unwrap_or(0);
         let change = SeenChange {
             entry,
-            row: chain_hash(place, key),
+            row: chain_hash(place, bytes_from(&identity, before_key)),
             content: chain_hash(content, self.operation.name().as_bytes()),
         };
         (identity, change)
@@ -169,6 +173,11 @@ impl EventTraits<'_, '_> {
         }
         identity
     }
+}
+
+/// The parts of an identity that begin at this byte.
+fn bytes_from(identity: &Identity, begin: usize) -> &[u8] {
+    identity.as_bytes().get(begin..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -174,6 +174,17 @@ fn changes_of_one_row_that_share_a_position_are_all_told_apart_also_where_they_s
             binlog("c", 4, 0, 1),
             binlog("d", 4, 0, 0),
         ],
+        // the rows of a statement are numbered, those of the transaction aren't
+        vec![
+            binlog("c", 4, 0, 1),
+            binlog("d", 4, 1, 0),
+            binlog("c", 4, 0, 1),
+        ],
+        vec![
+            binlog("u", 4, 0, 1),
+            binlog("u", 4, 1, 2),
+            binlog("u", 4, 0, 1),
+        ],
     ];
     for history in &histories {
         for own_process in [false, true] {
