@@ -46,14 +46,24 @@ pub struct ReadPosition {
     pub offset: i64,
 }
 
+/// A position that the lane has yet to be told.
+struct QueuedPosition {
+    epoch: u64,
+    offset: i64,
+    /// It waits for the last record below it: until so many were taken out. Found once, as a lane asks often.
+    behind: usize,
+}
+
 #[derive(Default)]
 struct InboxState {
     records: VecDeque<Record>,
     bytes: usize,
     /// Kafka has nothing more at the moment.
     quiet: bool,
-    /// Epoch and offset of partitions that have come to their ends.
-    positions: HashMap<TopicPartition, (u64, i64)>,
+    /// Records that were ever taken out at the front.
+    taken_out: usize,
+    /// How far partitions were read.
+    positions: HashMap<TopicPartition, QueuedPosition>,
     take_up: Vec<TopicPartition>,
     /// The lane takes up partitions. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
     taking_up: bool,
@@ -118,7 +128,13 @@ impl Inbox {
     /// Everything of the partition below the offset was pushed, under this epoch.
     pub fn note_position(&self, source: &TopicPartition, epoch: u64, offset: i64) {
         let mut state = self.state.lock();
-        state.positions.insert(source.clone(), (epoch, offset));
+        let behind = state.find_end_below(source, offset);
+        let position = QueuedPosition {
+            epoch,
+            offset,
+            behind,
+        };
+        state.positions.insert(source.clone(), position);
         drop(state);
         self.arrived.notify_one();
     }
@@ -141,6 +157,7 @@ impl Inbox {
         state.records.retain(|r| !partitions.contains(&r.source));
         state.take_up.retain(|p| !partitions.contains(p));
         state.positions.retain(|p, _| !partitions.contains(p));
+        state.find_ends_anew();
         state.bytes = state.records.iter().map(Record::memory_size).sum();
         self.space.notify_all();
     }
@@ -311,23 +328,34 @@ impl InboxState {
         if self.positions.is_empty() {
             return Vec::new(); // as mostly
         }
-        let mut queued: HashSet<&TopicPartition> = HashSet::new();
-        for record in &self.records {
-            let position = self.positions.get(&record.source);
-            if position.is_some_and(|(_, offset)| record.offset < *offset) {
-                queued.insert(&record.source);
-            }
-        }
-        let (waiting, free): (HashMap<_, _>, HashMap<_, _>) = std::mem::take(&mut self.positions)
-            .into_iter()
-            .partition(|(source, _)| queued.contains(source));
-        self.positions = waiting;
-        let position = |(source, (epoch, offset))| ReadPosition {
+        let taken_out = self.taken_out;
+        let free = self.positions.extract_if(|_, p| p.behind <= taken_out);
+        let position = |(source, p): (_, QueuedPosition)| ReadPosition {
             source,
-            epoch,
-            offset,
+            epoch: p.epoch,
+            offset: p.offset,
         };
-        free.into_iter().map(position).collect()
+        free.map(position).collect()
+    }
+
+    /// How many records will have been taken out once the last one of the partition below the offset is.
+    fn find_end_below(&self, source: &TopicPartition, offset: i64) -> usize {
+        let is_below = |record: &Record| {
+            record.source.partition == source.partition
+                && record.offset < offset
+                && record.source.topic == source.topic
+        };
+        let last = self.records.iter().rposition(is_below);
+        last.map_or(0, |at| self.taken_out + at + 1)
+    }
+
+    /// After records were dropped from the middle.
+    fn find_ends_anew(&mut self) {
+        let mut positions = std::mem::take(&mut self.positions);
+        for (source, position) in &mut positions {
+            position.behind = self.find_end_below(source, position.offset);
+        }
+        self.positions = positions;
     }
 
     /// Up to so many rows and bytes, one record at least.
@@ -343,6 +371,7 @@ impl InboxState {
             self.bytes = self.bytes.saturating_sub(next_size);
             taken.extend(self.records.pop_front());
         }
+        self.taken_out += taken.len();
         self.quiet = false;
         taken
     }

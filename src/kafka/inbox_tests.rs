@@ -201,3 +201,18 @@ async fn the_position_of_a_partition_given_up_is_dropped() {
     inbox.give_up(&HashSet::from([partition(0)]));
     assert!(inbox.take_positions().is_empty());
 }
+
+#[tokio::test]
+async fn a_position_waits_for_its_records_also_after_others_before_and_behind_them_were_dropped() {
+    let inbox = inbox(1, 1_000_000);
+    inbox.push_record(record(1, 0, 10));
+    inbox.push_record(record(0, 0, 10));
+    inbox.note_position(&partition(0), 1, 2);
+    (1..4).for_each(|offset| inbox.push_record(record(1, offset, 10)));
+    inbox.give_up(&HashSet::from([partition(1)]));
+    assert!(inbox.take_positions().is_empty(), "a record is left");
+    let Work::Records(records, positions, _busy) = inbox.next().await else {
+        panic!("a batch");
+    };
+    assert_eq!((records.len(), positions), (1, vec![position(0, 2)]));
+}

@@ -9,11 +9,10 @@ use crate::watch::metrics::{self, EventOutcome};
 
 /// Counts what became of each record of a batch.
 pub fn count_outcomes(batch: &Batch<'_>) {
-    type What<'b> = (&'b str, Option<&'b TableName>, &'static str, EventOutcome);
-    let mut counts: HashMap<What<'_>, u64> = HashMap::new();
+    let mut counts = Counts::default();
     for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {
         let what = (&*advance.source.topic, None, "", EventOutcome::Duplicate);
-        *counts.entry(what).or_default() += advance.below_floor;
+        counts.add(what, advance.below_floor);
     }
     for entry in &batch.entries {
         let outcome = match &entry.state {
@@ -28,11 +27,42 @@ pub fn count_outcomes(batch: &Batch<'_>) {
             _ => entry.operation().map_or("", |o| o.name()),
         };
         let (topic, table) = (&*entry.record.source.topic, entry.table());
-        let what = (topic, table.map(|t| &**t), operation, outcome);
-        *counts.entry(what).or_default() += 1;
+        counts.add((topic, table.map(|t| &**t), operation, outcome), 1);
     }
-    for ((topic, table, operation, outcome), n) in counts {
+    for ((topic, table, operation, outcome), n) in counts.finish() {
         let table = table.map(ToString::to_string).unwrap_or_default();
         metrics::count_events(topic, &table, operation, outcome, n);
+    }
+}
+
+type What<'b> = (&'b str, Option<&'b TableName>, &'static str, EventOutcome);
+
+#[derive(Default)]
+struct Counts<'b> {
+    counts: HashMap<What<'b>, u64>,
+    /// Most records are of the kind of the one before, which needn't be looked up.
+    run: Option<(What<'b>, u64)>,
+}
+
+impl<'b> Counts<'b> {
+    fn add(&mut self, what: What<'b>, n: u64) {
+        match &mut self.run {
+            Some((last, count)) if *last == what => *count += n,
+            _ => {
+                self.end_run();
+                self.run = Some((what, n));
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        if let Some((what, n)) = self.run.take() {
+            *self.counts.entry(what).or_default() += n;
+        }
+    }
+
+    fn finish(mut self) -> HashMap<What<'b>, u64> {
+        self.end_run();
+        self.counts
     }
 }

@@ -72,7 +72,7 @@ impl Placeholder {
             Json::String(quoted) => {
                 says_text(quoted, &self.text)
                     || says_text(quoted, &self.hstore)
-                    || self.is_bytes(quoted) && may_be_bytes(field, family)
+                    || may_be_bytes(field, family) && self.is_bytes(quoted)
             }
             Json::Array(raw) => self.is_array(raw, field, column),
             Json::Object(raw) => self.is_object(raw),

@@ -13,10 +13,12 @@ const FIRST_ROUNDED: u64 = 9_007_199_254_740_992;
 /// A JSON number: as [`whole_number`]. With a point or an exponent it was a double before it was a text, so that
 /// from 2^53 on it may be another integer than the source's.
 pub(super) fn whole_json_number(text: Cow<'_, str>) -> Result<Cow<'_, str>, ValueError> {
-    let was_double = has_point(&text);
+    if !has_point(&text) {
+        return Ok(text); // as nearly all
+    }
     let whole = whole_number(text, "a json number with a fraction")?;
     let magnitude = whole.trim_start_matches('-').parse::<u64>();
-    if was_double && !magnitude.is_ok_and(|magnitude| magnitude < FIRST_ROUNDED) {
+    if !magnitude.is_ok_and(|magnitude| magnitude < FIRST_ROUNDED) {
         return Err(ValueError::OutOfRange {
             what: "a json number with a point or an exponent",
             allowed: "less than 2^53, up to which a double is exact",
