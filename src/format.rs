@@ -18,6 +18,7 @@ pub mod open_deletes;
 pub mod partition_memory;
 pub mod positions;
 pub mod registry;
+pub mod respelled;
 mod routed_key;
 mod row_orders;
 pub mod schema;

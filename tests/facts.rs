@@ -1,6 +1,7 @@
 //! What is known of a table, and what its settings mean, holds for the transaction that goes by it.
 
 mod altered;
+mod indexes;
 mod settings;
 
 use serde_json::json;

@@ -95,6 +95,14 @@ impl<'r> Fields<'r> {
         self.shape.as_ref()?.schema.as_ref()
     }
 
+    /// The schema of the field with this name, which is most likely at this place.
+    pub fn field_of(&self, at: usize, name: &str) -> Option<&Field> {
+        let fields = self.schema()?.fields();
+        let is = |field: &&Field| &*field.name == name;
+        let there = fields.get(at).filter(is);
+        there.or_else(|| fields.iter().find(is))
+    }
+
     /// Names and JSON texts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'r str)> {
         let names = self.names().iter().map(AsRef::as_ref);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::format::change::Fields;
+use crate::format::respelled::RespelledColumn;
 use crate::format::source_position::SourceId;
 use crate::locked::Locked;
 use crate::table_name::TableName;
@@ -38,18 +39,20 @@ pub struct FeedFacts {
     /// How many partitions the topic has.
     pub partitions: i32,
     /// The table's key columns that hold differently spelled values equal, if it has any.
-    pub respelled: Option<Arc<[String]>>,
+    pub respelled: Option<Arc<[RespelledColumn]>>,
 }
 
 impl FeedFacts {
-    /// Whether rows of such keys keep their spelling: one row's records have several keys then, each of which may
-    /// be in another partition.
+    /// Whether such keys may be spelled in several ways for one row: its records have several keys then, each of which
+    /// may be in another partition.
     pub fn keeps_spelling_of(&self, key: &Fields<'_>) -> bool {
         let Some(columns) = &self.respelled else {
             return false;
         };
-        let named = |name: &str| columns.iter().any(|column| column == name);
-        key.iter().any(|(name, _)| named(name))
+        key.iter().enumerate().any(|(at, (name, raw))| {
+            let column = columns.iter().find(|column| column.name == name);
+            column.is_some_and(|column| column.is_spelled_freely(key.field_of(at, name), raw))
+        })
     }
 }
 
@@ -85,7 +88,7 @@ struct Known {
     unpositioned: HashSet<TableName>,
     sources: HashSet<SourceId>,
     /// By table: its key columns that hold differently spelled values equal.
-    respelled: HashMap<TableName, Arc<[String]>>,
+    respelled: HashMap<TableName, Arc<[RespelledColumn]>>,
     /// Tables of such keys that have got events without a position.
     unplaced: HashSet<TableName>,
     unlearned: Unlearned,
@@ -134,8 +137,8 @@ impl MergedTables {
         }
     }
 
-    /// Learns which of a table's key columns hold differently spelled values equal; mostly none does.
-    pub fn learn_respelled(&self, table: &TableName, columns: Vec<String>) {
+    /// Learns which of a table's key columns hold differently spelled values equal.
+    pub fn learn_respelled(&self, table: &TableName, columns: Vec<RespelledColumn>) {
         let mut known = self.known.lock();
         let before = known.respelled.get(table);
         if before.map_or(&[][..], |before| &**before) == columns {
@@ -302,6 +305,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::respelled::RespelledValues;
 
     fn feed(topic: &str) -> Feed {
         (TableName::new("public", "t"), topic.into())
@@ -344,12 +348,16 @@ mod tests {
         let before = tables.version();
         tables.learn_respelled(&table, Vec::new());
         assert_eq!(tables.version(), before, "as nearly all tables");
+        let column = RespelledColumn {
+            name: "k".to_owned(),
+            values: RespelledValues::Kept,
+        };
         for version in [before + 1; 2] {
-            tables.learn_respelled(&table, vec!["k".to_owned()]);
+            tables.learn_respelled(&table, vec![column.clone()]);
             assert_eq!(tables.version(), version);
         }
         let respelled = tables.find_facts(&table, &topic).respelled;
-        assert_eq!(respelled.as_deref(), Some(&["k".to_owned()][..]));
+        assert_eq!(respelled.as_deref(), Some(&[column][..]));
         tables.learn_respelled(&table, Vec::new());
         assert_eq!(tables.find_facts(&table, &topic).respelled, None);
     }

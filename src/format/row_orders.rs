@@ -98,8 +98,8 @@ impl RowOrders {
         };
         let counted = facts.merging != Merging::Unlearned && facts.partitions > 0;
         let grown = change.incoming.record.source.partition >= facts.partitions;
-        let scatters = change.of_other_key || facts.keeps_spelling_of(change.key);
-        if counted && grown && scatters {
+        let scatters = || change.of_other_key || facts.keeps_spelling_of(change.key);
+        if counted && grown && scatters() {
             let partition = change.incoming.record.source.partition;
             self.merged.note_grown(table, topic, partition);
         }

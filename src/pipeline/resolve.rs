@@ -71,14 +71,13 @@ impl Resolver {
                         table
                     }
                 };
-                if change.operation == Operation::Truncate {
-                    changes.push((at, RowChange::of_truncate(&table)));
-                    continue;
-                }
-                match self
-                    .mapping_for(change, &table)
-                    .and_then(|m| m.map_change(change))
-                {
+                let mapped = match change.operation {
+                    Operation::Truncate => RowChange::of_truncate(&table),
+                    _ => self
+                        .mapping_for(change, &table)
+                        .and_then(|m| m.map_change(change)),
+                };
+                match mapped {
                     Ok(change) => changes.push((at, change)),
                     // it may have been altered since it was read: look once more, and begin anew
                     Err(_) if reread.insert(change.table.clone()) => {

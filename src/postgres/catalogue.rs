@@ -45,13 +45,32 @@ const COLUMNS: &str = "\
         FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd' \
     ) \
     SELECT a.attname::text, n.nspname::text, t.typname::text, b.modifier, e.typname::text, \
-           a.attgenerated::text, a.attidentity::text, a.attnum \
+           a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid \
     FROM base b \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = b.attnum \
     JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
     LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' \
     ORDER BY a.attnum";
+
+/// Whether tables may inherit from the table, other than partitions; and whether row-level security may hide rows of it
+/// from us: it applies to our role, and not for each command there is a policy that lets all rows through and none that
+/// stops any.
+const TRAITS: &str = "\
+    SELECT c.relkind = 'r', CASE WHEN pg_catalog.row_security_active(c.oid) AND NOT coalesce(( \
+        WITH p AS MATERIALIZED ( \
+            SELECT polcmd, polpermissive, \
+                   coalesce(pg_catalog.pg_get_expr(polqual, polrelid), 'true') = 'true' \
+                   AND coalesce(pg_catalog.pg_get_expr(polwithcheck, polrelid), 'true') = 'true' AS is_open \
+            FROM pg_catalog.pg_policy \
+            WHERE polrelid = c.oid AND EXISTS (SELECT FROM pg_catalog.unnest(polroles) AS r(role) \
+                WHERE role = 0 OR pg_catalog.pg_has_role(role, 'USAGE')) \
+        ) \
+        SELECT pg_catalog.bool_and( \
+            EXISTS (SELECT FROM p WHERE polcmd IN (k.command, '*') AND polpermissive AND is_open) \
+            AND NOT EXISTS (SELECT FROM p WHERE polcmd IN (k.command, '*') AND NOT polpermissive AND NOT is_open)) \
+        FROM pg_catalog.unnest(ARRAY['r', 'a', 'w', 'd']::\"char\"[]) AS k(command)), false) THEN current_user::text END \
+    FROM pg_catalog.pg_class c WHERE c.oid = $1";
 
 /// Of every table, since what a parent refers to matters as well. Those of partitions follow theirs.
 const FOREIGN_KEYS: &str = "\
@@ -119,14 +138,18 @@ async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Tab
     let row = client
         .query_opt(FINGERPRINTS, &[&&schemas[..], &&names[..]])
         .await?;
-    let Some((oid, fingerprint)) = row.map(|row| (row.get::<_, u32>(1), row.get(2))) else {
+    let Some(row) = row else {
         return Err(missing_table(name));
     };
+    let (oid, fingerprint): (u32, i64) = (row.get(1), row.get(2));
+    let traits = client.query_one(TRAITS, &[&oid]).await?;
     let (columns, numbers) = load_columns(client, oid).await?;
     let unique_keys = load_unique_keys(client, oid, &columns, &numbers).await?;
     let references = load_references(client).await?;
     let mut table = Table::new(name.clone(), columns, unique_keys);
     table.fingerprint = fingerprint;
+    table.may_have_heirs = traits.get(0);
+    table.hidden_from = traits.get(1);
     table.rank = foreign_key_rank(oid, &references);
     table.referenced = references.iter().any(|(_, parent)| *parent == oid);
     Ok(table)
@@ -180,6 +203,7 @@ fn read_column(row: &Row) -> Column {
         },
         generated: !row.get::<_, String>(5).is_empty(),
         identity_always: row.get::<_, String>(6) == "a",
+        of_domain: row.get(8),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::rows::binary::{Column, Form};
 use crate::rows::row_change::{RowChange, Text};
-use crate::rows::statement_sql::{column_name, on_key, qualified_name, rows_subquery, type_of};
+use crate::rows::statement_sql::{column_name, on_key, own_rows, rows_subquery, type_of};
 use crate::rows::table::Table;
 
 /// Rows of one table by one key that are to be read together.
@@ -100,7 +100,7 @@ impl RowGroup<'_> {
             forms.len(),
             texts.collect::<Vec<_>>().join(", "),
             rows_subquery(&forms),
-            qualified_name(self.table),
+            own_rows(self.table),
             on_key(self.table, self.key, self.key)
         );
         RowsQuery { sql, parameters }

@@ -49,12 +49,13 @@ impl Mapping {
     ///
     /// # Errors
     /// Systemic: the table lacks a column or a unique index on the key, be it to write the row or to remove
-    /// it. Reject: no key at all.
+    /// it; or rows of it may be hidden from us. Reject: no key at all.
     pub fn new(
         change: &Change<'_>,
         table: &Arc<Table>,
         reading: Arc<Reading>,
     ) -> Result<Self, Failure> {
+        table.refuse_hidden_rows()?;
         let key = map_key(&change.key, table)?;
         let removes = change.operation.removes_row();
         let mut row = Vec::new();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::rows::key_identity::KeyIdentity;
 use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
+use crate::verdict::Failure;
 
 /// A value as the text that Postgres reads for the column's type; `None` is NULL.
 pub type Text<'r> = Option<Cow<'r, str>>;
@@ -58,8 +59,12 @@ pub enum Effect {
 
 impl RowChange<'_> {
     /// That all rows of the table are gone: it names no key.
-    pub fn of_truncate(table: &Arc<Table>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Systemic: rows of it may be hidden from us.
+    pub fn of_truncate(table: &Arc<Table>) -> Result<Self, Failure> {
+        table.refuse_hidden_rows()?;
+        Ok(Self {
             layout: Arc::new(Layout {
                 table: table.clone(),
                 key: Vec::new(),
@@ -73,7 +78,7 @@ impl RowChange<'_> {
             texts: Vec::new(),
             effect: Effect::Gone,
             created: false,
-        }
+        })
     }
 
     /// Whether all rows of the table are gone. Any other change has a key.

@@ -13,6 +13,13 @@ pub(super) fn qualified_name(table: &Table) -> String {
     format!("{}.{}", quote(&table.name.schema), quote(&table.name.name))
 }
 
+/// The same, for a statement that finds rows: without those of tables that inherit from it, in which the table's unique
+/// index tells nothing apart.
+pub(super) fn own_rows(table: &Table) -> String {
+    let only = if table.may_have_heirs { "ONLY " } else { "" };
+    format!("{only}{}", qualified_name(table))
+}
+
 /// `unnest($1::text[])`.
 fn unnest_parameter(at: usize, form: Form) -> String {
     format!("unnest(${}::{}[])", at + 1, form.type_name())
@@ -130,6 +137,17 @@ pub(super) fn insert_sql(table: &Table, written: &[usize], forms: &[Form]) -> St
     )
 }
 
+/// What `ON CONFLICT` goes by. Of bare columns it would take every unique index on them, and overwrite a row that only
+/// another one holds equal.
+fn arbiter<'t>(table: &'t Table, key: &[usize]) -> Cow<'t, str> {
+    let arbiter = table.unique_key(key).map(|unique| &unique.arbiter);
+    if let Some(Some(arbiter)) = arbiter {
+        return Cow::Borrowed(arbiter);
+    }
+    let names = key.iter().map(|c| column_name(table, *c));
+    Cow::Owned(format!("({})", join_sql(names, ", ")))
+}
+
 /// `anew`: what isn't written is set to its default.
 pub(super) fn upsert_sql(
     table: &Table,
@@ -139,8 +157,7 @@ pub(super) fn upsert_sql(
     anew: bool,
 ) -> String {
     let mut sql = insert_sql(table, written, forms);
-    let key_names = key.iter().map(|c| column_name(table, *c));
-    let _ = write!(sql, " ON CONFLICT ({}) DO ", join_sql(key_names, ", "));
+    let _ = write!(sql, " ON CONFLICT {} DO ", arbiter(table, key));
     let carried = settable_columns(table, key, written)
         .map(|(_, c)| format!("{0} = EXCLUDED.{0}", column_name(table, c)));
     let left_out = (0..table.columns.len())
@@ -161,7 +178,7 @@ pub(super) fn upsert_sql(
 pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form], spelled: bool) -> String {
     let mut sql = format!(
         "DELETE FROM {} AS t USING {} WHERE {}",
-        qualified_name(table),
+        own_rows(table),
         rows_subquery(forms),
         on_key(table, key, key)
     );
@@ -175,7 +192,7 @@ pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form], spelled: 
 pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &[Form]) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {} AND NOT ({})",
-        qualified_name(table),
+        own_rows(table),
         rows_subquery(forms),
         on_key(table, key, key),
         on_spelling(table, key)
@@ -185,7 +202,7 @@ pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &[Form]) -> Str
 /// Removes all rows. Not by TRUNCATE, which locks readers out, is refused where a foreign key refers to the table, and
 /// takes another privilege.
 pub fn empty_sql(table: &Table) -> String {
-    format!("DELETE FROM {}", qualified_name(table))
+    format!("DELETE FROM {}", own_rows(table))
 }
 
 pub(super) fn update_sql(
@@ -213,7 +230,7 @@ pub(super) fn update_sql(
     }
     format!(
         "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
-        qualified_name(table),
+        own_rows(table),
         rows_subquery(forms),
         on_key(table, key, written)
     )
@@ -231,7 +248,7 @@ pub(super) fn column_sql(table: &Table, key: &[usize], forms: &[Form], column: u
     format!(
         "SELECT u.n, t.{}::text FROM {} AS t, {numbered} WHERE {}",
         column_name(table, column),
-        qualified_name(table),
+        own_rows(table),
         on_key(table, key, key)
     )
 }
@@ -248,7 +265,7 @@ pub(super) fn rank_sql(table: &Table, column: usize) -> String {
 pub(super) fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {}",
-        qualified_name(table),
+        own_rows(table),
         rows_subquery(forms),
         on_key(table, key, written)
     )

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
+use crate::format::respelled::{RespelledColumn, RespelledValues};
 use crate::rows::key_kind::KeyKind;
+use crate::rows::sql::quote;
 use crate::table_name::TableName;
+use crate::verdict::{Failure, Verdict};
 
 /// A destination column's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Column {
     pub generated: bool,
     /// GENERATED ALWAYS AS IDENTITY: may be inserted with OVERRIDING SYSTEM VALUE, never updated.
     pub identity_always: bool,
+    /// Of a domain. Whoever may create operators can have some for it that come before the base type's.
+    pub of_domain: bool,
 }
 
 /// Types of Postgres' own that an assignment rounds to the column's precision, just as a cast does.
@@ -46,6 +51,27 @@ const ROUNDED: [&str; 6] = [
 ];
 
 impl Column {
+    /// What the column, in a key of this kind, makes of several texts for one value, if it takes any.
+    fn respelled_values(&self, kind: KeyKind) -> Option<RespelledValues> {
+        match (kind, self.pg_type.name.as_str()) {
+            (KeyKind::Text, _) | (KeyKind::WrittenAlike, "name" | "char") => None,
+            (KeyKind::KeptAsWritten, _) => Some(RespelledValues::Kept),
+            (KeyKind::Integer, _) => Some(RespelledValues::Whole),
+            (_, "numeric") => Some(RespelledValues::Rounded(self.numeric_digits().1)),
+            _ => Some(RespelledValues::Alike),
+        }
+    }
+
+    /// Precision and scale of a numeric with a modifier, as numeric's own functions take it apart: the scale has 11 bits
+    /// and a sign.
+    fn numeric_digits(&self) -> (i32, i32) {
+        let modifier = self.pg_type.modifier - 4;
+        (
+            (modifier >> 16) & 0xffff,
+            ((modifier & 0x7ff) ^ 1024) - 1024,
+        )
+    }
+
     /// Whether the type is one of Postgres' own.
     pub fn is_of_postgres(&self) -> bool {
         self.cast.starts_with(r#""pg_catalog"."#)
@@ -70,12 +96,7 @@ impl Column {
         if name != "numeric" {
             return Cow::Owned(format!("{}({modifier})", self.cast));
         }
-        // as numeric's own functions take it apart: the scale has 11 bits and a sign
-        let modifier = modifier - 4;
-        let (precision, scale) = (
-            (modifier >> 16) & 0xffff,
-            ((modifier & 0x7ff) ^ 1024) - 1024,
-        );
+        let (precision, scale) = self.numeric_digits();
         Cow::Owned(format!("{}({precision},{scale})", self.cast))
     }
 }
@@ -146,6 +167,9 @@ pub struct UniqueKey {
     pub equality: Vec<Equality>,
     /// How equal values of each of the columns are told, in the same order.
     pub sameness: Vec<Sameness>,
+    /// What `ON CONFLICT` is told, so that it goes by this index alone: the constraint, or the columns with collation and
+    /// operator class. `None`: the columns will do.
+    pub arbiter: Option<String>,
 }
 
 /// How equal values of a key column are told.
@@ -167,6 +191,7 @@ impl UniqueKey {
             equality: vec![Equality::default(); columns.len()],
             sameness: vec![Sameness::default(); columns.len()],
             columns,
+            arbiter: None,
         }
     }
 
@@ -202,6 +227,10 @@ pub struct Table {
     pub rank: usize,
     /// Whether a foreign key leads to it, be it one of its own: deleting a row may take others with it.
     pub referenced: bool,
+    /// Other tables may inherit from it, whose rows are none of its own: statements name it with ONLY.
+    pub may_have_heirs: bool,
+    /// The role, ours, that row-level security may hide rows of the table from.
+    pub hidden_from: Option<String>,
     /// When it was last said that a delete left a row of the table, as that is spelled otherwise; in seconds since
     /// 1970, 0 if never.
     pub told_of_spelling_at: AtomicU64,
@@ -239,9 +268,40 @@ impl Table {
             unique_keys,
             rank: 0,
             referenced: false,
+            may_have_heirs: false,
+            hidden_from: None,
             told_of_spelling_at: AtomicU64::new(0),
             fingerprint: 0,
             by_name,
+        }
+    }
+
+    /// What is wrong where row-level security may hide rows from our role, and what mends it. No statement would fail: a
+    /// row that is hidden isn't there for a delete.
+    pub fn explain_hidden_rows(&self) -> Option<(String, String)> {
+        let role = self.hidden_from.as_deref()?;
+        let what = format!(
+            "row-level security of {} applies to the role {role}: rows that it hides can't be updated or deleted",
+            self.name
+        );
+        let remedy = format!(
+            "ALTER ROLE {} BYPASSRLS, or policies that let it see and write all rows",
+            quote(role)
+        );
+        Some((what, remedy))
+    }
+
+    /// Refuses a table of which rows may be hidden.
+    ///
+    /// # Errors
+    /// Systemic, with what mends it.
+    pub fn refuse_hidden_rows(&self) -> Result<(), Failure> {
+        match self.explain_hidden_rows() {
+            None => Ok(()),
+            Some((what, remedy)) => {
+                let message = format!("{what}; {remedy}");
+                Err(Failure::new(Verdict::Systemic, message))
+            }
         }
     }
 
@@ -266,15 +326,28 @@ impl Table {
         self.unique_keys.iter().find(|unique| unique.columns == key)
     }
 
-    /// The columns of whose equal values a unique index takes several spellings for one key.
-    pub fn respelled_columns(&self) -> Vec<String> {
-        let keys = self.unique_keys.iter();
-        let kept = keys.flat_map(|unique| {
-            let columns = unique.columns.iter().copied();
-            columns.filter(|column| unique.keeps_as_written(*column))
-        });
-        let names = kept.filter_map(|column| Some(self.columns.get(column)?.name.clone()));
-        names.collect()
+    /// The key columns that take several texts for one value.
+    pub fn respelled_columns(&self) -> Vec<RespelledColumn> {
+        let mut found: Vec<RespelledColumn> = Vec::new();
+        for unique in &self.unique_keys {
+            for (at, sameness) in unique.columns.iter().zip(&unique.sameness) {
+                let Some(column) = self.columns.get(*at) else {
+                    continue;
+                };
+                let Some(values) = column.respelled_values(sameness.kind) else {
+                    continue;
+                };
+                match found.iter_mut().find(|known| known.name == column.name) {
+                    Some(known) if values == RespelledValues::Kept => known.values = values,
+                    Some(_) => {}
+                    None => found.push(RespelledColumn {
+                        name: column.name.clone(),
+                        values,
+                    }),
+                }
+            }
+        }
+        found
     }
 
     /// The names of these columns, with commas between, for messages.

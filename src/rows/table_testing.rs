@@ -21,6 +21,7 @@ pub fn table(name: &str, columns: &str, unique: &[&[&str]]) -> Arc<Table> {
             cast: format!("\"pg_catalog\".\"{bare}\""),
             generated: kind.ends_with('='),
             identity_always: kind.ends_with('!'),
+            of_domain: false,
         }
     };
     let columns: Vec<Column> = columns.split(' ').map(column).collect();

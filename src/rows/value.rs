@@ -13,6 +13,7 @@ use crate::rows::table::PgType;
 mod array;
 mod bits;
 mod bytes;
+mod cut;
 mod error;
 mod family;
 mod geometry;
@@ -128,6 +129,7 @@ fn convert_value<'a>(
         (Family::Integer, Json::Number(_)) => whole::whole_json_number(text),
         (Family::Integer, _) => whole::whole_number(text, "a decimal with a fraction"),
         (Family::Money, _) => money::plain_amount(text),
+        (Family::Text | Family::Other, _) => cut::whole_text(text, &column.name),
         _ => Ok(text),
     }
 }

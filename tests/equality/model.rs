@@ -83,7 +83,10 @@ const KINDS: &[(&str, &[&[&str]])] = &[
             &["1e300"],
         ],
     ),
-    ("bigint", &[&["7", r#""07""#, r#""7""#], &["-7"], &["70"]]),
+    (
+        "bigint",
+        &[&[r#""7""#, r#""07""#], &[r#""-7""#], &[r#""70""#]],
+    ),
     (
         "inet",
         &[&[r#""10.0.0.1""#, r#""10.0.0.1/32""#], &[r#""10.0.0.1/8""#]],
@@ -118,18 +121,8 @@ const KINDS: &[(&str, &[&[&str]])] = &[
     ),
 ];
 
-/// Those of which Postgres keeps equal values as they were written.
-const KEPT: &[&str] = &[
-    "citext",
-    "login",
-    "text COLLATE blind",
-    "numeric",
-    "float8",
-    "interval",
-    "jsonb",
-    "pair",
-    "numrange",
-];
+/// Those of which each text is a value of its own.
+const TEXTS: &[&str] = &["text", "mood"];
 
 /// A xorshift, scrambled by its seed.
 struct Chance(u64);
@@ -221,8 +214,12 @@ impl Table {
 
     /// Which partition Kafka would choose by the key's bytes: the same for one value, however its JSON is escaped here.
     async fn scatter_key(&self, world: &World, key: &mut Key) {
-        let texts = self.values(key).join("::text, ");
-        let sql = format!("SELECT concat_ws('|', {texts}::text)");
+        let texts = key
+            .raw
+            .iter()
+            .map(|raw| format!("'{raw}'::json #>> '{{}}'"));
+        let texts: Vec<String> = texts.collect();
+        let sql = format!("SELECT concat_ws('|', {})", texts.join(", "));
         let spelled: String = world.db.query_one(&sql, &[]).await.unwrap().get(0);
         let hash = spelled.bytes().fold(7, |hash: i32, byte| {
             hash.wrapping_mul(31).wrapping_add(byte.into()) & 0xffff
@@ -230,11 +227,10 @@ impl Table {
         key.partition = hash % self.partitions;
     }
 
-    /// Whether spellings of one key go through several partitions, as Kafka chooses them by the key's bytes. Those
-    /// of a type that Postgres writes alike don't: no source has two of them.
+    /// Whether spellings of one key go through several partitions, as Kafka chooses them by the key's bytes.
     fn is_scattered(&self) -> bool {
-        let kept = |(kind, _): &Kind| KEPT.contains(kind);
-        self.partitions > 1 && self.kinds.iter().any(kept)
+        let respelled = |(kind, _): &Kind| !TEXTS.contains(kind);
+        self.partitions > 1 && self.kinds.iter().any(respelled)
     }
 
     /// The key's values as SQL.

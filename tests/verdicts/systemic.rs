@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Broken, drop_role, end_sessions, grants, nothing_is_put_aside, sql, write_as_a_role};
 use crate::support::events::change_of;
 use crate::support::own_postgres::OwnPostgres;
-use crate::support::{Event, World, audit};
+use crate::support::{Event, World, audit, events};
 
 fn stopped<'a>(words: &'a [&'a str]) -> Broken<'a> {
     Broken {
@@ -217,4 +217,55 @@ async fn a_delete_by_a_key_with_a_computed_column_stops_the_lane_until_the_colum
     assert_eq!(world.count(left).await, 0);
     nothing_is_put_aside(&world, &worker).await;
     assert_eq!(worker.stop().await.0, Some(0));
+}
+
+/// A policy shows no error: what it hides isn't there for a delete.
+#[tokio::test]
+async fn rows_that_a_policy_hides_are_waited_for_and_nothing_is_put_aside() {
+    let mut world = World::new("hidden_rows", 1).await;
+    let role = write_as_a_role(&mut world).await;
+    let rows = [events::insert(1, 1, 1), events::insert(2, 2, 1)];
+    world.kafka.produce(&world.topic, &rows).await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    // policies that hide nothing are in nobody's way
+    sql(
+        &world,
+        "ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY all_rows ON t USING (true)",
+    )
+    .await;
+    world
+        .kafka
+        .produce(
+            &world.topic,
+            &[events::insert(3, 3, 1), events::delete(4, 2)],
+        )
+        .await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE id IN (1, 3)", 2)
+        .await;
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    sql(&world, "ALTER POLICY all_rows ON t USING (id > 1)").await;
+    let hidden = [
+        events::delete(5, 1),
+        events::partial(6, 1, 2),
+        events::insert(7, 7, 1),
+    ];
+    world.kafka.produce(&world.topic, &hidden[..1]).await;
+    worker
+        .says(&["stopped taking in", "row-level security", "BYPASSRLS"])
+        .await;
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 2);
+    world.kafka.produce(&world.topic, &hidden[2..]).await;
+    let answer = crate::commands::landfall(&world, "check --json");
+    assert_eq!(answer.code, Some(1), "{}", answer.text);
+    assert!(answer.text.contains("row_security"), "{}", answer.text);
+    sql(&world, "ALTER TABLE t DISABLE ROW LEVEL SECURITY").await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE id IN (3, 7)", 2)
+        .await;
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    assert_eq!(world.letters().await, Vec::<String>::new());
+    assert_eq!(worker.stop().await.0, Some(0));
+    drop_role(&world, &role).await;
 }

@@ -31,15 +31,13 @@ pub struct Relation {
     pub usage: bool,
     /// What the role may do with the table, or with each of its columns.
     pub privileges: Vec<&'static str>,
-    /// Row-level security hides rows from the role.
-    pub row_security: bool,
 }
 
 /// In the order in which they are told.
 pub const TABLE_PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
 const RIGHTS_QUERY: &str = "\
-    SELECT c.oid, current_user::text, has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), \
+    SELECT c.oid, current_user::text, has_schema_privilege(n.oid, 'USAGE'), \
            ARRAY(SELECT p FROM unnest($3::text[]) p WHERE has_table_privilege(c.oid, p) \
                OR (p <> 'DELETE' AND (SELECT bool_and(has_column_privilege(c.oid, a.attnum, p)) \
                    FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) \
@@ -75,7 +73,7 @@ pub async fn read_relation(
     let columns = client
         .query(NOT_NULL_QUERY, &[&rights.get::<_, u32>(0)])
         .await?;
-    let granted: Vec<String> = rights.get(4);
+    let granted: Vec<String> = rights.get(3);
     Ok(Relation {
         table,
         not_null: columns
@@ -87,7 +85,6 @@ pub async fn read_relation(
             .collect(),
         role: rights.get(1),
         usage: rights.get(2),
-        row_security: rights.get(3),
         privileges: TABLE_PRIVILEGES
             .into_iter()
             .filter(|p| granted.iter().any(|g| g == p))

@@ -110,12 +110,8 @@ pub fn judge_table(
     findings.extend(values::find_required_columns(relation, changes, reading));
     findings.extend(values::judge_conversions(relation, changes, reading));
     findings.extend(judge_rights(relation, needs));
-    if relation.row_security {
-        findings.push(Finding::warning(
-            "row_security",
-            format!("row-level security of {} applies to the role {}: rows that it hides can't be updated or deleted", relation.table.name, relation.role),
-            format!("ALTER ROLE {} BYPASSRLS, or policies that let it see and write all rows", quote(&relation.role)),
-        ));
+    if let Some((what, remedy)) = relation.table.explain_hidden_rows() {
+        findings.push(Finding::problem("row_security", what, remedy));
     }
     findings
 }

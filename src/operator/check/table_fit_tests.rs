@@ -15,7 +15,6 @@ fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
         role: "sink".to_owned(),
         usage: true,
         privileges: TABLE_PRIVILEGES.to_vec(),
-        row_security: false,
     }
 }
 

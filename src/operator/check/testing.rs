@@ -37,6 +37,7 @@ pub fn table(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Table {
         cast: (*pg_type).to_owned(),
         generated: false,
         identity_always: false,
+        of_domain: false,
     };
     Table::new(
         TableName::new("public", "orders"),

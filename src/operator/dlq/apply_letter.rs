@@ -230,7 +230,7 @@ impl LetterApplier {
         let table = self.catalogue.find_table(tx, &change.table).await?;
         self.table = Some(table.clone());
         match change.operation {
-            Operation::Truncate => Ok(RowChange::of_truncate(&table)),
+            Operation::Truncate => RowChange::of_truncate(&table),
             _ => Mapping::new(change, &table, self.reading.clone())?.map_change(change),
         }
     }
