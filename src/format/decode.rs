@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use crate::config::{Config, RouteConfig};
@@ -31,7 +32,7 @@ pub struct Decoder {
     merged: Arc<MergedTables>,
     /// Whether truncates are applied (`apply.truncates`).
     truncates: bool,
-    topics: HashMap<Arc<str>, TopicDecoder>,
+    topics: HashMap<Arc<str>, TopicDecoder, RandomState>,
 }
 
 impl Decoder {
@@ -58,7 +59,7 @@ impl Decoder {
             deletes,
             merged: Arc::default(),
             truncates: false,
-            topics: HashMap::new(),
+            topics: HashMap::default(),
         }
     }
 
@@ -194,7 +195,7 @@ impl Decoder {
 }
 
 fn topic_decoder<'t>(
-    topics: &'t mut HashMap<Arc<str>, TopicDecoder>,
+    topics: &'t mut HashMap<Arc<str>, TopicDecoder, RandomState>,
     routes: &[RouteConfig],
     merged: &Arc<MergedTables>,
     record: &Record,

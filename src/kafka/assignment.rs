@@ -3,8 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use foldhash::fast::RandomState;
+
 use crate::locked::Locked;
 use crate::record::TopicPartition;
+
+/// By topic and partition, for each record that is polled.
+pub(super) type AssignedByTopic = HashMap<String, HashMap<i32, Assigned, RandomState>, RandomState>;
 
 /// A partition that is ours.
 #[derive(Clone)]
@@ -100,8 +105,8 @@ impl Assignment {
     }
 
     /// The assignment by topic and partition, to look records up in without copying names.
-    pub fn copy_by_topic(&self) -> HashMap<String, HashMap<i32, Assigned>> {
-        let mut topics: HashMap<String, HashMap<i32, Assigned>> = HashMap::new();
+    pub(super) fn copy_by_topic(&self) -> AssignedByTopic {
+        let mut topics = AssignedByTopic::default();
         for assigned in self.partitions.lock().values() {
             topics
                 .entry(assigned.source.topic.to_string())

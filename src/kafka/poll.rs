@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::KafkaConfig;
-use crate::kafka::assignment::Assigned;
+use crate::kafka::assignment::AssignedByTopic;
 use crate::kafka::client::consumer_properties;
 use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
 use crate::kafka::error::{ClientError, Error};
@@ -31,10 +32,10 @@ pub struct Poller {
     consumer: GroupConsumer,
     seeks: PendingSeeks,
     /// A copy of the assignment, as of `generation`.
-    assignment: HashMap<String, HashMap<i32, Assigned>>,
+    assignment: AssignedByTopic,
     generation: u64,
     /// By topic.
-    caches: HashMap<Arc<str>, TopicCache>,
+    caches: HashMap<Arc<str>, TopicCache, RandomState>,
     /// By lane.
     arenas: Vec<RecordArena>,
     /// Since when each lane's inbox has been full.
@@ -64,8 +65,8 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, SeekQueu
     let poller = Poller {
         consumer: GroupConsumer::new(consumer),
         seeks,
-        assignment: HashMap::new(),
-        caches: HashMap::new(),
+        assignment: AssignedByTopic::default(),
+        caches: HashMap::default(),
         arenas: (0..lanes).map(|_| RecordArena::default()).collect(),
         generation: 0,
         full_since: vec![None; lanes],

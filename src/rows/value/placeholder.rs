@@ -64,20 +64,18 @@ impl Placeholder {
 
     /// Whether this is the placeholder and no value.
     pub(super) fn is_meant(&self, json: Json<'_>, field: Option<&Field>, column: &PgType) -> bool {
-        let family = Family::of_column(column);
-        if family.is_fixed_size() {
-            return false;
-        }
-        match json {
+        // the type is asked last: hardly any value says what the placeholder does
+        let says_placeholder = match json {
             Json::String(quoted) => {
                 says_text(quoted, &self.text)
                     || says_text(quoted, &self.hstore)
-                    || may_be_bytes(field, family) && self.is_bytes(quoted)
+                    || self.is_bytes(quoted) && may_be_bytes(field, Family::of_column(column))
             }
             Json::Array(raw) => self.is_array(raw, field, column),
             Json::Object(raw) => self.is_object(raw),
             _ => false,
-        }
+        };
+        says_placeholder && !Family::of_column(column).is_fixed_size()
     }
 
     fn is_bytes(&self, quoted: &str) -> bool {
