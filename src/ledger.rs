@@ -25,6 +25,7 @@ pub mod recorded_events;
 pub mod resume;
 pub mod retention;
 pub mod rights;
+pub mod row_identities;
 pub mod row_positions;
 pub mod watermarks;
 
@@ -35,6 +36,7 @@ use crate::ledger::feeds::Feeds;
 use crate::ledger::letters::Letters;
 use crate::ledger::moved_rows::MovedRows;
 use crate::ledger::partition_starts::PartitionStarts;
+use crate::ledger::row_identities::RowIdentities;
 use crate::ledger::row_positions::RowPositions;
 use crate::ledger::watermarks::Watermarks;
 use crate::rows::sql::quote;
@@ -55,6 +57,8 @@ pub struct Ledger {
     pub feeds: Feeds,
     /// Where the last change of a row stands at its source.
     pub row_positions: RowPositions,
+    /// By what rows with positions are told.
+    pub row_identities: RowIdentities,
     /// What rows had that get another key.
     pub moved_rows: MovedRows,
     schema: String,
@@ -64,6 +68,7 @@ impl Ledger {
     /// The tables of `schema`, written on behalf of the consumer group.
     pub fn new(schema: &str, group: &str, idempotency: Idempotency) -> Self {
         let (feeds, row_positions) = (Feeds::new(schema), RowPositions::new(schema));
+        let row_identities = RowIdentities::new(schema);
         let schema = quote(schema);
         let event_ids = EventIds::new(schema.clone(), idempotency);
         Self {
@@ -74,6 +79,7 @@ impl Ledger {
             letters: Letters::new(schema.clone(), group.to_owned()),
             feeds,
             row_positions,
+            row_identities,
             moved_rows: MovedRows::new(schema.clone()),
             schema,
         }

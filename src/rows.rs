@@ -9,6 +9,7 @@ pub mod kept_sql;
 pub mod key_identity;
 pub mod key_kind;
 pub mod key_question;
+pub mod key_recipe;
 pub mod key_rounds;
 pub mod mapping;
 pub mod rearrange;

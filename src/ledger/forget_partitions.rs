@@ -125,6 +125,12 @@ async fn forget_positions(
             tx.execute(&delete, &[&keys.start, &keys.end, &of_partitions])
                 .await?;
         }
+        if !is_shared {
+            let sql = format!(
+                "DELETE FROM {schema}.row_identities WHERE schema_name = $1 AND table_name = $2"
+            );
+            tx.execute(&sql, &[&name.schema, &name.name]).await?;
+        }
     }
     if partition_ids.is_some() {
         let sql = format!(

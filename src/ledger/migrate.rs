@@ -50,6 +50,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "event_identity",
         include_str!("../../migrations/0010_event_identity.sql"),
     ),
+    (
+        12,
+        "row_identities",
+        include_str!("../../migrations/0012_row_identities.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -6,7 +6,7 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 9] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 10] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("topics", "SELECT, INSERT, UPDATE"),
     ("partition_starts", "SELECT, INSERT, UPDATE"),
@@ -15,6 +15,7 @@ const NEEDED_PRIVILEGES: [(&str, &str); 9] = [
     ("table_topics", "SELECT, INSERT"),
     ("row_sources", "SELECT, INSERT"),
     ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
+    ("row_identities", "SELECT, INSERT"),
     ("moved_rows", "SELECT, INSERT, UPDATE, DELETE"),
 ];
 

@@ -163,7 +163,14 @@ impl<'t> BatchTransaction<'t> {
         let positions = &self.ledger.row_positions;
         let arranged = match order.claim_rows() {
             Ok(mut claims) => {
-                let recorded = positions.claim_rows(&self.tx, &mut claims).await?;
+                let tables = order.list_identities();
+                let identities = &self.ledger.row_identities;
+                let agreed = identities.agree_on_identities(&self.tx, &tables);
+                // sent together
+                let claimed = positions.claim_rows(&self.tx, &mut claims);
+                let (agreed, recorded) = join(agreed, claimed).await;
+                agreed?;
+                let recorded = recorded?;
                 compare_versions(&self.tx, order, &recorded).await?;
                 order.arrange_changes(changes, recorded)
             }

@@ -138,6 +138,7 @@ fn read_sameness(row: &Row, column: &Column) -> Sameness {
         kind: KeyKind::of_type(name, modifier, own, row.get(9)),
         collation: read_name(row, 10).map(quote_name),
         hash: read_name(row, 13).map(quote_name),
+        is_decimal: own && name == "numeric",
     }
 }
 

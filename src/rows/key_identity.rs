@@ -8,6 +8,7 @@ use crate::format::event_id::Parts;
 use crate::letter::KeyHashes;
 use crate::rows::key_kind::KeyKind;
 use crate::rows::row_change::{Layout, RowChange, Text};
+use crate::rows::table::Sameness;
 
 /// What a key is to the unique index, where the event's texts don't tell it as they stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ pub(super) fn identify_row(layout: &Layout, key: Key<'_, '_>) -> blake3::Hash {
         let sameness = unique.and_then(|unique| unique.sameness.get(at));
         let text = text.as_deref().unwrap_or_default();
         parts.add_part(name.unwrap_or_default().as_bytes());
-        if sameness.is_some_and(|s| is_bare(s.kind, text)) {
+        if sameness.is_some_and(|s| is_bare(s, text)) {
             parts.add_part(text.as_bytes());
         } else {
             parts.add_part(serde_json::Value::from(text).to_string().as_bytes());
@@ -121,6 +122,11 @@ pub(super) fn identify_row(layout: &Layout, key: Key<'_, '_>) -> blake3::Hash {
 }
 
 /// A text that no number can be is a string for JSON, whatever it is for.
-fn is_bare(kind: KeyKind, text: &str) -> bool {
+fn is_bare(sameness: &Sameness, text: &str) -> bool {
+    let kind = sameness.kind;
+    if sameness.is_decimal {
+        // as a whole number has it, whatever the type is that it is altered to
+        return KeyKind::Integer.own_text(text, -1).is_some();
+    }
     kind.is_bare_in_json() && kind.own_text(text, -1).is_some()
 }

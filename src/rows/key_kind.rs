@@ -89,6 +89,14 @@ impl KeyKind {
     }
 }
 
+/// A decimal number, as Postgres writes it, without zeros at its end: equal for equal numbers, whatever their scale.
+pub fn plain_decimal(written: &str) -> &str {
+    if !written.contains('.') {
+        return written;
+    }
+    written.trim_end_matches('0').trim_end_matches('.')
+}
+
 fn integer_text(text: &str) -> Option<Cow<'_, str>> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = !digits.is_empty()

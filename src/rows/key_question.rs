@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::rows::key_identity::KeyIdentity;
-use crate::rows::key_kind::KeyKind;
+use crate::rows::key_kind::{KeyKind, plain_decimal};
 use crate::rows::row_change::{Layout, RowChange, Text};
 use crate::rows::table::{Column, Equality, Sameness, UniqueKey};
 
@@ -243,6 +243,10 @@ impl<'l> KeyColumns<'l> {
     fn row_texts(&self, answer: &KeyAnswer) -> Vec<Text<'static>> {
         let columns = self.0.iter().enumerate();
         let text = |(at, column): (usize, &KeyColumn<'_>)| {
+            if column.sameness.is_decimal {
+                let written = answer.written.get(at)?;
+                return Some(Cow::Owned(plain_decimal(written).to_owned()));
+            }
             let hash = answer.hashes.get(at).cloned().flatten();
             let hash = hash.filter(|_| column.kind() == KeyKind::KeptAsWritten);
             let hash = hash.map(|hash| format!("~{hash}"));

@@ -1,5 +1,7 @@
 //! What the ledger keeps of a row's last change, where its changes come through several partitions.
 
+use crate::table_name::TableName;
+
 /// A row's last change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedChange {
@@ -13,4 +15,36 @@ pub struct RecordedChange {
     pub version: Option<String>,
     /// Whether it removed the row.
     pub gone: bool,
+}
+
+/// By what rows of a table are told, as words: where two of them differ, so do the rows' keys in `row_positions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowIdentity {
+    /// The names of the key's columns.
+    pub key_columns: Vec<String>,
+    /// The columns in order, each with what its values are told by, for messages.
+    pub told_by: String,
+}
+
+/// By what rows of a table are told now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableIdentity {
+    /// The table's name.
+    pub table: TableName,
+    /// All of its columns.
+    pub columns: Vec<String>,
+    /// By what its rows are told.
+    pub identity: RowIdentity,
+}
+
+impl TableIdentity {
+    /// Whether rows that are told so aren't found any more: by another type of the same columns, or by columns that the
+    /// table doesn't have.
+    pub fn is_changed_from(&self, recorded: &RowIdentity) -> bool {
+        if recorded.key_columns == self.identity.key_columns {
+            return *recorded != self.identity;
+        }
+        let mut columns = recorded.key_columns.iter();
+        !columns.all(|name| self.columns.contains(name))
+    }
 }

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::format::change::{Change, Operation, RowOrder};
 use crate::format::source_position::{SourceId, SourcePosition};
+use crate::rows::key_recipe::describe_identity;
 use crate::rows::rearrange::{ClaimedChange, Rearranged, rearrange_changes};
-use crate::rows::recorded_change::RecordedChange;
+use crate::rows::recorded_change::{RecordedChange, TableIdentity};
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_key::row_key;
 use crate::rows::row_sequence::{ANY_PARTITION, Arrival, OtherSource, sequence_arrivals};
@@ -40,6 +41,8 @@ pub struct SourceOrder<'r> {
     changes: Vec<ClaimedChange<'r>>,
     /// The version of each of them, where the route has a column for it.
     versions: Vec<Option<ChangeVersion<'r>>>,
+    /// The tables with their keys.
+    layouts: Vec<Arc<Layout>>,
     /// What is known of versioned rows.
     current: HashMap<Uuid, CurrentVersion>,
     rows: HashMap<Uuid, ClaimedRow>,
@@ -123,6 +126,7 @@ impl<'r> SourceOrder<'r> {
         let mut order = Self {
             changes: Vec::new(),
             versions: Vec::new(),
+            layouts: Vec::new(),
             current: HashMap::new(),
             rows: HashMap::new(),
         };
@@ -135,6 +139,7 @@ impl<'r> SourceOrder<'r> {
             let Some(arrival) = arrival_of(&event, row, (version.is_some(), tells_version))? else {
                 continue;
             };
+            order.note_layout(&row.layout);
             let gone = Arrival {
                 gone: true,
                 ..arrival
@@ -161,6 +166,24 @@ impl<'r> SourceOrder<'r> {
             }
         }
         Ok(order)
+    }
+
+    fn note_layout(&mut self, layout: &Arc<Layout>) {
+        let same = |known: &Arc<Layout>| {
+            Arc::ptr_eq(known, layout)
+                || Arc::ptr_eq(&known.table, &layout.table) && known.key == layout.key
+        };
+        if !self.layouts.iter().any(same) {
+            self.layouts.push(layout.clone());
+        }
+    }
+
+    /// By what the claimed rows are told, by table and key.
+    pub fn list_identities(&self) -> Vec<TableIdentity> {
+        self.layouts
+            .iter()
+            .map(|layout| describe_identity(layout))
+            .collect()
     }
 
     /// The claimed rows, each with what is to be recorded if nothing is yet: the last of its changes.

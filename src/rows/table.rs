@@ -182,6 +182,8 @@ pub struct Sameness {
     /// The function, quoted and with its schema, by which Postgres hashes values so that those that the index
     /// holds equal have one hash; it takes a seed.
     pub hash: Option<String>,
+    /// A decimal number, which one spelling can stand for.
+    pub is_decimal: bool,
 }
 
 impl UniqueKey {

@@ -267,3 +267,75 @@ async fn two_workers_with_a_topic_each_put_one_row_in_order() {
     assert_eq!(world.count(last).await, 200);
     audit::assert_forward_only(&world.db).await;
 }
+
+/// What is recorded of rows is found by their keys, which are what the key's type makes of them.
+#[tokio::test]
+async fn a_key_whose_type_is_altered_takes_no_row_back_or_stops_the_lane() {
+    let world = merged_world("merged_altered", 2, 1).await;
+    world.sql("DROP TRIGGER note ON t").await;
+    land(
+        &world,
+        0,
+        &[placed("c", 10, 5, 1, "a"), placed("u", 30, 5, 3, "a")],
+    )
+    .await;
+    // numbers are one kind
+    for (lsn, to) in [
+        (20, "numeric(20)"),
+        (21, "numeric"),
+        (22, "numeric(20,3)"),
+        (23, "int"),
+    ] {
+        world
+            .sql(&format!("ALTER TABLE t ALTER id TYPE {to}"))
+            .await;
+        land(&world, 1, &[placed("u", lsn, 5, 2, "b")]).await;
+        assert_eq!(world.count("SELECT version FROM t").await, 3, "{to}");
+    }
+    world.sql("ALTER TABLE t ALTER id TYPE text").await;
+    let older = [placed("u", 24, 5, 2, "b")];
+    world.kafka.produce(&world.topics[1], &older).await;
+    let worker = world.run();
+    let said = worker
+        .says(&["stopped taking in", "the key of public.t has changed"])
+        .await;
+    for part in [
+        "(id number)",
+        "(id text)",
+        "landfall forget --topic",
+        &world.topics[1],
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(world.count("SELECT version FROM t").await, 3);
+    assert_eq!(worker.stop().await.0, Some(0));
+    for topic in &world.topics {
+        crate::commands::done(&world, &format!("forget --topic {topic}"));
+    }
+    world.catch_up().await;
+    assert_eq!(world.count("SELECT version FROM t").await, 3);
+    assert_eq!(world.letters().await, [""; 0]);
+    // a column that gets another name is a key of another name
+    world.sql("ALTER TABLE t RENAME id TO code").await;
+    let renamed = with(placed("u", 25, 5, 2, "b"), |value| {
+        let row = json!({ "code": 5, "version": 2, "body": "b" });
+        value["after"] = row;
+    });
+    let mut world = world;
+    world.settings.remove("[route]");
+    world.set(
+        "[route]",
+        "topic = '.*[.]public[.]t[0-9]*'\ntable = \"public.t\"\nkey = [\"code\"]\nfixed_key = true",
+    );
+    world.kafka.produce(&world.topics[1], &[renamed]).await;
+    let worker = world.run();
+    worker
+        .says(&[
+            "stopped taking in",
+            "the key of public.t has changed",
+            "(code text)",
+        ])
+        .await;
+    assert_eq!(world.count("SELECT version FROM t").await, 3);
+    assert_eq!(worker.stop().await.0, Some(0));
+}

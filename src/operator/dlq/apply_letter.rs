@@ -17,6 +17,7 @@ use crate::format::undecodable::Undecodable;
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::moved_rows::MovedRows;
 use crate::ledger::recorded_events::RecordedEvents;
+use crate::ledger::row_identities::RowIdentities;
 use crate::ledger::row_positions::RowPositions;
 use crate::letter::{KeyHashes, LetterState};
 use crate::operator::dlq::candidate::Candidate;
@@ -50,6 +51,7 @@ pub struct LetterApplier {
     events: RecordedEvents,
     moved_rows: MovedRows,
     positions: RowPositions,
+    identities: RowIdentities,
     /// Whether a worker would recognise the event of a letter without a row (`apply.idempotency`).
     keeps_ids: bool,
     /// Whether letters are applied that could overwrite newer data.
@@ -71,6 +73,7 @@ impl LetterApplier {
             events: RecordedEvents::new(schema),
             moved_rows: MovedRows::new(quote(schema)),
             positions: RowPositions::new(schema),
+            identities: RowIdentities::new(schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
         })
@@ -258,6 +261,9 @@ impl LetterApplier {
         let mut order = SourceOrder::of_changes(&changes, &self.reading, |_| Some(event))?;
         let two_sources = |other| explain_other_source(&other, &HashMap::new());
         let mut claims = order.claim_rows().map_err(two_sources)?;
+        let tables = order.list_identities();
+        let identities = &self.identities;
+        identities.agree_on_identities(tx, &tables).await?;
         let recorded = self.positions.claim_rows(tx, &mut claims).await?;
         compare_versions(tx, &mut order, &recorded).await?;
         let arranged = order.arrange_changes(changes, recorded);

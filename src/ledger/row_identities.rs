@@ -1,0 +1,111 @@
+//! `row_identities`: by what the rows of tables with positions are told. Where that has changed, nothing that is
+//! recorded of them would be found.
+//!
+//! Why: `docs/decisions/21`.
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::rows::recorded_change::{RowIdentity, TableIdentity};
+use crate::rows::sql::quote;
+use crate::table_name::TableName;
+use crate::verdict::{Failure, Verdict};
+
+/// The table `row_identities`.
+pub struct RowIdentities {
+    /// Quoted.
+    schema: String,
+}
+
+impl RowIdentities {
+    /// `schema`: the bookkeeping schema's name as it is configured.
+    pub fn new(schema: &str) -> Self {
+        Self {
+            schema: quote(schema),
+        }
+    }
+
+    /// Enters by what the rows of these tables are told, where nothing is recorded yet.
+    ///
+    /// # Errors
+    /// Systemic: they were told by something else before. Else as Postgres says.
+    pub async fn agree_on_identities(
+        &self,
+        tx: &Transaction<'_>,
+        tables: &[TableIdentity],
+    ) -> Result<(), Failure> {
+        for now in tables {
+            let recorded = self.read_identities(tx, &now.table).await?;
+            if let Some(before) = recorded.iter().find(|before| now.is_changed_from(before)) {
+                return Err(self.explain_change(tx, before, now).await?);
+            }
+            if !recorded.contains(&now.identity) {
+                self.enter_identity(tx, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_identities(
+        &self,
+        tx: &Transaction<'_>,
+        table: &TableName,
+    ) -> Result<Vec<RowIdentity>, Failure> {
+        let sql = format!(
+            "SELECT key_columns, told_by FROM {}.row_identities WHERE schema_name = $1 AND table_name = $2",
+            self.schema
+        );
+        let rows = tx.query_typed(&sql, &name_parameters(table)).await?;
+        let identity = |row: &tokio_postgres::Row| RowIdentity {
+            key_columns: row.get(0),
+            told_by: row.get(1),
+        };
+        Ok(rows.iter().map(identity).collect())
+    }
+
+    async fn enter_identity(
+        &self,
+        tx: &Transaction<'_>,
+        now: &TableIdentity,
+    ) -> Result<(), Failure> {
+        let sql = format!(
+            "INSERT INTO {}.row_identities (schema_name, table_name, key_columns, told_by) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT DO NOTHING",
+            self.schema
+        );
+        let values: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&now.table.schema, Type::TEXT),
+            (&now.table.name, Type::TEXT),
+            (&now.identity.key_columns, Type::TEXT_ARRAY),
+            (&now.identity.told_by, Type::TEXT),
+        ];
+        tx.execute_typed(&sql, &values).await?;
+        Ok(())
+    }
+
+    async fn explain_change(
+        &self,
+        tx: &Transaction<'_>,
+        before: &RowIdentity,
+        now: &TableIdentity,
+    ) -> Result<Failure, Failure> {
+        let sql = format!(
+            "SELECT coalesce(string_agg(topic, ', ' ORDER BY topic), '') FROM {}.table_topics \
+             WHERE schema_name = $1 AND table_name = $2",
+            self.schema
+        );
+        let topics: String = tx
+            .query_typed_one(&sql, &name_parameters(&now.table))
+            .await?
+            .get(0);
+        let message = format!(
+            "the key of {} has changed: the positions of its rows are recorded by ({}), and it is ({}) now, by which they aren't found; stop the workers, `landfall forget --topic` each topic that leads to it ({topics}), whose records are then read again in their order, and start them",
+            now.table, before.told_by, now.identity.told_by
+        );
+        Ok(Failure::new(Verdict::Systemic, message))
+    }
+}
+
+fn name_parameters(table: &TableName) -> [(&(dyn ToSql + Sync), Type); 2] {
+    [(&table.schema, Type::TEXT), (&table.name, Type::TEXT)]
+}
