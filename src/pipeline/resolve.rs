@@ -65,7 +65,10 @@ impl Resolver {
                         let same = tables.values().find(|t| t.name == *change.table).cloned();
                         let table = match same {
                             Some(table) => table,
-                            None => self.catalogue.find_table(&*client, &change.table).await?,
+                            None => {
+                                let catalogue = &self.catalogue;
+                                catalogue.find_table_apart(client, &change.table).await?
+                            }
                         };
                         tables.insert(name, table.clone());
                         table
@@ -111,7 +114,7 @@ impl Resolver {
         for (at, entry) in batch.entries.iter().enumerate() {
             let change = entry.is_rejected().then(|| entry.to_key_change()).flatten();
             if let Some(change) = change
-                && let Some(row) = self.map_key(&*client, &change).await?
+                && let Some(row) = self.map_key(client, &change).await?
             {
                 refused.push((at, row));
             }
@@ -130,10 +133,11 @@ impl Resolver {
     /// Nothing, if the table isn't there, or has no such key.
     async fn map_key<'r>(
         &self,
-        client: &Object,
+        client: &mut Object,
         change: &Change<'r>,
     ) -> Result<Option<RowChange<'r>>, Failure> {
-        let table = match self.catalogue.find_table(client, &change.table).await {
+        let table = self.catalogue.find_table_apart(client, &change.table);
+        let table = match table.await {
             Ok(table) => table,
             Err(f) if f.verdict == Verdict::Systemic => return Ok(None),
             Err(f) => return Err(f),

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Object};
 use tokio_postgres::Row;
 
 use crate::locked::Locked;
 use crate::postgres::fingerprint::{FINGERPRINTS, find_altered};
+use crate::postgres::settings::begin_pinned;
 use crate::postgres::unique_keys::load_unique_keys;
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
@@ -92,6 +93,24 @@ impl Catalogue {
         let table = Arc::new(load_table(client, name).await?);
         self.tables.lock().insert(name.clone(), table.clone());
         Ok(table)
+    }
+
+    /// The same, asked in a transaction of its own, whose settings hold through a pooler too: names of types and
+    /// operators depend on them.
+    ///
+    /// # Errors
+    /// As for [`Catalogue::find_table`].
+    pub async fn find_table_apart(
+        &self,
+        client: &mut Object,
+        name: &TableName,
+    ) -> Result<Arc<Table>, Failure> {
+        if let Some(table) = self.tables.lock().get(name) {
+            return Ok(table.clone());
+        }
+        // dropped, it is rolled back: nothing was done in it
+        let tx = begin_pinned(client).await?;
+        self.find_table(&tx, name).await
     }
 
     /// Whether the tables still are what they are taken to be. Asked in a transaction, after its last

@@ -14,12 +14,8 @@ use crate::postgres::settings::pin_session_sql;
 use crate::postgres::tls;
 use crate::verdict::{Failure, Verdict};
 
-/// Bounds on what a stopped or hanging process can hold up. A transaction that waits for its dead
-/// letters is idle meanwhile, so this is longer than their delivery may take (20 s).
+/// What is no matter of meaning.
 const SESSION_SETTINGS: &str = "\
-    SET idle_in_transaction_session_timeout = '30s'; \
-    SET lock_timeout = '10s'; \
-    SET statement_timeout = '5min'; \
     SET client_min_messages = 'warning'; \
     SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings \
     WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";

@@ -27,14 +27,23 @@ const PINNED: [(&str, &str); 11] = [
     ("extra_float_digits", "1"),
 ];
 
+/// Bounds on what a stopped or hanging process can hold up. A transaction that waits for its dead
+/// letters is idle meanwhile, so this is longer than their delivery may take (20 s).
+const TIMEOUTS: [(&str, &str); 3] = [
+    ("idle_in_transaction_session_timeout", "'30s'"),
+    ("lock_timeout", "'10s'"),
+    ("statement_timeout", "'5min'"),
+];
+
 static PIN_TRANSACTION: LazyLock<String> = LazyLock::new(|| set_all("SET LOCAL"));
 
 fn set_all(set: &str) -> String {
     let one = |(name, value): &(&str, &str)| format!("{set} {name} = {value}; ");
-    PINNED.iter().map(one).collect()
+    PINNED.iter().chain(&TIMEOUTS).map(one).collect()
 }
 
-/// The statements that pin a session, for what is asked outside of a transaction.
+/// The statements that pin a session, for what is asked outside of a transaction. A pooler of transactions may have
+/// others' sessions answer.
 pub fn pin_session_sql() -> String {
     set_all("SET") + "SET default_transaction_isolation = 'read committed'; "
 }

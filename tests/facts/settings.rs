@@ -72,6 +72,52 @@ async fn texts_mean_the_same_whatever_the_settings_of_database_and_role() {
     assert_eq!(world.count(landed).await, 1);
 }
 
+/// Through a pooler of transactions others have sessions before, and leave them as they please.
+#[tokio::test]
+async fn what_others_leave_a_session_with_holds_in_no_transaction() {
+    let mut world = World::new("left_settings", 1).await;
+    world.set("apply", "batch_rows = 1");
+    let left = "'search_path', 'public', 'lc_monetary', 'C.utf8', 'DateStyle', 'SQL, DMY',
+        'lock_timeout', '0', 'statement_timeout', '0', 'idle_in_transaction_session_timeout', '0'";
+    let sql = format!(
+        "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, day date); CREATE TABLE public.seen (value text);
+         CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$
+            DECLARE s text[] := ARRAY[{left}]; BEGIN
+                FOR n IN 1 .. cardinality(s) BY 2 LOOP
+                    INSERT INTO public.seen VALUES (s[n] || ' ' || current_setting(s[n]));
+                END LOOP;
+                FOR n IN 1 .. cardinality(s) BY 2 LOOP PERFORM set_config(s[n], s[n + 1], false); END LOOP;
+                RETURN NULL; END $$;
+         CREATE TRIGGER see AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION public.see()"
+    );
+    world.sql(&sql).await;
+    let events: Vec<Event> = (1..=20)
+        .map(|id| insert_of(id, json!({ "id": id, "day": "04-05-06" })))
+        .collect();
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let seen = world
+        .db
+        .query("SELECT DISTINCT value FROM seen ORDER BY 1", &[])
+        .await;
+    let seen: Vec<String> = seen.unwrap().iter().map(|row| row.get(0)).collect();
+    let pinned = [
+        "DateStyle ISO, YMD",
+        "idle_in_transaction_session_timeout 30s",
+        "lc_monetary C",
+        "lock_timeout 10s",
+        "search_path pg_catalog, pg_temp",
+        "statement_timeout 5min",
+    ];
+    assert_eq!(seen, pinned);
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE day = '2004-05-06'")
+            .await,
+        20
+    );
+}
+
 /// As a server that was set up in Germany has it.
 #[tokio::test]
 async fn money_is_what_the_event_says_under_a_locale_with_a_decimal_comma() {
