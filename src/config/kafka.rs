@@ -17,8 +17,10 @@ const PROPERTIES_KEY: &str = "kafka.properties";
 const WHO_COMMITS: &str =
     "Landfall commits an offset itself, after Postgres has committed its events";
 
+const ISOLATION_LEVEL: &str = "isolation.level";
+
 /// Properties that Landfall sets itself, and why.
-const OWNED_PROPERTIES: [(&str, &str); 8] = [
+const OWNED_PROPERTIES: [(&str, &str); 9] = [
     ("bootstrap.servers", "set kafka.brokers instead"),
     ("metadata.broker.list", "set kafka.brokers instead"),
     ("group.id", "set kafka.group instead"),
@@ -32,6 +34,10 @@ const OWNED_PROPERTIES: [(&str, &str); 8] = [
         "auto.offset.reset",
         "a new group starts at the earliest offset; later, a lost position is an error and \
          never a silent jump",
+    ),
+    (
+        ISOLATION_LEVEL,
+        "what read_uncommitted brings of aborted transactions never happened at the source; take it out",
     ),
     (
         "statistics.interval.ms",
@@ -163,7 +169,9 @@ enum PropertyError {
 }
 
 fn read_property(name: &str, value: &Value) -> Result<String, PropertyError> {
-    if let Some((_, why)) = OWNED_PROPERTIES.iter().find(|(owned, _)| *owned == name) {
+    let as_it_is = name == ISOLATION_LEVEL && value.as_str() == Some("read_committed");
+    let owned = OWNED_PROPERTIES.iter().find(|(owned, _)| *owned == name);
+    if let Some((_, why)) = owned.filter(|_| !as_it_is) {
         return Err(PropertyError::Owned(why));
     }
     if property_of(name) != name {

@@ -271,12 +271,19 @@ fn a_property_that_landfall_owns_is_refused_with_the_reason() {
         ("enable.auto.offset.store", "after Postgres has committed"),
         ("enable.partition.eof", "Landfall sets it"),
         ("auto.offset.reset", "earliest offset"),
+        ("isolation.level", "aborted transactions"),
         ("statistics.interval.ms", "Landfall sets it"),
     ] {
         let line = problem(&format!("[kafka.properties]\n\"{property}\" = 'x'"));
         let start = format!("landfall.toml:10: kafka.properties.{property}: cannot be set: ");
         assert!(line.starts_with(&start) && line.contains(reason), "{line}");
     }
+}
+
+#[test]
+fn a_property_that_says_what_landfall_does_anyway_is_taken() {
+    let committed = "[kafka.properties]\n\"isolation.level\" = 'read_committed'";
+    assert!(load(&minimal_and(committed), &[]).is_ok());
 }
 
 #[test]
