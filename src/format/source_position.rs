@@ -125,11 +125,23 @@ impl<'r> SourcePosition<'r> {
     }
 
     /// The same for changes that came through one partition. Its order is known, and times are guesses against it:
-    /// equal where only they would tell.
+    /// equal where only they would tell, and where they deny what the log tells.
     pub fn compare_in_partition(&self, other: &SourcePosition<'_>) -> Ordering {
         match self.stand_to(other) {
-            Standing::ByLog(order) => order,
-            Standing::ByTime(_) => Ordering::Equal,
+            Standing::ByLog(order) if !self.was_taken_back(other) => order,
+            Standing::ByLog(_) | Standing::ByTime(_) => Ordering::Equal,
+        }
+    }
+
+    /// Whether the change that was committed later stands earlier: a failover or a restored backup took the log back.
+    fn was_taken_back(&self, other: &SourcePosition<'_>) -> bool {
+        let of_snapshot = self.snapshot || other.snapshot;
+        let of_statement = self.statement_time || other.statement_time;
+        match self.times_with(other) {
+            Some((own, others)) if !of_snapshot && !of_statement => {
+                own.cmp(&others) == self.log.cmp(other.log).reverse() && own != others
+            }
+            _ => false,
         }
     }
 

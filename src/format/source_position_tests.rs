@@ -203,8 +203,10 @@ fn in_one_partition_times_are_no_evidence_against_its_order() {
     );
     let long_snapshot = (at(100, 3 * day, true), at(110, day, false));
     let open_transaction = (at(100, 2_000, true), at(90, 2_500, false));
+    let failed_over = (at(1_000, minute, false), at(900, minute + 30_000, false));
     for (one, other) in [
         restarted,
+        failed_over,
         long_statement,
         servers,
         long_snapshot,
