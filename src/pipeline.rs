@@ -142,6 +142,11 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     {
         return Ok(AttemptOutcome::TablesAltered);
     }
+    // whoever goes before its turn from now on waits for these rows until COMMIT
+    let merged = lane.feeds.merged_tables();
+    if merged.any_gave_way_since(batch.merged_version) {
+        return Ok(AttemptOutcome::DecodeAnew);
+    }
     lane.breaker.judge_batch(batch)?;
     // 5. Rejects are delivered to the dead letter topic,
     before_commit.deliver_rejects(batch).await?;

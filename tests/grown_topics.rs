@@ -222,3 +222,130 @@ async fn a_child_that_waits_for_its_parent_holds_up_no_partition_that_brings_it(
     let letters = "SELECT count(*) FROM landfall.dead_letters";
     assert_eq!(world.count(letters).await, 0);
 }
+
+#[tokio::test]
+async fn a_topic_that_grew_twice_is_read_in_its_order_whichever_partition_is_met_first() {
+    let mut world = World::new("grown_twice", 2).await;
+    world.set("apply", "batch_rows = 40");
+    world.kafka.produce(&world.topic, &version(1, 2)).await;
+    world.catch_up().await;
+    world.kafka.grow_topic(&world.topic, 4).await;
+    // hidden until its end, so that partitions 4 to 7 are met before 2 and 3
+    let of_four = [version(4, 4), version(5, 4)].concat();
+    let open = world.kafka.open_transaction(&world.topic, &of_four).await;
+    world.kafka.grow_topic(&world.topic, 8).await;
+    world.kafka.produce(&world.topic, &version(6, 8)).await;
+    let worker = world.run();
+    let decided = "SELECT count(*) FROM landfall.partition_starts WHERE partition BETWEEN 4 AND 7";
+    worker.says(&["serving /metrics"]).await;
+    worker.says(&["a partition waits for others", "[7]"]).await;
+    world.until_count(decided, 4).await;
+    open.commit().await;
+    let newest = "SELECT count(*) FROM t WHERE version = 6";
+    world.until_count(newest, ROWS).await;
+    audit::assert_forward_only(&world.db).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_new_destination_reads_a_grown_topic_in_its_order_though_all_was_written_in_one_millisecond()
+ {
+    let world = world("grown_same_time").await;
+    let at_once = |events: Vec<Event>| -> Vec<Event> {
+        let at = |event| Event {
+            timestamp: Some(1_793_491_200_000),
+            ..event
+        };
+        events.into_iter().map(at).collect()
+    };
+    for v in 1..=6 {
+        let events = at_once(version(v, 1));
+        world.kafka.produce(&world.topic, &events).await;
+    }
+    world.kafka.grow_topic(&world.topic, 4).await;
+    let last = at_once(version(7, 4));
+    world.kafka.produce(&world.topic, &last).await;
+    world.migrate().await;
+    let rival = hold_up(&world).await;
+    let worker = world.run();
+    let decided = "SELECT count(*) FROM landfall.partition_starts WHERE partition > 0";
+    world.until_count(decided, 3).await;
+    worker.says(&["waits for others", "[3]"]).await;
+    rival.batch_execute("ROLLBACK").await.unwrap();
+    until_drained(&world).await;
+    world.until_count(NEWEST, ROWS).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0));
+    assert_newest(&world, &log).await;
+}
+
+/// Partition 0 can't be landed before the transaction ends.
+async fn hold_up(world: &World) -> tokio_postgres::Client {
+    let rival = crate::support::world::connect(&world.database_url).await;
+    let lock = "BEGIN; INSERT INTO t VALUES (1, 0)";
+    rival.batch_execute(lock).await.unwrap();
+    rival
+}
+
+/// Until everything of partition 0 is dealt with, which has six versions and a part of the seventh.
+async fn until_drained(world: &World) {
+    let drained = format!(
+        "SELECT next_offset FROM landfall.partitions WHERE partition = 0 AND topic = '{}'",
+        world.topic
+    );
+    world.until_count(&drained, 6 * ROWS + ROWS / 4).await;
+}
+
+/// A topic of children whose foreign keys name rows of `parent`, which nobody brings.
+async fn add_orphans(world: &mut World, parent: &str) {
+    let sql =
+        format!("CREATE TABLE child (id bigint PRIMARY KEY, p_id bigint REFERENCES {parent})");
+    world.db.batch_execute(&sql).await.unwrap();
+    let children = format!("{}.public.child", world.name);
+    world.kafka.create_topic(&children, 1).await;
+    world.topics.push(children.clone());
+    let child = |id: i64| {
+        let row = serde_json::json!({ "id": id, "p_id": 1_000_000 + id });
+        let key = serde_json::json!({ "id": id });
+        events::change_of("child", "c", 1_000 + id, key, Some(row))
+    };
+    let orphans: Vec<Event> = (1..=3).map(child).collect();
+    world.kafka.produce(&children, &orphans).await;
+}
+
+/// A grown topic whose first partition is held up until orphans, whose foreign keys name rows of `parent`, are given up.
+async fn grow_beside_orphans(test: &str, parent: &str) {
+    let mut world = world(test).await;
+    world.settings.remove("apply");
+    world.set("apply", "lanes = 8\nbatch_rows = 40\nlinger = \"20ms\"");
+    world.set("retry", "parent_wait = \"3s\"");
+    world.set("dead_letter.breaker", "ratio = 1.0");
+    let table = "CREATE TABLE parent (id bigint PRIMARY KEY)";
+    world.db.batch_execute(table).await.unwrap();
+    add_orphans(&mut world, parent).await;
+    grow(&world, 1).await;
+    world.migrate().await;
+    let rival = hold_up(&world).await;
+    let worker = world.run();
+    world
+        .until_count("SELECT count(*) FROM landfall.dead_letters", 3)
+        .await;
+    rival.batch_execute("ROLLBACK").await.unwrap();
+    until_drained(&world).await;
+    world.until_count(NEWEST, ROWS).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0));
+    let gave_way = log.contains("a partition is begun before others");
+    assert_eq!(gave_way, parent == "t", "{log}");
+    assert_newest(&world, &log).await;
+}
+
+#[tokio::test]
+async fn a_child_that_waits_for_its_parent_takes_no_other_tables_order_away() {
+    grow_beside_orphans("grown_orphans", "parent").await;
+}
+
+#[tokio::test]
+async fn a_partition_that_may_bring_a_parent_goes_first_and_its_rows_never_go_back() {
+    grow_beside_orphans("grown_orphans_of_own", "t").await;
+}

@@ -274,3 +274,20 @@ async fn retention_that_overtakes_a_running_worker_stops_the_partition_and_no_ot
     world.until_count(OTHER, 10).await;
     assert_eq!(worker.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn events_of_transactions_that_retention_deletes_unseen_are_told_though_a_marker_is_left() {
+    let world = World::new("overtaken_marker", 1).await;
+    let worker = world.run();
+    transactions(&world, 1..=1).await;
+    world.until_count(&last_version(1), 20).await;
+    world.until_count(APPLIED, 21).await;
+    worker.freeze();
+    // a fetch that was under way may bring the first of them
+    transactions(&world, 2..=3).await;
+    world.kafka.delete_records(&world.topic, 62).await;
+    worker.thaw();
+    let told = until_it_stands(&worker).await;
+    assert!(told.contains("events never reached Landfall"), "{told}");
+    assert_eq!(worker.stop().await.0, Some(0));
+}

@@ -40,6 +40,8 @@ pub struct FeedFacts {
     pub partitions: i32,
     /// The table's key columns that hold differently spelled values equal, if it has any.
     pub respelled: Option<Arc<[RespelledColumn]>>,
+    /// A partition of the topic was begun before those that may have earlier changes of its rows.
+    pub gave_way: bool,
 }
 
 impl FeedFacts {
@@ -70,6 +72,8 @@ pub enum Evidence {
 pub struct MergedTables {
     /// Grows whenever something new is known.
     version: AtomicU64,
+    /// What the version became when a topic's changes were last found to need positions.
+    gave_way_at: AtomicU64,
     has_unlearned: AtomicBool,
     known: Locked<Known>,
 }
@@ -91,6 +95,8 @@ struct Known {
     respelled: HashMap<TableName, Arc<[RespelledColumn]>>,
     /// Tables of such keys that have got events without a position.
     unplaced: HashSet<TableName>,
+    /// Topics of which a partition was begun before those that may have earlier changes of its rows.
+    gave_way: HashSet<Arc<str>>,
     unlearned: Unlearned,
 }
 
@@ -134,7 +140,37 @@ impl MergedTables {
             merging,
             partitions,
             respelled: known.respelled.get(table).cloned(),
+            gave_way: known.gave_way.contains(topic),
         }
+    }
+
+    /// Notes that a partition of the topic is begun before those that may have earlier changes of its rows: from here on
+    /// these are put in order by their source. Returns whether that is news.
+    pub fn note_gave_way(&self, topic: &Arc<str>) -> bool {
+        let is_news = self.known.lock().gave_way.insert(topic.clone());
+        if is_news {
+            let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+            self.gave_way_at.fetch_max(version, Ordering::AcqRel);
+        }
+        is_news
+    }
+
+    /// Whether a partition was begun before others since what was decoded when the version was this one.
+    pub fn any_gave_way_since(&self, decoded_at: u64) -> bool {
+        self.gave_way_at.load(Ordering::Acquire) > decoded_at
+    }
+
+    /// Whether events of the topic may be of the table, as far as is known: not if they are of another one alone.
+    pub fn may_lead_to(&self, topic: &str, table: &TableName) -> bool {
+        let known = self.known.lock();
+        let (mut leads, mut tables) = (false, 0);
+        for (of, topics) in &known.topics {
+            if topics.contains_key(topic) {
+                tables += 1;
+                leads |= of == table;
+            }
+        }
+        leads || tables != 1
     }
 
     /// Learns which of a table's key columns hold differently spelled values equal.
@@ -360,6 +396,17 @@ mod tests {
         assert_eq!(respelled.as_deref(), Some(&[column][..]));
         tables.learn_respelled(&table, Vec::new());
         assert_eq!(tables.find_facts(&table, &topic).respelled, None);
+    }
+
+    #[test]
+    fn a_topic_may_bring_a_tables_rows_unless_it_is_known_to_be_of_another_one_alone() {
+        let tables = MergedTables::default();
+        let (table, other) = (feed("a").0, TableName::new("public", "other"));
+        assert!(tables.may_lead_to("a", &other), "nothing is known of it");
+        learn(&tables, "a");
+        assert!(tables.may_lead_to("a", &table) && !tables.may_lead_to("a", &other));
+        tables.learn_feeds([(TableName::new("public", "third"), "a".into())].into_iter());
+        assert!(tables.may_lead_to("a", &other), "events of several tables");
     }
 
     #[test]

@@ -56,27 +56,31 @@ impl RowOrders {
     /// By what the change is put in order.
     pub fn order_change<'r>(&mut self, change: &Unordered<'_, 'r>) -> RowOrder<'r> {
         let facts = self.facts_of(change);
-        // one that nobody could count is taken for several
-        let scattered = facts.partitions != 1;
-        let several = change.of_other_key && scattered;
-        let respelled = scattered && facts.keeps_spelling_of(change.key);
-        match facts.merging {
-            Merging::One if !several && !respelled && !self.always => return RowOrder::Partition,
-            _ => {}
+        let respelled = facts.keeps_spelling_of(change.key);
+        // also through one partition: more may be added, and have changes of its rows, before anybody knows of them
+        let scatters = change.of_other_key || respelled || facts.gave_way;
+        let by_partition = facts.merging == Merging::One && !self.always;
+        if by_partition && !scatters {
+            return RowOrder::Partition;
         }
         let (source, arena) = (change.source, change.incoming.arena);
         let position = self.source_id(source).and_then(|id| {
             let position = SourcePosition::of_event(source, id, change.snapshot, arena)?;
             Some(&*arena.alloc(position))
         });
-        let merged = several || facts.merging == Merging::Several;
-        if respelled && !merged && position.is_none() && !self.versioned {
+        // one that nobody could count is taken for several
+        let several = facts.partitions != 1;
+        if by_partition && !several && position.is_none() {
+            return RowOrder::Partition;
+        }
+        let merged = (change.of_other_key && several) || facts.merging == Merging::Several;
+        if respelled && several && !merged && position.is_none() && !self.versioned {
             // right as long as no key changes its spelling alone
             self.merged.note_unplaced(change.table);
         }
         RowOrder::Source {
             position,
-            required: merged || (respelled && position.is_some()),
+            required: merged || (respelled && several && position.is_some()),
         }
     }
 

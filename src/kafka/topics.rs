@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 
 use crate::config::Config;
@@ -13,6 +15,7 @@ use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::offsets::fetch_log_ends;
 use crate::kafka::topic_ids::{DescribedTopic, TopicId, describe_topics};
+use crate::locked::Locked;
 use crate::record::TopicPartition;
 
 /// How long Kafka may take to answer.
@@ -50,7 +53,14 @@ impl ClusterTopic {
 /// Asks about topics, over connections of its own: on the consumer's, a question would queue behind a
 /// fetch that waits for records (500 ms). Each call blocks its thread, for some ten seconds at most.
 #[derive(Clone)]
-pub struct Topics(Arc<AdminClient<LoggingContext>>);
+pub struct Topics(Arc<Clients>);
+
+struct Clients {
+    admin: AdminClient<LoggingContext>,
+    properties: ClientConfig,
+    /// Sees what transactions hide that are open; there once somebody has asked.
+    of_whole_logs: Locked<Option<Arc<BaseConsumer<LoggingContext>>>>,
+}
 
 impl Topics {
     /// Connects to nothing yet.
@@ -58,9 +68,15 @@ impl Topics {
     /// # Errors
     /// A property that librdkafka refuses.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let admin = client_properties(config).create_with_context(LoggingContext);
+        let mut properties = client_properties(config);
+        let admin = properties.create_with_context(LoggingContext);
         let admin = admin.map_err(|e| Error::of_creation(ClientError(e)))?;
-        Ok(Self(Arc::new(admin)))
+        properties.set("isolation.level", "read_uncommitted");
+        Ok(Self(Arc::new(Clients {
+            admin,
+            properties,
+            of_whole_logs: Locked::default(),
+        })))
     }
 
     /// The ids of these topics, by their names.
@@ -77,7 +93,7 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn describe(&self, topics: &[&str]) -> Result<HashMap<String, DescribedTopic>, Error> {
-        describe_topics(self.0.inner(), topics, TOPIC_QUERY_TIMEOUT)
+        describe_topics(self.0.admin.inner(), topics, TOPIC_QUERY_TIMEOUT)
     }
 
     /// Every partition of the topics that are `wanted`.
@@ -85,17 +101,40 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn partitions(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<TopicPartition>, Error> {
-        let cluster = fetch_cluster(self.0.inner(), TOPIC_QUERY_TIMEOUT).map_err(Error::Topics)?;
+        let cluster =
+            fetch_cluster(self.0.admin.inner(), TOPIC_QUERY_TIMEOUT).map_err(Error::Topics)?;
         let topics = cluster.topics.iter().filter(|topic| wanted(&topic.name));
         Ok(topics.flat_map(ClusterTopic::sources).collect())
     }
 
-    /// The first offset that is still in the log, and the next one to be written.
+    /// Where the log ends with what transactions hide that are still open.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn whole_log_end(&self, source: &TopicPartition) -> Result<i64, Error> {
+        let asked = match &mut *self.0.of_whole_logs.lock() {
+            Some(consumer) => consumer.clone(),
+            none => {
+                let consumer = self.0.properties.create_with_context(LoggingContext);
+                let consumer = consumer.map_err(|e| Error::of_creation(ClientError(e)))?;
+                none.insert(Arc::new(consumer)).clone()
+            }
+        };
+        let ends = fetch_log_ends(asked.client(), source, TOPIC_QUERY_TIMEOUT);
+        let ends = ends.map_err(|error| Error::LogEnds {
+            partition: source.clone(),
+            error,
+        });
+        Ok(ends?.1)
+    }
+
+    /// The first offset that is still in the log, and the next one to be written, unless a transaction that is open hides
+    /// what comes before it.
     ///
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn log_ends(&self, source: &TopicPartition) -> Result<(i64, i64), Error> {
-        let ends = fetch_log_ends(self.0.inner(), source, TOPIC_QUERY_TIMEOUT);
+        let ends = fetch_log_ends(self.0.admin.inner(), source, TOPIC_QUERY_TIMEOUT);
         ends.map_err(|error| Error::LogEnds {
             partition: source.clone(),
             error,

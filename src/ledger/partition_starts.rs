@@ -169,22 +169,24 @@ impl PartitionStarts {
         Ok(())
     }
 
-    /// The numbers of the topic's partitions of which it is known what they wait for.
+    /// Whether a partition of the topic waits for nobody though its beginning was guessed: changes of its rows may come
+    /// through it before those that others have.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn list_decided(
+    pub async fn any_gave_way(
         &self,
         client: &impl GenericClient,
         topic: &str,
         topic_id: Option<Uuid>,
-    ) -> Result<Vec<i32>, Failure> {
+    ) -> Result<bool, Failure> {
         let sql = format!(
-            "SELECT partition FROM {}.partition_starts WHERE topic = $1 AND topic_id IS NOT DISTINCT FROM $2",
+            "SELECT FROM {}.partition_starts WHERE topic = $1 AND topic_id IS NOT DISTINCT FROM $2 \
+             AND is_guessed AND others = '{{}}' LIMIT 1",
             self.schema
         );
-        let rows = client.query(&sql, &[&topic, &topic_id]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let row = client.query_opt(&sql, &[&topic, &topic_id]).await?;
+        Ok(row.is_some())
     }
 
     /// The watermarks of these partitions of the topic with this id.

@@ -83,16 +83,25 @@ impl Advance {
         }
     }
 
-    /// Goes to where the log was read, if that is behind the last record: what lies between is no record.
+    /// Goes to where the log was read, if that is behind the last record: what lies between is no record, unless
+    /// retention has deleted it unseen, which is asked of a gap.
     pub fn pass_end(&mut self) {
-        let end = self.held.position.filter(|_| !self.jumped_back);
-        self.next_offset = self.next_offset.max(end.unwrap_or_default());
+        let ahead = |end: &i64| *end > self.next_offset && !self.jumped_back;
+        if let Some(end) = self.held.position.filter(ahead) {
+            self.gap.get_or_insert(self.next_offset);
+            self.next_offset = end;
+        }
     }
 
-    /// Takes the offset in; not, if it lies before one that was taken in already.
+    /// Takes the offset in; not, if it lies before one that was taken in already, in this batch or before it.
     pub fn follow_offset(&mut self, offset: i64) -> bool {
         let expected = if self.next_offset == self.first_offset {
-            self.held.read_to.unwrap_or(offset)
+            let read_to = self.held.read_to.unwrap_or(offset);
+            if offset < read_to {
+                // nothing is taken in, and nothing taken back
+                (self.first_offset, self.next_offset) = (read_to, read_to);
+            }
+            read_to
         } else {
             self.next_offset
         };

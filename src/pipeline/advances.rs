@@ -57,10 +57,11 @@ impl<'r> Advances<'r> {
         self.list.iter()
     }
 
-    /// The advances that take their partitions further. Partitions that owe letters come along without
-    /// records, lest they wait for some.
+    /// The advances that take their partitions further, or find them begun anew. Partitions that owe letters come along
+    /// without records, lest they wait for some.
     pub fn with_debts(mut self, owned_partitions: &OwnedPartitions) -> Vec<Advance> {
-        self.list.retain(|a| a.next_offset > a.first_offset);
+        self.list
+            .retain(|a| a.next_offset > a.first_offset || a.jumped_back);
         let owing = owned_partitions.iter().filter(|(source, held)| {
             !held.owed.is_empty() && !self.list.iter().any(|a| a.source == **source)
         });

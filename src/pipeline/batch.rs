@@ -20,6 +20,7 @@ use crate::pipeline::trial::Trial;
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::rows::source_order::EntryEvent;
 use crate::rows::table::Table;
+use crate::table_name::TableName;
 use crate::verdict::Failure;
 
 /// Records that are landed together, what they turned out to be, and how far they take their partitions.
@@ -117,6 +118,19 @@ impl<'r> Batch<'r> {
     pub fn waiting_records(&self) -> Vec<Coordinates> {
         let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
         entries.map(|e| e.record.coordinates()).collect()
+    }
+
+    /// The tables whose changes may end the wait: those at the other ends of the foreign keys of what waits; or, if it
+    /// doesn't wait for a foreign key, its own. What waits may not be known before COMMIT has told.
+    pub fn awaiting_tables(&self, by_foreign_key: bool) -> HashSet<&TableName> {
+        let waiting = self.waiting.iter().filter_map(|at| self.entries.get(*at));
+        let own: HashSet<&TableName> = waiting.filter_map(|e| e.table().map(|t| &**t)).collect();
+        if !by_foreign_key && !own.is_empty() {
+            return own;
+        }
+        let is_concerned = |table: &&Arc<Table>| own.is_empty() || own.contains(&table.name);
+        let concerned = self.tables.iter().filter(is_concerned);
+        concerned.flat_map(|table| &table.relatives).collect()
     }
 
     /// The first such record of each partition, if there are others before one of them.

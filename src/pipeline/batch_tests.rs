@@ -29,6 +29,7 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         read_to: Some(start),
         is_undecided: false,
         position: None,
+        confirmed: None,
         owed: Default::default(),
     }
 }
@@ -155,6 +156,22 @@ fn where_offsets_begin_anew_the_batch_ends() {
     assert_eq!(offsets(&batch), [290, 291, 292]);
     assert!(batch.advances[0].jumped_back);
     assert_eq!(batch.advances[0].next_offset, 293);
+}
+
+#[test]
+fn offsets_that_begin_anew_between_two_batches_are_a_jump_back_and_no_duplicates() {
+    let held = OwnedPartition {
+        read_to: Some(293),
+        next_offset: 293,
+        ..owned(290, 290, 1)
+    };
+    let all = records(0..5, 1);
+    let batch = gather(&all, held);
+    assert_eq!(offsets(&batch), [0; 0]);
+    let advance = &batch.advances[0];
+    assert!(advance.jumped_back, "and it is taken up again");
+    assert_eq!(advance.below_floor, 0);
+    assert_eq!(advance.new_watermark(), 293, "it is not taken back");
 }
 
 #[test]
@@ -434,8 +451,14 @@ fn a_batch_takes_its_partition_to_where_the_log_was_read_behind_its_last_record(
         let owned = owned_partitions(at(position));
         let mut batch = Batch::gather_records(&records, arena(), &owned, &mut decoder);
         batch.pass_ends();
-        batch.advances[0].next_offset
+        let advance = &batch.advances[0];
+        (advance.next_offset, advance.gap)
     };
-    assert_eq!(read_to(61), 61, "a marker lies at 60");
-    assert_eq!(read_to(55), 60, "what was told before these records");
+    // Kafka is asked whether it is one
+    assert_eq!(read_to(61), (61, Some(60)), "a marker lies at 60");
+    assert_eq!(
+        read_to(55),
+        (60, None),
+        "what was told before these records"
+    );
 }

@@ -134,6 +134,7 @@ mod tests {
             epoch: 0,
             is_undecided: false,
             position: None,
+            confirmed: None,
             read_to: None,
             owed: Default::default(),
         };

@@ -34,6 +34,8 @@ pub struct OwnedPartition {
     pub is_undecided: bool,
     /// How far the log was read, records or not, when the partition had last come to its end.
     pub position: Option<i64>,
+    /// The position below which Kafka had deleted nothing unseen when it was asked.
+    pub confirmed: Option<i64>,
     /// Letters that were published while Postgres was away, and have no row yet: the next batch of
     /// the partition writes them. If it never comes to that, the partition is read from its
     /// watermark again, and their events with it.
@@ -57,6 +59,7 @@ impl OwnedPartition {
             read_to: Some(start),
             is_undecided: false,
             position: None,
+            confirmed: None,
             owed: Arc::default(),
         }
     }

@@ -16,6 +16,7 @@ use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::pipeline::positioning::Positions;
 use crate::record::{Record, TopicPartition};
+use crate::table_name::TableName;
 use crate::verdict::Failure;
 use crate::watch::standing::Standing;
 
@@ -90,18 +91,14 @@ impl Positions {
         let at_first = starts.remember_topic(&client, &source.topic, id, source.partition + 1);
         let at_first = at_first.await?;
         let was_added = source.partition >= at_first;
+        // added ones have higher numbers, however often some were added
+        let lower = (0..source.partition).collect();
         let others = if was_added {
-            // those that were there, and those that were added before and have begun
-            let mut others = starts.list_decided(&client, &source.topic, id).await?;
-            others.extend(0..at_first);
-            others.sort_unstable();
-            others.dedup();
-            others.retain(|other| *other != source.partition);
-            self.ask_offsets(source, others, None).await?
-        } else if timestamp.is_some() {
-            // it may have been added before it was first read here; added ones have higher numbers
-            let others = (0..source.partition).collect();
-            self.ask_offsets(source, others, timestamp).await?
+            self.ask_offsets(source, lower, None).await?
+        } else if let Some(timestamp) = timestamp {
+            // it may have been added before it was first read here; what is of the same moment may be earlier
+            let after = timestamp.saturating_add(1);
+            self.ask_offsets(source, lower, Some(after)).await?
         } else {
             BTreeMap::new()
         };
@@ -116,7 +113,7 @@ impl Positions {
     }
 
     /// What the partition has to wait for, if that isn't drained yet. What was only guessed is given up where a lane
-    /// waits for a row that a foreign key names: this partition may be the one that brings it.
+    /// waits for a row of a table that the partition's topic leads to: it may be the one that brings the row.
     ///
     /// # Errors
     /// As Postgres says.
@@ -129,13 +126,28 @@ impl Positions {
         topic_id: Option<Uuid>,
     ) -> Result<Option<Standing>, Failure> {
         let standing = describe_wait(destination, client, source, topic_id, start).await?;
-        let health = &self.consumer().group().health;
-        if standing.is_some() && start.is_guessed && health.waits_for_parent() {
-            let starts = &destination.ledger.partition_starts;
-            starts.clear_others(client, source).await?;
-            return Ok(None);
+        if standing.is_none() || !start.is_guessed {
+            return Ok(standing);
         }
-        Ok(standing)
+        let (health, merged) = (&self.consumer().group().health, self.merged_tables());
+        let awaited = health.find_awaited(|table| merged.may_lead_to(&source.topic, table));
+        let Some(table) = awaited else {
+            return Ok(standing);
+        };
+        let starts = &destination.ledger.partition_starts;
+        starts.clear_others(client, source).await?;
+        self.tell_gave_way(source, &table);
+        Ok(None)
+    }
+
+    /// From here on the topic's changes are put in order by their source.
+    fn tell_gave_way(&self, source: &TopicPartition, table: &TableName) {
+        self.merged_tables().note_gave_way(&source.topic);
+        tracing::warn!(
+            partition = %source,
+            table = table.to_string(),
+            "a partition is begun before others that may have earlier events of its rows: a row of this table is waited for, which it may bring; changes are put in order by their positions at the source, where they tell any"
+        );
     }
 
     /// Where the other partitions have to be: behind all that they have now, or behind what is older than `before`, in
@@ -161,7 +173,7 @@ impl Positions {
             for other in others {
                 let offset = match at_time.get(&other).copied().flatten() {
                     Some(offset) => offset,
-                    None => topics.log_ends(&other)?.1,
+                    None => topics.whole_log_end(&other)?,
                 };
                 offsets.insert(other.partition, offset);
             }

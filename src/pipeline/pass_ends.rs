@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::kafka::inbox::ReadPosition;
 use crate::ledger::watermarks::{Fence, WatermarkMove};
+use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::postgres::settings::begin_pinned;
@@ -60,7 +61,13 @@ pub fn note_positions(lane: &mut Lane, positions: Vec<ReadPosition>) {
 /// none. To be called between two batches. What fails is tried again after the next batch, or once the lane is
 /// idle; a Postgres that is away is told by the next batch.
 pub async fn pass_ends(lane: &mut Lane) {
-    let behind = list_behind(lane);
+    let mut behind = list_behind(lane);
+    if behind.is_empty() {
+        return;
+    }
+    let asked = find_overtaken(lane, &behind);
+    let asked = lane.waiting.unless_needed(asked).await;
+    settle_asked(lane, &mut behind, asked);
     if behind.is_empty() {
         return;
     }
@@ -74,7 +81,12 @@ pub async fn pass_ends(lane: &mut Lane) {
 pub async fn pass_last_ends(lane: &mut Lane) {
     let positions = lane.inbox.take_positions();
     note_positions(lane, positions);
-    let behind = list_behind(lane);
+    let mut behind = list_behind(lane);
+    if behind.is_empty() {
+        return;
+    }
+    let asked = find_overtaken(lane, &behind).await;
+    settle_asked(lane, &mut behind, Some(asked));
     if !behind.is_empty() {
         let batch = Uuid::new_v4();
         let attempt = move_watermarks(lane, batch, &behind).await;
@@ -92,6 +104,55 @@ fn list_behind(lane: &Lane) -> Vec<Behind> {
         })
     });
     behind.collect()
+}
+
+/// Which of the partitions Kafka has deleted something of that nobody read: their logs begin behind their watermarks.
+/// A reader that comes too late is set to the log's beginning, and may find nothing there but a marker.
+async fn find_overtaken(lane: &Lane, behind: &[Behind]) -> Result<Vec<TopicPartition>, Failure> {
+    let unasked = behind
+        .iter()
+        .filter(|b| b.partition.confirmed < Some(b.end));
+    let unasked: Vec<(TopicPartition, i64)> = unasked
+        .map(|b| (b.source.clone(), b.partition.next_offset))
+        .collect();
+    if unasked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let topics = lane.before_commit.topics.clone();
+    ask_kafka(move || {
+        let mut overtaken = Vec::new();
+        for (source, next_offset) in unasked {
+            if topics.log_ends(&source)?.0 > next_offset {
+                overtaken.push(source);
+            }
+        }
+        Ok(overtaken)
+    })
+    .await
+}
+
+/// Leaves those behind of which nothing was deleted unseen. Of the others a person has to hear: they stand still once
+/// they are taken up again.
+fn settle_asked(
+    lane: &mut Lane,
+    behind: &mut Vec<Behind>,
+    asked: Option<Result<Vec<TopicPartition>, Failure>>,
+) {
+    let overtaken = match asked {
+        Some(Ok(overtaken)) => overtaken,
+        Some(Err(error)) => {
+            tracing::debug!(lane = lane.number, %error, "can't ask whether anything was deleted unseen yet");
+            return behind.clear();
+        }
+        None => return behind.clear(),
+    };
+    behind.retain(|b| !overtaken.contains(&b.source));
+    lane.partitions.take_up_again(overtaken);
+    for Behind { source, end, .. } in behind {
+        if let Some(partition) = lane.partitions.owned.get_mut(source) {
+            partition.confirmed = Some(*end);
+        }
+    }
 }
 
 fn settle_attempt(

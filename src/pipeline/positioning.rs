@@ -1,7 +1,10 @@
 //! Taking up a partition: its watermark is read, compared with its log, and reading starts there.
 
+use std::sync::Arc;
+
 use deadpool_postgres::Object;
 
+use crate::format::merged_tables::MergedTables;
 use crate::kafka;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::seek::SeekQueue;
@@ -21,6 +24,7 @@ pub struct Positions {
     consumer: GroupConsumer,
     seeks: SeekQueue,
     topics: Topics,
+    merged: Arc<MergedTables>,
 }
 
 /// What came of taking up a partition.
@@ -47,11 +51,17 @@ enum Start {
 
 impl Positions {
     /// Positions of the partitions that the group gives to `consumer`.
-    pub fn new(consumer: GroupConsumer, seeks: SeekQueue, topics: Topics) -> Self {
+    pub fn new(
+        consumer: GroupConsumer,
+        seeks: SeekQueue,
+        topics: Topics,
+        merged: Arc<MergedTables>,
+    ) -> Self {
         Self {
             consumer,
             seeks,
             topics,
+            merged,
         }
     }
 
@@ -63,6 +73,11 @@ impl Positions {
     /// Who is asked about topics.
     pub(super) fn topics(&self) -> &Topics {
         &self.topics
+    }
+
+    /// What is known of where topics lead, which grows.
+    pub(super) fn merged_tables(&self) -> &MergedTables {
+        &self.merged
     }
 
     /// Has the partition read from where Postgres says.
@@ -90,9 +105,16 @@ impl Positions {
             Start::Undecided => true,
             Start::Waits(standing) => return Ok(TakenUp::StandsStill(standing)),
         };
+        let starts = &ledger.partition_starts;
+        if partitions > 1
+            && starts
+                .any_gave_way(&client, &source.topic, log.topic_id)
+                .await?
+        {
+            self.merged.note_gave_way(&source.topic);
+        }
         let is_new = |row: &PartitionRow| row.watermark.topic_id != log.topic_id;
         if before.as_ref().is_none_or(is_new) {
-            let starts = &ledger.partition_starts;
             let (topic, id) = (&source.topic, log.topic_id);
             let remembered = starts.remember_topic(&client, topic, id, partitions);
             remembered.await?;

@@ -203,7 +203,8 @@ impl RetryState {
         batch: &mut Batch<'_>,
         whole: bool,
     ) -> NextStep {
-        lane.waiting.tell_parent_wait();
+        let tables = batch.awaiting_tables(failure.sqlstate.is_some());
+        lane.waiting.tell_awaited(tables.into_iter());
         let parent_wait = lane.waiting.retry().parent_wait;
         if self.orphans.is_empty() && self.objected_at_commit.is_none() {
             let what = if failure.sqlstate.is_some() {

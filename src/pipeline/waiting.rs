@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, RetryConfig};
 use crate::kafka::inbox::Inbox;
 use crate::retry::Delays;
+use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::health::{self, Health};
 
@@ -131,9 +132,9 @@ impl Waiting {
         }
     }
 
-    /// Tells that a row is waited for that a foreign key names.
-    pub fn tell_parent_wait(&self) {
-        self.health.note_parent_wait();
+    /// Tells that changes of one of these tables are waited for.
+    pub fn tell_awaited<'t>(&self, tables: impl Iterator<Item = &'t TableName>) {
+        self.health.note_awaited(tables);
     }
 
     /// The wait is over, if there was one.

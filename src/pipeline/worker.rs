@@ -70,6 +70,13 @@ impl Worker {
             &config.kafka.group,
             config.apply.idempotency,
         ));
+        let feeds = Arc::new(FeedLearner::new(
+            config,
+            topics.clone(),
+            pool.clone(),
+            ledger.clone(),
+        ));
+        let merged = feeds.merged_tables().clone();
         let parts = LaneParts {
             config,
             pool: pool.clone(),
@@ -78,13 +85,8 @@ impl Worker {
             ledger: ledger.clone(),
             letters,
             registry: Registry::from_config(config)?.map(Arc::new),
-            positions: Positions::new(consumer.clone(), seeks, topics.clone()),
-            feeds: Arc::new(FeedLearner::new(
-                config,
-                topics.clone(),
-                pool.clone(),
-                ledger.clone(),
-            )),
+            positions: Positions::new(consumer.clone(), seeks, topics.clone(), merged),
+            feeds,
             topics: topics.clone(),
             progress,
             health,

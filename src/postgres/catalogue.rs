@@ -77,6 +77,13 @@ const TRAITS: &str = "\
 const FOREIGN_KEYS: &str = "\
     SELECT conrelid, confrelid FROM pg_catalog.pg_constraint WHERE contype = 'f'";
 
+/// The tables at the other ends of a table's foreign keys, whichever way these lead.
+const RELATIVES: &str = "\
+    SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_catalog.pg_constraint k \
+    JOIN pg_catalog.pg_class c ON c.oid = CASE k.conrelid WHEN $1 THEN k.confrelid ELSE k.conrelid END \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE k.contype = 'f' AND $1 IN (k.conrelid, k.confrelid)";
+
 impl Catalogue {
     /// The table as it is known, or as Postgres describes it now.
     ///
@@ -171,6 +178,12 @@ async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Tab
     table.hidden_from = traits.get(1);
     table.rank = foreign_key_rank(oid, &references);
     table.referenced = references.iter().any(|(_, parent)| *parent == oid);
+    if references
+        .iter()
+        .any(|(child, parent)| [*child, *parent].contains(&oid))
+    {
+        table.relatives = load_relatives(client, oid).await?;
+    }
     Ok(table)
 }
 
@@ -240,6 +253,12 @@ fn cast_to(schema: &str, type_name: &str) -> String {
 async fn load_references(client: &impl GenericClient) -> Result<Vec<(u32, u32)>, Failure> {
     let rows = client.query(FOREIGN_KEYS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+async fn load_relatives(client: &impl GenericClient, oid: u32) -> Result<Vec<TableName>, Failure> {
+    let rows = client.query(RELATIVES, &[&oid]).await?;
+    let name = |row: &Row| TableName::new(row.get::<_, String>(0), row.get::<_, String>(1));
+    Ok(rows.iter().map(name).collect())
 }
 
 #[cfg(test)]

@@ -233,6 +233,8 @@ pub struct Table {
     pub may_have_heirs: bool,
     /// The role, ours, that row-level security may hide rows of the table from.
     pub hidden_from: Option<String>,
+    /// The tables at the other ends of its foreign keys, and of those that lead to it.
+    pub relatives: Vec<TableName>,
     /// When it was last said that a delete left a row of the table, as that is spelled otherwise; in seconds since
     /// 1970, 0 if never.
     pub told_of_spelling_at: AtomicU64,
@@ -272,6 +274,7 @@ impl Table {
             referenced: false,
             may_have_heirs: false,
             hidden_from: None,
+            relatives: Vec::new(),
             told_of_spelling_at: AtomicU64::new(0),
             fingerprint: 0,
             by_name,

@@ -1,11 +1,12 @@
 //! What `/readyz` tells: whether the process takes events in, and if not, why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::locked::Locked;
 use crate::record::TopicPartition;
+use crate::table_name::TableName;
 use crate::verdict::Verdict;
 use crate::watch::metrics;
 use crate::watch::standing::{Standing, StandingPartitions};
@@ -44,8 +45,8 @@ struct HealthState {
     /// Who waits, and for what.
     waiting: BTreeMap<Waiter, (Verdict, String)>,
     standing: StandingPartitions,
-    /// When a lane last waited for the row that a foreign key names.
-    parent_wait_at: Option<Instant>,
+    /// Tables that lanes wait for rows or deletes of, as foreign keys ask, and when they last did.
+    awaited: HashMap<TableName, Instant>,
 }
 
 impl Health {
@@ -88,15 +89,22 @@ impl Health {
         self.state.lock().standing.clear(source)
     }
 
-    /// Notes that a lane waits for the row that a foreign key names; again with each attempt.
-    pub fn note_parent_wait(&self) {
-        self.state.lock().parent_wait_at = Some(Instant::now());
+    /// Notes that a lane waits for changes of one of these tables, as a foreign key asks; again with each attempt.
+    pub fn note_awaited<'t>(&self, tables: impl Iterator<Item = &'t TableName>) {
+        let (now, mut state) = (Instant::now(), self.state.lock());
+        state
+            .awaited
+            .extend(tables.map(|table| (table.clone(), now)));
     }
 
-    /// Whether a lane of this process waits for the row that a foreign key names.
-    pub fn waits_for_parent(&self) -> bool {
-        let noted = self.state.lock().parent_wait_at;
-        noted.is_some_and(|at| at.elapsed() < PARENT_WAIT_MEMORY)
+    /// A table of this kind that a lane of this process waits for changes of.
+    pub fn find_awaited(&self, is_of_kind: impl Fn(&TableName) -> bool) -> Option<TableName> {
+        let state = self.state.lock();
+        let mut lately = state
+            .awaited
+            .iter()
+            .filter(|(_, at)| at.elapsed() < PARENT_WAIT_MEMORY);
+        lately.find_map(|(table, _)| is_of_kind(table).then(|| table.clone()))
     }
 
     /// The partitions of ours that stand still.

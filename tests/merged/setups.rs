@@ -339,3 +339,54 @@ async fn a_key_whose_type_is_altered_takes_no_row_back_or_stops_the_lane() {
     assert_eq!(world.count("SELECT version FROM t").await, 3);
     assert_eq!(worker.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_row_of_another_key_stays_when_its_topic_of_one_partition_grows() {
+    let mut world = World::new("merged_other_key_grows", 1).await;
+    world.set(
+        "[route]",
+        &format!("topic = '{}'", world.topic.replace('.', "[.]")),
+    );
+    world.set("[route]", "table = \"public.t\"\nkey = [\"id\"]");
+    let refresh = "\"topic.metadata.refresh.interval.ms\" = 1000";
+    world.set("kafka.properties", refresh);
+    let worker = world.run();
+    let send = async |event: Event| world.kafka.produce(&world.topic, &[event]).await;
+    let version = |version: i64| format!("SELECT count(*) FROM t WHERE version = {version}");
+    send(placed("c", 70, 1, 7, "a").on(0)).await;
+    world.until_count(&version(7), 1).await;
+    world.kafka.grow_topic(&world.topic, 2).await;
+    // the new partition is met only after this one
+    send(placed("u", 90, 1, 9, "b").on(0)).await;
+    world.until_count(&version(9), 1).await;
+    let late = [placed("u", 80, 1, 8, "c"), placed("c", 81, 2, 1, "c")];
+    let late = late.map(|event| event.on(1));
+    world.kafka.produce(&world.topic, &late).await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE id = 2", 1)
+        .await;
+    assert_eq!(world.rows().await, ["1 9 b", "2 1 c"]);
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn changes_after_a_failover_that_takes_the_log_back_are_landed() {
+    let world = merged_world("merged_failover", 1, 2).await;
+    let second = 1_000;
+    let at = |lsn: i64, version: i64, seconds: i64| {
+        let time = 1_793_491_200_000 + seconds * second;
+        placed("u", lsn, 1, version, "a").at(time).on(1)
+    };
+    land(&world, 0, &[at(900, 4, 0), at(1_000, 5, 10)]).await;
+    // against what was landed before, and among themselves
+    land(&world, 0, &[at(900, 6, 40)]).await;
+    assert_eq!(world.rows().await, ["1 6 a"]);
+    land(
+        &world,
+        0,
+        &[at(1_200, 7, 50), at(950, 8, 80), at(960, 9, 81)],
+    )
+    .await;
+    assert_eq!(world.rows().await, ["1 9 a"]);
+    audit::assert_forward_only(&world.db).await;
+}
