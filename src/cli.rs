@@ -6,6 +6,7 @@ mod since;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -143,6 +144,21 @@ pub struct Run {
     /// Exit once every partition has reached the end that it had at start.
     #[arg(long)]
     pub until_caught_up: bool,
+
+    /// How long --until-caught-up waits for what is away, such as Postgres or Kafka, before it exits with 1.
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "until_caught_up", value_parser = humantime::parse_duration)]
+    pub wait_for: Duration,
+
+    /// Have --until-caught-up exit with 1 if it put anything aside.
+    #[arg(long, requires = "until_caught_up")]
+    pub fail_on_dead_letters: bool,
+}
+
+impl Run {
+    /// How long to wait for what is away, if the end is to be waited for.
+    pub fn patience(&self) -> Option<Duration> {
+        self.until_caught_up.then_some(self.wait_for)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -200,7 +216,9 @@ mod tests {
         assert_eq!(
             before.command,
             Command::Run(Run {
-                until_caught_up: true
+                until_caught_up: true,
+                wait_for: Duration::from_secs(60),
+                fail_on_dead_letters: false,
             })
         );
     }

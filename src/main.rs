@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use landfall::cli::{Cli, Command};
+use landfall::cli::{Cli, Command, Run};
 use landfall::config::Config;
 use landfall::ledger::migrate;
 use landfall::operator::command_error::CommandError;
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 
 async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Run(run) => return run_worker(config, run.until_caught_up).await,
+        Command::Run(run) => return run_worker(config, &run).await,
         Command::Check(check) => check::run_check(config, check.json).await,
         Command::Migrate => migrate_now(config).await,
         Command::Prune(asked) => prune::prune_ledger(config, &asked).await,
@@ -69,7 +69,7 @@ async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Er
     .map_err(Into::into)
 }
 
-async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dyn Error>> {
+async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config.summary(), "starting");
     let stop = shutdown::on_signal()?;
     let recorder = metrics::install_recorder()?;
@@ -77,11 +77,13 @@ async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dy
     let address = http::serve_endpoints(config.http.listen, health.clone(), recorder).await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     let pool = connection::build_pool(config)?;
-    if !pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop).await? {
+    let patience = run.patience();
+    let schema = pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop);
+    if !pipeline::run::wait_with_patience(patience, &health, schema).await?? {
         return Ok(());
     }
     pipeline::run::prepare_dead_letters(config).await;
-    pipeline::run::run(config, pool, health, stop, until_caught_up).await?;
+    pipeline::run::run(config, pool, health, stop, patience).await?;
     let totals = &metrics::TOTALS;
     tracing::info!(
         applied = totals.applied.load(Relaxed),
@@ -91,7 +93,19 @@ async fn run_worker(config: &Config, until_caught_up: bool) -> Result<(), Box<dy
         stale = totals.stale.load(Relaxed),
         "stopped"
     );
-    Ok(())
+    match totals.dead_lettered.load(Relaxed) {
+        events if events > 0 && run.fail_on_dead_letters => Err(PutAside { events }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What `--fail-on-dead-letters` makes a failure of.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "caught up, and {events} events were put aside as dead letters: `landfall dlq list` shows them"
+)]
+struct PutAside {
+    events: u64,
 }
 
 async fn migrate_now(config: &Config) -> Result<(), CommandError> {

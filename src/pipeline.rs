@@ -41,6 +41,7 @@ mod retry_policy;
 pub mod run;
 pub mod run_error;
 mod stand_still;
+mod stuck;
 mod transaction;
 mod trial;
 mod truncate;

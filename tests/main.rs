@@ -5,6 +5,7 @@
 
 mod avro;
 mod breaker;
+mod caught_up;
 mod chaos;
 mod check;
 mod commands;

@@ -71,6 +71,11 @@ impl Group {
         &self.inboxes[lane]
     }
 
+    /// Whether no lane has anything to do or in hand.
+    pub fn is_idle(&self) -> bool {
+        self.inboxes.iter().all(|inbox| inbox.is_idle())
+    }
+
     /// Whether polling is to end.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()

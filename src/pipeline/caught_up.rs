@@ -3,17 +3,17 @@
 //! that was killed keeps its partitions until its session ends, and then they are ours.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::KafkaConfig;
 use crate::kafka;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::topics::Topics;
+use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::stuck::Stuck;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
-use crate::watch::standing::Standing;
 
 /// How often the own partitions are looked at, and how often those of others.
 const OWN_PARTITIONS_INTERVAL: Duration = Duration::from_millis(100);
@@ -36,9 +36,17 @@ pub enum NotCaughtUp {
     /// It would be waited for without end.
     #[error(transparent)]
     Standstill(#[from] Standstill),
-    /// Partitions of ours stand still until a person decides; the text says what, a line for each.
+    /// Some of it only a person can mend; the text says what, a line for each.
     #[error("{0}")]
-    Lost(String),
+    Stuck(String),
+    /// What is away didn't come back in time.
+    #[error("not caught up after {patience:?} without any progress (--wait-for): {reasons}")]
+    Away {
+        /// How long it was waited for.
+        patience: Duration,
+        /// What was waited for.
+        reasons: String,
+    },
 }
 
 /// Another member of the group has a partition, and doesn't get on with it.
@@ -65,32 +73,93 @@ pub struct CaughtUp {
     pub destination: Destination,
 }
 
+/// Since when something is as it is.
+struct Unchanged<T> {
+    state: T,
+    since: Instant,
+}
+
+impl<T: PartialEq> Unchanged<T> {
+    fn new(state: T) -> Self {
+        Self {
+            state,
+            since: Instant::now(),
+        }
+    }
+
+    /// Returns how long it has been so.
+    fn note(&mut self, state: T) -> Duration {
+        if self.state != state {
+            *self = Self::new(state);
+        }
+        self.since.elapsed()
+    }
+}
+
 impl CaughtUp {
-    /// Returns once every partition has reached its end.
+    /// Returns once every partition has reached its end; what is away is waited for as long as `patience`.
     ///
     /// # Errors
-    /// Another member has a partition and doesn't get on with it; or a partition of ours stands still until a person
-    /// decides, and all others are in.
-    pub async fn wait_until_caught_up(self, config: &KafkaConfig) -> Result<(), NotCaughtUp> {
+    /// Another member has a partition and doesn't get on with it; or some of ours stand still, or their lanes wait, until a
+    /// person has mended something, and all others are in; or what is away stays so.
+    pub async fn wait_until_caught_up(
+        self,
+        config: &KafkaConfig,
+        patience: Duration,
+    ) -> Result<(), NotCaughtUp> {
         let group = self.consumer.group();
+        let Some(mut targets) = self.ask_targets(config, patience).await? else {
+            tracing::warn!("no topic matches kafka.topics: there is nothing to land");
+            return Ok(());
+        };
+        let began_at = Instant::now();
         while !group.has_joined() {
+            if began_at.elapsed() > patience {
+                let why = "the consumer group lets nobody in, or Kafka doesn't answer".to_owned();
+                return Err(NotCaughtUp::of_away(patience, [why]));
+            }
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
         }
-        let mut targets = self.ask_targets(config).await;
-        if targets.is_empty() {
-            tracing::warn!("no topic matches kafka.topics: there is nothing to land");
-        }
+        let mut unread = Unchanged::new(None);
+        let mut still = Unchanged::new(BTreeMap::new());
+        let mut untold = Unchanged::new(None);
         loop {
             tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
-            let standing = group.health.standing_partitions();
-            if !self.ours_are_there(&standing) {
-                continue;
+            let stuck = Stuck::find(group, patience);
+            if !self.ours_are_there(&stuck) {
+                let list = || {
+                    group
+                        .progress
+                        .list_unread(|source| stuck.leaves_out(source))
+                };
+                // what a lane has in hand comes to an end by itself
+                let for_so_long = unread.note(group.is_idle().then(list));
+                match &unread.state {
+                    Some(unread) if for_so_long > patience => {
+                        return Err(NotCaughtUp::of_unread(patience, unread));
+                    }
+                    _ => continue,
+                }
             }
-            match self.others_are_there(&mut targets, &standing).await {
-                Ok(true) if standing.is_empty() => break,
-                Ok(true) if is_hopeless(&standing) => return Err(NotCaughtUp::of_lost(&standing)),
-                Ok(true) => {} // others are drained first
-                Ok(false) => {}
+            let others = self.others_are_there(&mut targets, &stuck).await;
+            let for_so_long = untold.note(
+                others
+                    .as_ref()
+                    .err()
+                    .map(|failure| failure.log_line.clone()),
+            );
+            match others {
+                Ok(true) if stuck.is_empty() => break,
+                // others may be drained first
+                Ok(true)
+                    if stuck.is_hopeless() || still.note(stuck.standing.clone()) > patience =>
+                {
+                    return Err(stuck.into());
+                }
+                Ok(_) => {}
+                Err(failure) if for_so_long > patience => {
+                    return Err(NotCaughtUp::of_away(patience, [failure.log_line]));
+                }
                 Err(failure) => {
                     tracing::debug!(error = %failure, "can't look at other members' partitions yet")
                 }
@@ -104,49 +173,54 @@ impl CaughtUp {
         Ok(())
     }
 
-    /// The partitions that aren't empty, with their logs' ends. Asks until Kafka answers.
-    async fn ask_targets(&self, config: &KafkaConfig) -> Vec<Target> {
+    /// The partitions that aren't empty, with their logs' ends; `None` if there is no topic. Asks until Kafka answers.
+    async fn ask_targets(
+        &self,
+        config: &KafkaConfig,
+        patience: Duration,
+    ) -> Result<Option<Vec<Target>>, NotCaughtUp> {
+        let began_at = Instant::now();
         loop {
             let (topics, config) = (self.topics.clone(), config.clone());
-            let asked = tokio::task::spawn_blocking(move || {
+            let asked = ask_kafka(move || {
                 let partitions = topics.partitions(|topic| config.subscribes_to(topic))?;
+                if partitions.is_empty() {
+                    return Ok(None);
+                }
                 let target = |source: TopicPartition| {
                     let (low, end) = topics.log_ends(&source)?;
                     // what is empty has nothing to reach, and maybe no watermark either
-                    Ok::<_, kafka::Error>((end > low).then_some(Target {
+                    Ok((end > low).then_some(Target {
                         source,
                         end,
                         seen: None,
                     }))
                 };
-                partitions
-                    .into_iter()
-                    .filter_map(|p| target(p).transpose())
-                    .collect::<Result<Vec<_>, _>>()
+                let targets = partitions.into_iter().filter_map(|p| target(p).transpose());
+                targets.collect::<Result<Vec<_>, kafka::Error>>().map(Some)
             });
             match asked.await {
-                Ok(Ok(targets)) => return targets,
-                Ok(Err(error)) => tracing::debug!(
-                    error = error.to_string(),
-                    "can't ask for the ends of the logs yet"
-                ),
+                Ok(targets) => return Ok(targets),
+                Err(failure) if began_at.elapsed() > patience => {
+                    return Err(NotCaughtUp::of_away(patience, [failure.log_line]));
+                }
                 Err(error) => tracing::debug!(%error, "can't ask for the ends of the logs yet"),
             }
             tokio::time::sleep(OTHERS_PARTITIONS_INTERVAL).await;
         }
     }
 
-    /// Whether those of ours are read to their ends that don't stand still.
-    fn ours_are_there(&self, standing: &BTreeMap<TopicPartition, Standing>) -> bool {
+    /// Whether those of ours are read to their ends that nothing holds up.
+    fn ours_are_there(&self, stuck: &Stuck) -> bool {
         let group = self.consumer.group();
-        let stands_still = |source: &TopicPartition| standing.contains_key(source);
-        group.progress.is_caught_up(stands_still) && group.assignment.is_started(stands_still)
+        let left_out = |source: &TopicPartition| stuck.leaves_out(source);
+        group.progress.is_caught_up(left_out) && group.assignment.is_started(left_out)
     }
 
     async fn others_are_there(
         &self,
         targets: &mut [Target],
-        standing: &BTreeMap<TopicPartition, Standing>,
+        stuck: &Stuck,
     ) -> Result<bool, Failure> {
         let group = self.consumer.group();
         let mut all = true;
@@ -180,30 +254,26 @@ impl CaughtUp {
             }
         }
         // one that was given up a moment ago may have been ours when its turn came
-        Ok(all && self.ours_are_there(standing))
+        Ok(all && self.ours_are_there(stuck))
     }
 }
 
-/// Whether nothing of what stands still will go on by itself: it waits for a person, or for what does.
-fn is_hopeless(standing: &BTreeMap<TopicPartition, Standing>) -> bool {
-    let is_lost = |topic: &Arc<str>, number: i32| {
-        let source = TopicPartition {
-            topic: topic.clone(),
-            partition: number,
-        };
-        matches!(standing.get(&source), Some(Standing::Lost(_)))
-    };
-    standing.iter().all(|(source, standing)| match standing {
-        Standing::Lost(_) => true,
-        Standing::Waits { behind, .. } => behind.iter().any(|n| is_lost(&source.topic, *n)),
-    })
-}
-
 impl NotCaughtUp {
-    fn of_lost(standing: &BTreeMap<TopicPartition, Standing>) -> Self {
-        let line = |(source, s): (&TopicPartition, &Standing)| format!("{source}: {}", s.text());
-        let lines: Vec<String> = standing.iter().map(line).collect();
-        Self::Lost(lines.join("\n"))
+    /// What is waited for, for so long already.
+    pub(super) fn of_away(patience: Duration, reasons: impl IntoIterator<Item = String>) -> Self {
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        Self::Away {
+            patience,
+            reasons: reasons.join("\n"),
+        }
+    }
+
+    fn of_unread(patience: Duration, unread: &BTreeMap<TopicPartition, Option<i64>>) -> Self {
+        let line = |(source, read): (&TopicPartition, &Option<i64>)| match read {
+            Some(read) => format!("Kafka brings nothing of {source} from offset {read} on"),
+            None => format!("{source} isn't taken up"),
+        };
+        Self::of_away(patience, unread.iter().map(line))
     }
 }
 

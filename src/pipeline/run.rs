@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::kafka::dead_letter_topic;
-use crate::pipeline::caught_up::CaughtUp;
+use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::worker::Worker;
 use crate::watch::health::Health;
@@ -18,7 +18,7 @@ use crate::watch::health::Health;
 /// still running then is dropped, and its transaction with it.
 const STOPPING_GRACE: Duration = Duration::from_secs(20);
 
-/// Runs the sink until `stop`, or until everything is caught up.
+/// Runs the sink until `stop`, or until everything is caught up: then `patience` is how long what is away is waited for.
 ///
 /// # Errors
 /// What ends the process: a property that librdkafka refuses, a file for TLS that can't be used; of a run until
@@ -28,8 +28,9 @@ pub async fn run(
     pool: Pool,
     health: Arc<Health>,
     stop: CancellationToken,
-    until_caught_up: bool,
+    patience: Option<Duration>,
 ) -> Result<(), RunError> {
+    let until_caught_up = patience.is_some();
     let worker = Worker::start(config, pool, health.clone(), stop.clone(), until_caught_up)?;
     let Worker {
         mut lanes,
@@ -40,7 +41,7 @@ pub async fn run(
     } = worker;
     let outcome = tokio::select! {
         outcome = watch_lanes(&mut lanes, &stop) => outcome,
-        outcome = wait_for_end(caught_up, config, until_caught_up) => outcome,
+        outcome = wait_for_end(caught_up, config, patience) => outcome,
     };
     if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
         // a nightly job that has little to land has its ledger looked after all the same
@@ -69,13 +70,34 @@ async fn watch_lanes(lanes: &mut JoinSet<()>, stop: &CancellationToken) -> Resul
 async fn wait_for_end(
     caught_up: CaughtUp,
     config: &Config,
-    until_caught_up: bool,
+    patience: Option<Duration>,
 ) -> Result<(), RunError> {
-    if until_caught_up {
-        return Ok(caught_up.wait_until_caught_up(&config.kafka).await?);
+    if let Some(patience) = patience {
+        return Ok(caught_up
+            .wait_until_caught_up(&config.kafka, patience)
+            .await?);
     }
     drop(caught_up); // it holds the consumer
     std::future::pending().await
+}
+
+/// What the future comes to, which waits for something; for so long at most, if there is a limit.
+///
+/// # Errors
+/// What it waits for is away for longer.
+pub async fn wait_with_patience<T>(
+    patience: Option<Duration>,
+    health: &Health,
+    future: impl Future<Output = T>,
+) -> Result<T, RunError> {
+    let Some(patience) = patience else {
+        return Ok(future.await);
+    };
+    let ended = tokio::time::timeout(patience, future).await;
+    Ok(ended.map_err(|_| {
+        let waits = health.waits().into_iter();
+        NotCaughtUp::of_away(patience, waits.map(|(who, wait)| wait.describe(who)))
+    })?)
 }
 
 /// Waits for batches in flight, within bounds.

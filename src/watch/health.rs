@@ -31,6 +31,17 @@ impl fmt::Display for Waiter {
     }
 }
 
+/// What somebody waits for.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// The kind of the failure.
+    pub verdict: Verdict,
+    /// For people.
+    pub why: String,
+    /// When the wait began, be it for something else.
+    pub since: Instant,
+}
+
 /// Whether the process takes events in.
 #[derive(Default)]
 pub struct Health {
@@ -43,7 +54,7 @@ struct HealthState {
     joined: bool,
     stopping: bool,
     /// Who waits, and for what.
-    waiting: BTreeMap<Waiter, (Verdict, String)>,
+    waiting: BTreeMap<Waiter, Wait>,
     standing: StandingPartitions,
     /// Tables that lanes wait for rows or deletes of, as foreign keys ask, and when they last did.
     awaited: HashMap<TableName, Instant>,
@@ -64,9 +75,25 @@ impl Health {
     /// already.
     pub fn note_waiting(&self, who: Waiter, verdict: Verdict, why: &str) -> bool {
         let mut state = self.state.lock();
-        let before = state.waiting.insert(who, (verdict, why.to_owned()));
+        let before = state.waiting.get(&who);
+        let is_news = before.is_none_or(|b| b.verdict != verdict || b.why != why);
+        let since = before.map_or_else(Instant::now, |before| before.since);
+        let why = why.to_owned();
+        state.waiting.insert(
+            who,
+            Wait {
+                verdict,
+                why,
+                since,
+            },
+        );
         state.publish_waiting_lanes();
-        before.is_none_or(|(v, w)| v != verdict || w != why)
+        is_news
+    }
+
+    /// Who waits, and for what.
+    pub fn waits(&self) -> BTreeMap<Waiter, Wait> {
+        self.state.lock().waiting.clone()
     }
 
     /// Notes that somebody no longer waits. Returns whether there was a wait.
@@ -119,7 +146,7 @@ impl Health {
         let mut reasons: Vec<String> = state
             .waiting
             .iter()
-            .map(|(who, (verdict, why))| format!("{who} waits ({verdict}): {why}"))
+            .map(|(who, wait)| wait.describe(*who))
             .collect();
         let standing = state.standing.all().iter();
         reasons.extend(standing.map(|(source, s)| format!("{source} stands still: {}", s.text())));
@@ -136,12 +163,19 @@ impl Health {
     }
 }
 
+impl Wait {
+    /// A line for people.
+    pub fn describe(&self, who: Waiter) -> String {
+        format!("{who} waits ({}): {}", self.verdict, self.why)
+    }
+}
+
 impl HealthState {
     /// A process that has no lanes yet counts as one that waits: alerts must see the wait from its start.
     fn publish_waiting_lanes(&self) {
         for verdict in Verdict::ALL {
             let waiting = self.waiting.values();
-            let waiting = waiting.filter(|(waits_for, _)| waits_for.name() == verdict.name());
+            let waiting = waiting.filter(|wait| wait.verdict.name() == verdict.name());
             metrics::set_waiting_lanes(verdict, waiting.count());
         }
     }

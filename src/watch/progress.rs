@@ -1,7 +1,7 @@
 //! How far each assigned partition has come, put together from what the lanes land and what
 //! librdkafka's statistics say of the log. Tells the lag, and when everything is caught up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::locked::Locked;
 use crate::record::TopicPartition;
@@ -32,6 +32,11 @@ impl Position {
         if let Some(applied) = self.applied {
             metrics::set_position(source, applied, self.events_behind());
         }
+    }
+
+    fn is_caught_up(&self) -> bool {
+        let is_read = |target| self.read.is_some_and(|read| read >= target);
+        !self.diverted && self.target.is_some_and(is_read)
     }
 
     fn events_behind(&self) -> Option<i64> {
@@ -100,18 +105,26 @@ impl Progress {
         metrics::clear_lag(source);
     }
 
+    /// The assigned partitions that aren't read to the ends that their logs had when they were taken up, each with how far
+    /// it is read, as far as that is known.
+    pub fn list_unread(
+        &self,
+        left_out: impl Fn(&TopicPartition) -> bool,
+    ) -> BTreeMap<TopicPartition, Option<i64>> {
+        let partitions = self.partitions.lock();
+        let unread = partitions
+            .iter()
+            .filter(|(source, p)| !p.is_caught_up() && !left_out(source));
+        unread.map(|(source, p)| (source.clone(), p.read)).collect()
+    }
+
     /// Whether every assigned partition, but for those that are left out, has been read to the end that its log
     /// had when it was taken up.
     pub fn is_caught_up(&self, left_out: impl Fn(&TopicPartition) -> bool) -> bool {
         let partitions = self.partitions.lock();
         partitions
             .iter()
-            .all(|(source, p)| match (p.target, p.read) {
-                _ if left_out(source) => true,
-                _ if p.diverted => false,
-                (Some(target), Some(read)) => read >= target,
-                _ => false,
-            })
+            .all(|(source, p)| left_out(source) || p.is_caught_up())
     }
 }
 
