@@ -45,7 +45,7 @@ pub use postgres::PostgresConfig;
 pub use registry::{Login, RegistryConfig};
 pub use retry::{RetryConfig, WhenUnavailable};
 pub use route::{RouteConfig, may_meet_others};
-pub use schemaless::{BytesForm, DecimalForm, SchemalessConfig, TimeUnit};
+pub use schemaless::{BytesForm, DecimalForm, SchemalessColumns, SchemalessConfig, TimeUnit};
 pub use secret::Secret;
 pub use summary::Summary;
 pub use table_template::TableTemplate;

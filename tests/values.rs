@@ -171,6 +171,8 @@ async fn an_amount_of_money_lands_exactly_whatever_it_comes_as() {
         json!(1e3),
         json!("$1,234.50"),
         json!({ "scale": 2, "value": "BNI=" }),
+        json!({ "scale": 3, "value": "AdTA" }),
+        json!({ "scale": 3, "value": "MDk=" }),
     ];
     let events: Vec<Event> = (1..)
         .zip(amounts)
@@ -182,12 +184,70 @@ async fn an_amount_of_money_lands_exactly_whatever_it_comes_as() {
     let found: String = world.db.query_one(found, &[]).await.unwrap().get(0);
     assert_eq!(
         found,
-        "12.34 {12.34,NULL} 12.34 {12.34,NULL} 1000.00 {1000.00,NULL} 1234.50 {1234.50,NULL} 12.34 {12.34,NULL}"
+        "12.34 {12.34,NULL} 12.34 {12.34,NULL} 1000.00 {1000.00,NULL} 1234.50 {1234.50,NULL} 12.34 {12.34,NULL} 120.00 {120.00,NULL}"
     );
-    assert_eq!(world.letters().await, Vec::<String>::new());
+    // 12.345 is no amount of cents
+    assert_eq!(world.letters().await, ["7 value parked"]);
 }
 
 fn bill(id: i64, amount: &serde_json::Value) -> Event {
     let row = json!({ "id": id, "amount": amount, "more": [amount, null] });
     change_of("bills", "c", id, json!({ "id": id }), Some(row))
+}
+
+#[tokio::test]
+async fn a_key_that_its_column_would_round_is_a_letter_and_no_other_rows_event() {
+    let world = World::new("rounded_keys", 1).await;
+    world
+        .sql("CREATE TABLE rates (id numeric(10,2) PRIMARY KEY, at timestamp(0), name text)")
+        .await;
+    let rate = |lsn, id: serde_json::Value, name: &str| {
+        let row = json!({ "id": id, "at": "2024-01-01T12:00:00", "name": name });
+        change_of("rates", "c", lsn, json!({ "id": id }), Some(row))
+    };
+    let events = [
+        rate(1, json!("1.00"), "one"),
+        rate(2, json!("1.004"), "a little more"),
+        rate(3, json!(1.004), "the same as a float"),
+        rate(4, json!("2.000"), "two"),
+    ];
+    for _ in 0..2 {
+        world.kafka.produce(&world.topic, &events).await;
+        world.catch_up().await;
+        let found = "SELECT string_agg(concat(id, ' ', name), ', ' ORDER BY id) FROM rates";
+        let found: String = world.db.query_one(found, &[]).await.unwrap().get(0);
+        assert_eq!(found, "1.00 one, 2.00 two");
+        assert_eq!(
+            world.letters().await,
+            ["1.004 value parked", "1.004 value parked"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_array_of_a_domain_is_read_as_one_of_the_domains_type() {
+    let world = World::new("domain_arrays", 1).await;
+    world
+        .sql(
+            "CREATE DOMAIN moment AS timestamp; CREATE DOMAIN later AS moment; CREATE DOMAIN picture AS bytea;
+             CREATE DOMAIN cents AS numeric(10,2);
+             CREATE TABLE visits (id int PRIMARY KEY, at later[], pictures picture[], paid cents[])",
+        )
+        .await;
+    let visit = |id: i64, paid: &str| {
+        let row = json!({
+            "id": id, "at": ["2024-01-01T12:00:00+02:00"], "pictures": ["AAH+/w=="], "paid": [paid]
+        });
+        change_of("visits", "c", id, json!({ "id": id }), Some(row))
+    };
+    let events = [visit(1, "12.34"), visit(2, "12.345")];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let found = "SELECT string_agg(concat_ws(' ', id, at, pictures, paid), ', ') FROM visits";
+    let found: String = world.db.query_one(found, &[]).await.unwrap().get(0);
+    assert_eq!(
+        found,
+        r#"1 {"2024-01-01 10:00:00"} {"\\x0001feff"} {12.34}"#
+    );
+    assert_eq!(world.letters().await, ["2 value parked"]);
 }

@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use super::registry::RegistryConfig;
-use super::schemaless::SchemalessConfig;
+use super::schemaless::{SchemalessColumns, SchemalessConfig};
 use super::summary::Summary;
 use super::units::show_duration;
 use super::value::{Found, Refusal, allowed, one_of, parse_string, word_for};
@@ -18,6 +18,8 @@ pub struct FormatConfig {
     pub unavailable_placeholder: String,
     /// What JSON without schemas means, where the event doesn't tell.
     pub schemaless: SchemalessConfig,
+    /// The same of single columns.
+    pub schemaless_columns: SchemalessColumns,
     /// Always there if the encoding is Avro.
     pub registry: Option<RegistryConfig>,
 }
@@ -48,6 +50,7 @@ impl Default for FormatConfig {
             encoding: Encoding::default(),
             unavailable_placeholder: UNAVAILABLE_PLACEHOLDER.to_owned(),
             schemaless: SchemalessConfig::default(),
+            schemaless_columns: SchemalessColumns::default(),
             registry: None,
         }
     }
@@ -71,6 +74,7 @@ impl FormatConfig {
             &self.unavailable_placeholder,
         );
         self.schemaless.summarize(summary);
+        self.schemaless_columns.summarize(summary);
         if let Some(registry) = self.registry_in_use() {
             summary.add("format.registry.url", registry.display_urls());
             if let Some(login) = &registry.login {
@@ -94,6 +98,7 @@ impl FormatConfig {
             encoding,
             unavailable_placeholder,
             schemaless: SchemalessConfig::from_reader(reader),
+            schemaless_columns: SchemalessColumns::from_reader(reader),
             registry: RegistryConfig::from_reader(reader, encoding == Encoding::Avro),
         }
     }

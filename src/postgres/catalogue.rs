@@ -36,7 +36,8 @@ pub struct Catalogue {
 }
 
 /// Domains are resolved to their base type (however deep), since a cast straight to a domain over
-/// `varchar(3)` would cut the value; the domain's own rules are checked on assignment.
+/// `varchar(3)` would cut the value; the domain's own rules are checked on assignment. An array's elements may be of a
+/// domain, too.
 const COLUMNS: &str = "\
     WITH RECURSIVE base AS ( \
         SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier \
@@ -44,14 +45,21 @@ const COLUMNS: &str = "\
         UNION ALL \
         SELECT b.attnum, t.typbasetype, CASE WHEN b.modifier = -1 THEN t.typtypmod ELSE b.modifier END \
         FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd' \
+    ), element AS ( \
+        SELECT b.attnum, t.typelem AS type, b.modifier \
+        FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type \
+        WHERE t.typtype <> 'd' AND t.typcategory = 'A' AND t.typelem <> 0 \
+        UNION ALL \
+        SELECT i.attnum, t.typbasetype, CASE WHEN i.modifier = -1 THEN t.typtypmod ELSE i.modifier END \
+        FROM element i JOIN pg_catalog.pg_type t ON t.oid = i.type WHERE t.typtype = 'd' \
     ) \
     SELECT a.attname::text, n.nspname::text, t.typname::text, b.modifier, e.typname::text, \
-           a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid \
+           a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid, i.modifier \
     FROM base b \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = b.attnum \
     JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
-    LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' \
+    LEFT JOIN (element i JOIN pg_catalog.pg_type e ON e.oid = i.type AND e.typtype <> 'd') ON i.attnum = b.attnum \
     ORDER BY a.attnum";
 
 /// Whether tables may inherit from the table, other than partitions; and whether row-level security may hide rows of it
@@ -221,7 +229,7 @@ fn read_column(row: &Row) -> Column {
     let element = row.get::<_, Option<String>>(4).map(|name| {
         Box::new(PgType {
             name,
-            modifier,
+            modifier: row.get::<_, Option<i32>>(9).unwrap_or(modifier),
             element: None,
         })
     });

@@ -3,14 +3,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::config::SchemalessConfig;
 use crate::format::change::{Change, Fields, Operation, Shape};
 use crate::format::key_move::KeyMove;
 use crate::format::schema::Field;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
-use crate::rows::value::{self, Reading, Value};
+use crate::rows::value::{self, Reading, Value, ValueError};
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
@@ -24,7 +26,11 @@ pub struct Mapping {
     row: Vec<Slot>,
     layout: Arc<Layout>,
     removes: bool,
+    /// Whether a column of the key rounds what it is given, so that two keys could become one.
+    rounds_key: bool,
     reading: Arc<Reading>,
+    /// The columns, as bits, of which it was said that their scale is assumed.
+    told: AtomicU64,
 }
 
 /// A column and what it is filled from.
@@ -36,6 +42,10 @@ struct Slot {
     position: usize,
     /// and which of its schema.
     field: Option<usize>,
+    /// What the configuration says of values that don't tell what they mean.
+    schemaless: SchemalessConfig,
+    /// The scale that decimals in base64 are assumed to have, of which it says nothing.
+    assumed_scale: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,11 +66,11 @@ impl Mapping {
         reading: Arc<Reading>,
     ) -> Result<Self, Failure> {
         table.refuse_hidden_rows()?;
-        let key = map_key(&change.key, table)?;
+        let key = map_key(&change.key, table, &reading)?;
         let removes = change.operation.removes_row();
         let mut row = Vec::new();
         if !removes {
-            row = map_fields(&change.row, From::Row, table)?;
+            row = map_fields(&change.row, From::Row, table, &reading)?;
             // the key belongs to the row even where `after` leaves it out
             for slot in &key {
                 if !row.iter().any(|s| s.column == slot.column) {
@@ -74,12 +84,18 @@ impl Mapping {
             key: key.iter().map(|slot| slot.column).collect(),
             columns: row.iter().map(|slot| slot.column).collect(),
         });
+        let columns = key.iter().filter_map(|slot| table.columns.get(slot.column));
+        let rounds_key = columns
+            .map(|column| &column.pg_type)
+            .any(value::rounds_keys);
         Ok(Self {
             key,
             row,
             layout,
             removes,
+            rounds_key,
             reading,
+            told: AtomicU64::new(0),
         })
     }
 
@@ -95,7 +111,10 @@ impl Mapping {
         let mut key = Vec::with_capacity(self.key.len());
         for slot in &self.key {
             match self.read_value(slot, change)? {
-                Value::Text(text) => key.push(Some(text)),
+                Value::Text(text) => {
+                    self.check_key_text(slot, &text)?;
+                    key.push(Some(text));
+                }
                 Value::Null | Value::Unavailable => {
                     let table = &self.layout.table;
                     return Err(Failure::new(
@@ -196,7 +215,10 @@ impl Mapping {
             let name = fields.names().get(slot.position);
             let field = name.and_then(|name| index_of(fields.schema()?, slot.position, name));
             match self.read_field(&Slot { field, ..*slot }, fields)? {
-                Value::Text(text) => old_key.push(Some(text)),
+                Value::Text(text) => {
+                    self.check_key_text(slot, &text)?;
+                    old_key.push(Some(text));
+                }
                 Value::Null | Value::Unavailable => return Ok(None),
             }
         }
@@ -219,20 +241,51 @@ impl Mapping {
             return Ok(Value::Null);
         };
         let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
-        let value = value::to_text(raw, schema, &column.pg_type, &self.reading);
-        let value = value.map_err(|error| {
-            let message = format!("column {} of {}: {error}", column.name, table.name);
-            let verdict = if error.is_undeclared() {
-                Verdict::Systemic
-            } else {
-                Verdict::Reject(Reason::Value)
-            };
-            Failure::new(verdict, message)
-        })?;
+        let value = value::to_text_as(raw, schema, &column.pg_type, &self.reading, slot.schemaless);
+        if let Some(scale) = slot.assumed_scale
+            && may_be_base64(raw)
+            && value.is_ok()
+            && self.is_untold(slot.column)
+        {
+            self.reading
+                .tell_assumed_scale(&table.name, &column.name, scale);
+        }
+        let value = value.map_err(|error| self.explain_value(slot, &error))?;
         Ok(match value {
             Value::Text(text) => Value::Text(column.drop_spare_blanks(text)),
             other => other,
         })
+    }
+
+    /// Whether nothing was said yet of the column's scale; with many columns it may have been, which is no harm.
+    fn is_untold(&self, column: usize) -> bool {
+        let bit = u32::try_from(column)
+            .ok()
+            .and_then(|at| 1_u64.checked_shl(at));
+        bit.is_none_or(|bit| self.told.fetch_or(bit, Ordering::Relaxed) & bit == 0)
+    }
+
+    fn check_key_text(&self, slot: &Slot, text: &str) -> Result<(), Failure> {
+        let column = self.layout.table.columns.get(slot.column);
+        match column.filter(|_| self.rounds_key) {
+            Some(column) => value::check_key_text(text, &column.pg_type)
+                .map_err(|error| self.explain_value(slot, &error)),
+            None => Ok(()),
+        }
+    }
+
+    fn explain_value(&self, slot: &Slot, error: &ValueError) -> Failure {
+        let table = &self.layout.table;
+        let column = table.column_names(&[slot.column]);
+        let verdict = if error.is_undeclared() {
+            Verdict::Systemic
+        } else {
+            Verdict::Reject(Reason::Value)
+        };
+        Failure::new(
+            verdict,
+            format!("column {column} of {}: {error}", table.name),
+        )
     }
 }
 
@@ -271,8 +324,8 @@ fn explain_hidden_key(change: &Change<'_>) -> Failure {
 
 /// The key's columns in column order. They must tell the rows of the table apart: the events of any other
 /// key would write, or remove, rows that they don't mean.
-fn map_key(fields: &Fields<'_>, table: &Table) -> Result<Vec<Slot>, Failure> {
-    let key = map_fields(fields, From::Key, table)?;
+fn map_key(fields: &Fields<'_>, table: &Table, reading: &Reading) -> Result<Vec<Slot>, Failure> {
+    let key = map_fields(fields, From::Key, table, reading)?;
     let columns: Vec<usize> = key.iter().map(|slot| slot.column).collect();
     if !columns.is_empty() && table.is_unique(&columns) {
         return Ok(key);
@@ -304,7 +357,12 @@ fn map_key(fields: &Fields<'_>, table: &Table) -> Result<Vec<Slot>, Failure> {
 
 /// In column order; a column that Postgres computes is left out, for it takes no value: snapshots
 /// carry it all the same.
-fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot>, Failure> {
+fn map_fields(
+    fields: &Fields<'_>,
+    from: From,
+    table: &Table,
+    reading: &Reading,
+) -> Result<Vec<Slot>, Failure> {
     let mut slots = Vec::with_capacity(fields.names().len() + 1);
     for (position, name) in fields.names().iter().enumerate() {
         let Some(column) = table.column_index(name) else {
@@ -320,11 +378,16 @@ fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot
             continue;
         }
         let field = fields.schema().and_then(|s| index_of(s, position, name));
+        let schemaless = reading.schemaless_of(&table.name, name_of(table, column));
+        let schema = field.and_then(|at| fields.schema()?.fields().get(at));
+        let pg_type = table.columns.get(column).map(|column| &column.pg_type);
         slots.push(Slot {
             column,
             from,
             position,
             field,
+            schemaless,
+            assumed_scale: pg_type.and_then(|pg| value::assumed_scale(schema, pg, schemaless)),
         });
     }
     // a name twice in one object: the last wins, as in every JSON parser
@@ -332,6 +395,15 @@ fn map_fields(fields: &Fields<'_>, from: From, table: &Table) -> Result<Vec<Slot
     slots.sort_by_key(|slot| slot.column);
     slots.dedup_by_key(|slot| slot.column);
     Ok(slots)
+}
+
+/// A text, or an array of some.
+fn may_be_base64(raw: &str) -> bool {
+    raw.starts_with('"') || raw.starts_with('[') && raw.contains('"')
+}
+
+fn name_of(table: &Table, column: usize) -> &str {
+    table.columns.get(column).map_or("", |column| &column.name)
 }
 
 /// Events have their fields in the schema's order, so it is looked for first where it is most likely.

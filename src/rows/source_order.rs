@@ -449,7 +449,8 @@ fn find_version<'r>(
     });
     let raw = change.row.values.get(place).copied().unwrap_or("null");
     // what can't be read, or stands for a value that isn't logged, tells nothing
-    let text = match value::to_text(raw, field, &pg.pg_type, reading) {
+    let schemaless = reading.schemaless_of(&table.name, &pg.name);
+    let text = match value::to_text_as(raw, field, &pg.pg_type, reading, schemaless) {
         Ok(Value::Text(text)) => Some(text),
         _ => None,
     };

@@ -12,9 +12,12 @@ use crate::rows::table::PgType;
 
 mod array;
 mod bits;
+mod budget;
 mod bytes;
 mod cut;
+mod document;
 mod error;
+mod exact;
 mod family;
 mod geometry;
 mod hstore;
@@ -39,12 +42,15 @@ mod zoned;
 #[cfg(test)]
 mod testing;
 
+use budget::Budget;
 pub use error::ValueError;
+pub use exact::{check_key_text, rounds_keys};
 use family::Family;
 use json::Json;
 use meaning::Meaning;
 pub use placeholder::Placeholder;
 pub use reading::Reading;
+pub use undeclared::assumed_scale;
 
 /// A field's value for its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +78,20 @@ pub fn to_text<'a>(
     column: &PgType,
     reading: &Reading,
 ) -> Result<Value<'a>, ValueError> {
+    to_text_as(raw, field, column, reading, reading.schemaless)
+}
+
+/// As [`to_text`], for a column of which the configuration says this ([`Reading::schemaless_of`]).
+///
+/// # Errors
+/// As for [`to_text`].
+pub fn to_text_as<'a>(
+    raw: &'a str,
+    field: Option<&Field>,
+    column: &PgType,
+    reading: &Reading,
+    schemaless: SchemalessConfig,
+) -> Result<Value<'a>, ValueError> {
     let json = Json::from_raw(raw)?;
     if json == Json::Null {
         return Ok(Value::Null);
@@ -79,7 +99,7 @@ pub fn to_text<'a>(
     if reading.placeholder.is_meant(json, field, column) {
         return Ok(Value::Unavailable);
     }
-    convert_value(json, field, column, reading.schemaless, 0).map(Value::Text)
+    convert_value(json, field, column, schemaless, 0).map(Value::Text)
 }
 
 /// The text of a value that is neither null nor a placeholder; `depth` counts the arrays around it.
@@ -93,10 +113,16 @@ fn convert_value<'a>(
     let family = Family::of_column(column);
     let meaning = meaning::find_meaning(json, field, family, column, schemaless)?;
     if !meaning.suits_family(family) {
-        return Err(family.unfit(json.kind_name()));
+        return Err(family.unfit(meaning.name().unwrap_or(json.kind_name())));
     }
+    // what Connect's JSON has for the values within
+    let encoded = field.filter(|field| is_document(json, family) && document::holds_encoded(field));
     let text = match meaning {
-        Meaning::Plain => plain::plain_text(json, family),
+        Meaning::Plain => match encoded {
+            Some(field) => document::document_text(json, field, family, schemaless),
+            None => plain::plain_text(json, family),
+        },
+        Meaning::JsonString => Ok(Cow::Borrowed(json.raw_text())),
         Meaning::JsonText => plain::json_text(json, family),
         Meaning::Date => times::date_text(json),
         Meaning::Time(unit) => times::time_text(json, unit, family),
@@ -104,19 +130,26 @@ fn convert_value<'a>(
         Meaning::Iso => iso::iso_text(json, family),
         Meaning::IsoWithin(inner) => iso::iso_texts_within(json, inner),
         Meaning::Duration(unit) => times::duration_text(json, unit),
-        Meaning::Decimal { scale } => numbers::decimal_text(json, scale),
-        Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json),
-        Meaning::UndeclaredStruct => undeclared::undeclared_struct(json, schemaless.decimals),
+        Meaning::Decimal { scale } => numbers::decimal_text(json, scale, family),
+        Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json, family),
+        Meaning::UndeclaredStruct => {
+            undeclared::undeclared_struct(json, family, schemaless.decimals)
+        }
         Meaning::UndeclaredDecimal => {
-            undeclared::undeclared_decimal(json, family, column, schemaless.decimals)
+            undeclared::undeclared_decimal(json, family, column, schemaless)
         }
-        Meaning::UndeclaredBytes => {
-            undeclared::undeclared_bytes(json, family, column, schemaless.decimals)
-        }
+        Meaning::UndeclaredBytes => undeclared::undeclared_bytes(json, family, column, schemaless),
         Meaning::Bytes => bytes::to_bytea(json, family),
         Meaning::EncodedBytes => bytes::decode_bytea(json, schemaless.bytes),
         Meaning::Bits { length, declared } => bits::bit_string(json, length, declared, family),
-        Meaning::Hstore => hstore::hstore_text(json),
+        Meaning::Hstore => match encoded {
+            Some(field) => {
+                let written = document::document_text(json, field, family, schemaless)?;
+                hstore::hstore_text(Json::from_raw(&written)?)
+                    .map(|text| Cow::Owned(text.into_owned()))
+            }
+            None => hstore::hstore_text(json),
+        },
         Meaning::Array { element } => {
             array::array_literal(json, element, column, schemaless, depth)
         }
@@ -125,13 +158,21 @@ fn convert_value<'a>(
         Meaning::Point => geometry::point_text(json),
         Meaning::Geometry => geometry::hex_ewkb(json),
     }?;
-    match (family, json) {
+    let text = match (family, json) {
         (Family::Integer, Json::Number(_)) => whole::whole_json_number(text),
         (Family::Integer, _) => whole::whole_number(text, "a decimal with a fraction"),
         (Family::Money, _) => money::plain_amount(text),
         (Family::Text | Family::Other, _) => cut::whole_text(text, &column.name),
         _ => Ok(text),
-    }
+    }?;
+    exact::check_exact(&text, json, meaning, family, column)?;
+    Ok(text)
+}
+
+/// Whether the value goes where its values within can't be told from it any more.
+fn is_document(json: Json<'_>, family: Family) -> bool {
+    matches!(json, Json::Array(_) | Json::Object(_))
+        && matches!(family, Family::Text | Family::Json | Family::Hstore)
 }
 
 #[cfg(test)]
@@ -292,6 +333,7 @@ mod tests {
             times: Some(TimeUnit::Micros),
             decimals: Some(DecimalForm::Base64),
             bytes: Some(BytesForm::Hex),
+            scale: None,
         };
         let columns: Vec<PgType> = COLUMNS.iter().map(|column| column_type(column)).collect();
         let readings = [SchemalessConfig::default(), declared].map(Reading::of_schemaless);

@@ -140,7 +140,7 @@ async fn a_moment_with_an_offset_lands_in_utc_where_its_column_has_no_zone() {
     let at = |clock: &str| format!("2024-01-01T{clock}+02:00");
     let visit = |op, lsn, clock: &str| {
         let row = json!({
-            "id": 1, "at": at(clock), "day": at("00:30:00"), "tm": "00:30:00+02:00", "zoned": at(clock),
+            "id": 1, "at": at(clock), "day": at("02:00:00"), "tm": "00:30:00+02:00", "zoned": at(clock),
             "several": [at(clock), null], "during": format!("[\"{}\",)", at(clock).replace('T', " ")),
         });
         let key = json!({ "at": at(clock), "id": 1 });
@@ -166,8 +166,99 @@ async fn a_moment_with_an_offset_lands_in_utc_where_its_column_has_no_zone() {
     assert_eq!(
         rows,
         [
-            "2024-01-01 10:00:00|2023-12-31|22:30:00|2024-01-01 10:00:00|{\"2024-01-01 10:00:00\",NULL}|[\"2024-01-01 10:00:00\",)"
+            "2024-01-01 10:00:00|2024-01-01|22:30:00|2024-01-01 10:00:00|{\"2024-01-01 10:00:00\",NULL}|[\"2024-01-01 10:00:00\",)"
         ]
     );
     assert_eq!(world.letters().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_decimals_scale_is_the_declared_one_and_what_is_only_assumed_is_told() {
+    let mut world = World::new("scales", 1).await;
+    world
+        .sql("CREATE TABLE sales (id int PRIMARY KEY, price numeric(12,4), tax numeric(12,4))")
+        .await;
+    world.set("format.schemaless", "decimals = \"base64\"");
+    let sale = |id: i64| {
+        // 12.34, whose scale at the source is 2, and 0.0987
+        let row = json!({ "id": id, "price": "BNI=", "tax": "A9s=" });
+        change_of("sales", "c", id, json!({ "id": id }), Some(row))
+    };
+    world.kafka.produce(&world.topic, &[sale(1), sale(2)]).await;
+    let assumed = |world: &World| {
+        let (code, lines) = check(world);
+        let found = lines.iter().filter(|line| line["code"] == "scale_assumed");
+        (code, found.map(Value::to_string).collect::<Vec<_>>())
+    };
+    let (code, found) = assumed(&world);
+    assert_eq!((code, found.len()), (Some(0), 2), "{found:?}");
+    assert!(
+        found[0].contains("column price of public.sales"),
+        "{found:?}"
+    );
+    assert!(
+        found[0].contains(r#"scales = { \"public.sales.price\" = 4 }"#),
+        "{found:?}"
+    );
+
+    world.set(
+        "format.schemaless",
+        "scales = { price = 3, \"public.sales.price\" = 2 }",
+    );
+    let (code, found) = assumed(&world);
+    assert_eq!((code, found.len()), (Some(0), 1), "{found:?}");
+    let worker = world.run();
+    worker
+        .says(&[
+            "the scale of decimals in base64",
+            "tax",
+            "format.schemaless.scales",
+        ])
+        .await;
+    world.until_count("SELECT count(*) FROM sales", 2).await;
+    let (_, log) = worker.stop().await;
+    assert_eq!(
+        log.matches("the scale of decimals in base64").count(),
+        1,
+        "once for each column, and not for one that is declared:\n{log}"
+    );
+    let sql = "SELECT string_agg(concat_ws(' ', id, price, tax), ', ' ORDER BY id) FROM sales";
+    let rows: String = world.db.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(rows, "1 12.3400 0.0987, 2 12.3400 0.0987");
+    assert_eq!(world.letters().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_columns_own_unit_holds_for_it_alone_and_check_names_the_one_that_needs_it() {
+    let mut world = World::new("units", 1).await;
+    world
+        .sql("CREATE TABLE visits (id int PRIMARY KEY, at timestamp, seen timestamp)")
+        .await;
+    // Debezium's adaptive choice for timestamp(6) and timestamp(3)
+    let row = json!({ "id": 1, "at": 1704103200123456_i64, "seen": 1704103200123_i64 });
+    let event = change_of("visits", "c", 1, json!({ "id": 1 }), Some(row));
+    world.kafka.produce(&world.topic, &[event]).await;
+    world.set("format.schemaless", "timestamps = \"micros\"");
+    let (code, lines) = check(&world);
+    assert_eq!(code, Some(1));
+    let unfit: Vec<String> = lines
+        .iter()
+        .filter(|line| line["code"] == "values_unfit")
+        .map(Value::to_string)
+        .collect();
+    assert_eq!(unfit.len(), 1, "{lines:?}");
+    assert!(
+        unfit[0].contains("column seen of public.visits"),
+        "{unfit:?}"
+    );
+    assert!(unfit[0].contains("format.schemaless.units"), "{unfit:?}");
+    world.set(
+        "format.schemaless",
+        "units = { \"public.visits.seen\" = \"millis\" }",
+    );
+    assert_eq!(check(&world).0, Some(0));
+    world.catch_up().await;
+    let sql = "SELECT concat_ws(' ', at, seen) FROM visits";
+    let row: String = world.db.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(row, "2024-01-01 10:00:00.123456 2024-01-01 10:00:00.123");
 }

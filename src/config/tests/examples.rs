@@ -3,6 +3,7 @@ use super::super::{
     BytesForm, DecimalForm, LaterEvents, SchemalessConfig, TimeUnit, WhenUnavailable,
 };
 use super::*;
+use crate::table_name::TableName;
 
 const COMPLETE: &str = include_str!("../../../config/landfall.toml");
 
@@ -101,6 +102,7 @@ fn what_json_without_schemas_means_is_unsaid_unless_it_is_configured() {
         times: Some(TimeUnit::Micros),
         decimals: Some(DecimalForm::String),
         bytes: Some(BytesForm::Hex),
+        scale: None,
     };
     assert_eq!(config.format.schemaless, expected);
     let summary = config.summary().to_string();
@@ -112,5 +114,29 @@ fn what_json_without_schemas_means_is_unsaid_unless_it_is_configured() {
     ] {
         let said = format!("format.schemaless.{said}");
         assert!(summary.contains(&said), "{summary}");
+    }
+}
+
+#[test]
+fn a_column_may_have_a_scale_and_a_unit_of_its_own() {
+    let text = minimal_and(
+        "\n[format.schemaless]\ntimestamps = 'micros'\nscales = { price = 2, \"public.t.price\" = 3, shop.t.tax = -2 }\n\
+         units = { at = 'millis' }\n",
+    );
+    let config = Config::parse(&text).unwrap();
+    let (others, columns) = (config.format.schemaless, &config.format.schemaless_columns);
+    let of = |schema: &str, column: &str| {
+        let found = columns.settings_of(&TableName::new(schema, "t"), column, others);
+        (found.scale, found.timestamps)
+    };
+    let (millis, micros) = (Some(TimeUnit::Millis), Some(TimeUnit::Micros));
+    assert_eq!(of("public", "price"), (Some(3), micros));
+    assert_eq!(of("shop", "price"), (Some(2), micros));
+    assert_eq!(of("shop", "tax"), (Some(-2), micros));
+    assert_eq!(of("public", "tax"), (None, micros));
+    assert_eq!(of("public", "at"), (None, millis));
+    let summary = config.summary().to_string();
+    for said in ["scales.public.t.price=3", "units.at=millis"] {
+        assert!(summary.contains(said), "{summary}");
     }
 }

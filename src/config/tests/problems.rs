@@ -74,6 +74,22 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
             "format.schemaless.timestamps: found \"seconds\"; allowed: \"millis\", \"micros\", \"nanos\"",
         ),
         (
+            "[format.schemaless]\nscales = { '' = 2 }",
+            "format.schemaless.scales: \"\" names no column; allowed: column or schema.table.column",
+        ),
+        (
+            "[format.schemaless]\nscales = { 't.price' = 2 }",
+            "format.schemaless.scales: \"t.price\" names no column; allowed: column or schema.table.column",
+        ),
+        (
+            "[format.schemaless]\nscales = { price = 'two' }",
+            "format.schemaless.scales: price: allowed: a whole number from -1000 to 16383",
+        ),
+        (
+            "[format.schemaless]\nunits = { at = 'seconds' }",
+            "format.schemaless.units: at: allowed: \"millis\", \"micros\", \"nanos\"",
+        ),
+        (
             "[format.schemaless]\ndecimals = 'double'",
             "format.schemaless.decimals: found \"double\"; allowed: \"base64\", \"string\", \"number\"",
         ),

@@ -9,11 +9,20 @@ const SHOWN: usize = 40;
 /// What a setting makes of the sampled values; nothing of one that it refuses.
 type Outcomes = Vec<Option<String>>;
 
+/// The column that a setting is proposed for.
+pub struct Proposed {
+    /// Its name, with its table's.
+    pub column: String,
+    /// The scale that decimals in base64 would be assumed to have.
+    pub scale: Option<i32>,
+}
+
 /// A sentence for the operator. `error` is what was said of a value; `read` gives what those values come out as
 /// if `[format.schemaless]` were this.
 pub fn propose_setting(
     error: &ValueError,
     schemaless: SchemalessConfig,
+    proposed: &Proposed,
     read: impl Fn(SchemalessConfig) -> Outcomes,
 ) -> String {
     const OTHERWISE: &str = "have the connector send schemas (schemas.enable)";
@@ -27,18 +36,30 @@ pub fn propose_setting(
         .filter_map(|(word, outcomes)| Some((word, outcomes.into_iter().next()??)))
         .collect();
     let name = key.rsplit('.').next().unwrap_or(key);
-    let outcomes: Vec<String> = fitting
-        .iter()
-        .map(|(word, outcome)| format!("{} as {word}", shorten(outcome)))
-        .collect();
+    let describe = |(word, outcome): &(&str, String)| match proposed.scale {
+        Some(scale) if *word == "base64" && name == "decimals" => format!(
+            "{} as {word} with the scale {scale} of the column (if the source's is another: scales = {{ \"{}\" = … }})",
+            shorten(outcome),
+            proposed.column
+        ),
+        _ => format!("{} as {word}", shorten(outcome)),
+    };
+    let outcomes: Vec<String> = fitting.iter().map(describe).collect();
+    let alone = match name {
+        "timestamps" | "times" => format!(
+            "; if other columns count otherwise, units = {{ \"{}\" = … }} is for this one",
+            proposed.column
+        ),
+        _ => String::new(),
+    };
     match (likely_choice(&fitting), outcomes.as_slice()) {
         (_, []) => format!("no {name} of [format.schemaless] fit all of them: {OTHERWISE}"),
         (Some(word), _) => format!(
-            "set {name} = \"{word}\" under [format.schemaless], if that is what the source has: the first comes out as {}; or {OTHERWISE}",
+            "set {name} = \"{word}\" under [format.schemaless], if that is what the source has: the first comes out as {}{alone}; or {OTHERWISE}",
             outcomes.join(", ")
         ),
         (None, _) => format!(
-            "set {name} under [format.schemaless] to what the source sends: the first comes out as {}; or {OTHERWISE}",
+            "set {name} under [format.schemaless] to what the source sends: the first comes out as {}{alone}; or {OTHERWISE}",
             outcomes.join(", ")
         ),
     }

@@ -1,9 +1,10 @@
 //! Do the sampled events' values go into the table's columns? No value is ever told.
 
+use crate::config::{DecimalForm, SchemalessConfig};
 use crate::format::change::Change;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
-use crate::operator::check::undeclared::propose_setting;
+use crate::operator::check::undeclared::{Proposed, propose_setting};
 use crate::rows::table::Column;
 use crate::rows::value::{self, Reading, Value, ValueError};
 
@@ -66,7 +67,24 @@ fn convert_value<'r>(
     let raw = change.row.values.get(position)?;
     let schema = change.row.schema();
     let field = schema.and_then(|schema| schema.field_at(position, name));
-    Some(value::to_text(raw, field, &column.pg_type, reading))
+    let schemaless = reading.schemaless_of(&relation.table.name, name);
+    let pg_type = &column.pg_type;
+    Some(value::to_text_as(raw, field, pg_type, reading, schemaless))
+}
+
+/// The scale that is assumed of the field's decimals in base64.
+fn assumed_scale(
+    relation: &Relation,
+    column: &Column,
+    change: &Change<'_>,
+    position: usize,
+    reading: &Reading,
+) -> Option<i32> {
+    let raw = change.row.values.get(position)?;
+    let schema = change.row.schema();
+    let field = schema.and_then(|schema| schema.field_at(position, &column.name));
+    let schemaless = reading.schemaless_of(&relation.table.name, &column.name);
+    value::assumed_scale(field, &column.pg_type, schemaless).filter(|_| raw.contains('"'))
 }
 
 /// Columns into which values don't convert: a problem where none does, or where nothing tells what they mean; else a
@@ -80,6 +98,7 @@ pub fn judge_conversions(
     for column in &relation.table.columns {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
         let (mut values, mut nulls, mut refused, mut suspicious) = (0, 0, Vec::new(), 0);
+        let mut assumed = None;
         for change in changes {
             let mut names = change.row.names().iter();
             let Some(at) = names.position(|name| **name == *column.name) else {
@@ -91,6 +110,8 @@ pub fn judge_conversions(
                 Some(Ok(Value::Null)) => nulls += 1,
                 Some(Ok(Value::Text(text))) => {
                     values += 1;
+                    let scale = assumed_scale(relation, column, change, at, reading);
+                    assumed = assumed.or(scale);
                     suspicious += usize::from(looks_like_placeholder(&text));
                 }
                 Some(Err(error)) => refused.push(Refused { change, at, error }),
@@ -99,6 +120,7 @@ pub fn judge_conversions(
         let (name, table) = (&column.name, &relation.table.name);
         let all = values + nulls + refused.len();
         findings.extend(judge_refused(relation, column, &refused, all, reading));
+        findings.extend(assumed.map(|scale| suspect_scale(relation, column, scale)));
         if nulls > 0 {
             let found = format!(
                 "column {name} of {table} is NOT NULL, and {nulls} of {all} sampled events have a null there"
@@ -153,8 +175,35 @@ fn judge_refused(
         };
         undeclared.map(convert).collect()
     };
-    let remedy = propose_setting(&why.error, reading.schemaless, read);
+    let base64 = SchemalessConfig {
+        decimals: Some(DecimalForm::Base64),
+        ..reading.schemaless
+    };
+    let proposed = Proposed {
+        column: format!("{}.{name}", relation.table.name),
+        scale: assumed_scale(
+            relation,
+            column,
+            why.change,
+            why.at,
+            &reading.with_schemaless(base64),
+        ),
+    };
+    let remedy = propose_setting(&why.error, reading.schemaless, &proposed, read);
     Some(Finding::problem("values_undeclared", found, remedy))
+}
+
+fn suspect_scale(relation: &Relation, column: &Column, scale: i32) -> Finding {
+    let (name, table) = (&column.name, &relation.table.name);
+    Finding::warning(
+        "scale_assumed",
+        format!(
+            "column {name} of {table} has decimals in base64, which don't tell their scale: {scale} is assumed, as the column has"
+        ),
+        format!(
+            "if the source's scale is another, the numbers are wrong by a power of ten; set it, be it the same: scales = {{ \"{table}.{name}\" = {scale} }} under [format.schemaless]"
+        ),
+    )
 }
 
 fn suspect_placeholder(values: String) -> Finding {

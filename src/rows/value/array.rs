@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::budget::Budget;
 use super::convert_value;
 use super::error::ValueError;
 use super::family::Family;
@@ -32,6 +33,7 @@ pub(super) fn array_literal<'a>(
     }
     // Of all types only box separates otherwise, for its own text has commas.
     let separator = if element.name == "box" { ';' } else { ',' };
+    let budget = Budget::of(json.raw_text());
     let mut out = String::with_capacity(json.raw_text().len() + 2);
     out.push('{');
     let mut nested_is_empty = true;
@@ -57,6 +59,7 @@ pub(super) fn array_literal<'a>(
                 push_element(&mut out, &text, separator);
             }
         }
+        budget.check(&out)?;
     }
     out.push('}');
     // Postgres has one empty array, of no dimensions.

@@ -43,7 +43,11 @@ pub enum ValueError {
     )]
     UndeclaredInterval,
     #[error(
-        "without a schema nothing tells the scale of this decimal: give the column the precision and the scale of the source's, or have the connector send schemas, or decimals as text (decimal.handling.mode)"
+        "a 32-bit number can't count a day in the unit of format.schemaless.times: have the connector send the schemas' names, or one unit for all columns (time.precision.mode)"
+    )]
+    NarrowTime,
+    #[error(
+        "without a schema nothing tells the scale of this decimal: set it for the column under format.schemaless.scales, or give the column the precision and the scale of the source's, or have the connector send schemas, or decimals as text (decimal.handling.mode)"
     )]
     UndeclaredScale,
     #[error(
@@ -51,7 +55,7 @@ pub enum ValueError {
     )]
     DayOrMoment,
     #[error(
-        "without a schema this number is a moment of early 1970, or late 1969, in the unit of format.schemaless.timestamps, and a usual one in a larger unit; have the connector send schemas, or one unit for all columns (time.precision.mode)"
+        "without a schema this number is an unusual moment in the unit of format.schemaless.timestamps, and a usual one in another unit; set the column's under format.schemaless.units, or have the connector send schemas, or one unit for all columns (time.precision.mode)"
     )]
     AnotherUnit,
     #[error("a text holds the zero character, which postgres can't store")]
@@ -67,6 +71,7 @@ impl ValueError {
                 | Self::UndeclaredBytes
                 | Self::UndeclaredBits
                 | Self::UndeclaredInterval
+                | Self::NarrowTime
                 | Self::UndeclaredScale
         )
     }

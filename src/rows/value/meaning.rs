@@ -17,6 +17,8 @@ pub(super) enum Meaning<'f> {
     Plain,
     /// A string that holds a JSON document.
     JsonText,
+    /// A string that is a text, for a column of documents.
+    JsonString,
     Date,
     Time(Unit),
     Timestamp(Unit),
@@ -54,15 +56,52 @@ pub(super) enum Meaning<'f> {
 }
 
 impl Meaning<'_> {
-    /// Postgres reads nearly any text as bytes, and decimal digits as bits: there we must object ourselves.
+    /// Postgres reads nearly any text as bytes, decimal digits as bits, a number as an interval, and a moment as the
+    /// time that it has: there we must object ourselves.
     pub(super) fn suits_family(self, family: Family) -> bool {
+        use Family as F;
         match family {
-            Family::Bytea => matches!(
+            F::Bytea => matches!(
                 self,
                 Meaning::Plain | Meaning::Bytes | Meaning::EncodedBytes
             ),
-            Family::Bit | Family::Varbit => matches!(self, Meaning::Plain | Meaning::Bits { .. }),
+            F::Bit | F::Varbit => matches!(self, Meaning::Plain | Meaning::Bits { .. }),
+            _ if self.is_decimal() => {
+                family.is_number() || matches!(family, F::Money | F::Text | F::Json | F::Boolean)
+            }
+            F::Time | F::TimeTz => !matches!(
+                self,
+                Meaning::Date | Meaning::Timestamp(_) | Meaning::Duration(_)
+            ),
+            F::Date | F::Timestamp | F::TimestampTz => {
+                !matches!(self, Meaning::Time(_) | Meaning::Duration(_))
+            }
+            F::Interval => !matches!(self, Meaning::Date | Meaning::Timestamp(_)),
             _ => true,
+        }
+    }
+
+    /// Whether it is a number of decimal digits.
+    pub(super) fn is_decimal(self) -> bool {
+        matches!(
+            self,
+            Meaning::Decimal { .. }
+                | Meaning::VariableScaleDecimal
+                | Meaning::UndeclaredStruct
+                | Meaning::UndeclaredDecimal
+                | Meaning::UndeclaredBytes
+        )
+    }
+
+    /// How an error names it, where that says more than what JSON calls it.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            meaning if meaning.is_decimal() => Some("a decimal"),
+            Meaning::Date => Some("a date"),
+            Meaning::Time(_) => Some("a time"),
+            Meaning::Timestamp(_) => Some("a timestamp"),
+            Meaning::Duration(_) => Some("an interval"),
+            _ => None,
         }
     }
 }
@@ -75,6 +114,9 @@ pub(super) fn find_meaning<'f>(
     schemaless: SchemalessConfig,
 ) -> Result<Meaning<'f>, ValueError> {
     let logical = field.and_then(|field| Some((field, field.logical?)));
+    if family == Family::Json && matches!(json, Json::String(_)) && is_text(logical) {
+        return Ok(Meaning::JsonString);
+    }
     match logical.and_then(|(field, logical)| by_logical(json, field, logical, family)) {
         Some(meaning) => Ok(meaning),
         None => {
@@ -82,6 +124,13 @@ pub(super) fn find_meaning<'f>(
             by_column(json, kind, family, column, schemaless)
         }
     }
+}
+
+/// Whether the schema says of a string what it is, and that it is no document.
+fn is_text(logical: Option<(&Field, Logical)>) -> bool {
+    logical.is_some_and(|(field, logical)| {
+        field.kind == Kind::String && !matches!(logical, Logical::Json | Logical::Other)
+    })
 }
 
 /// Nothing, where the logical type leaves it to the column.
@@ -199,9 +248,7 @@ fn number_meaning(
             units::check_day(json)?;
             Meaning::Date
         }
-        // Microseconds of a day don't fit 32 bits.
-        Family::Time | Family::TimeTz if kind == Some(&Kind::Int32) => Meaning::Time(Unit::Millis),
-        Family::Time | Family::TimeTz => Meaning::Time(units::time_unit(schemaless)?),
+        Family::Time | Family::TimeTz => Meaning::Time(units::time_unit(kind, schemaless)?),
         Family::Timestamp | Family::TimestampTz => {
             Meaning::Timestamp(units::timestamp_unit(json, schemaless)?)
         }

@@ -9,32 +9,39 @@ use serde_json::value::RawValue;
 
 use super::bytes;
 use super::error::{ValueError, malformed};
+use super::family::Family;
 use super::json::Json;
 use crate::format::schema::Kind;
 
 const EXPECTED: &str = "a decimal as two's complement in base64";
 /// Postgres holds 131,072 digits before the point and 16,383 after it: 61,231 bytes.
 const MAX_BYTES: usize = 65_536;
-const MAX_SCALE: i32 = 65_536;
+const SCALES: RangeInclusive<i32> = -131_072..=16_383;
+/// From so many zeros on, a numeric has them as its exponent: a few bytes of an event can say very many.
+const MOST_ZEROS: usize = 2_048;
 
 /// `scale` as the schema has it. Other than base64, a number or a string keeps its own digits:
 /// `decimal.handling.mode` double, and Connect's `decimal.format=NUMERIC`.
 pub(super) fn decimal_text<'a>(
     json: Json<'a>,
     scale: Option<i32>,
+    family: Family,
 ) -> Result<Cow<'a, str>, ValueError> {
     match json {
         Json::Number(digits) => Ok(Cow::Borrowed(digits)),
         Json::String(_) => {
             let scale = scale.ok_or(malformed("a decimal whose schema gives its scale"))?;
-            declared_decimal(&bytes::decode_base64(json, EXPECTED)?, scale).map(Cow::Owned)
+            declared_decimal(&bytes::decode_base64(json, EXPECTED)?, scale, family).map(Cow::Owned)
         }
         other => Err(other.unexpected(EXPECTED)),
     }
 }
 
 /// A numeric without precision: `{"scale": 2, "value": "BNI="}`.
-pub(super) fn variable_scale_decimal<'a>(json: Json<'a>) -> Result<Cow<'a, str>, ValueError> {
+pub(super) fn variable_scale_decimal(
+    json: Json<'_>,
+    family: Family,
+) -> Result<Cow<'_, str>, ValueError> {
     #[derive(Deserialize)]
     struct Parts<'a> {
         scale: i32,
@@ -46,7 +53,8 @@ pub(super) fn variable_scale_decimal<'a>(json: Json<'a>) -> Result<Cow<'a, str>,
         Json::Object(_) => {
             let parts: Parts = json.as_struct(EXPECTED)?;
             let value = Json::from_raw(parts.value.get())?;
-            scaled_decimal(&bytes::decode_base64(value, EXPECTED)?, parts.scale).map(Cow::Owned)
+            let bytes = bytes::decode_base64(value, EXPECTED)?;
+            scaled_decimal(&bytes, parts.scale, family).map(Cow::Owned)
         }
         // decimal.handling.mode string and double
         Json::String(_) => json.as_string(EXPECTED),
@@ -78,9 +86,13 @@ const NEGATIVE_SCALES: RangeInclusive<i32> = 1_048..=2_047;
 /// Where pgjdbc reads a negative scale modulo 2048, Debezium takes the scale at its word: 500 of a
 /// `numeric(5,-2)` is 500 followed by 2046 zeros. Others write 5 with that scale, and mean -2. The digits tell
 /// which: no number of at most 1000 digits, as Postgres's are, is 1 or more at face value.
-pub(super) fn declared_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
+pub(super) fn declared_decimal(
+    bytes: &[u8],
+    scale: i32,
+    family: Family,
+) -> Result<String, ValueError> {
     if !NEGATIVE_SCALES.contains(&scale) {
-        return scaled_decimal(bytes, scale);
+        return scaled_decimal(bytes, scale, family);
     }
     let digits = unscaled_digits(bytes, scale)?;
     let length = digits.trim_start_matches('-').len();
@@ -92,15 +104,27 @@ pub(super) fn declared_decimal(bytes: &[u8], scale: i32) -> Result<String, Value
     Ok(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
-pub(super) fn scaled_decimal(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
-    Ok(with_point(unscaled_digits(bytes, scale)?, scale))
+pub(super) fn scaled_decimal(
+    bytes: &[u8],
+    scale: i32,
+    family: Family,
+) -> Result<String, ValueError> {
+    let digits = unscaled_digits(bytes, scale)?;
+    let zeros = match scale {
+        ..0 => scale.unsigned_abs() as usize,
+        _ => (scale as usize).saturating_sub(digits.len()),
+    };
+    if zeros > MOST_ZEROS && family == Family::Numeric {
+        return Ok(format!("{digits}e{}", -scale));
+    }
+    Ok(with_point(digits, scale))
 }
 
 fn unscaled_digits(bytes: &[u8], scale: i32) -> Result<String, ValueError> {
     if bytes.is_empty() {
         return Err(malformed(EXPECTED));
     }
-    if bytes.len() > MAX_BYTES || scale.unsigned_abs() > MAX_SCALE.unsigned_abs() {
+    if bytes.len() > MAX_BYTES || !SCALES.contains(&scale) {
         return Err(ValueError::OutOfRange {
             what: "a decimal",
             allowed: "131072 digits before and 16383 after the point",

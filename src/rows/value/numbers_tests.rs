@@ -2,7 +2,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::rows::value::testing::{check, refused};
+use crate::rows::value::Value;
+use crate::rows::value::testing::{check, refused, text_of};
 
 fn schema(scale: i32) -> String {
     format!(
@@ -134,11 +135,10 @@ fn a_document_stays_a_document_even_if_it_resembles_a_decimal() {
         r#"{"scale":2,"value":"BNI="}"#,
         r#"{"scale":2,"value":"test"}"#,
         r#"{"scale":2,"value":"1234"}"#,
-        "{}",
     ] {
-        for schema in ["", STRUCT] {
-            check(&[(raw, schema, "text", raw), (raw, schema, "jsonb", raw)]);
-        }
+        check(&[(raw, "", "text", raw), (raw, "", "jsonb", raw)]);
+        // of which a schema says that they are bytes, for which a document has no way to write them
+        refused(raw, STRUCT, "jsonb");
     }
 }
 
@@ -235,4 +235,39 @@ fn five_thousand_digits_pass() {
     let number: BigInt = digits.parse().expect("digits");
     let raw = format!("\"{}\"", STANDARD.encode(number.to_signed_bytes_be()));
     check(&[(&raw, &schema(0), "numeric", &digits)]);
+}
+
+#[test]
+fn a_few_bytes_of_an_event_do_not_become_very_many_zeros() {
+    let struct_of = |scale: i32| format!(r#"{{"scale":{scale},"value":"BQ=="}}"#);
+    check(&[
+        (&struct_of(16_383), VARIABLE, "numeric", "5e-16383"),
+        (&struct_of(-131_000), VARIABLE, "numeric", "5e131000"),
+        ("\"BQ==\"", &schema(3_000), "numeric", "5e-3000"),
+    ]);
+    refused(&struct_of(16_384), VARIABLE, "numeric");
+    refused(&struct_of(-131_073), VARIABLE, "numeric");
+    // a megabyte of them for a column that has no other way to write them
+    let item = struct_of(-131_000);
+    let array = format!(
+        "[{}]",
+        vec![item.as_str(); 1_000_000 / item.len()].join(",")
+    );
+    let schema = format!(r#"{{"type":"array","items":{VARIABLE}}}"#);
+    for column in ["text[]", "jsonb", "text"] {
+        let error = refused(&array, &schema, column).to_string();
+        assert!(
+            error.starts_with("a value's text is out of range"),
+            "{error}"
+        );
+    }
+    // and one for a column that has
+    let value = text_of(&array, &schema, "numeric[]").expect("an array");
+    let Value::Text(text) = value else {
+        panic!("no text")
+    };
+    assert!(text.len() < 2 * array.len());
+    let bits = r#"{"type":"array","items":{"type":"bytes","name":"io.debezium.data.Bits","parameters":{"length":"8000000"}}}"#;
+    let array = format!("[{}]", vec!["\"\""; 300_000].join(","));
+    refused(&array, bits, "bit(8000000)[]");
 }

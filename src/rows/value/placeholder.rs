@@ -4,11 +4,13 @@
 //! the JSON; a type of fixed size can't hold one. Which text it is, the connector's
 //! `unavailable.value.placeholder` says, and `format.unavailable_placeholder` says the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use md5::{Digest as _, Md5};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::bytes::to_hexadecimal;
@@ -34,6 +36,8 @@ pub struct Placeholder {
     uuid: String,
     /// The first of the bytes as a number, as an array of numbers begins.
     first_number: String,
+    /// The same as an unscaled decimal, in quotes, as an array of decimals begins.
+    first_decimal: String,
 }
 
 impl Placeholder {
@@ -56,6 +60,9 @@ impl Placeholder {
                 to_hexadecimal("", &bytes),
             ],
             uuid: uuid.to_string(),
+            first_decimal: bytes.first().map_or("\0".to_owned(), |byte| {
+                format!("\"{}\"", STANDARD.encode([*byte]))
+            }),
             first_number: bytes.first().map_or(0, |b| b.cast_signed()).to_string(),
             text,
             bytes,
@@ -88,6 +95,8 @@ impl Placeholder {
         let begin = raw.trim_start_matches(['[', ' ', '\n', '\r', '\t']);
         let texts = [&self.text, &self.base64, &self.uuid];
         if !begin.starts_with(self.first_number.as_str())
+            && !begin.starts_with(self.first_decimal.as_str())
+            && !self.may_be_structs(begin)
             && !texts.iter().any(|text| begins_with_text(begin, text))
         {
             return false;
@@ -110,7 +119,16 @@ impl Placeholder {
         let is_byte = |(number, byte): (&&RawValue, &u8)| {
             number.get().parse::<f64>() == Ok(f64::from(byte.cast_signed()))
         };
-        elements.len() == self.bytes.len() && elements.iter().zip(&self.bytes).all(is_byte)
+        let is_decimal = |(decimal, byte): (&&RawValue, &u8)| is_unscaled(decimal.get(), *byte);
+        elements.len() == self.bytes.len()
+            && (elements.iter().zip(&self.bytes).all(is_byte)
+                || elements.iter().zip(&self.bytes).all(is_decimal))
+    }
+
+    /// Whether it begins with a decimal of variable scale that is the first of the bytes.
+    fn may_be_structs(&self, begin: &str) -> bool {
+        let first = begin.split('}').next().unwrap_or(begin);
+        begin.starts_with('{') && first.contains(self.first_decimal.as_str())
     }
 
     /// An hstore as a map: `hstore.handling.mode=map`.
@@ -141,6 +159,22 @@ fn may_be_bytes(field: Option<&Field>, family: Family) -> bool {
         field.kind == Kind::Bytes && matches!(field.logical, None | Some(Logical::Other))
     };
     family == Family::Bytea || field.is_some_and(bytes_without_meaning)
+}
+
+/// Whether a decimal's unscaled digits, alone or in a struct beside their scale, are the byte.
+fn is_unscaled(raw: &str, byte: u8) -> bool {
+    #[derive(Deserialize)]
+    struct Parts<'a> {
+        value: Cow<'a, str>,
+    }
+    let text = match raw.strip_prefix('"') {
+        Some(rest) => rest.trim_end_matches('"').to_owned(),
+        None => match serde_json::from_str::<Parts<'_>>(raw) {
+            Ok(parts) => parts.value.into_owned(),
+            Err(_) => return false,
+        },
+    };
+    STANDARD.decode(text).is_ok_and(|bytes| bytes == [byte])
 }
 
 fn element_is(column: &PgType, name: &str) -> bool {

@@ -1,4 +1,7 @@
-use super::Placeholder;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::config::FormatConfig;
 use crate::rows::value::testing::{check, column_type, field};
 use crate::rows::value::{Reading, Value, ValueError, to_text};
 
@@ -18,10 +21,10 @@ fn read<'a>(
     schema: &str,
     column: &str,
 ) -> Result<Value<'a>, ValueError> {
-    let reading = Reading {
-        placeholder: Placeholder::new(placeholder),
-        ..Reading::default()
-    };
+    let reading = Reading::new(&FormatConfig {
+        unavailable_placeholder: placeholder.to_owned(),
+        ..FormatConfig::default()
+    });
     let (field, column) = (field(schema), column_type(column));
     to_text(raw, field.as_ref(), &column, &reading)
 }
@@ -229,4 +232,37 @@ fn octets_may_be_no_text_and_numbers_below_zero() {
     );
     let in_map = r#"{"a\"b/é":"a\"b/é"}"#;
     assert_eq!(read("a\"b/é", in_map, "", "hstore"), Ok(Value::Unavailable));
+}
+
+/// One decimal for each of its bytes, as Debezium's next version writes a `numeric[]` that didn't change.
+#[test]
+fn an_array_of_decimals_may_be_the_placeholder() {
+    let decimals = r#"{"type":"array","items":{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"0"}}}"#;
+    let structs = r#"{"type":"array","items":{"type":"struct","name":"io.debezium.data.VariableScaleDecimal","fields":[{"type":"int32","field":"scale"},{"type":"bytes","field":"value"}]}}"#;
+    let each = |write: fn(String) -> String| {
+        let bytes = WORDS.bytes().map(|byte| write(STANDARD.encode([byte])));
+        bytes.collect::<Vec<_>>().join(",")
+    };
+    let plain = format!("[{}]", each(|base64| format!("\"{base64}\"")));
+    let variable = format!(
+        "[{}]",
+        each(|base64| format!(r#"{{"scale":0,"value":"{base64}"}}"#))
+    );
+    for (raw, schema) in [
+        (&plain, decimals),
+        (&plain, ""),
+        (&variable, structs),
+        (&variable, ""),
+    ] {
+        for column in ["numeric[]", "numeric(10,2)[]", "text[]", "jsonb"] {
+            let found = read(WORDS, raw, schema, column);
+            assert_eq!(found, Ok(Value::Unavailable), "{raw} for {column}");
+        }
+    }
+    let other = plain.replacen("Xw==", "YA==", 1);
+    assert_ne!(
+        read(WORDS, &other, decimals, "numeric[]"),
+        Ok(Value::Unavailable)
+    );
+    check(&[(r#"["Xw=="]"#, decimals, "numeric[]", "{95}")]);
 }

@@ -11,9 +11,7 @@ use super::json::Json;
 pub(super) fn plain_text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, ValueError> {
     use Family as F;
     match (json, family) {
-        (Json::String(quoted), F::Json) => {
-            Ok(document_or_string(json.as_string("a json string")?, quoted))
-        }
+        (Json::String(_), F::Json) => document_text(json),
         (Json::String(_), _) => json.as_string("a json string"),
         (Json::Bool(truth), F::Integer | F::Float | F::Numeric | F::Bit | F::Varbit) => {
             Ok(Cow::Borrowed(if truth { "1" } else { "0" }))
@@ -47,12 +45,13 @@ pub(super) fn json_text(json: Json<'_>, family: Family) -> Result<Cow<'_, str>, 
     }
 }
 
-/// A string for a json column without a schema that says so: Debezium writes the document as a string, flat
-/// formats may mean the string itself. What reads as a document is one.
-fn document_or_string<'a>(content: Cow<'a, str>, quoted: &'a str) -> Cow<'a, str> {
+/// A string for a json column without a schema that says so: its content is the document, as Debezium writes it. A
+/// text that is none is refused: where one text becomes a document and the next a string, `12` isn't what it was.
+fn document_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+    let content = json.as_string("a json document as a string")?;
     match serde_json::from_str::<IgnoredAny>(&content) {
-        Ok(_) => content,
-        Err(_) => Cow::Borrowed(quoted),
+        Ok(_) => Ok(content),
+        Err(_) => Err(Family::Json.unfit("a text that is no json document")),
     }
 }
 
@@ -153,13 +152,25 @@ mod tests {
                 "text",
                 "[1, 2]",
             ),
-            ("\"hello\"", "", "jsonb", "\"hello\""),
             (
                 "\"hello\"",
                 r#"{"type":"string","name":"io.debezium.data.Enum"}"#,
                 "jsonb",
                 "\"hello\"",
             ),
+            (
+                r#""a\u00e9 \"b\"""#,
+                r#"{"type":"string","name":"io.debezium.data.Uuid"}"#,
+                "jsonb",
+                r#""a\u00e9 \"b\"""#,
+            ),
+            (
+                "\"2024-01-01T00:00:00Z\"",
+                r#"{"type":"string","name":"io.debezium.time.ZonedTimestamp"}"#,
+                "jsonb",
+                "\"2024-01-01T00:00:00Z\"",
+            ),
+            ("\"12\"", "", "jsonb", "12"),
             ("12", "", "jsonb", "12"),
             ("true", "", "jsonb", "true"),
             (
@@ -169,6 +180,21 @@ mod tests {
                 "1",
             ),
         ]);
+    }
+
+    #[test]
+    fn a_text_that_is_no_document_is_refused_by_both_its_types() {
+        for schema in ["", r#"{"type":"string"}"#] {
+            for raw in ["\"hello\"", "\"\"", "\"{\"", "\"NaN\"", "\"1 2\""] {
+                for column in ["json", "jsonb"] {
+                    assert_eq!(
+                        refused(raw, schema, column).to_string(),
+                        "a text that is no json document can't be written to a column of type json"
+                    );
+                }
+            }
+        }
+        refused("[\"hello\"]", "", "jsonb[]");
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Unit {
         }
     }
 
-    const fn fraction_digits(self) -> usize {
+    pub(super) const fn fraction_digits(self) -> usize {
         match self {
             Unit::Millis => 3,
             Unit::Micros => 6,
@@ -76,7 +76,7 @@ pub(super) fn time_text(
 ) -> Result<Cow<'static, str>, ValueError> {
     let number = json.as_integer("a time of day as a whole number")?;
     if family == Family::Interval {
-        return Ok(interval_text(number, unit));
+        return interval_text(number, unit);
     }
     let second = number.div_euclid(unit.per_second());
     let fraction = number.rem_euclid(unit.per_second());
@@ -107,6 +107,9 @@ pub(super) fn timestamp_text(
     }
     let second = number.div_euclid(unit.per_second());
     let date = civil_date(second.div_euclid(86_400))?;
+    if family == Family::Date && number.rem_euclid(unit.per_second().saturating_mul(86_400)) != 0 {
+        return Err(family.unfit("a timestamp with a time of day"));
+    }
     let mut out = String::with_capacity(40);
     let before_christ = date.write_date(&mut out);
     out.push(' ');
@@ -127,16 +130,17 @@ pub(super) fn timestamp_text(
 
 pub(super) fn duration_text(json: Json<'_>, unit: Unit) -> Result<Cow<'static, str>, ValueError> {
     let number = json.as_integer("a duration as a whole number")?;
-    Ok(interval_text(number, unit))
+    interval_text(number, unit)
 }
 
 /// Postgres reads whole microseconds exactly over the whole of i64, and nothing finer.
-fn interval_text(number: i64, unit: Unit) -> Cow<'static, str> {
-    Cow::Owned(match unit {
+fn interval_text(number: i64, unit: Unit) -> Result<Cow<'static, str>, ValueError> {
+    Ok(Cow::Owned(match unit {
         Unit::Millis => format!("{number} milliseconds"),
         Unit::Micros => format!("{number} microseconds"),
-        Unit::Nanos => format!("{} microseconds", number / 1_000),
-    })
+        Unit::Nanos if number % 1_000 == 0 => format!("{} microseconds", number / 1_000),
+        Unit::Nanos => return Err(Family::Interval.unfit("an interval of nanoseconds")),
+    }))
 }
 
 fn civil_date(days: i64) -> Result<Civil, ValueError> {

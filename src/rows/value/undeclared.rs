@@ -8,10 +8,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{ValueError, malformed};
+use super::exact::scale_of_column;
 use super::family::Family;
 use super::json::Json;
 use super::numbers::{SCALE_MODULUS, declared_decimal, scaled_decimal};
-use crate::config::DecimalForm;
+use crate::config::{DecimalForm, SchemalessConfig};
+use crate::format::schema::{Field, Kind, Logical};
 use crate::rows::table::PgType;
 
 const UNDECLARED: ValueError = ValueError::Undeclared {
@@ -30,13 +32,15 @@ pub(super) fn undeclared_decimal<'a>(
     json: Json<'a>,
     family: Family,
     column: &PgType,
-    form: Option<DecimalForm>,
+    schemaless: SchemalessConfig,
 ) -> Result<Cow<'a, str>, ValueError> {
     const EXPECTED: &str = "a decimal, in base64 or as its text";
     let text = json.as_string(EXPECTED)?;
-    match form {
+    match schemaless.decimals {
         _ if is_word(&text) => Ok(text),
-        Some(DecimalForm::Base64) => base64_decimal(&text, family, column).map(Cow::Owned),
+        Some(DecimalForm::Base64) => {
+            base64_decimal(&text, family, column, schemaless.scale).map(Cow::Owned)
+        }
         None if decode_minimal(&text).is_some() => Err(UNDECLARED),
         // money: "$12.50"; what is no number for one of Postgres' own types is Postgres' to refuse
         _ if is_decimal(&text) || family != Family::Numeric => Ok(text),
@@ -48,6 +52,7 @@ pub(super) fn undeclared_decimal<'a>(
 /// bytes as `value` and of nothing else. Digits can be base64 and a decimal's text.
 pub(super) fn undeclared_struct(
     json: Json<'_>,
+    family: Family,
     form: Option<DecimalForm>,
 ) -> Result<Cow<'_, str>, ValueError> {
     #[derive(Deserialize)]
@@ -67,7 +72,7 @@ pub(super) fn undeclared_struct(
         _ if is_decimal(&text) => return Err(malformed(EXPECTED)),
         _ => {}
     }
-    scaled_decimal(&bytes, parts.scale).map(Cow::Owned)
+    scaled_decimal(&bytes, parts.scale, family).map(Cow::Owned)
 }
 
 /// Bytes whose schema has no scale. They are never a text.
@@ -75,44 +80,56 @@ pub(super) fn undeclared_bytes<'a>(
     json: Json<'a>,
     family: Family,
     column: &PgType,
-    form: Option<DecimalForm>,
+    schemaless: SchemalessConfig,
 ) -> Result<Cow<'a, str>, ValueError> {
-    match form {
-        Some(DecimalForm::Base64) => undeclared_decimal(json, family, column, form),
+    match schemaless.decimals {
+        Some(DecimalForm::Base64) => undeclared_decimal(json, family, column, schemaless),
         _ => Err(UNDECLARED),
     }
 }
 
-/// With the destination column's scale, which is declared to be the source's.
-fn base64_decimal(text: &str, family: Family, column: &PgType) -> Result<String, ValueError> {
+/// The scale with which decimals in base64 are read for the column, where it is neither the event that tells it nor the
+/// configuration: the column's own.
+pub fn assumed_scale(
+    field: Option<&Field>,
+    column: &PgType,
+    schemaless: SchemalessConfig,
+) -> Option<i32> {
+    if let Some(element) = &column.element {
+        let inner = field.map(|field| match &field.kind {
+            Kind::Array(inner) => inner,
+            _ => field,
+        });
+        return assumed_scale(inner, element, schemaless);
+    }
+    let family = Family::of_column(column);
+    let is_untold = field.is_none_or(|field| {
+        let is_nameless = matches!(field.logical, None | Some(Logical::Other));
+        let is_bytes = field.kind == Kind::Bytes && family != Family::Integer;
+        is_nameless && (field.kind == Kind::Unknown || is_bytes)
+    });
+    let is_base64 = schemaless.decimals == Some(DecimalForm::Base64);
+    let assumes = is_base64 && schemaless.scale.is_none() && is_untold;
+    scale_of_column(family, column).filter(|_| assumes)
+}
+
+/// With the scale that is declared of the column, or else with the column's own, which is assumed to be the source's.
+fn base64_decimal(
+    text: &str,
+    family: Family,
+    column: &PgType,
+    declared: Option<i32>,
+) -> Result<String, ValueError> {
     let bytes = decode_minimal(text).ok_or(malformed("a decimal in base64"))?;
+    if let Some(scale) = declared {
+        return scaled_decimal(&bytes, scale, family);
+    }
     match scale_of_column(family, column) {
         None => Err(ValueError::UndeclaredScale),
         // as the type's modifier has it
-        Some(scale) if scale < 0 => declared_decimal(&bytes, scale + SCALE_MODULUS),
-        Some(scale) => scaled_decimal(&bytes, scale),
+        Some(scale) if scale < 0 => declared_decimal(&bytes, scale + SCALE_MODULUS, family),
+        Some(scale) => scaled_decimal(&bytes, scale, family),
     }
-}
-
-/// From the type modifier; money as Debezium sends it.
-fn scale_of_column(family: Family, column: &PgType) -> Option<i32> {
-    match family {
-        Family::Money => return Some(2),
-        Family::Integer => return Some(0),
-        Family::Float => return None,
-        _ => {}
-    }
-    let modifier = column
-        .modifier
-        .checked_sub(4)
-        .filter(|modifier| *modifier >= 0)?;
-    // The lower 11 bits, signed.
-    let scale = modifier & 0x7ff;
-    Some(if scale >= 1024 {
-        scale - SCALE_MODULUS
-    } else {
-        scale
-    })
 }
 
 /// The bytes of a number as Java's BigInteger writes it: some, and no leading one that only repeats the sign.
@@ -144,9 +161,12 @@ fn is_decimal(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::assumed_scale;
     use crate::config::{DecimalForm, SchemalessConfig};
     use crate::rows::value::ValueError;
-    use crate::rows::value::testing::{check, check_declared, refused, refused_declared};
+    use crate::rows::value::testing::{
+        check, check_declared, column_type, field, refused, refused_declared,
+    };
 
     fn decimals(form: DecimalForm) -> SchemalessConfig {
         SchemalessConfig {
@@ -236,6 +256,66 @@ mod tests {
         for raw in ["\"12.50\"", "\"twelve\"", "\"\"", "\"AAAA\""] {
             let error = refused(raw, "numeric(10,2)");
             assert!(!error.is_undeclared(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_declared_scale_holds_whatever_the_columns_is() {
+        let declared = SchemalessConfig {
+            scale: Some(2),
+            ..decimals(DecimalForm::Base64)
+        };
+        let bytes = r#"{"type":"bytes"}"#;
+        for schema in ["", bytes] {
+            check_declared(
+                declared,
+                &[
+                    ("\"BNI=\"", schema, "numeric(12,4)", "12.34"),
+                    ("\"BNI=\"", schema, "numeric", "12.34"),
+                    ("\"BNI=\"", schema, "money", "12.34"),
+                ],
+            );
+        }
+        check_declared(
+            declared,
+            &[
+                ("\"BNI=\"", "", "float8", "12.34"),
+                ("[\"BNI=\"]", "", "numeric(12,4)[]", "{12.34}"),
+            ],
+        );
+        // of what doesn't fit nothing is dropped
+        refused_declared(declared, "\"BNI=\"", "", "numeric(10,1)");
+        refused_declared(declared, "\"BNI=\"", "", "int4");
+    }
+
+    #[test]
+    fn a_scale_is_assumed_where_nobody_declares_it_and_the_column_has_one() {
+        let base64 = decimals(DecimalForm::Base64);
+        let of = |column: &str, schema: &str, schemaless| {
+            assumed_scale(field(schema).as_ref(), &column_type(column), schemaless)
+        };
+        let bytes = r#"{"type":"bytes"}"#;
+        assert_eq!(of("numeric(12,4)", "", base64), Some(4));
+        assert_eq!(of("numeric(12,4)[]", "", base64), Some(4));
+        assert_eq!(of("numeric(12,4)", bytes, base64), Some(4));
+        assert_eq!(of("money", "", base64), Some(2));
+        assert_eq!(of("int8", "", base64), Some(0));
+        let told = SchemalessConfig {
+            scale: Some(2),
+            ..base64
+        };
+        let decimal = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2"}}"#;
+        for (column, schema, schemaless) in [
+            ("numeric(12,4)", "", told),
+            ("numeric(12,4)", "", SchemalessConfig::default()),
+            ("numeric(12,4)", "", decimals(DecimalForm::String)),
+            ("numeric(12,4)", decimal, base64),
+            ("numeric(12,4)", r#"{"type":"string"}"#, base64),
+            ("int8", r#"{"type":"int64"}"#, base64),
+            ("text", "", base64),
+            ("numeric", "", base64),
+        ] {
+            assert_eq!(of(column, schema, schemaless), None, "{column} {schema}");
         }
     }
 

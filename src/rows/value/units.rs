@@ -7,16 +7,23 @@ use super::error::ValueError;
 use super::json::Json;
 use super::times::Unit;
 use crate::config::{SchemalessConfig, TimeUnit};
+use crate::format::schema::Kind;
 
 /// 9999-12-31, in days since 1970.
 const LAST_DAY: i64 = 2_932_896;
 /// The days of the years 1 to 2499, which dates are nearly always of.
 const USUAL_DAYS: RangeInclusive<i64> = -719_162..=193_578;
-/// The last one of that day.
+/// The last second of that day.
 const LAST_SECOND: i64 = 253_402_300_799;
-/// The seconds around 1970 that a moment of 1973 to 2100 is read as in the next smaller unit, a thousandth of its own.
-/// A day's worth, which a local midnight of 1970-01-01 may be away, isn't among them.
-const LIKELY_ANOTHER_UNIT: RangeInclusive<u64> = 100_000..=4_200_000;
+const SECONDS_A_DAY: i64 = 86_400;
+const LAST_OF_DAY: i64 = SECONDS_A_DAY - 1;
+const QUARTER_HOUR: i64 = 900;
+/// So many seconds around 1970 a moment of up to 2103 is read as in the next finer unit, a thousandth of its own.
+const LIKELY_COARSER: i64 = 4_200_000;
+/// The years 1000 to 2200.
+const USUAL_SECONDS: RangeInclusive<i64> = -30_610_224_000..=7_289_654_399;
+/// As what a moment of 1972 is read in the next coarser unit: the year 3968.
+const FIRST_LIKELY_FINER: i64 = 63_072_000_000;
 
 impl From<TimeUnit> for Unit {
     fn from(unit: TimeUnit) -> Self {
@@ -39,15 +46,22 @@ pub(super) fn check_day(json: Json<'_>) -> Result<(), ValueError> {
     }
 }
 
-pub(super) fn time_unit(schemaless: SchemalessConfig) -> Result<Unit, ValueError> {
-    match schemaless.times {
-        Some(unit) => Ok(unit.into()),
-        None => Err(undeclared_unit("format.schemaless.times")),
+/// A schema's `kind`, if it has one. What doesn't fit 32 bits, the microseconds of a day, isn't counted in them: a
+/// 32-bit number counts milliseconds, unless the configuration says otherwise.
+pub(super) fn time_unit(
+    kind: Option<&Kind>,
+    schemaless: SchemalessConfig,
+) -> Result<Unit, ValueError> {
+    match (schemaless.times, kind) {
+        (None | Some(TimeUnit::Millis), Some(Kind::Int32)) => Ok(Unit::Millis),
+        (Some(_), Some(Kind::Int32)) => Err(ValueError::NarrowTime),
+        (Some(unit), _) => Ok(unit.into()),
+        (None, _) => Err(undeclared_unit("format.schemaless.times")),
     }
 }
 
-/// A number that is no moment in the unit that is set, or a day of the calendar as well, or that is likelier one of a
-/// larger unit, is refused: the setting is for all columns, and a date may have come into one of timestamps, or
+/// A number that is no moment in the unit that is set, or a day of the calendar as well, or that is likelier one of
+/// another unit, is refused: the setting is for all columns, and a date may have come into one of timestamps, or
 /// milliseconds into one that is less precise than the others (Debezium's adaptive choice).
 pub(super) fn timestamp_unit(
     json: Json<'_>,
@@ -64,23 +78,52 @@ pub(super) fn timestamp_unit(
     if number != 0 && USUAL_DAYS.contains(&number) || number == LAST_DAY {
         return Err(ValueError::DayOrMoment);
     }
-    let seconds = (number / unit.per_second()).unsigned_abs();
-    if unit != Unit::Millis && LIKELY_ANOTHER_UNIT.contains(&seconds) {
-        return Err(ValueError::AnotherUnit);
+    if number == 0 || unit.infinity_text(number).is_some() {
+        return Ok(unit);
     }
-    let is_infinite = unit.infinity_text(number).is_some();
-    if number.div_euclid(unit.per_second()) > LAST_SECOND && !is_infinite {
+    if number.div_euclid(unit.per_second()) > LAST_SECOND {
         return Err(ValueError::OutOfRange {
             what: "a timestamp without a schema",
             allowed: "up to the year 9999, in the unit of format.schemaless.timestamps",
         });
     }
+    if is_last_day_elsewhere(number, unit)
+        || unit != Unit::Millis && is_likely_coarser(number, unit)
+        || unit != Unit::Nanos && is_likely_finer(number, unit)
+    {
+        return Err(ValueError::AnotherUnit);
+    }
     Ok(unit)
+}
+
+/// Whether it is of 9999-12-31 in another unit, which means "never" there.
+fn is_last_day_elsewhere(number: i64, unit: Unit) -> bool {
+    let is_last_day = |unit: Unit| number.div_euclid(unit.per_second() * SECONDS_A_DAY) == LAST_DAY;
+    let mut others = [Unit::Millis, Unit::Micros].into_iter();
+    !is_last_day(unit) && others.any(|other| other != unit && is_last_day(other))
+}
+
+/// Whether it is beside 1970, where a moment of 1970 to 2103, or a time of day, of the next coarser unit is. A local
+/// midnight of 1970-01-01 is a few hours away, to the quarter.
+fn is_likely_coarser(number: i64, unit: Unit) -> bool {
+    let is_midnight_somewhere = number % (unit.per_second() * QUARTER_HOUR) == 0
+        && (number / unit.per_second()).abs() <= SECONDS_A_DAY;
+    (number / unit.per_second()).abs() <= LIKELY_COARSER && !is_midnight_somewhere
+}
+
+/// Whether it is far from now, where a moment of 1970 to now of the next finer unit is. Days that stand for "never" are
+/// far away too, to the day.
+fn is_likely_finer(number: i64, unit: Unit) -> bool {
+    let second = number.div_euclid(unit.per_second());
+    let of_day = second.rem_euclid(SECONDS_A_DAY);
+    let is_sentinel = second.abs() < FIRST_LIKELY_FINER && matches!(of_day, 0 | LAST_OF_DAY)
+        || second.div_euclid(SECONDS_A_DAY) == LAST_DAY;
+    !USUAL_SECONDS.contains(&second) && !is_sentinel
 }
 
 /// Debezium counts intervals in microseconds, and MySQL's times, which fit an interval too, as it counts times.
 pub(super) fn interval_unit(schemaless: SchemalessConfig) -> Result<Unit, ValueError> {
-    match time_unit(schemaless)? {
+    match time_unit(None, schemaless)? {
         Unit::Micros => Ok(Unit::Micros),
         Unit::Millis | Unit::Nanos => Err(ValueError::UndeclaredInterval),
     }
@@ -183,8 +226,8 @@ mod tests {
             for column in ["time", "time(3)", "time(6)"] {
                 for (unit, raw, expected) in [
                     (TimeUnit::Millis, "45296789", "12:34:56.789"),
-                    (TimeUnit::Micros, "45296789012", "12:34:56.789012"),
-                    (TimeUnit::Nanos, "45296789012345", "12:34:56.789012345"),
+                    (TimeUnit::Micros, "45296789000", "12:34:56.789000"),
+                    (TimeUnit::Nanos, "45296789000000", "12:34:56.789000000"),
                 ] {
                     check_declared(times(unit), &[(raw, schema, column, expected)]);
                 }
@@ -250,6 +293,14 @@ mod tests {
             (TimeUnit::Micros, "100000000000"),
             (TimeUnit::Micros, "-1704067200123"),
             (TimeUnit::Nanos, "1704067200123456"),
+            // milliseconds: 1972-05-01, a time of day, 9999-12-31 as "never"
+            (TimeUnit::Micros, "73526400000"),
+            (TimeUnit::Micros, "45296789"),
+            (TimeUnit::Micros, "253402300799000"),
+            (TimeUnit::Micros, "253402300799999"),
+            (TimeUnit::Micros, "253402214400000"),
+            (TimeUnit::Nanos, "253402300799999999"),
+            (TimeUnit::Nanos, "1704067200123"),
         ] {
             let error = refused_declared(timestamps(unit), raw, "", "timestamp");
             assert_eq!(error, ValueError::AnotherUnit, "{raw}");
@@ -264,6 +315,65 @@ mod tests {
                 ("5184000000000", "", "timestamp", "1970-03-02 00:00:00"),
             ],
         );
+    }
+
+    #[test]
+    fn a_number_of_a_finer_unit_than_the_configured_one_is_refused() {
+        for (unit, raw) in [
+            // microseconds of 1975-01-01 and of that noon, in the year 6969
+            (TimeUnit::Millis, "157766400000000"),
+            (TimeUnit::Millis, "157809600123456"),
+            // of 1970-06-01 08:09:10, in the year 2385
+            (TimeUnit::Millis, "13075750000000"),
+            (TimeUnit::Millis, "-157766400000000"),
+            (TimeUnit::Micros, "157766400000000000"),
+        ] {
+            let error = refused_declared(timestamps(unit), raw, "", "timestamp");
+            assert_eq!(error, ValueError::AnotherUnit, "{raw}");
+        }
+        check_declared(
+            timestamps(TimeUnit::Millis),
+            &[
+                // what stands for "never" and for "always"
+                ("253402214400000", "", "timestamp", "9999-12-31 00:00:00"),
+                ("32503680000000", "", "timestamp", "3000-01-01 00:00:00"),
+                ("32503679999999", "", "timestamp", "2999-12-31 23:59:59.999"),
+                ("-62135596800000", "", "timestamp", "0001-01-01 00:00:00"),
+                ("4102444800123", "", "timestamp", "2100-01-01 00:00:00.123"),
+                ("86400123", "", "timestamp", "1970-01-02 00:00:00.123"),
+            ],
+        );
+        check_declared(
+            timestamps(TimeUnit::Micros),
+            &[
+                (
+                    "253402300799999999",
+                    "",
+                    "timestamp",
+                    "9999-12-31 23:59:59.999999",
+                ),
+                ("253402214400000000", "", "timestamp", "9999-12-31 00:00:00"),
+                (
+                    "253315900800001",
+                    "",
+                    "timestamp",
+                    "1978-01-10 21:31:40.800001",
+                ),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_32_bit_number_for_a_time_of_day_counts_milliseconds_or_stops_its_topic() {
+        let int32 = r#"{"type":"int32"}"#;
+        for schemaless in [SchemalessConfig::default(), times(TimeUnit::Millis)] {
+            check_declared(schemaless, &[("45296789", int32, "time", "12:34:56.789")]);
+        }
+        for unit in [TimeUnit::Micros, TimeUnit::Nanos] {
+            let error = refused_declared(times(unit), "45296789", int32, "time");
+            assert_eq!(error, ValueError::NarrowTime);
+            assert!(error.is_undeclared());
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) fn whole_json_number(text: Cow<'_, str>) -> Result<Cow<'_, str>, Valu
     Ok(whole)
 }
 
-fn has_point(text: &str) -> bool {
+pub(super) fn has_point(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
 }
 

@@ -8,6 +8,8 @@ use crate::rows::civil::{Civil, push_time_of_day};
 
 const EXPECTED: &str =
     "a date or time whose zone, if it has one, is an offset from utc such as +02:00";
+const MOMENT: &str = "a date or timestamp";
+const TIME_OF_DAY: &str = "a timestamp with a time of day";
 const SECONDS_A_DAY: i64 = 86_400;
 /// Java's limit; Postgres's own is a little less.
 const MOST_OFFSET: i64 = 18 * 3_600;
@@ -23,12 +25,14 @@ const DELIMITERS: [char; 9] = ['{', '}', '[', ']', '(', ')', ',', '"', '\\'];
 /// There may be a zone, and it isn't a number: which offset it had then isn't known here.
 pub(super) fn convert_to_utc(text: &str, family: Family) -> Result<Option<String>, ValueError> {
     let Some(moment) = Moment::parse(text.trim()) else {
-        return if may_name_zone(text) {
-            Err(malformed(EXPECTED))
-        } else {
-            Ok(None)
+        return match family {
+            _ if may_name_zone(text) => Err(malformed(EXPECTED)),
+            Family::Date if has_clock(text) => Err(family.unfit(TIME_OF_DAY)),
+            Family::Time if has_year(text) => Err(family.unfit(MOMENT)),
+            _ => Ok(None),
         };
     };
+    moment.refuse_loss(family)?;
     let Some(offset) = moment.offset.filter(|offset| *offset != 0) else {
         return Ok(None);
     };
@@ -41,6 +45,34 @@ pub(super) fn convert_to_utc(text: &str, family: Family) -> Result<Option<String
         _ => return Err(malformed(EXPECTED)),
     };
     moment_text(day, second, moment.fraction, family).map(Some)
+}
+
+/// Refuses a text that has a day, for a column of times: Postgres would drop it.
+///
+/// # Errors
+/// It names both types.
+pub(super) fn refuse_day(text: &str, family: Family) -> Result<(), ValueError> {
+    let has_day = match Moment::parse(text.trim()) {
+        Some(moment) => moment.day.is_some(),
+        None => has_year(text),
+    };
+    if has_day {
+        return Err(family.unfit(MOMENT));
+    }
+    Ok(())
+}
+
+/// In a text that isn't one of ISO 8601: `12:00`, or `1200` beside a year.
+fn has_clock(text: &str) -> bool {
+    let numbers = || text.split(|c: char| !c.is_ascii_digit());
+    let count = |length| numbers().filter(|digits| digits.len() == length).count();
+    text.contains(':') || count(4) > 1 || count(6) > 0
+}
+
+/// In a text with a clock, which isn't one of ISO 8601.
+fn has_year(text: &str) -> bool {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+    text.contains(':') && numbers.any(|digits| digits.len() == 4)
 }
 
 /// The same for what one text holds of them: `{…,…}`, `["…","…")`.
@@ -112,6 +144,23 @@ struct Moment<'t> {
 }
 
 impl<'t> Moment<'t> {
+    /// Refuses a day for a time, and a time of day for a day.
+    fn refuse_loss(&self, family: Family) -> Result<(), ValueError> {
+        let offset = self.offset.unwrap_or(0);
+        let is_midnight = |second: i64| {
+            let in_utc = second - offset;
+            let whole = in_utc == 0 || offset != 0 && in_utc.rem_euclid(SECONDS_A_DAY) == 0;
+            whole && self.fraction.bytes().all(|digit| digit == b'0')
+        };
+        match family {
+            Family::Time if self.day.is_some() => Err(family.unfit(MOMENT)),
+            Family::Date if self.day.is_some() && !self.second.is_none_or(is_midnight) => {
+                Err(family.unfit(TIME_OF_DAY))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// `None` if the text is written in another way, or is no date and no time at all.
     fn parse(text: &'t str) -> Option<Self> {
         let (text, before_christ) = match text.strip_suffix(" BC") {

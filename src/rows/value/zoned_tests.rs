@@ -16,7 +16,7 @@ fn a_zoned_timestamp_for_a_column_without_a_zone_is_converted_to_utc() {
             (
                 "\"2024-01-01T00:30:00.123456+02:00\"",
                 schema,
-                "timestamp(3)",
+                "timestamp(6)",
                 "2023-12-31 22:30:00.123456",
             ),
             (
@@ -67,25 +67,22 @@ fn a_zoned_timestamp_for_a_column_without_a_zone_is_converted_to_utc() {
 }
 
 #[test]
-fn a_zoned_timestamp_for_a_date_or_a_time_is_the_one_that_it_is_in_utc() {
+fn a_zoned_midnight_or_time_is_the_one_that_it_is_in_utc_and_nothing_of_it_is_dropped() {
+    refused("\"2024-01-01T00:30:00+02:00\"", TIMESTAMP, "date");
+    refused("\"2024-01-01T00:00:00+02:00\"", TIMESTAMP, "date");
+    refused("\"2024-01-01T00:30:00+02:00\"", TIMESTAMP, "time");
     check(&[
         (
-            "\"2024-01-01T00:30:00+02:00\"",
+            "\"2024-01-01T00:00:00-05:00\"",
             TIMESTAMP,
-            "date",
-            "2023-12-31",
+            "timestamp",
+            "2024-01-01 05:00:00",
         ),
         (
-            "\"2024-01-01T12:30:00+02:00\"",
+            "\"2024-01-01T02:00:00+02:00\"",
             TIMESTAMP,
             "date",
             "2024-01-01",
-        ),
-        (
-            "\"2024-01-01T00:30:00+02:00\"",
-            TIMESTAMP,
-            "time",
-            "22:30:00",
         ),
         ("\"12:34:56+02:00\"", TIME, "time", "10:34:56"),
         ("\"12:34:56.789+02:00\"", "", "time(3)", "10:34:56.789"),
@@ -170,10 +167,22 @@ fn what_is_in_utc_or_has_no_zone_stays_as_it_is() {
         "epoch",
     ] {
         let raw = format!("\"{text}\"");
-        check(&[
-            (&raw, "", "timestamp", text),
-            (&raw, TIMESTAMP, "date", text),
-        ]);
+        check(&[(&raw, "", "timestamp", text)]);
+    }
+    for text in [
+        "2024-01-01T00:00:00Z",
+        "2024-01-01 00:00:00",
+        "2024-01-01",
+        "2024-01-01Z",
+        "infinity",
+        "-infinity",
+        "no day",
+        "01-02-2024",
+        "J2460311",
+        "epoch",
+    ] {
+        let raw = format!("\"{text}\"");
+        check(&[(&raw, TIMESTAMP, "date", text)]);
     }
     for text in ["12:34:56Z", "12:34:56+00", "24:00:00Z", "12:34", "allballs"] {
         check(&[(&format!("\"{text}\""), TIME, "time", text)]);

@@ -1,0 +1,210 @@
+//! Whether a column holds a value as it came. Postgres rounds what has too many digits for a column and cuts what is
+//! too fine for it, without a word; two keys may become one then.
+
+use super::error::ValueError;
+use super::family::Family;
+use super::json::Json;
+use super::meaning::Meaning;
+use super::whole::{has_point, split_number};
+use super::zoned;
+use crate::rows::table::PgType;
+
+/// Digits after the point that Postgres holds of a second.
+const SECOND_DIGITS: usize = 6;
+/// The digits of which a `float4`, and a `float8`, holds any number so that they can be read back.
+const KEPT_BY_SINGLE: usize = 6;
+const KEPT_BY_DOUBLE: usize = 15;
+/// An interval's fields in its modifier, as Postgres has them, finest first; with the microseconds of one.
+const INTERVAL_FIELDS: [(i32, i64); 3] = [
+    (1 << 12, 1),
+    (1 << 11, 60_000_000),
+    (1 << 10, 3_600_000_000),
+];
+const ALL_INTERVAL_FIELDS: i32 = 0x7fff;
+
+/// Refuses the text of a value that the column would hold another value for. A JSON number with a point or an
+/// exponent that no schema calls a decimal was a float before it was a text: its digits are no more exact than that.
+pub(super) fn check_exact(
+    text: &str,
+    json: Json<'_>,
+    meaning: Meaning<'_>,
+    family: Family,
+    column: &PgType,
+) -> Result<(), ValueError> {
+    let was_float = || matches!(json, Json::Number(raw) if has_point(raw)) && !meaning.is_decimal();
+    match family {
+        Family::Numeric | Family::Money if was_float() => Ok(()),
+        Family::Numeric | Family::Money => check_scale(text, family, column),
+        Family::Float if was_float() => Ok(()),
+        Family::Float => check_float(text, column),
+        Family::Time | Family::TimeTz | Family::Timestamp | Family::TimestampTz => {
+            if family == Family::TimeTz && matches!(json, Json::String(_)) {
+                zoned::refuse_day(text, family)?;
+            }
+            let precision = precision_of(column);
+            match meaning {
+                Meaning::Time(unit) | Meaning::Timestamp(unit)
+                    if unit.fraction_digits() <= precision =>
+                {
+                    Ok(())
+                }
+                _ => check_fractions(text, precision, family),
+            }
+        }
+        Family::Interval => check_interval(text, column),
+        _ => match (meaning, &column.element) {
+            (Meaning::IsoWithin(inner), Some(element)) => {
+                check_fractions(text, precision_of(element), inner)
+            }
+            (Meaning::IsoWithin(inner), None) => check_fractions(text, SECOND_DIGITS, inner),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Whether the column is one for which [`check_key_text`] may refuse a text.
+pub fn rounds_keys(column: &PgType) -> bool {
+    let family = Family::of_column(column);
+    matches!(family, Family::Numeric | Family::Money) && scale_of_column(family, column).is_some()
+}
+
+/// Refuses the text of a key that the column would round, wherever it comes from: two rows would become one.
+///
+/// # Errors
+/// The column holds another number.
+pub fn check_key_text(text: &str, column: &PgType) -> Result<(), ValueError> {
+    match Family::of_column(column) {
+        family @ (Family::Numeric | Family::Money) => check_scale(text, family, column),
+        _ => Ok(()),
+    }
+}
+
+fn check_scale(text: &str, family: Family, column: &PgType) -> Result<(), ValueError> {
+    match scale_of_column(family, column) {
+        Some(scale) if !has_scale(text, scale) => {
+            Err(family.unfit("a decimal with digits beyond the column's scale"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// From the type modifier; money as Debezium sends it. `None` where the column has no scale of its own.
+pub(super) fn scale_of_column(family: Family, column: &PgType) -> Option<i32> {
+    match family {
+        Family::Money => return Some(2),
+        Family::Integer => return Some(0),
+        Family::Numeric => {}
+        _ => return None,
+    }
+    let modifier = column
+        .modifier
+        .checked_sub(4)
+        .filter(|modifier| *modifier >= 0)?;
+    // the lower 11 bits, signed
+    Some(((modifier & 0x7ff) ^ 1024) - 1024)
+}
+
+/// Whether what lies beyond the scale is zeros. What is no number is Postgres' to judge.
+fn has_scale(text: &str, scale: i32) -> bool {
+    let has_exponent = text.bytes().any(|byte| matches!(byte, b'e' | b'E'));
+    if let (Ok(scale), false) = (usize::try_from(scale), has_exponent) {
+        let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+        let beyond = fraction.as_bytes().get(scale..).unwrap_or_default();
+        return beyond.iter().all(|digit| !matches!(digit, b'1'..=b'9'));
+    }
+    split_number(text.trim())
+        .is_none_or(|(_, digits, zeros)| digits.is_empty() || zeros >= -i64::from(scale))
+}
+
+/// Whether the float says the same digits, or is the same integer.
+fn check_float(text: &str, column: &PgType) -> Result<(), ValueError> {
+    let is_single = column.name == "float4";
+    let kept = if is_single {
+        KEPT_BY_SINGLE
+    } else {
+        KEPT_BY_DOUBLE
+    };
+    if text.len() <= kept {
+        return Ok(());
+    }
+    let Some(number) = split_number(text.trim()).filter(|(_, digits, _)| digits.len() > kept)
+    else {
+        return Ok(());
+    };
+    let (nearest, shortest) = if is_single {
+        let float: f32 = text.trim().parse().unwrap_or(f32::NAN);
+        (f64::from(float), format!("{float:e}"))
+    } else {
+        let float: f64 = text.trim().parse().unwrap_or(f64::NAN);
+        (float, format!("{float:e}"))
+    };
+    let is_integer = text.trim().parse::<i128>() == Ok(nearest as i128);
+    let is_same = split_number(&shortest).is_some_and(|shortest| shortest == number);
+    // what is out of a float's range is Postgres' to refuse
+    if is_same || is_integer || !nearest.is_finite() {
+        Ok(())
+    } else {
+        Err(Family::Float.unfit("a number with more digits than the column holds"))
+    }
+}
+
+fn precision_of(column: &PgType) -> usize {
+    usize::try_from(column.modifier).map_or(SECOND_DIGITS, |digits| digits.min(SECOND_DIGITS))
+}
+
+/// Looks behind each point that follows a clock's seconds.
+fn check_fractions(text: &str, precision: usize, family: Family) -> Result<(), ValueError> {
+    for (at, _) in text.match_indices('.') {
+        let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
+        let is_digit = |byte: &&u8| byte.is_ascii_digit();
+        let seconds = before.iter().rev().take_while(is_digit).count();
+        let is_clock = seconds >= 4 || before.iter().rev().nth(seconds) == Some(&b':');
+        let mut unit = after
+            .iter()
+            .skip_while(|byte| is_digit(byte) || **byte == b' ');
+        let is_iso = matches!(unit.next(), Some(b'S' | b's'));
+        let mut beyond = after.iter().take_while(is_digit).skip(precision);
+        if (is_clock || is_iso) && beyond.any(|digit| *digit != b'0') {
+            return Err(family.unfit("a time with digits beyond the column's precision"));
+        }
+    }
+    Ok(())
+}
+
+/// Of a number, what the column's fields or its precision leave out; of a text, what its precision does.
+fn check_interval(text: &str, column: &PgType) -> Result<(), ValueError> {
+    let (fields, precision) = match column.modifier {
+        ..0 => (ALL_INTERVAL_FIELDS, SECOND_DIGITS),
+        modifier => {
+            let precision = usize::try_from(modifier & 0xffff).unwrap_or(SECOND_DIGITS);
+            (
+                (modifier >> 16) & ALL_INTERVAL_FIELDS,
+                precision.min(SECOND_DIGITS),
+            )
+        }
+    };
+    let number = |unit, micros| {
+        let digits = text.strip_suffix(unit)?;
+        Some(digits.parse::<i64>().ok()?.saturating_mul(micros))
+    };
+    let Some(micros) = number(" microseconds", 1).or_else(|| number(" milliseconds", 1_000)) else {
+        return check_fractions(text, precision, Family::Interval);
+    };
+    let finest = INTERVAL_FIELDS
+        .iter()
+        .find(|(field, _)| fields & field != 0);
+    let step = match finest {
+        Some((_, 1)) => 10_i64.pow((SECOND_DIGITS - precision) as u32),
+        Some((_, step)) => *step,
+        None => i64::MAX,
+    };
+    if micros % step == 0 {
+        Ok(())
+    } else {
+        Err(Family::Interval.unfit("an interval that is finer than the column"))
+    }
+}
+
+#[cfg(test)]
+#[path = "exact_tests.rs"]
+mod tests;
