@@ -26,6 +26,7 @@ pub mod schema_cache;
 pub mod source_position;
 mod stable_hash;
 mod stand_in;
+pub mod stream_ends;
 pub mod topic_decoder;
 pub mod undecodable;
 pub mod wrapper;

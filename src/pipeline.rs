@@ -56,6 +56,7 @@ use crate::kafka::inbox::Work;
 use crate::ledger::watermarks::Fence;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::duplicates::LedgerKnows;
 use crate::pipeline::landing::land_records;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::partition_order::decide_starts;
@@ -134,7 +135,9 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     // 2. Letters that were published while Postgres was away get their rows.
     let letters = tx.insert_owed_letters(batch, letters).await?;
     // 3. Ids are entered, which tells fresh events from duplicates.
-    tx.insert_event_ids(batch, letters).await?;
+    if tx.insert_event_ids(batch, letters).await? == LedgerKnows::APart {
+        return Ok(AttemptOutcome::SourceGoneBack);
+    }
     // 4. The rows of fresh events are written, and their tables verified to be as the attempt takes them to
     // be. An event that Postgres refuses becomes a reject.
     let written = tx.write_fresh_rows(batch, changes, letters).await;

@@ -20,6 +20,7 @@ mod end_to_end;
 mod equality;
 mod exactly_once;
 mod facts;
+mod gone_back;
 mod group;
 mod grown_topics;
 mod house;

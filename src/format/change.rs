@@ -8,6 +8,7 @@ use crate::format::event_id::Parts;
 use crate::format::key_move::KeyMove;
 use crate::format::schema::Field;
 use crate::format::source_position::SourcePosition;
+use crate::format::stream_ends::StreamStanding;
 use crate::letter::KeyHashes;
 use crate::table_name::TableName;
 
@@ -141,6 +142,8 @@ pub struct Change<'r> {
     pub order: RowOrder<'r>,
     /// The column of `route.version`: of two changes of a row the one with the greater value is the later one.
     pub version: Option<Arc<str>>,
+    /// Whether its source had come further.
+    pub standing: StreamStanding,
 }
 
 /// By what a change is put in order among the changes of its row.
@@ -156,6 +159,13 @@ pub enum RowOrder<'r> {
         /// They do come through several, so that an event without a position can't be put in order.
         required: bool,
     },
+}
+
+impl RowOrder<'_> {
+    /// Whether changes of the row come through other partitions, too.
+    pub fn is_merged(&self) -> bool {
+        matches!(self, Self::Source { required: true, .. })
+    }
 }
 
 impl<'r> Change<'r> {
@@ -203,6 +213,7 @@ impl<'r> RowKey<'r> {
             row: Fields::default(),
             order: RowOrder::Partition,
             version: None,
+            standing: StreamStanding::default(),
         })
     }
 }
@@ -275,6 +286,7 @@ impl<'r> Unplaced<'r> {
                 required: false,
             },
             version: None,
+            standing: StreamStanding::default(),
         }
     }
 }

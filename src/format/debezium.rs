@@ -13,9 +13,11 @@ use crate::format::message_error::MessageError;
 mod log_position;
 mod position;
 mod source;
+mod stream_position;
 mod transaction;
 pub use position::EventPosition;
 pub use source::{Source, SourceField};
+pub use stream_position::StreamPosition;
 pub use transaction::TransactionOrder;
 
 /// Debezium's envelope: what happened to a row, and where.

@@ -11,6 +11,7 @@ use crate::format::event_id::{Identity, id_of_coordinates};
 use crate::format::key_text::visit_key;
 use crate::format::positions::{Doubt, Positions, SeenChange};
 use crate::format::stable_hash::chain_hash;
+use crate::format::stream_ends::StreamStanding;
 use crate::format::topic_decoder::Incoming;
 use crate::table_name::TableName;
 
@@ -52,6 +53,22 @@ pub(super) fn identify_event(incoming: &mut Incoming<'_, '_>, event: &EventTrait
         Some(identity) if !is_full => identity.into_id(),
         Some(identity) => event.complete_identity(identity, order.as_ref()).into_id(),
     }
+}
+
+/// Where the event stands in its source's stream. What a snapshot reads, and what is known by its coordinates anyway,
+/// has no place there.
+pub(super) fn stand_in_stream(
+    incoming: &mut Incoming<'_, '_>,
+    source: &Source<'_>,
+    operation: Operation,
+) -> StreamStanding {
+    let memory = &mut *incoming.memory;
+    if operation == Operation::Read || memory.positions.doubt.is_some() {
+        return StreamStanding::Onward;
+    }
+    memory
+        .stream_ends
+        .note_event(source, incoming.record.offset)
 }
 
 impl EventTraits<'_, '_> {

@@ -8,6 +8,7 @@ use crate::format::decode::Decoder;
 use crate::format::event_id::{Identity, id_of_coordinates};
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::positions::Doubt;
+use crate::format::stream_ends::StreamStanding;
 use crate::record::{Record, TopicPartition};
 
 const TIME: i64 = 1_793_491_200_000;
@@ -17,6 +18,8 @@ struct Reader {
     decoder: Decoder,
     memory: PartitionMemory,
     offset: i64,
+    /// Of the changes that were read.
+    standings: Vec<StreamStanding>,
 }
 
 impl Reader {
@@ -33,6 +36,7 @@ impl Reader {
             decoder: Decoder::new(routes.into(), true),
             memory: PartitionMemory::default(),
             offset: 0,
+            standings: Vec::new(),
         }
     }
 
@@ -56,6 +60,7 @@ impl Reader {
         match self.decoder.decode_record(&record, &arena, None, memory) {
             Ok(Decoded::Change(change)) => {
                 let by_offset = change.id == id_of_coordinates(&record, None);
+                self.standings.push(change.standing);
                 Some((change.id, by_offset))
             }
             Ok(_) => None,
@@ -233,6 +238,21 @@ fn events_that_were_applied_without_the_order_are_known_though_they_are_sent_aga
     let first = reader.ids(&[old.clone(), ordered(new.clone(), 1)]);
     let again = [ordered(old, 1), ordered(new, 1)];
     assert_eq!(reader.ids(&again), first);
+}
+
+/// Switching the order off makes other ids of what is sent again: nothing of it is known, but what a snapshot read,
+/// and that it stands before what was read is noticed.
+#[test]
+fn events_that_are_sent_again_without_their_order_are_known_to_have_gone_back() {
+    let mut reader = Reader::new();
+    let history = [binlog("u", 4, 0, 1), binlog("u", 9, 0, 2)];
+    let told = history.clone().map(|event| ordered(event, 1));
+    let first = reader.ids(&told);
+    assert!(reader.ids(&history).iter().all(|id| !first.contains(id)));
+    reader.ids(&[binlog("r", 4, 0, 1)]);
+    let is_back = |standing: &StreamStanding| matches!(standing, StreamStanding::GoneBack(_));
+    let back: Vec<bool> = reader.standings.iter().map(is_back).collect();
+    assert_eq!(back, [false, false, true, false, false]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::positions::Positions;
+use crate::format::stream_ends::StreamEnds;
 
 /// What a partition's records up to some offset have left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct PartitionMemory {
     /// Events of this time or later are known by their place in their transaction, if they tell it. Earlier ones
     /// came without, and are known without, whatever they tell when they are sent again.
     pub ordered_since: Option<i64>,
+    /// How far the sources of its events have come.
+    pub stream_ends: StreamEnds,
 }
 
 impl PartitionMemory {
@@ -31,6 +34,7 @@ impl PartitionMemory {
             positions: Positions::from_bigints(&[], self.positions.doubt),
             full_ids_since: self.full_ids_since,
             ordered_since: self.ordered_since,
+            stream_ends: self.stream_ends.clone(),
         }
     }
 }

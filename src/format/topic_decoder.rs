@@ -10,7 +10,7 @@ use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
 use crate::format::debezium::{Envelope, Source};
 use crate::format::event_id;
-use crate::format::identify::{EventTraits, identify_event};
+use crate::format::identify::{EventTraits, identify_event, stand_in_stream};
 use crate::format::key_move::KeyMove;
 use crate::format::merged_tables::MergedTables;
 use crate::format::open_deletes::key_hash;
@@ -19,6 +19,7 @@ use crate::format::routed_key::{OldKey, RoutedKey};
 use crate::format::row_orders::{RowOrders, Unordered, is_other_key};
 use crate::format::schema_cache::SchemaCache;
 use crate::format::stable_hash::RowHasher;
+use crate::format::stream_ends::StreamStanding;
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
 use crate::record::Record;
@@ -229,6 +230,11 @@ impl TopicDecoder {
             key: &key,
             of_other_key,
         });
+        // where its row has a position, that tells whether it comes too late
+        let standing = match order.is_merged() {
+            true => StreamStanding::Onward,
+            false => stand_in_stream(&mut incoming, &envelope.source, operation),
+        };
         Ok(Decoded::Change(Change {
             id,
             table,
@@ -241,6 +247,7 @@ impl TopicDecoder {
             row: carried.unwrap_or_default(),
             order,
             version,
+            standing,
         }))
     }
 
@@ -291,6 +298,7 @@ impl TopicDecoder {
             row: Fields::default(),
             order: Default::default(),
             version: None,
+            standing: stand_in_stream(&mut incoming, &envelope.source, operation),
         }))
     }
 

@@ -66,6 +66,26 @@ impl Letters {
         find_ids(tx, &sql, ids).await
     }
 
+    /// Deletes the letters of events that are sent again and tried again, in their order: those that were given up stay.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn forget_sent_again(
+        &self,
+        tx: &Transaction<'_>,
+        ids: &[Uuid],
+    ) -> Result<(), Failure> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "DELETE FROM {}.dead_letters WHERE event_id = ANY($1) AND state <> 'discarded'",
+            self.schema
+        );
+        tx.execute_typed(&sql, &[(&ids, Type::UUID_ARRAY)]).await?;
+        Ok(())
+    }
+
     /// Locks the letters of these keys that can still be replayed, and returns them
     /// in the order in which they are replayed. A replay at the same time is waited for, or waits and
     /// finds its letter superseded.

@@ -51,6 +51,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../migrations/0010_event_identity.sql"),
     ),
     (
+        11,
+        "stream_ends",
+        include_str!("../../migrations/0011_stream_ends.sql"),
+    ),
+    (
         12,
         "row_identities",
         include_str!("../../migrations/0012_row_identities.sql"),

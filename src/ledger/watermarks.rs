@@ -10,6 +10,7 @@ use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::positions::{Doubt, Positions};
+use crate::format::stream_ends::StreamEnds;
 use crate::ledger::resume::Watermark;
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
@@ -85,7 +86,7 @@ impl Watermarks {
     ) -> Result<Option<PartitionRow>, Failure> {
         let sql = format!(
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
-             positions, position_doubt, full_ids_since, ordered_since, event_table FROM {}.partitions WHERE topic = $1 AND partition = $2",
+             positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends FROM {}.partitions WHERE topic = $1 AND partition = $2",
             self.schema
         );
         let row = client
@@ -107,6 +108,7 @@ impl Watermarks {
                 ),
                 full_ids_since: row.get(8),
                 ordered_since: row.get(9),
+                stream_ends: StreamEnds::from_bigints(&row.get::<_, Vec<i64>>(11)),
             },
             group: row.get(5),
         }))
@@ -126,8 +128,10 @@ impl Watermarks {
     ) -> Result<(), Failure> {
         let (sql, expected) = match before {
             None => (
-                "INSERT INTO {}.partitions (topic, partition, topic_id, next_offset, batch, consumer_group) \
-                 SELECT $1, $2, $3, $4, $5, $6 WHERE $7::uuid IS NULL ON CONFLICT DO NOTHING",
+                // by what its topic's events were known so far, in whatever partition they were
+                "INSERT INTO {}.partitions (topic, partition, topic_id, next_offset, batch, consumer_group, full_ids_since, ordered_since) \
+                 SELECT $1, $2, $3, $4, $5, $6, coalesce(max(full_ids_since), 0), max(ordered_since) FROM {}.partitions \
+                 WHERE topic = $1 HAVING $7::uuid IS NULL ON CONFLICT DO NOTHING",
                 None,
             ),
             Some(row) => (
@@ -137,7 +141,7 @@ impl Watermarks {
                 Some(row.batch),
             ),
         };
-        let sql = sql.replacen("{}", &self.schema, 1);
+        let sql = sql.replace("{}.", &format!("{}.", self.schema));
         let (topic, batch) = (&*source.topic, Uuid::new_v4());
         client
             .execute(
@@ -181,6 +185,7 @@ impl Watermarks {
         };
         let deletes = lists(|memory| memory.open_deletes.to_bigints());
         let positions = lists(|memory| memory.positions.to_bigints());
+        let streams = lists(|memory| memory.stream_ends.to_bigints());
         let tables: Vec<_> = memories().map(|m| text_array(&m.tables)).collect();
         let doubts = memories().map(|m| Doubt::to_number(m.positions.doubt));
         let (doubts, ordered): (Vec<_>, Vec<_>) =
@@ -188,9 +193,9 @@ impl Watermarks {
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              positions = u.positions::bigint[], position_doubt = u.doubt, ordered_since = u.ordered, \
-             event_table = u.tables::text[], consumer_group = $7, updated_at = now() \
-             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[]) \
-             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables) \
+             event_table = u.tables::text[], stream_ends = u.streams::bigint[], consumer_group = $7, updated_at = now() \
+             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[], $12::text[]) \
+             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
              RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
              (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked'))",
@@ -211,6 +216,7 @@ impl Watermarks {
                     (&doubts, Type::INT2_ARRAY),
                     (&ordered, Type::INT8_ARRAY),
                     (&tables, Type::TEXT_ARRAY),
+                    (&streams, Type::TEXT_ARRAY),
                 ],
             )
             .await?;

@@ -62,6 +62,9 @@ impl<'r> Advances<'r> {
     pub fn with_debts(mut self, owned_partitions: &OwnedPartitions) -> Vec<Advance> {
         self.list
             .retain(|a| a.next_offset > a.first_offset || a.jumped_back);
+        for advance in &mut self.list {
+            advance.memory.stream_ends.end_batch();
+        }
         let owing = owned_partitions.iter().filter(|(source, held)| {
             !held.owed.is_empty() && !self.list.iter().any(|a| a.source == **source)
         });

@@ -9,6 +9,9 @@ pub enum AttemptOutcome {
     Committed,
     /// The partition is somebody else's, or was repositioned: nothing was written.
     Fenced,
+    /// A source sends again what was landed, and the ledger knows a part of it: the events in hand are applied again,
+    /// known or not. Nothing was written.
+    SourceGoneBack,
     /// The topic was deleted and created again since the records' partition was taken up.
     Recreated,
     /// A table isn't what the attempt took it to be: nothing was written, and nobody is to blame.

@@ -8,6 +8,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::format::decode::Decoder;
+use crate::format::stream_ends::StreamId;
 use crate::ledger::watermarks::WatermarkMove;
 use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
@@ -210,6 +211,26 @@ impl<'r> Batch<'r> {
                 entry.stale = true;
             }
         }
+    }
+
+    /// The streams that have gone back with an event that isn't known, and at which record of the batch they went
+    /// back first, be that one known or not.
+    pub fn streams_gone_back(&self) -> Vec<(&'r TopicPartition, StreamId, i64)> {
+        let mut found: Vec<(&TopicPartition, StreamId, i64)> = Vec::new();
+        for entry in &self.entries {
+            let (source, stream) = (&entry.record.source, entry.gone_back());
+            let is_found =
+                |(p, s, _): &(&TopicPartition, StreamId, i64)| *p == source && Some(*s) == stream;
+            if let Some(stream) = stream.filter(|_| !found.iter().any(is_found)) {
+                found.push((source, stream, entry.record.offset));
+            }
+        }
+        found.retain(|(source, stream, _)| {
+            let is_of =
+                |e: &&Entry<'_>| e.gone_back() == Some(*stream) && e.record.source == **source;
+            self.entries.iter().filter(is_of).any(Entry::is_fresh)
+        });
+        found
     }
 
     /// Takes back the refusals whose cause may be mended before the next attempt.

@@ -12,8 +12,18 @@ use crate::pipeline::entry::{Entry, EntryState};
 use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 
+/// What the ledger knows of the events that a source may have sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerKnows {
+    /// All of them, or none was sent again.
+    All,
+    /// Not all of them, so that it can't be asked about any.
+    APart,
+}
+
 /// Inserts the ids of the batch's pending events, and marks those that were there already, or that have
-/// a dead letter if there are `letters`. Of two equal ids in the batch the first counts.
+/// a dead letter if there are `letters`. Of two equal ids in the batch the first counts. What is sent again is
+/// applied whether its id was there or not.
 ///
 /// # Errors
 /// As Postgres says: also that an id is there already, where the batch doesn't expect it.
@@ -22,14 +32,18 @@ pub async fn insert_event_ids(
     ledger: &Ledger,
     batch: &mut Batch<'_>,
     letters: bool,
-) -> Result<(), Failure> {
+) -> Result<LedgerKnows, Failure> {
     let entries = &mut batch.entries;
     forget_marks(entries);
     if letters {
+        let again = ids_of(entries, Entry::is_sent_again);
+        ledger.letters.forget_sent_again(tx, &again).await?;
         let ids = ids_of(entries, may_have_letter);
         let lettered = ledger.letters.find_lettered_ids(tx, &ids).await?;
         mark_lettered(entries, &lettered);
     }
+    let again = ids_of(entries, |e| e.is_rejected() && e.is_sent_again());
+    ledger.event_ids.delete_event_ids(tx, &again).await?;
     let rejects = ids_of(entries, Entry::is_rejected);
     let applied = ledger.event_ids.find_applied_ids(tx, &rejects).await?;
     mark_applied_rejects(entries, &applied);
@@ -37,14 +51,18 @@ pub async fn insert_event_ids(
     let fresh = entries.iter().filter(|e| e.is_fresh());
     let fresh = fresh.map(|e| (e.id, e.partition_id));
     let on_known_id = match batch.trial.conflicts {
-        Conflicts::Unexpected => OnKnownId::Fail,
-        Conflicts::Possible => OnKnownId::Skip,
+        Conflicts::Unexpected if !entries.iter().any(Entry::is_sent_again) => OnKnownId::Fail,
+        _ => OnKnownId::Skip,
     };
     let inserted = ledger.event_ids.insert_event_ids(tx, fresh, on_known_id);
     if let InsertedIds::AllBut(known) = inserted.await? {
         mark_known(entries, known);
     }
-    Ok(())
+    let is_unknown = |entry: &Entry<'_>| entry.is_fresh() && entry.gone_back().is_some();
+    match ledger.event_ids.are_kept() && entries.iter().any(is_unknown) {
+        true => Ok(LedgerKnows::APart),
+        false => Ok(LedgerKnows::All),
+    }
 }
 
 fn ids_of<'r>(entries: &[Entry<'r>], which: impl Fn(&Entry<'r>) -> bool) -> Vec<Uuid> {
@@ -92,10 +110,10 @@ pub fn mark_twins(entries: &mut [Entry<'_>]) {
     }
 }
 
-/// Marks those whose id is known, and all but the first of each id.
+/// Marks those whose id is known, and all but the first of each id; not what is to be applied again.
 fn mark_known(entries: &mut [Entry<'_>], mut known: HashSet<Uuid>) {
     for entry in entries.iter_mut().filter(|e| e.is_fresh()) {
-        entry.duplicate = !known.insert(entry.id);
+        entry.duplicate = !known.insert(entry.id) && !entry.is_sent_again();
     }
 }
 
@@ -104,11 +122,14 @@ mod tests {
     use bumpalo::Bump;
 
     use super::*;
+    use crate::format::change::{Change, Fields, RowKey};
     use crate::format::decode::Decoder;
     use crate::format::partition_memory::PartitionMemory;
+    use crate::format::stream_ends::StreamStanding;
     use crate::pipeline::advance::Advance;
     use crate::pipeline::owned_partition::OwnedPartition;
     use crate::record::{Record, TopicPartition};
+    use crate::table_name::TableName;
 
     /// Of a test, which ends soon.
     fn entry(id: u128) -> Entry<'static> {
@@ -171,6 +192,24 @@ mod tests {
         let mut entries = [pending(1), pending(2), pending(1), pending(2), rejected(3)];
         mark_known(&mut entries, ids(&[2, 3]));
         assert_eq!(duplicates(&entries), [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_sent_again_is_no_duplicate_though_its_id_is_known() {
+        let mut entries = [pending(1), pending(2), pending(2), pending(3)];
+        for entry in &mut entries[1..] {
+            let key = RowKey {
+                table: Some(TableName::new("public", "t").into()),
+                key: Fields::default(),
+            };
+            let change = key.to_change();
+            entry.change = change.map(|change| Change {
+                standing: StreamStanding::SentAgain,
+                ..change
+            });
+        }
+        mark_known(&mut entries, ids(&[1, 2]));
+        assert_eq!(duplicates(&entries), [true, false, false, false]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::format::change::{
 };
 use crate::format::decode::Decoder;
 use crate::format::event_id;
+use crate::format::stream_ends::{StreamId, StreamStanding};
 use crate::letter::{Cause, KeyHashes, Letter, Place, Stage};
 use crate::pipeline::advance::Advance;
 use crate::record::Record;
@@ -160,8 +161,22 @@ impl<'r> Entry<'r> {
 
     /// Whether changes of its row come through other partitions, too.
     pub fn is_merged(&self) -> bool {
-        let order = self.change.as_ref().map(|change| &change.order);
-        matches!(order, Some(RowOrder::Source { required: true, .. }))
+        let change = self.change.as_ref();
+        change.is_some_and(|change| change.order.is_merged())
+    }
+
+    /// Whether its source sends it again, and it is applied whatever is known of it.
+    pub fn is_sent_again(&self) -> bool {
+        let standing = self.change.as_ref().map(|change| change.standing);
+        standing == Some(StreamStanding::SentAgain)
+    }
+
+    /// The stream that it comes from, if that had come further before it.
+    pub fn gone_back(&self) -> Option<StreamId> {
+        match self.change.as_ref()?.standing {
+            StreamStanding::GoneBack(stream) => Some(stream),
+            StreamStanding::Onward | StreamStanding::SentAgain => None,
+        }
     }
 
     /// Whether it is a tombstone without its delete.

@@ -173,6 +173,11 @@ async fn land_batch(
                 _ => AfterBatch::DecodeAnew(batch.into_trial()),
             };
         }
+        AttemptOutcome::SourceGoneBack => {
+            lane.apply_again(&batch);
+            batch.trial.conflicts = Conflicts::Possible;
+            return AfterBatch::DecodeAnew(batch.into_trial());
+        }
         // the partition concerned stands still when it is taken up
         AttemptOutcome::Overtaken => lane.reposition_batch(&batch, BatchOutcome::Overtaken),
     }

@@ -98,7 +98,7 @@ impl Lane {
             match taken {
                 TakenUp::Owned(partition) => {
                     self.tell_moving(&source);
-                    self.partitions.note_taken_up(source, partition);
+                    self.partitions.note_taken_up(source, *partition);
                 }
                 TakenUp::NotOurs => self.forget_standing(&source),
                 // until a rebalance takes it away, or the topic is there
@@ -167,6 +167,21 @@ impl Lane {
             "batch dropped; its partitions are positioned anew"
         );
         self.partitions.take_up_again(batch.sources());
+    }
+
+    /// Sources of the batch have gone back, and the ledger knows a part of what they send again. So all of it is
+    /// applied again, from the first such event in hand on.
+    pub fn apply_again(&mut self, batch: &Batch<'_>) {
+        for (partition, stream, offset) in batch.streams_gone_back() {
+            if let Some(held) = self.partitions.owned.get_mut(partition) {
+                held.memory.stream_ends.apply_again(stream, offset);
+            }
+            tracing::warn!(
+                %partition,
+                offset,
+                "a source has gone back, and a part of what it sends again isn't known any more: all of it is applied again, in order"
+            );
+        }
     }
 
     /// The batch can't be landed now and somebody needs the lane.

@@ -30,7 +30,7 @@ pub struct Positions {
 /// What came of taking up a partition.
 pub enum TakenUp {
     /// The partition is read from its position on.
-    Owned(OwnedPartition),
+    Owned(Box<OwnedPartition>),
     /// The partition is somebody else's meanwhile.
     NotOurs,
     /// No broker that was asked knows the topic: it is deleted, or so new that not all of them do.
@@ -138,7 +138,7 @@ impl Positions {
                 progress.note_taken_up(source, watermark, start, log.high);
                 let mut owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
                 owned.is_undecided = is_undecided;
-                Ok(TakenUp::Owned(owned))
+                Ok(TakenUp::Owned(Box::new(owned)))
             }
             None => Ok(TakenUp::NotOurs),
         }

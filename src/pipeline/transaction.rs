@@ -8,7 +8,7 @@ use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::watermarks::{Fence, LetterPresence};
 use crate::pipeline::batch::Batch;
-use crate::pipeline::duplicates;
+use crate::pipeline::duplicates::{self, LedgerKnows};
 use crate::pipeline::entry::Entry;
 use crate::pipeline::write_in_order::RowWriter;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
@@ -86,7 +86,8 @@ impl<'t> BatchTransaction<'t> {
         })
     }
 
-    /// Inserts the ids of the batch's events, and marks the events that were dealt with before.
+    /// Inserts the ids of the batch's events, and marks the events that were dealt with before. Says whether the
+    /// ledger can be believed.
     ///
     /// # Errors
     /// As Postgres says: also that an id is there already, where the batch doesn't expect it.
@@ -94,7 +95,7 @@ impl<'t> BatchTransaction<'t> {
         &self,
         batch: &mut Batch<'_>,
         letters: LetterPresence,
-    ) -> Result<(), Failure> {
+    ) -> Result<LedgerKnows, Failure> {
         duplicates::insert_event_ids(&self.tx, self.ledger, batch, letters.any).await
     }
 

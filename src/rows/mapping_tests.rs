@@ -35,6 +35,7 @@ fn change(
         row: fields(row),
         order: Default::default(),
         version: None,
+        standing: Default::default(),
     }
 }
 

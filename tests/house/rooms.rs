@@ -53,6 +53,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
             "open_deletes",
             "partition_memory",
             "positions",
+            "stream_ends",
         ],
     ),
     // where a row's last change stood, as plain values

@@ -93,24 +93,24 @@ impl Source<'_> {
 }
 
 /// A JSON text without its quotes.
-fn unquoted(raw: Option<&str>) -> Option<&str> {
+pub(super) fn unquoted(raw: Option<&str>) -> Option<&str> {
     let raw = raw?.trim_matches('"');
     (!raw.is_empty() && raw != "null").then_some(raw)
 }
 
-fn as_number(raw: Option<&str>) -> Option<u64> {
+pub(super) fn as_number(raw: Option<&str>) -> Option<u64> {
     unquoted(raw)?.parse().ok()
 }
 
 /// The number that ends a binlog file's name: `mysql-bin.000003`. Wider numbers have more digits.
-fn file_number(raw: Option<&str>) -> Option<u64> {
+pub(super) fn file_number(raw: Option<&str>) -> Option<u64> {
     let name = unquoted(raw)?;
     let digits = name.rsplit('.').next()?;
     digits.parse().ok()
 }
 
 /// An SCN; a cluster's commits say one for each redo thread, as `scn:thread:transactions`, with commas between.
-fn as_scn(raw: Option<&str>) -> Option<u64> {
+pub(super) fn as_scn(raw: Option<&str>) -> Option<u64> {
     let digits = |text: &str| text.split(':').next()?.trim().parse::<u64>().ok();
     unquoted(raw)?.split(',').filter_map(digits).max()
 }

@@ -25,6 +25,8 @@ pub struct Source<'r> {
     pub ts_ms: Option<i64>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) lsn: Option<&'r str>,
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(super) sequence: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text", rename = "txId")]
     pub(super) tx_id: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
@@ -71,6 +73,7 @@ pub enum SourceField {
     Table,
     TsMs,
     Lsn,
+    Sequence,
     TxId,
     File,
     Pos,
@@ -98,6 +101,7 @@ impl SourceField {
             "table" => Self::Table,
             "ts_ms" => Self::TsMs,
             "lsn" => Self::Lsn,
+            "sequence" => Self::Sequence,
             "txId" => Self::TxId,
             "file" => Self::File,
             "pos" => Self::Pos,
@@ -129,6 +133,7 @@ impl<'r> Source<'r> {
             SourceField::Table => self.table = raw.and_then(unquoted_string),
             SourceField::TsMs => self.ts_ms = raw.and_then(|digits| digits.parse().ok()),
             SourceField::Lsn => self.lsn = raw,
+            SourceField::Sequence => self.sequence = raw,
             SourceField::TxId => self.tx_id = raw,
             SourceField::File => self.file = raw,
             SourceField::Pos => self.pos = raw,
