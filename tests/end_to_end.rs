@@ -22,7 +22,7 @@ const SNAPSHOT: &str = r#"
     INSERT INTO types (flag, small, int, real, double, amount, free, name, short, fixed, day, moment, precise, stamp, clock, fine,
                        span, key, doc, raw, bits, anybits, addr, feeling, words, numbers, days, prices, large, "Mixed ""Case"" ü")
     SELECT i % 2 = 0, i, i * 1000, i / 3.0, i / 7.0, i * 1.25, trim_scale(i / 8.0), 'name ' || i || E'\t"quoted" \\ ü', 'short', 'ab',
-           date '2024-02-28' + i, timestamp '2024-01-01 10:00:00.123' + i * interval '1 hour', timestamp '1969-12-31 23:59:59.999999' + i * interval '1 s',
+           date '2024-02-28' + i, timestamp '2024-01-01 10:00:00.123' + i * interval '1 hour', timestamp '1969-10-31 23:59:59.999999' + i * interval '1 s',
            timestamptz '2024-03-31 00:00:00.5+02' + i * interval '1 min', time '00:00:00.001' + i * interval '1 s', time '12:34:56.789012',
            i * interval '1 s', md5(i::text)::uuid, jsonb_build_object('n', i, 's', 'x"y', 'a', array[1, null, 3]), decode(md5(i::text), 'hex'),
            (i % 256)::bit(8), B'10110', '10.0.0.1'::inet + i, (ARRAY['calm', 'storm', 'it''s'])[1 + i % 3]::mood,
