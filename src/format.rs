@@ -7,6 +7,7 @@ pub mod debezium;
 pub mod decode;
 pub mod encoding;
 pub mod event_id;
+mod header_text;
 mod identify;
 pub mod json_object;
 pub mod key_move;

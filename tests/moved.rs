@@ -1,6 +1,8 @@
 //! A key that changes keeps its row: Debezium sends a delete of the old key and a create of the new one, which
 //! leaves out what is large and has not changed.
 
+mod keys;
+
 use serde_json::{Value, json};
 
 use crate::commands::done;

@@ -151,8 +151,7 @@ impl Decoder {
             None => Some(Operation::Tombstone),
         };
         let other_key = operation.and_then(|operation| find_other_key(record, operation));
-        let other_key =
-            other_key.and_then(|header| self.encoding.read_other_key(header, topic, arena));
+        let other_key = other_key.map(|header| self.encoding.read_other_key(header, topic, arena));
         let incoming = Incoming {
             record,
             arena,

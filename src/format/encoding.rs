@@ -6,6 +6,7 @@ use crate::config::{self, FormatConfig};
 use crate::format::avro::{AvroDecoder, Half, explain_missing_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
+use crate::format::header_text::quote_values;
 use crate::format::message_error::MessageError;
 use crate::format::topic_decoder::TopicDecoder;
 use crate::record::Record;
@@ -46,21 +47,25 @@ impl Encoding {
         topic.key_schema.read_key(text, arena)
     }
 
-    /// The key that a header names. `None` if it can't be read: then nothing is known of it, as without a header.
-    /// Headers are written by a converter of their own, which is mostly not that of the keys.
+    /// The key that a header names; no fields if it can't be read. Headers are written by a converter of their own,
+    /// which is mostly not that of the keys.
     pub fn read_other_key<'r>(
         &mut self,
         header: &'r [u8],
         topic: &mut TopicDecoder,
         arena: &'r Bump,
-    ) -> Option<Fields<'r>> {
-        let key = match self {
-            Self::Avro(avro) if header.first() == Some(&0) => avro.read_key(header, arena),
-            _ => topic
-                .header_schema
-                .read_key(std::str::from_utf8(header).ok()?, arena),
+    ) -> Fields<'r> {
+        if let Self::Avro(avro) = self
+            && header.first() == Some(&0)
+        {
+            return avro.read_key(header, arena).unwrap_or_default();
+        }
+        let Ok(text) = std::str::from_utf8(header) else {
+            return Fields::default();
         };
-        key.ok().filter(|key| !key.is_empty())
+        let mut read = |text| topic.header_schema.read_key(text, arena).ok();
+        let key = read(text).or_else(|| read(arena.alloc_str(&quote_values(text))));
+        key.unwrap_or_default()
     }
 
     /// The value's envelope; `None` for a tombstone.

@@ -71,7 +71,7 @@ pub(super) struct Incoming<'c, 'r> {
     pub arena: &'r Bump,
     /// `None` if the broker tells no topic ids.
     pub topic_id: Option<Uuid>,
-    /// The key that the row has before, or after, as a header tells it.
+    /// The key that the row has before, or after, as a header tells it; no fields, if it can't be read.
     pub other_key: Option<Fields<'r>>,
     /// The partition's.
     pub memory: &'c mut PartitionMemory,

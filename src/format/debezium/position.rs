@@ -22,6 +22,12 @@ impl EventPosition<'_> {
     pub fn may_be_shared(&self) -> bool {
         self.log == "binlog"
     }
+
+    /// Whether nothing but one change of one row has this position, if it changed a key: where the connector tells
+    /// all the parts that number the changes of a log.
+    pub fn tells_one_change(&self) -> bool {
+        !self.may_be_shared() && (self.log == "postgres" || !self.entry[1].is_empty())
+    }
 }
 
 impl Source<'_> {
