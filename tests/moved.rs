@@ -222,6 +222,44 @@ async fn a_row_does_not_go_from_its_key_before_a_letter_of_the_key_and_takes_its
 }
 
 #[tokio::test]
+async fn a_new_row_of_the_old_key_waits_behind_the_letter_of_the_delete_that_takes_values_along() {
+    for at_once in [true, false] {
+        let test = format!("moved_again_{at_once}");
+        let mut world = world(&test, 1).await;
+        world.set("retry", "parent_wait = \"100ms\"");
+        let few = "ALTER TABLE t ADD CONSTRAINT few CHECK (version <> 7)";
+        world.sql(few).await;
+        land(&world, &[insert(1, 1, 1)]).await;
+        let mut events = vec![update(2, 1, 7)];
+        events.extend(moved(3, 1, 2, 3));
+        events.push(insert(5, 1, 5));
+        match at_once {
+            true => land(&world, &events).await,
+            false => {
+                for event in &events {
+                    land(&world, std::slice::from_ref(event)).await;
+                }
+            }
+        }
+        let letters = [
+            "1 constraint parked",
+            "1 behind parked",
+            "2 incomplete parked",
+            "1 behind parked",
+        ];
+        assert_eq!(world.letters().await, letters, "{test}");
+        assert_eq!(world.rows().await, ["1 1 body 1 1"]);
+        world.sql("ALTER TABLE t DROP CONSTRAINT few").await;
+        assert_eq!(done(&world, "dlq replay").text, "replayed 4\n");
+        assert_eq!(world.rows().await, ["1 5 body 1 5", "2 3 body 1 7"]);
+        // recognised, and no longer waited for
+        land(&world, &events).await;
+        land(&world, &[update(6, 1, 6)]).await;
+        assert_eq!(world.rows().await, ["1 6 body 1 6", "2 3 body 1 7"]);
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_comes_whole_does_not_wait_for_the_letters_of_its_old_key() {
     let world = world("moved_whole_letters", 1).await;
     world

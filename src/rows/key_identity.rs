@@ -8,6 +8,7 @@ use crate::format::event_id::Parts;
 use crate::letter::KeyHashes;
 use crate::rows::key_kind::KeyKind;
 use crate::rows::row_change::{Layout, RowChange, Text};
+use crate::rows::row_move::RowMove;
 use crate::rows::table::Sameness;
 
 /// What a key is to the unique index, where the event's texts don't tell it as they stand.
@@ -70,12 +71,14 @@ impl<'r> RowChange<'r> {
         unique.is_some_and(|unique| columns.any(|column| unique.keeps_as_written(*column)))
     }
 
-    /// By which letters and later events of the change's row meet it.
+    /// By which letters and later events of the change's row meet it. An event that takes the row's values to another
+    /// key has the move for a second one: no later event of its key says what becomes of that.
     pub fn key_hashes(&self) -> KeyHashes {
         let hash = |key| i64::from_le_bytes(first_bytes(&identify_row(&self.layout, key)));
+        let of_move = || self.moves.as_deref().and_then(RowMove::letter_hash);
         KeyHashes {
             key: hash(self.own_key()),
-            old_key: self.former_key().map(hash),
+            old_key: self.former_key().map(hash).or_else(of_move),
         }
     }
 

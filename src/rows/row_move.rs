@@ -53,6 +53,14 @@ impl RowMove {
             Self::Here { left_out, .. } | Self::Within(left_out) => left_out,
         }
     }
+
+    /// By which the letter of an event that takes its row away stands for the move.
+    pub(super) fn letter_hash(&self) -> Option<i64> {
+        let Self::Away { id, .. } = self else {
+            return None;
+        };
+        id.as_bytes().first_chunk().copied().map(i64::from_le_bytes)
+    }
 }
 
 impl<'r> RowChange<'r> {

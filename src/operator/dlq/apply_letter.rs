@@ -219,6 +219,10 @@ impl LetterApplier {
         identify_keys(Asker::Within(tx), both).await?;
         let written = change.key_hashes();
         let mut keys: Vec<KeyHashes> = key.iter().map(RowChange::key_hashes).collect();
+        // a delete of which nothing was kept, for its row came whole under the new key, is one as any other
+        let plain = keys.iter().map(|keys| KeyHashes::of_key(keys.key));
+        let plain = plain.filter(|_| change.key_move.is_some() && change.old_key.is_none());
+        keys.extend(plain.collect::<Vec<_>>());
         if !keys.contains(&written) {
             keys.push(written);
         }
