@@ -7,6 +7,7 @@ pub mod failure;
 pub mod fingerprint;
 pub mod key_identities;
 pub mod moving;
+pub mod row_keeper;
 pub mod settings;
 pub mod tls;
 mod unique_keys;

@@ -60,6 +60,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "row_identities",
         include_str!("../../migrations/0012_row_identities.sql"),
     ),
+    (
+        14,
+        "finished_moves",
+        include_str!("../../migrations/0014_finished_moves.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -3,14 +3,14 @@
 //!
 //! Why: `docs/decisions/06`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use deadpool_postgres::Transaction;
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::postgres::catalogue::{Catalogue, TablesAre};
+use crate::postgres::row_keeper::{RowKeeper, RowsToKeep};
 use crate::postgres::write::{bind_columns, incomplete_failure, write_and_verify, write_rows};
 use crate::rows::binary::Form;
 use crate::rows::kept_sql::group_rows;
@@ -18,47 +18,7 @@ use crate::rows::row_change::RowChange;
 use crate::rows::row_move::{KeptValues, MovePlan, RowMove, split_at_moves};
 use crate::rows::statement::Conflicts;
 use crate::rows::table::Table;
-use crate::verdict::{Failure, Reason, Verdict};
-
-/// A row's values: the columns' names, and a text for each.
-pub type NamedTexts = (Vec<String>, Vec<Option<String>>);
-
-/// Rows that are to be kept, as a query yields them.
-pub struct RowsToKeep<'q> {
-    /// Yields `number`, that of the move, and `texts`: null if there is no such row.
-    pub query: &'q str,
-    /// The query's parameters.
-    pub parameters: Vec<(&'q (dyn ToSql + Sync), Type)>,
-    /// The rows' table, as `schema.table`.
-    pub table: String,
-    /// The names of the columns that the texts are of.
-    pub columns: Vec<String>,
-}
-
-/// Keeps what rows have until somebody asks for it.
-pub trait RowKeeper {
-    /// Keeps these rows.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    fn keep_rows(
-        &self,
-        tx: &Transaction<'_>,
-        rows: RowsToKeep<'_>,
-    ) -> impl Future<Output = Result<(), Failure>> + Send;
-
-    /// Forgets what was kept for these moves, and returns what is needed of it, by the moves: no values, if
-    /// there was no row or if they aren't needed.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    fn take_rows(
-        &self,
-        tx: &Transaction<'_>,
-        moves: &[Uuid],
-        needed: &[Uuid],
-    ) -> impl Future<Output = Result<HashMap<Uuid, Option<NamedTexts>>, Failure>> + Send;
-}
+use crate::verdict::{Failure, Verdict};
 
 /// Writes rows within a transaction.
 pub struct MovingWriter<'t, K> {
@@ -73,8 +33,10 @@ pub struct MovingWriter<'t, K> {
 struct FilledPart<'r> {
     /// By their places.
     changes: HashMap<usize, RowChange<'r>>,
-    /// For some the event that takes the row away hasn't been met.
-    may_come: bool,
+    /// Places of changes whose event that takes the row away hasn't been met.
+    may_come: HashSet<usize>,
+    /// Moves that are finished once the part is written, with the place of the event of the new key.
+    finishes: Vec<(Uuid, usize)>,
 }
 
 impl<K: RowKeeper> MovingWriter<'_, K> {
@@ -91,21 +53,23 @@ impl<K: RowKeeper> MovingWriter<'_, K> {
         if changes.iter().all(|change| change.moves.is_none()) {
             return write_rows(self.tx, changes, conflicts).await;
         }
-        for part in split_at_moves(changes) {
-            let filled = self.fill_part(part).await?;
+        let ids = changes.iter().filter_map(|change| change.moves_in_part());
+        let ids: Vec<Uuid> = ids.flatten().copied().collect();
+        let mut finished = match ids.as_slice() {
+            [] => HashSet::new(),
+            ids => self.keeper.find_finished(self.tx, ids).await?,
+        };
+        for part in split_at_moves(changes, &finished) {
+            let filled = self.fill_part(part, &finished).await?;
+            filled.explain_lack(part)?;
             let stays = |change: &RowChange<'_>| matches!(change.moves.as_deref(), Some(RowMove::Away { stays, .. }) if *stays);
             let rows = part.iter().enumerate().filter(|(_, change)| !stays(change));
             let rows: Vec<&RowChange<'_>> = rows
                 .map(|(at, change)| filled.changes.get(&at).unwrap_or(change))
                 .collect();
-            if rows.iter().any(|change| lacks_new_row(change)) {
-                return Err(filled.explain_lack());
-            }
-            let written = write_rows(self.tx, &rows, conflicts).await;
-            written.map_err(|failure| match failure.verdict {
-                Verdict::Reject(Reason::Incomplete) => filled.explain_lack(),
-                _ => failure,
-            })?;
+            write_rows(self.tx, &rows, conflicts).await?;
+            self.finish_moves(part, &filled.finishes).await?;
+            finished.extend(filled.finishes.iter().map(|(id, _)| *id));
         }
         Ok(())
     }
@@ -139,16 +103,46 @@ impl<K: RowKeeper> MovingWriter<'_, K> {
         self.keep_rows(&[change], &[0]).await
     }
 
-    async fn fill_part<'r>(&self, part: &[&RowChange<'r>]) -> Result<FilledPart<'r>, Failure> {
-        let plan = MovePlan::of_part(part);
-        let mut filled = FilledPart::default();
+    async fn fill_part<'r>(
+        &self,
+        part: &[&RowChange<'r>],
+        finished: &HashSet<Uuid>,
+    ) -> Result<FilledPart<'r>, Failure> {
+        let plan = MovePlan::of_part(part, finished);
+        let mut filled = FilledPart {
+            finishes: plan.finishes,
+            ..FilledPart::default()
+        };
         for (at, kept) in read_rows(self.tx, part, &plan.reads).await? {
-            let whole = part.get(at).and_then(|change| change.fill_left_out(&kept));
-            filled.changes.extend(whole.map(|whole| (at, whole)));
+            filled.fill_change(part, at, &kept);
         }
         self.keep_rows(part, &plan.keeps).await?;
         self.take_rows(part, &plan.takes, &mut filled).await?;
+        let own: Vec<(usize, usize)> = plan.again.iter().map(|at| (*at, *at)).collect();
+        for (at, kept) in read_rows(self.tx, part, &own).await? {
+            filled.fill_change(part, at, &kept);
+            if let Some(change) = filled.changes.get_mut(&at) {
+                change.created = false; // it is there
+            }
+        }
         Ok(filled)
+    }
+
+    /// Notes that these moves are finished, each with the place of the event of its new key.
+    async fn finish_moves(
+        &self,
+        part: &[&RowChange<'_>],
+        finishes: &[(Uuid, usize)],
+    ) -> Result<(), Failure> {
+        let named = finishes.iter().filter_map(|(id, at)| {
+            let table = part.get(*at)?.table();
+            Some((*id, table.name.to_string()))
+        });
+        let (moves, tables): (Vec<Uuid>, Vec<String>) = named.unzip();
+        if moves.is_empty() {
+            return Ok(());
+        }
+        self.keeper.finish_moves(self.tx, &moves, &tables).await
     }
 
     /// Keeps the rows of these places of the part until the events come that ask for them.
@@ -179,28 +173,34 @@ impl<K: RowKeeper> MovingWriter<'_, K> {
         places: &[usize],
         filled: &mut FilledPart<'r>,
     ) -> Result<(), Failure> {
-        let moves = places
-            .iter()
-            .filter_map(|at| match part.get(*at)?.moves.as_deref()? {
-                RowMove::Here { ids, left_out, .. } => Some((*at, ids, !left_out.is_empty())),
-                RowMove::Away { .. } | RowMove::Within(_) => None,
-            });
-        let moves: Vec<(usize, &[Uuid; 2], bool)> = moves.collect();
-        if moves.is_empty() {
+        let (mut needed, mut spare) = (Vec::new(), Vec::new());
+        for at in places {
+            let change = part.get(*at);
+            match change.and_then(|change| change.moves.as_deref()) {
+                Some(RowMove::Here { ids, left_out, .. }) if left_out.is_empty() => {
+                    spare.extend(ids);
+                }
+                Some(RowMove::Here { ids, .. }) => needed.push((*at, ids)),
+                Some(RowMove::Away { .. } | RowMove::Within(_)) | None => {}
+            }
+        }
+        if needed.is_empty() && spare.is_empty() {
             return Ok(());
         }
-        let ids_of = |needed: bool| -> Vec<Uuid> {
-            let moves = moves.iter().filter(|(_, _, needs)| *needs || !needed);
-            moves.flat_map(|(_, ids, _)| ids.iter().copied()).collect()
-        };
-        let (all, needed) = (ids_of(false), ids_of(true));
-        let taken = self.keeper.take_rows(self.tx, &all, &needed).await?;
-        for (at, ids, _) in moves.into_iter().filter(|(_, _, needs)| *needs) {
-            let values = ids.iter().find_map(|id| taken.get(id)?.clone());
-            let kept = values.map(|(names, texts)| KeptValues::new(names, texts));
-            let whole = kept.and_then(|kept| part.get(at)?.fill_left_out(&kept));
-            filled.changes.extend(whole.map(|whole| (at, whole)));
-            filled.may_come |= !ids.iter().any(|id| taken.contains_key(id));
+        let ids: Vec<Uuid> = needed
+            .iter()
+            .flat_map(|(_, ids)| ids.iter().copied())
+            .collect();
+        let taken = self.keeper.take_rows(self.tx, &ids, &spare).await?;
+        for (at, ids) in needed {
+            let Some((id, values)) = ids.iter().find_map(|id| taken.get_key_value(id)) else {
+                filled.may_come.insert(at);
+                continue;
+            };
+            filled.finishes.push((*id, at));
+            if let Some((names, texts)) = values.clone() {
+                filled.fill_change(part, at, &KeptValues::new(names, texts));
+            }
         }
         Ok(())
     }
@@ -235,20 +235,34 @@ async fn read_rows(
     Ok(values)
 }
 
-/// Whether the change leaves values out that no row of its key has.
-fn lacks_new_row(change: &RowChange<'_>) -> bool {
-    let is_new = matches!(change.moves.as_deref(), Some(RowMove::Here { is_new, .. }) if *is_new);
-    is_new && !change.is_whole()
-}
+impl<'r> FilledPart<'r> {
+    fn fill_change(&mut self, part: &[&RowChange<'r>], at: usize, kept: &KeptValues) {
+        let whole = part.get(at).and_then(|change| change.fill_left_out(kept));
+        self.changes.extend(whole.map(|whole| (at, whole)));
+    }
 
-impl FilledPart<'_> {
-    /// Why a change of the part can't be written for what it leaves out.
-    fn explain_lack(&self) -> Failure {
-        if self.may_come {
-            let why = "the event leaves out an unchanged large value of its row, which had another key before, and the event that takes the row away from there has not come";
-            Failure::new(Verdict::Early, why)
-        } else {
-            incomplete_failure()
+    /// Why a change of the part can't be written for what it leaves out. A row that has its key may be one that the
+    /// event knows nothing of. Only where the event that takes the row away has found none to take, the row of the
+    /// new key is believed, if deletes are applied.
+    fn explain_lack(&self, part: &[&RowChange<'r>]) -> Result<(), Failure> {
+        let lacks = part.iter().enumerate().filter(|(at, change)| {
+            change.moves_in_part().is_some() && !self.changes.contains_key(at)
+        });
+        let (mut may_come, mut is_new) = (false, false);
+        for (at, change) in lacks {
+            may_come |= self.may_come.contains(&at);
+            is_new |= matches!(
+                change.moves.as_deref(),
+                Some(RowMove::Here { is_new: true, .. })
+            );
         }
+        if may_come {
+            let why = "the event leaves out an unchanged large value of its row, which had another key before, and the event that takes the row away from there has not come";
+            return Err(Failure::new(Verdict::Early, why));
+        }
+        if is_new {
+            return Err(incomplete_failure());
+        }
+        Ok(())
     }
 }

@@ -64,12 +64,19 @@ impl RowMove {
 }
 
 impl<'r> RowChange<'r> {
-    /// The key of the row whose values have to be read before it goes.
+    /// The key of the row whose values are read: before it goes, or, of a row that has come before, as it is.
     pub fn key_to_read(&self) -> Option<Key<'_, 'r>> {
         match self.moves.as_deref()? {
-            RowMove::Away { .. } => Some(self.own_key()),
+            RowMove::Away { .. } | RowMove::Here { .. } => Some(self.own_key()),
             RowMove::Within(_) => self.former_key(),
-            RowMove::Here { .. } => None,
+        }
+    }
+
+    /// The numbers that the move may have whose event of the new key it is, if that leaves something out.
+    pub fn moves_in_part(&self) -> Option<&[Uuid; 2]> {
+        match self.moves.as_deref()? {
+            RowMove::Here { ids, left_out, .. } if !left_out.is_empty() => Some(ids),
+            _ => None,
         }
     }
 
@@ -142,11 +149,15 @@ pub struct MovePlan {
     pub keeps: Vec<usize>,
     /// For whom something may be kept.
     pub takes: Vec<usize>,
+    /// Who has come before: what its own row has counts, if there is one.
+    pub again: Vec<usize>,
+    /// Moves that both events are there of, or that were finished before, with the place of the second event.
+    pub finishes: Vec<(Uuid, usize)>,
 }
 
 impl MovePlan {
-    /// Pairs the events of a move that are both there.
-    pub fn of_part(part: &[&RowChange<'_>]) -> Self {
+    /// Pairs the events of a move that are both there. `finished` are moves whose second event was written before.
+    pub fn of_part(part: &[&RowChange<'_>], finished: &HashSet<Uuid>) -> Self {
         let mut plan = Self::default();
         let mut aways: HashMap<Uuid, usize> = HashMap::new();
         for (at, change) in part.iter().enumerate() {
@@ -158,10 +169,16 @@ impl MovePlan {
         }
         for (at, change) in part.iter().enumerate() {
             if let Some(RowMove::Here { ids, left_out, .. }) = change.moves.as_deref() {
-                match ids.iter().find_map(|id| aways.remove(id)) {
-                    Some(_) if left_out.is_empty() => {}
-                    Some(away) => plan.reads.push((away, at)),
-                    None => plan.takes.push(at),
+                let away = ids.iter().find_map(|id| Some((*id, aways.remove(id)?)));
+                if !left_out.is_empty() {
+                    let before = ids.iter().copied().find(|id| finished.contains(id));
+                    plan.again.extend(before.map(|_| at));
+                    plan.reads.extend(away.map(|(_, away)| (away, at)));
+                    let known = away.map(|(id, _)| id).or(before);
+                    plan.finishes.extend(known.map(|id| (id, at)));
+                }
+                if away.is_none() {
+                    plan.takes.push(at);
                 }
             }
         }
@@ -172,12 +189,23 @@ impl MovePlan {
 }
 
 /// Cuts the changes where a row's values have to be read that an earlier change of the part may write. Without
-/// moves there is one part.
-pub fn split_at_moves<'c, 'r>(changes: &'c [&'c RowChange<'r>]) -> Vec<&'c [&'c RowChange<'r>]> {
+/// moves there is one part. `finished` are moves whose second event was written before the changes.
+pub fn split_at_moves<'c, 'r>(
+    changes: &'c [&'c RowChange<'r>],
+    finished: &HashSet<Uuid>,
+) -> Vec<&'c [&'c RowChange<'r>]> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let mut touched = TouchedRows::default();
+    let mut written: HashSet<Uuid> = HashSet::new();
     for (at, change) in changes.iter().enumerate() {
-        if let Some(key) = change.key_to_read()
+        let is_read = match change.moves.as_deref() {
+            Some(RowMove::Here { .. }) => change.moves_in_part().is_some_and(|ids| {
+                let mut ids = ids.iter();
+                ids.any(|id| finished.contains(id) || written.contains(id))
+            }),
+            _ => true,
+        };
+        if let Some(key) = change.key_to_read().filter(|_| is_read)
             && touched.may_hold(change, key)
         {
             parts.extend(changes.get(start..at));
@@ -185,6 +213,7 @@ pub fn split_at_moves<'c, 'r>(changes: &'c [&'c RowChange<'r>]) -> Vec<&'c [&'c 
             touched = TouchedRows::default();
         }
         touched.add_change(change);
+        written.extend(change.moves_in_part().into_iter().flatten());
     }
     parts.extend(changes.get(start..));
     parts

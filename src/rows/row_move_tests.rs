@@ -63,14 +63,14 @@ fn here(
 
 fn lengths(changes: &[RowChange<'static>]) -> Vec<usize> {
     let changes: Vec<&RowChange<'_>> = changes.iter().collect();
-    split_at_moves(&changes)
+    split_at_moves(&changes, &HashSet::new())
         .iter()
         .map(|part| part.len())
         .collect()
 }
 
 fn plan(changes: &[RowChange<'static>]) -> MovePlan {
-    MovePlan::of_part(&changes.iter().collect::<Vec<_>>())
+    MovePlan::of_part(&changes.iter().collect::<Vec<_>>(), &HashSet::new())
 }
 
 #[test]
@@ -146,8 +146,41 @@ fn the_events_of_a_move_find_each_other_in_either_order_and_others_are_kept_or_a
         reads: Vec::new(),
         keeps: vec![0],
         takes: vec![1, 2],
+        ..MovePlan::default()
     };
     assert_eq!(plan(&strangers), expected);
+}
+
+#[test]
+fn of_a_move_that_was_finished_before_the_row_of_the_new_key_is_read_behind_what_writes_it() {
+    let t = t();
+    let finished = HashSet::from([Uuid::from_u128(1)]);
+    let pair = [away(&t, "1", 1), here(&t, "2", 1, &[1])];
+    let refs: Vec<&RowChange<'_>> = pair.iter().collect();
+    let expected = MovePlan {
+        reads: vec![(0, 1)],
+        again: vec![1],
+        finishes: vec![(Uuid::from_u128(1), 1)],
+        ..MovePlan::default()
+    };
+    assert_eq!(MovePlan::of_part(&refs, &finished), expected);
+    assert_eq!(split_at_moves(&refs, &finished).len(), 1);
+    // alone, what was kept is asked for too
+    let expected = MovePlan {
+        takes: vec![0],
+        again: vec![0],
+        finishes: vec![(Uuid::from_u128(1), 0)],
+        ..MovePlan::default()
+    };
+    assert_eq!(MovePlan::of_part(&refs[1..], &finished), expected);
+    // an earlier change writes the row of the new key, or the move stands twice among the changes
+    let behind = [change(&t, "2", Effect::Whole, None), pair[1].clone()];
+    assert_eq!(
+        split_at_moves(&behind.iter().collect::<Vec<_>>(), &finished).len(),
+        2
+    );
+    assert_eq!(lengths(&behind), [2]);
+    assert_eq!(lengths(&[pair[1].clone(), pair[1].clone()]), [1, 1]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub struct Swept {
     pub deleted: u64,
     /// Rows of `row_positions`: of rows that were deleted.
     pub positions: u64,
-    /// Rows of `moved_rows`: what nobody asked for.
+    /// Rows of `moved_rows`: what nobody asked for, and that somebody had.
     pub moved: u64,
     /// What our role may not do.
     pub forbidden: Vec<&'static str>,
@@ -55,7 +55,7 @@ impl Swept {
         if self.moved > 0 {
             tracing::info!(
                 rows = self.moved,
-                "forgot what rows had under an old key, which nobody asked for"
+                "forgot what rows had under an old key, and changes of keys that are long done"
             );
         }
         if !self.created.is_empty() {
