@@ -24,10 +24,11 @@ impl<'b, 'r> BeforeRow<'b, 'r> {
             .all(|(name, raw)| row.get(name).is_none_or(|was| was == raw));
         // without a schema nothing tells a column's default, which is as good a value as any
         let tells_defaults = row.schema().is_some();
-        let says_more = |name: &Box<str>| record_key.get(name).is_none() && !stands_in(row, name);
+        let says_more = |name: &str| record_key.get(name).is_none() && !stands_in(row, name);
         Self {
             row,
-            whole: whole_rows || of_record && tells_defaults && row.names().iter().any(says_more),
+            whole: whole_rows
+                || of_record && tells_defaults && row.names().iter().any(|name| says_more(name)),
             of_record,
         }
     }
