@@ -53,7 +53,7 @@ impl FeedFacts {
         };
         key.iter().enumerate().any(|(at, (name, raw))| {
             let column = columns.iter().find(|column| column.name == name);
-            column.is_some_and(|column| column.is_spelled_freely(key.field_of(at, name), raw))
+            column.is_some_and(|column| column.is_spelled_freely(|| key.field_of(at, name), raw))
         })
     }
 }

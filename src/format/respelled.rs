@@ -31,18 +31,19 @@ impl RespelledColumn {
     /// Whether a key's events can have several texts for one value of the column. `field`: the value's schema; `raw`: its
     /// JSON. Decided from the first event on, though it may have the usual text: by the time that another is seen, its
     /// row's earlier events have been landed.
-    pub fn is_spelled_freely(&self, field: Option<&Field>, raw: &str) -> bool {
-        if self.values == RespelledValues::Kept {
-            return true;
+    pub fn is_spelled_freely<'f>(
+        &self,
+        field: impl FnOnce() -> Option<&'f Field>,
+        raw: &str,
+    ) -> bool {
+        match self.values {
+            RespelledValues::Kept => return true,
+            // most keys, and told in a moment
+            RespelledValues::Whole if is_whole(raw) => return false,
+            _ => {}
         }
-        let Some(field) = field else {
-            return match raw.as_bytes() {
-                [b't' | b'f' | b'n', ..] => false,
-                [b'-' | b'0'..=b'9', digits @ ..] => {
-                    self.values != RespelledValues::Whole || !digits.iter().all(u8::is_ascii_digit)
-                }
-                _ => true,
-            };
+        let Some(field) = field() else {
+            return !matches!(raw.as_bytes(), [b't' | b'f' | b'n', ..]);
         };
         match (field.logical, &field.kind) {
             (Some(Logical::Decimal), _) => match (field.scale, self.values) {
@@ -56,6 +57,12 @@ impl RespelledColumn {
             _ => true,
         }
     }
+}
+
+/// Whether it is a JSON number with nothing but digits.
+fn is_whole(raw: &str) -> bool {
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -100,7 +107,7 @@ mod tests {
                 name: "k".to_owned(),
                 values,
             };
-            let found = column.is_spelled_freely(field.as_ref(), raw);
+            let found = column.is_spelled_freely(|| field.as_ref(), raw);
             assert_eq!(found, expected, "{values:?} {schema} {raw}");
         }
     }

@@ -295,7 +295,7 @@ async fn a_foreign_key_that_was_added_takes_no_row_that_has_moved_away_before() 
     assert_eq!(worker.stop().await.0, Some(0));
 }
 
-/// Two columns swap their names each time. Whatever their names are, the one holds the value exactly and the other
+/// Two columns swap their names each time, once their table is known by those of before. Whatever their names are, the one holds the value exactly and the other
 /// rounds it; what goes by the names of before rounds both, without an error.
 #[tokio::test]
 async fn a_table_that_is_altered_again_and_again_costs_no_event_and_no_digit() {
@@ -304,7 +304,7 @@ async fn a_table_that_is_altered_again_and_again_costs_no_event_and_no_digit() {
         .sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a real, b double precision)")
         .await;
     let worker = world.run();
-    for round in 0..40 {
+    for round in 0..20 {
         let event = |n: i64| {
             let id = round * 10 + n;
             let row = json!({ "id": id, "a": 0.1234567890123, "b": 0.1234567890123 });
@@ -314,14 +314,15 @@ async fn a_table_that_is_altered_again_and_again_costs_no_event_and_no_digit() {
         let swap =
             "ALTER TABLE t RENAME a TO c; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME c TO b";
         tokio::join!(world.kafka.produce(&world.topic, &events), world.sql(swap));
+        let landed = 10 * (round + 1);
+        world.until_count("SELECT count(*) FROM t", landed).await;
     }
-    world.until_count("SELECT count(*) FROM t", 400).await;
-    // swapped forty times: they are what they were
+    // swapped an even number of times: they are what they were
     let exact = "SELECT count(*) FROM t WHERE b = 0.1234567890123 AND a = 0.1234567890123::real";
-    assert_eq!(world.count(exact).await, 400);
+    assert_eq!(world.count(exact).await, 200);
     assert_eq!(world.letters().await, Vec::<String>::new());
     world.kafka.produce(&world.topic, &[delete(1000, 1)]).await;
-    world.until_count("SELECT count(*) FROM t", 399).await;
+    world.until_count("SELECT count(*) FROM t", 199).await;
     assert_eq!(worker.stop().await.0, Some(0));
 }
 
