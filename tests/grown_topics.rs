@@ -349,3 +349,28 @@ async fn a_child_that_waits_for_its_parent_takes_no_other_tables_order_away() {
 async fn a_partition_that_may_bring_a_parent_goes_first_and_its_rows_never_go_back() {
     grow_beside_orphans("grown_orphans_of_own", "t").await;
 }
+
+#[tokio::test]
+async fn a_row_whose_parent_comes_through_a_new_partition_of_its_own_topic_is_no_dead_letter() {
+    let mut world = World::new("grown_tree", 1).await;
+    world.set("retry", "parent_wait = \"5s\"");
+    let table = "CREATE TABLE tree (id bigint PRIMARY KEY, parent bigint REFERENCES tree)";
+    world.db.batch_execute(table).await.unwrap();
+    let tree = format!("{}.public.tree", world.name);
+    world.kafka.create_topic(&tree, 1).await;
+    world.topics = vec![tree.clone()];
+    let node = |id: i64, parent: Option<i64>| {
+        let row = serde_json::json!({ "id": id, "parent": parent });
+        let key = serde_json::json!({ "id": id });
+        events::change_of("tree", "c", 1_000 + id, key, Some(row))
+    };
+    world.kafka.produce(&tree, &[node(1, None).on(0)]).await;
+    world.catch_up().await;
+    world.kafka.grow_topic(&tree, 2).await;
+    let grown = [node(2, Some(1)).on(1), node(3, Some(2)).on(0)];
+    world.kafka.produce(&tree, &grown).await;
+    let worker = world.catch_up().await;
+    let landed = world.count("SELECT count(*) FROM tree").await;
+    assert_eq!(landed, 3, "{}", worker.log());
+    assert!(world.letters().await.is_empty());
+}

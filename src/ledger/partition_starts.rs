@@ -169,8 +169,7 @@ impl PartitionStarts {
         Ok(())
     }
 
-    /// Whether a partition of the topic waits for nobody though its beginning was guessed: changes of its rows may come
-    /// through it before those that others have.
+    /// Whether a partition of the topic waits for nobody, though others may have earlier changes of its rows.
     ///
     /// # Errors
     /// As Postgres says.
@@ -182,7 +181,7 @@ impl PartitionStarts {
     ) -> Result<bool, Failure> {
         let sql = format!(
             "SELECT FROM {}.partition_starts WHERE topic = $1 AND topic_id IS NOT DISTINCT FROM $2 \
-             AND is_guessed AND others = '{{}}' LIMIT 1",
+             AND others = '{{}}' LIMIT 1",
             self.schema
         );
         let row = client.query_opt(&sql, &[&topic, &topic_id]).await?;

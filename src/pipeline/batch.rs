@@ -134,6 +134,17 @@ impl<'r> Batch<'r> {
         concerned.flat_map(|table| &table.relatives).collect()
     }
 
+    /// The topics of what waits; of all that was read, as long as that isn't known.
+    pub fn waiting_topics(&self) -> HashSet<Arc<str>> {
+        match self.waiting.as_slice() {
+            [] => self.sources().map(|source| source.topic).collect(),
+            _ => {
+                let records = self.waiting_records().into_iter();
+                records.map(|(source, _)| source.topic).collect()
+            }
+        }
+    }
+
     /// The first such record of each partition, if there are others before one of them.
     pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
         let mut first: HashMap<TopicPartition, i64> = HashMap::new();

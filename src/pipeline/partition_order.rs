@@ -113,7 +113,8 @@ impl Positions {
     }
 
     /// What the partition has to wait for, if that isn't drained yet. What was only guessed is given up where a lane
-    /// waits for a row of a table that the partition's topic leads to: it may be the one that brings the row.
+    /// waits for a row of a table that the partition's topic leads to: it may be the one that brings the row. What is known
+    /// is given up where an event of the same topic waits, which may be among those that go first.
     ///
     /// # Errors
     /// As Postgres says.
@@ -126,11 +127,15 @@ impl Positions {
         topic_id: Option<Uuid>,
     ) -> Result<Option<Standing>, Failure> {
         let standing = describe_wait(destination, client, source, topic_id, start).await?;
-        if standing.is_none() || !start.is_guessed {
+        if standing.is_none() {
             return Ok(standing);
         }
         let (health, merged) = (&self.consumer().group().health, self.merged_tables());
-        let awaited = health.find_awaited(|table| merged.may_lead_to(&source.topic, table));
+        let awaited = health.find_awaited(|table, topic| {
+            // one that was added waits for what may wait for it in turn
+            let may_give_way = start.is_guessed || topic == &*source.topic;
+            may_give_way && merged.may_lead_to(&source.topic, table)
+        });
         let Some(table) = awaited else {
             return Ok(standing);
         };

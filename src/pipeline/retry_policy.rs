@@ -204,7 +204,7 @@ impl RetryState {
         whole: bool,
     ) -> NextStep {
         let tables = batch.awaiting_tables(failure.sqlstate.is_some());
-        lane.waiting.tell_awaited(tables.into_iter());
+        lane.waiting.tell_awaited(&tables, &batch.waiting_topics());
         let parent_wait = lane.waiting.retry().parent_wait;
         if self.orphans.is_empty() && self.objected_at_commit.is_none() {
             let what = if failure.sqlstate.is_some() {

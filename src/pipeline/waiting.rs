@@ -1,6 +1,7 @@
 //! The one way to wait: a failure is told, and what failed is tried again after a pause, until it
 //! succeeds or somebody needs the one who waits.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,9 +133,9 @@ impl Waiting {
         }
     }
 
-    /// Tells that changes of one of these tables are waited for.
-    pub fn tell_awaited<'t>(&self, tables: impl Iterator<Item = &'t TableName>) {
-        self.health.note_awaited(tables);
+    /// Tells that events of these topics wait for changes of one of these tables.
+    pub fn tell_awaited(&self, tables: &HashSet<&TableName>, topics: &HashSet<Arc<str>>) {
+        self.health.note_awaited(tables, topics);
     }
 
     /// The wait is over, if there was one.

@@ -1,7 +1,8 @@
 //! What `/readyz` tells: whether the process takes events in, and if not, why.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::locked::Locked;
@@ -56,8 +57,9 @@ struct HealthState {
     /// Who waits, and for what.
     waiting: BTreeMap<Waiter, Wait>,
     standing: StandingPartitions,
-    /// Tables that lanes wait for rows or deletes of, as foreign keys ask, and when they last did.
-    awaited: HashMap<TableName, Instant>,
+    /// Tables that lanes wait for rows or deletes of, as foreign keys ask, each with the topic of what waits, and when it
+    /// last did.
+    awaited: HashMap<(TableName, Arc<str>), Instant>,
 }
 
 impl Health {
@@ -116,22 +118,24 @@ impl Health {
         self.state.lock().standing.clear(source)
     }
 
-    /// Notes that a lane waits for changes of one of these tables, as a foreign key asks; again with each attempt.
-    pub fn note_awaited<'t>(&self, tables: impl Iterator<Item = &'t TableName>) {
+    /// Notes that events of these topics wait for changes of one of these tables, as a foreign key asks; again with each
+    /// attempt.
+    pub fn note_awaited(&self, tables: &HashSet<&TableName>, topics: &HashSet<Arc<str>>) {
         let (now, mut state) = (Instant::now(), self.state.lock());
-        state
-            .awaited
-            .extend(tables.map(|table| (table.clone(), now)));
+        for table in tables {
+            let of_table = topics.iter().map(|topic| ((*table).clone(), topic.clone()));
+            state.awaited.extend(of_table.map(|awaited| (awaited, now)));
+        }
     }
 
-    /// A table of this kind that a lane of this process waits for changes of.
-    pub fn find_awaited(&self, is_of_kind: impl Fn(&TableName) -> bool) -> Option<TableName> {
+    /// A table that a lane of this process waits for changes of, if it and the topic of what waits are such.
+    pub fn find_awaited(&self, is_such: impl Fn(&TableName, &str) -> bool) -> Option<TableName> {
         let state = self.state.lock();
         let mut lately = state
             .awaited
             .iter()
             .filter(|(_, at)| at.elapsed() < PARENT_WAIT_MEMORY);
-        lately.find_map(|(table, _)| is_of_kind(table).then(|| table.clone()))
+        lately.find_map(|((table, topic), _)| is_such(table, topic).then(|| table.clone()))
     }
 
     /// The partitions of ours that stand still.
