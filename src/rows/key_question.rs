@@ -286,9 +286,11 @@ impl KeyColumn<'_> {
         )
     }
 
-    /// Of an array, its dimensions as well: they count, and its hash leaves them out.
+    /// Of a value that isn't told by its text. Of an array, its dimensions as well: they count, and its hash leaves
+    /// them out.
     fn hash_sql(&self, n: usize) -> Option<String> {
-        let hash = self.sameness.hash.as_ref()?;
+        let asked = self.kind() == KeyKind::KeptAsWritten && !self.sameness.is_decimal;
+        let hash = self.sameness.hash.as_ref().filter(|_| asked)?;
         let value = self.collated(self.operand_sql('v', n));
         let mut parts: Vec<String> = SEEDS
             .iter()

@@ -1,7 +1,10 @@
 //! Random histories of tables with random keys, in random spellings: the destination must come out as Postgres
-//! itself has it, which is given the same events one by one, as plain SQL, in another table.
+//! itself has it, which is given the same events one by one, as plain SQL, in another table. Rows come through one
+//! partition, through those that their key's spelling chooses, or through any partitions of any topics.
 //!
 //! `EQUALITY_SEED` is the first seed, `EQUALITY_SEEDS` how many there are.
+
+use std::collections::BTreeMap;
 
 use crate::support::{Event, World};
 
@@ -124,6 +127,19 @@ const KINDS: &[(&str, &[&[&str]])] = &[
 /// Those of which each text is a value of its own.
 const TEXTS: &[&str] = &["text", "mood"];
 
+/// Those of which Postgres keeps equal values as they were written.
+const KEPT: &[&str] = &[
+    "citext",
+    "login",
+    "text COLLATE blind",
+    "numeric",
+    "float8",
+    "interval",
+    "jsonb",
+    "pair",
+    "numrange",
+];
+
 /// A xorshift, scrambled by its seed.
 struct Chance(u64);
 
@@ -151,7 +167,13 @@ struct Table {
     name: String,
     kinds: Vec<Kind>,
     partitions: i32,
+    /// Where its events are: one of these, drawn for each event, if a route leads them all to the table.
+    topics: Vec<String>,
+    is_routed: bool,
 }
+
+/// A topic's name, and events for it.
+type Told = (String, Vec<Event>);
 
 /// A key: which class each of its columns is of, and how it is spelled.
 struct Key {
@@ -160,13 +182,29 @@ struct Key {
 }
 
 impl Table {
-    async fn create(world: &World, seed: u64, partitions: i32, chance: &mut Chance) -> Self {
+    async fn create(
+        world: &mut World,
+        seed: u64,
+        (partitions, is_routed): (i32, bool),
+        chance: &mut Chance,
+    ) -> Self {
         let columns = 1 + chance.below(5) / 3 + chance.below(4) / 3;
-        let table = Self {
+        let mut table = Self {
             name: format!("s{seed}"),
             kinds: (0..columns).map(|_| *chance.one_of(KINDS)).collect(),
             partitions,
+            topics: vec![world.topic.clone()],
+            is_routed,
         };
+        if is_routed {
+            let topics = 1 + chance.below(2);
+            let name = |n| format!("{}.public.{}_{n}", world.name, table.name);
+            table.topics = (0..topics).map(name).collect();
+            for topic in &table.topics {
+                world.kafka.create_topic(topic, partitions).await;
+                world.topics.push(topic.clone());
+            }
+        }
         let columns = table.each(|n, kind| format!("k{n} {kind} NOT NULL"), ", ");
         let names = table.each(|n, _| format!("k{n}"), ", ");
         let key = match chance.below(3) {
@@ -213,24 +251,33 @@ impl Table {
     }
 
     /// Which partition Kafka would choose by the key's bytes: the same for one value, however its JSON is escaped here.
-    async fn scatter_key(&self, world: &World, key: &mut Key) {
-        let texts = key
-            .raw
-            .iter()
-            .map(|raw| format!("'{raw}'::json #>> '{{}}'"));
-        let texts: Vec<String> = texts.collect();
+    async fn scatter_key(&self, world: &World, key: &mut Key) -> usize {
+        // a row keeps its spelling, so that no source has two for it that Postgres writes alike
+        let values = self.values(key);
+        let texts = key.raw.iter().zip(&self.kinds).zip(values);
+        let texts: Vec<String> = texts
+            .map(|((raw, (kind, _)), value)| match KEPT.contains(kind) {
+                true => format!("{value}::text"),
+                false => format!("'{raw}'::json #>> '{{}}'"),
+            })
+            .collect();
         let sql = format!("SELECT concat_ws('|', {})", texts.join(", "));
         let spelled: String = world.db.query_one(&sql, &[]).await.unwrap().get(0);
         let hash = spelled.bytes().fold(7, |hash: i32, byte| {
             hash.wrapping_mul(31).wrapping_add(byte.into()) & 0xffff
         });
         key.partition = hash % self.partitions;
+        (hash / self.partitions) as usize
+    }
+
+    fn keeps_spellings(&self) -> bool {
+        self.kinds.iter().any(|(kind, _)| KEPT.contains(kind))
     }
 
     /// Whether spellings of one key go through several partitions, as Kafka chooses them by the key's bytes.
     fn is_scattered(&self) -> bool {
         let respelled = |(kind, _): &Kind| !TEXTS.contains(kind);
-        self.partitions > 1 && self.kinds.iter().any(respelled)
+        self.is_routed || self.partitions > 1 && self.kinds.iter().any(respelled)
     }
 
     /// The key's values as SQL.
@@ -254,10 +301,15 @@ impl Table {
     }
 
     /// One step of the history: what the model does, and the events that say it.
-    async fn step(&self, world: &World, lsn: i64, chance: &mut Chance) -> Vec<Event> {
+    async fn step(&self, world: &World, lsn: i64, chance: &mut Chance) -> Told {
         let mut key = self.draw_key(chance);
-        if self.is_scattered() {
-            self.scatter_key(world, &mut key).await;
+        let mut topic = chance.one_of(&self.topics);
+        // a delete of another spelling leaves the row, so each spelling's events have to come in order
+        if self.is_routed && !self.keeps_spellings() {
+            key.partition = chance.below(self.partitions as usize) as i32;
+        } else if self.is_scattered() {
+            let hash = self.scatter_key(world, &mut key).await;
+            topic = &self.topics[hash % self.topics.len()];
         }
         let values = self.values(&key);
         let equal = self.is_equal(&values);
@@ -311,7 +363,7 @@ impl Table {
         if chance.below(10) == 0 {
             events.push(events[0].clone()); // sent again
         }
-        events
+        (topic.clone(), events)
     }
 
     /// Members in whatever order.
@@ -383,6 +435,14 @@ async fn land_seeds(seeds: std::ops::Range<u64>) {
     let partitions = *chance.one_of(&[1, 2, 3]);
     let mut world = World::new(&format!("model_{}", seeds.start), partitions).await;
     let batch = *chance.one_of(&[1, 3, 20, 1_000]);
+    // each event through any topic and partition, all by one route; or by its key through a partition of one topic
+    let is_routed = chance.below(3) == 0;
+    if is_routed {
+        world.set(
+            "[route]",
+            "topic = '.*[.]public[.](?<table>s[0-9]+)_[0-9]'\ntable = 'public.${table}'",
+        );
+    }
     world.set("apply", &format!("batch_rows = {batch}"));
     world.set("dead_letter.breaker", "ratio = 1.0");
     world.sql(super::TYPES).await;
@@ -390,19 +450,27 @@ async fn land_seeds(seeds: std::ops::Range<u64>) {
     let mut tables = Vec::new();
     for seed in seeds.clone() {
         let mut chance = Chance::new(seed);
-        let table = Table::create(&world, seed, partitions, &mut chance).await;
+        let table = Table::create(&mut world, seed, (partitions, is_routed), &mut chance).await;
         tables.push((table, chance));
     }
+    let mut histories: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut lsn = 0;
     for _ in 0..3 {
-        let mut events = Vec::new();
+        let mut events = BTreeMap::new();
         for (table, chance) in &mut tables {
             for _ in 0..12 {
                 lsn += 1;
-                events.extend(table.step(&world, lsn, chance).await);
+                let (topic, told) = table.step(&world, lsn, chance).await;
+                histories
+                    .entry(table.name.clone())
+                    .or_default()
+                    .extend(told.iter().map(|e| describe_event(&topic, e)));
+                events.entry(topic).or_insert_with(Vec::new).extend(told);
             }
         }
-        world.kafka.produce(&world.topic, &events).await;
+        for (topic, events) in events {
+            world.kafka.produce(&topic, &events).await;
+        }
         world.catch_up().await;
     }
     let mut failed = Vec::new();
@@ -410,7 +478,8 @@ async fn land_seeds(seeds: std::ops::Range<u64>) {
         let differences = table.differences(&world).await;
         if !differences.is_empty() {
             let kinds: Vec<&str> = table.kinds.iter().map(|(kind, _)| *kind).collect();
-            failed.push(format!("EQUALITY_SEED={seed} of {seeds:?} {kinds:?}, {partitions} partitions, {batch} a batch: {differences:?}"));
+            eprintln!("{}", histories[&table.name].join("\n"));
+            failed.push(format!("EQUALITY_SEED={seed} of {seeds:?} {kinds:?}, {partitions} partitions, routed: {is_routed}, {batch} a batch: {differences:?}"));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
@@ -418,6 +487,19 @@ async fn land_seeds(seeds: std::ops::Range<u64>) {
         .count("SELECT count(*) FROM landfall.dead_letters")
         .await;
     assert_eq!(letters, 0, "seeds {seeds:?}: letters");
+}
+
+fn describe_event(topic: &str, event: &Event) -> String {
+    let text = |bytes: &Option<Vec<u8>>| {
+        let bytes = bytes.as_deref().unwrap_or(b"null");
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    format!(
+        "{topic}[{}] {} {}",
+        event.partition.unwrap_or(0),
+        text(&event.key),
+        text(&event.value)
+    )
 }
 
 fn number(name: &str) -> Option<u64> {
