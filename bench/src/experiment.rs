@@ -62,6 +62,9 @@ const HOT: Topic = TOPICS[3];
 const WIDE: Topic = TOPICS[4];
 const LARGE: Topic = TOPICS[5];
 
+/// Leads each topic of a table of this name to it.
+const ANY_TOPICS: &str = "\n[[route]]\ntopic = '.*[.]orders'\ntable = \"public.orders\"\n";
+
 /// All of them, in the order in which they are run.
 ///
 /// # Errors
@@ -140,6 +143,19 @@ pub fn all(options: &Options) -> Result<Vec<Experiment>> {
             vec![
                 usual("1 table", Special::Nothing),
                 usual("300 tables", Special::Tables(300)),
+            ],
+        ),
+        experiment(
+            "merged",
+            "a table that several topics may lead to, so that the position of each row's last change is kept",
+            vec![
+                usual("one topic", Special::Nothing),
+                lands(
+                    "any topics",
+                    JSON,
+                    Sink::landfall_led(ANY_TOPICS),
+                    Special::Nothing,
+                ),
             ],
         ),
         experiment(

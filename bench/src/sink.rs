@@ -12,10 +12,19 @@ use crate::workload::Encoding;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sink {
-    /// In its default configuration, but for these variables.
-    Landfall(Vec<(String, String)>),
+    /// In its default configuration, but for this.
+    Landfall(Settings),
     /// The Debezium JDBC sink, in a Connect worker of its own.
     Jdbc { tuned: bool },
+}
+
+/// What is set for Landfall.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Names and values.
+    pub variables: Vec<(String, String)>,
+    /// Behind the other sections of its file.
+    pub routes: &'static str,
 }
 
 /// What a sink has to do.
@@ -30,19 +39,30 @@ pub struct Task<'a> {
 
 impl Sink {
     pub fn landfall() -> Self {
-        Self::Landfall(Vec::new())
+        Self::Landfall(Settings::default())
+    }
+
+    /// With routes.
+    pub fn landfall_led(routes: &'static str) -> Self {
+        Self::Landfall(Settings {
+            routes,
+            ..Settings::default()
+        })
     }
 
     /// With one key set.
     pub fn landfall_with(variable: &str, value: &str) -> Self {
-        Self::Landfall(vec![(variable.to_owned(), value.to_owned())])
+        Self::Landfall(Settings {
+            variables: vec![(variable.to_owned(), value.to_owned())],
+            ..Settings::default()
+        })
     }
 
     /// # Errors
     /// If it can't be started.
     pub fn start(&self, bench: &Bench, task: &Task<'_>) -> Result<Process> {
         match self {
-            Sink::Landfall(variables) => landfall::start(bench, task, variables),
+            Sink::Landfall(settings) => landfall::start(bench, task, settings),
             Sink::Jdbc { tuned } => jdbc::start(bench, task, *tuned),
         }
     }

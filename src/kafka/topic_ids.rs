@@ -100,14 +100,23 @@ pub(super) fn describe_topics(
         if result.is_null() {
             return Err(Error::TopicIdsMisunderstood);
         }
+        read_descriptions(result)
+    }
+}
+
+/// What an answer says of each topic.
+unsafe fn read_descriptions(
+    result: *const rd::rd_kafka_DescribeTopics_result_t,
+) -> Result<HashMap<String, DescribedTopic>, Error> {
+    let mut topics = HashMap::new();
+    unsafe {
         let mut count = 0;
         let found = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        let mut ids = HashMap::new();
         for at in 0..count {
             let description = *found.add(at);
             let topic = copy_text(rd::rd_kafka_TopicDescription_name(description));
             match id_of(description) {
-                Ok(id) => ids.insert(
+                Ok(id) => topics.insert(
                     topic,
                     DescribedTopic {
                         id,
@@ -117,8 +126,8 @@ pub(super) fn describe_topics(
                 Err(refusal) => return Err(Error::TopicIdRefused { topic, refusal }),
             };
         }
-        Ok(ids)
     }
+    Ok(topics)
 }
 
 /// The id in a topic's description; the error says in the broker's words why there is none.

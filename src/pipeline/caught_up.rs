@@ -112,14 +112,7 @@ impl CaughtUp {
             tracing::warn!("no topic matches kafka.topics: there is nothing to land");
             return Ok(());
         };
-        let began_at = Instant::now();
-        while !group.has_joined() {
-            if began_at.elapsed() > patience {
-                let why = "the consumer group lets nobody in, or Kafka doesn't answer".to_owned();
-                return Err(NotCaughtUp::of_away(patience, [why]));
-            }
-            tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
-        }
+        self.wait_until_joined(patience).await?;
         let mut unread = Unchanged::new(None);
         let mut still = Unchanged::new(BTreeMap::new());
         let mut untold = Unchanged::new(None);
@@ -170,6 +163,18 @@ impl CaughtUp {
             tokio::time::sleep(OTHERS_PARTITIONS_INTERVAL).await;
         }
         tracing::info!("caught up");
+        Ok(())
+    }
+
+    async fn wait_until_joined(&self, patience: Duration) -> Result<(), NotCaughtUp> {
+        let began_at = Instant::now();
+        while !self.consumer.group().has_joined() {
+            if began_at.elapsed() > patience {
+                let why = "the consumer group lets nobody in, or Kafka doesn't answer".to_owned();
+                return Err(NotCaughtUp::of_away(patience, [why]));
+            }
+            tokio::time::sleep(OWN_PARTITIONS_INTERVAL).await;
+        }
         Ok(())
     }
 

@@ -158,15 +158,25 @@ fn convert_value<'a>(
         Meaning::Point => geometry::point_text(json),
         Meaning::Geometry => geometry::hex_ewkb(json),
     }?;
-    let text = match (family, json) {
+    let text = fit_family(text, json, family, column)?;
+    exact::check_exact(&text, json, meaning, family, column)?;
+    Ok(text)
+}
+
+/// The text as Postgres reads it for a type of the family.
+fn fit_family<'a>(
+    text: Cow<'a, str>,
+    json: Json<'a>,
+    family: Family,
+    column: &PgType,
+) -> Result<Cow<'a, str>, ValueError> {
+    match (family, json) {
         (Family::Integer, Json::Number(_)) => whole::whole_json_number(text),
         (Family::Integer, _) => whole::whole_number(text, "a decimal with a fraction"),
         (Family::Money, _) => money::plain_amount(text),
         (Family::Text | Family::Other, _) => cut::whole_text(text, &column.name),
         _ => Ok(text),
-    }?;
-    exact::check_exact(&text, json, meaning, family, column)?;
-    Ok(text)
+    }
 }
 
 /// Whether the value goes where its values within can't be told from it any more.

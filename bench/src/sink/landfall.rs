@@ -7,12 +7,12 @@ use anyhow::{Result, ensure};
 use crate::bench::Bench;
 use crate::database::Database;
 use crate::process::Process;
-use crate::sink::Task;
+use crate::sink::{Settings, Task};
 use crate::workload::{Encoding, Topic};
 
-pub fn start(bench: &Bench, task: &Task<'_>, variables: &[(String, String)]) -> Result<Process> {
-    let mut command = command(bench, task, "run")?;
-    command.envs(variables.iter().map(|(k, v)| (k, v)));
+pub fn start(bench: &Bench, task: &Task<'_>, settings: &Settings) -> Result<Process> {
+    let mut command = command(bench, task, "run", settings.routes)?;
+    command.envs(settings.variables.iter().map(|(k, v)| (k, v)));
     Process::start(&mut command, &bench.log("landfall"))
 }
 
@@ -28,7 +28,7 @@ pub fn prepare(bench: &Bench, destination: &Database, topic: Topic) -> Result<()
         destination,
     };
     for subcommand in ["migrate", "prune"] {
-        let output = command(bench, &task, subcommand)?.output()?;
+        let output = command(bench, &task, subcommand, "")?.output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
@@ -39,7 +39,7 @@ pub fn prepare(bench: &Bench, destination: &Database, topic: Topic) -> Result<()
     Ok(())
 }
 
-fn command(bench: &Bench, task: &Task<'_>, subcommand: &str) -> Result<Command> {
+fn command(bench: &Bench, task: &Task<'_>, subcommand: &str, routes: &str) -> Result<Command> {
     let mut file = format!(
         "[kafka]\nbrokers = {:?}\ngroup = {:?}\ntopics = [{:?}]\n\n[postgres]\nurl = {:?}\n\n[http]\nlisten = \"127.0.0.1:0\"\n",
         bench.kafka.brokers,
@@ -56,6 +56,7 @@ fn command(bench: &Bench, task: &Task<'_>, subcommand: &str) -> Result<Command> 
     if task.encoding == Encoding::Plain {
         file += "\n[format.schemaless]\ndecimals = \"base64\"\n";
     }
+    file += routes;
     let path = bench.options.state.join("landfall.toml");
     std::fs::write(&path, file)?;
     let mut command = Command::new(&bench.options.landfall);
