@@ -18,9 +18,10 @@ use crate::table_name::TableName;
 pub type Feed = (TableName, Arc<str>);
 
 /// Whether changes of one row of a table can come through several topics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Merging {
     /// Nobody has looked yet.
+    #[default]
     Unlearned,
     /// One topic leads to the table.
     One,

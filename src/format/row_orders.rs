@@ -39,6 +39,16 @@ pub(super) struct Unordered<'c, 'r> {
     pub of_other_key: bool,
 }
 
+/// What is known of a change's topic and table, and follows for its key.
+#[derive(Default)]
+struct ChangeFacts {
+    merging: Merging,
+    partitions: i32,
+    gave_way: bool,
+    /// Its key may be spelled in several ways for one row.
+    respelled: bool,
+}
+
 impl RowOrders {
     /// `always`: positions are asked for whatever is known of the topic's tables; `versioned`: the route has a column
     /// that tells versions apart.
@@ -56,9 +66,11 @@ impl RowOrders {
     /// By what the change is put in order.
     pub fn order_change<'r>(&mut self, change: &Unordered<'_, 'r>) -> RowOrder<'r> {
         let facts = self.facts_of(change);
-        let respelled = facts.keeps_spelling_of(change.key);
-        // also through one partition: more may be added, and have changes of its rows, before anybody knows of them
-        let scatters = change.of_other_key || respelled || facts.gave_way;
+        let respelled = facts.respelled;
+        // of another key also through one partition: more may be added, and have changes of its rows, before anybody
+        // knows of them; that a key changes its spelling just then is left to guarantees.md
+        let several = facts.partitions != 1; // one that nobody could count is taken for several
+        let scatters = change.of_other_key || (respelled && several) || facts.gave_way;
         let by_partition = facts.merging == Merging::One && !self.always;
         if by_partition && !scatters {
             return RowOrder::Partition;
@@ -68,8 +80,6 @@ impl RowOrders {
             let position = SourcePosition::of_event(source, id, change.snapshot, arena)?;
             Some(&*arena.alloc(position))
         });
-        // one that nobody could count is taken for several
-        let several = facts.partitions != 1;
         if by_partition && !several && position.is_none() {
             return RowOrder::Partition;
         }
@@ -84,26 +94,30 @@ impl RowOrders {
         }
     }
 
-    fn facts_of(&mut self, change: &Unordered<'_, '_>) -> FeedFacts {
+    fn facts_of(&mut self, change: &Unordered<'_, '_>) -> ChangeFacts {
         let (table, topic) = (change.table, &change.incoming.record.source.topic);
         let version = self.merged.version();
         if self.version != version {
             self.facts.clear();
             self.version = version;
         }
-        let known = self.facts.iter().find(|(t, _)| Arc::ptr_eq(t, table));
-        let facts = match known {
-            Some((_, facts)) => facts.clone(),
-            None => {
-                let facts = self.merged.find_facts(table, topic);
-                self.facts.push((table.clone(), facts.clone()));
-                facts
-            }
-        };
+        let is_known = |(known, _): &(Arc<TableName>, _)| Arc::ptr_eq(known, table);
+        let at = self.facts.iter().position(is_known);
+        let at = at.unwrap_or_else(|| {
+            let facts = self.merged.find_facts(table, topic);
+            self.facts.push((table.clone(), facts));
+            self.facts.len() - 1
+        });
+        let facts = self.facts.get(at).map(|(_, facts)| ChangeFacts {
+            merging: facts.merging,
+            partitions: facts.partitions,
+            gave_way: facts.gave_way,
+            respelled: facts.keeps_spelling_of(change.key),
+        });
+        let facts = facts.unwrap_or_default();
         let counted = facts.merging != Merging::Unlearned && facts.partitions > 0;
         let grown = change.incoming.record.source.partition >= facts.partitions;
-        let scatters = || change.of_other_key || facts.keeps_spelling_of(change.key);
-        if counted && grown && scatters() {
+        if counted && grown && (change.of_other_key || facts.respelled) {
             let partition = change.incoming.record.source.partition;
             self.merged.note_grown(table, topic, partition);
         }
