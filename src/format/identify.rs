@@ -55,18 +55,20 @@ pub(super) fn identify_event(incoming: &mut Incoming<'_, '_>, event: &EventTrait
     }
 }
 
-/// Where the event stands in its source's stream. What a snapshot reads, and what is known by its coordinates anyway,
-/// has no place there.
+/// Where the event of this id stands in its source's stream. What a snapshot reads, and what is known by its coordinates
+/// anyway, has no place there: in a partition in doubt, all whose transaction doesn't tell their order.
 pub(super) fn stand_in_stream(
     incoming: &mut Incoming<'_, '_>,
     source: &Source<'_>,
-    operation: Operation,
+    (operation, id): (Operation, Uuid),
 ) -> StreamStanding {
-    let memory = &mut *incoming.memory;
-    if operation == Operation::Read || memory.positions.doubt.is_some() {
+    let in_doubt = incoming.memory.positions.doubt.is_some();
+    let by_coordinates = in_doubt && id == id_of_coordinates(incoming.record, incoming.topic_id);
+    if operation == Operation::Read || by_coordinates {
         return StreamStanding::Onward;
     }
-    memory
+    incoming
+        .memory
         .stream_ends
         .note_event(source, incoming.record.offset)
 }

@@ -4,7 +4,7 @@
 //! the others: ids expire, ids were not kept for a while, a converter's new settings make events say something else.
 //! If the unknown ones alone were applied, a row whose last change is known would stay at an earlier one. So where an
 //! unknown event comes from before what was read, the ledger isn't asked, and everything is applied again in its
-//! order, until the stream is where it was.
+//! order, until the stream is farther than it was.
 //!
 //! Why: `docs/decisions/20`.
 
@@ -45,7 +45,10 @@ struct StreamEnd {
     latest_ms: i64,
     /// Whether the last event stood before the furthest.
     is_back: bool,
-    /// The ledger isn't asked about events from this offset on, until the furthest is reached.
+    /// Whether it stood behind what was the furthest until then. Of events that share the furthest place, none tells
+    /// whether it is the last of them.
+    is_beyond: bool,
+    /// The ledger isn't asked about events from this offset on, until the furthest is passed.
     again_from: Option<i64>,
 }
 
@@ -60,7 +63,9 @@ impl StreamEnds {
             return StreamStanding::Onward;
         };
         // what comes from earlier in the log and was committed later is of a log that has begun anew
-        end.is_back = position < end.position && time_ms <= end.latest_ms;
+        let is_later = time_ms > end.latest_ms;
+        end.is_back = position < end.position && !is_later;
+        end.is_beyond = position > end.position || is_later;
         end.latest_ms = end.latest_ms.max(time_ms);
         if !end.is_back {
             end.position = position;
@@ -72,16 +77,16 @@ impl StreamEnds {
         }
     }
 
-    /// From this offset on the stream's events are sent again, until it is where it was.
+    /// From this offset on the stream's events are sent again, until it is farther than it was.
     pub fn apply_again(&mut self, stream: StreamId, offset: i64) {
         if let Some(end) = self.find_end(stream) {
             end.again_from = Some(end.again_from.map_or(offset, |from| from.min(offset)));
         }
     }
 
-    /// Takes notice that a batch ends here: streams that are where they were are believed again.
+    /// Takes notice that a batch ends here: streams that are farther than they were are believed again.
     pub fn end_batch(&mut self) {
-        for end in self.0.iter_mut().filter(|end| !end.is_back) {
+        for end in self.0.iter_mut().filter(|end| end.is_beyond) {
             end.again_from = None;
         }
     }
@@ -100,6 +105,7 @@ impl StreamEnds {
                     position: StreamPosition::default(),
                     latest_ms: 0,
                     is_back: false,
+                    is_beyond: false,
                     again_from: None,
                 });
                 self.0.len() - 1
@@ -130,6 +136,7 @@ impl StreamEnds {
                 position: StreamPosition([*a, *b, *c, *d].map(|part| part as u64)),
                 latest_ms: *latest_ms,
                 is_back,
+                is_beyond: false,
                 again_from: is_back.then_some(0),
             }
         });

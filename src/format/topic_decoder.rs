@@ -233,7 +233,7 @@ impl TopicDecoder {
         // where its row has a position, that tells whether it comes too late
         let standing = match order.is_merged() {
             true => StreamStanding::Onward,
-            false => stand_in_stream(&mut incoming, &envelope.source, operation),
+            false => stand_in_stream(&mut incoming, &envelope.source, (operation, id)),
         };
         Ok(Decoded::Change(Change {
             id,
@@ -286,8 +286,9 @@ impl TopicDecoder {
             table: &table,
             content: None,
         };
+        let id = identify_event(&mut incoming, &traits);
         Ok(Decoded::Change(Change {
-            id: identify_event(&mut incoming, &traits),
+            id,
             table,
             operation,
             key,
@@ -298,7 +299,7 @@ impl TopicDecoder {
             row: Fields::default(),
             order: Default::default(),
             version: None,
-            standing: stand_in_stream(&mut incoming, &envelope.source, operation),
+            standing: stand_in_stream(&mut incoming, &envelope.source, (operation, id)),
         }))
     }
 

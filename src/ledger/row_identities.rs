@@ -34,14 +34,17 @@ impl RowIdentities {
         tx: &Transaction<'_>,
         tables: &[TableIdentity],
     ) -> Result<(), Failure> {
-        for now in tables {
-            let recorded = self.read_identities(tx, &now.table).await?;
-            if let Some(before) = recorded.iter().find(|before| now.is_changed_from(before)) {
+        let recorded = self.read_identities(tx, tables).await?;
+        // in order, so that two lanes that enter the same take turns
+        let mut unknown: Vec<&TableIdentity> = tables.iter().collect();
+        unknown.retain(|now| !recorded.contains(&(now.table.clone(), now.identity.clone())));
+        unknown.sort_unstable_by(|a, b| a.table.cmp(&b.table));
+        for now in unknown {
+            let mut before = recorded.iter().filter(|(table, _)| *table == now.table);
+            if let Some((_, before)) = before.find(|(_, before)| now.is_changed_from(before)) {
                 return Err(self.explain_change(tx, before, now).await?);
             }
-            if !recorded.contains(&now.identity) {
-                self.enter_identity(tx, now).await?;
-            }
+            self.enter_identity(tx, now).await?;
         }
         Ok(())
     }
@@ -49,16 +52,25 @@ impl RowIdentities {
     async fn read_identities(
         &self,
         tx: &Transaction<'_>,
-        table: &TableName,
-    ) -> Result<Vec<RowIdentity>, Failure> {
+        tables: &[TableIdentity],
+    ) -> Result<Vec<(TableName, RowIdentity)>, Failure> {
         let sql = format!(
-            "SELECT key_columns, told_by FROM {}.row_identities WHERE schema_name = $1 AND table_name = $2",
+            "SELECT schema_name, table_name, key_columns, told_by FROM {}.row_identities \
+             WHERE (schema_name, table_name) IN (SELECT unnest($1::text[]), unnest($2::text[]))",
             self.schema
         );
-        let rows = tx.query_typed(&sql, &name_parameters(table)).await?;
-        let identity = |row: &tokio_postgres::Row| RowIdentity {
-            key_columns: row.get(0),
-            told_by: row.get(1),
+        let schemas: Vec<&str> = tables.iter().map(|t| t.table.schema.as_str()).collect();
+        let names: Vec<&str> = tables.iter().map(|t| t.table.name.as_str()).collect();
+        let lists: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+        let rows = tx.query_typed(&sql, &lists).await?;
+        let identity = |row: &tokio_postgres::Row| {
+            let identity = RowIdentity {
+                key_columns: row.get(2),
+                told_by: row.get(3),
+            };
+            let (schema, name): (&str, &str) = (row.get(0), row.get(1));
+            (TableName::new(schema, name), identity)
         };
         Ok(rows.iter().map(identity).collect())
     }

@@ -62,11 +62,13 @@ const COLUMNS: &str = "\
     LEFT JOIN (element i JOIN pg_catalog.pg_type e ON e.oid = i.type AND e.typtype <> 'd') ON i.attnum = b.attnum \
     ORDER BY a.attnum";
 
-/// Whether tables may inherit from the table, other than partitions; and whether row-level security may hide rows of it
+/// Whether tables may inherit from the table, other than partitions (TimescaleDB's, which a trigger of its own tells: the
+/// table itself has no row); and whether row-level security may hide rows of it
 /// from us: it applies to our role, and not for each command there is a policy that lets all rows through and none that
 /// stops any.
 const TRAITS: &str = "\
-    SELECT c.relkind = 'r', CASE WHEN pg_catalog.row_security_active(c.oid) AND NOT coalesce(( \
+    SELECT c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g \
+        WHERE g.tgrelid = c.oid AND g.tgname = 'ts_insert_blocker'), CASE WHEN pg_catalog.row_security_active(c.oid) AND NOT coalesce(( \
         WITH p AS MATERIALIZED ( \
             SELECT polcmd, polpermissive, \
                    coalesce(pg_catalog.pg_get_expr(polqual, polrelid), 'true') = 'true' \

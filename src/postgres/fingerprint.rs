@@ -54,7 +54,8 @@ pub const FINGERPRINTS: &str = "\
             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid \
             WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate ORDER BY i.indexrelid), \
         ARRAY(SELECT (g.tgconstraint, g.tgconstrrelid) \
-            FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgconstrrelid <> 0 ORDER BY g.oid)), 0) \
+            FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid \
+            AND (g.tgconstrrelid <> 0 OR g.tgname = 'ts_insert_blocker') ORDER BY g.oid)), 0) \
     FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) WITH ORDINALITY \
         AS u(schema, name, place) \
     JOIN pg_catalog.pg_namespace n ON n.nspname = u.schema \

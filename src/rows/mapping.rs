@@ -46,6 +46,8 @@ struct Slot {
     schemaless: SchemalessConfig,
     /// The scale that decimals in base64 are assumed to have, of which it says nothing.
     assumed_scale: Option<i32>,
+    /// A moment, not of the key: it is cut to what Postgres holds.
+    cuts_moment: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -252,6 +254,7 @@ impl Mapping {
         }
         let value = value.map_err(|error| self.explain_value(slot, &error))?;
         Ok(match value {
+            Value::Text(text) if slot.cuts_moment => Value::Text(value::cut_to_micros(text)),
             Value::Text(text) => Value::Text(column.drop_spare_blanks(text)),
             other => other,
         })
@@ -388,6 +391,7 @@ fn map_fields(
             field,
             schemaless,
             assumed_scale: pg_type.and_then(|pg| value::assumed_scale(schema, pg, schemaless)),
+            cuts_moment: from == From::Row && pg_type.is_some_and(value::is_moment),
         });
     }
     // a name twice in one object: the last wins, as in every JSON parser

@@ -97,7 +97,12 @@ fn comes_before(change: &Arrival<'_>, other: &Arrival<'_>) -> Result<bool, Other
         // older than anything that can be compared
         return Ok(false);
     };
+    let in_one_partition = change.partition_id == other.partition_id;
     if own.source != others.source && change.version.is_some() && other.version.is_some() {
+        return Ok(false);
+    }
+    if own.source != others.source && in_one_partition {
+        // a connector that was given another name: what comes later is later
         return Ok(false);
     }
     if own.source != others.source {
@@ -106,7 +111,6 @@ fn comes_before(change: &Arrival<'_>, other: &Arrival<'_>) -> Result<bool, Other
             later: own.source,
         });
     }
-    let in_one_partition = change.partition_id == other.partition_id;
     let order = match in_one_partition {
         true => own.compare_in_partition(others),
         false => own.compare(others),

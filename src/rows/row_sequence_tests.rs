@@ -183,14 +183,18 @@ fn at_of(events: &[HistoryEvent], partitions: &[usize], at: usize) -> Arrival<'s
 
 #[test]
 fn two_sources_of_one_row_are_told() {
-    let arrival = |name, lsn| Arrival {
+    let arrival = |name, lsn, partition_id| Arrival {
         version: None,
         position: Some(place(name, lsn, false)),
-        partition_id: 1,
+        partition_id,
         gone: false,
     };
-    let (a, b) = (arrival("a", 10), arrival("b", 5));
+    let (a, b) = (arrival("a", 10, 1), arrival("b", 5, 2));
     assert!(sequence_arrivals(Some(&a), &[b]).is_err());
+    // in one partition a connector has another name from now on
+    let renamed = arrival("b", 5, 1);
+    assert_eq!(sequence_arrivals(Some(&a), &[renamed]), Ok(vec![0]));
+    assert_eq!(sequence_arrivals(None, &[a, renamed]), Ok(vec![0, 1]));
     let told = sequence_arrivals(None, &[a, b]).unwrap_err();
     assert_eq!(Some(told.earlier), a.position.map(|p| p.source));
     assert_eq!(sequence_arrivals(None, &[a]), Ok(vec![0]));

@@ -1,6 +1,8 @@
 //! Whether a column holds a value as it came. Postgres rounds what has too many digits for a column and cuts what is
 //! too fine for it, without a word; two keys may become one then.
 
+use std::borrow::Cow;
+
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
@@ -9,6 +11,8 @@ use super::whole::{has_point, split_number};
 use super::zoned;
 use crate::rows::table::PgType;
 
+/// Beyond it, a scale says that it is negative.
+const MOST_DIGITS: i32 = 1_000;
 /// Digits after the point that Postgres holds of a second.
 const SECOND_DIGITS: usize = 6;
 /// The digits of which a `float4`, and a `float8`, holds any number so that they can be read back.
@@ -34,6 +38,8 @@ pub(super) fn check_exact(
     let was_float = || matches!(json, Json::Number(raw) if has_point(raw)) && !meaning.is_decimal();
     match family {
         Family::Numeric | Family::Money if was_float() => Ok(()),
+        // no more digits than the schema has
+        Family::Numeric if has_declared_scale(json, meaning, column) => Ok(()),
         Family::Numeric | Family::Money => check_scale(text, family, column),
         Family::Float if was_float() => Ok(()),
         Family::Float => check_float(text, column),
@@ -48,24 +54,41 @@ pub(super) fn check_exact(
                 {
                     Ok(())
                 }
-                _ => check_fractions(text, precision, family),
+                _ => check_fractions(text, (precision, SECOND_DIGITS), family),
             }
         }
         Family::Interval => check_interval(text, column),
         _ => match (meaning, &column.element) {
             (Meaning::IsoWithin(inner), Some(element)) => {
-                check_fractions(text, precision_of(element), inner)
+                check_fractions(text, (precision_of(element), SECOND_DIGITS), inner)
             }
-            (Meaning::IsoWithin(inner), None) => check_fractions(text, SECOND_DIGITS, inner),
+            (Meaning::IsoWithin(_), None) => Ok(()),
             _ => Ok(()),
         },
     }
 }
 
+fn has_declared_scale(json: Json<'_>, meaning: Meaning<'_>, column: &PgType) -> bool {
+    let Meaning::Decimal { scale: Some(scale) } = meaning else {
+        return false;
+    };
+    // a decimal in another form has its own digits
+    matches!(json, Json::String(_))
+        && (0..=MOST_DIGITS).contains(&scale)
+        && scale_of_column(Family::Numeric, column).is_none_or(|digits| scale <= digits)
+}
+
 /// Whether the column is one for which [`check_key_text`] may refuse a text.
 pub fn rounds_keys(column: &PgType) -> bool {
     let family = Family::of_column(column);
-    matches!(family, Family::Numeric | Family::Money) && scale_of_column(family, column).is_some()
+    is_moment(column) || scale_of_column(family, column).is_some() && family != Family::Integer
+}
+
+/// Whether the column holds a time of day or a moment.
+pub fn is_moment(column: &PgType) -> bool {
+    use Family as F;
+    let family = Family::of_column(column);
+    matches!(family, F::Time | F::TimeTz | F::Timestamp | F::TimestampTz)
 }
 
 /// Refuses the text of a key that the column would round, wherever it comes from: two rows would become one.
@@ -75,6 +98,7 @@ pub fn rounds_keys(column: &PgType) -> bool {
 pub fn check_key_text(text: &str, column: &PgType) -> Result<(), ValueError> {
     match Family::of_column(column) {
         family @ (Family::Numeric | Family::Money) => check_scale(text, family, column),
+        family if is_moment(column) => check_fractions(text, (SECOND_DIGITS, usize::MAX), family),
         _ => Ok(()),
     }
 }
@@ -152,8 +176,13 @@ fn precision_of(column: &PgType) -> usize {
     usize::try_from(column.modifier).map_or(SECOND_DIGITS, |digits| digits.min(SECOND_DIGITS))
 }
 
-/// Looks behind each point that follows a clock's seconds.
-fn check_fractions(text: &str, precision: usize, family: Family) -> Result<(), ValueError> {
+/// Looks behind each point that follows a clock's seconds, at the digits from one place up to another. What a source
+/// tells beyond microseconds no column of Postgres holds: [`cut_to_micros`] cuts it off, but for keys.
+fn check_fractions(
+    text: &str,
+    (from, to): (usize, usize),
+    family: Family,
+) -> Result<(), ValueError> {
     for (at, _) in text.match_indices('.') {
         let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
         let is_digit = |byte: &&u8| byte.is_ascii_digit();
@@ -163,12 +192,29 @@ fn check_fractions(text: &str, precision: usize, family: Family) -> Result<(), V
             .iter()
             .skip_while(|byte| is_digit(byte) || **byte == b' ');
         let is_iso = matches!(unit.next(), Some(b'S' | b's'));
-        let mut beyond = after.iter().take_while(is_digit).skip(precision);
+        let mut beyond = after.iter().take_while(is_digit).take(to).skip(from);
         if (is_clock || is_iso) && beyond.any(|digit| *digit != b'0') {
             return Err(family.unfit("a time with digits beyond the column's precision"));
         }
     }
     Ok(())
+}
+
+/// The text of a moment without the digits that no column of Postgres holds. Cut, as Postgres would round the last
+/// moment of a day to the next one.
+pub fn cut_to_micros(text: Cow<'_, str>) -> Cow<'_, str> {
+    let Some((at, _)) = text.rmatch_indices('.').next() else {
+        return text;
+    };
+    let (clock, fraction) = (text.get(..at), text.get(at + 1..).unwrap_or_default());
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    let (kept, rest) = (fraction.get(..SECOND_DIGITS), fraction.get(digits..));
+    match (clock, kept, rest) {
+        (Some(clock), Some(kept), Some(rest)) if digits > SECOND_DIGITS => {
+            Cow::Owned(format!("{clock}.{kept}{rest}"))
+        }
+        _ => text,
+    }
 }
 
 /// Of a number, what the column's fields or its precision leave out; of a text, what its precision does.
@@ -188,7 +234,7 @@ fn check_interval(text: &str, column: &PgType) -> Result<(), ValueError> {
         Some(digits.parse::<i64>().ok()?.saturating_mul(micros))
     };
     let Some(micros) = number(" microseconds", 1).or_else(|| number(" milliseconds", 1_000)) else {
-        return check_fractions(text, precision, Family::Interval);
+        return check_fractions(text, (precision, SECOND_DIGITS), Family::Interval);
     };
     let finest = INTERVAL_FIELDS
         .iter()

@@ -38,6 +38,9 @@ pub struct Placeholder {
     first_number: String,
     /// The same as an unscaled decimal, in quotes, as an array of decimals begins.
     first_decimal: String,
+    /// What the first byte behind the quote of a string can be that is the placeholder in one of its shapes: nearly
+    /// every value begins otherwise, and is asked about nothing else.
+    may_begin: Box<[bool; 256]>,
 }
 
 impl Placeholder {
@@ -51,7 +54,7 @@ impl Placeholder {
         let quoted = serde_json::Value::from(text.as_str()).to_string();
         // as Java's UUID.nameUUIDFromBytes makes it, which knows no namespace
         let uuid = uuid::Builder::from_md5_bytes(Md5::digest(&bytes).into()).into_uuid();
-        Self {
+        let mut placeholder = Self {
             hstore: format!("{{{quoted}:{quoted}}}"),
             base64: STANDARD.encode(&bytes),
             other_bytes: [
@@ -66,13 +69,42 @@ impl Placeholder {
             first_number: bytes.first().map_or(0, |b| b.cast_signed()).to_string(),
             text,
             bytes,
+            may_begin: Box::new([false; 256]),
+        };
+        placeholder.note_beginnings();
+        placeholder
+    }
+
+    fn note_beginnings(&mut self) {
+        let others = self.other_bytes.iter();
+        let shapes = [&self.text, &self.hstore, &self.base64];
+        // a character may be escaped; the text may be empty, and the string ends then
+        let mut beginnings = vec![b'\\', b'"'];
+        beginnings.extend(
+            shapes
+                .into_iter()
+                .chain(others)
+                .filter_map(|shape| shape.bytes().next()),
+        );
+        for byte in beginnings {
+            if let Some(may_begin) = self.may_begin.get_mut(usize::from(byte)) {
+                *may_begin = true;
+            }
         }
+    }
+
+    fn may_be_string(&self, quoted: &str) -> bool {
+        let first = quoted.as_bytes().get(1).copied().unwrap_or_default();
+        self.may_begin
+            .get(usize::from(first))
+            .is_some_and(|may_begin| *may_begin)
     }
 
     /// Whether this is the placeholder and no value.
     pub(super) fn is_meant(&self, json: Json<'_>, field: Option<&Field>, column: &PgType) -> bool {
         // the type is asked last: hardly any value says what the placeholder does
         let says_placeholder = match json {
+            Json::String(quoted) if !self.may_be_string(quoted) => return false,
             Json::String(quoted) => {
                 says_text(quoted, &self.text)
                     || says_text(quoted, &self.hstore)
