@@ -21,7 +21,8 @@ pub fn reach(seam: &'static str) {
         if std::env::var_os("LANDFALL_FAILPOINT_FREEZES").is_some() {
             // The whole process stops as by SIGSTOP, and goes on from here with SIGCONT. Whoever sends
             // the signal sees it through: this thread could run on for a moment after it was sent.
-            let stop = r#"kill -STOP "$0"; until grep -q '^State:.*stopped' "/proc/$0/status"; do :; done"#;
+            // It looks so often at most: the process may have been let go on before it was seen.
+            let stop = r#"kill -STOP "$0"; n=0; until grep -q '^State:.*stopped' "/proc/$0/status" || [ $((n += 1)) -gt 500 ]; do :; done"#;
             let _ = std::process::Command::new("sh")
                 .args(["-c", stop, &std::process::id().to_string()])
                 .status();

@@ -50,6 +50,8 @@ struct StreamEnd {
     is_beyond: bool,
     /// The ledger isn't asked about events from this offset on, until the furthest is passed.
     again_from: Option<i64>,
+    /// The furthest was reached so, in an earlier batch: what goes back now goes back once more.
+    is_reached: bool,
 }
 
 impl StreamEnds {
@@ -70,6 +72,9 @@ impl StreamEnds {
         if !end.is_back {
             end.position = position;
         }
+        if end.is_reached && end.is_back {
+            (end.again_from, end.is_reached) = (None, false);
+        }
         match end.again_from {
             Some(from) if offset >= from => StreamStanding::SentAgain,
             _ if end.is_back => StreamStanding::GoneBack(stream),
@@ -81,13 +86,17 @@ impl StreamEnds {
     pub fn apply_again(&mut self, stream: StreamId, offset: i64) {
         if let Some(end) = self.find_end(stream) {
             end.again_from = Some(end.again_from.map_or(offset, |from| from.min(offset)));
+            end.is_reached = false;
         }
     }
 
     /// Takes notice that a batch ends here: streams that are farther than they were are believed again.
     pub fn end_batch(&mut self) {
-        for end in self.0.iter_mut().filter(|end| end.is_beyond) {
-            end.again_from = None;
+        for end in &mut self.0 {
+            if end.is_beyond {
+                end.again_from = None;
+            }
+            end.is_reached = end.again_from.is_some() && !end.is_back;
         }
     }
 
@@ -107,6 +116,7 @@ impl StreamEnds {
                     is_back: false,
                     is_beyond: false,
                     again_from: None,
+                    is_reached: false,
                 });
                 self.0.len() - 1
             }
@@ -121,7 +131,11 @@ impl StreamEnds {
             numbers.push(end.stream as i64);
             numbers.extend(end.position.0.map(|part| part as i64));
             numbers.push(end.latest_ms);
-            numbers.push(i64::from(end.again_from.is_some()));
+            numbers.push(match (end.again_from, end.is_reached) {
+                (None, _) => 0,
+                (Some(_), false) => 1,
+                (Some(_), true) => 2,
+            });
         }
         numbers
     }
@@ -129,17 +143,17 @@ impl StreamEnds {
     /// Reads what [`StreamEnds::to_bigints`] wrote.
     pub fn from_bigints(numbers: &[i64]) -> Self {
         let (ends, _) = numbers.as_chunks::<BIGINTS>();
-        let ends = ends.iter().map(|[stream, a, b, c, d, latest_ms, again]| {
-            let is_back = *again != 0;
-            StreamEnd {
+        let ends = ends
+            .iter()
+            .map(|[stream, a, b, c, d, latest_ms, again]| StreamEnd {
                 stream: *stream as u64,
                 position: StreamPosition([*a, *b, *c, *d].map(|part| part as u64)),
                 latest_ms: *latest_ms,
-                is_back,
+                is_back: *again == 1,
                 is_beyond: false,
-                again_from: is_back.then_some(0),
-            }
-        });
+                again_from: (*again != 0).then_some(0),
+                is_reached: *again == 2,
+            });
         Self(ends.collect())
     }
 }

@@ -127,7 +127,14 @@ fn what_is_sent_again_is_applied_again_until_the_stream_is_farther_than_it_was_a
     assert_eq!(note(&mut ends, &event(3), 2), StreamStanding::SentAgain);
     assert_eq!(note(&mut ends, &event(5), 3), StreamStanding::SentAgain);
     ends.end_batch();
-    // more of what was logged at the furthest place may come
+    // it may go back once more
+    let mut again = StreamEnds::from_bigints(&ends.to_bigints());
+    assert!(is_back(note(&mut again, &event(2), 4)));
+    assert_eq!(note(&mut again, &event(5), 5), StreamStanding::Onward);
+    let mut again = StreamEnds::from_bigints(&ends.to_bigints());
+    again.apply_again(stream, 4);
+    assert_eq!(note(&mut again, &event(2), 4), StreamStanding::SentAgain);
+    // and more of what was logged at the furthest place may come
     let mut ends = StreamEnds::from_bigints(&ends.to_bigints());
     assert_eq!(note(&mut ends, &event(5), 4), StreamStanding::SentAgain);
     assert_eq!(note(&mut ends, &event(6), 5), StreamStanding::SentAgain);

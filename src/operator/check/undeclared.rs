@@ -1,7 +1,7 @@
 //! What to set where events don't tell what their values mean, and what the sampled ones come out as then.
 
 use crate::config::SchemalessConfig;
-use crate::rows::value::ValueError;
+use crate::rows::value::{ValueError, cut_to_micros};
 
 /// What is shown of a value, in characters.
 const SHOWN: usize = 40;
@@ -30,7 +30,14 @@ pub fn propose_setting(
         return OTHERWISE.to_owned();
     };
     let choices = schemaless.list_choices(key).into_iter();
+    // a unit that makes a value finer than what Postgres holds is not the source's
+    let is_held = |outcome: &String| cut_to_micros(outcome.as_str().into()).len() == outcome.len();
     let choices = choices.map(|(word, schemaless)| (word, read(schemaless)));
+    let choices = choices.map(|(word, outcomes)| {
+        let outcomes = outcomes.into_iter();
+        let outcomes: Outcomes = outcomes.map(|outcome| outcome.filter(is_held)).collect();
+        (word, outcomes)
+    });
     let fitting: Vec<(&str, String)> = choices
         .filter(|(_, outcomes)| outcomes.iter().all(Option::is_some))
         .filter_map(|(word, outcomes)| Some((word, outcomes.into_iter().next()??)))

@@ -210,7 +210,7 @@ pub fn cut_to_micros(text: Cow<'_, str>) -> Cow<'_, str> {
     let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
     let (kept, rest) = (fraction.get(..SECOND_DIGITS), fraction.get(digits..));
     match (clock, kept, rest) {
-        (Some(clock), Some(kept), Some(rest)) if digits > SECOND_DIGITS => {
+        (Some(clock), Some(kept), Some(rest)) if digits > SECOND_DIGITS && clock.contains(':') => {
             Cow::Owned(format!("{clock}.{kept}{rest}"))
         }
         _ => text,
