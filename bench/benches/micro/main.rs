@@ -153,6 +153,7 @@ fn decode<'r>(decoder: &mut Decoder, records: &'r [Record], arena: &'r Bump) -> 
 fn table() -> Arc<Table> {
     let column = |(name, _, kind): (&str, &str, &str)| Column {
         name: name.to_owned(),
+        of_domain: false,
         pg_type: PgType {
             name: kind.to_owned(),
             modifier: -1,
