@@ -9,7 +9,7 @@ use landfall::config::Config;
 use landfall::ledger::migrate;
 use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, prune, status, terminal};
-use landfall::postgres::connection;
+use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
 use landfall::watch::{http, metrics, telemetry};
 use landfall::{pipeline, shutdown};
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(run_command(&config, cli.command));
     // a hanging connection or commit must not keep the process alive
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_millis(500));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -58,7 +58,12 @@ fn main() -> ExitCode {
 
 async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Run(run) => return run_worker(config, &run).await,
+        Command::Run(run) => {
+            let outcome = run_worker(config, &run).await;
+            // of whatever was dropped in the middle
+            sessions::cancel_statements().await;
+            return outcome;
+        }
         Command::Check(check) => check::run_check(config, check.json).await,
         Command::Migrate => migrate_now(config).await,
         Command::Prune(asked) => prune::prune_ledger(config, &asked).await,
@@ -82,7 +87,7 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     if !pipeline::run::wait_with_patience(patience, &health, schema).await?? {
         return Ok(());
     }
-    pipeline::run::prepare_dead_letters(config).await;
+    pipeline::run::prepare_dead_letters(config, &stop).await;
     pipeline::run::run(config, pool, health, stop, patience).await?;
     let totals = &metrics::TOTALS;
     tracing::info!(

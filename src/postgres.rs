@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod key_identities;
 pub mod moving;
 pub mod row_keeper;
+pub mod sessions;
 pub mod settings;
 pub mod tls;
 mod unique_keys;

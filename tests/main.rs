@@ -12,6 +12,7 @@ mod commands;
 mod configuration;
 mod crash;
 mod dead_letters;
+mod deadlines;
 mod dependencies;
 mod deployment;
 mod divert;

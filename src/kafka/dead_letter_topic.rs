@@ -12,7 +12,7 @@ use crate::kafka::error::{ClientError, Error};
 use crate::kafka::topics::fetch_cluster;
 
 /// How long Kafka may take to create the topic, and to say which topics there are.
-const CREATION_TIMEOUT: Duration = Duration::from_secs(20);
+const CREATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long Kafka may take to say whether the topic could be created.
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,7 +45,9 @@ pub async fn ensure_topic(config: &Config) -> Result<(), CreationError> {
     let admin: AdminClient<LoggingContext> = client_properties(config)
         .create_with_context(LoggingContext)
         .map_err(|e| CreationError::Client(ClientError(e)))?;
-    let options = AdminOptions::new().operation_timeout(Some(CREATION_TIMEOUT));
+    let options = AdminOptions::new()
+        .operation_timeout(Some(CREATION_TIMEOUT))
+        .request_timeout(Some(CREATION_TIMEOUT));
     let results = admin
         .create_topics([&wanted_topic(config, &topic)], &options)
         .await

@@ -16,7 +16,7 @@ use crate::kafka::topics::TOPIC_QUERY_TIMEOUT;
 use crate::record::TopicPartition;
 
 /// How long leaving the group may take; dropping a consumer can hang.
-const GROUP_LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+const GROUP_LEAVE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How long to wait before looking again whether others have let go of the consumer.
 const LET_GO_INTERVAL: Duration = Duration::from_millis(10);

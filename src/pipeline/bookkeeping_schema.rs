@@ -40,7 +40,7 @@ pub async fn wait_for_schema(
             Err(failure) => Err(failure),
         }
     });
-    match prepared.await {
+    match waiting.unless_needed(prepared).await.flatten() {
         Some(PreparedSchema::Ready) => {
             waiting.tell_going_on();
             Ok(true)

@@ -9,14 +9,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::kafka::dead_letter_topic;
+use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::worker::Worker;
+use crate::postgres::sessions;
 use crate::watch::health::Health;
 
-/// How long batches in flight have to end once the process is told to stop; an attempt that is
-/// still running then is dropped, and its transaction with it.
-const STOPPING_GRACE: Duration = Duration::from_secs(20);
+/// How long batches in flight have to end once the process is told to stop. An attempt that is still running
+/// then has its statement cancelled. All bounds together are below ten seconds, as `shutdown` wants it.
+const STOPPING_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the poll thread has to hand over what it knows and to let the lanes end; it may be within a call
+/// that Kafka doesn't answer.
+const POLL_GRACE: Duration = Duration::from_secs(1);
+
+/// How long an attempt has to roll back what was cancelled, before it is dropped.
+const ROLLBACK_GRACE: Duration = Duration::from_millis(500);
+
+/// How long the ledger is looked after at the end of a run until everything is caught up.
+const RETENTION_GRACE: Duration = Duration::from_secs(20);
 
 /// Runs the sink until `stop`, or until everything is caught up: then `patience` is how long what is away is waited for.
 ///
@@ -45,11 +57,15 @@ pub async fn run(
     };
     if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
         // a nightly job that has little to land has its ledger looked after all the same
-        let _ = tokio::time::timeout(STOPPING_GRACE, retention.join_next()).await;
+        let looked_after = tokio::time::timeout(RETENTION_GRACE, retention.join_next());
+        tokio::select! {
+            _ = looked_after => {}
+            () = stop.cancelled() => {}
+        }
     }
     health.note_stopping();
     stop.cancel();
-    end_lanes(&mut lanes).await;
+    end_lanes(&mut lanes, consumer.group()).await;
     consumer.leave_group(polling).await;
     outcome
 }
@@ -101,20 +117,36 @@ pub async fn wait_with_patience<T>(
 }
 
 /// Waits for batches in flight, within bounds.
-async fn end_lanes(lanes: &mut JoinSet<()>) {
-    let ended = async { while lanes.join_next().await.is_some() {} };
-    if tokio::time::timeout(STOPPING_GRACE, ended).await.is_err() {
-        tracing::warn!(
-            "a batch was still in flight after {STOPPING_GRACE:?} and is dropped; it is read again at the next start"
-        );
+async fn end_lanes(lanes: &mut JoinSet<()>, group: &Group) {
+    if all_end(lanes, POLL_GRACE).await {
+        return;
+    }
+    group.close_inboxes();
+    if all_end(lanes, STOPPING_GRACE - POLL_GRACE).await {
+        return;
+    }
+    tracing::warn!(
+        "a batch was still in flight after {STOPPING_GRACE:?} and is dropped; it is read again at the next start"
+    );
+    sessions::cancel_statements().await;
+    if !all_end(lanes, ROLLBACK_GRACE).await {
         lanes.abort_all();
     }
 }
 
+async fn all_end(lanes: &mut JoinSet<()>, grace: Duration) -> bool {
+    let ended = async { while lanes.join_next().await.is_some() {} };
+    tokio::time::timeout(grace, ended).await.is_ok()
+}
+
 /// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
 /// it can't be created now is told and no more.
-pub async fn prepare_dead_letters(config: &Config) {
-    if let Err(error) = dead_letter_topic::ensure_topic(config).await {
+pub async fn prepare_dead_letters(config: &Config, stop: &CancellationToken) {
+    let ensured = tokio::select! {
+        ensured = dead_letter_topic::ensure_topic(config) => ensured,
+        () = stop.cancelled() => return,
+    };
+    if let Err(error) = ensured {
         tracing::warn!(
             topic = config.dead_letter_topic(),
             error = error.to_string(),

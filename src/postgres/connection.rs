@@ -10,6 +10,7 @@ use deadpool_postgres::{
 
 use crate::config::{Config, PostgresConfig};
 use crate::postgres::failure::while_connecting;
+use crate::postgres::sessions;
 use crate::postgres::settings::pin_session_sql;
 use crate::postgres::tls;
 use crate::verdict::{Failure, Verdict};
@@ -33,8 +34,9 @@ pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
         recycling_method: RecyclingMethod::Fast,
     };
     let tls = tls::build_connector(config.postgres.tls()).map_err(|e| systemic_failure(&e))?;
-    let manager = Manager::from_config(connection, tls, recycling);
-    let prepare = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+    let manager = Manager::from_config(connection, tls.clone(), recycling);
+    let prepare = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+        sessions::note_opened(client, tls.clone());
         Box::pin(async move {
             let sql = pin_session_sql() + SESSION_SETTINGS;
             client.batch_execute(&sql).await.map_err(HookError::Backend)

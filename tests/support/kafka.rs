@@ -32,6 +32,16 @@ const WAIT: Duration = Duration::from_secs(20);
 impl Kafka {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
+        Self::at(&stack().kafka)
+    }
+
+    /// Of a broker of the test's own. What reads goes to the stack's all the same.
+    pub fn at(broker: &str) -> Self {
+        let client = || {
+            let mut config = client();
+            config.set("bootstrap.servers", broker);
+            config
+        };
         Self {
             admin: client().create().expect("an admin client"),
             producer: client()

@@ -9,6 +9,7 @@ pub mod guarded;
 pub mod kafka;
 pub mod letters;
 pub mod mariadb;
+pub mod own_kafka;
 pub mod own_postgres;
 pub mod own_registry;
 pub mod proxy;

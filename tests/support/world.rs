@@ -31,8 +31,18 @@ impl World {
         Self::on(test, partitions, &stack().postgres).await
     }
 
+    /// The same on a broker of the test's own, which the worker is told of by its environment.
+    pub async fn at(test: &str, partitions: i32, broker: &str) -> Self {
+        let kafka = Kafka::at(broker);
+        Self::of(test, partitions, &stack().postgres, kafka).await
+    }
+
     /// The same on a Postgres of the test's own.
     pub async fn on(test: &str, partitions: i32, postgres: &str) -> Self {
+        Self::of(test, partitions, postgres, Kafka::new()).await
+    }
+
+    async fn of(test: &str, partitions: i32, postgres: &str, kafka: Kafka) -> Self {
         let nanos = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .expect("after 1970")
@@ -47,7 +57,6 @@ impl World {
             .expect("a database of our own");
         let database_url = format!("{postgres}/{name}");
         let db = connect(&database_url).await;
-        let kafka = Kafka::new();
         let topic = format!("{name}.public.t");
         kafka.create_topic(&topic, partitions).await;
         let mut world = Self {
