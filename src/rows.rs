@@ -5,12 +5,15 @@ pub mod binary;
 mod civil;
 pub mod fold;
 pub mod foreign_keys;
+#[cfg(test)]
+pub mod history_testing;
 pub mod kept_sql;
 pub mod key_identity;
 pub mod key_kind;
 pub mod key_question;
 pub mod key_recipe;
 pub mod key_rounds;
+pub mod left_out;
 pub mod mapping;
 pub mod rearrange;
 pub mod recorded_change;

@@ -1,6 +1,7 @@
 //! Rows whose changes come through several partitions or topics: they go forward only, in the order of their source.
 
 mod interleavings;
+mod left_out;
 mod letters;
 mod setups;
 mod versions;

@@ -65,6 +65,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "finished_moves",
         include_str!("../../migrations/0014_finished_moves.sql"),
     ),
+    (
+        15,
+        "left_out_columns",
+        include_str!("../../migrations/0015_left_out_columns.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use crate::rows::left_out::{read_json, write_json};
 use crate::rows::recorded_change::RecordedChange;
 use crate::rows::row_key::row_keys_of;
 use crate::rows::sql::quote;
@@ -47,13 +48,13 @@ impl RowPositions {
         rows.sort_unstable_by_key(|(key, _)| *key);
         let columns = Columns::of(rows);
         let insert = format!(
-            "INSERT INTO {}.row_positions (row_key, source, position, partition_id, version, gone_at) \
-             SELECT k, s, p, i, v, CASE WHEN g THEN now() END FROM ({UNNESTED}) AS u ON CONFLICT DO NOTHING",
+            "INSERT INTO {}.row_positions (row_key, source, position, partition_id, version, gone_at, left_out) \
+             SELECT k, s, p, i, v, CASE WHEN g THEN now() END, l::jsonb FROM ({UNNESTED}) AS u ON CONFLICT DO NOTHING",
             self.schema
         );
         // those that we entered are here too, and as they were given
         let select = format!(
-            "SELECT row_key, source, position, partition_id, version, gone_at IS NOT NULL \
+            "SELECT row_key, source, position, partition_id, version, gone_at IS NOT NULL, left_out::text \
              FROM {}.row_positions WHERE row_key = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid \
              ORDER BY row_key FOR UPDATE",
             self.schema
@@ -91,7 +92,7 @@ impl RowPositions {
         let columns = Columns::of(&rows);
         let sql = format!(
             "UPDATE {}.row_positions AS r SET source = u.s, position = u.p, partition_id = u.i, version = u.v, \
-             gone_at = CASE WHEN u.g THEN now() END FROM ({UNNESTED}) AS u WHERE r.row_key = u.k",
+             gone_at = CASE WHEN u.g THEN now() END, left_out = u.l::jsonb FROM ({UNNESTED}) AS u WHERE r.row_key = u.k",
             self.schema
         );
         tx.execute_typed(&sql, &columns.parameters()).await?;
@@ -161,19 +162,22 @@ impl RowPositions {
 }
 
 fn read_recorded(row: &Row) -> (Uuid, RecordedChange) {
+    let left_out: Option<&str> = row.get(6);
     let change = RecordedChange {
         source: row.get(1),
         position: row.get(2),
         partition_id: row.get(3),
         version: row.get(4),
         gone: row.get(5),
+        left_out: left_out.map(read_json).unwrap_or_default(),
     };
     (row.get(0), change)
 }
 
 /// The arrays of [`Columns::parameters`], row by row.
 const UNNESTED: &str = "SELECT unnest($1::uuid[]) AS k, unnest($2::bigint[]) AS s, unnest($3::bytea[]) AS p, \
-    unnest($4::int[]) AS i, unnest($5::text[]) AS v, unnest($6::bool[]) AS g";
+    unnest($4::int[]) AS i, unnest($5::text[]) AS v, unnest($6::bool[]) AS g, \
+    unnest($7::text[]) AS l";
 
 struct Columns<'a> {
     keys: Vec<Uuid>,
@@ -182,6 +186,7 @@ struct Columns<'a> {
     partitions: Vec<i32>,
     versions: Vec<Option<&'a str>>,
     gone: Vec<bool>,
+    left_out: Vec<Option<String>>,
 }
 
 impl<'a> Columns<'a> {
@@ -194,10 +199,11 @@ impl<'a> Columns<'a> {
             partitions: changes().map(|c| c.partition_id).collect(),
             versions: changes().map(|c| c.version.as_deref()).collect(),
             gone: changes().map(|c| c.gone).collect(),
+            left_out: changes().map(|c| write_json(&c.left_out)).collect(),
         }
     }
 
-    fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 6] {
+    fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 7] {
         [
             (&self.keys, Type::UUID_ARRAY),
             (&self.sources, Type::INT8_ARRAY),
@@ -205,6 +211,7 @@ impl<'a> Columns<'a> {
             (&self.partitions, Type::INT4_ARRAY),
             (&self.versions, Type::TEXT_ARRAY),
             (&self.gone, Type::BOOL_ARRAY),
+            (&self.left_out, Type::TEXT_ARRAY),
         ]
     }
 }

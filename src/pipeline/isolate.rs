@@ -15,7 +15,7 @@ use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::moving::MovingWriter;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
-use crate::verdict::{Failure, Verdict, sqlstate};
+use crate::verdict::{Failure, Reason, Verdict, sqlstate};
 
 /// When more than this many events of a batch, or all of several, wait for somebody's lock it is not
 /// the events' fault.
@@ -268,6 +268,12 @@ impl CulpritSearch<'_, '_> {
         let Some(event) = self.events.get(at) else {
             return Ok(());
         };
+        let mut refusal = refusal;
+        let given_up = self.given_up.get(at).is_some_and(|given_up| *given_up);
+        if event.by_source && !given_up && refusal.verdict == Verdict::Reject(Reason::Incomplete) {
+            // the change that made the row may be on its way through another partition
+            refusal.verdict = Verdict::Early;
+        }
         self.order.add_entry(event.keys, event.entry);
         self.found.refused.insert(event.entry, refusal.clone());
         let with = |verdict| {

@@ -210,7 +210,7 @@ impl RetryState {
             let what = if failure.sqlstate.is_some() {
                 "waiting for the row that a foreign key names"
             } else {
-                "waiting for the event that takes a row away from its old key"
+                "waiting for the event that makes a row, or takes it away from its old key"
             };
             tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "{what}");
         }

@@ -35,6 +35,8 @@ pub struct Row<'a, 'r> {
     pub texts: Cow<'a, [Text<'r>]>,
     /// Whether the changes together carry the whole row.
     pub whole: bool,
+    /// Whether all of them only fill in what later ones have left out.
+    pub fills: bool,
 }
 
 /// A change that carries only part of a row which an earlier change of the batch deleted. The index
@@ -122,6 +124,7 @@ impl<'a, 'r> Net<'a, 'r> {
     fn fold_in(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
         match (change.effect, &mut self.row) {
             (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
+            (Effect::Fill, None) => return Ok(()),
             (Effect::Gone, _) => {
                 self.fold_removal(change, change.own_key());
                 return Ok(());
@@ -129,6 +132,7 @@ impl<'a, 'r> Net<'a, 'r> {
             (effect, Some(row)) if !covers_columns(&change.layout, &self.layout) => {
                 let columns = row.overlay_values(&self.layout.columns, change);
                 row.whole |= effect == Effect::Whole;
+                row.fills &= effect == Effect::Fill;
                 self.layout = Cow::Owned(Arc::new(Layout {
                     columns,
                     ..Layout::clone(&change.layout)
@@ -137,7 +141,12 @@ impl<'a, 'r> Net<'a, 'r> {
             // it says all that the earlier ones said
             (effect, row) => {
                 let whole = effect == Effect::Whole || row.as_ref().is_some_and(|r| r.whole);
-                *row = Row::from_change(change).map(|row| Row { whole, ..row });
+                let fills = effect == Effect::Fill && row.as_ref().is_some_and(|r| r.fills);
+                *row = Row::from_change(change).map(|row| Row {
+                    whole,
+                    fills,
+                    ..row
+                });
                 self.layout = Cow::Borrowed(&change.layout);
             }
         }
@@ -157,6 +166,7 @@ impl<'a, 'r> Row<'a, 'r> {
         (change.effect != Effect::Gone).then(|| Self {
             texts: Cow::Borrowed(&change.texts),
             whole: change.effect == Effect::Whole,
+            fills: change.effect == Effect::Fill,
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::rows::left_out::cut_to_missing;
 use crate::rows::row_change::{Effect, Layout, RowChange};
 use crate::rows::row_sequence::{Arrival, sequence_arrivals};
 use crate::rows::source_order::EntryChange;
@@ -27,6 +28,9 @@ pub struct ClaimedChange<'p> {
     pub table: Arc<TableName>,
 }
 
+/// The changes, by their slots, that fill in columns which later ones have left out, with those columns.
+pub type Fills = HashMap<usize, Vec<usize>>;
+
 /// What is to be written.
 pub struct Rearranged<'r> {
     /// In order.
@@ -42,8 +46,12 @@ pub fn rearrange_changes<'r>(
     changes: Vec<EntryChange<'r>>,
     claimed: &[ClaimedChange<'_>],
     sequences: &[&[usize]],
+    fills: &Fills,
 ) -> Rearranged<'r> {
-    let kept = Kept::of(changes.len(), claimed, sequences);
+    let kept = Kept {
+        parts: keep_parts(changes.len(), claimed, sequences),
+        fills,
+    };
     let groups = group_slots(claimed, sequences, &kept);
     let mut sources: Vec<Option<usize>> = (0..changes.len())
         .map(|slot| kept.is_written(slot).then_some(slot))
@@ -73,7 +81,11 @@ pub fn rearrange_changes<'r>(
 }
 
 /// What of each change is written.
-struct Kept(Vec<Parts>);
+struct Kept<'f> {
+    /// Of each change.
+    parts: Vec<Parts>,
+    fills: &'f Fills,
+}
 
 #[derive(Clone, Copy)]
 struct Parts {
@@ -83,42 +95,44 @@ struct Parts {
     old_row: bool,
 }
 
-impl Kept {
-    fn of(changes: usize, claimed: &[ClaimedChange<'_>], sequences: &[&[usize]]) -> Self {
-        let mut kept = vec![
-            Parts {
-                row: true,
-                old_row: false
-            };
-            changes
-        ];
-        let mut set = |claim: &ClaimedChange<'_>, is_kept: bool| {
-            if let Some(parts) = kept.get_mut(claim.slot) {
-                let part = match claim.of_old_key {
-                    true => &mut parts.old_row,
-                    false => &mut parts.row,
-                };
-                *part = is_kept;
-            }
+fn keep_parts(changes: usize, claimed: &[ClaimedChange<'_>], sequences: &[&[usize]]) -> Vec<Parts> {
+    let mut kept = vec![
+        Parts {
+            row: true,
+            old_row: false
         };
-        claimed.iter().for_each(|claim| set(claim, false));
-        for at in sequences.iter().copied().flatten() {
-            if let Some(claim) = claimed.get(*at) {
-                set(claim, true);
-            }
+        changes
+    ];
+    let mut set = |claim: &ClaimedChange<'_>, is_kept: bool| {
+        if let Some(parts) = kept.get_mut(claim.slot) {
+            let part = match claim.of_old_key {
+                true => &mut parts.old_row,
+                false => &mut parts.row,
+            };
+            *part = is_kept;
         }
-        Self(kept)
+    };
+    claimed.iter().for_each(|claim| set(claim, false));
+    for at in sequences.iter().copied().flatten() {
+        if let Some(claim) = claimed.get(*at) {
+            set(claim, true);
+        }
     }
+    kept
+}
 
+impl Kept<'_> {
     fn is_written(&self, slot: usize) -> bool {
-        self.0
-            .get(slot)
-            .is_some_and(|parts| parts.row || parts.old_row)
+        let parts = self.parts.get(slot);
+        parts.is_some_and(|parts| parts.row || parts.old_row)
     }
 
     /// The change without what comes too late.
-    fn cut_change<'r>(&self, slot: usize, change: RowChange<'r>) -> RowChange<'r> {
-        let Some(parts) = self.0.get(slot).filter(|_| change.old_key.is_some()) else {
+    fn cut_change<'r>(&self, slot: usize, mut change: RowChange<'r>) -> RowChange<'r> {
+        if let Some(missing) = self.fills.get(&slot) {
+            change = cut_to_missing(change, missing);
+        }
+        let Some(parts) = self.parts.get(slot).filter(|_| change.old_key.is_some()) else {
             return change;
         };
         match (parts.row, parts.old_row, change.old_key) {
@@ -150,7 +164,7 @@ impl Kept {
 fn group_slots(
     claimed: &[ClaimedChange<'_>],
     sequences: &[&[usize]],
-    kept: &Kept,
+    kept: &Kept<'_>,
 ) -> Vec<Vec<usize>> {
     if !claimed.iter().any(|claim| claim.of_old_key) {
         let slot = |at: &usize| claimed.get(*at).map(|claim| claim.slot);
@@ -177,16 +191,24 @@ fn group_slots(
     }
     let before = find_predecessors(claimed, sequences);
     let groups = members.into_values();
-    groups.map(|group| order_group(&group, &before)).collect()
+    let order = |group: Vec<_>| order_group(&group, &before, kept.fills);
+    groups.map(order).collect()
 }
 
 /// The slots of a group in order. A tombstone without its delete, which can't be compared with other rows' changes,
 /// stands right behind what it follows in its own row's.
-fn order_group(members: &[(usize, Arrival<'_>)], before: &HashMap<usize, usize>) -> Vec<usize> {
+fn order_group(
+    members: &[(usize, Arrival<'_>)],
+    before: &HashMap<usize, usize>,
+    fills: &Fills,
+) -> Vec<usize> {
     let arrivals: Vec<Arrival<'_>> = members.iter().map(|(_, arrival)| *arrival).collect();
-    // of two sources that only versions tell apart, not all of which are told: they keep their places
     let Ok(in_order) = sequence_arrivals(None, &arrivals) else {
-        return Vec::new();
+        // of two sources that only versions tell apart, not all of which are told: they keep their places, but for
+        // fills, which come before what is written of their row
+        let mut slots: Vec<usize> = members.iter().map(|(slot, _)| *slot).collect();
+        slots.sort_unstable_by_key(|slot| (!fills.contains_key(slot), *slot));
+        return slots;
     };
     let in_order = in_order.iter().filter_map(|at| members.get(*at));
     let mut slots: Vec<usize> = in_order.map(|(slot, _)| *slot).collect();

@@ -60,7 +60,7 @@ fn claims(came: &[Came<'_>]) -> Vec<ClaimedChange<'static>> {
 /// What is written: the entry, the key, and the key that is left; with `-` what only removes a row.
 fn written(came: &[Came<'_>], sequences: &[&[usize]]) -> (Vec<String>, Vec<usize>) {
     let claimed = claims(came);
-    let rearranged = rearrange_changes(changes(came), &claimed, sequences);
+    let rearranged = rearrange_changes(changes(came), &claimed, sequences, &Fills::new());
     let show = |(entry, change): &EntryChange<'_>| {
         let key = |key: &[Text<'_>]| key[0].as_deref().unwrap().to_owned();
         let sign = if change.effect == Effect::Gone {
@@ -146,7 +146,25 @@ fn a_tombstone_that_tells_no_place_leaves_the_others_in_order() {
     };
     // claims: 0 of row 1, 1 and 2 of rows 2 and 1, 3 and 4 of row 2
     let sequences: [&[usize]; 2] = [&[2, 0], &[1, 3, 4]];
-    let rearranged = rearrange_changes(changes(&came), &claimed, &sequences);
+    let rearranged = rearrange_changes(changes(&came), &claimed, &sequences, &Fills::new());
     let entries: Vec<usize> = rearranged.changes.iter().map(|(entry, _)| *entry).collect();
     assert_eq!(entries, [1, 2, 3, 0]);
+}
+
+#[test]
+fn what_fills_in_comes_before_what_is_written_of_its_row_and_brings_nothing_more() {
+    let came = [("1", None, 30), ("1", None, 10), ("2", None, 5)];
+    let claimed = claims(&came);
+    let sequences: [&[usize]; 2] = [&[1, 0], &[2]];
+    let fills = Fills::from([(1, vec![1])]);
+    let rearranged = rearrange_changes(changes(&came), &claimed, &sequences, &fills);
+    let effects: Vec<_> = rearranged
+        .changes
+        .iter()
+        .map(|(entry, change)| (*entry, change.effect))
+        .collect();
+    assert_eq!(
+        effects,
+        [(1, Effect::Fill), (0, Effect::Whole), (2, Effect::Whole)]
+    );
 }

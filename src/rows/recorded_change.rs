@@ -1,5 +1,6 @@
 //! What the ledger keeps of a row's last change, where its changes come through several partitions.
 
+use crate::rows::left_out::LeftOut;
 use crate::table_name::TableName;
 
 /// A row's last change.
@@ -15,6 +16,8 @@ pub struct RecordedChange {
     pub version: Option<String>,
     /// Whether it removed the row.
     pub gone: bool,
+    /// What it, and those before it up to the last whole one, have left out of the row.
+    pub left_out: LeftOut,
 }
 
 /// By what rows of a table are told, as words: where two of them differ, so do the rows' keys in `row_positions`.

@@ -53,6 +53,8 @@ pub enum Effect {
     /// The event said that it leaves something out (an unchanged out-of-line value): the row must
     /// be there already.
     Part,
+    /// Only columns that later changes of the row, which are in already, have left out. Nothing, if the row isn't there.
+    Fill,
     /// The row is deleted.
     Gone,
 }
@@ -94,6 +96,6 @@ impl RowChange<'_> {
     /// Whether it leaves nothing of its row as it was. An event that takes a row to another key needs what it was.
     pub fn is_whole(&self) -> bool {
         let takes_row = matches!(self.moves.as_deref(), Some(RowMove::Away { .. }));
-        self.effect != Effect::Part && !takes_row
+        matches!(self.effect, Effect::Whole | Effect::Gone) && !takes_row
     }
 }

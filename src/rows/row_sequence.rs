@@ -124,6 +124,25 @@ fn comes_before(change: &Arrival<'_>, other: &Arrival<'_>) -> Result<bool, Other
     })
 }
 
+/// Whether a change that comes too late for its row stands behind the other one all the same, not at the same place.
+/// Behind what tells no position does everything.
+pub fn comes_after(change: &Arrival<'_>, other: &Arrival<'_>) -> bool {
+    let (Some(own), Some(others)) = (&change.position, &other.position) else {
+        return other.position.is_none();
+    };
+    if own.source != others.source {
+        // the row's last change is of the later name of its connector, and so is what can be compared with it
+        return true;
+    }
+    let in_one_partition = change.partition_id == other.partition_id;
+    let order = match in_one_partition {
+        true => own.compare_in_partition(others),
+        false => own.compare(others),
+    };
+    // in one partition what comes later is later, where positions are no evidence
+    order == Ordering::Greater || order == Ordering::Equal && in_one_partition && own != others
+}
+
 #[cfg(test)]
 #[path = "row_sequence_tests.rs"]
 mod tests;

@@ -3,21 +3,7 @@ use bumpalo::Bump;
 use super::*;
 use crate::format::debezium::Source;
 use crate::format::source_position::identify_source;
-
-/// A place in the log of the source of this name.
-fn place(name: &str, lsn: u32, snapshot: bool) -> SourcePosition<'static> {
-    place_at(name, lsn, 1_000 + lsn, snapshot)
-}
-
-/// The same, at a time in milliseconds.
-fn place_at(name: &str, lsn: u32, time: u32, snapshot: bool) -> SourcePosition<'static> {
-    let text = format!(r#"{{"name":"{name}","lsn":{lsn},"ts_ms":{time}}}"#);
-    let text: &str = text.leak(); // of a test, which ends soon
-    let source: Source<'_> = serde_json::from_str(text).unwrap();
-    let arena: &Bump = Box::leak(Box::default());
-    let (id, _) = identify_source(&source).unwrap();
-    SourcePosition::of_event(&source, id, snapshot, arena).unwrap()
-}
+use crate::rows::history_testing::{assignments, interleavings, place, place_at};
 
 /// An event of a history: what it does, and where it stands at its source.
 #[derive(Clone, Copy, Debug)]
@@ -51,47 +37,6 @@ fn history(ops: &str) -> Vec<HistoryEvent> {
         lsn += 10;
     }
     events
-}
-
-/// Every way to give `count` events to partitions, `most` at most; which partition has which number is all the same.
-fn assignments(count: usize, most: usize) -> Vec<Vec<usize>> {
-    let mut all = vec![Vec::new()];
-    for _ in 0..count {
-        let mut longer = Vec::new();
-        for given in all {
-            let used = given.iter().max().map_or(0, |last| last + 1);
-            for partition in 0..most.min(used + 1) {
-                let mut given = given.clone();
-                given.push(partition);
-                longer.push(given);
-            }
-        }
-        all = longer;
-    }
-    all
-}
-
-/// Every order in which events can come, each partition's in their own.
-fn interleavings(partitions: &[usize]) -> Vec<Vec<usize>> {
-    fn go_on(partitions: &[usize], come: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
-        if come.len() == partitions.len() {
-            all.push(come.clone());
-            return;
-        }
-        let mut tried = Vec::new();
-        for (at, partition) in partitions.iter().enumerate() {
-            if come.contains(&at) || tried.contains(partition) {
-                continue;
-            }
-            tried.push(*partition); // its first that hasn't come
-            come.push(at);
-            go_on(partitions, come, all);
-            come.pop();
-        }
-    }
-    let mut all = Vec::new();
-    go_on(partitions, &mut Vec::new(), &mut all);
-    all
 }
 
 /// Lands the events in this order, a batch's end after each bit of `cuts`, and checks each write.
@@ -251,6 +196,9 @@ fn in_one_partition_a_later_time_at_an_earlier_place_is_no_reason_to_leave_a_cha
         Ok(vec![]),
         "nothing but the times tells through which log they came"
     );
+    assert!(comes_after(&arrival(after, 1), &last));
+    assert!(!comes_after(&arrival(after, 2), &last));
+    assert!(!comes_after(&last, &last), "it is the same");
 }
 
 #[test]

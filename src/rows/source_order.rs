@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::format::change::{Change, Operation, RowOrder};
 use crate::format::source_position::{SourceId, SourcePosition};
 use crate::rows::key_recipe::describe_identity;
-use crate::rows::rearrange::{ClaimedChange, Rearranged, rearrange_changes};
+use crate::rows::left_out::{Content, KnownUpTo, LeftOut};
+use crate::rows::rearrange::{ClaimedChange, Fills, Rearranged, rearrange_changes};
 use crate::rows::recorded_change::{RecordedChange, TableIdentity};
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_key::row_key;
@@ -37,12 +38,15 @@ pub struct EntryEvent<'b, 'r> {
 }
 
 /// Which rows the changes of a transaction claim, and which of them are to be written, in which order.
+#[derive(Default)]
 pub struct SourceOrder<'r> {
     changes: Vec<ClaimedChange<'r>>,
     /// The version of each of them, where the route has a column for it.
     versions: Vec<Option<ChangeVersion<'r>>>,
     /// The tables with their keys.
     layouts: Vec<Arc<Layout>>,
+    /// What each of them brings, where it leaves a row without a version.
+    contents: Vec<Option<Content>>,
     /// What is known of versioned rows.
     current: HashMap<Uuid, CurrentVersion>,
     rows: HashMap<Uuid, ClaimedRow>,
@@ -90,11 +94,16 @@ pub struct VersionedChange<'o, 'r> {
     pub text: Option<&'o str>,
 }
 
+/// A change, by its index, with the columns that it fills in.
+type Filling = (usize, Vec<usize>);
+
 struct ClaimedRow {
     /// All changes of the row, by their indices, as they came.
     changes: Vec<usize>,
     /// Those that are to be written, in order.
     sequence: Vec<usize>,
+    /// Of the first of them, which only fill in what later ones have left out: the columns.
+    fills: Vec<Vec<usize>>,
     /// What is recorded of the row as long as nothing more is said.
     recorded: RecordedChange,
     /// Whether nothing was recorded of it before.
@@ -110,6 +119,13 @@ pub struct WrittenRows {
     pub untouched: Vec<Uuid>,
 }
 
+impl ClaimedRow {
+    fn iter_fills(&self) -> impl Iterator<Item = (usize, &[usize])> {
+        let columns = self.fills.iter().map(Vec::as_slice);
+        self.sequence.iter().copied().zip(columns)
+    }
+}
+
 impl<'r> SourceOrder<'r> {
     /// The rows of those changes that are ordered by their source. `reading`: what the configuration says of values.
     ///
@@ -123,13 +139,7 @@ impl<'r> SourceOrder<'r> {
     where
         'r: 'b,
     {
-        let mut order = Self {
-            changes: Vec::new(),
-            versions: Vec::new(),
-            layouts: Vec::new(),
-            current: HashMap::new(),
-            rows: HashMap::new(),
-        };
+        let mut order = Self::default();
         for (slot, (entry, row)) in changes.iter().enumerate() {
             let Some(event) = event_of(*entry) else {
                 continue;
@@ -147,6 +157,9 @@ impl<'r> SourceOrder<'r> {
             let old_key = row.former_key().map(|key| (key, gone));
             let keys = std::iter::once((row.own_key(), arrival)).chain(old_key);
             for (number, (key, arrival)) in keys.enumerate() {
+                let is_plain = version.is_none() && number == 0;
+                let content = is_plain.then(|| Content::of_change(event.change, row));
+                order.contents.push(content.flatten());
                 order
                     .versions
                     .push(version.clone().map(|(column, text)| ChangeVersion {
@@ -202,10 +215,15 @@ impl<'r> SourceOrder<'r> {
                 true => Vec::new(),
                 false => self.sequence_row(None, &changes)?,
             };
+            let recorded = RecordedChange {
+                left_out: self.left_out_after(None, &[], &sequence),
+                ..self.last_change(&sequence)
+            };
             let claimed = ClaimedRow {
-                recorded: self.last_change(&sequence),
+                recorded,
                 changes,
                 sequence,
+                fills: Vec::new(),
                 is_new: true,
             };
             self.rows.insert(row, claimed);
@@ -231,42 +249,61 @@ impl<'r> SourceOrder<'r> {
                 continue;
             };
             // versions go before positions, which may be of two sources then
-            let sequence = match self.is_versioned(&claimed.changes) {
-                true => Vec::new(),
-                false => self.sequence_row(Some(&recorded), &claimed.changes)?,
+            let (fills, sequence) = match self.is_versioned(&claimed.changes) {
+                true => Default::default(),
+                false => self.sequence_late(&recorded, &claimed.changes)?,
             };
+            let (mut sequenced, fills): (Vec<usize>, Vec<_>) = fills.into_iter().unzip();
+            sequenced.extend(sequence);
             if let Some(claimed) = self.rows.get_mut(&row) {
-                claimed.sequence = sequence;
+                claimed.sequence = sequenced;
+                claimed.fills = fills;
                 claimed.recorded = recorded;
                 claimed.is_new = false;
             }
         }
         self.arrange_versioned_rows()?;
         let sequences: Vec<&[usize]> = self.rows.values().map(|r| r.sequence.as_slice()).collect();
-        Ok(rearrange_changes(changes, &self.changes, &sequences))
+        let filling = self.rows.values().flat_map(ClaimedRow::iter_fills);
+        let slot = |(at, columns): (usize, &[usize])| {
+            let change = self.changes.get(at)?;
+            Some((change.slot, columns.to_vec()))
+        };
+        let fills: Fills = filling.filter_map(slot).collect();
+        Ok(rearrange_changes(
+            changes,
+            &self.changes,
+            &sequences,
+            &fills,
+        ))
     }
 
     /// What is to be recorded, as `is_written` says of entries: not what was put aside since.
     pub fn list_written(self, is_written: impl Fn(usize) -> bool) -> WrittenRows {
         let mut rows = WrittenRows::default();
         for (row, claimed) in &self.rows {
-            let is_written = |at: &&usize| {
-                let change = self.changes.get(**at);
+            let is_written = |at: usize| {
+                let change = self.changes.get(at);
                 change.is_some_and(|change| is_written(change.entry))
             };
-            let written: Vec<usize> = claimed
-                .sequence
-                .iter()
-                .filter(is_written)
-                .copied()
+            let fills: Vec<_> = claimed
+                .iter_fills()
+                .filter(|(at, _)| is_written(*at))
                 .collect();
-            if written.is_empty() {
+            let others = claimed.sequence.iter().skip(claimed.fills.len());
+            let written: Vec<usize> = others.copied().filter(|at| is_written(*at)).collect();
+            if fills.is_empty() && written.is_empty() {
                 if claimed.is_new {
                     rows.untouched.push(*row);
                 }
                 continue;
             }
-            let mut last = self.last_change(&written);
+            let before = Some(&claimed.recorded).filter(|_| !claimed.is_new);
+            let mut last = match written.as_slice() {
+                [] => claimed.recorded.clone(),
+                written => self.last_change(written),
+            };
+            last.left_out = self.left_out_after(before, &fills, &written);
             if last.position.is_empty() {
                 // a tombstone takes its place from what it follows
                 last.position.clone_from(&claimed.recorded.position);
@@ -307,6 +344,69 @@ impl<'r> SourceOrder<'r> {
         })?;
         let indices = sequence.into_iter();
         Ok(indices.filter_map(|at| of_row.get(at).copied()).collect())
+    }
+
+    /// The changes in the order in which they are written after what is recorded; and before them those that come too
+    /// late for their row, and bring what all later ones have left out, each with the columns that it fills in.
+    fn sequence_late(
+        &self,
+        recorded: &RecordedChange,
+        of_row: &[usize],
+    ) -> Result<(Vec<Filling>, Vec<usize>), OtherSourceOf> {
+        let sequence = self.sequence_row(Some(recorded), of_row)?;
+        let mut fills = Vec::new();
+        if recorded.left_out.is_empty() {
+            return Ok((fills, sequence));
+        }
+        let is_late = |at: &usize| !sequence.contains(at) && self.content_of(*at).is_some();
+        let late: Vec<usize> = of_row.iter().copied().filter(is_late).collect();
+        let mut left_out = recorded.left_out.clone();
+        for at in self.sequence_after(None, &late)? {
+            let (Some(content), Some(change)) = (self.content_of(at), self.changes.get(at)) else {
+                continue;
+            };
+            let columns = content.find_missing(&left_out, &change.arrival);
+            if !columns.is_empty() {
+                content.note_filled(&mut left_out, &columns, &change.arrival);
+                fills.push((at, columns));
+            }
+        }
+        Ok((fills, sequence))
+    }
+
+    /// What is left out of a row once these changes are written after what was recorded `before`.
+    fn left_out_after(
+        &self,
+        before: Option<&RecordedChange>,
+        fills: &[(usize, &[usize])],
+        sequence: &[usize],
+    ) -> LeftOut {
+        let mut left_out = before.map(|b| b.left_out.clone()).unwrap_or_default();
+        for (at, columns) in fills {
+            if let (Some(content), Some(change)) = (self.content_of(*at), self.changes.get(*at)) {
+                content.note_filled(&mut left_out, columns, &change.arrival);
+            }
+        }
+        let mut latest: Option<&ClaimedChange<'_>> = None;
+        for at in sequence {
+            let change = self.changes.get(*at);
+            match self.content_of(*at) {
+                None => left_out.clear(),
+                Some(content) => content.note_written(&mut left_out, || match (latest, before) {
+                    (Some(latest), _) => KnownUpTo::arrival(&latest.arrival).unwrap_or_default(),
+                    (None, Some(b)) => KnownUpTo::recorded(b.source, &b.position, b.partition_id),
+                    (None, None) => KnownUpTo::default(),
+                }),
+            }
+            latest = change
+                .filter(|change| change.arrival.position.is_some())
+                .or(latest);
+        }
+        left_out
+    }
+
+    fn content_of(&self, change: usize) -> Option<&Content> {
+        self.contents.get(change)?.as_ref()
     }
 
     fn version_of(&self, change: usize) -> Option<&ChangeVersion<'r>> {
@@ -411,6 +511,7 @@ impl<'r> SourceOrder<'r> {
             position: position.map_or(Vec::new(), |position| position.to_bytes()),
             partition_id: last.arrival.partition_id,
             gone: last.arrival.gone,
+            left_out: LeftOut::new(),
         }
     }
 }
@@ -510,3 +611,7 @@ pub fn explain_other_source(
         ),
     )
 }
+
+#[cfg(test)]
+#[path = "source_order_tests.rs"]
+mod tests;

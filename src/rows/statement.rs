@@ -8,8 +8,8 @@ use crate::rows::binary::{Column, Form};
 use crate::rows::fold::Net;
 use crate::rows::row_change::{Layout, Text};
 use crate::rows::statement_sql::{
-    column_sql, count_sql, delete_sql, insert_sql, rank_sql, respelled_sql, type_of, update_sql,
-    upsert_sql,
+    column_sql, count_sql, delete_sql, fill_sql, insert_sql, rank_sql, respelled_sql, type_of,
+    update_sql, upsert_sql,
 };
 use crate::rows::table::{Table, Turn, UniqueKey};
 use crate::table_name::TableName;
@@ -28,6 +28,8 @@ pub enum StatementKind {
     Upsert,
     /// Changes that carry only part of their row; touches as many rows as it carries, or one is missing.
     Update,
+    /// Columns that later changes have left out; of rows that may be gone.
+    Fill,
 }
 
 /// Whether what is to be inserted may be there already. To have Postgres look first, with ON CONFLICT, is
@@ -83,6 +85,7 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
                     StatementKind::Insert
                 }
                 (true, false) => StatementKind::Upsert,
+                (false, _) if row.fills => StatementKind::Fill,
                 (false, _) => StatementKind::Update,
             },
         };
@@ -183,6 +186,7 @@ impl<'n> Group<'n> {
             StatementKind::Replace => upsert_sql(table, key, written, &forms, true),
             StatementKind::Upsert => upsert_sql(table, key, written, &forms, false),
             StatementKind::Update => update_sql(table, key, written, &forms),
+            StatementKind::Fill => fill_sql(table, key, written, &forms),
         };
         Statement {
             kind,

@@ -211,16 +211,7 @@ pub(super) fn update_sql(
     written: &[usize],
     forms: &[Form],
 ) -> String {
-    let mut sets = join_sql(
-        settable_columns(table, key, written).map(|(at, c)| {
-            format!(
-                "{} = {}",
-                column_name(table, c),
-                cast_parameter(table, c, at)
-            )
-        }),
-        ", ",
-    );
+    let mut sets = assign_columns(table, settable_columns(table, key, written));
     if sets.is_empty() {
         // nothing but the key and values it leaves out: the row must be there all the same
         sets = key
@@ -234,6 +225,29 @@ pub(super) fn update_sql(
         rows_subquery(forms),
         on_key(table, key, written)
     )
+}
+
+/// The same where a later change has written the row: its key stays as it is spelled.
+pub(super) fn fill_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+    let filled = settable_columns(table, key, written).filter(|(_, c)| !key.contains(c));
+    format!(
+        "UPDATE {} AS t SET {} FROM {} WHERE {}",
+        qualified_name(table),
+        assign_columns(table, filled),
+        rows_subquery(forms),
+        on_key(table, key, written)
+    )
+}
+
+fn assign_columns(table: &Table, columns: impl Iterator<Item = (usize, usize)>) -> String {
+    let assign = |(at, c)| {
+        format!(
+            "{} = {}",
+            column_name(table, c),
+            cast_parameter(table, c, at)
+        )
+    };
+    join_sql(columns.map(assign), ", ")
 }
 
 /// The value that each of these rows has in a column now, as text, with the row's place in the arrays.

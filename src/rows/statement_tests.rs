@@ -37,6 +37,7 @@ fn net(
         row: is_row.then_some(Row {
             texts: Cow::Owned(texts),
             whole,
+            fills: false,
         }),
         created: false,
         delete_first,
@@ -322,4 +323,18 @@ fn a_key_that_is_kept_as_it_is_written_is_written_as_it_is_spelled_now_and_delet
         delete.sql
     );
     assert_eq!(delete.respelled_sql, None);
+}
+
+#[test]
+fn what_is_filled_in_keeps_the_key_as_it_is_spelled_and_needs_no_row() {
+    let table = table("t", "id:citext a:text", &[&["id"]]);
+    let mut fill = net(&table, 1, &[(0, "X"), (1, "v")], false, false);
+    if let Some(row) = &mut fill.row {
+        row.fills = true;
+    }
+    let statement = only(vec![fill]);
+    assert_eq!(statement.kind, StatementKind::Fill);
+    assert_eq!(statement.count_sql, None);
+    assert!(statement.sql.contains("SET \"a\" = "), "{}", statement.sql);
+    assert!(!statement.sql.contains("SET \"id\""), "{}", statement.sql);
 }

@@ -57,7 +57,11 @@ const ONLY: &[(&str, &str, &[&str])] = &[
         ],
     ),
     // where a row's last change stood, as plain values
-    ("ledger", "rows", &["recorded_change", "row_key", "sql"]),
+    (
+        "ledger",
+        "rows",
+        &["left_out", "recorded_change", "row_key", "sql"],
+    ),
 ];
 
 /// The modules of this crate that a file's code names, each with the module below it, if it names one.

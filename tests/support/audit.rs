@@ -23,15 +23,22 @@ pub async fn create_table(db: &Client, name: &str) {
 
 /// No write repeats a version of a row or takes it back; inserts after a delete begin anew.
 pub async fn assert_forward_only(db: &Client) {
-    let sql = "SELECT count(*) FROM (
+    let wrong = count_writes(db, "version <= before").await;
+    assert_eq!(wrong, 0, "writes that repeat a version or go back in time");
+}
+
+/// No write takes a version of a row back. What fills in a value that later changes left out repeats one.
+pub async fn assert_never_back(db: &Client) {
+    let wrong = count_writes(db, "version < before").await;
+    assert_eq!(wrong, 0, "writes that go back in time");
+}
+
+async fn count_writes(db: &Client, wrong: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM (
                    SELECT op, version, lag(version) OVER w AS before, lag(op) OVER w AS op_before
                    FROM audit WINDOW w AS (PARTITION BY tbl, id ORDER BY seq)
                ) writes
-               WHERE op <> 'DELETE' AND op_before IS NOT NULL AND op_before <> 'DELETE' AND version <= before";
-    let wrong: i64 = db
-        .query_one(sql, &[])
-        .await
-        .expect("the audit is there")
-        .get(0);
-    assert_eq!(wrong, 0, "writes that repeat a version or go back in time");
+               WHERE op <> 'DELETE' AND op_before IS NOT NULL AND op_before <> 'DELETE' AND {wrong}");
+    let row = db.query_one(&sql, &[]).await;
+    row.expect("the audit is there").get(0)
 }
