@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub use crate::cli::dlq::{Discard, Dlq, DlqCommand, List, Replay, Show, WantedState};
 pub use crate::cli::letters::{ChosenLetters, LetterFilters, LetterId};
@@ -38,6 +38,12 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   landfall check
   landfall check --json | jq         One object a line
+  landfall check --trial never       Reads only
+
+A few events of each topic are written as `run` would write them, each table's in a transaction of
+at most some seconds that is always rolled back. What can't be rolled back: numbers that sequences
+have given away, and what triggers do outside of Postgres; tables with triggers that look like it
+are left out. A lock that is in the way is waited for a second, and told.
 
 Exits 1 with every problem found, not only the first.";
 
@@ -163,9 +169,24 @@ impl Run {
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
+    /// Whether to have Postgres try the sampled events, in transactions that are always rolled back.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "careful")]
+    pub trial: Trial,
+
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// When `check` has sampled events tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Trial {
+    /// Not where a trigger may reach beyond Postgres (dblink, http, an untrusted language).
+    Careful,
+    /// Whatever triggers do.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

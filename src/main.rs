@@ -64,7 +64,7 @@ async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Er
             sessions::cancel_statements().await;
             return outcome;
         }
-        Command::Check(check) => check::run_check(config, check.json).await,
+        Command::Check(check) => check::run_check(config, &check).await,
         Command::Migrate => migrate_now(config).await,
         Command::Prune(asked) => prune::prune_ledger(config, &asked).await,
         Command::Status(asked) => status::show_status(config, asked.json).await,

@@ -1,5 +1,7 @@
 //! `landfall check` finds everything that is wrong at once, and changes nothing.
 
+mod trial;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -320,7 +322,8 @@ async fn a_role_that_may_not_add_to_the_bookkeeping_is_told() {
     world.catch_up().await;
     let role = world.name.clone();
     let lesser = format!(
-        "CREATE ROLE {role} LOGIN; GRANT ALL ON t, audit TO {role}; GRANT USAGE ON SCHEMA landfall TO {role};
+        "CREATE ROLE {role} LOGIN; GRANT ALL ON t, audit TO {role};
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}; GRANT USAGE ON SCHEMA landfall TO {role};
          GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA landfall TO {role}"
     );
     table(&world, &lesser).await;

@@ -1,6 +1,7 @@
 //! `landfall check`: is everything reachable, and does each topic have the table that it needs?
 //!
-//! Looks only: nothing is created, no group is joined, no offset is committed.
+//! Leaves everything as it is: nothing is created, no group is joined, no offset is committed. Sampled events are
+//! written as a worker would write them, in transactions that are rolled back.
 
 mod bookkeeping;
 mod dead_letter_topic;
@@ -18,20 +19,25 @@ mod report;
 mod sample;
 mod server;
 mod table_fit;
+mod target;
 #[cfg(test)]
 mod testing;
 mod text;
 mod topic;
 mod topic_retention;
 mod topics;
+mod trial;
 mod undeclared;
 mod values;
 
+use crate::cli::{Check, Trial};
 use crate::config::Config;
 use crate::operator::check::destination::ObservedDestination;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::{ObservedCluster, observe_cluster};
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
+use crate::operator::check::topic::Asked;
+use crate::operator::check::trial::judge_awaited;
 use crate::operator::command_error::CommandError;
 use crate::operator::terminal;
 
@@ -39,9 +45,9 @@ use crate::operator::terminal;
 ///
 /// # Errors
 /// There are problems: how many. All of them have been printed.
-pub async fn run_check(config: &Config, json: bool) -> Result<(), CommandError> {
-    let report = examine_setup(config).await;
-    terminal::print(&if json {
+pub async fn run_check(config: &Config, check: &Check) -> Result<(), CommandError> {
+    let report = examine_setup(config, check.trial).await;
+    terminal::print(&if check.json {
         report.as_json_lines()
     } else {
         report.as_text()
@@ -52,8 +58,8 @@ pub async fn run_check(config: &Config, json: bool) -> Result<(), CommandError> 
     }
 }
 
-async fn examine_setup(config: &Config) -> Report {
-    let (mut kafka, destination) = tokio::join!(
+async fn examine_setup(config: &Config, trial: Trial) -> Report {
+    let (mut kafka, mut destination) = tokio::join!(
         look_at_kafka(config),
         destination::judge_destination(config)
     );
@@ -66,13 +72,14 @@ async fn examine_setup(config: &Config) -> Report {
     if kafka.brokers.is_some() {
         judge_topic_settings(config, &kafka, &mut report).await;
     }
-    report.findings.extend(destination.findings);
+    report.findings.append(&mut destination.findings);
     let mut schemas = registry::judge_registry(config, &kafka.topics).await;
     report.registry = schemas.line.take();
     report.findings.append(&mut schemas.findings);
+    let asked = Asked { config, trial };
     for found in &kafka.topics {
-        let client = destination.client.as_ref();
-        let (lines, findings) = topic::judge_topic(config, found, client, &schemas).await;
+        let client = destination.client.as_mut();
+        let (lines, findings) = topic::judge_topic(&asked, found, client, &schemas).await;
         report.topics.extend(lines);
         for finding in findings {
             // several topics may lead to one table
@@ -83,6 +90,7 @@ async fn examine_setup(config: &Config) -> Report {
     }
     let findings = merged::judge_merged_tables(&mut report.topics);
     report.findings.extend(findings);
+    report.findings.extend(judge_awaited(&report.topics));
     report
 }
 

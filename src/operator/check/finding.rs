@@ -1,5 +1,7 @@
 //! What a check finds: each with what to do about it.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// How bad a finding is, the worst first.
@@ -10,6 +12,35 @@ pub enum Severity {
     Problem,
     /// Worth knowing, but `run` gets along with it.
     Warning,
+}
+
+/// The sampled event that a finding is about, and what was said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AboutEvent {
+    /// The partition that it was read from.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// The column whose value it is about, where that can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// What Postgres said; `None` if Postgres was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+    /// What a worker makes of it.
+    pub verdict: &'static str,
+}
+
+impl fmt::Display for AboutEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            partition, offset, ..
+        } = self;
+        write!(
+            f,
+            "the first is at offset {offset} of partition {partition}"
+        )
+    }
 }
 
 /// One finding, also as a line of `--json`.
@@ -28,6 +59,9 @@ pub struct Finding {
     pub found: String,
     /// What helps, for people.
     pub remedy: String,
+    /// The first event that it is about, if it is about some.
+    #[serde(flatten)]
+    pub event: Option<Box<AboutEvent>>,
 }
 
 impl Finding {
@@ -44,6 +78,7 @@ impl Finding {
             table: None,
             found: found.into(),
             remedy: remedy.into(),
+            event: None,
         }
     }
 
@@ -71,6 +106,14 @@ impl Finding {
     pub fn of_table(self, table: impl ToString) -> Self {
         Self {
             table: Some(table.to_string()),
+            ..self
+        }
+    }
+
+    /// The same about this event.
+    pub fn of_event(self, event: AboutEvent) -> Self {
+        Self {
+            event: Some(event.into()),
             ..self
         }
     }

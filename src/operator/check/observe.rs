@@ -28,11 +28,38 @@ pub enum Origin {
     TopicName,
 }
 
+/// Where a record was read, in the order within its topic's partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The partition's number.
+    pub partition: i32,
+    /// The record's offset there.
+    pub offset: i64,
+}
+
+/// A table's sampled changes, in order within a partition.
+#[derive(Default)]
+pub struct TableSample<'r> {
+    /// The changes,
+    pub changes: Vec<Change<'r>>,
+    /// and where each of them was read.
+    pub places: Vec<Place>,
+}
+
+impl<'r> TableSample<'r> {
+    fn add_change(&mut self, change: Change<'r>, place: Place) {
+        let before = self.places.iter().rposition(|other| *other < place);
+        let at = before.map_or(0, |before| before + 1);
+        self.changes.insert(at, change);
+        self.places.insert(at, place);
+    }
+}
+
 /// What the sampled records of a topic are.
 #[derive(Default)]
 pub struct Observed<'r> {
     /// The changes, by the table that they lead to.
-    pub tables: BTreeMap<TableName, Vec<Change<'r>>>,
+    pub tables: BTreeMap<TableName, TableSample<'r>>,
     /// How many records of each kind are no events.
     pub non_events: BTreeMap<NonEvent, usize>,
     /// Events that carry nothing to land, by what they are.
@@ -61,13 +88,17 @@ pub fn observe_records<'r>(
     let mut tombstones = Vec::new();
     for record in records {
         let partition = record.source.partition;
+        let place = Place {
+            partition,
+            offset: record.offset,
+        };
         let memory = memories.entry(partition).or_default();
         match decoder.decode_record(record, arena, None, memory) {
             Ok(Decoded::Change(change)) if change.operation == Operation::Truncate => {
                 observed.truncates += 1;
             }
-            Ok(Decoded::Change(change)) => observed.note_change(change),
-            Ok(Decoded::Unplaced(tombstone)) => tombstones.push((partition, tombstone)),
+            Ok(Decoded::Change(change)) => observed.note_change(change, place),
+            Ok(Decoded::Unplaced(tombstone)) => tombstones.push((place, tombstone)),
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
@@ -81,10 +112,10 @@ pub fn observe_records<'r>(
         }
     }
     observed.doubt = memories.values().find_map(|memory| memory.positions.doubt);
-    for (partition, tombstone) in tombstones {
-        match memories.get(&partition).map(|memory| &memory.tables) {
+    for (place, tombstone) in tombstones {
+        match memories.get(&place.partition).map(|memory| &memory.tables) {
             Some(NamedTables::One(table)) => {
-                observed.note_change(tombstone.into_change(table.clone()))
+                observed.note_change(tombstone.into_change(table.clone()), place)
             }
             _ => observed.unplaced += 1,
         }
@@ -93,9 +124,9 @@ pub fn observe_records<'r>(
 }
 
 impl<'r> Observed<'r> {
-    fn note_change(&mut self, change: Change<'r>) {
+    fn note_change(&mut self, change: Change<'r>, place: Place) {
         let of_table = self.tables.entry((*change.table).clone()).or_default();
-        of_table.push(change);
+        of_table.add_change(change, place);
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::merged::SampledOrder;
 use crate::operator::check::observe::Origin;
+use crate::operator::check::trial::AwaitedParents;
 use crate::operator::terminal::json_line;
 
 /// All that a check found.
@@ -99,6 +100,9 @@ pub struct TopicLine {
     /// What the sampled events say of their order.
     #[serde(skip)]
     pub order: SampledOrder,
+    /// Sampled events that wait for rows of other tables.
+    #[serde(skip)]
+    pub awaited: Option<AwaitedParents>,
     /// `ok`, `warning`, `problem` or `not checked`.
     pub state: &'static str,
 }
@@ -151,6 +155,7 @@ pub mod tests {
                 missing_privileges: vec![],
                 ordered_by: "partition",
                 order: SampledOrder::default(),
+                awaited: None,
                 state: "problem",
             }],
             findings: vec![

@@ -10,6 +10,7 @@ use crate::config::KafkaConfig;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::sample::{SampleLimits, SampleRange, sample_records};
 use crate::operator::check::finding::Finding;
+use crate::operator::check::observe::Place;
 use crate::record::{Record, TopicPartition};
 
 /// Records of a partition that are enough.
@@ -72,6 +73,13 @@ impl SampledTopic {
             .iter()
             .map(|p| (p.high - p.low).max(0))
             .sum()
+    }
+
+    /// Whether the group has committed what is at this place: it was dealt with before.
+    pub fn is_committed(&self, place: Place) -> bool {
+        let of_place = |p: &&SampledPartition| p.number == place.partition;
+        let next = self.partitions.iter().find(of_place).and_then(|p| p.next);
+        next.is_some_and(|next| place.offset < next)
     }
 
     fn sample_ranges(&self) -> impl Iterator<Item = SampleRange> {

@@ -5,46 +5,42 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use deadpool_postgres::Object;
 
+use crate::cli::Trial;
 use crate::config::{Config, may_meet_others};
-use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
-use crate::operator::check::destination;
 use crate::operator::check::event_identity::judge_positions;
 use crate::operator::check::finding::{Finding, Severity};
 use crate::operator::check::merged::{SampledOrder, learn_partitions, learn_respelled_keys};
 use crate::operator::check::non_event::{self, NonEvent};
-use crate::operator::check::observe::{self, Observed, Origin, observe_records};
+use crate::operator::check::observe::{self, Observed, TableSample, observe_records};
 use crate::operator::check::registry::Schemas;
-use crate::operator::check::relation::{self, Relation};
 use crate::operator::check::report::TopicLine;
 use crate::operator::check::sample::SampledTopic;
-use crate::operator::check::table_fit::{self, Needs};
+use crate::operator::check::table_fit::Needs;
+use crate::operator::check::target::{TargetJudge, TargetTable};
 use crate::operator::check::values::weigh_finding;
-use crate::rows::value::Reading;
-use crate::table_name::TableName;
-use crate::verdict::sqlstate;
 
-/// A table that the topic's events lead to.
-struct TargetTable<'r> {
-    table: TableName,
-    /// Where the table is known from.
-    origin: Origin,
-    /// The sampled events; none if the table is only expected.
-    changes: Vec<Change<'r>>,
+/// What is asked of a topic.
+pub struct Asked<'c> {
+    /// The configuration.
+    pub config: &'c Config,
+    /// Whether its sampled events are tried.
+    pub trial: Trial,
 }
 
 /// The topic's lines, one for each table, and what is wrong with them.
 pub async fn judge_topic(
-    config: &Config,
+    asked: &Asked<'_>,
     topic: &SampledTopic,
-    client: Option<&Object>,
+    mut client: Option<&mut Object>,
     schemas: &Schemas,
 ) -> (Vec<TopicLine>, Vec<Finding>) {
+    let config = asked.config;
     let arena = Bump::new();
     let merged = learn_partitions(topic);
     let mut observed = observe_sample(config, topic, (schemas, &merged), &arena);
-    if let Some(client) = client
+    if let Some(client) = client.as_deref()
         && learn_respelled_keys(client, &merged, observed.tables.keys()).await
     {
         observed = observe_sample(config, topic, (schemas, &merged), &arena);
@@ -54,7 +50,7 @@ pub async fn judge_topic(
     findings.extend(ambiguous.map(|finding| finding.of_topic(&topic.name)));
     let mut lines = Vec::new();
     let targets = find_targets(config, topic, observed).unwrap_or_else(|finding| {
-        findings.push(finding);
+        findings.push(*finding);
         Vec::new()
     });
     let key = config.route_for(&topic.name);
@@ -63,12 +59,18 @@ pub async fn judge_topic(
     let route = route.as_ref().map(|(route, _)| *route);
     let removes = config.apply.deletes || config.apply.truncates;
     for target in &targets {
-        let needs = Needs::of_events(&target.changes, key, removes);
+        let needs = Needs::of_events(&target.sample.changes, key, removes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
-        let about = judge_target(config, client, target, &needs, &mut line).await;
+        let judge = TargetJudge {
+            asked,
+            topic,
+            target,
+            needs: &needs,
+        };
+        let about = judge.judge_target(client.as_deref_mut(), &mut line).await;
         line.order = SampledOrder {
             may_match_others: may_meet_others(&config.routes, &topic.name),
-            ..SampledOrder::of_events(&target.changes, &merged, route)
+            ..SampledOrder::of_events(&target.sample.changes, &merged, route)
         };
         line.state = match client {
             Some(_) => name_worst(findings.iter().chain(&about)),
@@ -116,16 +118,16 @@ fn find_targets<'r>(
     config: &Config,
     topic: &SampledTopic,
     observed: Observed<'r>,
-) -> Result<Vec<TargetTable<'r>>, Finding> {
+) -> Result<Vec<TargetTable<'r>>, Box<Finding>> {
     let leads_nowhere = observed.records > 0 && observed.tables.is_empty();
     if !observed.tables.is_empty() || leads_nowhere || non_event::is_internal(&topic.name) {
         let seen = observed
             .tables
             .into_iter()
-            .map(|(table, changes)| TargetTable {
+            .map(|(table, sample)| TargetTable {
                 table,
                 origin: observe::find_origin(config, &topic.name),
-                changes,
+                sample,
             });
         return Ok(seen.collect());
     }
@@ -133,65 +135,14 @@ fn find_targets<'r>(
         Some((table, origin)) => Ok(vec![TargetTable {
             table,
             origin,
-            changes: Vec::new(),
+            sample: TableSample::default(),
         }]),
-        None => Err(Finding::warning(
+        None => Err(Box::new(Finding::warning(
             "table_unknown",
             "it has no records yet, and its name tells no table",
             "its events will name their table; a [[route]] makes it certain",
-        )),
+        ))),
     }
-}
-
-/// What is wrong with the table; what it lacks is noted in the line, too.
-async fn judge_target(
-    config: &Config,
-    client: Option<&Object>,
-    target: &TargetTable<'_>,
-    needs: &Needs,
-    line: &mut TopicLine,
-) -> Vec<Finding> {
-    let table = &target.table;
-    let mut findings = Vec::from_iter(table_fit::judge_name(table));
-    if let Some(client) = client {
-        match read_relation(config, client, table, needs).await {
-            Ok(relation) => {
-                let missing = table_fit::find_missing_columns(&relation, needs);
-                line.missing_columns = missing.into_iter().map(str::to_owned).collect();
-                line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
-                let reading = Reading::new(&config.format);
-                let changes = &target.changes;
-                let judged = table_fit::judge_table(&relation, needs, changes, &reading);
-                findings.extend(judged);
-            }
-            Err(finding) => findings.push(finding),
-        }
-    }
-    findings
-        .into_iter()
-        .map(|finding| as_certain_as(target.origin, finding.of_table(table)))
-        .collect()
-}
-
-async fn read_relation(
-    config: &Config,
-    client: &Object,
-    name: &TableName,
-    needs: &Needs,
-) -> Result<Relation, Finding> {
-    let failure = match destination::answer_in_time(relation::read_relation(client, name)).await {
-        Ok(relation) => return Ok(relation),
-        Err(failure) => failure,
-    };
-    if !failure.has_sqlstate(&[sqlstate::UNDEFINED_TABLE]) {
-        return Err(destination::explain_unreachable(&config.postgres, &failure));
-    }
-    let similar = relation::find_similar(client, name).await;
-    Err(table_fit::report_missing(
-        name,
-        needs,
-        &similar.unwrap_or_default(),
-    ))
 }
 
 /// What the records are that are no events.
@@ -254,21 +205,6 @@ fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Of a guessed table nothing is sure enough to be a problem.
-fn as_certain_as(origin: Origin, finding: Finding) -> Finding {
-    if origin != Origin::TopicName || !finding.is_problem() {
-        return finding;
-    }
-    Finding {
-        severity: Severity::Warning,
-        found: format!(
-            "{} (the table is guessed from the topic's name)",
-            finding.found
-        ),
-        ..finding
-    }
-}
-
 /// The state of what has these findings: that of the worst.
 fn name_worst<'f>(findings: impl Iterator<Item = &'f Finding>) -> &'static str {
     match findings.map(|finding| finding.severity).min() {
@@ -298,6 +234,7 @@ fn describe_topic(
         missing_privileges: Vec::new(),
         ordered_by: "partition",
         order: SampledOrder::default(),
+        awaited: None,
         state: "ok",
     }
 }

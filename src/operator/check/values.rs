@@ -51,6 +51,14 @@ fn is_whole(relation: &Relation, change: &Change<'_>, reading: &Reading) -> bool
     })
 }
 
+/// Whether a value of the change's row isn't one of its column's, which [`judge_conversions`] tells.
+pub fn is_unfit(relation: &Relation, change: &Change<'_>, reading: &Reading) -> bool {
+    change.row.iter().enumerate().any(|(at, (name, _))| {
+        let converted = convert_value(relation, change, (at, name), reading);
+        matches!(converted, Some(Err(_)))
+    })
+}
+
 fn convert_value<'r>(
     relation: &Relation,
     change: &Change<'r>,

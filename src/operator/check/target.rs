@@ -1,0 +1,141 @@
+//! A table that a topic's events lead to: does it fit them, and does Postgres take them?
+
+use std::sync::Arc;
+
+use deadpool_postgres::Object;
+
+use crate::cli::Trial;
+use crate::config::Config;
+use crate::operator::check::destination;
+use crate::operator::check::finding::{Finding, Severity};
+use crate::operator::check::observe::{Origin, TableSample};
+use crate::operator::check::relation::{self, Relation};
+use crate::operator::check::report::TopicLine;
+use crate::operator::check::sample::SampledTopic;
+use crate::operator::check::table_fit::{self, Needs};
+use crate::operator::check::topic::Asked;
+use crate::operator::check::trial::{AwaitedParents, Known, judge_trial, try_sample};
+use crate::operator::check::values;
+use crate::rows::value::Reading;
+use crate::table_name::TableName;
+use crate::verdict::sqlstate;
+
+/// A table that the topic's events lead to.
+pub struct TargetTable<'r> {
+    /// Its name.
+    pub table: TableName,
+    /// Where the table is known from.
+    pub origin: Origin,
+    /// The sampled events; none if the table is only expected.
+    pub sample: TableSample<'r>,
+}
+
+/// A table that is judged by what leads to it.
+pub struct TargetJudge<'j, 'r> {
+    /// What is asked of its topic.
+    pub asked: &'j Asked<'j>,
+    /// Its topic.
+    pub topic: &'j SampledTopic,
+    /// The table, with what was sampled of it.
+    pub target: &'j TargetTable<'r>,
+    /// What the events need.
+    pub needs: &'j Needs,
+}
+
+impl TargetJudge<'_, '_> {
+    /// What is wrong with the table; what it lacks is noted in the line, too.
+    pub async fn judge_target(
+        &self,
+        client: Option<&mut Object>,
+        line: &mut TopicLine,
+    ) -> Vec<Finding> {
+        let (config, needs, table) = (self.asked.config, self.needs, &self.target.table);
+        let mut findings = Vec::from_iter(table_fit::judge_name(table));
+        if let Some(client) = client {
+            match read_relation(config, client, table, needs).await {
+                Ok(relation) => {
+                    let missing = table_fit::find_missing_columns(&relation, needs);
+                    line.missing_columns = missing.into_iter().map(str::to_owned).collect();
+                    line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
+                    let reading = Arc::new(Reading::new(&config.format));
+                    let changes = &self.target.sample.changes;
+                    let judged = table_fit::judge_table(&relation, needs, changes, &reading);
+                    findings.extend(judged);
+                    if relation.usage && line.missing_privileges.is_empty() {
+                        let trial = self.try_target(client, &relation, &reading, &mut findings);
+                        line.awaited = trial.await;
+                    }
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+        findings
+            .into_iter()
+            .map(|finding| as_certain_as(self.target.origin, finding.of_table(table)))
+            .collect()
+    }
+
+    /// Has the sample written, unless it isn't to be, and adds what is refused.
+    async fn try_target(
+        &self,
+        client: &mut Object,
+        relation: &Relation,
+        reading: &Arc<Reading>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<AwaitedParents> {
+        let (config, sample) = (self.asked.config, &self.target.sample);
+        if self.asked.trial == Trial::Never || sample.changes.is_empty() {
+            return None;
+        }
+        let how = (self.asked.trial, config.apply.deletes);
+        let outcome = try_sample(client, reading, sample, how).await;
+        let is_told = |at: usize| {
+            let change = sample.changes.get(at);
+            change.is_some_and(|change| values::is_unfit(relation, change, reading))
+        };
+        let known = Known {
+            postgres: &config.postgres,
+            table: &self.target.table,
+            places: &sample.places,
+            is_landed: &|place| self.topic.is_committed(place),
+            is_told: &is_told,
+        };
+        judge_trial(&outcome, &known, findings)
+    }
+}
+
+async fn read_relation(
+    config: &Config,
+    client: &Object,
+    name: &TableName,
+    needs: &Needs,
+) -> Result<Relation, Finding> {
+    let failure = match destination::answer_in_time(relation::read_relation(client, name)).await {
+        Ok(relation) => return Ok(relation),
+        Err(failure) => failure,
+    };
+    if !failure.has_sqlstate(&[sqlstate::UNDEFINED_TABLE]) {
+        return Err(destination::explain_unreachable(&config.postgres, &failure));
+    }
+    let similar = relation::find_similar(client, name).await;
+    Err(table_fit::report_missing(
+        name,
+        needs,
+        &similar.unwrap_or_default(),
+    ))
+}
+
+/// Of a guessed table nothing is sure enough to be a problem.
+fn as_certain_as(origin: Origin, finding: Finding) -> Finding {
+    if origin != Origin::TopicName || !finding.is_problem() {
+        return finding;
+    }
+    Finding {
+        severity: Severity::Warning,
+        found: format!(
+            "{} (the table is guessed from the topic's name)",
+            finding.found
+        ),
+        ..finding
+    }
+}
