@@ -129,9 +129,12 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     let topics = before_commit.ask_about_topics(batch);
     let tx = destination.begin_transaction(&mut client).await?;
     // 1. The watermarks move, and fence: of two writers of a partition only one goes on.
-    let Fence::Held(letters) = tx.move_watermarks(batch).await? else {
+    let Fence::Held { letters, overtaken } = tx.move_watermarks(batch).await? else {
         return Ok(AttemptOutcome::Fenced);
     };
+    let merged = lane.feeds.merged_tables();
+    let overtaken = batch.topics_of(&overtaken);
+    overtaken.for_each(|topic| _ = merged.note_gave_way(topic));
     // 2. Letters that were published while Postgres was away get their rows.
     let letters = tx.insert_owed_letters(batch, letters).await?;
     // 3. Ids are entered, which tells fresh events from duplicates.
@@ -147,7 +150,6 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         return Ok(AttemptOutcome::TablesAltered);
     }
     // whoever goes before its turn from now on waits for these rows until COMMIT
-    let merged = lane.feeds.merged_tables();
     if merged.any_gave_way_since(batch.merged_version) {
         return Ok(AttemptOutcome::DecodeAnew);
     }

@@ -374,3 +374,69 @@ async fn a_row_whose_parent_comes_through_a_new_partition_of_its_own_topic_is_no
     assert_eq!(landed, 3, "{}", worker.log());
     assert!(world.letters().await.is_empty());
 }
+
+/// Nobody commits an insert of row 5 before the session that is returned lets go.
+async fn hold_commits(world: &World) -> tokio_postgres::Client {
+    let trigger = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(42); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.id = 5) EXECUTE FUNCTION wait()";
+    world.sql(trigger).await;
+    let rival = crate::support::world::connect(&world.database_url).await;
+    let lock = "SELECT pg_catalog.pg_advisory_lock(42)";
+    rival.batch_execute(lock).await.unwrap();
+    rival
+}
+
+#[tokio::test]
+async fn a_delete_through_a_partition_that_gave_way_waits_for_the_insert_that_isnt_committed() {
+    let mut world = world("grown_uncommitted").await;
+    world.settings.remove("apply");
+    world.set("apply", "lanes = 8\nlinger = \"20ms\"");
+    world.set("retry", "parent_wait = \"30s\"");
+    add_orphans(&mut world, "t").await;
+    let insert = events::insert(100, 5, 1).on(0);
+    world.kafka.produce(&world.topic, &[insert]).await;
+    world.kafka.grow_topic(&world.topic, 2).await;
+    let delete = events::delete(200, 5).on(1);
+    world.kafka.produce(&world.topic, &[delete]).await;
+    world.migrate().await;
+    let rival = hold_commits(&world).await;
+    let worker = world.run();
+    let deleted_or_waits = "SELECT (SELECT count(*) FROM landfall.row_positions WHERE gone_at IS NOT NULL) + \
+        (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%is_overtaken = true%')";
+    world.until_count(deleted_or_waits, 1).await;
+    rival
+        .batch_execute("SELECT pg_catalog.pg_advisory_unlock(42)")
+        .await
+        .unwrap();
+    let landed = format!(
+        "SELECT count(*) FROM landfall.partitions WHERE next_offset = 1 AND topic = '{}'",
+        world.topic
+    );
+    world.until_count(&landed, 2).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("a partition is begun before others"), "{log}");
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 0, "{log}");
+}
+
+#[tokio::test]
+async fn a_process_learns_by_its_next_batch_that_another_ones_partition_gave_way() {
+    let world = world("grown_elsewhere").await;
+    let insert = |lsn: i64| events::insert(lsn, lsn, 1).on(0);
+    world.kafka.produce(&world.topic, &[insert(1)]).await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    let positions = "SELECT count(*) FROM landfall.row_positions";
+    assert_eq!(world.count(positions).await, 0);
+    // as another process does whose partition is begun before its turn
+    let overtaken = world.count("SELECT count(*) FROM landfall.partitions WHERE NOT is_overtaken");
+    assert_eq!(overtaken.await, 1);
+    world
+        .sql("UPDATE landfall.partitions SET is_overtaken = true")
+        .await;
+    world.kafka.produce(&world.topic, &[insert(2)]).await;
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    assert_eq!(world.count(positions).await, 1, "{}", worker.log());
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+}

@@ -70,6 +70,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "left_out_columns",
         include_str!("../../migrations/0015_left_out_columns.sql"),
     ),
+    (
+        16,
+        "overtaken_partitions",
+        include_str!("../../migrations/0016_overtaken_partitions.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use deadpool_postgres::GenericClient;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::record::TopicPartition;
@@ -169,23 +170,34 @@ impl PartitionStarts {
         Ok(())
     }
 
-    /// Whether a partition of the topic waits for nobody, though others may have earlier changes of its rows.
+    /// Tells whoever lands other partitions of the topic that this one, whose others are cleared, goes before its turn:
+    /// their next batches learn it by their watermarks, and transactions that didn't are waited for. Who takes up a
+    /// partition afterwards reads it there. Again, it changes nothing.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn any_gave_way(
+    pub async fn overtake_others(
         &self,
         client: &impl GenericClient,
-        topic: &str,
+        source: &TopicPartition,
         topic_id: Option<Uuid>,
-    ) -> Result<bool, Failure> {
-        let sql = format!(
-            "SELECT FROM {}.partition_starts WHERE topic = $1 AND topic_id IS NOT DISTINCT FROM $2 \
-             AND others = '{{}}' LIMIT 1",
+    ) -> Result<(), Failure> {
+        let select = format!(
+            "SELECT partition_id FROM {}.partitions WHERE topic = $1 AND topic_id IS NOT DISTINCT FROM $2 \
+             AND partition <> $3 AND NOT is_overtaken",
             self.schema
         );
-        let row = client.query_opt(&sql, &[&topic, &topic_id]).await?;
-        Ok(row.is_some())
+        // one by one, so that no lock is held while another one is waited for
+        let update = format!(
+            "UPDATE {}.partitions SET is_overtaken = true WHERE partition_id = $1",
+            self.schema
+        );
+        let of_topic: [&(dyn ToSql + Sync); 3] = [&&*source.topic, &topic_id, &source.partition];
+        for row in client.query(&select, &of_topic).await? {
+            let partition_id: i32 = row.get(0);
+            client.execute(&update, &[&partition_id]).await?;
+        }
+        Ok(())
     }
 
     /// The watermarks of these partitions of the topic with this id.

@@ -36,6 +36,8 @@ pub struct PartitionRow {
     pub memory: PartitionMemory,
     /// The consumer group that wrote the row last.
     pub group: String,
+    /// A partition of the topic waits for nobody, though others may have earlier changes of its rows.
+    pub gave_way: bool,
 }
 
 /// How a batch moves a partition's watermark.
@@ -56,7 +58,12 @@ pub struct WatermarkMove<'b> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Fence {
     /// They were, and are locked until the transaction ends.
-    Held(LetterPresence),
+    Held {
+        /// What the transaction has to look at.
+        letters: LetterPresence,
+        /// Partitions of whose topics another one was begun before its turn.
+        overtaken: Vec<i32>,
+    },
     /// Somebody else has written one of the partitions since.
     Lost,
 }
@@ -86,7 +93,9 @@ impl Watermarks {
     ) -> Result<Option<PartitionRow>, Failure> {
         let sql = format!(
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
-             positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends FROM {}.partitions WHERE topic = $1 AND partition = $2",
+             positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends, EXISTS (SELECT FROM {0}.partition_starts s WHERE s.topic = p.topic \
+             AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}') \
+             FROM {0}.partitions p WHERE topic = $1 AND partition = $2",
             self.schema
         );
         let row = client
@@ -111,6 +120,7 @@ impl Watermarks {
                 stream_ends: StreamEnds::from_bigints(&row.get::<_, Vec<i64>>(11)),
             },
             group: row.get(5),
+            gave_way: row.get(12),
         }))
     }
 
@@ -136,7 +146,7 @@ impl Watermarks {
             ),
             Some(row) => (
                 "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, \
-                 open_deletes = '{}', positions = '{}', event_table = NULL, updated_at = now() \
+                 open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, updated_at = now() \
                  WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
             ),
@@ -162,7 +172,8 @@ impl Watermarks {
 
     /// Moves the watermarks of a batch's partitions, first of all: it locks their rows, so that of two
     /// writers one waits and then finds its fence lost. Tells by the way whether there are letters: a
-    /// lane's own are in by then, since it writes its batches one after the other.
+    /// lane's own are in by then, since it writes its batches one after the other. And which partitions were
+    /// overtaken: whoever overtakes one writes its row, so that it is told here, or waits for the transaction.
     ///
     /// # Errors
     /// As Postgres says.
@@ -198,7 +209,7 @@ impl Watermarks {
              AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
              RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
-             (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked'))",
+             (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked')), p.partition_id, p.is_overtaken",
             self.schema
         );
         let rows = tx
@@ -221,10 +232,13 @@ impl Watermarks {
             )
             .await?;
         Ok(match rows.first().filter(|_| rows.len() == moves.len()) {
-            Some(row) => Fence::Held(LetterPresence {
-                any: row.get(0),
-                parked: row.get(1),
-            }),
+            Some(row) => Fence::Held {
+                letters: LetterPresence {
+                    any: row.get(0),
+                    parked: row.get(1),
+                },
+                overtaken: rows.iter().filter(|r| r.get(3)).map(|r| r.get(2)).collect(),
+            },
             None => Fence::Lost,
         })
     }

@@ -166,6 +166,13 @@ impl<'r> Batch<'r> {
         moving.map(Advance::watermark_move).collect()
     }
 
+    /// The topics of these partitions, which are told by the numbers of their rows.
+    pub fn topics_of(&self, partitions: &[i32]) -> impl Iterator<Item = &Arc<str>> {
+        let is_named = |a: &&Advance| partitions.contains(&a.held.partition_id);
+        let named = self.advances.iter().filter(is_named);
+        named.map(|a| &a.source.topic)
+    }
+
     /// Letters from before the batch that have no row yet.
     pub fn owed_letters(&self) -> impl Iterator<Item = &Letter> {
         let moving = self.advances.iter().filter(|a| a.moves_watermark());

@@ -126,6 +126,13 @@ impl Positions {
         start: &PartitionStart,
         topic_id: Option<Uuid>,
     ) -> Result<Option<Standing>, Failure> {
+        let starts = &destination.ledger.partition_starts;
+        if start.others.is_empty() {
+            // also if it was cleared by a process that was stopped before anybody was told
+            self.merged_tables().note_gave_way(&source.topic);
+            starts.overtake_others(client, source, topic_id).await?;
+            return Ok(None);
+        }
         let standing = describe_wait(destination, client, source, topic_id, start).await?;
         if standing.is_none() {
             return Ok(standing);
@@ -139,9 +146,10 @@ impl Positions {
         let Some(table) = awaited else {
             return Ok(standing);
         };
-        let starts = &destination.ledger.partition_starts;
         starts.clear_others(client, source).await?;
+        // first here, then to others: who is told neither way has locked its partition's row before, and is waited for
         self.tell_gave_way(source, &table);
+        starts.overtake_others(client, source, topic_id).await?;
         Ok(None)
     }
 
@@ -199,9 +207,6 @@ async fn describe_wait(
     topic_id: Option<Uuid>,
     start: &PartitionStart,
 ) -> Result<Option<Standing>, Failure> {
-    if start.others.is_empty() {
-        return Ok(None);
-    }
     let starts = &destination.ledger.partition_starts;
     let numbers: Vec<i32> = start.others.keys().copied().collect();
     let watermarks = starts.read_watermarks(client, &source.topic, topic_id, &numbers);

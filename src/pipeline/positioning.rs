@@ -106,13 +106,6 @@ impl Positions {
             Start::Waits(standing) => return Ok(TakenUp::StandsStill(standing)),
         };
         let starts = &ledger.partition_starts;
-        if partitions > 1
-            && starts
-                .any_gave_way(&client, &source.topic, log.topic_id)
-                .await?
-        {
-            self.merged.note_gave_way(&source.topic);
-        }
         let is_new = |row: &PartitionRow| row.watermark.topic_id != log.topic_id;
         if before.as_ref().is_none_or(is_new) {
             let (topic, id) = (&source.topic, log.topic_id);
@@ -130,6 +123,9 @@ impl Positions {
         };
         let watermarks = &ledger.watermarks;
         let row = claim_partition(watermarks, &client, source, before.as_ref(), &resumed).await?;
+        if row.gave_way {
+            self.merged.note_gave_way(&source.topic);
+        }
         drop(client);
         match self.seek_to(source, lane, resumed.start).await? {
             Some(epoch) => {
