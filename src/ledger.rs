@@ -28,6 +28,7 @@ pub mod rights;
 pub mod row_identities;
 pub mod row_positions;
 pub mod watermarks;
+pub mod worker_sessions;
 
 use crate::config::Idempotency;
 use crate::ledger::days::Days;

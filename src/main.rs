@@ -7,6 +7,7 @@ use std::time::Duration;
 use landfall::cli::{Cli, Command, Run};
 use landfall::config::Config;
 use landfall::ledger::migrate;
+use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
@@ -81,12 +82,15 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     let health = Arc::new(Health::default());
     let address = http::serve_endpoints(config.http.listen, health.clone(), recorder).await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
-    let pool = connection::build_pool(config)?;
+    let worker_sessions = WorkerSessions::new(&config.postgres.schema, &config.kafka.group);
+    let pool = connection::build_worker_pool(config, worker_sessions.enter_sql())?;
     let patience = run.patience();
     let schema = pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop);
     if !pipeline::run::wait_with_patience(patience, &health, schema).await?? {
         return Ok(());
     }
+    // sessions that are older than the schema aren't entered there
+    pool.retain(|_, _| false);
     pipeline::run::prepare_dead_letters(config, &stop).await;
     pipeline::run::run(config, pool, health, stop, patience).await?;
     let totals = &metrics::TOTALS;

@@ -40,6 +40,7 @@ mod resolve;
 mod retry_policy;
 pub mod run;
 pub mod run_error;
+mod session_watch;
 mod stand_still;
 mod stuck;
 mod transaction;

@@ -1,6 +1,8 @@
 //! Everything that speaks with the destination: connecting, the catalogue, writing rows, and what its
 //! errors mean.
 
+pub mod activity;
+mod backend_key;
 pub mod catalogue;
 pub mod connection;
 pub mod failure;

@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::support::own_kafka::OwnKafka;
+use crate::support::own_postgres::OwnPostgres;
+use crate::support::proxy::Hole;
 use crate::support::worker::Worker;
 use crate::support::{World, events};
 
@@ -99,4 +104,130 @@ async fn sigterm_in_a_long_statement_leaves_no_statement_behind_and_loses_nothin
     world.db.batch_execute(mend).await.unwrap();
     world.catch_up().await;
     assert_eq!(world.count("SELECT count(*) FROM t").await, 200);
+}
+
+/// An insert sleeps for a minute while `slow` says so.
+async fn make_slow(world: &World) {
+    let slow = "CREATE TABLE slow (on_now boolean); INSERT INTO slow VALUES (true);
+                CREATE FUNCTION sleep_if_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN IF (SELECT on_now FROM public.slow) THEN PERFORM pg_sleep(60); END IF; RETURN NEW; END $$;
+                CREATE TRIGGER slow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION sleep_if_slow()";
+    world.db.batch_execute(slow).await.unwrap();
+}
+
+const ASLEEP: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+
+#[tokio::test]
+async fn a_worker_that_is_killed_leaves_no_statement_running() {
+    let world = World::new("killed_long", 1).await;
+    make_slow(&world).await;
+    let event = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    let worker = world.run();
+    world.until_count(ASLEEP, 1).await;
+    worker.kill().await;
+    let since = Instant::now();
+    world.until_count(ASLEEP, 0).await;
+    assert!(since.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn a_frozen_workers_session_is_ended_by_the_worker_that_has_its_partition_now() {
+    let world = World::new("frozen_long", 1).await;
+    make_slow(&world).await;
+    let event = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    let frozen = world.run();
+    world.until_count(ASLEEP, 1).await;
+    frozen.freeze();
+    let mend = "UPDATE slow SET on_now = false";
+    world.db.batch_execute(mend).await.unwrap();
+    // somebody else's session is nobody's to end, whatever it holds
+    let other = crate::support::world::connect(&world.database_url).await;
+    other
+        .batch_execute("SET application_name = 'landfall'; BEGIN; LOCK TABLE slow IN SHARE MODE")
+        .await
+        .unwrap();
+    let since = Instant::now();
+    let successor = world.run();
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    let took = since.elapsed();
+    assert!(
+        took < Duration::from_secs(40),
+        "{took:?}\n{}",
+        successor.log()
+    );
+    successor.says(&["ended sessions of workers"]).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    frozen.thaw();
+    assert_eq!(frozen.stop().await.0, Some(0));
+    assert_eq!(successor.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_backend_that_is_frozen_is_given_up_and_its_batch_lands_over_another() {
+    let postgres = OwnPostgres::start(&[]);
+    let world = World::on("frozen_backend", 1, &postgres.url()).await;
+    let event = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    let ours = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'landfall' AND state = 'idle'";
+    let rows = world.db.query(ours, &[]).await.unwrap();
+    let pids: Vec<Pid> = rows.iter().map(|row| Pid::from_raw(row.get(0))).collect();
+    pids.iter()
+        .for_each(|pid| kill(*pid, Signal::SIGSTOP).unwrap());
+    let since = Instant::now();
+    let event = [events::insert(2, 2, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    let took = since.elapsed();
+    pids.iter()
+        .for_each(|pid| kill(*pid, Signal::SIGCONT).unwrap());
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    worker.says(&["a session with Postgres is given up"]).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn connections_that_swallow_everything_are_given_up() {
+    let world = World::new("swallowed", 1).await;
+    let event = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    let server = crate::support::stack().postgres.clone();
+    let server = server.rsplit('@').next().unwrap().to_owned();
+    let hole = Hole::start(server.clone()).await;
+    let through = world
+        .database_url
+        .replace(&server, &format!("127.0.0.1:{}", hole.port));
+    let worker = Worker::start(&["run"], &world.config_file_for(&through), &[]);
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    hole.swallow();
+    let since = Instant::now();
+    let event = [events::insert(2, 2, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    worker.says(&["a session with Postgres is given up"]).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_batch_that_waits_long_is_told_with_whom_it_waits_for() {
+    let world = World::new("late", 1).await;
+    make_slow(&world).await;
+    let event = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    let worker = world.run();
+    worker.says(&["Postgres takes long", "one statement"]).await;
+    let (status, reasons) = worker.get("/readyz").await;
+    assert_eq!(status, 503);
+    assert!(reasons.contains("Postgres takes long"), "{reasons}");
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    crate::support::eventually("it is ready again", async || {
+        (worker.get("/readyz").await.0 == 200).then_some(())
+    })
+    .await;
+    assert_eq!(worker.stop().await.0, Some(0));
 }

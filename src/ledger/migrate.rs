@@ -75,6 +75,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "overtaken_partitions",
         include_str!("../../migrations/0016_overtaken_partitions.sql"),
     ),
+    (
+        18,
+        "worker_sessions",
+        include_str!("../../migrations/0018_worker_sessions.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

@@ -6,7 +6,7 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 10] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 11] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("topics", "SELECT, INSERT, UPDATE"),
     ("partition_starts", "SELECT, INSERT, UPDATE"),
@@ -17,6 +17,7 @@ const NEEDED_PRIVILEGES: [(&str, &str); 10] = [
     ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
     ("row_identities", "SELECT, INSERT"),
     ("moved_rows", "SELECT, INSERT, UPDATE, DELETE"),
+    ("worker_sessions", "SELECT, INSERT, DELETE"),
 ];
 
 const SCHEMA_RIGHTS_QUERY: &str = "\

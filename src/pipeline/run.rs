@@ -47,6 +47,7 @@ pub async fn run(
     let Worker {
         mut lanes,
         mut retention,
+        watches,
         consumer,
         polling,
         caught_up,
@@ -65,6 +66,7 @@ pub async fn run(
     }
     health.note_stopping();
     stop.cancel();
+    drop(watches); // it holds the consumer
     end_lanes(&mut lanes, consumer.group()).await;
     consumer.leave_group(polling).await;
     outcome

@@ -5,6 +5,7 @@ use tokio::task::JoinError;
 use crate::format::registry::RegistrySetupError;
 use crate::kafka;
 use crate::pipeline::caught_up::NotCaughtUp;
+use crate::verdict::Failure;
 
 /// Why the sink ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum RunError {
     /// The schema registry's client can't be had: a file for TLS that can't be used.
     #[error(transparent)]
     Registry(#[from] RegistrySetupError),
+    /// Postgres' client can't be had: a file for TLS that can't be used.
+    #[error(transparent)]
+    Postgres(#[from] Failure),
     /// `--until-caught-up` would wait for ever.
     #[error(transparent)]
     NotCaughtUp(#[from] NotCaughtUp),

@@ -16,6 +16,7 @@ use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::inbox::Inbox;
 use crate::kafka::poll::subscribe;
 use crate::kafka::topics::Topics;
+use crate::ledger::worker_sessions::WorkerSessions;
 use crate::ledger::{Ledger, retention};
 use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
@@ -28,18 +29,22 @@ use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
+use crate::pipeline::session_watch::SessionWatch;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
+use crate::postgres::connection;
 use crate::rows::value::Reading;
 use crate::watch::health::Health;
 use crate::watch::progress::Progress;
 
-/// What runs. Dropping `lanes` and `retention` ends the tasks in them.
+/// What runs. Dropping `lanes`, `retention` and `watches` ends the tasks in them.
 pub(super) struct Worker {
     /// A task for each lane, which ends with the poll thread.
     pub(super) lanes: JoinSet<()>,
     /// The task that looks after the ledger.
     pub(super) retention: JoinSet<()>,
+    /// The task that watches the sessions with Postgres.
+    pub(super) watches: JoinSet<()>,
     /// The member of the group. Whoever has a copy keeps it from leaving.
     pub(super) consumer: GroupConsumer,
     /// The poll thread.
@@ -57,7 +62,7 @@ impl Worker {
         stop: CancellationToken,
         until_caught_up: bool,
     ) -> Result<Self, RunError> {
-        let progress = Arc::new(Progress::default());
+        let (progress, group_health) = (Arc::new(Progress::default()), health.clone());
         let new_inbox = |_| Arc::new(Inbox::new(&config.apply));
         let inboxes: Vec<Arc<Inbox>> = (0..config.apply.lanes).map(new_inbox).collect();
         let group = Group::new(inboxes.clone(), stop, health.clone(), progress.clone());
@@ -100,12 +105,22 @@ impl Worker {
             topics,
             destination: parts.new_destination(),
         };
+        let mut watches = JoinSet::new();
+        let session_watch = SessionWatch {
+            pool: pool.clone(),
+            questions: connection::build_single(config)?,
+            health: group_health,
+            consumer: consumer.clone(),
+            worker_sessions: WorkerSessions::new(&config.postgres.schema, &config.kafka.group),
+        };
+        watches.spawn(session_watch.watch_sessions());
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), pool, ledger, until_caught_up);
         retention.spawn(looking_after);
         Ok(Self {
             lanes,
             retention,
+            watches,
             consumer,
             polling: poller.start_thread()?,
             caught_up,

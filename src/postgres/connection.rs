@@ -2,24 +2,32 @@
 //!
 //! Why: `docs/decisions/16`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
+    RecyclingMethod, Timeouts,
 };
+use tokio_postgres::{Error, SimpleQueryMessage};
 
 use crate::config::{Config, PostgresConfig};
 use crate::postgres::failure::while_connecting;
-use crate::postgres::sessions;
+use crate::postgres::sessions::{self, Connector};
 use crate::postgres::settings::pin_session_sql;
 use crate::postgres::tls;
 use crate::verdict::{Failure, Verdict};
 
-/// What is no matter of meaning.
+/// What is no matter of meaning. A machine that vanishes is noticed by the server in 20 seconds; what its session
+/// held is free then.
 const SESSION_SETTINGS: &str = "\
     SET client_min_messages = 'warning'; \
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '15s'; \
     SELECT set_config(name, 'lz4', false) FROM pg_catalog.pg_settings \
     WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)";
+
+/// Has the server look, while it is at a statement, whether we are still there (14 and later).
+const NOTICE_LOST_CLIENTS: &str = "SET client_connection_check_interval = '5s'";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -28,18 +36,42 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// Systemic: a TLS file of the URL can't be used.
 pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
-    let size = config.apply.lanes + 3;
+    build_pool_of(config, config.apply.lanes + 3, None)
+}
+
+/// A pool of one connection, for questions that mustn't wait for others.
+///
+/// # Errors
+/// As for [`build_pool`].
+pub fn build_single(config: &Config) -> Result<Pool, Failure> {
+    build_pool_of(config, 1, None)
+}
+
+/// The pool of a worker: others may know of its sessions ([`sessions`]). Each runs these statements at its beginning, if it can, and if no pooler
+/// stands between.
+///
+/// # Errors
+/// As for [`build_pool`].
+pub fn build_worker_pool(config: &Config, on_open: String) -> Result<Pool, Failure> {
+    build_pool_of(config, config.apply.lanes + 3, Some(on_open.into()))
+}
+
+fn build_pool_of(config: &Config, size: usize, on_open: Option<Arc<str>>) -> Result<Pool, Failure> {
     let connection = connection_config(&config.postgres);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
     let tls = tls::build_connector(config.postgres.tls()).map_err(|e| systemic_failure(&e))?;
-    let manager = Manager::from_config(connection, tls.clone(), recycling);
-    let prepare = Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-        sessions::note_opened(client, tls.clone());
+    let connector = Connector {
+        tls,
+        is_watched: on_open.is_some(),
+    };
+    let manager = Manager::from_connect(connection, connector, recycling);
+    let prepare = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+        let on_open = on_open.clone();
         Box::pin(async move {
-            let sql = pin_session_sql() + SESSION_SETTINGS;
-            client.batch_execute(&sql).await.map_err(HookError::Backend)
+            let prepared = prepare_session(client, on_open.as_deref()).await;
+            prepared.map_err(HookError::Backend)
         })
     });
     Pool::builder(manager)
@@ -53,6 +85,28 @@ pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
         .post_create(prepare)
         .build()
         .map_err(|e| systemic_failure(&e))
+}
+
+/// Sets a session up.
+async fn prepare_session(client: &ClientWrapper, on_open: Option<&str>) -> Result<(), Error> {
+    let sql = pin_session_sql() + SESSION_SETTINGS + "; SELECT pg_catalog.pg_backend_pid()";
+    let answers = client.simple_query(&sql).await?;
+    let process_id = answers.iter().rev().find_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    });
+    // not every server has it
+    let _ = client.batch_execute(NOTICE_LOST_CLIENTS).await;
+    let is_direct = match process_id {
+        Some(id) => sessions::note_set_up(client, id).await,
+        None => false,
+    };
+    if let (Some(sql), true) = (on_open, is_direct)
+        && let Err(error) = client.batch_execute(sql).await
+    {
+        tracing::debug!(%error, "a session can't be entered in the ledger");
+    }
+    Ok(())
 }
 
 fn systemic_failure(error: &impl std::error::Error) -> Failure {

@@ -1,59 +1,176 @@
-//! The sessions that this process has open: whoever leaves cancels what they still do. Closing its socket wouldn't
-//! stop a statement, as Postgres looks at it between two statements only.
+//! The sessions that this process has open, as others than their owner know them: what they still do can be cancelled,
+//! and one that doesn't answer can be given up.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{LazyLock, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, StatementCache};
+use deadpool_postgres::{ClientWrapper, Connect, Pool, StatementCache};
 use futures::future::join_all;
 use postgres_openssl::MakeTlsConnector;
+use tokio::task::JoinHandle;
+use tokio_postgres::{CancelToken, Client, Config, Error};
+use tokio_util::sync::CancellationToken;
 
 use crate::locked::Locked;
+use crate::postgres::backend_key::BackendKey;
 
 /// How long Postgres may take to be asked.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 static OPEN: LazyLock<Locked<Vec<OpenSession>>> = LazyLock::new(Locked::default);
 
-/// A session, as others than its owner know it.
 struct OpenSession {
-    /// Lives as long as the session does.
-    alive: Weak<StatementCache>,
-    cancel: Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>,
+    key: BackendKey,
+    /// Lives as long as the session does; there once the session is set up.
+    alive: Option<Weak<StatementCache>>,
+    /// The number of the server's process; `None` through a pooler, where it is another one for each transaction.
+    process_id: Option<i32>,
+    /// Ends the connection on our side.
+    given_up: CancellationToken,
+    token: CancelToken,
+    tls: MakeTlsConnector,
 }
 
-/// A session has been opened.
-pub(super) fn note_opened(client: &ClientWrapper, tls: MakeTlsConnector) {
-    let token = client.cancel_token();
-    let session = OpenSession {
-        alive: std::sync::Arc::downgrade(&client.statement_cache),
-        cancel: Box::new(move || {
-            let (token, tls) = (token.clone(), tls.clone());
-            Box::pin(async move {
-                if let Err(error) = token.cancel_query(tls).await {
-                    tracing::debug!(%error, "a statement can't be cancelled");
+/// A session that somebody works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionInUse {
+    key: BackendKey,
+    /// The number of the server's process.
+    pub process_id: i32,
+}
+
+/// Connects as tokio-postgres does, and remembers how to end what it has opened.
+pub(super) struct Connector {
+    pub(super) tls: MakeTlsConnector,
+    /// Whether others are to know of its sessions.
+    pub(super) is_watched: bool,
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send>>;
+
+impl Connect for Connector {
+    fn connect(&self, config: &Config) -> Connecting {
+        let (tls, config, is_watched) = (self.tls.clone(), config.clone(), self.is_watched);
+        Box::pin(async move {
+            let (client, connection) = config.connect(tls.clone()).await?;
+            let given_up = CancellationToken::new();
+            let token = client.cancel_token();
+            if is_watched && let Some(key) = BackendKey::read(&token).await {
+                let mut open = OPEN.lock();
+                open.retain(OpenSession::is_held);
+                open.push(OpenSession {
+                    key,
+                    alive: None,
+                    process_id: None,
+                    given_up: given_up.clone(),
+                    token,
+                    tls,
+                });
+            }
+            let task = tokio::spawn(async move {
+                // whoever waits for an answer is told that the connection is closed
+                tokio::select! {
+                    ended = connection => if let Err(error) = ended {
+                        tracing::warn!(target: "deadpool.postgres", "Connection error: {error}");
+                    },
+                    () = given_up.cancelled() => {}
                 }
-            })
-        }),
-    };
-    let mut open = OPEN.lock();
-    open.retain(|session| session.alive.strong_count() > 0);
-    open.push(session);
+            });
+            Ok((client, task))
+        })
+    }
 }
 
-/// Cancels whatever statements the process has under way, within a second. Sessions that have none aren't touched.
+impl OpenSession {
+    /// Not, once it is given up or dropped.
+    fn may_be_alive(&self) -> bool {
+        !self.given_up.is_cancelled() && self.is_held()
+    }
+
+    fn is_held(&self) -> bool {
+        self.alive
+            .as_ref()
+            .is_none_or(|alive| alive.strong_count() > 0)
+    }
+}
+
+/// The session is set up, in this process of the server. Returns whether no pooler stands between.
+pub(super) async fn note_set_up(client: &ClientWrapper, process_id: i32) -> bool {
+    let Some(key) = BackendKey::read(&client.cancel_token()).await else {
+        return false;
+    };
+    let is_direct = key.process_id() == process_id;
+    let mut open = OPEN.lock();
+    if let Some(session) = open.iter_mut().find(|session| session.key == key) {
+        session.alive = Some(Arc::downgrade(&client.statement_cache));
+        session.process_id = is_direct.then_some(process_id);
+    }
+    is_direct
+}
+
+/// The numbers of the server's processes that work for us.
+pub fn list_process_ids() -> Vec<i32> {
+    let open = OPEN.lock();
+    let alive = open.iter().filter(|session| session.may_be_alive());
+    alive.filter_map(|session| session.process_id).collect()
+}
+
+/// The sessions that aren't idle in the pool, which is the one whose sessions are watched. Through a pooler none is known.
+pub fn list_in_use(pool: &Pool) -> Vec<SessionInUse> {
+    let mut idle = HashSet::new();
+    pool.retain(|client, _| {
+        idle.insert(Arc::as_ptr(&client.statement_cache) as usize);
+        true
+    });
+    let open = OPEN.lock();
+    let alive = open.iter().filter(|session| session.may_be_alive());
+    let in_use = alive.filter_map(|session| {
+        let alive = session.alive.as_ref()?;
+        (!idle.contains(&(alive.as_ptr() as usize))).then_some(SessionInUse {
+            key: session.key,
+            process_id: session.process_id?,
+        })
+    });
+    in_use.collect()
+}
+
+/// Ends the connection on our side: whoever waits for its answer is told that it is closed. What it does at the server
+/// is cancelled, if the server takes that.
+pub async fn give_up(session: SessionInUse) {
+    let found = {
+        let open = OPEN.lock();
+        let found = open.iter().find(|other| other.key == session.key);
+        found.map(|s| (s.given_up.clone(), s.token.clone(), s.tls.clone()))
+    };
+    if let Some((given_up, token, tls)) = found {
+        given_up.cancel();
+        let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel(token, tls)).await;
+    }
+}
+
+/// Cancels whatever statements the process has under way, within a second: a socket that is closed wouldn't stop
+/// them, as Postgres looks at it between two statements only. Sessions that have none aren't touched.
 pub async fn cancel_statements() {
     let cancels: Vec<_> = {
         let open = OPEN.lock();
-        let alive = open.iter().filter(|s| s.alive.strong_count() > 0);
-        alive.map(|session| (session.cancel)()).collect()
+        let alive = open.iter().filter(|session| session.may_be_alive());
+        alive
+            .map(|s| cancel(s.token.clone(), s.tls.clone()))
+            .collect()
     };
     if tokio::time::timeout(CANCEL_TIMEOUT, join_all(cancels))
         .await
         .is_err()
     {
         tracing::debug!("Postgres takes no requests to cancel statements");
+    }
+}
+
+async fn cancel(token: CancelToken, tls: MakeTlsConnector) {
+    if let Err(error) = token.cancel_query(tls).await {
+        tracing::debug!(%error, "a statement can't be cancelled");
     }
 }

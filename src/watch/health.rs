@@ -57,6 +57,8 @@ struct HealthState {
     /// Who waits, and for what.
     waiting: BTreeMap<Waiter, Wait>,
     standing: StandingPartitions,
+    /// What takes long, for people, and since when.
+    late: Vec<(String, Instant)>,
     /// Tables that lanes wait for rows or deletes of, as foreign keys ask, each with the topic of what waits, and when it
     /// last did.
     awaited: HashMap<(TableName, Arc<str>), Instant>,
@@ -108,6 +110,16 @@ impl Health {
         waited
     }
 
+    /// Notes everything that takes long. Returns what is news.
+    pub fn note_late(&self, late: Vec<(String, Instant)>) -> Vec<String> {
+        let mut state = self.state.lock();
+        let is_news = |text: &&String| state.late.iter().all(|(other, _)| other != *text);
+        let texts = late.iter().map(|(text, _)| text);
+        let news = texts.filter(is_news).cloned().collect();
+        state.late = late;
+        news
+    }
+
     /// Notes that a partition of ours stands still. Returns whether this is news.
     pub fn note_standing(&self, source: &TopicPartition, standing: Standing) -> bool {
         self.state.lock().standing.note(source, standing)
@@ -154,6 +166,10 @@ impl Health {
             .collect();
         let standing = state.standing.all().iter();
         reasons.extend(standing.map(|(source, s)| format!("{source} stands still: {}", s.text())));
+        let late = state.late.iter();
+        reasons.extend(
+            late.map(|(text, since)| format!("{text} (for {}s)", since.elapsed().as_secs())),
+        );
         if state.stopping {
             reasons.push("stopping".into());
         } else if !state.joined {

@@ -156,7 +156,7 @@ fn the_architecture_page_draws_the_same_map() {
 
 #[test]
 fn the_bookkeeping_tables_are_named_by_sql_in_the_ledger_alone() {
-    let tables = "(?:partitions|processed_events|dead_letters|migrations|table_topics|row_sources|row_positions|row_identities)";
+    let tables = "(?:partitions|processed_events|dead_letters|migrations|table_topics|row_sources|row_positions|row_identities|worker_sessions)";
     let sql = Regex::new(&format!(
         r"(?i)(?:\}}\.{tables}\b|\b(?:from|into|update|join|table|only)\s+[\w.{{}}]*\b{tables}\b)"
     ))

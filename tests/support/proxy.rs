@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 pub struct Proxy {
@@ -71,5 +72,58 @@ async fn forward(
                 if client.write_all(&down[..n]).await.is_err() { return }
             }
         }
+    }
+}
+
+/// A TCP proxy that can swallow what its connections carry, and never says so.
+pub struct Hole {
+    pub port: u16,
+    /// Connections of earlier generations carry nothing.
+    generation: Arc<AtomicUsize>,
+}
+
+impl Hole {
+    /// Forwards to `server`.
+    pub async fn start(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let generation = Arc::new(AtomicUsize::new(0));
+        let now = generation.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let upstream = TcpStream::connect(&server)
+                    .await
+                    .expect("Postgres is there");
+                let own = now.load(Ordering::SeqCst);
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = upstream.into_split();
+                tokio::spawn(carry(from_client, to_server, now.clone(), own));
+                tokio::spawn(carry(from_server, to_client, now.clone(), own));
+            }
+        });
+        Self { port, generation }
+    }
+
+    /// Swallows whatever today's connections carry from now on; later ones are forwarded.
+    pub fn swallow(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    generation: Arc<AtomicUsize>,
+    own: usize,
+) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(n @ 1..) = from.read(&mut bytes).await {
+        let is_carried = generation.load(Ordering::SeqCst) == own;
+        if is_carried && to.write_all(&bytes[..n]).await.is_err() {
+            return;
+        }
+    }
+    if generation.load(Ordering::SeqCst) != own {
+        std::future::pending::<()>().await; // the other side isn't told either
     }
 }

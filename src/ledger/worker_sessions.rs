@@ -1,0 +1,75 @@
+//! `worker_sessions`: which of Postgres' sessions are workers'. A worker that vanished with its machine, or that is
+//! frozen, leaves sessions behind that hold its partitions' rows.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use crate::rows::sql::quote;
+use crate::verdict::Failure;
+
+/// How long a worker that has to give up a partition may have its last batch in hand.
+const PATIENCE: &str = "interval '3 s'";
+
+/// The table `worker_sessions`.
+pub struct WorkerSessions {
+    /// Quoted.
+    schema: String,
+    group: String,
+}
+
+impl WorkerSessions {
+    /// Those of the consumer group's workers.
+    pub fn new(schema: &str, group: &str) -> Self {
+        Self {
+            schema: quote(schema),
+            group: group.to_owned(),
+        }
+    }
+
+    /// The statements by which a session enters itself. Nothing rests on them: without, what a dead worker holds is
+    /// waited for as long as its timeouts say.
+    pub fn enter_sql(&self) -> String {
+        let Self { schema, group } = self;
+        let group = group.replace('\'', "''");
+        format!(
+            "DELETE FROM {schema}.worker_sessions s WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a \
+             WHERE a.pid = s.pid AND coalesce(a.backend_start, s.backend_start) = s.backend_start); \
+             INSERT INTO {schema}.worker_sessions (pid, backend_start, consumer_group) \
+             SELECT pid, backend_start, '{group}' FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() \
+             ON CONFLICT DO NOTHING"
+        )
+    }
+
+    /// Ends sessions of the group's other workers that hold watermarks which sessions of ours, by their numbers, wait for.
+    /// Returns the numbers of those that were ended. To be called only while the group gives us the partitions: whoever
+    /// holds their rows doesn't have them any more, and nothing that it does there would last.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn end_fenced_sessions(
+        &self,
+        client: &Client,
+        ours: &[i32],
+    ) -> Result<Vec<i32>, Failure> {
+        let sql = format!(
+            "SELECT s.pid, pg_catalog.pg_terminate_backend(s.pid) FROM {}.worker_sessions s \
+             JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid AND a.backend_start = s.backend_start \
+             WHERE s.consumer_group = $2 AND a.usename = current_user AND NOT s.pid = ANY ($1) AND s.pid IN \
+             (SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) FROM pg_catalog.pg_stat_activity w \
+              WHERE w.pid = ANY ($1) AND w.wait_event_type = 'Lock' AND w.query_start < pg_catalog.now() - {PATIENCE} \
+              AND w.query LIKE 'UPDATE %.partitions p SET next_offset%')",
+            self.schema
+        );
+        let rows = client
+            .query_typed(
+                &sql,
+                &[(&ours, Type::INT4_ARRAY), (&self.group, Type::TEXT)],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .filter(|row| row.get(1))
+            .map(|row| row.get(0))
+            .collect())
+    }
+}
