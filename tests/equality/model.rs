@@ -326,8 +326,7 @@ impl Table {
         let deletes = !scattered || world.count(&spelled).await == 1;
         let (op, big) = match chance.below(8) {
             0..=2 if deletes => ("d", None),
-            // without the row before it, which may come later through another partition, it is a letter
-            3 if there && !scattered => ("u", None),
+            3 if there => ("u", None),
             3..=5 => ("c", Some(lsn)),
             6 => ("r", Some(lsn)),
             _ => ("u", Some(lsn)),
