@@ -275,6 +275,37 @@ async fn a_row_that_changes_its_spelling_stays_whichever_partition_is_landed_fir
     }
 }
 
+#[tokio::test]
+async fn a_row_is_gone_though_the_delete_came_before_the_change_that_spelled_it_so() {
+    for batch in [1_000, 1] {
+        let mut world = World::new("renamed_deleted", 3).await;
+        world.set("apply", &format!("batch_rows = {batch}"));
+        world.sql(TYPES).await;
+        world
+            .sql("CREATE TABLE users (k citext PRIMARY KEY, v int)")
+            .await;
+        let (mut of_bob, of_new) = renamed(3);
+        let late = of_bob.split_off(2);
+        world.kafka.produce(&world.topic, &of_bob).await;
+        world.catch_up().await;
+        // as of rows that move between the tables of the source
+        let delete = gone("users", 4, r#""Bob""#).on(2);
+        world.kafka.produce(&world.topic, &[delete]).await;
+        world.catch_up().await;
+        let rows = "SELECT count(*) FROM users";
+        assert_eq!(world.count(rows).await, 1, "it is bob still");
+        world.kafka.produce(&world.topic, &late).await;
+        world.kafka.produce(&world.topic, &of_new).await;
+        let worker = world.catch_up().await;
+        assert_eq!(world.count(rows).await, 0, "{batch} {}", worker.log());
+        // one that comes later stays
+        let new = put("users", "c", 5, r#""bob""#, 5).on(1);
+        world.kafka.produce(&world.topic, &[new]).await;
+        world.catch_up().await;
+        assert_eq!(world.count(rows).await, 1);
+    }
+}
+
 /// A moment has no hash function of its own that could be called: the length of time beside it is told by its hash
 /// all the same, in whichever batch it comes.
 #[tokio::test]

@@ -28,7 +28,8 @@ pub struct ClaimedChange<'p> {
     pub table: Arc<TableName>,
 }
 
-/// The changes, by their slots, that fill in columns which later ones have left out, with those columns.
+/// The changes, by their slots, that fill in columns which later ones have left out, with those columns; and deletes
+/// of a row that a later delete left, as it named another spelling.
 pub type Fills = HashMap<usize, Vec<usize>>;
 
 /// What is to be written.
@@ -129,7 +130,9 @@ impl Kept<'_> {
 
     /// The change without what comes too late.
     fn cut_change<'r>(&self, slot: usize, mut change: RowChange<'r>) -> RowChange<'r> {
-        if let Some(missing) = self.fills.get(&slot) {
+        if let Some(missing) = self.fills.get(&slot)
+            && change.effect != Effect::Gone
+        {
             change = cut_to_missing(change, missing);
         }
         let Some(parts) = self.parts.get(slot).filter(|_| change.old_key.is_some()) else {

@@ -4,7 +4,7 @@
 //!
 //! Why: `docs/decisions/21`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -47,6 +47,8 @@ pub struct SourceOrder<'r> {
     layouts: Vec<Arc<Layout>>,
     /// What each of them brings, where it leaves a row without a version.
     contents: Vec<Option<Content>>,
+    /// Those that remove only a row which is spelled as they are.
+    spelled_deletes: HashSet<usize>,
     /// What is known of versioned rows.
     current: HashMap<Uuid, CurrentVersion>,
     rows: HashMap<Uuid, ClaimedRow>,
@@ -159,6 +161,9 @@ impl<'r> SourceOrder<'r> {
             for (number, (key, arrival)) in keys.enumerate() {
                 let is_plain = version.is_none() && number == 0;
                 let content = is_plain.then(|| Content::of_change(event.change, row));
+                if is_plain && row.effect == Effect::Gone && row.is_kept_as_written() {
+                    order.spelled_deletes.insert(order.contents.len());
+                }
                 order.contents.push(content.flatten());
                 order
                     .versions
@@ -347,7 +352,9 @@ impl<'r> SourceOrder<'r> {
     }
 
     /// The changes in the order in which they are written after what is recorded; and before them those that come too
-    /// late for their row, and bring what all later ones have left out, each with the columns that it fills in.
+    /// late for their row, and bring what all later ones have left out, each with the columns that it fills in. A row
+    /// that is gone may be there all the same, if it was spelled otherwise than its delete: the delete of its own
+    /// spelling comes late then, and removes it.
     fn sequence_late(
         &self,
         recorded: &RecordedChange,
@@ -355,6 +362,15 @@ impl<'r> SourceOrder<'r> {
     ) -> Result<(Vec<Filling>, Vec<usize>), OtherSourceOf> {
         let sequence = self.sequence_row(Some(recorded), of_row)?;
         let mut fills = Vec::new();
+        if recorded.gone && !self.spelled_deletes.is_empty() {
+            let is_late = |at: &&usize| {
+                let change = self.changes.get(**at);
+                let is_placed = change.is_some_and(|c| c.arrival.position.is_some());
+                is_placed && self.spelled_deletes.contains(at) && !sequence.contains(at)
+            };
+            let late = of_row.iter().filter(is_late);
+            fills.extend(late.map(|at| (*at, Vec::new())));
+        }
         if recorded.left_out.is_empty() {
             return Ok((fills, sequence));
         }
