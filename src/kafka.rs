@@ -7,10 +7,13 @@
 //!   partitions), both by a `cursor`.
 //! - Asking: `topics`, `topic_ids`, `topic_settings` and `offsets`; `observer` asks in the group's name.
 //! - Dead letters: `dead_letters` publishes them, `dead_letter_topic` creates their topic.
+//! - Whether anybody answers: `broker_watch`; what librdkafka says by itself, told once: `chatter`.
 //! - What all need: `client` and `properties` (how clients are set up), `copy` (records out of
 //!   librdkafka's memory), `complaints` and `error` (what goes wrong).
 
 pub mod assignment;
+mod broker_watch;
+mod chatter;
 mod client;
 pub mod commit;
 pub mod complaints;

@@ -63,6 +63,7 @@ pub struct Ledger {
     /// What rows had that get another key.
     pub moved_rows: MovedRows,
     schema: String,
+    group: String,
 }
 
 impl Ledger {
@@ -83,7 +84,13 @@ impl Ledger {
             row_identities,
             moved_rows: MovedRows::new(schema.clone()),
             schema,
+            group: group.to_owned(),
         }
+    }
+
+    /// The consumer group on whose behalf the tables are written.
+    pub fn group(&self) -> &str {
+        &self.group
     }
 
     /// The quoted name of the bookkeeping schema.

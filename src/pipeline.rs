@@ -43,6 +43,7 @@ pub mod run_error;
 mod session_watch;
 mod stand_still;
 mod stuck;
+mod topic_watch;
 mod transaction;
 mod trial;
 mod truncate;

@@ -2,6 +2,7 @@
 
 pub mod health;
 pub mod http;
+pub mod kafka_health;
 pub mod metrics;
 pub mod progress;
 pub mod standing;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod avro;
+mod awake;
 mod breaker;
 mod caught_up;
 mod chaos;

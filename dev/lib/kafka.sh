@@ -69,4 +69,6 @@ group.consumer.min.session.timeout.ms=1000
 group.consumer.min.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
 END
+  # What a test wants of a broker of its own.
+  [[ ! -e $STATE/kafka/extra.properties ]] || cat "$STATE/kafka/extra.properties"
 }

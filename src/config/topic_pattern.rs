@@ -41,6 +41,15 @@ impl TopicPattern {
         }
     }
 
+    /// As a broker has to be given it that matches whole names (`group.protocol=consumer`), to match the same ones.
+    pub fn to_whole_name(&self) -> String {
+        match self {
+            Self::Name(name) => name.clone(),
+            // the first ^ is for librdkafka, which knows patterns by it
+            Self::Regex(regex) => format!("^.*({}).*", regex.as_str()),
+        }
+    }
+
     /// Whether the topic is meant: by its name, or by the pattern.
     pub fn matches_topic(&self, topic: &str) -> bool {
         match self {
@@ -109,6 +118,33 @@ mod tests {
         let pattern = TopicPattern::parse(r"^shop\.[a-z]+").unwrap();
         assert!(pattern.matches_topic("shop.orders.v2") && !pattern.matches_topic("a.shop.orders"));
         assert_eq!(pattern.as_str(), r"^shop\.[a-z]+");
+    }
+
+    #[test]
+    fn a_broker_that_matches_whole_names_is_asked_for_the_same_topics() {
+        let topics = [
+            "shop.public.orders",
+            "a.shop.public.b",
+            "shop.publicity",
+            "b",
+        ];
+        for pattern in [
+            r"^shop\.public\.",
+            r"^shop\.public\.orders$",
+            "^shop|b",
+            "^b$",
+        ] {
+            let pattern = TopicPattern::parse(pattern).unwrap();
+            let whole = Regex::new(&format!("^(?:{})$", pattern.to_whole_name())).unwrap();
+            for topic in topics {
+                assert_eq!(
+                    whole.is_match(topic),
+                    pattern.matches_topic(topic),
+                    "{pattern:?} {topic}"
+                );
+            }
+        }
+        assert_eq!(TopicPattern::parse("shop").unwrap().to_whole_name(), "shop");
     }
 
     #[test]

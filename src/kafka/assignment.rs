@@ -1,6 +1,7 @@
 //! Which partitions the group has given us, and in which lane they are.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
@@ -56,6 +57,15 @@ impl Assignment {
     /// How many partitions are ours.
     pub fn count_partitions(&self) -> usize {
         self.partitions.lock().len()
+    }
+
+    /// The topics of which partitions are ours.
+    pub fn list_topics(&self) -> HashSet<Arc<str>> {
+        let partitions = self.partitions.lock();
+        partitions
+            .keys()
+            .map(|source| source.topic.clone())
+            .collect()
     }
 
     /// Whether the partition is ours.

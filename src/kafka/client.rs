@@ -10,6 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use crate::config::{Config, KafkaConfig};
+use crate::kafka::chatter;
+use crate::kafka::error::is_passing;
 
 /// Closing a consumer can hang.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,12 +27,8 @@ pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientConfig {
         .set("fetch.message.max.bytes", "1048576")
         .set("topic.metadata.refresh.interval.ms", "10000") // how soon a new topic is found
         .set("socket.keepalive.enable", "true");
-    // The newer protocol has the broker assign, and refuses to be told how.
-    if config
-        .properties
-        .get("group.protocol")
-        .is_none_or(|p| p != "consumer")
-    {
+    // The newer protocol refuses to be told how.
+    if !has_broker_assign(config) {
         client.set("partition.assignment.strategy", "cooperative-sticky");
     }
     for (name, value) in &config.properties {
@@ -48,6 +46,12 @@ pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientConfig {
         // on an offset ("error"); where it resets by itself, the jump shows in the offsets.
         .set("auto.offset.reset", "earliest");
     client
+}
+
+/// Whether the newer protocol of groups is used, in which the broker assigns, and matches patterns with topics.
+pub(super) fn has_broker_assign(config: &KafkaConfig) -> bool {
+    let protocol = config.properties.get("group.protocol");
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
 }
 
 /// The configured properties without those that only a consumer knows, about which librdkafka
@@ -104,7 +108,9 @@ pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, messag
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => {
+        | RDKafkaLogLevel::Error
+            if chatter::is_news(message) =>
+        {
             tracing::warn!(facility, "librdkafka: {message}");
         }
         _ => tracing::debug!(facility, "librdkafka: {message}"),
@@ -113,10 +119,20 @@ pub(super) fn log_librdkafka_line(level: RDKafkaLogLevel, facility: &str, messag
 
 /// librdkafka's errors that concern the client as a whole.
 pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-        return; // of one partition: the poll brings it, too
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::PartitionEOF) => return, // of one partition: the poll brings it, too
+        // whether any broker answers is told otherwise
+        Some(RDKafkaErrorCode::AllBrokersDown) => {}
+        code => {
+            if is_passing(error) || code == Some(RDKafkaErrorCode::Authentication) {
+                chatter::note_reason(reason);
+            }
+            if chatter::is_news(reason) {
+                return tracing::warn!(%error, "kafka: {reason}");
+            }
+        }
     }
-    tracing::warn!(%error, "kafka: {reason}");
+    tracing::debug!(%error, "kafka: {reason}");
 }
 
 /// Ends a consumer, within bounds.

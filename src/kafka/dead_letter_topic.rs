@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::complaints::Complaints;
-use crate::kafka::error::{ClientError, Error};
+use crate::kafka::error::{ClientError, Error, is_passing};
 use crate::kafka::topics::fetch_cluster;
 
 /// How long Kafka may take to create the topic, and to say which topics there are.
@@ -34,6 +34,13 @@ pub enum CreationError {
         /// What to do about it.
         remedy: String,
     },
+}
+
+impl CreationError {
+    /// Whether the brokers may answer another time.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unanswered(error) if is_passing(&error.0))
+    }
 }
 
 /// Creates the dead letter topic if it isn't there.

@@ -102,6 +102,20 @@ impl Error {
 pub struct ClientError(#[from] pub(super) KafkaError);
 
 impl ClientError {
+    /// Whether the group's coordinator is still being found, or isn't ready yet.
+    pub fn is_of_coordinator(&self) -> bool {
+        use RDKafkaErrorCode::*;
+        matches!(
+            self.0.rdkafka_error_code(),
+            Some(
+                NotCoordinator
+                    | CoordinatorLoadInProgress
+                    | CoordinatorNotAvailable
+                    | WaitingForCoordinator
+            )
+        )
+    }
+
     /// Whether the user lacks a right.
     pub fn is_forbidden(&self) -> bool {
         matches!(
@@ -117,8 +131,12 @@ impl ClientError {
 
 /// Errors that pass by themselves and of which librdkafka tells again and again.
 pub(super) fn is_passing(error: &KafkaError) -> bool {
+    let code = match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    };
     matches!(
-        error.rdkafka_error_code(),
+        code,
         Some(
             RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure

@@ -1,6 +1,6 @@
 //! The consumer group's side of the poll thread: what happens when partitions come and go.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,15 +10,18 @@ use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
 use crate::kafka::assignment::Assignment;
+use crate::kafka::broker_watch::BrokerWatch;
+use crate::kafka::chatter;
 use crate::kafka::client::{log_client_error, log_librdkafka_line};
 use crate::kafka::error::is_passing;
 use crate::kafka::inbox::Inbox;
 use crate::kafka::partition_list::partition_of;
+use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::watch::health::Health;
 use crate::watch::metrics;
@@ -39,6 +42,9 @@ pub struct Group {
     /// Is told of partitions and of their logs' ends.
     pub progress: Arc<Progress>,
     joined: AtomicBool,
+    brokers: BrokerWatch,
+    /// Topics of which partitions were ever ours.
+    topics: Locked<BTreeSet<Arc<str>>>,
 }
 
 impl Group {
@@ -58,6 +64,8 @@ impl Group {
             health,
             progress,
             joined: AtomicBool::new(false),
+            brokers: BrokerWatch::default(),
+            topics: Locked::default(),
         }
     }
 
@@ -96,10 +104,27 @@ impl Group {
         self.joined.load(Ordering::Acquire)
     }
 
+    /// Topics of which partitions were ours once, and none is now: somebody else has them, or they are gone, or we may
+    /// not read them any more.
+    pub fn list_lost_topics(&self) -> Vec<Arc<str>> {
+        let ours = self.assignment.list_topics();
+        let topics = self.topics.lock();
+        topics
+            .iter()
+            .filter(|topic| !ours.contains(*topic))
+            .cloned()
+            .collect()
+    }
+
     /// Logs what a poll brought instead of a message.
     pub fn log_poll_error(&self, error: &KafkaError) {
+        if let Some(what) = explain_refusal(error) {
+            self.health.kafka.note_refusal(what);
+        }
         match error {
-            error if is_passing(error) => tracing::debug!(%error, "kafka"),
+            error if is_passing(error) || !chatter::is_news(&error.to_string()) => {
+                tracing::debug!(%error, "kafka");
+            }
             error => tracing::warn!(%error, "kafka"),
         }
     }
@@ -112,6 +137,8 @@ impl Group {
         }
         let sources: Vec<TopicPartition> = partitions.elements().iter().map(partition_of).collect();
         sources.iter().for_each(|s| self.progress.note_assigned(s));
+        let names = sources.iter().map(|source| source.topic.clone());
+        self.topics.lock().extend(names);
         let lanes = self.assignment.add_partitions(&sources, self.count_lanes());
         for (lane, source) in lanes.into_iter().zip(sources) {
             self.inboxes[lane].take_up([source]);
@@ -158,6 +185,22 @@ impl Group {
     }
 }
 
+/// What Kafka doesn't let us do, if that is the error, for people.
+fn explain_refusal(error: &KafkaError) -> Option<&'static str> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::GroupAuthorizationFailed => Some(
+            "the user may not read in the consumer group kafka.group (kafka-acls --operation Read --group …)",
+        ),
+        RDKafkaErrorCode::TopicAuthorizationFailed => Some(
+            "the user may not read a topic of kafka.topics (kafka-acls --operation Read --topic …); the log names it",
+        ),
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            Some("the user lacks rights on the cluster")
+        }
+        _ => None,
+    }
+}
+
 impl ConsumerContext for Group {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
@@ -178,6 +221,7 @@ impl ConsumerContext for Group {
 
 impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
+        self.brokers.note_statistics(&statistics, &self.health);
         for (name, topic) in &statistics.topics {
             for (partition, p) in &topic.partitions {
                 let offset = |o: i64| (o >= 0).then_some(o);

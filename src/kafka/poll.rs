@@ -11,7 +11,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::KafkaConfig;
 use crate::kafka::assignment::AssignedByTopic;
-use crate::kafka::client::consumer_properties;
+use crate::kafka::client::{consumer_properties, has_broker_assign};
 use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::group::Group;
@@ -57,7 +57,10 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, SeekQueu
     let topics: Vec<String> = config
         .topics
         .iter()
-        .map(|t| t.as_str().to_owned())
+        .map(|topic| match has_broker_assign(config) {
+            true => topic.to_whole_name(),
+            false => topic.as_str().to_owned(),
+        })
         .collect();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(Error::Subscription)?;

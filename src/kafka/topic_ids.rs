@@ -46,6 +46,15 @@ pub struct DescribedTopic {
     pub id: TopicId,
     /// How many partitions it has.
     pub partitions: i32,
+    /// Whether we may write it, if that was asked for and is told.
+    pub may_write: Option<bool>,
+}
+
+/// Whether our rights are asked for, which costs the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AskRights {
+    Yes,
+    No,
 }
 
 /// Asks for the ids of topics, and how many partitions they have. Blocks its thread, `timeout` at most.
@@ -61,6 +70,7 @@ pub(super) fn describe_topics(
     client: &Client<impl ClientContext>,
     topics: &[&str],
     timeout: Duration,
+    rights: AskRights,
 ) -> Result<HashMap<String, DescribedTopic>, Error> {
     let client = client.native_ptr();
     let names: Vec<CString> = topics
@@ -79,6 +89,10 @@ pub(super) fn describe_topics(
             rd::rd_kafka_AdminOptions_destroy,
         );
         rd::rd_kafka_AdminOptions_set_request_timeout(options.0, millis, std::ptr::null_mut(), 0);
+        if rights == AskRights::Yes {
+            let refused = rd::rd_kafka_AdminOptions_set_include_authorized_operations(options.0, 1);
+            drop(Owned(refused, rd::rd_kafka_error_destroy));
+        }
         let collection = Owned(
             rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()),
             rd::rd_kafka_TopicCollection_destroy,
@@ -121,6 +135,7 @@ unsafe fn read_descriptions(
                     DescribedTopic {
                         id,
                         partitions: count_partitions(description),
+                        may_write: may_write(description),
                     },
                 ),
                 Err(refusal) => return Err(Error::TopicIdRefused { topic, refusal }),
@@ -166,6 +181,19 @@ unsafe fn count_partitions(description: *const rd::rd_kafka_TopicDescription_t) 
     let mut count = 0;
     unsafe { rd::rd_kafka_TopicDescription_partitions(description, &mut count) };
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// `None` where the broker tells no rights.
+unsafe fn may_write(description: *const rd::rd_kafka_TopicDescription_t) -> Option<bool> {
+    let mut count = 0;
+    unsafe {
+        let allowed = rd::rd_kafka_TopicDescription_authorized_operations(description, &mut count);
+        if allowed.is_null() {
+            return None;
+        }
+        let write = rd::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE;
+        Some((0..count).any(|at| *allowed.add(at) == write))
+    }
 }
 
 unsafe fn copy_text(c: *const c_char) -> String {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::offsets::fetch_log_ends;
-use crate::kafka::topic_ids::{DescribedTopic, TopicId, describe_topics};
+use crate::kafka::topic_ids::{AskRights, DescribedTopic, TopicId, describe_topics};
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 
@@ -93,7 +93,22 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn describe(&self, topics: &[&str]) -> Result<HashMap<String, DescribedTopic>, Error> {
-        describe_topics(self.0.admin.inner(), topics, TOPIC_QUERY_TIMEOUT)
+        describe_topics(
+            self.0.admin.inner(),
+            topics,
+            TOPIC_QUERY_TIMEOUT,
+            AskRights::No,
+        )
+    }
+
+    /// Whether we may write to the topic; `None` if the brokers don't tell.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn may_write(&self, topic: &str) -> Result<Option<bool>, Error> {
+        let (client, timeout) = (self.0.admin.inner(), TOPIC_QUERY_TIMEOUT);
+        let described = describe_topics(client, &[topic], timeout, AskRights::Yes)?;
+        Ok(described.get(topic).and_then(|topic| topic.may_write))
     }
 
     /// Every partition of the topics that are `wanted`.

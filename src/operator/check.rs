@@ -94,7 +94,7 @@ async fn examine_setup(config: &Config, trial: Trial) -> Report {
     report
 }
 
-/// Can the dead letter topic be created, and how long do topics keep events?
+/// Can the dead letter topic be created or written, and how long do topics keep events?
 async fn judge_topic_settings(config: &Config, kafka: &ObservedCluster, report: &mut Report) {
     if !kafka.has_dead_letter_topic {
         let hindrance = dead_letter_topic::find_hindrance(config).await;
@@ -104,6 +104,9 @@ async fn judge_topic_settings(config: &Config, kafka: &ObservedCluster, report: 
             Some(_) => None,
         };
         report.findings.extend(hindrance);
+    } else {
+        let lacks = dead_letter_topic::find_missing_right(config).await;
+        report.findings.extend(lacks);
     }
     let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
     let letters = config.dead_letter_topic();

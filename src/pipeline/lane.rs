@@ -161,11 +161,20 @@ impl Lane {
     /// batch's records with them.
     pub fn reposition_batch(&mut self, batch: &Batch<'_>, why: BatchOutcome) {
         metrics::count_batch(why);
-        tracing::info!(
-            lane = self.number,
-            why = why.name(),
-            "batch dropped; its partitions are positioned anew"
-        );
+        let health = &self.positions.consumer().group().health;
+        if why == BatchOutcome::Fenced && health.kafka.has_rivals() {
+            // the cause is told, and each of thousands of batches tells nothing more
+            tracing::debug!(
+                lane = self.number,
+                "batch dropped: another group has written its partitions"
+            );
+        } else {
+            tracing::info!(
+                lane = self.number,
+                why = why.name(),
+                "batch dropped; its partitions are positioned anew"
+            );
+        }
         self.partitions.take_up_again(batch.sources());
     }
 

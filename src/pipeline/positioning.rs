@@ -16,6 +16,7 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
+use crate::watch::kafka_health::describe_rival;
 use crate::watch::standing::Standing;
 
 /// Reads positions for one lane.
@@ -99,6 +100,16 @@ impl Positions {
         let client = destination.connect().await?;
         let ledger = &destination.ledger;
         let before = ledger.watermarks.read_partition(&client, source).await?;
+        if let Some(other) = before.as_ref().filter(|row| row.group != ledger.group())
+            && self
+                .consumer
+                .group()
+                .health
+                .kafka
+                .note_rival(&other.group, source, other.batch)
+        {
+            tracing::error!(partition = %source, "{}", describe_rival(&other.group));
+        }
         let start = self.find_start(source, &log, before.as_ref(), destination, &client);
         let is_undecided = match start.await? {
             Start::Free => false,

@@ -27,6 +27,12 @@ const POLL_GRACE: Duration = Duration::from_secs(1);
 /// How long an attempt has to roll back what was cancelled, before it is dropped.
 const ROLLBACK_GRACE: Duration = Duration::from_millis(500);
 
+/// How long reading waits for the dead letter topic to be there.
+const PREPARATION_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// When brokers that don't answer are asked for it again.
+const PREPARATION_INTERVAL: Duration = Duration::from_secs(2);
+
 /// How long the ledger is looked after at the end of a run until everything is caught up.
 const RETENTION_GRACE: Duration = Duration::from_secs(20);
 
@@ -142,17 +148,32 @@ async fn all_end(lanes: &mut JoinSet<()>, grace: Duration) -> bool {
 }
 
 /// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
-/// it can't be created now is told and no more.
+/// it can't be created now is told and no more; brokers that don't answer are waited for beside everything else.
 pub async fn prepare_dead_letters(config: &Config, stop: &CancellationToken) {
-    let ensured = tokio::select! {
-        ensured = dead_letter_topic::ensure_topic(config) => ensured,
-        () = stop.cancelled() => return,
-    };
-    if let Err(error) = ensured {
-        tracing::warn!(
-            topic = config.dead_letter_topic(),
-            error = error.to_string(),
-            "the dead letter topic can't be looked after"
-        );
+    let (config, stop) = (config.clone(), stop.clone());
+    let prepared = tokio::spawn(async move {
+        tokio::select! {
+            () = ensure_dead_letter_topic(&config) => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    // before the first reject, whose letter might have a broker create the topic in its own way
+    let _ = tokio::time::timeout(PREPARATION_PATIENCE, prepared).await;
+}
+
+async fn ensure_dead_letter_topic(config: &Config) {
+    loop {
+        match dead_letter_topic::ensure_topic(config).await {
+            Ok(()) => return,
+            Err(error) if error.is_passing() => tokio::time::sleep(PREPARATION_INTERVAL).await,
+            Err(error) => {
+                tracing::warn!(
+                    topic = config.dead_letter_topic(),
+                    error = error.to_string(),
+                    "the dead letter topic can't be looked after"
+                );
+                return;
+            }
+        }
     }
 }

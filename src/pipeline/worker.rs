@@ -30,6 +30,7 @@ use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
 use crate::pipeline::session_watch::SessionWatch;
+use crate::pipeline::topic_watch::watch_topics;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection;
@@ -43,7 +44,7 @@ pub(super) struct Worker {
     pub(super) lanes: JoinSet<()>,
     /// The task that looks after the ledger.
     pub(super) retention: JoinSet<()>,
-    /// The task that watches the sessions with Postgres.
+    /// The tasks that watch the sessions with Postgres, and topics that may not be read.
     pub(super) watches: JoinSet<()>,
     /// The member of the group. Whoever has a copy keeps it from leaving.
     pub(super) consumer: GroupConsumer,
@@ -102,7 +103,7 @@ impl Worker {
         }
         let caught_up = CaughtUp {
             consumer: consumer.clone(),
-            topics,
+            topics: topics.clone(),
             destination: parts.new_destination(),
         };
         let mut watches = JoinSet::new();
@@ -114,6 +115,7 @@ impl Worker {
             worker_sessions: WorkerSessions::new(&config.postgres.schema, &config.kafka.group),
         };
         watches.spawn(session_watch.watch_sessions());
+        watches.spawn(watch_topics(topics.clone(), consumer.clone()));
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), pool, ledger, until_caught_up);
         retention.spawn(looking_after);

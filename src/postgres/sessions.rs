@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::locked::Locked;
 use crate::postgres::backend_key::BackendKey;
+use crate::verdict::Failure;
 
 /// How long Postgres may take to be asked.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -109,6 +110,19 @@ pub(super) async fn note_set_up(client: &ClientWrapper, process_id: i32) -> bool
         session.process_id = is_direct.then_some(process_id);
     }
     is_direct
+}
+
+/// Whether something stands between us and the server: a pooler, whose sessions at the server have been others' before.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn is_pooled(client: &ClientWrapper) -> Result<bool, Failure> {
+    let row = client
+        .query_typed("SELECT pg_catalog.pg_backend_pid()", &[])
+        .await?;
+    let key = BackendKey::read(&client.cancel_token()).await;
+    let answers = row.first().map(|row| row.get::<_, i32>(0));
+    Ok(key.is_some_and(|key| Some(key.process_id()) != answers))
 }
 
 /// The numbers of the server's processes that work for us.

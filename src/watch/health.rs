@@ -9,6 +9,7 @@ use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
 use crate::verdict::Verdict;
+use crate::watch::kafka_health::KafkaHealth;
 use crate::watch::metrics;
 use crate::watch::standing::{Standing, StandingPartitions};
 
@@ -46,6 +47,8 @@ pub struct Wait {
 /// Whether the process takes events in.
 #[derive(Default)]
 pub struct Health {
+    /// What is wrong with Kafka as a whole.
+    pub kafka: KafkaHealth,
     state: Locked<HealthState>,
 }
 
@@ -75,6 +78,17 @@ impl Health {
         self.state.lock().stopping = true;
     }
 
+    /// Notes whether a broker answers: else why not. Returns whether this is news.
+    pub fn note_kafka_away(&self, why: Option<String>) -> bool {
+        let is_news = self.kafka.note_away(why);
+        if is_news {
+            self.state
+                .lock()
+                .publish_waiting_lanes(self.kafka.is_away());
+        }
+        is_news
+    }
+
     /// Notes what somebody waits for. Returns whether this is news: whether the same was not waited for
     /// already.
     pub fn note_waiting(&self, who: Waiter, verdict: Verdict, why: &str) -> bool {
@@ -91,7 +105,7 @@ impl Health {
                 since,
             },
         );
-        state.publish_waiting_lanes();
+        state.publish_waiting_lanes(self.kafka.is_away());
         is_news
     }
 
@@ -105,7 +119,7 @@ impl Health {
         let mut state = self.state.lock();
         let waited = state.waiting.remove(&who).is_some();
         if waited {
-            state.publish_waiting_lanes();
+            state.publish_waiting_lanes(self.kafka.is_away());
         }
         waited
     }
@@ -166,6 +180,7 @@ impl Health {
             .collect();
         let standing = state.standing.all().iter();
         reasons.extend(standing.map(|(source, s)| format!("{source} stands still: {}", s.text())));
+        reasons.extend(self.kafka.reasons());
         let late = state.late.iter();
         reasons.extend(
             late.map(|(text, since)| format!("{text} (for {}s)", since.elapsed().as_secs())),
@@ -191,12 +206,14 @@ impl Wait {
 }
 
 impl HealthState {
-    /// A process that has no lanes yet counts as one that waits: alerts must see the wait from its start.
-    fn publish_waiting_lanes(&self) {
+    /// A process that has no lanes yet counts as one that waits: alerts must see the wait from its start. So does one
+    /// without brokers, whose lanes wait for nothing else.
+    fn publish_waiting_lanes(&self, kafka_is_away: bool) {
         for verdict in Verdict::ALL {
             let waiting = self.waiting.values();
             let waiting = waiting.filter(|wait| wait.verdict.name() == verdict.name());
-            metrics::set_waiting_lanes(verdict, waiting.count());
+            let kafka = usize::from(kafka_is_away && verdict == Verdict::Unavailable);
+            metrics::set_waiting_lanes(verdict, waiting.count() + kafka);
         }
     }
 }

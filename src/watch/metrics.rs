@@ -220,7 +220,7 @@ fn describe_metrics() {
     describe_gauge!(PARTITIONS, "Partitions assigned to this process");
     describe_gauge!(
         WAITING,
-        "Lanes that wait for Postgres or for a mended set-up, by verdict; a process that has no lanes yet, as its bookkeeping schema waits, counts as one"
+        "Lanes that wait for Postgres or for a mended set-up, by verdict; a process that has no lanes yet, as its bookkeeping schema waits, counts as one, and so does a process whose brokers are away"
     );
     describe_gauge!(
         STANDING,

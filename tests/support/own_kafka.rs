@@ -12,12 +12,27 @@ pub struct OwnKafka {
 
 impl OwnKafka {
     pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// One that asks for rights, on whatever has any; everybody is `User:ANONYMOUS`.
+    pub fn with_rights() -> Self {
+        Self::with(
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+             allow.everyone.if.no.acl.found=true\n",
+        )
+    }
+
+    fn with(properties: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("own-kafka-{}-{number}", std::process::id());
         let own = Self {
             directory: root().join(".stack").join(name),
         };
+        let kafka = own.directory.join("kafka");
+        std::fs::create_dir_all(&kafka).expect("a directory for the broker");
+        std::fs::write(kafka.join("extra.properties"), properties).expect("written");
         own.restart();
         own
     }
@@ -35,6 +50,31 @@ impl OwnKafka {
     pub fn broker(&self) -> String {
         let port = std::fs::read_to_string(self.directory.join("kafka/port"));
         format!("127.0.0.1:{}", port.expect("it has a port").trim())
+    }
+
+    /// Takes the right to do this with this (`--topic`, `NAME`) from everybody.
+    pub fn deny(&self, operation: &str, on: &[&str]) {
+        self.change_rights(&["--add"], "--deny-principal", operation, on);
+    }
+
+    /// Gives it back.
+    pub fn allow(&self, operation: &str, on: &[&str]) {
+        self.change_rights(&["--remove", "--force"], "--deny-principal", operation, on);
+    }
+
+    /// Gives everybody the right, where another one was denied: then nothing else is allowed any more.
+    pub fn permit(&self, operation: &str, on: &[&str]) {
+        self.change_rights(&["--add"], "--allow-principal", operation, on);
+    }
+
+    fn change_rights(&self, change: &[&str], how: &str, operation: &str, on: &[&str]) {
+        let broker = self.broker();
+        let mut arguments = vec!["acls", "--bootstrap-server", &broker];
+        let who = [how, "User:ANONYMOUS", "--operation", operation];
+        for more in [change, &who, on] {
+            arguments.extend(more);
+        }
+        dev_with("kafka", &arguments, "", &[]);
     }
 
     fn stack(&self, arguments: &[&str]) {

@@ -1,8 +1,9 @@
-//! The dead letter topic: is it there, or could `run` create it?
+//! The dead letter topic: is it there, or could `run` create it, and may it be written?
 
 use crate::config::Config;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::dead_letter_topic::{CreationError, validate_creation};
+use crate::kafka::topics::Topics;
 use crate::operator::check::finding::Finding;
 
 /// What hinders the broker from creating the topic: it is asked to, without doing so. `None`: nothing.
@@ -31,4 +32,19 @@ pub async fn find_hindrance(config: &Config) -> Option<Finding> {
         }
     };
     Some(finding.of_topic(&topic))
+}
+
+/// Whether the user may write the topic, which is there. `None`: nothing is wrong, or the brokers don't tell.
+pub async fn find_missing_right(config: &Config) -> Option<Finding> {
+    let (owned, topic) = (config.clone(), config.dead_letter_topic());
+    let name = topic.clone();
+    let asked = tokio::task::spawn_blocking(move || Topics::new(&owned)?.may_write(&name));
+    let Ok(Ok(Some(false))) = asked.await else {
+        return None;
+    };
+    let found = format!("the user may not write to the dead letter topic {topic}");
+    let remedy = format!(
+        "allow it (kafka-acls --add --allow-principal … --operation Write --topic {topic}), or set dead_letter.topic; without it the first reject stops `run`"
+    );
+    Some(Finding::problem("dead_letter_topic_forbidden", found, remedy).of_topic(&topic))
 }

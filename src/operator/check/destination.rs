@@ -8,7 +8,7 @@ use crate::config::{Config, PostgresConfig};
 use crate::operator::check::bookkeeping;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::server::{Server, judge_server, read_server};
-use crate::postgres::connection;
+use crate::postgres::{connection, sessions};
 use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// How long Postgres may take to answer. Connecting has 10 seconds of its own.
@@ -50,6 +50,7 @@ pub async fn judge_destination(config: &Config) -> ObservedDestination {
         Ok((client, server)) => {
             let findings = &mut destination.findings;
             findings.extend(judge_server(postgres, &server));
+            findings.extend(find_pooler(postgres, &client).await);
             findings.extend(bookkeeping::judge_schema_version(postgres, &server));
             if server.schema_version.is_some_and(|version| version > 0) {
                 match answer_in_time(bookkeeping::find_missing_rights(
@@ -123,4 +124,16 @@ pub fn explain_unreachable(postgres: &PostgresConfig, failure: &Failure) -> Find
         postgres.display_url()
     );
     Finding::problem(code, found, remedy)
+}
+
+/// Whether a pooler stands between.
+async fn find_pooler(postgres: &PostgresConfig, client: &Object) -> Option<Finding> {
+    let is_pooled = answer_in_time(sessions::is_pooled(client)).await;
+    is_pooled.unwrap_or_default().then(|| {
+        Finding::warning(
+            "postgres_pooled",
+            format!("a pooler stands before {}: Landfall can't tell what its sessions do at the server, nor end those of a worker that has vanished", postgres.display_url()),
+            "let postgres.url name the server itself; Landfall keeps few connections. Otherwise have the pooler lend sessions for as long as a client stays, to a user of Landfall's own",
+        )
+    })
 }

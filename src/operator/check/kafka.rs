@@ -17,6 +17,9 @@ use crate::record::TopicPartition;
 /// How long librdkafka's last words may take to arrive.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(10);
 
+/// When a coordinator is asked again that isn't found yet.
+const COORDINATOR_INTERVAL: Duration = Duration::from_millis(200);
+
 /// What was found on Kafka's side.
 #[derive(Default)]
 pub struct ObservedCluster {
@@ -124,7 +127,7 @@ impl ObservedCluster {
             return PartitionOffsets::default();
         }
         let group = &config.kafka.group;
-        match observer.committed_offsets(sources) {
+        match ask_once_found(|| observer.committed_offsets(sources)) {
             Ok(committed) => return committed,
             Err(error) if error.is_forbidden() => self.findings.push(Finding::problem(
                 "group_forbidden",
@@ -138,6 +141,21 @@ impl ObservedCluster {
             )),
         }
         PartitionOffsets::default()
+    }
+}
+
+/// Asks again while the group's coordinator is still being found, or still reads the group: that is no problem, and passes.
+fn ask_once_found(
+    ask: impl Fn() -> Result<PartitionOffsets, kafka::ClientError>,
+) -> Result<PartitionOffsets, kafka::ClientError> {
+    let began_at = Instant::now();
+    loop {
+        match ask() {
+            Err(error) if error.is_of_coordinator() && began_at.elapsed() < ANSWER_TIMEOUT => {
+                std::thread::sleep(COORDINATOR_INTERVAL);
+            }
+            answer => return answer,
+        }
     }
 }
 

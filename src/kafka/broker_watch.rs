@@ -1,0 +1,92 @@
+//! Whether any broker answers: an idle consumer asks for nothing that could fail. librdkafka's statistics tell it.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::statistics::{Broker, Statistics};
+
+use crate::kafka::chatter;
+use crate::locked::Locked;
+use crate::watch::health::Health;
+
+/// How long none may answer: connections come and go.
+const AWAY_AFTER: Duration = Duration::from_millis(2_500);
+
+/// How long a connection may be silent. librdkafka asks for topics every ten seconds.
+const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Looks at the brokers, once a second.
+pub(super) struct BrokerWatch {
+    /// Since when none has answered.
+    silent_since: Locked<Option<Instant>>,
+}
+
+impl Default for BrokerWatch {
+    fn default() -> Self {
+        Self {
+            silent_since: Locked::new(Some(Instant::now())),
+        }
+    }
+}
+
+impl BrokerWatch {
+    /// Looks at what is known of the brokers, and tells if they have gone or have come back.
+    pub(super) fn note_statistics(&self, statistics: &Statistics, health: &Health) {
+        let mut silent_since = self.silent_since.lock();
+        if statistics.brokers.values().any(answers) {
+            *silent_since = None;
+            if health.note_kafka_away(None) {
+                chatter::forget_told();
+                tracing::info!("Kafka is back");
+            }
+            return;
+        }
+        let since = *silent_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < AWAY_AFTER {
+            return;
+        }
+        let why = explain_silence(statistics);
+        if health.note_kafka_away(Some(why.clone())) {
+            tracing::warn!("Kafka is away, and waited for: {why}");
+        }
+    }
+}
+
+fn answers(broker: &Broker) -> bool {
+    let silent = Duration::from_micros(u64::try_from(broker.rxidle).unwrap_or_default());
+    ["UP", "UPDATE"].contains(&&*broker.state) && silent < SILENCE_LIMIT
+}
+
+fn explain_silence(statistics: &Statistics) -> String {
+    let brokers = statistics.brokers.values();
+    let mut names: Vec<&str> = brokers
+        .filter(|broker| broker.source != "logical" && broker.source != "internal")
+        .map(|broker| &*broker.nodename)
+        .filter(|name| !name.is_empty())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let reason = chatter::last_reason().map_or(String::new(), |reason| format!(": {reason}"));
+    format!("no broker answers ({}){reason}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broker(state: &str, rxidle: i64) -> Broker {
+        Broker {
+            state: state.to_owned(),
+            rxidle,
+            ..Broker::default()
+        }
+    }
+
+    #[test]
+    fn a_broker_answers_if_it_is_connected_and_has_said_something_lately() {
+        assert!(answers(&broker("UP", 10_000_000)) && answers(&broker("UP", -1)));
+        assert!(!answers(&broker("UP", 25_000_000)));
+        for state in ["INIT", "DOWN", "TRY_CONNECT", "CONNECT", "APIVERSION_QUERY"] {
+            assert!(!answers(&broker(state, 0)), "{state}");
+        }
+    }
+}
