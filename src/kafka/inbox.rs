@@ -2,6 +2,7 @@
 //! rows and bytes; the poll thread looks at [`Inbox::is_full`] and stops fetching for a full lane.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar};
 use std::time::Duration;
 
@@ -19,6 +20,13 @@ const GROWN_BATCH_BYTES: usize = 128 << 20;
 /// How long a batch waits for company while Kafka has nothing more: a source's transaction rarely
 /// comes in one piece, and hundreds of transactions a second for a row each would cost more than they gain.
 const QUIET_LINGER: Duration = Duration::from_millis(2);
+/// A batch that takes longer than this is followed by smaller ones: it is given up at a stop and a rebalance, and what it
+/// has locked is locked so long.
+const LONG_BATCH: Duration = Duration::from_secs(10);
+/// How long those are to take.
+const PACED_BATCH: Duration = Duration::from_secs(4);
+/// What takes less may be larger again.
+const QUICK_BATCH: Duration = Duration::from_secs(2);
 /// After how long without anything to do a lane looks whether its partitions are still as it left them.
 const IDLE_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -81,6 +89,8 @@ pub struct Inbox {
     /// Held by the lane from taking a batch until that is done with.
     busy: Arc<tokio::sync::Mutex<()>>,
     rows: usize,
+    /// How many rows a batch has for now, since it would take too long otherwise.
+    paced_rows: AtomicUsize,
     bytes: usize,
     linger: Duration,
 }
@@ -95,6 +105,7 @@ impl Inbox {
             space: Condvar::new(),
             busy: Arc::default(),
             rows: config.batch_rows,
+            paced_rows: AtomicUsize::new(config.batch_rows),
             bytes: config.most_bytes(),
             linger: config.linger,
         }
@@ -211,6 +222,26 @@ impl Inbox {
         self.state.lock().taking_up = false;
     }
 
+    /// A batch of so many rows was landed in this time: if that is long, the next ones have fewer, until they are landed
+    /// in a moment again. Returns how many they have, if that has become less.
+    pub fn note_pace(&self, rows: usize, took: Duration) -> Option<usize> {
+        let now = self.paced_rows();
+        let next = if took > LONG_BATCH && rows > 1 {
+            let fitting = rows as f64 * PACED_BATCH.as_secs_f64() / took.as_secs_f64();
+            now.min((fitting as usize).max(1))
+        } else if took < QUICK_BATCH && now < self.rows && rows >= now {
+            now.saturating_mul(2).min(self.rows)
+        } else {
+            now
+        };
+        self.paced_rows.store(next, Ordering::Relaxed);
+        (next < now).then_some(next)
+    }
+
+    fn paced_rows(&self) -> usize {
+        self.paced_rows.load(Ordering::Relaxed)
+    }
+
     /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
     /// `linger`, or hardly any time if Kafka has nothing more to add.
     pub async fn next(&self) -> Work {
@@ -244,7 +275,7 @@ impl Inbox {
                     let now = Instant::now();
                     let at = *since.get_or_insert(now) + linger;
                     if state.holds_a_batch(self) || now >= at {
-                        let records = state.take_batch(self.rows, self.bytes);
+                        let records = state.take_batch(self.paced_rows(), self.bytes);
                         let positions = state.take_positions();
                         drop(state);
                         self.space.notify_all();
@@ -316,7 +347,7 @@ impl Inbox {
 
 impl InboxState {
     fn holds_a_batch(&self, inbox: &Inbox) -> bool {
-        self.records.len() >= inbox.rows || self.bytes >= inbox.bytes
+        self.records.len() >= inbox.paced_rows() || self.bytes >= inbox.bytes
     }
 
     fn is_full(&self, inbox: &Inbox) -> bool {

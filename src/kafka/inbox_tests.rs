@@ -216,3 +216,31 @@ async fn a_position_waits_for_its_records_also_after_others_before_and_behind_th
     };
     assert_eq!((records.len(), positions), (1, vec![position(0, 2)]));
 }
+
+#[tokio::test]
+async fn a_destination_that_is_slow_gets_smaller_batches_until_it_is_quick_again() {
+    let inbox = inbox(1000, 1_000_000);
+    let seconds = Duration::from_secs;
+    assert_eq!(inbox.note_pace(1000, seconds(9)), None, "not long yet");
+    assert_eq!(inbox.note_pace(1000, seconds(100)), Some(40));
+    (0..100).for_each(|offset| inbox.push_record(record(0, offset, 10)));
+    assert_eq!(records(&inbox).await.len(), 40);
+    assert_eq!(inbox.note_pace(3, seconds(1)), None, "it had no more");
+    assert_eq!(records(&inbox).await.len(), 40);
+    assert_eq!(inbox.note_pace(40, seconds(1)), None);
+    (100..300).for_each(|offset| inbox.push_record(record(0, offset, 10)));
+    assert_eq!(records(&inbox).await.len(), 80);
+    assert_eq!(
+        inbox.note_pace(1, seconds(100)),
+        None,
+        "one row can't be fewer"
+    );
+    assert_eq!(inbox.note_pace(80, seconds(1_000_000)), Some(1));
+    (0..20).for_each(|_| _ = inbox.note_pace(1000, seconds(1)));
+    (300..1500).for_each(|offset| inbox.push_record(record(0, offset, 10)));
+    assert_eq!(
+        records(&inbox).await.len(),
+        1000,
+        "never more than is configured"
+    );
+}

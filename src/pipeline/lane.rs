@@ -144,6 +144,17 @@ impl Lane {
         if batch.moves_watermarks() {
             metrics::record_landed_batch(batch.entries.len(), took.as_secs_f64());
         }
+        // what waited for somebody else tells nothing of the destination
+        if batch.trial.attempts == 0
+            && let Some(rows) = self.inbox.note_pace(batch.entries.len(), took)
+        {
+            tracing::info!(
+                lane = self.number,
+                rows,
+                ?took,
+                "a batch took long: the next ones have fewer rows, until they are landed quickly again"
+            );
+        }
         count_outcomes(&batch);
         if self.destination.ledger.event_ids.are_kept() {
             tell_new_doubts(&batch);
