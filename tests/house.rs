@@ -1,5 +1,6 @@
 //! The house rules: what holds the code, the documents and the examples together.
 
+mod checked;
 mod names;
 mod rooms;
 

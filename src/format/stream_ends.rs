@@ -55,6 +55,11 @@ struct StreamEnd {
 }
 
 impl StreamEnds {
+    /// Whether no event has told a place in its source's stream.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes notice of a change of a row, no snapshot's, which was read at this offset.
     pub fn note_event(&mut self, source: &Source<'_>, offset: i64) -> StreamStanding {
         let Some(position) = source.stream_position() else {

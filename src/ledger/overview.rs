@@ -58,6 +58,38 @@ pub async fn list_partitions(
     Ok(rows.iter().map(partition).collect())
 }
 
+/// A topic as it was when it was first read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FirstRead {
+    /// The topic's name.
+    pub topic: String,
+    /// Which topic of this name it was, if Kafka told.
+    pub topic_id: Option<Uuid>,
+    /// How many partitions it had.
+    pub partitions: i32,
+}
+
+/// Every topic that was ever read.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn list_first_reads(
+    client: &impl GenericClient,
+    schema: &str,
+) -> Result<Vec<FirstRead>, Failure> {
+    let sql = format!(
+        "SELECT topic, topic_id, partition_count FROM {}.topics",
+        quote(schema)
+    );
+    let rows = client.query(&sql, &[]).await?;
+    let topic = |row: &tokio_postgres::Row| FirstRead {
+        topic: row.get(0),
+        topic_id: row.get(1),
+        partitions: row.get(2),
+    };
+    Ok(rows.iter().map(topic).collect())
+}
+
 /// The partitions that others go before which aren't drained yet.
 ///
 /// # Errors

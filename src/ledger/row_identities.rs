@@ -35,18 +35,48 @@ impl RowIdentities {
         tables: &[TableIdentity],
     ) -> Result<(), Failure> {
         let recorded = self.read_identities(tx, tables).await?;
+        if let Some(changed) = self.explain_changed(tx, &recorded, tables).await? {
+            return Err(changed);
+        }
         // in order, so that two lanes that enter the same take turns
         let mut unknown: Vec<&TableIdentity> = tables.iter().collect();
         unknown.retain(|now| !recorded.contains(&(now.table.clone(), now.identity.clone())));
         unknown.sort_unstable_by(|a, b| a.table.cmp(&b.table));
         for now in unknown {
-            let mut before = recorded.iter().filter(|(table, _)| *table == now.table);
-            if let Some((_, before)) = before.find(|(_, before)| now.is_changed_from(before)) {
-                return Err(self.explain_change(tx, before, now).await?);
-            }
             self.enter_identity(tx, now).await?;
         }
         Ok(())
+    }
+
+    /// Why the recorded changes of these tables' rows wouldn't be found, if one is told by something else now.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn find_change(
+        &self,
+        tx: &Transaction<'_>,
+        tables: &[TableIdentity],
+    ) -> Result<Option<Failure>, Failure> {
+        let recorded = self.read_identities(tx, tables).await?;
+        self.explain_changed(tx, &recorded, tables).await
+    }
+
+    async fn explain_changed(
+        &self,
+        tx: &Transaction<'_>,
+        recorded: &[(TableName, RowIdentity)],
+        tables: &[TableIdentity],
+    ) -> Result<Option<Failure>, Failure> {
+        for now in tables {
+            if recorded.contains(&(now.table.clone(), now.identity.clone())) {
+                continue;
+            }
+            let mut before = recorded.iter().filter(|(table, _)| *table == now.table);
+            if let Some((_, before)) = before.find(|(_, before)| now.is_changed_from(before)) {
+                return Ok(Some(self.explain_change(tx, before, now).await?));
+            }
+        }
+        Ok(None)
     }
 
     async fn read_identities(

@@ -9,6 +9,7 @@ mod destination;
 mod event_identity;
 mod finding;
 mod kafka;
+mod ledger_facts;
 mod merged;
 mod non_event;
 mod observe;
@@ -18,6 +19,7 @@ mod relation;
 mod report;
 mod sample;
 mod server;
+mod spread;
 mod table_fit;
 mod target;
 #[cfg(test)]
@@ -30,12 +32,17 @@ mod trial;
 mod undeclared;
 mod values;
 
+use deadpool_postgres::Object;
+
 use crate::cli::{Check, Trial};
 use crate::config::Config;
-use crate::operator::check::destination::ObservedDestination;
+use crate::ledger::migrate;
+use crate::operator::check::destination::{ObservedDestination, answer_in_time};
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::{ObservedCluster, observe_cluster};
+use crate::operator::check::ledger_facts::LedgerFacts;
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
+use crate::operator::check::spread::judge_spread;
 use crate::operator::check::topic::Asked;
 use crate::operator::check::trial::judge_awaited;
 use crate::operator::command_error::CommandError;
@@ -76,7 +83,16 @@ async fn examine_setup(config: &Config, trial: Trial) -> Report {
     let mut schemas = registry::judge_registry(config, &kafka.topics).await;
     report.registry = schemas.line.take();
     report.findings.append(&mut schemas.findings);
-    let asked = Asked { config, trial };
+    let has_ledger = destination
+        .server
+        .as_ref()
+        .is_some_and(|server| server.schema_version == Some(migrate::current_version()));
+    let ledger = has_ledger.then_some(config.postgres.schema.as_str());
+    let asked = Asked {
+        config,
+        trial,
+        ledger,
+    };
     for found in &kafka.topics {
         let client = destination.client.as_mut();
         let (lines, findings) = topic::judge_topic(&asked, found, client, &schemas).await;
@@ -91,7 +107,41 @@ async fn examine_setup(config: &Config, trial: Trial) -> Report {
     let findings = merged::judge_merged_tables(&mut report.topics);
     report.findings.extend(findings);
     report.findings.extend(judge_awaited(&report.topics));
+    judge_orders(&asked, &kafka, destination.client.as_ref(), &mut report).await;
     report
+}
+
+/// What the order of rows' changes rests on, as far as Kafka and the ledger tell.
+async fn judge_orders(
+    asked: &Asked<'_>,
+    kafka: &ObservedCluster,
+    client: Option<&Object>,
+    report: &mut Report,
+) {
+    for found in &kafka.topics {
+        let mut lines = report
+            .topics
+            .iter()
+            .filter(|line| *line.topic == *found.name);
+        if lines.any(|line| line.ordered_by == "partition") {
+            report.findings.extend(judge_spread(found));
+        }
+    }
+    let (Some(client), Some(schema)) = (client, asked.ledger) else {
+        return;
+    };
+    let facts = LedgerFacts::read_ledger(client, schema);
+    let Ok(facts) = answer_in_time(facts).await else {
+        return; // what our role may not read is told already
+    };
+    for found in &kafka.topics {
+        report
+            .findings
+            .extend(facts.judge_topic(asked.config, found));
+    }
+    report
+        .findings
+        .extend(facts.warn_of_late_topics(&report.topics));
 }
 
 /// Can the dead letter topic be created or written, and how long do topics keep events?

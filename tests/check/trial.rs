@@ -340,3 +340,40 @@ async fn a_trigger_that_may_reach_beyond_postgres_is_left_alone_unless_it_is_ask
     assert_eq!(refusals(&out).len(), 0, "{out}");
     assert!(!out.contains("not_tried"), "{out}");
 }
+
+#[tokio::test]
+async fn nothing_is_removed_in_a_trial_where_deletes_arent_applied() {
+    let sql = "CREATE TABLE odd (code int PRIMARY KEY, id int);
+        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'kept'; END $$;
+        CREATE TRIGGER keep BEFORE DELETE ON odd FOR EACH ROW EXECUTE FUNCTION keep();
+        INSERT INTO odd VALUES (1, 1), (2, 2)";
+    let event = |op: &str, lsn: i64, before: Value, after: Value| {
+        let mut event = events::change_of("odd", op, lsn, json!({ "id": 1 }), None);
+        let mut value: Value =
+            serde_json::from_slice(event.value.as_ref().expect("one")).expect("JSON");
+        (value["before"], value["after"]) = (before, after);
+        event.value = Some(value.to_string().into_bytes());
+        event
+    };
+    let row = |code: i64| json!({ "id": 1, "code": code });
+    let records = [
+        event("u", 1, row(1), row(3)),
+        event("u", 2, json!({ "id": 1, "code": null }), row(4)),
+        event("d", 3, row(2), Value::Null),
+    ];
+    let mut world = odd_world("trial_removes", sql, &records).await;
+    world.set(
+        "[route]",
+        "topic = '.*[.]odd'\ntable = \"public.odd\"\nkey = [\"code\"]",
+    );
+
+    let (_, out, _) = check(&world.config_file(), &["--json"]);
+    assert_eq!(codes(&objects(&out), "problem"), ["key_hidden"], "{out}");
+    assert_eq!(refusals(&out).len(), 1, "{out}");
+    assert_eq!(refusals(&out)[0]["sqlstate"], "P0001", "{out}");
+
+    world.set("apply", "deletes = false");
+    let (code, out, err) = check(&world.config_file(), &["--json"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(refusals(&out).len(), 0, "{out}");
+}

@@ -20,3 +20,15 @@ pub fn judge_positions(config: &Config, doubt: Option<Doubt>) -> Option<Finding>
         "set provide.transaction.metadata=true at the connector",
     ))
 }
+
+/// A warning if the events don't tell where they stand in their source's stream.
+pub fn judge_streams(config: &Config, lacks_streams: bool) -> Option<Finding> {
+    let is_asked = config.apply.idempotency == Idempotency::EventId;
+    (is_asked && lacks_streams).then(|| {
+        Finding::warning(
+            "streams_untold",
+            "the events don't tell where they stand in their source's stream: if the source sends events again, and the ids of some of them have expired, these alone are applied again, over newer rows",
+            "use a version of the connector that tells sequence (Postgres), file and pos (MySQL), commit_lsn (SQL Server) or commit_scn (Oracle) in source; else keep ids for as long as events may come again (apply.retention)",
+        )
+    })
+}

@@ -1,5 +1,6 @@
 //! Kafka's side: can it be reached, what does it have, what would be read next.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -7,7 +8,8 @@ use crate::kafka;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::observer::{ANSWER_TIMEOUT, Observer};
 use crate::kafka::offsets::PartitionOffsets;
-use crate::kafka::topics::ClusterTopic;
+use crate::kafka::topic_ids::TopicId;
+use crate::kafka::topics::{ClusterTopic, Topics};
 use crate::operator::check::finding::Finding;
 use crate::operator::check::properties::judge_properties;
 use crate::operator::check::sample::{SampledPartition, SampledTopic, sample_topics};
@@ -91,6 +93,9 @@ impl ObservedCluster {
         self.findings.extend(findings);
         let sources: Vec<TopicPartition> = chosen.iter().flat_map(ClusterTopic::sources).collect();
         let committed = self.ask_committed(config, observer, complaints, &sources);
+        let names: Vec<&str> = chosen.iter().map(|topic| topic.name.as_str()).collect();
+        let ids = ask_topic_ids(config, &names);
+        self.findings.extend(warn_of_untold_ids(&ids));
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         for topic in chosen {
             let mut partitions = Vec::new();
@@ -107,6 +112,7 @@ impl ObservedCluster {
                 }
             }
             self.topics.push(SampledTopic {
+                id: ids.get(&topic.name).copied(),
                 count: topic.partitions.len(),
                 name: topic.name.as_str().into(),
                 partitions,
@@ -159,6 +165,27 @@ fn ask_once_found(
     }
 }
 
+/// The topics' ids; none of them, if Kafka can't be asked, as others say then.
+fn ask_topic_ids(config: &Config, names: &[&str]) -> HashMap<String, TopicId> {
+    if names.is_empty() {
+        return HashMap::new();
+    }
+    let asked = Topics::new(config).and_then(|topics| topics.ids(names));
+    asked.unwrap_or_default()
+}
+
+/// Brokers before Kafka 3.1 tell none.
+fn warn_of_untold_ids(ids: &HashMap<String, TopicId>) -> Option<Finding> {
+    let untold = ids.values().any(|id| *id == TopicId::Untold);
+    untold.then(|| {
+        Finding::warning(
+            "topic_ids_untold",
+            "the brokers tell no topic ids: a topic that is deleted and created again is recognised by its offsets and its events' ids at best, and which table a partition's tombstones belong to is forgotten at a restart",
+            "use brokers of Kafka 3.1 or later; else stop the worker before a topic is deleted, and forget the topic (`landfall forget`) after it was",
+        )
+    })
+}
+
 fn unreadable_partition(source: &TopicPartition, error: &kafka::ClientError) -> Finding {
     let remedy = if error.is_forbidden() {
         "give the user the rights to describe and read the topic"
@@ -168,4 +195,17 @@ fn unreadable_partition(source: &TopicPartition, error: &kafka::ClientError) -> 
     let number = source.partition;
     let found = format!("partition {number} can't be asked for its offsets: {error}");
     Finding::problem("topic_unreadable", found, remedy).of_topic(&source.topic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_that_tell_no_topic_ids_are_worth_one_warning() {
+        let ids = |id| HashMap::from(["a", "b"].map(|topic| (topic.to_owned(), id)));
+        let warned = warn_of_untold_ids(&ids(TopicId::Untold));
+        assert_eq!(warned.map(|finding| finding.code), Some("topic_ids_untold"));
+        assert_eq!(warn_of_untold_ids(&ids(TopicId::Gone)), None);
+    }
 }

@@ -28,6 +28,8 @@ pub struct SampledOrder {
     pub placed: usize,
     /// and those that can't.
     pub unplaced: usize,
+    /// Truncates of the table are among the topic's events.
+    pub has_truncates: bool,
     /// Some can't where a key that changes its spelling alone would have to be put in order.
     pub respelled_unplaced: bool,
     /// Where the positions come from.
@@ -105,8 +107,8 @@ pub fn judge_merged_tables(lines: &mut [TopicLine]) -> Vec<Finding> {
         let found: Vec<&TopicLine> = of_table.iter().filter_map(|at| lines.get(*at)).collect();
         let is_merged = found.len() > 1 || found.iter().any(|l| l.order.through_partitions);
         let has_version = found.iter().all(|line| line.order.has_version);
-        if is_merged && !has_version {
-            findings.extend(judge_table(&table, &found));
+        if is_merged {
+            findings.extend(judge_table(&table, &found, has_version));
         }
         if !is_merged && !has_version && found.iter().any(|l| l.order.respelled_unplaced) {
             findings.push(warn_of_spellings(&table, &found));
@@ -139,13 +141,13 @@ fn warn_of_spellings(table: &str, found: &[&TopicLine]) -> Finding {
     finding.of_table(table)
 }
 
-fn judge_table(table: &str, found: &[&TopicLine]) -> Vec<Finding> {
+fn judge_table(table: &str, found: &[&TopicLine], has_version: bool) -> Vec<Finding> {
     let topics: Vec<&str> = found.iter().map(|line| line.topic.as_str()).collect();
     let topics = topics.join(", ");
     let mut findings = Vec::new();
     let unplaced: usize = found.iter().map(|line| line.order.unplaced).sum();
     let all = unplaced + found.iter().map(|line| line.order.placed).sum::<usize>();
-    if unplaced > 0 {
+    if unplaced > 0 && !has_version {
         findings.push(Finding::problem(
             "order_unknown",
             format!(
@@ -154,8 +156,15 @@ fn judge_table(table: &str, found: &[&TopicLine]) -> Vec<Finding> {
             "set version in the [[route]] (a column whose value grows with each change of the row), give each topic a table of its own, or keep the record's key as the row's (no key in the [[route]])",
         ));
     }
+    if found.len() > 1 && found.iter().any(|line| line.order.has_truncates) {
+        findings.push(Finding::problem(
+            "truncates_unordered",
+            format!("truncates of {table} are among the sampled records, and have no order with the rows that come through the other of its topics ({topics})"),
+            "give each topic a table of its own, or leave truncates out with apply.truncates = false",
+        ));
+    }
     let sources: BTreeSet<&String> = found.iter().flat_map(|line| &line.order.sources).collect();
-    if sources.len() > 1 {
+    if sources.len() > 1 && !has_version {
         let names: Vec<&str> = sources.iter().map(|name| name.as_str()).collect();
         findings.push(Finding::warning(
             "several_sources",

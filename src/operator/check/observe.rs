@@ -1,6 +1,6 @@
 //! Records → the tables that they lead to, and what each table's events carry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bumpalo::Bump;
 use serde::Serialize;
@@ -64,12 +64,16 @@ pub struct Observed<'r> {
     pub non_events: BTreeMap<NonEvent, usize>,
     /// Events that carry nothing to land, by what they are.
     pub nothing: BTreeMap<&'static str, usize>,
-    /// Truncates that are to be applied.
+    /// Truncates that are to be applied,
     pub truncates: usize,
+    /// and the tables that they empty.
+    pub emptied: BTreeSet<TableName>,
     /// Tombstones on their own whose table no event tells.
     pub unplaced: usize,
     /// How many records there are in all.
     pub records: usize,
+    /// A partition's changes tell no place in their source's stream, by which what is sent again is recognised whole.
+    pub lacks_streams: bool,
     /// Why the positions of a partition's events aren't believed, if they aren't.
     pub doubt: Option<Doubt>,
 }
@@ -85,7 +89,7 @@ pub fn observe_records<'r>(
         records: records.len(),
         ..Observed::default()
     };
-    let mut tombstones = Vec::new();
+    let (mut tombstones, mut streamed) = (Vec::new(), HashSet::new());
     for record in records {
         let partition = record.source.partition;
         let place = Place {
@@ -96,8 +100,14 @@ pub fn observe_records<'r>(
         match decoder.decode_record(record, arena, None, memory) {
             Ok(Decoded::Change(change)) if change.operation == Operation::Truncate => {
                 observed.truncates += 1;
+                observed.emptied.insert((*change.table).clone());
             }
-            Ok(Decoded::Change(change)) => observed.note_change(change, place),
+            Ok(Decoded::Change(change)) => {
+                let is_streamed =
+                    !matches!(change.operation, Operation::Read | Operation::Tombstone);
+                streamed.extend(is_streamed.then_some(partition));
+                observed.note_change(change, place);
+            }
             Ok(Decoded::Unplaced(tombstone)) => tombstones.push((place, tombstone)),
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
@@ -111,6 +121,10 @@ pub fn observe_records<'r>(
             }
         }
     }
+    observed.lacks_streams = streamed
+        .iter()
+        .filter_map(|p| memories.get(p))
+        .any(|memory| memory.stream_ends.is_empty() && memory.positions.doubt.is_none());
     observed.doubt = memories.values().find_map(|memory| memory.positions.doubt);
     for (place, tombstone) in tombstones {
         match memories.get(&place.partition).map(|memory| &memory.tables) {

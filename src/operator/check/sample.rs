@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::KafkaConfig;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::sample::{SampleLimits, SampleRange, sample_records};
+use crate::kafka::topic_ids::TopicId;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::observe::Place;
 use crate::record::{Record, TopicPartition};
@@ -33,6 +34,8 @@ pub struct SampledTopic {
     pub name: Arc<str>,
     /// How many partitions there are, those that can't be asked included.
     pub count: usize,
+    /// Which topic of this name it is; `None` if Kafka couldn't be asked.
+    pub id: Option<TopicId>,
     /// Those that could be asked.
     pub partitions: Vec<SampledPartition>,
     /// In order within a partition.

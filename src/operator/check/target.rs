@@ -14,7 +14,7 @@ use crate::operator::check::report::TopicLine;
 use crate::operator::check::sample::SampledTopic;
 use crate::operator::check::table_fit::{self, Needs};
 use crate::operator::check::topic::Asked;
-use crate::operator::check::trial::{AwaitedParents, Known, judge_trial, try_sample};
+use crate::operator::check::trial::{AwaitedParents, Known, TrialPlan, judge_trial, try_sample};
 use crate::operator::check::values;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
@@ -87,8 +87,12 @@ impl TargetJudge<'_, '_> {
         if self.asked.trial == Trial::Never || sample.changes.is_empty() {
             return None;
         }
-        let how = (self.asked.trial, config.apply.deletes);
-        let outcome = try_sample(client, reading, sample, how).await;
+        let plan = TrialPlan {
+            when: self.asked.trial,
+            deletes: config.apply.deletes,
+            ledger: self.asked.ledger,
+        };
+        let outcome = try_sample(client, reading, sample, plan).await;
         let is_told = |at: usize| {
             let change = sample.changes.get(at);
             change.is_some_and(|change| values::is_unfit(relation, change, reading))

@@ -9,7 +9,7 @@ use crate::cli::Trial;
 use crate::config::{Config, may_meet_others};
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
-use crate::operator::check::event_identity::judge_positions;
+use crate::operator::check::event_identity::{judge_positions, judge_streams};
 use crate::operator::check::finding::{Finding, Severity};
 use crate::operator::check::merged::{SampledOrder, learn_partitions, learn_respelled_keys};
 use crate::operator::check::non_event::{self, NonEvent};
@@ -27,6 +27,8 @@ pub struct Asked<'c> {
     pub config: &'c Config,
     /// Whether its sampled events are tried.
     pub trial: Trial,
+    /// The bookkeeping schema, if it is there as this version needs it.
+    pub ledger: Option<&'c str>,
 }
 
 /// The topic's lines, one for each table, and what is wrong with them.
@@ -45,20 +47,18 @@ pub async fn judge_topic(
     {
         observed = observe_sample(config, topic, (schemas, &merged), &arena);
     }
-    let mut findings = judge_sample(topic, &observed);
-    let ambiguous = judge_positions(config, observed.doubt);
-    findings.extend(ambiguous.map(|finding| finding.of_topic(&topic.name)));
+    let mut findings = judge_sample(config, topic, &observed);
     let mut lines = Vec::new();
+    let emptied = std::mem::take(&mut observed.emptied);
     let targets = find_targets(config, topic, observed).unwrap_or_else(|finding| {
         findings.push(*finding);
         Vec::new()
     });
-    let key = config.route_for(&topic.name);
-    let key = key.and_then(|(route, _)| route.key.as_deref());
-    let route = config.route_for(&topic.name);
-    let route = route.as_ref().map(|(route, _)| *route);
+    let route = config.route_for(&topic.name).map(|(route, _)| route);
+    let key = route.and_then(|route| route.key.as_deref());
     let removes = config.apply.deletes || config.apply.truncates;
     for target in &targets {
+        let has_truncates = emptied.contains(&target.table);
         let needs = Needs::of_events(&target.sample.changes, key, removes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let judge = TargetJudge {
@@ -69,6 +69,7 @@ pub async fn judge_topic(
         };
         let about = judge.judge_target(client.as_deref_mut(), &mut line).await;
         line.order = SampledOrder {
+            has_truncates,
             may_match_others: may_meet_others(&config.routes, &topic.name),
             ..SampledOrder::of_events(&target.sample.changes, &merged, route)
         };
@@ -146,7 +147,7 @@ fn find_targets<'r>(
 }
 
 /// What the records are that are no events.
-fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
+fn judge_sample(config: &Config, topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
     let all = observed.records;
     let mut findings = Vec::new();
     if non_event::is_internal(&topic.name) {
@@ -187,6 +188,8 @@ fn judge_sample(topic: &SampledTopic, observed: &Observed<'_>) -> Vec<Finding> {
             "a [[route]] that names the topic's table tells where they belong; else they become dead letters, unless an earlier event has named the table",
         ));
     }
+    findings.extend(judge_positions(config, observed.doubt));
+    findings.extend(judge_streams(config, observed.lacks_streams));
     let nothing: usize = observed.nothing.values().sum();
     if all > 0 && nothing == all {
         let kinds: Vec<&str> = observed.nothing.keys().copied().collect();

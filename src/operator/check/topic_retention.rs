@@ -29,9 +29,6 @@ pub async fn judge_retention(
     sources: &[&str],
     letters: Option<&str>,
 ) -> Vec<Finding> {
-    if config.apply.idempotency == Idempotency::Offset {
-        return Vec::new();
-    }
     let names: Vec<&str> = sources.iter().copied().chain(letters).collect();
     if names.is_empty() {
         return Vec::new();
@@ -39,6 +36,11 @@ pub async fn judge_retention(
     let Ok(settings) = read_topic_settings(config, &names).await else {
         return Vec::new(); // said by others
     };
+    let of_letters = letters.and_then(|name| Some((name, settings.get(name)?)));
+    let compacted = of_letters.and_then(|(name, set)| warn_of_compaction(name, set));
+    if config.apply.idempotency == Idempotency::Offset {
+        return Vec::from_iter(compacted);
+    }
     let kept = |name: &&str| {
         let kept = settings.get(*name).map_or(Kept::Unknown, kept_as_set);
         ((*name).to_owned(), kept)
@@ -51,7 +53,22 @@ pub async fn judge_retention(
         LETTER_TOPIC,
         retention,
     ));
+    findings.extend(compacted);
     findings
+}
+
+/// Letters have their records' keys: of two of one row, compaction takes the earlier one away.
+fn warn_of_compaction(topic: &str, settings: &TopicSettings) -> Option<Finding> {
+    let policy = settings.cleanup_policy.as_deref()?;
+    let is_compacted = policy.split(',').any(|part| part.trim() == "compact");
+    is_compacted.then(|| {
+        let finding = Finding::warning(
+            "dead_letters_compacted",
+            format!("the dead letter topic is compacted (cleanup.policy = {policy}): of a row's letters Kafka keeps the last, and the others can't be replayed"),
+            "set its cleanup.policy to delete",
+        );
+        finding.of_topic(topic)
+    })
 }
 
 fn kept_as_set(settings: &TopicSettings) -> Kept {
@@ -178,6 +195,19 @@ mod tests {
             retention_ms: Some("1".to_owned()),
         };
         assert_eq!(kept_as_set(&untold), Kept::Unknown);
+    }
+
+    #[test]
+    fn a_compacted_dead_letter_topic_is_worth_a_warning() {
+        let of = |policy: &str| {
+            let settings = TopicSettings {
+                cleanup_policy: Some(policy.to_owned()),
+                retention_ms: None,
+            };
+            warn_of_compaction("t", &settings).map(|finding| finding.code)
+        };
+        assert_eq!(of("compact,delete"), Some("dead_letters_compacted"));
+        assert_eq!(of("delete"), None);
     }
 
     #[test]

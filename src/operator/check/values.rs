@@ -106,6 +106,7 @@ pub fn judge_conversions(
     for column in &relation.table.columns {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
         let (mut values, mut nulls, mut refused, mut suspicious) = (0, 0, Vec::new(), 0);
+        let mut rounded = 0;
         let mut assumed = None;
         for change in changes {
             let mut names = change.row.names().iter();
@@ -121,6 +122,8 @@ pub fn judge_conversions(
                     let scale = assumed_scale(relation, column, change, at, reading);
                     assumed = assumed.or(scale);
                     suspicious += usize::from(looks_like_placeholder(&text));
+                    let is_narrow = column.pg_type.name == "float4";
+                    rounded += usize::from(is_narrow && loses_digits(&text));
                 }
                 Some(Err(error)) => refused.push(Refused { change, at, error }),
             }
@@ -134,6 +137,13 @@ pub fn judge_conversions(
                 "column {name} of {table} is NOT NULL, and {nulls} of {all} sampled events have a null there"
             );
             findings.push(weigh_finding("nulls", found, "drop NOT NULL", nulls, all));
+        }
+        if rounded > 0 {
+            let found = format!(
+                "column {name} of {table} is a real, and {rounded} of {all} sampled values have more digits than it holds: they are rounded"
+            );
+            let remedy = "make it a double precision, if the source's is one";
+            findings.push(Finding::warning("floats_rounded", found, remedy));
         }
         if suspicious > 0 {
             let found = format!("column {name} of {table}: {suspicious} of {all} sampled values");
@@ -212,6 +222,15 @@ fn suspect_scale(relation: &Relation, column: &Column, scale: i32) -> Finding {
             "if the source's scale is another, the numbers are wrong by a power of ten; set it, be it the same: scales = {{ \"{table}.{name}\" = {scale} }} under [format.schemaless]"
         ),
     )
+}
+
+/// Whether a `real` holds another number than the text says, and no text of its own says it so.
+fn loses_digits(text: &str) -> bool {
+    let (Ok(wide), Ok(narrow)) = (text.parse::<f64>(), text.parse::<f32>()) else {
+        return false;
+    };
+    let as_written = narrow.to_string().parse::<f64>();
+    narrow.is_finite() && f64::from(narrow) != wide && as_written != Ok(wide)
 }
 
 fn suspect_placeholder(values: String) -> Finding {

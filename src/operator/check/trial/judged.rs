@@ -71,18 +71,18 @@ pub fn judge_trial(
             Verdict::Reject(_) if refusal.by_postgres => nulls_told && refuses_nulls(refusal),
             _ => (known.is_told)(refusal.at),
         };
-        if is_old || is_told {
+        // the event that takes a row from its old key may have been landed long ago
+        let is_moved = failure.verdict == Verdict::Early && failure.sqlstate.is_none();
+        if is_old || is_told || is_moved {
             continue;
         }
         let known_one = if failure.verdict == Verdict::Early {
-            awaited.as_mut().filter(|_| refusal.by_postgres)
+            awaited.as_mut()
         } else {
             alike.iter_mut().find(|one| one.first.says_same(refusal))
         };
         match known_one {
             Some(one) => one.count += 1,
-            // the event that takes a row from its old key may have been landed long ago
-            None if failure.verdict == Verdict::Early && failure.sqlstate.is_none() => {}
             None if failure.verdict == Verdict::Early => awaited = Some(Alike::of_one(refusal)),
             None => alike.push(Alike::of_one(refusal)),
         }
@@ -90,6 +90,10 @@ pub fn judge_trial(
     let tried = outcome.tried;
     findings.extend(alike.iter().filter_map(|one| one.to_finding(tried, known)));
     findings.extend(explain_obstacle(outcome, known));
+    findings.extend(outcome.altered_key.as_ref().map(|failure| {
+        let remedy = "or give the key its former type; as it is, `run` lets the partitions of its topics stand still";
+        Finding::problem("key_altered", failure.to_string(), remedy)
+    }));
     let one = awaited?;
     Some(AwaitedParents {
         table: known.table.clone(),
