@@ -377,3 +377,20 @@ async fn a_dead_letter_topic_that_may_not_be_written_is_a_problem() {
     kafka.permit("Describe", &reader);
     assert_eq!(check(), ["dead_letter_topic_forbidden"]);
 }
+
+#[tokio::test]
+async fn a_pooler_before_postgres_is_a_warning() {
+    let world = World::new("check_pooler", 1).await;
+    let direct = check(&world.config_file(), &["--json"]).1;
+    assert!(!direct.contains("postgres_pooled"), "{direct}");
+    let server = stack().postgres.rsplit('@').next().unwrap().to_owned();
+    let pooler = crate::support::proxy::Hole::as_pooler(server.clone()).await;
+    let through = format!("127.0.0.1:{}", pooler.port);
+    let config = world.config_file_for(&world.database_url.replace(&server, &through));
+    let pooled = tokio::task::spawn_blocking(move || check(&config, &["--json"]).1);
+    let pooled = objects(&pooled.await.unwrap());
+    assert!(
+        codes(&pooled, "warning").contains(&"postgres_pooled".to_owned()),
+        "{pooled:?}"
+    );
+}

@@ -85,6 +85,15 @@ pub struct Hole {
 impl Hole {
     /// Forwards to `server`.
     pub async fn start(server: String) -> Self {
+        Self::forwarding(server, false).await
+    }
+
+    /// Forwards to `server`, and gives keys of its own to cancel by, as poolers do.
+    pub async fn as_pooler(server: String) -> Self {
+        Self::forwarding(server, true).await
+    }
+
+    async fn forwarding(server: String, other_keys: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let generation = Arc::new(AtomicUsize::new(0));
@@ -97,8 +106,9 @@ impl Hole {
                 let own = now.load(Ordering::SeqCst);
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = upstream.into_split();
-                tokio::spawn(carry(from_client, to_server, now.clone(), own));
-                tokio::spawn(carry(from_server, to_client, now.clone(), own));
+                tokio::spawn(carry(from_client, to_server, now.clone(), own, false));
+                let carried = carry(from_server, to_client, now.clone(), own, other_keys);
+                tokio::spawn(carried);
             }
         });
         Self { port, generation }
@@ -115,9 +125,16 @@ async fn carry(
     mut to: OwnedWriteHalf,
     generation: Arc<AtomicUsize>,
     own: usize,
+    other_keys: bool,
 ) {
     let mut bytes = vec![0; 1 << 16];
     while let Ok(n @ 1..) = from.read(&mut bytes).await {
+        let key = bytes[..n].windows(5).position(|w| w == b"K\0\0\0\x0c");
+        if let Some(at) = key.filter(|_| other_keys) {
+            bytes[at + 5..at + 9]
+                .iter_mut()
+                .for_each(|byte| *byte ^= 0x55);
+        }
         let is_carried = generation.load(Ordering::SeqCst) == own;
         if is_carried && to.write_all(&bytes[..n]).await.is_err() {
             return;
