@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use deadpool_postgres::{GenericClient, Object};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::locked::Locked;
-use crate::postgres::fingerprint::{FINGERPRINTS, find_altered};
+use crate::postgres::fingerprint::{FACTS, NAMES, find_altered};
 use crate::postgres::settings::begin_pinned;
 use crate::postgres::unique_keys::load_unique_keys;
 use crate::rows::foreign_keys::foreign_key_rank;
@@ -171,19 +172,18 @@ impl Catalogue {
 async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
     let (schemas, names) = ([&name.schema], [&name.name]);
     // first of all: what is read after it is at least as new, so that nothing older goes by this fingerprint
-    let row = client
-        .query_opt(FINGERPRINTS, &[&&schemas[..], &&names[..]])
-        .await?;
-    let Some(row) = row else {
+    let lists: [&(dyn ToSql + Sync); 2] = [&&schemas[..], &&names[..]];
+    let Some(row) = client.query_opt(FACTS, &lists).await? else {
         return Err(missing_table(name));
     };
-    let (oid, fingerprint): (u32, i64) = (row.get(1), row.get(2));
+    let (facts, oid): (i64, u32) = (row.get(1), row.get(2));
+    let own_names = client.query_opt(NAMES, &lists).await?;
     let traits = client.query_one(TRAITS, &[&oid]).await?;
     let (columns, numbers) = load_columns(client, oid).await?;
     let unique_keys = load_unique_keys(client, oid, &columns, &numbers).await?;
     let references = load_references(client).await?;
     let mut table = Table::new(name.clone(), columns, unique_keys);
-    table.fingerprint = fingerprint;
+    table.fingerprint = (facts, own_names.and_then(|row| row.get(1)));
     table.may_have_heirs = traits.get(0);
     table.hidden_from = traits.get(1);
     table.rank = foreign_key_rank(oid, &references);

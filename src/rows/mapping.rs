@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::SchemalessConfig;
 use crate::format::change::{Change, Fields, Operation, Shape};
 use crate::format::key_move::KeyMove;
 use crate::format::schema::Field;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
-use crate::rows::value::{self, Reading, Value, ValueError};
+use crate::rows::value::{self, Conversion, Reading, Value, ValueError};
 use crate::verdict::{Failure, Reason, Verdict};
 
 /// Where events have another shape each time, as JSON without schemas may, mappings are not kept for ever.
@@ -42,8 +41,7 @@ struct Slot {
     position: usize,
     /// and which of its schema.
     field: Option<usize>,
-    /// What the configuration says of values that don't tell what they mean.
-    schemaless: SchemalessConfig,
+    conversion: Conversion,
     /// The scale that decimals in base64 are assumed to have, of which it says nothing.
     assumed_scale: Option<i32>,
     /// A moment, not of the key: it is cut to what Postgres holds.
@@ -216,7 +214,8 @@ impl Mapping {
             // the names are the key's, but the schema is that of the row before
             let name = fields.names().get(slot.position);
             let field = name.and_then(|name| index_of(fields.schema()?, slot.position, name));
-            match self.read_field(&Slot { field, ..*slot }, fields)? {
+            let slot = &self.slot_of_field(slot, field, fields);
+            match self.read_field(slot, fields)? {
                 Value::Text(text) => {
                     self.check_key_text(slot, &text)?;
                     old_key.push(Some(text));
@@ -225,6 +224,18 @@ impl Mapping {
             }
         }
         Ok((old_key != key).then(|| old_key.into()))
+    }
+
+    /// The same column, filled from a field of another schema.
+    fn slot_of_field(&self, slot: &Slot, field: Option<usize>, fields: &Fields<'_>) -> Slot {
+        let schema = field.and_then(|at| fields.schema()?.fields().get(at));
+        let column = self.layout.table.columns.get(slot.column);
+        let conversion = column.map(|column| slot.conversion.of_field(schema, &column.pg_type));
+        Slot {
+            field,
+            conversion: conversion.unwrap_or(slot.conversion),
+            ..*slot
+        }
     }
 
     fn read_value<'r>(&self, slot: &Slot, change: &Change<'r>) -> Result<Value<'r>, Failure> {
@@ -243,7 +254,9 @@ impl Mapping {
             return Ok(Value::Null);
         };
         let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
-        let value = value::to_text_as(raw, schema, &column.pg_type, &self.reading, slot.schemaless);
+        let value = slot
+            .conversion
+            .to_text(raw, schema, &column.pg_type, &self.reading);
         if let Some(scale) = slot.assumed_scale
             && may_be_base64(raw)
             && value.is_ok()
@@ -368,7 +381,8 @@ fn map_fields(
 ) -> Result<Vec<Slot>, Failure> {
     let mut slots = Vec::with_capacity(fields.names().len() + 1);
     for (position, name) in fields.names().iter().enumerate() {
-        let Some(column) = table.column_index(name) else {
+        let place = table.column_index(name);
+        let Some((column, target)) = place.and_then(|at| Some((at, table.columns.get(at)?))) else {
             return Err(Failure::new(
                 Verdict::Systemic,
                 format!(
@@ -381,17 +395,17 @@ fn map_fields(
             continue;
         }
         let field = fields.schema().and_then(|s| index_of(s, position, name));
-        let schemaless = reading.schemaless_of(&table.name, name_of(table, column));
+        let schemaless = reading.schemaless_of(&table.name, &target.name);
         let schema = field.and_then(|at| fields.schema()?.fields().get(at));
-        let pg_type = table.columns.get(column).map(|column| &column.pg_type);
+        let pg_type = &target.pg_type;
         slots.push(Slot {
             column,
             from,
             position,
             field,
-            schemaless,
-            assumed_scale: pg_type.and_then(|pg| value::assumed_scale(schema, pg, schemaless)),
-            cuts_moment: from == From::Row && pg_type.is_some_and(value::is_moment),
+            conversion: Conversion::new(schema, pg_type, schemaless),
+            assumed_scale: value::assumed_scale(schema, pg_type, schemaless),
+            cuts_moment: from == From::Row && value::is_moment(pg_type),
         });
     }
     // a name twice in one object: the last wins, as in every JSON parser
@@ -404,10 +418,6 @@ fn map_fields(
 /// A text, or an array of some.
 fn may_be_base64(raw: &str) -> bool {
     raw.starts_with('"') || raw.starts_with('[') && raw.contains('"')
-}
-
-fn name_of(table: &Table, column: usize) -> &str {
-    table.columns.get(column).map_or("", |column| &column.name)
 }
 
 /// Events have their fields in the schema's order, so it is looked for first where it is most likely.

@@ -18,7 +18,7 @@ use crate::rows::recorded_change::{RecordedChange, TableIdentity};
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_key::row_key;
 use crate::rows::row_sequence::{ANY_PARTITION, Arrival, OtherSource, sequence_arrivals};
-use crate::rows::value::{self, Reading, Value};
+use crate::rows::value::{Conversion, Reading, Value};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 
@@ -567,7 +567,8 @@ fn find_version<'r>(
     let raw = change.row.values.get(place).copied().unwrap_or("null");
     // what can't be read, or stands for a value that isn't logged, tells nothing
     let schemaless = reading.schemaless_of(&table.name, &pg.name);
-    let text = match value::to_text_as(raw, field, &pg.pg_type, reading, schemaless) {
+    let conversion = Conversion::new(field, &pg.pg_type, schemaless);
+    let text = match conversion.to_text(raw, field, &pg.pg_type, reading) {
         Ok(Value::Text(text)) => Some(text),
         _ => None,
     };

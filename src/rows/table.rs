@@ -10,6 +10,9 @@ use crate::rows::sql::quote;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 
+/// A hash of a table's facts, and one of the names in our SQL that aren't Postgres' own, where it has such.
+pub type Fingerprint = (i64, Option<i64>);
+
 /// A destination column's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PgType {
@@ -239,7 +242,7 @@ pub struct Table {
     /// 1970, 0 if never.
     pub told_of_spelling_at: AtomicU64,
     /// Of all that is known of it: another one, once it was altered.
-    pub fingerprint: i64,
+    pub fingerprint: Fingerprint,
     by_name: HashMap<String, usize>,
 }
 
@@ -276,7 +279,7 @@ impl Table {
             hidden_from: None,
             relatives: Vec::new(),
             told_of_spelling_at: AtomicU64::new(0),
-            fingerprint: 0,
+            fingerprint: (0, None),
             by_name,
         }
     }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use crate::config::SchemalessConfig;
-use crate::format::schema::{Field, Kind};
+use crate::format::schema::Field;
 use crate::rows::table::PgType;
 
 mod array;
@@ -30,6 +30,7 @@ mod placeholder;
 mod plain;
 mod quoted;
 mod reading;
+mod shortcut;
 mod times;
 mod undeclared;
 mod unescaped;
@@ -50,6 +51,7 @@ use json::Json;
 use meaning::Meaning;
 pub use placeholder::Placeholder;
 pub use reading::Reading;
+use shortcut::Shortcut;
 pub use undeclared::assumed_scale;
 
 /// A field's value for its column.
@@ -78,110 +80,130 @@ pub fn to_text<'a>(
     column: &PgType,
     reading: &Reading,
 ) -> Result<Value<'a>, ValueError> {
-    to_text_as(raw, field, column, reading, reading.schemaless)
+    Conversion::new(field, column, reading.schemaless).to_text(raw, field, column, reading)
 }
 
-/// As [`to_text`], for a column of which the configuration says this ([`Reading::schemaless_of`]).
-///
-/// # Errors
-/// As for [`to_text`].
-pub fn to_text_as<'a>(
-    raw: &'a str,
-    field: Option<&Field>,
-    column: &PgType,
-    reading: &Reading,
+/// How a field's values become texts of a column: what doesn't depend on the value, found once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Conversion {
+    family: Family,
+    shortcut: Option<Shortcut>,
     schemaless: SchemalessConfig,
-) -> Result<Value<'a>, ValueError> {
-    let json = Json::from_raw(raw)?;
-    if json == Json::Null {
-        return Ok(Value::Null);
-    }
-    if reading.placeholder.is_meant(json, field, column) {
-        return Ok(Value::Unavailable);
-    }
-    if let Some(text) = text_at_once(json, field, column) {
-        return Ok(Value::Text(Cow::Borrowed(text)));
-    }
-    convert_value(json, field, column, schemaless, 0).map(Value::Text)
 }
 
-/// What [`convert_value`] makes of most values, in a tenth of the time: a text for a column of texts, and a whole number
-/// for one of whole numbers, each of which the schema gives no other meaning.
-fn text_at_once<'a>(json: Json<'a>, field: Option<&Field>, column: &PgType) -> Option<&'a str> {
-    let field = field.filter(|field| field.logical.is_none() && column.element.is_none())?;
-    match (json, &field.kind) {
-        (Json::String(quoted), Kind::String) if matches!(&*column.name, "text" | "varchar") => {
-            let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-            (!inner.as_bytes().contains(&b'\\')).then_some(inner)
+impl Conversion {
+    /// `schemaless`: what the configuration says of the column ([`Reading::schemaless_of`]).
+    pub fn new(field: Option<&Field>, column: &PgType, schemaless: SchemalessConfig) -> Self {
+        let family = Family::of_column(column);
+        Self {
+            family,
+            shortcut: field.and_then(|field| Shortcut::find(field, family, column)),
+            schemaless,
         }
-        (Json::Number(digits), Kind::Int16 | Kind::Int32 | Kind::Int64)
-            if matches!(&*column.name, "int2" | "int4" | "int8") =>
-        {
-            (!whole::has_point(digits)).then_some(digits)
-        }
-        _ => None,
     }
-}
 
-/// The text of a value that is neither null nor a placeholder; `depth` counts the arrays around it.
-fn convert_value<'a>(
-    json: Json<'a>,
-    field: Option<&Field>,
-    column: &PgType,
-    schemaless: SchemalessConfig,
-    depth: usize,
-) -> Result<Cow<'a, str>, ValueError> {
-    let family = Family::of_column(column);
-    let meaning = meaning::find_meaning(json, field, family, column, schemaless)?;
-    if !meaning.suits_family(family) {
-        return Err(family.unfit(meaning.name().unwrap_or(json.kind_name())));
+    /// The same for another field that fills the column.
+    pub fn of_field(&self, field: Option<&Field>, column: &PgType) -> Self {
+        Self::new(field, column, self.schemaless)
     }
-    // what Connect's JSON has for the values within
-    let encoded = field.filter(|field| is_document(json, family) && document::holds_encoded(field));
-    let text = match meaning {
-        Meaning::Plain => match encoded {
-            Some(field) => document::document_text(json, field, family, schemaless),
-            None => plain::plain_text(json, family),
-        },
-        Meaning::JsonString => Ok(Cow::Borrowed(json.raw_text())),
-        Meaning::JsonText => plain::json_text(json, family),
-        Meaning::Date => times::date_text(json),
-        Meaning::Time(unit) => times::time_text(json, unit, family),
-        Meaning::Timestamp(unit) => times::timestamp_text(json, unit, family),
-        Meaning::Iso => iso::iso_text(json, family),
-        Meaning::IsoWithin(inner) => iso::iso_texts_within(json, inner),
-        Meaning::Duration(unit) => times::duration_text(json, unit),
-        Meaning::Decimal { scale } => numbers::decimal_text(json, scale, family),
-        Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json, family),
-        Meaning::UndeclaredStruct => {
-            undeclared::undeclared_struct(json, family, schemaless.decimals)
+
+    /// As [`to_text`](self::to_text), of the field and for the column that the conversion was made of.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn to_text<'a>(
+        &self,
+        raw: &'a str,
+        field: Option<&Field>,
+        column: &PgType,
+        reading: &Reading,
+    ) -> Result<Value<'a>, ValueError> {
+        let json = Json::from_raw(raw)?;
+        if json == Json::Null {
+            return Ok(Value::Null);
         }
-        Meaning::UndeclaredDecimal => {
-            undeclared::undeclared_decimal(json, family, column, schemaless)
+        if reading.placeholder.is_meant(json, field, column) {
+            return Ok(Value::Unavailable);
         }
-        Meaning::UndeclaredBytes => undeclared::undeclared_bytes(json, family, column, schemaless),
-        Meaning::Bytes => bytes::to_bytea(json, family),
-        Meaning::EncodedBytes => bytes::decode_bytea(json, schemaless.bytes),
-        Meaning::Bits { length, declared } => bits::bit_string(json, length, declared, family),
-        Meaning::Hstore => match encoded {
-            Some(field) => {
+        if let Some(text) = self.shortcut.and_then(|shortcut| shortcut.take(json)) {
+            return Ok(Value::Text(Cow::Borrowed(text)));
+        }
+        self.convert(json, field, column, 0).map(Value::Text)
+    }
+
+    /// The text of a value that is neither null nor a placeholder; `depth` counts the arrays around it.
+    fn convert<'a>(
+        &self,
+        json: Json<'a>,
+        field: Option<&Field>,
+        column: &PgType,
+        depth: usize,
+    ) -> Result<Cow<'a, str>, ValueError> {
+        let Self {
+            family, schemaless, ..
+        } = *self;
+        let meaning = meaning::find_meaning(json, field, family, column, schemaless)?;
+        if !meaning.suits_family(family) {
+            return Err(family.unfit(meaning.name().unwrap_or(json.kind_name())));
+        }
+        let text = match meaning {
+            Meaning::Plain | Meaning::Hstore => self.document_text(json, field, meaning),
+            Meaning::JsonString => Ok(Cow::Borrowed(json.raw_text())),
+            Meaning::JsonText => plain::json_text(json, family),
+            Meaning::Date => times::date_text(json),
+            Meaning::Time(unit) => times::time_text(json, unit, family),
+            Meaning::Timestamp(unit) => times::timestamp_text(json, unit, family),
+            Meaning::Iso => iso::iso_text(json, family),
+            Meaning::IsoWithin(inner) => iso::iso_texts_within(json, inner),
+            Meaning::Duration(unit) => times::duration_text(json, unit),
+            Meaning::Decimal { scale } => numbers::decimal_text(json, scale, family),
+            Meaning::VariableScaleDecimal => numbers::variable_scale_decimal(json, family),
+            Meaning::UndeclaredStruct => {
+                undeclared::undeclared_struct(json, family, schemaless.decimals)
+            }
+            Meaning::UndeclaredDecimal => {
+                undeclared::undeclared_decimal(json, family, column, schemaless)
+            }
+            Meaning::UndeclaredBytes => {
+                undeclared::undeclared_bytes(json, family, column, schemaless)
+            }
+            Meaning::Bytes => bytes::to_bytea(json, family),
+            Meaning::EncodedBytes => bytes::decode_bytea(json, schemaless.bytes),
+            Meaning::Bits { length, declared } => bits::bit_string(json, length, declared, family),
+            Meaning::Array { element } => {
+                array::array_literal(json, element, column, schemaless, depth)
+            }
+            Meaning::Vector => vectors::dense_vector(json),
+            Meaning::SparseVector => vectors::sparse_vector(json),
+            Meaning::Point => geometry::point_text(json),
+            Meaning::Geometry => geometry::hex_ewkb(json),
+        }?;
+        let text = fit_family(text, json, family, column)?;
+        exact::check_exact(&text, json, meaning, family, column)?;
+        Ok(text)
+    }
+
+    /// A value that means what it says, or an hstore. Connect's JSON may write what is within a document in another way.
+    fn document_text<'a>(
+        &self,
+        json: Json<'a>,
+        field: Option<&Field>,
+        meaning: Meaning<'_>,
+    ) -> Result<Cow<'a, str>, ValueError> {
+        let (family, schemaless) = (self.family, self.schemaless);
+        let encoded =
+            field.filter(|field| is_document(json, family) && document::holds_encoded(field));
+        match (encoded, meaning) {
+            (None, Meaning::Hstore) => hstore::hstore_text(json),
+            (None, _) => plain::plain_text(json, family),
+            (Some(field), Meaning::Hstore) => {
                 let written = document::document_text(json, field, family, schemaless)?;
                 hstore::hstore_text(Json::from_raw(&written)?)
                     .map(|text| Cow::Owned(text.into_owned()))
             }
-            None => hstore::hstore_text(json),
-        },
-        Meaning::Array { element } => {
-            array::array_literal(json, element, column, schemaless, depth)
+            (Some(field), _) => document::document_text(json, field, family, schemaless),
         }
-        Meaning::Vector => vectors::dense_vector(json),
-        Meaning::SparseVector => vectors::sparse_vector(json),
-        Meaning::Point => geometry::point_text(json),
-        Meaning::Geometry => geometry::hex_ewkb(json),
-    }?;
-    let text = fit_family(text, json, family, column)?;
-    exact::check_exact(&text, json, meaning, family, column)?;
-    Ok(text)
+    }
 }
 
 /// The text as Postgres reads it for a type of the family.

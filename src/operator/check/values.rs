@@ -6,7 +6,7 @@ use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::undeclared::{Proposed, propose_setting};
 use crate::rows::table::Column;
-use crate::rows::value::{self, Reading, Value, ValueError};
+use crate::rows::value::{self, Conversion, Reading, Value, ValueError};
 
 /// Columns that take no null, have no default, and are left out by events.
 pub fn find_required_columns(
@@ -77,7 +77,8 @@ fn convert_value<'r>(
     let field = schema.and_then(|schema| schema.field_at(position, name));
     let schemaless = reading.schemaless_of(&relation.table.name, name);
     let pg_type = &column.pg_type;
-    Some(value::to_text_as(raw, field, pg_type, reading, schemaless))
+    let conversion = Conversion::new(field, pg_type, schemaless);
+    Some(conversion.to_text(raw, field, pg_type, reading))
 }
 
 /// The scale that is assumed of the field's decimals in base64.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::Conversion;
 use super::budget::Budget;
-use super::convert_value;
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
@@ -33,6 +33,7 @@ pub(super) fn array_literal<'a>(
     }
     // Of all types only box separates otherwise, for its own text has commas.
     let separator = if element.name == "box" { ';' } else { ',' };
+    let conversion = Conversion::new(field, element, schemaless);
     let budget = Budget::of(json.raw_text());
     let mut out = String::with_capacity(json.raw_text().len() + 2);
     out.push('{');
@@ -55,7 +56,7 @@ pub(super) fn array_literal<'a>(
             }
             _ => {
                 nested_is_empty = false;
-                let text = convert_value(value, field, element, schemaless, depth + 1)?;
+                let text = conversion.convert(value, field, element, depth + 1)?;
                 push_element(&mut out, &text, separator);
             }
         }

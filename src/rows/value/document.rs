@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
-use super::{Budget, convert_value};
+use super::{Budget, Conversion};
 use crate::config::SchemalessConfig;
 use crate::format::schema::{Field, Kind, Logical};
 use crate::rows::table::PgType;
@@ -170,7 +170,8 @@ impl Document {
         field: &Field,
         logical: Logical,
     ) -> Result<(), ValueError> {
-        let text = convert_value(json, Some(field), &self.text, self.schemaless, 0)?;
+        let conversion = Conversion::new(Some(field), &self.text, self.schemaless);
+        let text = conversion.convert(json, Some(field), &self.text, 0)?;
         let is_json = || serde_json::from_str::<IgnoredAny>(&text).is_ok();
         match logical {
             Logical::Decimal | Logical::VariableScaleDecimal | Logical::Json if is_json() => {

@@ -183,27 +183,35 @@ fn check_fractions(
     (from, to): (usize, usize),
     family: Family,
 ) -> Result<(), ValueError> {
-    for (at, _) in text.match_indices('.') {
-        let (before, after) = (&text.as_bytes()[..at], &text.as_bytes()[at + 1..]);
-        let is_digit = |byte: &&u8| byte.is_ascii_digit();
-        let seconds = before.iter().rev().take_while(is_digit).count();
-        let is_clock = seconds >= 4 || before.iter().rev().nth(seconds) == Some(&b':');
-        let mut unit = after
-            .iter()
-            .skip_while(|byte| is_digit(byte) || **byte == b' ');
-        let is_iso = matches!(unit.next(), Some(b'S' | b's'));
-        let mut beyond = after.iter().take_while(is_digit).take(to).skip(from);
-        if (is_clock || is_iso) && beyond.any(|digit| *digit != b'0') {
+    let bytes = text.as_bytes();
+    let points = (0..bytes.len()).filter(|at| bytes.get(*at) == Some(&b'.'));
+    for point in points {
+        let (before, after) = (&bytes[..point], &bytes[point + 1..]);
+        if has_digits_beyond(before, after, (from, to)) {
             return Err(family.unfit("a time with digits beyond the column's precision"));
         }
     }
     Ok(())
 }
 
+fn has_digits_beyond(before: &[u8], after: &[u8], (from, to): (usize, usize)) -> bool {
+    let is_digit = |byte: &&u8| byte.is_ascii_digit();
+    let mut beyond = after.iter().take_while(is_digit).take(to).skip(from);
+    if !beyond.any(|digit| *digit != b'0') {
+        return false; // as nearly all
+    }
+    let seconds = before.iter().rev().take_while(is_digit).count();
+    let is_clock = seconds >= 4 || before.iter().rev().nth(seconds) == Some(&b':');
+    let mut unit = after
+        .iter()
+        .skip_while(|byte| is_digit(byte) || **byte == b' ');
+    is_clock || matches!(unit.next(), Some(b'S' | b's'))
+}
+
 /// The text of a moment without the digits that no column of Postgres holds. Cut, as Postgres would round the last
 /// moment of a day to the next one.
 pub fn cut_to_micros(text: Cow<'_, str>) -> Cow<'_, str> {
-    let Some((at, _)) = text.rmatch_indices('.').next() else {
+    let Some(at) = text.bytes().rposition(|byte| byte == b'.') else {
         return text;
     };
     let (clock, fraction) = (text.get(..at), text.get(at + 1..).unwrap_or_default());
