@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr_iter, memrchr};
+
 use super::error::ValueError;
 use super::family::Family;
 use super::json::Json;
@@ -184,8 +186,7 @@ fn check_fractions(
     family: Family,
 ) -> Result<(), ValueError> {
     let bytes = text.as_bytes();
-    let points = (0..bytes.len()).filter(|at| bytes.get(*at) == Some(&b'.'));
-    for point in points {
+    for point in memchr_iter(b'.', bytes) {
         let (before, after) = (&bytes[..point], &bytes[point + 1..]);
         if has_digits_beyond(before, after, (from, to)) {
             return Err(family.unfit("a time with digits beyond the column's precision"));
@@ -211,7 +212,7 @@ fn has_digits_beyond(before: &[u8], after: &[u8], (from, to): (usize, usize)) ->
 /// The text of a moment without the digits that no column of Postgres holds. Cut, as Postgres would round the last
 /// moment of a day to the next one.
 pub fn cut_to_micros(text: Cow<'_, str>) -> Cow<'_, str> {
-    let Some(at) = text.bytes().rposition(|byte| byte == b'.') else {
+    let Some(at) = memrchr(b'.', text.as_bytes()) else {
         return text;
     };
     let (clock, fraction) = (text.get(..at), text.get(at + 1..).unwrap_or_default());

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -136,7 +137,7 @@ fn between_quotes(quoted: &str) -> Option<&str> {
 }
 
 fn find_escape(text: &str) -> Option<usize> {
-    text.as_bytes().iter().position(|byte| *byte == b'\\')
+    memchr(b'\\', text.as_bytes())
 }
 
 /// As serde_json unescapes, in a third of the time, where each escape is one of two characters: quotes in documents, ends
