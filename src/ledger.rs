@@ -6,7 +6,7 @@
 //!   had under another key), `row_positions` and `feeds` (the order of rows that come through several partitions).
 //! - Where reading goes on: `resume`, which is pure; what goes first, `partition_starts`.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
-//! - For an operator: `overview`, `rights`, `forget_partitions`.
+//! - For an operator: `standstills`, `overview`, `rights`, `forget_partitions`.
 //! - The tables themselves: `migrate` creates them, `retention` forgets what is old.
 
 pub mod days;
@@ -27,6 +27,7 @@ pub mod retention;
 pub mod rights;
 pub mod row_identities;
 pub mod row_positions;
+pub mod standstills;
 pub mod watermarks;
 pub mod worker_sessions;
 
@@ -39,6 +40,7 @@ use crate::ledger::moved_rows::MovedRows;
 use crate::ledger::partition_starts::PartitionStarts;
 use crate::ledger::row_identities::RowIdentities;
 use crate::ledger::row_positions::RowPositions;
+use crate::ledger::standstills::Standstills;
 use crate::ledger::watermarks::Watermarks;
 use crate::rows::sql::quote;
 
@@ -46,6 +48,8 @@ use crate::rows::sql::quote;
 pub struct Ledger {
     /// How far each Kafka partition has been applied.
     pub watermarks: Watermarks,
+    /// Which partitions stand still.
+    pub standstills: Standstills,
     /// What has to be drained before a partition is begun.
     pub partition_starts: PartitionStarts,
     /// What has been applied.
@@ -75,6 +79,7 @@ impl Ledger {
         let event_ids = EventIds::new(schema.clone(), idempotency);
         Self {
             watermarks: Watermarks::new(schema.clone(), group.to_owned()),
+            standstills: Standstills::new(schema.clone()),
             partition_starts: PartitionStarts::new(schema.clone()),
             days: Days::new(schema.clone(), event_ids.are_kept()),
             event_ids,

@@ -6,6 +6,8 @@
 //! ```
 //!
 //! A crash between any two steps leaves a state from which a restart converges.
+//!
+//! A partition that can't go on is set aside ([`set_aside`]), and the lane's others go on.
 
 mod advance;
 mod advances;
@@ -41,6 +43,7 @@ mod retry_policy;
 pub mod run;
 pub mod run_error;
 mod session_watch;
+mod set_aside;
 mod stand_still;
 mod stuck;
 mod topic_watch;
@@ -70,9 +73,10 @@ use crate::verdict::Failure;
 async fn run_lane(mut lane: Lane) {
     let mut arena = Bump::new(); // what a batch decodes to; used again for the next
     loop {
-        match lane.inbox.next().await {
+        match lane.inbox.next(lane.aside.next_due()).await {
             Work::TakeUp(partitions) => lane.take_up(partitions).await,
-            Work::Records(records, positions, _busy) => {
+            Work::Records(mut records, positions, _busy) => {
+                lane.aside.leave_out(&mut records);
                 note_positions(&mut lane, positions);
                 if !records.is_empty() {
                     decide_starts(&mut lane, &records).await;
@@ -80,6 +84,7 @@ async fn run_lane(mut lane: Lane) {
                 }
                 pass_ends(&mut lane).await;
             }
+            Work::Due(_busy) => lane.probe_aside(&mut arena).await,
             Work::Idle => match lane.partitions.count_owed_letters() {
                 0 => {
                     pass_ends(&mut lane).await;

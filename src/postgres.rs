@@ -8,6 +8,7 @@ pub mod connection;
 pub mod failure;
 pub mod fingerprint;
 pub mod key_identities;
+pub mod lock_holders;
 pub mod moving;
 pub mod row_keeper;
 pub mod sessions;

@@ -63,6 +63,15 @@ impl Record {
         (self.source.clone(), self.offset)
     }
 
+    /// The same, in memory of its own: it may be kept for long without keeping what was read beside it.
+    pub fn copy_apart(&self) -> Self {
+        Self {
+            key: self.key.as_deref().map(Bytes::copy_from_slice),
+            value: self.value.as_ref().map(Body::copy_apart),
+            ..self.clone()
+        }
+    }
+
     /// Bytes of memory, near enough to bound a queue with.
     pub fn memory_size(&self) -> usize {
         let shared = self.value.as_ref().map_or(0, |v| v.len() - v.own_len());

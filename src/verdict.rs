@@ -6,6 +6,9 @@ pub mod sqlstate;
 
 use std::fmt;
 
+use crate::record::TopicPartition;
+use crate::table_name::TableName;
+
 /// Why a record is put aside. The name is the `landfall.reason` header of its dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
@@ -19,7 +22,7 @@ pub enum Reason {
     Constraint,
     /// Carries only part of a row that isn't there.
     Incomplete,
-    /// A deadlock, a lock or the like that outlasted every attempt.
+    /// A deadlock, a lock or the like. A worker waits instead; versions before it have put events aside for it.
     Contention,
     /// Nothing wrong with it: an event of its key was put aside before it, and it has to wait behind.
     Behind,
@@ -48,8 +51,8 @@ impl Reason {
         match verdict {
             Verdict::Reject(reason) => reason,
             Verdict::Early => Reason::Constraint,
-            Verdict::Retry => Reason::Contention,
-            Verdict::Unavailable => Reason::Unavailable,
+            Verdict::Retry | Verdict::Locked => Reason::Contention,
+            Verdict::TooMuch | Verdict::Unavailable => Reason::Unavailable,
             Verdict::Systemic => Reason::Systemic,
         }
     }
@@ -81,12 +84,16 @@ impl Reason {
 pub enum Verdict {
     /// Try the whole batch again soon; it may well go through.
     Retry,
-    /// A foreign key's other side may still come: let the batch grow, try again for a while.
+    /// Somebody holds a lock on the table, or on a row of it, for long: its partitions wait, the others go on.
+    Locked,
+    /// A foreign key's other side may still come, or a unique value be freed: let the batch grow, try again for a while.
     Early,
+    /// More at once than the server has memory or room for locks for: in smaller parts.
+    TooMuch,
     /// Postgres can't be had, for anybody: wait, probe, dead-letter nothing.
     Unavailable,
-    /// Something is set up wrongly, and every record would fail alike: stop taking in, say what
-    /// to do, probe. Nothing is dead-lettered.
+    /// Something is set up wrongly, and every record of its kind would fail alike: its partitions stop, say what
+    /// to do, and are probed. Nothing is dead-lettered.
     Systemic,
     /// It is this record: put it aside, apply the rest.
     Reject(Reason),
@@ -94,9 +101,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// A verdict of each name: all values of a `verdict` label.
-    pub const ALL: [Verdict; 5] = [
+    pub const ALL: [Verdict; 7] = [
         Verdict::Retry,
+        Verdict::Locked,
         Verdict::Early,
+        Verdict::TooMuch,
         Verdict::Unavailable,
         Verdict::Systemic,
         Verdict::Reject(Reason::Value),
@@ -106,7 +115,9 @@ impl Verdict {
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Retry => "retry",
+            Verdict::Locked => "locked",
             Verdict::Early => "early",
+            Verdict::TooMuch => "too_much",
             Verdict::Unavailable => "unavailable",
             Verdict::Systemic => "systemic",
             Verdict::Reject(_) => "reject",
@@ -131,11 +142,13 @@ pub fn of_sqlstate(code: &str) -> Verdict {
         "25006" => Unavailable,                // read-only: a standby, or disk-full protection
         "25P02" | "25P03" | "25P04" => Retry,  // the transaction was ended under us
         "40002" => Reject(Reason::Constraint), // a deferred constraint, at COMMIT
-        "55P03" | "55006" => Retry,            // lock_timeout; object in use
-        "57014" => Retry,                      // statement_timeout, or somebody cancelled it
-        "57P04" => Systemic,                   // the database was dropped
-        "XX000" | "72000" => Retry,            // "tuple concurrently updated" and its like
-        "HV00N" => Unavailable,                // the server behind a foreign table can't be reached
+        "53200" => TooMuch, // no memory for so much, or no room for so many locks
+        "55P03" => Locked,  // lock_timeout
+        "55006" => Retry,   // object in use
+        "57014" => Retry,   // statement_timeout, or somebody cancelled it
+        "57P04" => Systemic, // the database was dropped
+        "XX000" | "72000" => Retry, // "tuple concurrently updated" and its like
+        "HV00N" => Unavailable, // the server behind a foreign table can't be reached
         // not of the row, although their class is: a sequence is at its end, too many columns or
         // arguments, a routine that is written wrongly or may not do what it does
         "2200H" | "54011" | "54023" | "38001" | "38002" | "38003" | "38004" | "39001" | "39P01"
@@ -174,6 +187,21 @@ pub struct Failure {
     pub log_line: String,
     /// Kafka's, not Postgres'.
     pub of_kafka: bool,
+    /// What it is about, if not about everything.
+    pub concern: Option<Box<Concern>>,
+}
+
+/// What a failure is about: the partitions that have to do with it wait, and the others go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// All events of a table.
+    Table(TableName),
+    /// The records of a partition from one offset on; what made it sure is the one at `until`.
+    Records {
+        source: TopicPartition,
+        from: i64,
+        until: i64,
+    },
 }
 
 impl Failure {
@@ -189,6 +217,11 @@ impl Failure {
         self.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION])
     }
 
+    /// A row has a value that another one has, where no two may.
+    pub fn means_unique_conflict(&self) -> bool {
+        self.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION, sqlstate::EXCLUSION_VIOLATION])
+    }
+
     /// Whether it may come of a table that isn't what it was taken to be, and tell nothing of the events then.
     pub fn hangs_on_tables(&self) -> bool {
         let told_of_events = matches!(
@@ -196,6 +229,13 @@ impl Failure {
             Verdict::Reject(_) | Verdict::Early | Verdict::Systemic
         );
         told_of_events && !self.of_kafka
+    }
+
+    /// Whether it may come of what the session was told at its start, such as its role's settings. Privileges, tables
+    /// and columns are looked up anew.
+    pub fn hangs_on_session(&self) -> bool {
+        let class = self.sqlstate.as_deref().and_then(|code| code.get(..2));
+        self.verdict == Verdict::Systemic && class.is_some_and(|c| !["23", "42"].contains(&c))
     }
 
     /// What we know of the table may be out of date.
@@ -212,6 +252,32 @@ impl Failure {
             log_line: message.clone(),
             message,
             of_kafka: false,
+            concern: None,
+        }
+    }
+
+    /// It came up while something was done with this table, and is about it, unless it says more itself.
+    pub fn about_table(mut self, table: &TableName) -> Self {
+        let table = || Box::new(Concern::Table(table.clone()));
+        self.concern.get_or_insert_with(table);
+        self
+    }
+
+    /// It is about a partition's records from one offset on; the one at `until` made it sure.
+    pub fn about_records(mut self, source: &TopicPartition, from: i64, until: i64) -> Self {
+        self.concern = Some(Box::new(Concern::Records {
+            source: source.clone(),
+            from,
+            until,
+        }));
+        self
+    }
+
+    /// The table that it is about, if it is about one.
+    pub fn table(&self) -> Option<&TableName> {
+        match self.concern.as_deref()? {
+            Concern::Table(table) => Some(table),
+            Concern::Records { .. } => None,
         }
     }
 

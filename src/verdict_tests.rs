@@ -1,6 +1,8 @@
 use super::*;
 
 const RETRY: Verdict = Verdict::Retry;
+const LOCKED: Verdict = Verdict::Locked;
+const TOO_MUCH: Verdict = Verdict::TooMuch;
 const EARLY: Verdict = Verdict::Early;
 const UNAVAILABLE: Verdict = Verdict::Unavailable;
 const SYSTEMIC: Verdict = Verdict::Systemic;
@@ -94,14 +96,16 @@ const APPENDIX_A: &[(Verdict, &str)] = &[
     // 44: with check option violation
     (CONSTRAINT, "44000"),
     // 53: insufficient resources
-    (UNAVAILABLE, "53000 53100 53200 53300"),
+    (UNAVAILABLE, "53000 53100 53300"),
+    (TOO_MUCH, "53200"),
     (SYSTEMIC, "53400"),
     // 54: program limit exceeded
     (VALUE, "54000 54001"),
     (SYSTEMIC, "54011 54023"),
     // 55: object not in prerequisite state
     (SYSTEMIC, "55000 55P02 55P04"),
-    (RETRY, "55006 55P03"),
+    (RETRY, "55006"),
+    (LOCKED, "55P03"),
     // 57: operator intervention
     (UNAVAILABLE, "57000 57P01 57P02 57P03 57P05"),
     (RETRY, "57014"),

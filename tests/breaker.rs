@@ -58,7 +58,7 @@ async fn too_many_refusals_open_the_breaker_until_their_cause_is_mended() {
         assert!(reasons.contains(told), "{told} in {reasons}");
     }
     let waiting = worker
-        .metric("landfall_waiting_lanes", &["verdict=\"systemic\""])
+        .metric("landfall_standing_partitions", &["why=\"systemic\""])
         .await;
     assert_eq!(waiting, 1.0);
     let log = worker.log();
@@ -80,8 +80,8 @@ async fn too_many_refusals_open_the_breaker_until_their_cause_is_mended() {
     assert_no_letters(&world, &worker).await;
     assert_eq!(
         world.count("SELECT count(*) FROM t").await,
-        0,
-        "nothing of the batch is in"
+        100,
+        "what comes before the first one is in"
     );
 
     world.sql("ALTER TABLE t DROP CONSTRAINT positive").await;
@@ -89,7 +89,7 @@ async fn too_many_refusals_open_the_breaker_until_their_cause_is_mended() {
     world
         .until_count("SELECT count(*) FROM t WHERE id = 1 AND version = 2", 1)
         .await;
-    worker.says(&["going on"]).await;
+    worker.says(&["stood still goes on"]).await;
     assert_eq!(worker.get("/readyz").await, (200, "ready\n".into()));
     assert_no_letters(&world, &worker).await;
     assert_eq!(worker.stop().await.0, Some(0));
@@ -101,19 +101,36 @@ async fn refusals_are_counted_over_batches() {
     let mut world = world("breaker_batches").await;
     world.set("dead_letter.breaker", "ratio = 0.5\nwindow = 20");
     world.set("apply", "batch_rows = 5");
-    let mut events: Vec<Event> = refused(100..110).collect();
+    let mut events: Vec<Event> = vec![insert(1, 500, 1)];
+    events.extend(refused(100..110));
     events.extend((1..=10).map(|id| insert(id, id, 1)));
     events.extend(refused(110..200));
     world.kafka.produce(&world.topic, &events).await;
     let worker = world.run();
     worker.says(&["breaker open"]).await;
     until_probed(&worker, 3.0).await;
-    // ten; then the window slides over the good ones, and more than ten in twenty are too many
-    assert_eq!(world.letters().await.len(), 20, "{}", worker.log());
-    assert_eq!(world.published().await.len(), 20);
+    // ten; then the window slides over the good ones, and more than ten in twenty are too many: the batch that has
+    // the last of them is left from its first one on
+    assert_eq!(world.letters().await.len(), 19, "{}", worker.log());
+    assert_eq!(world.published().await.len(), 19);
     world.sql("ALTER TABLE t DROP CONSTRAINT positive").await;
-    world.until_count("SELECT count(*) FROM t", 90).await;
-    assert_eq!(world.published().await.len(), 20);
+    world.until_count("SELECT count(*) FROM t", 92).await;
+    assert_eq!(world.published().await.len(), 19);
+}
+
+#[tokio::test]
+async fn a_topic_none_of_whose_records_was_ever_accepted_stops_from_its_first_one_on() {
+    let world = world("breaker_never_landed").await;
+    let events: Vec<Event> = refused(0..20).collect();
+    world.kafka.produce(&world.topic, &events).await;
+    let worker = world.run();
+    let words = ["breaker open", "all of its first", "none was ever landed"];
+    worker.says(&words).await;
+    until_probed(&worker, 3.0).await;
+    assert_no_letters(&world, &worker).await;
+    world.sql("ALTER TABLE t DROP CONSTRAINT positive").await;
+    world.until_count("SELECT count(*) FROM t", 20).await;
+    assert_no_letters(&world, &worker).await;
 }
 
 #[tokio::test]

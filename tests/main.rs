@@ -40,6 +40,7 @@ mod replay;
 mod retention;
 mod shutdown;
 mod stale;
+mod standing;
 mod support;
 mod tombstones;
 mod topics;

@@ -281,10 +281,10 @@ async fn a_table_that_somebody_keeps_locked_costs_time_and_no_dead_letters() {
         .produce(&world.topic, &events::history(60, 1))
         .await;
     let worker = world.run();
-    worker.says(&["retries exhausted"]).await;
-    crate::support::eventually("the batch was searched more than once", async || {
+    worker.says(&["a partition waits", "verdict=locked"]).await;
+    crate::support::eventually("it was tried more than once", async || {
         let waited = worker
-            .metric("landfall_failed_attempts_total", &["unavailable"])
+            .metric("landfall_failed_attempts_total", &["locked"])
             .await;
         (waited >= 3.0).then_some(())
     })

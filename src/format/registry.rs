@@ -90,6 +90,29 @@ impl Registry {
         Ok(known)
     }
 
+    /// The same of each by itself: those that were found, and why the others weren't.
+    pub async fn fetch_each(
+        &self,
+        ids: BTreeSet<SchemaId>,
+    ) -> (HashMap<SchemaId, KnownSchema>, HashMap<SchemaId, Failure>) {
+        let asked = ids.into_iter().map(|id| async move {
+            let known = self.fetch_schemas(BTreeSet::from([id])).await;
+            (id, known)
+        });
+        let answers: Vec<_> = stream::iter(asked)
+            .buffer_unordered(CONCURRENT_QUESTIONS)
+            .collect()
+            .await;
+        let (mut known, mut failures) = (HashMap::new(), HashMap::new());
+        for (id, answer) in answers {
+            match answer {
+                Ok(found) => known.extend(found),
+                Err(failure) => _ = failures.insert(id, failure),
+            }
+        }
+        (known, failures)
+    }
+
     async fn ask_for_all(
         &self,
         ids: BTreeSet<SchemaId>,

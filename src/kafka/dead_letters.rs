@@ -13,8 +13,11 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
-use crate::letter::headers::{LEFT_OUT_HEADER, cut_text, own_headers, write_headers};
+use crate::letter::headers::{
+    KEY_ADDED_HEADER, LEFT_OUT_HEADER, TIMESTAMP_HEADER, cut_text, own_headers, write_headers,
+};
 use crate::letter::{Cause, Place, UnpublishedLetter};
+use crate::record::Record;
 use crate::record::body::Body;
 use crate::verdict::{Failure, Verdict};
 
@@ -66,34 +69,36 @@ impl DeadLetters {
     }
 
     /// Publishes one letter: by itself if it is too large for the topic together with others, without
-    /// its value if it still is, and then without its key and its own headers.
+    /// its value if it still is, and then without its key and its own headers; with its timestamp in a header, if
+    /// the topic doesn't take it as it is; with a key of ours, if the topic takes none without.
     ///
     /// # Errors
-    /// Kafka didn't take the letter: unavailable, or systemic where no waiting mends it.
+    /// Kafka didn't take the letter: unavailable, or systemic where no waiting mends it. It is about the record.
     pub async fn publish(&self, letter: &UnpublishedLetter<'_>) -> Result<Place, Failure> {
-        let mut sent = self.send_part(letter, LetterPart::All).await;
-        for part in [
-            LetterPart::Alone,
-            LetterPart::NoValue,
-            LetterPart::OursAlone,
-        ] {
-            if sent.as_ref().is_err_and(is_too_large) {
-                sent = self.send_part(letter, part).await;
-            }
+        let mut form = LetterForm::default();
+        loop {
+            let error = match self.send_form(letter, form).await {
+                Ok(place) => return Ok(place),
+                Err(error) => error,
+            };
+            let Some(next) = form.form_after(&error, letter.record) else {
+                let topic = &self.topic;
+                let text = format!("can't publish to the dead letter topic {topic}: {error}");
+                let failure = Failure::of_kafka(verdict_on(&error), text);
+                let Record { source, offset, .. } = letter.record;
+                return Err(failure.about_records(source, *offset, *offset));
+            };
+            form = next;
         }
-        sent.map_err(|error| {
-            let topic = &self.topic;
-            let text = format!("can't publish to the dead letter topic {topic}: {error}");
-            Failure::of_kafka(verdict_on(&error), text)
-        })
     }
 
-    async fn send_part(
+    async fn send_form(
         &self,
         letter: &UnpublishedLetter<'_>,
-        part: LetterPart,
+        form: LetterForm,
     ) -> Result<Place, KafkaError> {
         let UnpublishedLetter { record, cause, .. } = letter;
+        let part = form.part;
         let whole = matches!(part, LetterPart::All | LetterPart::Alone);
         let left_out = (!whole).then_some(record.payload_bytes() as i64);
         // what there is to say must not be too large itself; the letter's row has all of it
@@ -106,22 +111,30 @@ impl DeadLetters {
             ..*letter
         };
         let mut headers = self.headers_of(&said, part);
-        if let Some(bytes) = left_out {
-            let bytes = bytes.to_string();
-            headers = headers.insert(Header {
-                key: LEFT_OUT_HEADER,
-                value: Some(bytes.as_bytes()),
-            });
+        let more = [
+            (LEFT_OUT_HEADER, left_out.map(|bytes| bytes.to_string())),
+            (TIMESTAMP_HEADER, form.header_time(record)),
+            (KEY_ADDED_HEADER, form.has_own_key.then(|| true.to_string())),
+        ];
+        for (key, text) in more {
+            if let Some(text) = text {
+                let value = Some(text.as_bytes());
+                headers = headers.insert(Header { key, value });
+            }
         }
         let mut message: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(&self.topic).headers(headers);
-        message.key = record
-            .key
-            .as_deref()
-            .filter(|_| part != LetterPart::OursAlone);
+        let own_key = letter.event_id.to_string();
+        message.key = match form.has_own_key {
+            true => Some(own_key.as_bytes()),
+            false => record
+                .key
+                .as_deref()
+                .filter(|_| part != LetterPart::OursAlone),
+        };
         let value = record.value.as_ref().map(Body::whole_value);
         message.payload = value.as_deref().filter(|_| whole);
-        message.timestamp = record.timestamp;
+        message.timestamp = record.timestamp.filter(|_| !form.has_header_time);
         let producer = match part {
             LetterPart::All => &self.producer,
             _ => &self.alone,
@@ -157,14 +170,74 @@ impl DeadLetters {
     }
 }
 
+/// How a letter is published: as much like its record as its topic takes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct LetterForm {
+    part: LetterPart,
+    /// The record's timestamp goes into a header.
+    has_header_time: bool,
+    /// Its key is one of ours.
+    has_own_key: bool,
+}
+
+impl LetterForm {
+    /// Another form that the topic may take, after it has refused this one; `None`: it takes the letter in no form,
+    /// or it may still take this one.
+    fn form_after(self, error: &KafkaError, record: &Record) -> Option<Self> {
+        use RDKafkaErrorCode::{InvalidDifferentRecord, InvalidRecord, InvalidTimestamp};
+        let alone = Self {
+            part: LetterPart::Alone,
+            ..self
+        };
+        match error.rdkafka_error_code()? {
+            _ if is_too_large(error) => Some(Self {
+                part: self.part.smaller_part()?,
+                ..self
+            }),
+            // it may be another one's of those that were sent together
+            InvalidDifferentRecord | InvalidRecord | InvalidTimestamp
+                if self.part == LetterPart::All =>
+            {
+                Some(alone)
+            }
+            InvalidTimestamp if !self.has_header_time && record.timestamp.is_some() => Some(Self {
+                has_header_time: true,
+                ..self
+            }),
+            InvalidRecord if !self.has_own_key => Some(Self {
+                has_own_key: true,
+                ..self
+            }),
+            _ => None,
+        }
+    }
+
+    fn header_time(self, record: &Record) -> Option<String> {
+        let timestamp = record.timestamp.filter(|_| self.has_header_time);
+        timestamp.map(|ms| ms.to_string())
+    }
+}
+
 /// How much of a record goes into its letter.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LetterPart {
+    #[default]
     All,
     /// All of it, by itself.
     Alone,
     NoValue,
     OursAlone,
+}
+
+impl LetterPart {
+    fn smaller_part(self) -> Option<Self> {
+        match self {
+            Self::All => Some(Self::Alone),
+            Self::Alone => Some(Self::NoValue),
+            Self::NoValue => Some(Self::OursAlone),
+            Self::OursAlone => None,
+        }
+    }
 }
 
 fn is_too_large(error: &KafkaError) -> bool {
@@ -179,6 +252,9 @@ fn verdict_on(error: &KafkaError) -> Verdict {
         Some(
             RDKafkaErrorCode::MessageSizeTooLarge
             | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::InvalidTimestamp
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::PolicyViolation
             | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed,
         ) => Verdict::Systemic,

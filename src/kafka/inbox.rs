@@ -37,6 +37,8 @@ pub enum Work {
     /// Maybe no records: then nothing but positions is new. Of what lies below these, nothing is queued any more.
     /// The guard marks the lane busy; it is dropped when the batch is done with.
     Records(Vec<Record>, Vec<ReadPosition>, OwnedMutexGuard<()>),
+    /// The time has come that the lane asked for. The guard marks it busy.
+    Due(OwnedMutexGuard<()>),
     /// Nothing has come for a while.
     Idle,
     /// No more will come.
@@ -73,6 +75,8 @@ struct InboxState {
     /// How far partitions were read.
     positions: HashMap<TopicPartition, QueuedPosition>,
     take_up: Vec<TopicPartition>,
+    /// Since when nothing was to be done.
+    idle_since: Option<Instant>,
     /// The lane takes up partitions. A rebalance needn't wait for that, and couldn't: it needs the poll thread.
     taking_up: bool,
     closed: bool,
@@ -165,11 +169,15 @@ impl Inbox {
     /// Drops what is queued of partitions that are being given up or repositioned.
     pub fn give_up(&self, partitions: &HashSet<TopicPartition>) {
         let mut state = self.state.lock();
-        state.records.retain(|r| !partitions.contains(&r.source));
         state.take_up.retain(|p| !partitions.contains(p));
-        state.positions.retain(|p, _| !partitions.contains(p));
-        state.find_ends_anew();
-        state.bytes = state.records.iter().map(Record::memory_size).sum();
+        state.drop_records(partitions);
+        self.space.notify_all();
+    }
+
+    /// Drops the records that are queued of these partitions: they are read again when the partitions are taken up.
+    pub fn drop_records(&self, partitions: &HashSet<TopicPartition>) {
+        let mut state = self.state.lock();
+        state.drop_records(partitions);
         self.space.notify_all();
     }
 
@@ -243,73 +251,74 @@ impl Inbox {
     }
 
     /// The next thing to do: a batch at once if it is full, else when its oldest record has waited
-    /// `linger`, or hardly any time if Kafka has nothing more to add.
-    pub async fn next(&self) -> Work {
+    /// `linger`, or hardly any time if Kafka has nothing more to add. At `due` the lane is told so, whatever else
+    /// there is to do but partitions to take up.
+    pub async fn next(&self, due: Option<Instant>) -> Work {
         let mut since = None;
         loop {
             let arrived = self.arrived.notified();
-            let due;
+            let until;
             {
                 let busy = self.busy.clone().lock_owned().await;
-                let mut state = self.state.lock();
+                let (now, mut state) = (Instant::now(), self.state.lock());
                 if state.closed {
                     return Work::End;
                 }
                 if !state.take_up.is_empty() {
                     state.taking_up = true;
+                    state.idle_since = None;
                     return Work::TakeUp(std::mem::take(&mut state.take_up));
+                }
+                if due.is_some_and(|at| now >= at) {
+                    return Work::Due(busy);
                 }
                 let positions = state.take_positions();
                 if !positions.is_empty() {
+                    state.idle_since = None;
                     return Work::Records(Vec::new(), positions, busy);
                 }
                 if state.records.is_empty() {
                     since = None;
-                    due = None;
+                    until = *state.idle_since.get_or_insert(now) + IDLE_INTERVAL;
+                    if now >= until {
+                        state.idle_since = None;
+                        return Work::Idle;
+                    }
                 } else {
+                    state.idle_since = None;
                     let linger = if state.quiet {
                         self.linger.min(QUIET_LINGER)
                     } else {
                         self.linger
                     };
-                    let now = Instant::now();
-                    let at = *since.get_or_insert(now) + linger;
-                    if state.holds_a_batch(self) || now >= at {
+                    until = *since.get_or_insert(now) + linger;
+                    if state.holds_a_batch(self) || now >= until {
                         let records = state.take_batch(self.paced_rows(), self.bytes);
                         let positions = state.take_positions();
                         drop(state);
                         self.space.notify_all();
                         return Work::Records(records, positions, busy);
                     }
-                    due = Some(at);
                 }
             }
-            match due {
-                None => {
-                    if tokio::time::timeout(IDLE_INTERVAL, arrived).await.is_err() {
-                        return Work::Idle;
-                    }
-                }
-                Some(due) => {
-                    let _ = tokio::time::timeout_at(due, arrived).await;
-                }
-            }
+            let until = due.map_or(until, |due| due.min(until));
+            let _ = tokio::time::timeout_at(until, arrived).await;
         }
     }
 
-    /// Adds what is there to a batch that waits for more, one batch's worth at a time, up to a limit.
-    pub fn add_more(&self, records: &mut Vec<Record>) {
+    /// What is there for a batch of these records that waits for more, one batch's worth at a time, up to a limit.
+    pub fn take_more(&self, records: &[Record]) -> Vec<Record> {
         let size: usize = records.iter().map(Record::memory_size).sum();
         let rows = self
             .rows
             .min(GROWN_BATCH_ROWS.saturating_sub(records.len()));
         let bytes = self.bytes.min(GROWN_BATCH_BYTES.saturating_sub(size));
         if rows == 0 || bytes == 0 {
-            return;
+            return Vec::new();
         }
         let more = self.state.lock().take_batch(rows, bytes);
         self.space.notify_all();
-        records.extend(more);
+        more
     }
 
     /// The partitions among those to take up that are wanted now: for a lane that has a batch in hand.
@@ -378,6 +387,13 @@ impl InboxState {
         };
         let last = self.records.iter().rposition(is_below);
         last.map_or(0, |at| self.taken_out + at + 1)
+    }
+
+    fn drop_records(&mut self, partitions: &HashSet<TopicPartition>) {
+        self.records.retain(|r| !partitions.contains(&r.source));
+        self.positions.retain(|p, _| !partitions.contains(p));
+        self.find_ends_anew();
+        self.bytes = self.records.iter().map(Record::memory_size).sum();
     }
 
     /// After records were dropped from the middle.

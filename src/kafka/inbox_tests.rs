@@ -30,10 +30,11 @@ fn record(of: i32, offset: i64, bytes: usize) -> Record {
 }
 
 async fn records(inbox: &Inbox) -> Vec<i64> {
-    match inbox.next().await {
+    match inbox.next(None).await {
         Work::Records(records, ..) => records.iter().map(|r| r.offset).collect(),
         Work::TakeUp(_) => panic!("partitions to take up"),
         Work::Idle => panic!("nothing came"),
+        Work::Due(_) => panic!("nothing is due"),
         Work::End => panic!("the end"),
     }
 }
@@ -77,7 +78,7 @@ async fn a_batch_goes_without_its_linger_when_kafka_has_nothing_more() {
     inbox.note_quiet();
     assert_eq!(records(&inbox).await, [0]);
     inbox.push_record(record(0, 1, 10));
-    let next = tokio::time::timeout(Duration::from_millis(50), inbox.next()).await;
+    let next = tokio::time::timeout(Duration::from_millis(50), inbox.next(None)).await;
     assert!(next.is_err(), "there may be more by now");
     inbox.note_quiet();
     assert_eq!(records(&inbox).await, [1]);
@@ -89,7 +90,7 @@ async fn partitions_are_taken_up_before_any_record() {
     inbox.push_record(record(0, 0, 10));
     inbox.take_up([partition(0)]);
     inbox.take_up([partition(0), partition(1)]);
-    let work = inbox.next().await;
+    let work = inbox.next(None).await;
     assert!(matches!(work, Work::TakeUp(p) if p == [partition(0), partition(1)]));
     assert!(!inbox.is_idle(), "until it is said to be done");
     inbox.finish_take_up();
@@ -104,7 +105,7 @@ async fn what_is_queued_of_a_partition_given_up_is_dropped_and_makes_room() {
     assert!(inbox.is_full() && !inbox.has_space());
     inbox.give_up(&HashSet::from([partition(0)]));
     assert!(!inbox.is_full());
-    assert!(matches!(inbox.next().await, Work::TakeUp(p) if p == [partition(1)]));
+    assert!(matches!(inbox.next(None).await, Work::TakeUp(p) if p == [partition(1)]));
     assert_eq!(records(&inbox).await, [1, 3]);
 }
 
@@ -126,7 +127,7 @@ async fn draining_waits_for_the_batch_in_flight_and_only_so_long() {
         "nothing in flight"
     );
     inbox.push_record(record(0, 0, 10));
-    let Work::Records(.., busy) = inbox.next().await else {
+    let Work::Records(.., busy) = inbox.next(None).await else {
         panic!("a batch");
     };
     assert!(!inbox.drain(Duration::from_millis(20)).await);
@@ -146,7 +147,7 @@ async fn a_closed_inbox_ends_at_once_whatever_it_holds() {
     inbox.push_record(record(0, 0, 10));
     inbox.take_up([partition(0)]);
     inbox.close();
-    assert!(matches!(inbox.next().await, Work::End));
+    assert!(matches!(inbox.next(None).await, Work::End));
     inbox.wait_for_drain_request().await;
 }
 
@@ -178,17 +179,17 @@ async fn a_position_waits_until_the_records_below_it_are_taken_out() {
     inbox.note_position(&partition(0), 1, 4);
     inbox.note_position(&partition(1), 1, 7);
     // nothing of partition 1 is queued
-    let Work::Records(records, positions, busy) = inbox.next().await else {
+    let Work::Records(records, positions, busy) = inbox.next(None).await else {
         panic!("positions");
     };
     assert_eq!((records.len(), positions), (0, vec![position(1, 7)]));
     drop(busy);
-    let Work::Records(records, positions, busy) = inbox.next().await else {
+    let Work::Records(records, positions, busy) = inbox.next(None).await else {
         panic!("a batch");
     };
     assert_eq!((records.len(), positions), (2, vec![]), "a record is left");
     drop(busy);
-    let Work::Records(records, positions, _busy) = inbox.next().await else {
+    let Work::Records(records, positions, _busy) = inbox.next(None).await else {
         panic!("a batch");
     };
     assert_eq!((records.len(), positions), (1, vec![position(0, 4)]));
@@ -211,7 +212,7 @@ async fn a_position_waits_for_its_records_also_after_others_before_and_behind_th
     (1..4).for_each(|offset| inbox.push_record(record(1, offset, 10)));
     inbox.give_up(&HashSet::from([partition(1)]));
     assert!(inbox.take_positions().is_empty(), "a record is left");
-    let Work::Records(records, positions, _busy) = inbox.next().await else {
+    let Work::Records(records, positions, _busy) = inbox.next(None).await else {
         panic!("a batch");
     };
     assert_eq!((records.len(), positions), (1, vec![position(0, 2)]));

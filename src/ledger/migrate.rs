@@ -76,6 +76,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../migrations/0016_overtaken_partitions.sql"),
     ),
     (
+        17,
+        "standing",
+        include_str!("../../migrations/0017_standing.sql"),
+    ),
+    (
         18,
         "worker_sessions",
         include_str!("../../migrations/0018_worker_sessions.sql"),

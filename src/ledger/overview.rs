@@ -19,6 +19,17 @@ pub struct AppliedPartition {
     pub next_offset: i64,
     /// The topic's id at that time, if Kafka told one.
     pub topic_id: Option<Uuid>,
+    /// Why its next events can't be landed, if they can't.
+    pub standstill: Option<Standstill>,
+}
+
+/// Why a partition's next events can't be landed, as its worker has noted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Standstill {
+    /// Since when, in UTC as RFC 3339 has it.
+    pub since: String,
+    /// For people.
+    pub why: String,
 }
 
 /// How many letters of a table were put aside for a reason.
@@ -43,7 +54,8 @@ pub async fn list_partitions(
     schema: &str,
 ) -> Result<Vec<AppliedPartition>, Failure> {
     let sql = format!(
-        "SELECT topic, partition, next_offset, topic_id FROM {}.partitions ORDER BY topic, partition",
+        "SELECT topic, partition, next_offset, topic_id, \
+         to_char(stands_since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), stands_for FROM {}.partitions ORDER BY topic, partition",
         quote(schema)
     );
     let rows = client.query(&sql, &[]).await?;
@@ -54,6 +66,10 @@ pub async fn list_partitions(
         },
         next_offset: row.get(2),
         topic_id: row.get(3),
+        standstill: row.get::<_, Option<String>>(4).map(|since| Standstill {
+            since,
+            why: row.get::<_, Option<String>>(5).unwrap_or_default(),
+        }),
     };
     Ok(rows.iter().map(partition).collect())
 }

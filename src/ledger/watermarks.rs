@@ -38,6 +38,8 @@ pub struct PartitionRow {
     pub group: String,
     /// A partition of the topic waits for nobody, though others may have earlier changes of its rows.
     pub gave_way: bool,
+    /// Whether it is noted that it stands still.
+    pub stands: bool,
 }
 
 /// How a batch moves a partition's watermark.
@@ -94,7 +96,7 @@ impl Watermarks {
         let sql = format!(
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
              positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends, EXISTS (SELECT FROM {0}.partition_starts s WHERE s.topic = p.topic \
-             AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}') \
+             AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}'), stands_since IS NOT NULL \
              FROM {0}.partitions p WHERE topic = $1 AND partition = $2",
             self.schema
         );
@@ -121,6 +123,7 @@ impl Watermarks {
             },
             group: row.get(5),
             gave_way: row.get(12),
+            stands: row.get(13),
         }))
     }
 

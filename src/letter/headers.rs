@@ -23,8 +23,12 @@ const LAST_FAILED_AT_HEADER: &str = "landfall.last.failed.at";
 const GROUP_HEADER: &str = "landfall.group";
 /// Bytes of a record that was too large for the dead letter topic.
 pub const LEFT_OUT_HEADER: &str = "landfall.left.out.bytes";
+/// The record's timestamp, in milliseconds since 1970, if the dead letter topic doesn't take it.
+pub const TIMESTAMP_HEADER: &str = "landfall.timestamp";
+/// `true`: the record has no key, and the letter's is the event's id, as the dead letter topic takes none without.
+pub const KEY_ADDED_HEADER: &str = "landfall.key.added";
 
-const OUR_HEADERS: [&str; 15] = [
+const OUR_HEADERS: [&str; 17] = [
     TOPIC_HEADER,
     PARTITION_HEADER,
     OFFSET_HEADER,
@@ -40,6 +44,8 @@ const OUR_HEADERS: [&str; 15] = [
     LAST_FAILED_AT_HEADER,
     GROUP_HEADER,
     LEFT_OUT_HEADER,
+    TIMESTAMP_HEADER,
+    KEY_ADDED_HEADER,
 ];
 
 /// Longer messages are cut: a value of megabytes may be quoted in them.
@@ -105,6 +111,10 @@ pub struct Posted {
     pub last_failed_at: Option<SystemTime>,
     /// Bytes of the record, if it was too large to be put there whole.
     pub left_out: Option<i64>,
+    /// The record's timestamp, if it isn't the letter's.
+    pub timestamp: Option<i64>,
+    /// Whether the record has no key, though the letter has one.
+    pub key_added: bool,
 }
 
 impl Posted {
@@ -133,6 +143,8 @@ impl Posted {
             first_failed_at: time(FIRST_FAILED_AT_HEADER),
             last_failed_at: time(LAST_FAILED_AT_HEADER),
             left_out: text(LEFT_OUT_HEADER).and_then(|t| t.parse().ok()),
+            timestamp: text(TIMESTAMP_HEADER).and_then(|t| t.parse().ok()),
+            key_added: text(KEY_ADDED_HEADER).is_some(),
         })
     }
 
@@ -141,8 +153,8 @@ impl Posted {
         Record {
             source: self.source.clone(),
             offset: self.offset,
-            timestamp: letter.timestamp,
-            key: letter.key.clone(),
+            timestamp: self.timestamp.or(letter.timestamp),
+            key: letter.key.clone().filter(|_| !self.key_added),
             value: letter.value.clone(),
             headers: own_headers(letter).cloned().collect(),
             epoch: 0,

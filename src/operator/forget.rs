@@ -147,6 +147,7 @@ mod tests {
             },
             next_offset: 0,
             topic_id: None,
+            standstill: None,
         };
         let known: Vec<AppliedPartition> = (0..25).map(partition).collect();
         let told = describe_known(&forget("t", None), &known);

@@ -22,7 +22,7 @@ use crate::record::{Coordinates, Record, TopicPartition};
 use crate::rows::source_order::EntryEvent;
 use crate::rows::table::Table;
 use crate::table_name::TableName;
-use crate::verdict::Failure;
+use crate::verdict::{Concern, Failure};
 
 /// Records that are landed together, what they turned out to be, and how far they take their partitions.
 pub struct Batch<'r> {
@@ -115,6 +115,17 @@ impl<'r> Batch<'r> {
         !given_up.is_empty() && record.is_some_and(|r| given_up.contains(&r))
     }
 
+    /// Whether other partitions have rows of the entry's table, as its topic has several or other topics lead there.
+    pub fn shares_rows(&self, entry: usize) -> bool {
+        let Some(entry) = self.entries.get(entry) else {
+            return false;
+        };
+        let mut advances = self.advances.iter();
+        let is_of = |a: &&Advance| a.held.partition_id == entry.partition_id;
+        let has_siblings = advances.find(is_of).is_some_and(|a| a.held.has_siblings);
+        has_siblings || entry.is_merged()
+    }
+
     /// The records whose parents may still come.
     pub fn waiting_records(&self) -> Vec<Coordinates> {
         let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
@@ -145,13 +156,19 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// The first such record of each partition, if there are others before one of them.
-    pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
+    /// The first such record of each partition, which waits for a table that can't be written now.
+    pub fn find_waiting(&self) -> HashMap<TopicPartition, i64> {
         let mut first: HashMap<TopicPartition, i64> = HashMap::new();
         for (source, offset) in self.waiting_records() {
             let first = first.entry(source).or_insert(offset);
             *first = offset.min(*first);
         }
+        first
+    }
+
+    /// The same, if there are others before one of them.
+    pub fn first_waiting(&self) -> Option<HashMap<TopicPartition, i64>> {
+        let first = self.find_waiting();
         let ahead = |entry: &Entry<'_>| {
             let wait = first.get(&entry.record.source);
             wait.is_none_or(|wait| entry.record.offset < *wait)
@@ -262,14 +279,81 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// The events that were landed, as `false`, or refused, as `true`, in arrival order.
-    pub fn refusal_flags(&self) -> impl Iterator<Item = bool> {
-        let fresh = self.entries.iter().filter(|e| !e.duplicate);
-        fresh.filter_map(|e| match &e.state {
-            EntryState::Pending => Some(false),
-            EntryState::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
-            EntryState::Nothing(_) => None,
+    /// The events of each partition of which some were refused: landed ones as `false`, refused ones as `true`, in
+    /// arrival order.
+    pub fn list_refusing(&self) -> BTreeMap<&'r TopicPartition, Vec<(&'r Record, bool)>> {
+        let refused = self.entries.iter().filter(|e| e.is_refused() == Some(true));
+        let mut refusing: BTreeMap<_, Vec<_>> =
+            refused.map(|e| (&e.record.source, Vec::new())).collect();
+        if !refusing.is_empty() {
+            for entry in &self.entries {
+                let events = refusing.get_mut(&entry.record.source);
+                if let (Some(events), Some(refused)) = (events, entry.is_refused()) {
+                    events.push((entry.record, refused));
+                }
+            }
+        }
+        refusing
+    }
+
+    /// The same of all partitions, one after the other as they came.
+    pub fn list_runs(
+        &self,
+    ) -> impl Iterator<Item = (&'r TopicPartition, impl Iterator<Item = bool>)> {
+        let runs = self
+            .entries
+            .chunk_by(|a, b| a.record.source == b.record.source);
+        runs.filter_map(|run| {
+            let source = &run.first()?.record.source;
+            Some((source, run.iter().filter_map(Entry::is_refused)))
         })
+    }
+
+    /// Where the batch has to be cut to have so many events at most: each partition's records from this offset on come
+    /// later. Whole partitions come later, those of one table side by side, as it is the number of tables that is
+    /// mostly too much. `None`: it has no more.
+    pub fn cut_at_size(&self, most: usize) -> Option<HashMap<TopicPartition, i64>> {
+        if self.entries.len() <= most {
+            return None;
+        }
+        let mut partitions: BTreeMap<&TopicPartition, Vec<&Entry<'r>>> = BTreeMap::new();
+        for entry in &self.entries {
+            partitions
+                .entry(&entry.record.source)
+                .or_default()
+                .push(entry);
+        }
+        let mut partitions: Vec<_> = partitions.into_iter().collect();
+        partitions.sort_by_key(|(_, entries)| entries.iter().find_map(|entry| entry.table()));
+        let (mut room, mut from) = (most.max(1), HashMap::new());
+        for (source, entries) in partitions {
+            if let Some(first_left) = entries.get(room) {
+                from.insert(source.clone(), first_left.record.offset);
+            }
+            room = room.saturating_sub(entries.len());
+        }
+        Some(from)
+    }
+
+    /// From which offset on each partition has to do with what failed.
+    pub fn find_concerned(&self, failure: &Failure) -> HashMap<TopicPartition, i64> {
+        let mut first = HashMap::new();
+        let concerned = |entry: &&Entry<'_>| match failure.concern.as_deref() {
+            Some(Concern::Table(table)) => {
+                let pending = matches!(entry.state, EntryState::Pending);
+                pending && entry.table().is_some_and(|t| **t == *table)
+            }
+            Some(Concern::Records { source, from, .. }) => {
+                entry.record.offset >= *from && entry.record.source == *source
+            }
+            None => self.trial.is_probe,
+        };
+        for entry in self.entries.iter().filter(concerned) {
+            first
+                .entry(entry.record.source.clone())
+                .or_insert(entry.record.offset);
+        }
+        first
     }
 
     /// The partitions that the batch takes further.
@@ -308,10 +392,11 @@ impl<'r> Batch<'r> {
         })
     }
 
-    /// What its events were refused for, for people: no value of a row.
-    pub fn describe_refusals(&self) -> String {
+    /// What a partition's events were refused for, for people: no value of a row.
+    pub fn describe_refusals(&self, source: &TopicPartition) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for entry in self.entries.iter().filter(|e| !e.duplicate) {
+        let fresh = self.entries.iter().filter(|e| !e.duplicate);
+        for entry in fresh.filter(|e| e.record.source == *source) {
             if let EntryState::Rejected(reject) = &entry.state {
                 let sqlstate = reject.cause.sqlstate.as_deref();
                 let code = sqlstate.map_or(String::new(), |code| format!(", SQLSTATE {code}"));

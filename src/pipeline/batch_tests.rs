@@ -28,6 +28,8 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         epoch,
         read_to: Some(start),
         is_undecided: false,
+        has_siblings: false,
+        is_untried: false,
         position: None,
         confirmed: None,
         owed: Default::default(),

@@ -1,19 +1,89 @@
-//! When so many of the last events were refused that something else must be wrong: nothing more is
-//! taken in then, instead of pouring the stream into the dead letter topic.
+//! When so many of the last events were refused that something else must be wrong: nothing more is taken in of their
+//! partition then, instead of pouring the stream into the dead letter topic.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::config::BreakerConfig;
 use crate::pipeline::batch::Batch;
+use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
 
-/// A lane's last events, and how many of them were refused.
+/// So many events that are refused one after the other, from the first one that this destination was ever sent of their
+/// topic, are no bad records: the set-up doesn't fit the topic.
+const NEVER_ACCEPTED: usize = 5;
+
+/// The last events of a lane's partitions, and how many of them were refused.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     ratio: f64,
     window: usize,
+    partitions: HashMap<TopicPartition, LastEvents>,
+}
+
+/// A partition's last events.
+#[derive(Clone, Debug, Default)]
+struct LastEvents {
     refused: VecDeque<bool>,
+    /// How many of them were refused.
     count: usize,
+    /// Whether any event was ever landed.
+    any_landed: bool,
+}
+
+/// Where it is too much.
+#[derive(Debug, PartialEq, Eq)]
+struct Trip {
+    /// So many of the last events were refused.
+    count: usize,
+    /// Of the events that were looked at: the first one of these,
+    first: usize,
+    /// and the one that was too much.
+    last: usize,
+}
+
+impl LastEvents {
+    /// Takes in an event that was landed, or refused.
+    fn note_event(&mut self, refused: bool, window: usize) {
+        self.any_landed |= !refused;
+        if self.refused.len() == window {
+            if !refused && self.count == 0 {
+                return; // one more of the same
+            }
+            self.count -= usize::from(self.refused.pop_front() == Some(true));
+        }
+        self.refused.push_back(refused);
+        self.count += usize::from(refused);
+    }
+
+    /// Whether these events, in order, would make too many refusals at any time.
+    fn find_trip(&self, events: &[bool], ratio: f64, window: usize) -> Option<Trip> {
+        let mut ahead = self.clone();
+        for (last, refused) in events.iter().enumerate() {
+            ahead.note_event(*refused, window);
+            let is_full = ahead.refused.len() == window;
+            if is_full && ahead.count as f64 > ratio * window as f64 {
+                let begin = (last + 1).saturating_sub(window);
+                let refused = events.iter().skip(begin).position(|refused| *refused);
+                return Some(Trip {
+                    count: ahead.count,
+                    first: begin + refused.unwrap_or_default(),
+                    last,
+                });
+            }
+        }
+        None
+    }
+
+    /// Whether none of these events would be the first one to be landed, and they are too many for that.
+    fn find_misfit(&self, events: &[bool]) -> Option<Trip> {
+        let missing = NEVER_ACCEPTED.saturating_sub(self.refused.len());
+        let all_refused = !self.any_landed && events.iter().all(|refused| *refused);
+        (all_refused && events.len() >= missing.max(1)).then(|| Trip {
+            count: self.refused.len() + events.len(),
+            first: 0,
+            last: missing.max(1) - 1,
+        })
+    }
 }
 
 impl Breaker {
@@ -22,122 +92,138 @@ impl Breaker {
         Self {
             ratio: config.ratio,
             window: config.window,
-            refused: VecDeque::new(),
-            count: 0,
+            partitions: HashMap::new(),
         }
-    }
-
-    /// Takes in an event that was landed, or refused.
-    pub fn note_event(&mut self, refused: bool) {
-        if self.refused.len() == self.window {
-            self.count -= usize::from(self.refused.pop_front() == Some(true));
-        }
-        self.refused.push_back(refused);
-        self.count += usize::from(refused);
     }
 
     /// # Errors
-    /// Systemic, if the batch's refusals are too many, or one of them tells that all of its topic is to be refused.
+    /// Systemic, of the records of one partition: if its refusals are too many, or one of them tells that all of its topic
+    /// is to be refused.
     pub fn judge_batch(&self, batch: &Batch<'_>) -> Result<(), Failure> {
         // whoever lets everything be dead letters means these too
-        if self.ratio < 1.0
-            && let Some((record, why)) = batch.find_setup_error()
-        {
+        if self.ratio >= 1.0 {
+            return Ok(());
+        }
+        if let Some((record, why)) = batch.find_setup_error() {
+            let (source, offset) = (&record.source, record.offset);
             let why = format!(
                 "topic {}: {why}; its records that are written already can be taken out of the way with kafka.topics, \
                  or made dead letters with dead_letter.breaker.ratio = 1.0",
-                record.source.topic
+                source.topic
             );
-            return Err(Failure::new(Verdict::Systemic, why));
+            let failure = Failure::new(Verdict::Systemic, why);
+            return Err(failure.about_records(source, offset, offset));
         }
-        let Some(count) = self.trips_on(batch.refusal_flags()) else {
+        for (source, events) in batch.list_refusing() {
+            self.judge_partition(batch, source, &events)?;
+        }
+        Ok(())
+    }
+
+    fn judge_partition(
+        &self,
+        batch: &Batch<'_>,
+        source: &TopicPartition,
+        events: &[(&Record, bool)],
+    ) -> Result<(), Failure> {
+        let none = LastEvents::default();
+        let before = self.partitions.get(source).unwrap_or(&none);
+        let flags: Vec<bool> = events.iter().map(|(_, refused)| *refused).collect();
+        let what = batch.describe_refusals(source);
+        let tripped = before.find_trip(&flags, self.ratio, self.window);
+        let (trip, why) = if let Some(trip) = tripped {
+            let why = format!(
+                "{} of {} events in a row were refused ({what}), which looks like more than bad records; mend the cause, \
+                 or let them be dead letters with a higher dead_letter.breaker.ratio (1.0 never stops)",
+                trip.count, self.window,
+            );
+            (trip, why)
+        } else if !self.has_landed_any(batch, source)
+            && let Some(trip) = before.find_misfit(&flags)
+        {
+            let why = format!(
+                "topic {}: all of its first {} events were refused ({what}), and none was ever landed: the set-up doesn't fit \
+                 the topic; mend it, or let its records be dead letters with dead_letter.breaker.ratio = 1.0",
+                source.topic, trip.count,
+            );
+            (trip, why)
+        } else {
             return Ok(());
         };
-        let why = format!(
-            "{count} of {} events in a row were refused ({}), which looks like more than bad records; mend the cause, \
-             or let them be dead letters with a higher dead_letter.breaker.ratio (1.0 never stops)",
-            self.window,
-            batch.describe_refusals()
-        );
-        Err(Failure::new(Verdict::Systemic, why))
+        let offset = |at: usize| events.get(at).map_or(0, |(record, _)| record.offset);
+        let failure = Failure::new(Verdict::Systemic, why);
+        Err(failure.about_records(source, offset(trip.first), offset(trip.last)))
+    }
+
+    /// Whether an event of the partition's topic was ever landed, as far as this lane can tell.
+    fn has_landed_any(&self, batch: &Batch<'_>, source: &TopicPartition) -> bool {
+        let mut advances = batch.advances.iter();
+        let untried = advances.any(|a| a.source == *source && a.held.is_untried);
+        let of_topic = |(other, last): (&TopicPartition, &LastEvents)| {
+            last.any_landed && other.topic == source.topic
+        };
+        !untried || self.partitions.iter().any(of_topic)
     }
 
     /// The batch is in.
     pub fn note_batch(&mut self, batch: &Batch<'_>) {
-        batch
-            .refusal_flags()
-            .for_each(|refused| self.note_event(refused));
-    }
-
-    /// Whether these events, in order, would make too many refusals at any time: how many then.
-    pub fn trips_on(&self, events: impl Iterator<Item = bool>) -> Option<usize> {
-        let mut ahead = self.clone();
-        events
-            .map(|refused| {
-                ahead.note_event(refused);
-                ahead.too_many()
-            })
-            .find_map(|too_many| too_many)
-    }
-
-    fn too_many(&self) -> Option<usize> {
-        let full = self.refused.len() == self.window;
-        (full && self.count as f64 > self.ratio * self.window as f64).then_some(self.count)
+        let window = self.window;
+        for (source, events) in batch.list_runs() {
+            if !self.partitions.contains_key(source) {
+                self.partitions
+                    .insert(source.clone(), LastEvents::default());
+            }
+            if let Some(last) = self.partitions.get_mut(source) {
+                events.for_each(|refused| last.note_event(refused, window));
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    fn breaker(ratio: f64, window: usize) -> Breaker {
-        Breaker::new(&BreakerConfig {
-            ratio,
-            window,
-            open: Duration::from_secs(1),
-        })
+    fn last_events(before: &[bool], window: usize) -> LastEvents {
+        let mut last = LastEvents::default();
+        before.iter().for_each(|e| last.note_event(*e, window));
+        last
     }
 
     #[test]
     fn more_than_the_ratio_of_a_full_window_trips() {
-        let breaker = breaker(0.5, 4);
-        assert_eq!(breaker.trips_on([true; 3].into_iter()), None, "not full");
-        assert_eq!(
-            breaker.trips_on([true, false, true, false].into_iter()),
-            None
-        );
+        let last = last_events(&[], 4);
+        assert_eq!(last.find_trip(&[true; 3], 0.5, 4), None, "not full");
+        assert_eq!(last.find_trip(&[true, false, true, false], 0.5, 4), None);
         let three = [false, false, true, true, true, false, false];
-        assert_eq!(breaker.trips_on(three.into_iter()), Some(3));
+        let trip = Trip {
+            count: 3,
+            first: 2,
+            last: 4,
+        };
+        assert_eq!(last.find_trip(&three, 0.5, 4), Some(trip));
     }
 
     #[test]
     fn what_was_noted_before_counts_until_it_leaves_the_window() {
-        let mut breaker = breaker(0.5, 4);
-        for refused in [true, true, false, false] {
-            breaker.note_event(refused);
-        }
-        assert_eq!(breaker.trips_on([true].into_iter()), None);
-        for refused in [true, false] {
-            breaker.note_event(refused);
-        }
-        assert_eq!(breaker.trips_on([true, true].into_iter()), Some(3));
-        assert_eq!(breaker.count, 1);
+        let mut last = last_events(&[true, true, false, false], 4);
+        assert_eq!(last.find_trip(&[true], 0.5, 4), None);
+        last.note_event(true, 4);
+        last.note_event(false, 4);
+        let trip = last.find_trip(&[true, true], 0.5, 4);
+        assert_eq!(trip.map(|trip| (trip.count, trip.last)), Some((3, 1)));
     }
 
     #[test]
-    fn a_ratio_of_one_never_trips() {
-        assert_eq!(breaker(1.0, 3).trips_on([true; 9].into_iter()), None);
-    }
-
-    #[test]
-    fn twenty_in_twenty_thousand_do_not_trip_wherever_they_stand() {
-        let breaker = breaker(0.5, 100);
-        assert_eq!(breaker.trips_on((0..20_000).map(|n| n % 1_000 == 0)), None);
-        assert_eq!(
-            breaker.trips_on((0..20_000).map(|n| (500..520).contains(&n))),
-            None
-        );
+    fn what_was_refused_from_the_first_event_on_trips_before_the_window_is_full() {
+        let misfit = |before: &[bool], events: &[bool]| {
+            let trip = last_events(before, 100).find_misfit(events);
+            trip.map(|trip| (trip.count, trip.first, trip.last))
+        };
+        assert_eq!(misfit(&[], &[true; 4]), None, "bad records there may be");
+        assert_eq!(misfit(&[], &[true; 5]), Some((5, 0, 4)));
+        assert_eq!(misfit(&[true; 4], &[true]), Some((5, 0, 0)));
+        assert_eq!(misfit(&[], &[true, true, true, true, false, true]), None);
+        assert_eq!(misfit(&[false], &[true; 50]), None);
     }
 }

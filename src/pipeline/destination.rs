@@ -12,10 +12,12 @@ use crate::pipeline::resolve::Resolver;
 use crate::pipeline::transaction::BatchTransaction;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::connection::connect;
+use crate::postgres::lock_holders::{LockHolder, find_lock_holders};
 use crate::record::TopicPartition;
 use crate::rows::row_change::RowChange;
 use crate::rows::value::Reading;
-use crate::verdict::Failure;
+use crate::table_name::TableName;
+use crate::verdict::{Failure, Verdict};
 
 /// The Postgres that a lane lands its batches in.
 pub struct Destination {
@@ -114,6 +116,38 @@ impl Destination {
         catalogue.verify_tables(client, &batch.tables).await
     }
 
+    /// Who has locked the table that `failure` is about, and other tables of the batch, a failure for each.
+    pub async fn explain_locks(&self, batch: &Batch<'_>, failure: &Failure) -> Vec<Failure> {
+        let mut all = vec![failure.clone()];
+        let Some(failed) = failure.table() else {
+            return all;
+        };
+        let tables: Vec<TableName> = batch
+            .tables
+            .iter()
+            .map(|table| table.name.clone())
+            .collect();
+        let holders = match self.connect().await {
+            Ok(client) => find_lock_holders(&client, &tables).await,
+            Err(error) => Err(error),
+        };
+        let holders = holders.unwrap_or_else(|error| {
+            tracing::debug!(%error, "can't ask who holds the lock");
+            Vec::new()
+        });
+        let of_failed = holders.iter().find(|holder| holder.table == *failed);
+        if let (Some(holder), Some(first)) = (of_failed, all.first_mut()) {
+            first.log_line = format!("{}; {}", first.log_line, describe_holder(holder));
+        }
+        for holder in holders.iter().filter(|h| h.whole_table) {
+            if all.iter().all(|known| known.table() != Some(&holder.table)) {
+                let locked = Failure::new(Verdict::Locked, describe_holder(holder));
+                all.push(locked.about_table(&holder.table));
+            }
+        }
+        all
+    }
+
     /// As for [`Resolver::forget_if_stale`].
     pub fn forget_if_stale(&self, batch: &Batch<'_>, failure: &Failure) {
         self.resolver.forget_if_stale(batch, failure);
@@ -138,5 +172,13 @@ impl Destination {
     ) -> Result<BatchTransaction<'t>, Failure> {
         let (catalogue, reading) = (&self.resolver.catalogue, &self.reading);
         BatchTransaction::begin(client, &self.ledger, self.later_events, catalogue, reading).await
+    }
+}
+
+fn describe_holder(holder: &LockHolder) -> String {
+    let LockHolder { table, session, .. } = holder;
+    match holder.whole_table {
+        true => format!("table {table} is locked by {session}"),
+        false => format!("a row of {table} is locked, maybe by {session}"),
     }
 }

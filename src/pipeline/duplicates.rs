@@ -154,6 +154,8 @@ mod tests {
             floor: 0,
             epoch: 0,
             is_undecided: false,
+            has_siblings: false,
+            is_untried: false,
             position: None,
             confirmed: None,
             read_to: None,

@@ -189,6 +189,16 @@ impl<'r> Entry<'r> {
         matches!(self.state, EntryState::Rejected(_)) && !self.duplicate
     }
 
+    /// Whether it was refused for what it is, or else landed; nothing, if it is neither.
+    pub fn is_refused(&self) -> Option<bool> {
+        match &self.state {
+            _ if self.duplicate => None,
+            EntryState::Pending => Some(false),
+            EntryState::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
+            EntryState::Nothing(_) => None,
+        }
+    }
+
     /// Whether it is to be published yet.
     pub fn is_unpublished(&self) -> bool {
         matches!(&self.state, EntryState::Rejected(reject) if reject.published.is_none() && !self.duplicate)

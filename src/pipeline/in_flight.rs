@@ -49,6 +49,21 @@ impl InFlight {
         (self.records, self.deferred) = (ready, deferred);
     }
 
+    /// Takes out each partition's records from that offset on, deferred or not.
+    pub fn cut_from(&mut self, from: &HashMap<TopicPartition, i64>) -> Vec<Record> {
+        let mut reached: HashSet<TopicPartition> = HashSet::new();
+        let is_cut = |record: &mut Record| {
+            if from.get(&record.source) == Some(&record.offset) {
+                reached.insert(record.source.clone());
+            }
+            reached.contains(&record.source)
+        };
+        let mut cut: Vec<Record> = self.records.extract_if(.., is_cut).collect();
+        let is_behind = |record: &mut Record| from.contains_key(&record.source);
+        cut.extend(self.deferred.extract_if(.., is_behind));
+        cut
+    }
+
     /// Tries what is deferred together with the others again.
     pub fn restore_deferred(&mut self) {
         self.records.append(&mut self.deferred);

@@ -15,11 +15,7 @@ use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::moving::MovingWriter;
 use crate::rows::row_change::RowChange;
 use crate::rows::statement::Conflicts;
-use crate::verdict::{Failure, Reason, Verdict, sqlstate};
-
-/// When more than this many events of a batch, or all of several, wait for somebody's lock it is not
-/// the events' fault.
-const MAX_CONTENDED_EVENTS: usize = 10;
+use crate::verdict::{Failure, Reason, Verdict};
 
 /// While parents may still come, this many events without one are looked for; what else lacks one
 /// is put off as it stands,
@@ -31,7 +27,7 @@ const MAX_REORDER_ROUNDS: usize = 8;
 pub struct IsolationOutcome {
     /// Entries of the batch, with what was said of them.
     pub refused: BTreeMap<usize, Failure>,
-    /// Entries whose parents may still come.
+    /// Entries whose parents may still come, or that need a unique value which may still be freed.
     pub waiting: Vec<usize>,
     /// Savepoints and all.
     pub statements: usize,
@@ -55,9 +51,10 @@ struct CulpritSearch<'s, 'r> {
     found: IsolationOutcome,
     /// Positions that wait for parents together with others of their part, all changes of a group.
     put_off: Vec<usize>,
-    blames_contention: bool,
     /// By position: whether its parent was waited for in vain.
     given_up: Vec<bool>,
+    /// By position: whether another partition may be about to free a unique value that it needs.
+    may_be_freed: Vec<bool>,
     /// Some of them were: all that are to be put aside have to be found.
     to_the_end: bool,
 }
@@ -88,10 +85,13 @@ pub async fn write_isolating(
             statements: 0,
         },
         put_off: Vec::new(),
-        blames_contention: batch.trial.approach.blames_contention(),
         given_up: changes
             .iter()
             .map(|(at, _)| batch.has_given_up(*at))
+            .collect(),
+        may_be_freed: changes
+            .iter()
+            .map(|(at, _)| batch.shares_rows(*at))
             .collect(),
         to_the_end: !batch.trial.given_up.is_empty(),
     };
@@ -104,24 +104,10 @@ pub async fn write_isolating(
     search.write_halving(&sequence).await?;
     search.try_again(&sequence).await?;
     let waiting = search.waiting_entries();
-    let found = IsolationOutcome {
+    Ok(IsolationOutcome {
         waiting,
         ..search.found
-    };
-    let contended = |f: &&Failure| f.verdict == Verdict::Retry;
-    let all_contended = found.refused.values().filter(contended).count() == changes.len();
-    if let Some(failure) = found
-        .refused
-        .values()
-        .next()
-        .filter(|_| all_contended && changes.len() > 1)
-    {
-        return Err(Failure {
-            verdict: Verdict::Unavailable,
-            ..failure.clone()
-        });
-    }
-    Ok(found)
+    })
 }
 
 impl CulpritSearch<'_, '_> {
@@ -179,12 +165,15 @@ impl CulpritSearch<'_, '_> {
     /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
     fn waiting_entries(&self) -> Vec<usize> {
         let entry = |at: &usize| Some(self.events.get(*at)?.entry);
-        let waits = |(event, given_up): (&OrderedEvent, &bool)| {
+        let waits = |((event, given_up), may_be_freed): ((&OrderedEvent, &bool), &bool)| {
             let refusal = self.found.refused.get(&event.entry);
-            let early = refusal.is_some_and(|f| f.verdict == Verdict::Early);
+            let early = refusal.is_some_and(|f| {
+                f.verdict == Verdict::Early || *may_be_freed && f.means_unique_conflict()
+            });
             (early && !given_up).then_some(event.entry)
         };
-        let refused = self.events.iter().zip(&self.given_up).filter_map(waits);
+        let events = self.events.iter().zip(&self.given_up);
+        let refused = events.zip(&self.may_be_freed).filter_map(waits);
         self.put_off
             .iter()
             .filter_map(entry)
@@ -195,10 +184,8 @@ impl CulpritSearch<'_, '_> {
     fn wrongly_ordered(&self) -> Vec<OrderedEvent> {
         let may_be = |event: &&OrderedEvent| {
             let refusal = self.found.refused.get(&event.entry);
-            refusal.is_some_and(|f| {
-                f.verdict == Verdict::Early
-                    || f.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION, sqlstate::EXCLUSION_VIOLATION])
-            }) && !self.order.is_superseded(event.keys.key, event.entry)
+            refusal.is_some_and(|f| f.verdict == Verdict::Early || f.means_unique_conflict())
+                && !self.order.is_superseded(event.keys.key, event.entry)
         };
         self.events.iter().filter(may_be).copied().collect()
     }
@@ -222,7 +209,7 @@ impl CulpritSearch<'_, '_> {
                 if refusal.verdict == Verdict::Early {
                     self.keep_moved_row(*at).await?;
                 }
-                self.note_refusal(*at, refusal)?;
+                self.note_refusal(*at, refusal);
                 continue;
             }
             let (middle, several) = divide_range(sequence, &range, self.groups, self.changes);
@@ -251,7 +238,6 @@ impl CulpritSearch<'_, '_> {
             if let Err(refusal) = self.writer.write_rows(&changes, Conflicts::Possible).await {
                 match refusal.verdict {
                     Verdict::Reject(_) | Verdict::Early => {}
-                    Verdict::Retry if self.blames_contention => {}
                     _ => return Err(refusal),
                 }
                 self.execute_counted("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
@@ -264,29 +250,17 @@ impl CulpritSearch<'_, '_> {
         Ok(PartOutcome::Written)
     }
 
-    fn note_refusal(&mut self, at: usize, refusal: Failure) -> Result<(), Failure> {
+    fn note_refusal(&mut self, at: usize, mut refusal: Failure) {
         let Some(event) = self.events.get(at) else {
-            return Ok(());
+            return;
         };
-        let mut refusal = refusal;
         let given_up = self.given_up.get(at).is_some_and(|given_up| *given_up);
         if event.by_source && !given_up && refusal.verdict == Verdict::Reject(Reason::Incomplete) {
             // the change that made the row may be on its way through another partition
             refusal.verdict = Verdict::Early;
         }
         self.order.add_entry(event.keys, event.entry);
-        self.found.refused.insert(event.entry, refusal.clone());
-        let with = |verdict| {
-            let refused = self.found.refused.values();
-            refused.filter(|f| f.verdict == verdict).count()
-        };
-        if with(Verdict::Retry) > MAX_CONTENDED_EVENTS {
-            return Err(Failure {
-                verdict: Verdict::Unavailable,
-                ..refusal
-            });
-        }
-        Ok(())
+        self.found.refused.insert(event.entry, refusal);
     }
 
     /// A row that can't go yet, for others refer to it, may be what lets them follow it: what it has is known.

@@ -12,8 +12,9 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::divert_batch;
 use crate::pipeline::in_flight::InFlight;
 use crate::pipeline::lane::Lane;
+use crate::pipeline::lane_decoder::Learned;
 use crate::pipeline::partition_order::decide_starts;
-use crate::pipeline::retry_policy::{NextStep, RetryState};
+use crate::pipeline::retry_policy::{Concerned, NextStep, RetryState};
 use crate::pipeline::trial::Trial;
 use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
@@ -21,21 +22,29 @@ use crate::rows::statement::Conflicts;
 use crate::verdict::Failure;
 use crate::watch::metrics::BatchOutcome;
 
-/// Lands what was read: tries until it is in, or until it turns out to be somebody else's.
+/// Lands what was read: tries until it is in, or until it turns out to be somebody else's. Partitions that can't go on
+/// are set aside.
 pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) {
+    land_tried(lane, records, Trial::default(), arena).await;
+}
+
+/// Tries to land the first records of a partition that is set aside; it is set aside again, if that can't be.
+pub async fn land_probe(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) {
+    land_tried(lane, records, Trial::of_probe(), arena).await;
+}
+
+async fn land_tried(lane: &mut Lane, records: Vec<Record>, mut trial: Trial, arena: &mut Bump) {
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
-    let (mut trial, mut deferred_trial) = (Trial::default(), Trial::default());
+    let mut deferred_trial = Trial::default();
     let mut others_wait = false;
     lane.decoder.decoder.forget_refused_schemas();
     loop {
         arena.reset();
-        let records = &in_flight.records;
-        if !lane.decoder.learn_schemas(records, &lane.waiting).await {
-            give_back(lane, in_flight, arena);
-            return;
+        if !leave_readable(lane, &mut in_flight).await {
+            return give_back(lane, in_flight, arena);
         }
-        let mut batch = gather_batch(lane, records, arena);
+        let mut batch = gather_batch(lane, &in_flight.records, arena);
         if in_flight.is_whole() {
             batch.pass_ends();
         }
@@ -45,14 +54,18 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
             }
             return;
         }
-        if let Some(from) = batch.cut_at_truncates(others_wait) {
+        let cut = batch.cut_at_truncates(others_wait);
+        let cut = cut.or_else(|| batch.cut_at_size(lane.most_events?));
+        if let Some(from) = cut {
             drop(batch);
             deferred_trial = trial.clone();
             in_flight.defer_from(&from);
             continue;
         }
-        // what lies behind a truncate can't be what it waits for
-        let whole = in_flight.is_whole() || batch.truncates().next().is_some();
+        // what lies behind a truncate can't be what it waits for; what is landed in parts doesn't wait for the others
+        let whole = in_flight.is_whole()
+            || batch.truncates().next().is_some()
+            || lane.most_events.is_some();
         match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await {
             AfterBatch::Done => {
                 others_wait = false;
@@ -65,22 +78,51 @@ pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bum
             AfterBatch::Grow(so_far) => {
                 others_wait = true;
                 trial = so_far;
-                in_flight.restore_deferred();
-                lane.inbox.add_more(&mut in_flight.records);
-                lane.take_up_standing().await;
-                decide_starts(lane, &in_flight.records).await;
+                grow_records(lane, &mut in_flight).await;
             }
             AfterBatch::Divide(first_waiting, so_far) => {
                 deferred_trial = so_far.clone();
                 trial = so_far;
                 in_flight.defer_from(&first_waiting);
             }
-            AfterBatch::LetGo => {
-                give_back(lane, in_flight, arena);
-                return;
+            AfterBatch::Split(so_far) => trial = so_far,
+            AfterBatch::SetAside(all, so_far) => {
+                trial = so_far;
+                set_all_aside(lane, &mut in_flight, all, !trial.is_probe).await;
             }
+            AfterBatch::LetGo => return give_back(lane, in_flight, arena),
         }
     }
+}
+
+/// Learns the schemas of the records, and sets those aside whose schemas can't be had. Returns whether the lane isn't
+/// needed meanwhile.
+async fn leave_readable(lane: &mut Lane, in_flight: &mut InFlight) -> bool {
+    loop {
+        let records = &in_flight.records;
+        match lane.decoder.learn_schemas(records, &lane.waiting).await {
+            Learned::All => return true,
+            Learned::Some(unreadable) => set_all_aside(lane, in_flight, unreadable, false).await,
+            Learned::LetGo => return false,
+        }
+    }
+}
+
+/// Adds what has come meanwhile.
+async fn grow_records(lane: &mut Lane, in_flight: &mut InFlight) {
+    in_flight.restore_deferred();
+    lane.add_more(&mut in_flight.records);
+    lane.take_up_standing().await;
+    decide_starts(lane, &in_flight.records).await;
+}
+
+/// `soon`: some of the partitions may be able to go on by themselves.
+async fn set_all_aside(lane: &mut Lane, in_flight: &mut InFlight, all: Vec<Concerned>, soon: bool) {
+    for Concerned { from, failure } in all {
+        let cut = in_flight.cut_from(&from);
+        lane.set_aside(cut, &failure, soon);
+    }
+    lane.record_standstills().await;
 }
 
 fn gather_batch<'r>(lane: &mut Lane, records: &'r [Record], arena: &'r Bump) -> Batch<'r> {
@@ -110,6 +152,10 @@ enum AfterBatch {
     Grow(Trial),
     /// Each partition's records before this offset are to be tried by themselves first.
     Divide(HashMap<TopicPartition, i64>, Trial),
+    /// It was too much at once.
+    Split(Trial),
+    /// These partitions can't go on, the others can.
+    SetAside(Vec<Concerned>, Trial),
     /// Somebody needs the lane.
     LetGo,
 }
@@ -152,6 +198,11 @@ async fn land_batch(
             NextStep::Again => {}
             NextStep::Grow => return AfterBatch::Grow(batch.into_trial()),
             NextStep::Divide(first) => return AfterBatch::Divide(first, batch.into_trial()),
+            NextStep::Split => {
+                lane.split_batches(&batch);
+                return AfterBatch::Split(batch.into_trial());
+            }
+            NextStep::SetAside(all) => return AfterBatch::SetAside(all, batch.into_trial()),
             NextStep::Divert(failure) => {
                 divert_batch(lane, batch, &failure).await;
                 return AfterBatch::Done;

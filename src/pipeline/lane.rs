@@ -16,8 +16,9 @@ use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::positioning::{Positions, TakenUp};
+use crate::pipeline::set_aside::AsidePartitions;
 use crate::pipeline::waiting::Waiting;
-use crate::record::TopicPartition;
+use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::watch::metrics::{self, BatchOutcome};
 
@@ -27,6 +28,9 @@ const CONCURRENT_TAKE_UPS: usize = 4;
 /// For how many batches conflicts are expected after one: it is seldom the only one, be it that
 /// events are sent again, or a snapshot over a filled table.
 const CONFLICT_BATCHES: u32 = 50;
+
+/// Batches of so many events aren't bounded any more, until they are too much again.
+const FREE_BATCH_EVENTS: usize = 10_000;
 
 /// When to ask again for a topic that isn't there.
 const MISSING_TOPIC_DELAY: Duration = Duration::from_secs(1);
@@ -39,6 +43,8 @@ pub struct Lane {
     pub(super) inbox: Arc<Inbox>,
     /// What it knows of its partitions.
     pub(super) partitions: LanePartitions,
+    /// Those that can't go on now.
+    pub(super) aside: AsidePartitions,
     /// Turns records into changes.
     pub(super) decoder: LaneDecoder,
     /// Where its batches go.
@@ -55,6 +61,8 @@ pub struct Lane {
     pub(super) breaker: Breaker,
     /// For how many more batches conflicts are expected.
     pub(super) conflicts_expected_for: u32,
+    /// So many events are landed at once at most, if more were too much for Postgres; it grows again.
+    pub(super) most_events: Option<usize>,
     /// Postgres is away, and events go to the dead letter topic.
     pub(super) diverting: bool,
 }
@@ -81,9 +89,17 @@ impl Lane {
         }
     }
 
+    /// Adds what is there to records in hand that wait for more.
+    pub fn add_more(&self, records: &mut Vec<Record>) {
+        let mut more = self.inbox.take_more(records);
+        self.aside.leave_out(&mut more);
+        records.append(&mut more);
+    }
+
     async fn position_partitions(&mut self, partitions: Vec<TopicPartition>) {
         for source in &partitions {
             self.partitions.forget_partition(source);
+            self.aside.forget_partition(source);
         }
         let lane = &*self;
         let taken: Vec<_> = stream::iter(partitions)
@@ -161,11 +177,28 @@ impl Lane {
         }
         self.breaker.note_batch(&batch);
         self.diverting = false;
+        let grown = self.most_events.map(|most| most + most / 10 + 1);
+        self.most_events = grown.filter(|most| *most < FREE_BATCH_EVENTS);
         self.conflicts_expected_for = match (batch.trial.conflicts, self.conflicts_expected_for) {
             (Conflicts::Possible, 0) => CONFLICT_BATCHES,
             (_, batches) => batches.saturating_sub(1),
         };
         self.partitions.note_landed(batch.advances, batch.id);
+    }
+
+    /// The batch was too much for one transaction: the next ones have half as many events.
+    pub fn split_batches(&mut self, batch: &Batch<'_>) {
+        let most = batch.entries.len() / 2;
+        if self.most_events.is_none() {
+            tracing::info!(
+                lane = self.number,
+                events = batch.entries.len(),
+                tables = batch.tables.len(),
+                most,
+                "Postgres has no room for so much in one transaction: smaller ones"
+            );
+        }
+        self.most_events = Some(most.max(1));
     }
 
     /// Postgres or Kafka says something else than the lane thought: positions are read again, and the

@@ -32,6 +32,10 @@ pub struct OwnedPartition {
     pub read_to: Option<i64>,
     /// It isn't known yet what goes before the partition: its first record tells.
     pub is_undecided: bool,
+    /// Its topic has others.
+    pub has_siblings: bool,
+    /// Nothing of it was applied to this destination before it was taken up.
+    pub is_untried: bool,
     /// How far the log was read, records or not, when the partition had last come to its end.
     pub position: Option<i64>,
     /// The position below which Kafka had deleted nothing unseen when it was asked.
@@ -58,6 +62,8 @@ impl OwnedPartition {
             epoch,
             read_to: Some(start),
             is_undecided: false,
+            has_siblings: false,
+            is_untried: false,
             position: None,
             confirmed: None,
             owed: Arc::default(),

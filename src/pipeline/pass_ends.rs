@@ -50,6 +50,9 @@ enum Passed {
 /// Notes how far partitions were read. Nothing of what lies below is queued.
 pub fn note_positions(lane: &mut Lane, positions: Vec<ReadPosition>) {
     for position in positions {
+        if lane.aside.contains(&position.source) {
+            continue; // what was read of it is not done with
+        }
         let owned = lane.partitions.owned.get_mut(&position.source);
         if let Some(partition) = owned.filter(|o| o.epoch == position.epoch) {
             partition.position = Some(position.offset);

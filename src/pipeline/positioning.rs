@@ -10,8 +10,9 @@ use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
+use crate::ledger::Ledger;
 use crate::ledger::resume::{Gap, LogState, Resume, ResumeReason, gap_message, plan_resume};
-use crate::ledger::watermarks::{PartitionRow, Watermarks};
+use crate::ledger::watermarks::PartitionRow;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
@@ -132,8 +133,7 @@ impl Positions {
                 return Ok(TakenUp::StandsStill(Standing::Lost(message)));
             }
         };
-        let watermarks = &ledger.watermarks;
-        let row = claim_partition(watermarks, &client, source, before.as_ref(), &resumed).await?;
+        let row = claim_partition(ledger, &client, source, before.as_ref(), &resumed).await?;
         if row.gave_way {
             self.merged.note_gave_way(&source.topic);
         }
@@ -145,6 +145,8 @@ impl Positions {
                 progress.note_taken_up(source, watermark, start, log.high);
                 let mut owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
                 owned.is_undecided = is_undecided;
+                owned.has_siblings = partitions > 1;
+                owned.is_untried = matches!(resumed.why, ResumeReason::New) || start == 0;
                 Ok(TakenUp::Owned(Box::new(owned)))
             }
             None => Ok(TakenUp::NotOurs),
@@ -253,12 +255,13 @@ fn decide_start(
 
 /// Has the partition's row say where reading starts, and gives it back.
 async fn claim_partition(
-    watermarks: &Watermarks,
+    ledger: &Ledger,
     client: &Object,
     source: &TopicPartition,
     before: Option<&PartitionRow>,
     resumed: &Resume,
 ) -> Result<PartitionRow, Failure> {
+    let watermarks = &ledger.watermarks;
     if before.map(|row| row.watermark) != Some(resumed.watermark) {
         let watermark = resumed.watermark;
         watermarks
@@ -267,6 +270,10 @@ async fn claim_partition(
     }
     // read again: what counts is what stands there, whoever wrote it
     let row = watermarks.read_partition(client, source).await?;
+    if let Some(row) = row.as_ref().filter(|row| row.stands) {
+        let id = row.partition_id;
+        ledger.standstills.clear_standstill(client, id).await?;
+    }
     row.filter(|row| row.watermark == resumed.watermark)
         .ok_or_else(|| {
             Failure::new(

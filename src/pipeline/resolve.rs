@@ -91,7 +91,7 @@ impl Resolver {
                     Err(f) if matches!(f.verdict, Verdict::Reject(_)) => {
                         entry.reject_for(&f, attempts, since)
                     }
-                    Err(f) => return Err(f),
+                    Err(f) => return Err(f.about_table(&change.table)),
                 }
             }
             batch.tables.extend(tables.into_values());

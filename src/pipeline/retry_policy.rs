@@ -30,10 +30,23 @@ pub enum NextStep {
     Grow,
     /// First what lies before these offsets, the first of each partition that wait for a parent.
     Divide(HashMap<TopicPartition, i64>),
+    /// The batch is landed in parts, of half as many events.
+    Split,
+    /// Partitions that can't go on are set aside, and the rest is tried again.
+    SetAside(Vec<Concerned>),
     /// Postgres is away for too long: the events go to the dead letter topic.
     Divert(Failure),
     /// Somebody needs the lane.
     LetGo,
+}
+
+/// Partitions that can't go on, each from an offset on, and why.
+#[derive(Debug)]
+pub struct Concerned {
+    /// The offsets of the first records that can't be landed.
+    pub from: HashMap<TopicPartition, i64>,
+    /// What they met.
+    pub failure: Failure,
 }
 
 /// What a failure calls for, as the approach and the verdict tell.
@@ -47,6 +60,10 @@ enum Reaction {
     RetrySoon,
     /// When a person has mended the set-up.
     WaitForRepair,
+    /// At once, in smaller parts.
+    Split,
+    /// When whoever holds the lock has let go of it.
+    WaitForLock,
     /// When Postgres or Kafka is back, or else the events are diverted.
     WaitForServer,
     /// The batch was refused, and yet no event of it was: nothing that dead letters could mend.
@@ -71,6 +88,8 @@ fn reaction_to(verdict: Verdict, approach: Approach) -> Reaction {
         }
         (_, Verdict::Retry) => Reaction::RetrySoon,
         (_, Verdict::Systemic) => Reaction::WaitForRepair,
+        (_, Verdict::Locked) => Reaction::WaitForLock,
+        (_, Verdict::TooMuch) => Reaction::Split,
         (_, Verdict::Unavailable) => Reaction::WaitForServer,
     }
 }
@@ -123,14 +142,15 @@ impl RetryState {
     /// records behind those of the batch.
     pub async fn step_after(
         &mut self,
-        failure: Failure,
+        mut failure: Failure,
         lane: &Lane,
         batch: &mut Batch<'_>,
         whole: bool,
     ) -> NextStep {
         batch.trial.count_failure();
         metrics::count_failed_attempt(failure.verdict);
-        match reaction_to(failure.verdict, batch.trial.approach) {
+        let reaction = reaction_to(failure.verdict, batch.trial.approach);
+        match reaction {
             Reaction::TryAs(approach) => {
                 batch.trial.approach = approach;
                 return NextStep::Again;
@@ -138,19 +158,25 @@ impl RetryState {
             Reaction::WaitForParents => {
                 return self.wait_for_parents(&failure, lane, batch, whole).await;
             }
-            Reaction::RetrySoon => self.count_retry(&failure, lane, batch),
-            Reaction::WaitForChange => lane.waiting.tell_failure(&failure),
-            Reaction::WaitForRepair => {
-                lane.waiting.tell_failure(&failure);
-                // what was refused may be mended with the rest
-                batch.revive_unpublished();
-            }
-            Reaction::WaitForServer => {
-                lane.waiting.tell_failure(&failure);
-                self.away += u32::from(!failure.of_kafka);
-                if !failure.of_kafka && self.is_to_divert(lane) {
-                    return NextStep::Divert(failure);
-                }
+            Reaction::Split if batch.entries.len() > 1 => return NextStep::Split,
+            Reaction::Split => failure.verdict = Verdict::Systemic, // no part is smaller
+            Reaction::RetrySoon | Reaction::WaitForLock => self.retries += 1,
+            Reaction::WaitForRepair | Reaction::WaitForServer | Reaction::WaitForChange => {}
+        }
+        if let Some(step) = self.leave_out(reaction, &failure, lane, batch).await {
+            return step;
+        }
+        match reaction {
+            Reaction::RetrySoon | Reaction::WaitForLock => self.tell_retry(&failure, lane, batch),
+            _ => lane.waiting.tell_failure(&failure),
+        }
+        if failure.verdict == Verdict::Systemic {
+            batch.revive_unpublished(); // what was refused may be mended with the rest
+        }
+        if reaction == Reaction::WaitForServer && !failure.of_kafka {
+            self.away += 1;
+            if self.is_to_divert(lane) {
+                return NextStep::Divert(failure);
             }
         }
         let pause = lane.waiting.pause_after(failure.verdict, &mut self.delays);
@@ -168,17 +194,33 @@ impl RetryState {
         pause_then(NextStep::Again, pause, lane).await
     }
 
-    fn count_retry(&mut self, failure: &Failure, lane: &Lane, batch: &mut Batch<'_>) {
-        self.retries += 1;
-        tracing::info!(lane = lane.number, attempt = batch.trial.attempts, error = %failure, "batch will be tried again");
-        if self.retries == lane.waiting.retry().max_attempts {
-            batch.trial.approach = batch.trial.approach.blaming_contention();
-            tracing::warn!(
-                lane = lane.number,
-                attempts = self.retries,
-                "retries exhausted: looking for the events that are in the way"
-            );
+    /// Sets those partitions aside that alone have to do with the failure. `None`: the batch is tried again as it is.
+    async fn leave_out(
+        &self,
+        reaction: Reaction,
+        failure: &Failure,
+        lane: &Lane,
+        batch: &Batch<'_>,
+    ) -> Option<NextStep> {
+        match reaction {
+            Reaction::WaitForLock => set_locked_aside(failure, lane, batch).await,
+            Reaction::RetrySoon if !self.is_tried_enough(lane, batch) => None,
+            // only the letters' partitions wait for Kafka to take them
+            Reaction::WaitForServer if !failure.of_kafka => None,
+            _ => set_aside(failure, batch),
         }
+    }
+
+    fn tell_retry(&self, failure: &Failure, lane: &Lane, batch: &Batch<'_>) {
+        tracing::info!(lane = lane.number, attempt = batch.trial.attempts, error = %failure, "batch will be tried again");
+        if self.is_tried_enough(lane, batch) {
+            lane.waiting.tell_failure(failure);
+        }
+    }
+
+    /// Whether it isn't believed any more that the next attempt goes through.
+    fn is_tried_enough(&self, lane: &Lane, batch: &Batch<'_>) -> bool {
+        batch.trial.is_probe || self.retries >= lane.waiting.retry().max_attempts
     }
 
     /// Once it is known that Postgres is away, each further batch is tried once.
@@ -203,15 +245,18 @@ impl RetryState {
         batch: &mut Batch<'_>,
         whole: bool,
     ) -> NextStep {
-        let tables = batch.awaiting_tables(failure.sqlstate.is_some());
+        let tables =
+            batch.awaiting_tables(failure.sqlstate.is_some() && !failure.means_unique_conflict());
         lane.waiting.tell_awaited(&tables, &batch.waiting_topics());
         let parent_wait = lane.waiting.retry().parent_wait;
+        let health = &lane.positions.consumer().group().health;
+        if health.holds_up_any(&tables) && !batch.waiting.is_empty() {
+            let from = batch.find_waiting();
+            let failure = failure.clone();
+            return NextStep::SetAside(vec![Concerned { from, failure }]);
+        }
         if self.orphans.is_empty() && self.objected_at_commit.is_none() {
-            let what = if failure.sqlstate.is_some() {
-                "waiting for the row that a foreign key names"
-            } else {
-                "waiting for the event that makes a row, or takes it away from its old key"
-            };
+            let what = describe_wait(failure);
             tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "{what}");
         }
         if batch.waiting.is_empty() {
@@ -261,6 +306,38 @@ impl RetryState {
         lane.waiting.tell_failure(failure);
         let pause = self.delays.next_delay();
         pause_then(NextStep::Again, pause, lane).await
+    }
+}
+
+/// Sets those partitions aside that have to do with a failure. `None`: all of the batch has, or nobody knows.
+fn set_aside(failure: &Failure, batch: &Batch<'_>) -> Option<NextStep> {
+    let from = batch.find_concerned(failure);
+    let concerned = Concerned {
+        from,
+        failure: failure.clone(),
+    };
+    (!concerned.from.is_empty()).then(|| NextStep::SetAside(vec![concerned]))
+}
+
+/// The same for a lock; whoever has locked other tables of the batch is found out on that occasion.
+async fn set_locked_aside(failure: &Failure, lane: &Lane, batch: &Batch<'_>) -> Option<NextStep> {
+    let mut all = Vec::new();
+    for failure in lane.destination.explain_locks(batch, failure).await {
+        let from = batch.find_concerned(&failure);
+        if !from.is_empty() {
+            all.push(Concerned { from, failure });
+        }
+    }
+    (!all.is_empty()).then_some(NextStep::SetAside(all))
+}
+
+fn describe_wait(failure: &Failure) -> &'static str {
+    match &failure.sqlstate {
+        Some(_) if failure.means_unique_conflict() => {
+            "waiting for a unique value that another row still has"
+        }
+        Some(_) => "waiting for the row that a foreign key names",
+        None => "waiting for the event that makes a row, or takes it away from its old key",
     }
 }
 

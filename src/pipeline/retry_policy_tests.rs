@@ -3,37 +3,22 @@ use crate::verdict::Reason;
 
 const REJECT: Verdict = Verdict::Reject(Reason::Constraint);
 
-fn isolating(constraints_immediate: bool, blames_contention: bool) -> Approach {
+fn isolating(constraints_immediate: bool) -> Approach {
     Approach::Isolate {
         constraints_immediate,
-        blames_contention,
     }
 }
 
-fn approaches() -> [Approach; 5] {
-    [
-        Approach::Whole,
-        isolating(false, false),
-        isolating(true, false),
-        isolating(false, true),
-        isolating(true, true),
-    ]
+fn approaches() -> [Approach; 3] {
+    [Approach::Whole, isolating(false), isolating(true)]
 }
 
 #[test]
 fn a_refusal_makes_the_next_attempt_look_closer_until_there_is_no_closer_look() {
     for (approach, reaction) in [
-        (Approach::Whole, Reaction::TryAs(isolating(false, false))),
-        (
-            isolating(false, false),
-            Reaction::TryAs(isolating(true, false)),
-        ),
-        (
-            isolating(false, true),
-            Reaction::TryAs(isolating(true, true)),
-        ),
-        (isolating(true, false), Reaction::WaitForChange),
-        (isolating(true, true), Reaction::WaitForChange),
+        (Approach::Whole, Reaction::TryAs(isolating(false))),
+        (isolating(false), Reaction::TryAs(isolating(true))),
+        (isolating(true), Reaction::WaitForChange),
     ] {
         assert_eq!(reaction_to(REJECT, approach), reaction, "{approach:?}");
     }
@@ -54,6 +39,8 @@ fn what_is_not_about_an_event_is_waited_for_however_the_batch_is_tried() {
     for approach in approaches() {
         for (verdict, reaction) in [
             (Verdict::Retry, Reaction::RetrySoon),
+            (Verdict::Locked, Reaction::WaitForLock),
+            (Verdict::TooMuch, Reaction::Split),
             (Verdict::Systemic, Reaction::WaitForRepair),
             (Verdict::Unavailable, Reaction::WaitForServer),
         ] {
@@ -67,10 +54,5 @@ fn no_approach_goes_back_to_an_earlier_one() {
     for approach in approaches() {
         let immediate = approach.with_constraints_immediate();
         assert!(immediate.looks_for_culprits() && immediate.has_constraints_immediate());
-        assert_eq!(immediate.blames_contention(), approach.blames_contention());
-        let blaming = approach.blaming_contention();
-        assert!(blaming.looks_for_culprits() && blaming.blames_contention());
-        let before = approach.has_constraints_immediate();
-        assert_eq!(blaming.has_constraints_immediate(), before);
     }
 }

@@ -26,14 +26,14 @@ impl Lane {
             return; // somebody else's meanwhile
         }
         let pause = match standing {
-            Standing::Lost(_) => LOST_LOOK_INTERVAL,
+            Standing::Lost(_) | Standing::Fails { .. } => LOST_LOOK_INTERVAL,
             Standing::Waits { offsets, .. } if offsets < SOON_DRAINED_OFFSETS => SOON_LOOK_INTERVAL,
             Standing::Waits { .. } => WAIT_LOOK_INTERVAL,
         };
         let health = &consumer.group().health;
         if health.note_standing(&source, standing.clone()) {
             match &standing {
-                Standing::Lost(text) => {
+                Standing::Lost(text) | Standing::Fails { text, .. } => {
                     tracing::error!(partition = %source, "a partition stands still, and the others go on: {text}");
                 }
                 Standing::Waits { text, .. } => {

@@ -58,15 +58,15 @@ impl Stuck {
                 topic: topic.clone(),
                 partition: number,
             };
-            let is_lost = matches!(self.standing.get(&source), Some(Standing::Lost(_)));
-            is_lost || self.held_up.contains(&source)
+            let standing = self.standing.get(&source);
+            standing.is_some_and(Standing::needs_person) || self.held_up.contains(&source)
         };
         self.standing
             .iter()
             .all(|(source, standing)| match standing {
                 _ if self.held_up.contains(source) => true,
-                Standing::Lost(_) => true,
                 Standing::Waits { behind, .. } => behind.iter().any(|n| is_lost(&source.topic, *n)),
+                other => other.needs_person(),
             })
     }
 }

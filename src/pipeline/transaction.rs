@@ -12,7 +12,7 @@ use crate::pipeline::duplicates::{self, LedgerKnows};
 use crate::pipeline::entry::Entry;
 use crate::pipeline::write_in_order::RowWriter;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
-use crate::postgres::settings::{begin_unpinned, pin_settings};
+use crate::postgres::settings::{begin_unpinned, pin_probe_settings, pin_settings};
 use crate::postgres::versions::compare_versions;
 use crate::rows::rearrange::Rearranged;
 use crate::rows::row_change::RowChange;
@@ -61,7 +61,12 @@ impl<'t> BatchTransaction<'t> {
         let moves = batch.watermark_moves();
         let watermarks = &self.ledger.watermarks;
         // sent together, in this order
-        let pinned = pin_settings(&self.tx);
+        let pinned = async {
+            match batch.trial.is_probe {
+                true => pin_probe_settings(&self.tx).await,
+                false => pin_settings(&self.tx).await,
+            }
+        };
         let moved = watermarks.move_watermarks(&self.tx, batch.id, &moves);
         let (pinned, moved) = join(pinned, moved).await;
         pinned?;

@@ -17,6 +17,8 @@ pub struct Trial {
     pub first_failed_at: Option<SystemTime>,
     /// How the next attempt is made.
     pub approach: Approach,
+    /// Whether it is only looked whether the records can be landed by now, which is not to cost others much.
+    pub is_probe: bool,
     /// Whether rows and ids may be there already.
     pub conflicts: Conflicts,
     /// Records whose parents were waited for in vain: those that still have none are put aside.
@@ -36,8 +38,6 @@ pub enum Approach {
         /// Constraints are checked at once: a constraint objected at COMMIT, which doesn't tell whose
         /// event it was.
         constraints_immediate: bool,
-        /// Every attempt met a deadlock or a lock: an event that still does is put aside.
-        blames_contention: bool,
     },
 }
 
@@ -45,7 +45,6 @@ impl Approach {
     /// Looks for the culprits, and does nothing else differently.
     pub const ISOLATE: Self = Self::Isolate {
         constraints_immediate: false,
-        blames_contention: false,
     };
 
     /// Whether culprits are looked for.
@@ -58,29 +57,23 @@ impl Approach {
         matches!(self, Self::Isolate { constraints_immediate, .. } if constraints_immediate)
     }
 
-    /// Whether events that meet a deadlock or a lock are put aside.
-    pub fn blames_contention(self) -> bool {
-        matches!(self, Self::Isolate { blames_contention, .. } if blames_contention)
-    }
-
     /// The same, with constraints checked at once.
     pub fn with_constraints_immediate(self) -> Self {
         Self::Isolate {
             constraints_immediate: true,
-            blames_contention: self.blames_contention(),
-        }
-    }
-
-    /// The same, with events that meet a deadlock or a lock put aside.
-    pub fn blaming_contention(self) -> Self {
-        Self::Isolate {
-            constraints_immediate: self.has_constraints_immediate(),
-            blames_contention: true,
         }
     }
 }
 
 impl Trial {
+    /// Of records of a partition that stood still, which are tried to see whether it can go on.
+    pub fn of_probe() -> Self {
+        Self {
+            is_probe: true,
+            ..Self::default()
+        }
+    }
+
     /// Counts an attempt that failed.
     pub fn count_failure(&mut self) {
         self.attempts += 1;

@@ -125,7 +125,7 @@ pub async fn require_order(
              and no other's, in one partition of one topic, or leave truncates out with apply.truncates = false",
             source.topic
         );
-        return Err(Failure::new(Verdict::Systemic, message));
+        return Err(Failure::new(Verdict::Systemic, message).about_table(table));
     }
     Ok(())
 }

@@ -107,13 +107,17 @@ impl Waiting {
 
     /// Tells what is waited for: one line in the log when it changes, however often it is tried.
     pub fn tell_failure(&self, failure: &Failure) {
-        if let LaneOrSchema::Lane { pool, .. } = &self.who {
-            // the next attempt asks over a new session: one keeps what it was told at its start
-            pool.retain(|_, _| false);
-        }
+        self.renew_sessions();
         let told = (failure.verdict, failure.log_line.as_str());
         if self.health.note_waiting(self.who.name(), told.0, told.1) {
             self.log_failure(failure);
+        }
+    }
+
+    /// The next attempt asks over a new session: one keeps what it was told at its start.
+    pub fn renew_sessions(&self) {
+        if let LaneOrSchema::Lane { pool, .. } = &self.who {
+            pool.retain(|_, _| false);
         }
     }
 

@@ -30,6 +30,7 @@ use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
 use crate::pipeline::session_watch::SessionWatch;
+use crate::pipeline::set_aside::AsidePartitions;
 use crate::pipeline::topic_watch::watch_topics;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
@@ -169,6 +170,7 @@ impl LaneParts<'_> {
                 progress: self.progress.clone(),
                 committer: Committer::new(self.positions.consumer().clone()),
             },
+            aside: AsidePartitions::default(),
             decoder: LaneDecoder {
                 decoder: Decoder::from_config(config)
                     .with_merged_tables(self.feeds.merged_tables().clone()),
@@ -185,6 +187,7 @@ impl LaneParts<'_> {
             feeds: self.feeds.clone(),
             breaker: Breaker::new(&config.dead_letter.breaker),
             conflicts_expected_for: 0,
+            most_events: None,
             diverting: false,
         }
     }

@@ -179,9 +179,11 @@ impl<'t> RowWriter<'t> {
         }
         batch.waiting = found.waiting;
         let mut refused = found.refused.iter();
-        let early = refused.find(|(_, f)| f.verdict == Verdict::Early);
-        if let Some((_, early)) = early.filter(|_| !batch.waiting.is_empty()) {
-            return Err(early.clone());
+        if let Some((_, early)) = refused.find(|(at, _)| batch.waiting.contains(at)) {
+            return Err(Failure {
+                verdict: Verdict::Early,
+                ..early.clone()
+            });
         }
         let (refused, parked) = (found.refused.len(), order.parked_entries().len());
         tracing::info!(

@@ -128,7 +128,8 @@ impl Catalogue {
         }
         // dropped, it is rolled back: nothing was done in it
         let tx = begin_pinned(client).await?;
-        self.find_table(&tx, name).await
+        let found = self.find_table(&tx, name).await;
+        found.map_err(|failure| failure.about_table(name))
     }
 
     /// Whether the tables still are what they are taken to be. Asked in a transaction, after its last
@@ -206,6 +207,7 @@ fn missing_table(name: &TableName) -> Failure {
                 "table {name} does not exist in the destination; create it, or send its events elsewhere with a [[route]]"
             ),
         )
+        .about_table(name)
     }
 }
 

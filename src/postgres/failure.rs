@@ -23,12 +23,16 @@ pub fn while_connecting(error: &tokio_postgres::Error) -> Failure {
     };
     match verdict_on(db) {
         Verdict::Reject(_) => database_failure(db, Verdict::Systemic, true),
+        // there is nothing to make smaller
+        Verdict::TooMuch => database_failure(db, Verdict::Unavailable, true),
         verdict => database_failure(db, verdict, true),
     }
 }
 
 fn verdict_on(db: &DbError) -> Verdict {
     match db.code().code() {
+        // a partition of the table is missing, for this row and the next ones
+        "23514" if lacks_partition(db) => Verdict::Systemic,
         // what tsvector, ltree or jsonpath can't read they call a syntax error; one of a statement,
         // be it ours or a trigger's, has a position in it
         "42601" | "42602" | "42622" if db.position().is_none() => Verdict::Reject(Reason::Value),
@@ -36,13 +40,21 @@ fn verdict_on(db: &DbError) -> Verdict {
     }
 }
 
+/// Postgres has one code for this and for a constraint that refuses the row, and no constraint's name here.
+fn lacks_partition(db: &DbError) -> bool {
+    let by_name = db.message().starts_with("no partition of relation");
+    db.constraint().is_none() && (by_name || db.routine() == Some("ExecFindPartition"))
+}
+
 /// Only the messages of these never quote a row: they speak of names, locks and the server.
 fn quotes_no_row(code: &str, verdict: Verdict) -> bool {
     let classes = [
         "08", "0A", "25", "26", "28", "2F", "3D", "3F", "40", "42", "53", "55", "57", "58", "F0",
     ];
+    let lacks_partition = verdict == Verdict::Systemic && code == sqlstate::CHECK_VIOLATION;
     !matches!(verdict, Verdict::Reject(_))
-        && (classes.contains(&code.get(..2).unwrap_or(""))
+        && (lacks_partition
+            || classes.contains(&code.get(..2).unwrap_or(""))
             || ["2200H", "54011", "54023", "XX001", "XX002"].contains(&code))
 }
 
@@ -68,7 +80,8 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         .filter_map(|(what, name)| name.map(|n| format!(", {what} {n}")))
         .collect();
     let log_line = if openly {
-        let hint = lookup_hint(db).unwrap_or_default();
+        let hint = lookup_hint(db).or_else(|| partition_hint(db));
+        let hint = hint.map_or_else(|| resource_hint(db), str::to_owned);
         format!("Postgres: {} (SQLSTATE {code}{names}){hint}", db.message())
     } else {
         format!("Postgres refused a row (SQLSTATE {code}{names})")
@@ -79,7 +92,20 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         message,
         log_line,
         of_kafka: false,
+        concern: None,
     }
+}
+
+/// Where the server is short of something, it knows itself which of its settings helps.
+fn resource_hint(db: &DbError) -> String {
+    let hint = db.hint().filter(|_| db.code().code().starts_with("53"));
+    hint.map_or_else(String::new, |hint| format!("; {hint}"))
+}
+
+fn partition_hint(db: &DbError) -> Option<&'static str> {
+    (db.code().code() == sqlstate::CHECK_VIOLATION).then_some(
+        "; create the partition that its rows belong to (CREATE TABLE … PARTITION OF …), or a default one",
+    )
 }
 
 /// What helps where the body of a function names something that isn't found: our transactions pin the

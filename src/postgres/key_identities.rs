@@ -52,7 +52,8 @@ pub async fn identify_keys<'c, 'r: 'c>(
     }
     let mut identities = Vec::with_capacity(questions.len());
     for question in &questions {
-        let answers = answer_question(&mut asker, question).await?;
+        let answers = answer_question(&mut asker, question).await;
+        let answers = answers.map_err(|failure| failure.about_table(question.table()))?;
         identities.push(question.read_answers(&answers));
     }
     for asked in asked {

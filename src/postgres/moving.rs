@@ -155,13 +155,15 @@ impl<K: RowKeeper> MovingWriter<'_, K> {
             });
         for group in group_rows(part, moving, |_| None) {
             let query = group.to_query(Form::Uuid);
+            let table = &group.table.name;
             let rows = RowsToKeep {
                 query: &query.sql,
                 parameters: bind_columns(&query.parameters),
-                table: group.table.name.to_string(),
+                table: table.to_string(),
                 columns: group.column_names(),
             };
-            self.keeper.keep_rows(self.tx, rows).await?;
+            let kept = self.keeper.keep_rows(self.tx, rows).await;
+            kept.map_err(|failure| failure.about_table(table))?;
         }
         Ok(())
     }
@@ -224,7 +226,8 @@ async fn read_rows(
         let query = group.to_query(Form::Int8);
         let rows = tx
             .query_typed(&query.sql, &bind_columns(&query.parameters))
-            .await?;
+            .await
+            .map_err(|error| Failure::from(error).about_table(&group.table.name))?;
         let names = group.column_names();
         for row in rows {
             if let (Ok(at), Some(texts)) = (usize::try_from(row.get::<_, i64>(0)), row.get(1)) {

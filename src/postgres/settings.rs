@@ -37,6 +37,16 @@ const TIMEOUTS: [(&str, &str); 3] = [
 
 static PIN_TRANSACTION: LazyLock<String> = LazyLock::new(|| set_all("SET LOCAL"));
 
+/// How long the transaction of a probe waits for a lock: others wait meanwhile.
+const PROBE_LOCK_TIMEOUT: &str = "250ms";
+
+static PIN_PROBE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}SET LOCAL lock_timeout = '{PROBE_LOCK_TIMEOUT}'",
+        *PIN_TRANSACTION
+    )
+});
+
 fn set_all(set: &str) -> String {
     let one = |(name, value): &(&str, &str)| format!("{set} {name} = {value}; ");
     PINNED.iter().chain(&TIMEOUTS).map(one).collect()
@@ -54,6 +64,14 @@ pub fn pin_session_sql() -> String {
 /// As Postgres says.
 pub async fn pin_settings(tx: &Transaction<'_>) -> Result<(), Failure> {
     Ok(tx.batch_execute(&PIN_TRANSACTION).await?)
+}
+
+/// The same for a transaction that only looks whether it can be done by now: it hardly waits for locks.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn pin_probe_settings(tx: &Transaction<'_>) -> Result<(), Failure> {
+    Ok(tx.batch_execute(&PIN_PROBE).await?)
 }
 
 /// Begins a transaction whose statements see what others have committed before each of them, whatever

@@ -26,7 +26,9 @@ pub async fn compare_versions(
 ) -> Result<(), Failure> {
     let (mut ranks, mut current) = (Vec::new(), HashMap::new());
     for group in order.versioned_changes() {
-        let there = read_versions(tx, &group).await?;
+        let table = &group.layout.table.name;
+        let there = read_versions(tx, &group).await;
+        let there = there.map_err(|failure| failure.about_table(table))?;
         let gone = |row: &Uuid| recorded.get(row).filter(|r| r.gone)?.version.clone();
         let mut texts: Vec<String> = Vec::new();
         let mut add_text = |text: Option<String>| {

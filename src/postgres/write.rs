@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use deadpool_postgres::Transaction;
+use futures::TryFutureExt as _;
 use futures::future::join;
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 
@@ -73,7 +74,8 @@ async fn write_rounds<T>(
         let statements = statement::build_statements(&nets, conflicts);
         let mut statements = statements.iter().peekable();
         while let Some(statement) = statements.next() {
-            let written = execute_statement(tx, statement);
+            let written =
+                execute_statement(tx, statement).map_err(|f| f.about_table(&statement.table.name));
             let is_last = rounds.peek().is_none() && statements.peek().is_none();
             let Some(beside) = beside.take_if(|_| is_last) else {
                 written.await?;
@@ -117,7 +119,8 @@ async fn empty_tables(tx: &Transaction<'_>, changes: &[&RowChange<'_>]) -> Resul
     tables.sort_by_key(|table| (table.write_turn(true), &table.name));
     tables.dedup_by_key(|table| &table.name);
     for table in tables {
-        tx.execute_typed(&empty_sql(table), &[]).await?;
+        let emptied = tx.execute_typed(&empty_sql(table), &[]).await;
+        emptied.map_err(|error| Failure::from(error).about_table(&table.name))?;
     }
     Ok(())
 }

@@ -26,6 +26,14 @@ pub struct Body {
 }
 
 impl Body {
+    /// The same, sharing no memory but the head, which its topic keeps anyway.
+    pub fn copy_apart(&self) -> Self {
+        Self {
+            head: self.head.clone(),
+            rest: Bytes::copy_from_slice(&self.rest),
+        }
+    }
+
     /// Bytes of the value as it is in Kafka.
     pub fn len(&self) -> usize {
         self.head.as_ref().map_or(0, |head| head.len()) + self.rest.len()

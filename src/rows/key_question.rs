@@ -14,6 +14,7 @@ use crate::rows::key_identity::KeyIdentity;
 use crate::rows::key_kind::{KeyKind, plain_decimal};
 use crate::rows::row_change::{Layout, RowChange, Text};
 use crate::rows::table::{Column, Equality, Sameness, UniqueKey};
+use crate::table_name::TableName;
 
 /// Two seeds make 128 bits of a hash of 64.
 const SEEDS: [i64; 2] = [0, 7_046_029_254_386_353_131];
@@ -100,6 +101,11 @@ pub struct KeyAnswer {
 }
 
 impl<'q> KeyQuestion<'q> {
+    /// The table whose keys are asked about.
+    pub fn table(&self) -> &TableName {
+        &self.layout.table.name
+    }
+
     /// No keys yet; `layout` has the table and the key's columns.
     pub fn new(layout: Arc<Layout>) -> Self {
         Self {

@@ -611,6 +611,7 @@ fn explain_unordered(change: &Change<'_>) -> Failure {
             change.table
         ),
     )
+    .about_table(&change.table)
 }
 
 /// Why changes of two sources can't be put in order; `names` has their names, as far as they are known.
@@ -627,6 +628,7 @@ pub fn explain_other_source(
              Set version = \"column\" in the [[route]], a column whose value grows with each change of the row; or give each source a table of its own; if the earlier one isn't read any more, `landfall forget` its topic"
         ),
     )
+    .about_table(table)
 }
 
 #[cfg(test)]

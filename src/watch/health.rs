@@ -166,7 +166,12 @@ impl Health {
 
     /// The partitions of ours that stand still.
     pub fn standing_partitions(&self) -> BTreeMap<TopicPartition, Standing> {
-        self.state.lock().standing.all().clone()
+        self.state.lock().standing.all()
+    }
+
+    /// Whether events of one of these tables are what a partition of ours stands still for.
+    pub fn holds_up_any(&self, tables: &HashSet<&TableName>) -> bool {
+        self.state.lock().standing.hold_up_any(tables)
     }
 
     /// # Errors
@@ -178,8 +183,7 @@ impl Health {
             .iter()
             .map(|(who, wait)| wait.describe(*who))
             .collect();
-        let standing = state.standing.all().iter();
-        reasons.extend(standing.map(|(source, s)| format!("{source} stands still: {}", s.text())));
+        reasons.extend(state.standing.describe_all());
         reasons.extend(self.kafka.reasons());
         let late = state.late.iter();
         reasons.extend(

@@ -69,7 +69,9 @@ impl<'r, 'c> CommitEach<'r, 'c> {
                 Err(refusal) => return Err(refusal),
             };
             let again = match failure.verdict {
-                Verdict::Retry | Verdict::Unavailable => attempt < self.retry.max_attempts,
+                Verdict::Retry | Verdict::Locked | Verdict::TooMuch | Verdict::Unavailable => {
+                    attempt < self.retry.max_attempts
+                }
                 _ => attempt == 1 && failure.means_catalogue_is_stale(),
             };
             if !again {
@@ -77,7 +79,10 @@ impl<'r, 'c> CommitEach<'r, 'c> {
             }
             attempt += 1;
             self.applier.forget_tables();
-            if matches!(failure.verdict, Verdict::Retry | Verdict::Unavailable) {
+            if matches!(
+                failure.verdict,
+                Verdict::Retry | Verdict::Locked | Verdict::TooMuch | Verdict::Unavailable
+            ) {
                 tokio::time::sleep(delays.next_delay()).await;
                 self.store.reconnect_if_closed().await;
             }

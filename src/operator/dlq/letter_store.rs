@@ -119,7 +119,8 @@ impl<'c> LetterStore<'c> {
         // too large for its topic: only where it came from there is a whole one
         let (source, offset) = (&letter.source, letter.offset);
         let whole = self.read_record(source, offset)?;
-        let same = |r: &Record| r.timestamp == found.timestamp && r.payload_bytes() as i64 == bytes;
+        let timestamp = posted.timestamp.or(found.timestamp);
+        let same = |r: &Record| r.timestamp == timestamp && r.payload_bytes() as i64 == bytes;
         Ok(match whole.filter(same) {
             Some(whole) => Fetched::Record(whole),
             None => Fetched::Lost(format!(

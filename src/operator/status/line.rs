@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{Config, TopicPattern};
 use crate::kafka::topic_ids::TopicId;
-use crate::ledger::overview::AppliedPartition;
+use crate::ledger::overview::{AppliedPartition, Standstill};
 use crate::operator::status::bookkeeping::Bookkeeping;
 use crate::operator::status::kafka::KafkaAnswers;
 use crate::record::TopicPartition;
@@ -28,6 +28,9 @@ pub struct PartitionLine {
     pub lag: Option<i64>,
     /// What the two sides together say.
     pub state: PartitionState,
+    /// Why its next events can't be landed, if they can't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<Standstill>,
 }
 
 /// How a partition is.
@@ -42,6 +45,8 @@ pub enum PartitionState {
     Recreated,
     /// Partitions that it was added behind are drained first.
     Waiting,
+    /// Its next events can't be landed: its worker has noted why.
+    StandsStill,
     /// Kafka has deleted events that were still to come.
     Overtaken,
     /// Applied once; Kafka has no such topic, or no such partition, any more.
@@ -58,6 +63,7 @@ impl PartitionState {
         match self {
             PartitionState::Ok => "",
             PartitionState::New => "nothing applied yet",
+            PartitionState::StandsStill => "stands still",
             PartitionState::Waiting => "waits for older partitions of its topic to be drained",
             PartitionState::Recreated => "topic created again: will be read from its beginning",
             PartitionState::Overtaken => {
@@ -91,6 +97,11 @@ pub fn put_together(
         let waits = bookkeeping.is_some_and(|b| b.waiting.contains(source));
         if waits && matches!(line.state, PartitionState::Ok | PartitionState::New) {
             line.state = PartitionState::Waiting;
+        }
+        if line.standstill.is_some() && line.state == PartitionState::Ok {
+            line.state = PartitionState::StandsStill;
+        } else {
+            line.standstill = None;
         }
         line
     };
@@ -131,6 +142,7 @@ fn describe_partition(
         end: end.copied(),
         lag,
         state,
+        standstill: row.and_then(|row| row.standstill.clone()),
     }
 }
 
@@ -153,6 +165,7 @@ fn find_absent_topics(
         end: None,
         lag: None,
         state: PartitionState::NoTopic,
+        standstill: None,
     };
     names.map(line).collect()
 }
@@ -168,9 +181,10 @@ impl PartitionLine {
             number(self.applied),
             number(self.end),
             number(self.lag),
-            match self.partition {
-                None => "no such topic".to_owned(),
-                Some(_) => self.state.describe_state().to_owned(),
+            match (self.partition, &self.standstill) {
+                (None, _) => "no such topic".to_owned(),
+                (_, Some(Standstill { since, why })) => format!("stands still since {since} {why}"),
+                (_, None) => self.state.describe_state().to_owned(),
             },
         ]
     }
@@ -194,6 +208,7 @@ mod tests {
             source: source(),
             next_offset,
             topic_id: Some(Uuid::from_u128(1)),
+            standstill: None,
         }
     }
 

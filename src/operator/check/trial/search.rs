@@ -138,7 +138,9 @@ impl<'r> TrialSearch<'_, 'r> {
         };
         match failure.verdict {
             Verdict::Reject(_) | Verdict::Early | Verdict::Systemic => {}
-            Verdict::Retry | Verdict::Unavailable => return Err(failure),
+            Verdict::Retry | Verdict::Locked | Verdict::TooMuch | Verdict::Unavailable => {
+                return Err(failure);
+            }
         }
         let undo = "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part";
         self.tx.batch_execute(undo).await?;

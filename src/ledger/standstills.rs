@@ -1,0 +1,58 @@
+//! Which partitions stand still, for whoever asks from outside of their worker.
+
+use deadpool_postgres::GenericClient;
+
+use crate::record::TopicPartition;
+use crate::verdict::Failure;
+
+/// A part of the table of partitions.
+pub struct Standstills {
+    /// Quoted.
+    schema: String,
+}
+
+impl Standstills {
+    /// Of the quoted schema.
+    pub fn new(schema: String) -> Self {
+        Self { schema }
+    }
+
+    /// Notes why each of these partitions stands still: from now on, if it isn't noted that it does.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn record_standstills(
+        &self,
+        client: &impl GenericClient,
+        standing: &[(TopicPartition, String)],
+    ) -> Result<(), Failure> {
+        let topics: Vec<&str> = standing.iter().map(|(s, _)| &*s.topic).collect();
+        let numbers: Vec<i32> = standing.iter().map(|(s, _)| s.partition).collect();
+        let reasons: Vec<&str> = standing.iter().map(|(_, why)| why.as_str()).collect();
+        let sql = format!(
+            "UPDATE {}.partitions p SET stands_since = coalesce(p.stands_since, pg_catalog.now()), stands_for = s.why \
+             FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::int[]), pg_catalog.unnest($3::text[])) AS s(topic, number, why) \
+             WHERE p.topic = s.topic AND p.partition = s.number",
+            self.schema
+        );
+        client.execute(&sql, &[&topics, &numbers, &reasons]).await?;
+        Ok(())
+    }
+
+    /// The partition goes on.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn clear_standstill(
+        &self,
+        client: &impl GenericClient,
+        partition_id: i32,
+    ) -> Result<(), Failure> {
+        let sql = format!(
+            "UPDATE {}.partitions SET stands_since = NULL, stands_for = NULL WHERE partition_id = $1",
+            self.schema
+        );
+        client.execute(&sql, &[&partition_id]).await?;
+        Ok(())
+    }
+}
