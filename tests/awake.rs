@@ -157,3 +157,31 @@ async fn a_pattern_means_the_same_topics_under_the_newer_protocol() {
     world.until_count("SELECT count(*) FROM t", 1).await;
     assert_eq!(worker.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_topic_that_may_be_known_and_not_read_is_told_until_it_may_be_read() {
+    let kafka = OwnKafka::with_rights();
+    let broker = kafka.broker();
+    let world = World::at("unreadable", 1, &broker).await;
+    let environment = [("LANDFALL_KAFKA__BROKERS", broker.as_str())];
+    let worker = Worker::start(&["run"], &world.config_file(), &environment);
+    let event = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    is_ready(&worker).await;
+    // writing includes describing; once anything is allowed, nothing else is
+    let topic = ["--topic", world.topic.as_str()];
+    kafka.permit("Write", &topic);
+    is_not_ready(&worker, "the user may not read it").await;
+    // as long as it lasts
+    for _ in 0..7 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        is_not_ready(&worker, "the user may not read it").await;
+    }
+    kafka.permit("Read", &topic);
+    let event = [events::insert(2, 2, 1)];
+    world.kafka.produce(&world.topic, &event).await;
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    is_ready(&worker).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+}

@@ -43,6 +43,8 @@ pub struct Group {
     pub progress: Arc<Progress>,
     joined: AtomicBool,
     brokers: BrokerWatch,
+    /// Kafka has refused to let us read a topic since somebody asked.
+    reading_refused: AtomicBool,
     /// Topics of which partitions were ever ours.
     topics: Locked<BTreeSet<Arc<str>>>,
 }
@@ -65,6 +67,7 @@ impl Group {
             progress,
             joined: AtomicBool::new(false),
             brokers: BrokerWatch::default(),
+            reading_refused: AtomicBool::new(false),
             topics: Locked::default(),
         }
     }
@@ -116,8 +119,16 @@ impl Group {
             .collect()
     }
 
+    /// Whether Kafka has refused to let us read a topic, which it says once: whoever asks looks after it.
+    pub fn take_reading_refused(&self) -> bool {
+        self.reading_refused.swap(false, Ordering::AcqRel)
+    }
+
     /// Logs what a poll brought instead of a message.
     pub fn log_poll_error(&self, error: &KafkaError) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+            self.reading_refused.store(true, Ordering::Release);
+        }
         if let Some(what) = explain_refusal(error) {
             self.health.kafka.note_refusal(what);
         }

@@ -46,8 +46,15 @@ pub struct DescribedTopic {
     pub id: TopicId,
     /// How many partitions it has.
     pub partitions: i32,
-    /// Whether we may write it, if that was asked for and is told.
-    pub may_write: Option<bool>,
+    /// What we may do with it, if that was asked for and is told.
+    pub rights: Option<TopicRights>,
+}
+
+/// What we may do with a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicRights {
+    pub may_read: bool,
+    pub may_write: bool,
 }
 
 /// Whether our rights are asked for, which costs the broker.
@@ -135,7 +142,7 @@ unsafe fn read_descriptions(
                     DescribedTopic {
                         id,
                         partitions: count_partitions(description),
-                        may_write: may_write(description),
+                        rights: read_rights(description),
                     },
                 ),
                 Err(refusal) => return Err(Error::TopicIdRefused { topic, refusal }),
@@ -184,15 +191,19 @@ unsafe fn count_partitions(description: *const rd::rd_kafka_TopicDescription_t) 
 }
 
 /// `None` where the broker tells no rights.
-unsafe fn may_write(description: *const rd::rd_kafka_TopicDescription_t) -> Option<bool> {
+unsafe fn read_rights(description: *const rd::rd_kafka_TopicDescription_t) -> Option<TopicRights> {
+    use rd::rd_kafka_AclOperation_t as operation;
     let mut count = 0;
     unsafe {
         let allowed = rd::rd_kafka_TopicDescription_authorized_operations(description, &mut count);
         if allowed.is_null() {
             return None;
         }
-        let write = rd::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE;
-        Some((0..count).any(|at| *allowed.add(at) == write))
+        let may = |wanted| (0..count).any(|at| *allowed.add(at) == wanted);
+        Some(TopicRights {
+            may_read: may(operation::RD_KAFKA_ACL_OPERATION_READ),
+            may_write: may(operation::RD_KAFKA_ACL_OPERATION_WRITE),
+        })
     }
 }
 

@@ -108,7 +108,21 @@ impl Topics {
     pub fn may_write(&self, topic: &str) -> Result<Option<bool>, Error> {
         let (client, timeout) = (self.0.admin.inner(), TOPIC_QUERY_TIMEOUT);
         let described = describe_topics(client, &[topic], timeout, AskRights::Yes)?;
-        Ok(described.get(topic).and_then(|topic| topic.may_write))
+        let rights = described.get(topic).and_then(|topic| topic.rights);
+        Ok(rights.map(|rights| rights.may_write))
+    }
+
+    /// Those of the topics that we may know of, and not read. Empty if the brokers don't tell.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn find_unreadable(&self, topics: &[&str]) -> Result<Vec<String>, Error> {
+        let (client, timeout) = (self.0.admin.inner(), TOPIC_QUERY_TIMEOUT);
+        let described = describe_topics(client, topics, timeout, AskRights::Yes)?;
+        let unreadable = described
+            .into_iter()
+            .filter(|(_, topic)| topic.rights.is_some_and(|rights| !rights.may_read));
+        Ok(unreadable.map(|(name, _)| name).collect())
     }
 
     /// Every partition of the topics that are `wanted`.

@@ -16,23 +16,42 @@ const LOOK_INTERVAL_PER_TOPIC: Duration = Duration::from_millis(10);
 
 /// Tells, without end, if Kafka doesn't let us read topics that it let us read before.
 pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
-    let mut asked_for = 0;
+    let (mut asked_for, mut is_refused) = (0, false);
     loop {
         let more = LOOK_INTERVAL_PER_TOPIC.saturating_mul(asked_for);
         tokio::time::sleep(LOOK_INTERVAL + more).await;
-        let lost = consumer.group().list_lost_topics();
-        asked_for = u32::try_from(lost.len()).unwrap_or(u32::MAX);
-        if lost.is_empty() {
+        let group = consumer.group();
+        let lost = group.list_lost_topics();
+        is_refused |= group.take_reading_refused();
+        // those that are ours can be refused too, and then only the fetching of their records says so, once
+        let ours = match is_refused {
+            true => group.assignment.list_topics(),
+            false => Default::default(),
+        };
+        asked_for = u32::try_from(lost.len() + ours.len()).unwrap_or(u32::MAX);
+        if lost.is_empty() && ours.is_empty() {
             continue;
         }
         let topics = topics.clone();
-        let asked = ask_kafka(move || Ok(find_refusals(&topics, &lost))).await;
-        let health = &consumer.group().health.kafka;
-        for refusal in asked.unwrap_or_default() {
+        let asked = ask_kafka(move || {
+            let names: Vec<&str> = ours.iter().map(|name| &**name).collect();
+            let unreadable = match names.as_slice() {
+                [] => Vec::new(),
+                names => topics.find_unreadable(names)?,
+            };
+            Ok((find_refusals(&topics, &lost), unreadable))
+        });
+        let Ok((mut refusals, unreadable)) = asked.await else {
+            continue;
+        };
+        is_refused &= !unreadable.is_empty();
+        refusals.extend(unreadable.iter().map(|topic| {
+            format!("topic {topic}: the user may not read it (kafka-acls --operation Read --topic {topic})")
+        }));
+        let health = &group.health.kafka;
+        for refusal in refusals {
             if health.note_refusal(&refusal) {
-                tracing::warn!(
-                    "Kafka refuses: {refusal}; its partitions are taken up again once it lets us"
-                );
+                tracing::warn!("Kafka refuses: {refusal}; its partitions go on once it lets us");
             }
         }
     }
