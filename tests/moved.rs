@@ -174,7 +174,7 @@ async fn a_row_keeps_its_values_through_two_partitions_whichever_comes_first() {
     let ahead = vec![here(5, 3, 4, 5), partial(6, 4, 6)];
     world.kafka.produce(&world.topic, &on(1, ahead)).await;
     worker
-        .says(&["waiting for the event that takes a row away"])
+        .says(&["waiting for the event that makes a row, or takes it away"])
         .await;
     assert_eq!(world.rows().await, ["2 2 body 1 1", "3 3 body 3 3"]);
     let mut behind = vec![update(4, 3, 4)];
@@ -199,7 +199,7 @@ async fn a_row_that_comes_first_takes_no_values_of_an_old_row_that_has_its_key()
     let ahead = [here(3, 1, 2, 3).on(1)];
     world.kafka.produce(&world.topic, &ahead).await;
     worker
-        .says(&["waiting for the event that takes a row away"])
+        .says(&["waiting for the event that makes a row, or takes it away"])
         .await;
     let behind = away(3, 1, 2).map(|event| event.on(0));
     world.kafka.produce(&world.topic, &behind).await;
