@@ -132,7 +132,7 @@ impl fmt::Display for Verdict {
 }
 
 /// The verdict on an SQLSTATE, wherever it came up: connecting, in a statement, at COMMIT.
-/// The list of what is waited for or retried is narrow, and what is unknown stops the lane rather
+/// The list of what is waited for or retried is narrow, and what is unknown stops its partition rather
 /// than diverting the stream. Classes: Postgres manual, appendix A.
 pub fn of_sqlstate(code: &str) -> Verdict {
     use Verdict::*;

@@ -152,7 +152,7 @@ fn the_table_names_each_code_once() {
     assert_eq!(seen.len(), 263);
 }
 
-/// A trigger may raise any code, and Postgres may invent more: what is not known stops the lane, it
+/// A trigger may raise any code, and Postgres may invent more: what is not known stops its partition, it
 /// neither waits for ever in silence nor diverts the stream.
 #[test]
 fn what_postgres_does_not_document_is_systemic() {
