@@ -213,6 +213,10 @@ async fn land_batch(
         if let Ok(true) = lane.destination.is_in(&batch).await {
             break AttemptOutcome::Committed;
         }
+        // whoever has one of its partitions by now would wait for us, and we for them
+        if !lane.holds_all(&batch) {
+            break AttemptOutcome::Fenced;
+        }
     };
     match outcome {
         AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),

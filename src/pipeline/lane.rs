@@ -222,6 +222,13 @@ impl Lane {
         self.partitions.take_up_again(batch.sources());
     }
 
+    /// Whether the group gives us all of the batch's partitions still.
+    pub fn holds_all(&self, batch: &Batch<'_>) -> bool {
+        let assignment = &self.positions.consumer().group().assignment;
+        let mut sources = batch.sources();
+        sources.all(|source| assignment.is_held_by(&source, self.number))
+    }
+
     /// Sources of the batch have gone back, and the ledger knows a part of what they send again. So all of it is
     /// applied again, from the first such event in hand on.
     pub fn apply_again(&mut self, batch: &Batch<'_>) {

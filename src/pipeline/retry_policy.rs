@@ -263,6 +263,10 @@ impl RetryState {
             return self.wait_at_commit(failure, lane, batch).await;
         }
         let since = self.objected_at_commit.unwrap_or_else(Instant::now);
+        if batch.trial.is_probe && batch.first_waiting().is_none() {
+            // the parent may lie behind the few records that are tried, and comes with the others of the partition
+            return NextStep::LetGo;
+        }
         let mut left = parent_wait;
         for orphan in batch.waiting_records() {
             let since = *self.orphans.entry(orphan.clone()).or_insert(since);

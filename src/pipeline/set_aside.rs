@@ -239,9 +239,16 @@ impl Lane {
             let standstills = &self.destination.ledger.standstills;
             standstills.record_standstills(&client, &unrecorded).await
         };
-        if let Some(Err(error)) = self.waiting.unless_needed(recorded).await {
+        let failed = match self.waiting.unless_needed(recorded).await {
+            Some(Ok(())) => return,
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        if let Some(error) = failed {
             tracing::debug!(lane = self.number, %error, "can't note why partitions stand still");
         }
+        // with the next news
+        self.aside.unrecorded.splice(..0, unrecorded);
     }
 
     /// Tries the partition that is due longest, by itself.

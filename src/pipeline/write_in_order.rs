@@ -255,7 +255,8 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
         events.push(OrderedEvent {
             entry: *at,
             keys,
-            whole: change.is_whole(),
+            // what fills in values is cut from a whole change, and its place is known by its position
+            whole: change.is_whole() || change.effect == Effect::Fill,
             deletes_spelling,
             by_source,
             lone_in,

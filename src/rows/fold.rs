@@ -105,7 +105,11 @@ impl<'a, 'r> Net<'a, 'r> {
     /// A delete names the row that is spelled as the delete is; where the changes have written the row
     /// otherwise since, it names none.
     fn fold_removal(&mut self, change: &'a RowChange<'r>, key: Key<'a, 'r>) {
-        if self.row.is_some() {
+        if self.row.as_ref().is_some_and(|row| row.fills) {
+            // which wrote no row, and none under its own spelling
+            self.key = key;
+            self.other_spellings.clear();
+        } else if self.row.is_some() {
             if !self.key.is_spelled_as(key) {
                 return;
             }

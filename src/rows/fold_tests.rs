@@ -273,6 +273,18 @@ fn a_delete_of_another_spelling_names_no_row_once_the_row_is_written_anew() {
 }
 
 #[test]
+fn a_delete_behind_what_is_filled_into_a_row_of_another_spelling_removes_the_row() {
+    let t = t();
+    for spelling in ["Bob", "bob"] {
+        let filled = change(&t, "bob", vec![(1, text("late"))], Effect::Fill);
+        let changes = [filled, gone(&t, spelling)].map(blind);
+        let gone = net(&changes);
+        assert_eq!(spelled(&gone), spelling);
+        assert!(gone.row.is_none() && gone.delete_first && !gone.any_spelling);
+    }
+}
+
+#[test]
 fn deletes_of_several_spellings_remove_each_of_them() {
     let t = t();
     let changes = [

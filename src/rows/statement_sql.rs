@@ -232,7 +232,7 @@ pub(super) fn fill_sql(table: &Table, key: &[usize], written: &[usize], forms: &
     let filled = settable_columns(table, key, written).filter(|(_, c)| !key.contains(c));
     format!(
         "UPDATE {} AS t SET {} FROM {} WHERE {}",
-        qualified_name(table),
+        own_rows(table),
         assign_columns(table, filled),
         rows_subquery(forms),
         on_key(table, key, written)

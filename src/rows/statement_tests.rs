@@ -327,7 +327,8 @@ fn a_key_that_is_kept_as_it_is_written_is_written_as_it_is_spelled_now_and_delet
 
 #[test]
 fn what_is_filled_in_keeps_the_key_as_it_is_spelled_and_needs_no_row() {
-    let table = table("t", "id:citext a:text", &[&["id"]]);
+    let mut table = table("t", "id:citext a:text", &[&["id"]]);
+    Arc::get_mut(&mut table).unwrap().may_have_heirs = true;
     let mut fill = net(&table, 1, &[(0, "X"), (1, "v")], false, false);
     if let Some(row) = &mut fill.row {
         row.fills = true;
@@ -335,6 +336,11 @@ fn what_is_filled_in_keeps_the_key_as_it_is_spelled_and_needs_no_row() {
     let statement = only(vec![fill]);
     assert_eq!(statement.kind, StatementKind::Fill);
     assert_eq!(statement.count_sql, None);
+    assert!(
+        statement.sql.starts_with("UPDATE ONLY "),
+        "{}",
+        statement.sql
+    );
     assert!(statement.sql.contains("SET \"a\" = "), "{}", statement.sql);
     assert!(!statement.sql.contains("SET \"id\""), "{}", statement.sql);
 }
