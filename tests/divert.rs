@@ -241,25 +241,31 @@ async fn while_it_is_to_wait_nothing_is_diverted() {
 /// The dead letter topic itself doesn't take anything: that is no outage of Postgres, and no reason
 /// to send it what Postgres would take.
 #[tokio::test]
-async fn kafka_away_is_no_reason_to_divert_events() {
+async fn a_dead_letter_topic_that_takes_nothing_is_no_reason_to_divert_events() {
     let mut world = World::new("divert_kafka", 1).await;
     world.set("retry", "when_unavailable = \"dead_letter\"");
     world.set("retry", "max_attempts = 2\ninitial_delay = \"20ms\"");
     let topic = world.dead_letter_topic();
     world.kafka.create_topic(&topic, 1).await;
-    // it takes no records while one broker is too few
-    let two_brokers = [("min.insync.replicas", "2")];
-    world.kafka.configure(&topic, &two_brokers).await;
+    let no_records = [("max.message.bytes", "1")];
+    world.kafka.configure(&topic, &no_records).await;
     let mut events = events::history(50, 1);
     events.push(events::broken(99));
     world.kafka.produce(&world.topic, &events).await;
     let worker = world.run();
     worker
-        .says(&["a partition waits", "dead letter topic"])
+        .says(&["can't publish to the dead letter topic"])
         .await;
-    until_tried(&worker, 2.0).await;
+    eventually("it was tried many times", async || {
+        let of_letters = &["systemic"];
+        let attempts = worker.metric("landfall_failed_attempts_total", of_letters);
+        (attempts.await >= 3.0).then_some(())
+    })
+    .await;
     world.kafka.configure(&topic, &[]).await;
-    world.until_count("SELECT count(*) FROM t", 50).await;
+    let letters = "SELECT count(*) FROM landfall.dead_letters";
+    world.until_count(letters, 1).await;
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 50);
     assert_eq!(
         world.letters().await,
         ["99 undecodable parked"],
