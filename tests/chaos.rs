@@ -8,84 +8,27 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use crate::support::events::{change, delete, insert, tombstone, update};
+use crate::support::source::{Chance, Source};
 use crate::support::worker::Worker;
-use crate::support::{Event, World, audit};
+use crate::support::{World, audit};
 
-const KEYS: u64 = 80;
 const PARTITIONS: i32 = 3;
 
-/// A xorshift: the same numbers from the same seed, whatever crate goes in or out.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) % limit
-    }
-}
-
-/// A source table with its history, and how far that has been sent.
-#[derive(Default)]
-struct Source {
-    rows: BTreeMap<i64, (i64, String)>,
-    history: Vec<Event>,
-    sent: usize,
-    /// Log position and version at once: both only rise.
-    clock: i64,
-    /// Events that have a position of their own.
-    distinct: i64,
-}
-
-impl Source {
-    fn change(&mut self, chance: &mut Chance) {
-        let id = chance.below(KEYS) as i64;
-        self.clock += 1;
-        self.distinct += 1;
-        let at = self.clock;
-        match (self.rows.get(&id).cloned(), chance.below(10)) {
-            (None, _) => {
-                self.history.push(insert(at, id, at));
-                self.rows.insert(id, (at, format!("body {id} {at}")));
-            }
-            (Some(_), 0 | 1) => {
-                self.history.extend([delete(at, id), tombstone(id)]);
-                self.rows.remove(&id);
-            }
-            (Some((_, body)), 2) => {
-                // its large value is unchanged
-                let row =
-                    json!({ "id": id, "version": at, "body": "__debezium_unavailable_value" });
-                self.history.push(change("u", at, id, Some(row)));
-                self.rows.insert(id, (at, body));
-            }
-            (Some(_), _) => {
-                self.history.push(update(at, id, at));
-                self.rows.insert(id, (at, format!("body {id} {at}")));
-            }
+/// Sends what is new; now and then after some of what was sent before, as a connector does that
+/// was restarted before it had noted its position.
+async fn send_some(source: &mut Source, world: &World, chance: &mut Chance) {
+    let mut from = source.sent;
+    if chance.below(4) == 0 {
+        from = from.saturating_sub(chance.below(600) as usize);
+        while from > 0 && source.history[from].value.is_none() {
+            from -= 1; // a delete and its tombstone come together
         }
     }
-
-    /// Sends what is new; now and then after some of what was sent before, as a connector does that
-    /// was restarted before it had noted its position.
-    async fn send(&mut self, world: &World, chance: &mut Chance) {
-        let mut from = self.sent;
-        if chance.below(4) == 0 {
-            from = from.saturating_sub(chance.below(600) as usize);
-            while from > 0 && self.history[from].value.is_none() {
-                from -= 1; // a delete and its tombstone come together
-            }
-        }
-        world
-            .kafka
-            .produce(&world.topic, &self.history[from..])
-            .await;
-        self.sent = self.history.len();
-    }
+    world
+        .kafka
+        .produce(&world.topic, &source.history[from..])
+        .await;
+    source.sent = source.history.len();
 }
 
 struct Workers<'w> {
@@ -210,10 +153,7 @@ async fn whatever_happens_in_whatever_order_each_event_is_applied_once() {
     let seed = variable("CHAOS_SEED").unwrap_or(now.unwrap().as_nanos() as u64 | 1);
     let length = Duration::from_secs(variable("CHAOS_SECONDS").unwrap_or(20));
     println!("CHAOS_SEED={seed}");
-    let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1); // small seeds differ too
-    (0..10).for_each(|_| {
-        chance.below(2);
-    });
+    let mut chance = Chance::of_seed(seed);
 
     let mut world = World::new("chaos", PARTITIONS).await;
     let rows = [10, 130, 700][chance.below(3) as usize];
@@ -238,7 +178,7 @@ async fn whatever_happens_in_whatever_order_each_event_is_applied_once() {
         for _ in 0..200 + chance.below(1_800) {
             source.change(&mut chance);
         }
-        source.send(&world, &mut chance).await;
+        send_some(&mut source, &world, &mut chance).await;
         struck.push(strike(&mut workers, &mut chance).await);
         tokio::time::sleep(Duration::from_millis(chance.below(1_200))).await;
     }

@@ -40,14 +40,6 @@ listeners=PLAINTEXT://$(kafka_address),CONTROLLER://$controller
 controller.listener.names=CONTROLLER
 log.dirs=$STATE/kafka/data
 
-auto.create.topics.enable=true
-delete.topic.enable=true
-num.partitions=1
-message.max.bytes=10485760
-replica.fetch.max.bytes=10485760
-# Events with old timestamps must not vanish under a test.
-log.retention.ms=-1
-
 # One broker: everything has one replica, and few partitions make starts and stops quick.
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=5
@@ -57,6 +49,23 @@ transaction.state.log.num.partitions=5
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=2
+
+END
+  kafka_common_properties
+  # What a test wants of a broker of its own.
+  [[ ! -e $STATE/kafka/extra.properties ]] || cat "$STATE/kafka/extra.properties"
+}
+
+# What holds for every broker, also of a cluster.
+kafka_common_properties() {
+  cat <<'END'
+auto.create.topics.enable=true
+delete.topic.enable=true
+num.partitions=1
+message.max.bytes=10485760
+replica.fetch.max.bytes=10485760
+# Events with old timestamps must not vanish under a test.
+log.retention.ms=-1
 
 # After a kill -9, the controller refuses the broker until the session of its former self is over.
 broker.session.timeout.ms=4000
@@ -69,6 +78,4 @@ group.consumer.min.session.timeout.ms=1000
 group.consumer.min.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
 END
-  # What a test wants of a broker of its own.
-  [[ ! -e $STATE/kafka/extra.properties ]] || cat "$STATE/kafka/extra.properties"
 }

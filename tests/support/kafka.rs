@@ -52,8 +52,14 @@ impl Kafka {
         }
     }
 
+    /// With a copy on each broker, of three at most; two have to have what is to count, where there are three.
     pub async fn create_topic(&self, topic: &str, partitions: i32) {
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let metadata = self.producer.client().fetch_metadata(None, WAIT);
+        let brokers = metadata.expect("Kafka answers").brokers().len().min(3);
+        let copies = TopicReplication::Fixed(brokers as i32);
+        let new = NewTopic::new(topic, partitions, copies);
+        let least = (brokers / 2 + 1).to_string();
+        let new = new.set("min.insync.replicas", &least);
         // a topic that was deleted a moment ago can still be on its way out
         super::eventually("the topic is created", async || {
             let results = self

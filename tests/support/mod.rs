@@ -14,6 +14,7 @@ pub mod own_postgres;
 pub mod own_registry;
 pub mod proxy;
 pub mod repository;
+pub mod source;
 pub mod stack;
 pub mod worker;
 pub mod world;

@@ -91,8 +91,12 @@ impl Worker {
         self
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id() as i32), signal).expect("the process is there");
+        kill(Pid::from_raw(self.process_id() as i32), signal).expect("the process is there");
     }
 
     /// SIGKILL, and waits until it is gone.

@@ -42,7 +42,8 @@ impl World {
         Self::of(test, partitions, postgres, Kafka::new()).await
     }
 
-    async fn of(test: &str, partitions: i32, postgres: &str, kafka: Kafka) -> Self {
+    /// The same on this Postgres and these brokers.
+    pub async fn of(test: &str, partitions: i32, postgres: &str, kafka: Kafka) -> Self {
         let nanos = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .expect("after 1970")
