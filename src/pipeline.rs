@@ -129,7 +129,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     if lane.feeds.learn_tables(&batch.tables, batch.merged_version) {
         return Ok(AttemptOutcome::DecodeAnew);
     }
-    destination.ensure_days(&mut client, batch).await?;
+    destination.prepare_days(&client, batch).await?;
     failpoint::reach("before_transaction");
 
     // Kafka's answer is waited for last: its round trip is as long as all of Postgres' together

@@ -15,5 +15,6 @@ pub mod sessions;
 pub mod settings;
 pub mod tls;
 mod unique_keys;
+pub mod unnamed_statements;
 pub mod versions;
 pub mod write;

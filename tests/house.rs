@@ -3,6 +3,7 @@
 mod checked;
 mod names;
 mod rooms;
+mod statements;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -42,8 +42,7 @@ async fn has(world: &World, table: &str) -> bool {
 
 /// As if all that has been applied had been so long ago.
 async fn age(world: &World, interval: &str) {
-    let sql =
-        format!("UPDATE landfall.processed_events SET applied_at = now() - interval '{interval}'");
+    let sql = format!("UPDATE landfall.day_writes SET written_at = now() - interval '{interval}'");
     world.db.batch_execute(&sql).await.expect(&sql);
 }
 
@@ -192,8 +191,8 @@ async fn events_of_a_dropped_day_that_are_delivered_again_are_not_applied_twice(
 }
 
 #[tokio::test]
-async fn old_rows_of_the_default_partition_are_deleted_and_young_ones_stay() {
-    let world = World::new("default", 1).await;
+async fn the_default_partition_is_emptied_once_nothing_was_written_to_it_within_retention() {
+    let mut world = World::new("default", 1).await;
     // too long ago for a day of its own
     world
         .kafka
@@ -203,31 +202,54 @@ async fn old_rows_of_the_default_partition_are_deleted_and_young_ones_stay() {
     let rows = "SELECT count(*) FROM landfall.processed_events_other";
     assert_eq!(world.count(rows).await, 20);
     age(&world, "8 days").await;
-    // more than are deleted at a time
-    let more = "INSERT INTO landfall.processed_events_other (id, partition_id, applied_at)
-                SELECT ('00000000-0000-0000-0000-' || lpad(to_hex(i), 12, '0'))::uuid, 1, now() - interval '8 days'
-                FROM generate_series(1, 25000) i";
-    world.db.batch_execute(more).await.expect("old rows");
-    world
-        .kafka
-        .produce(&world.topic, &days_ago(501, 21..24))
-        .await;
-    world
-        .kafka
-        .produce(&world.topic, &days_ago(0, 24..25))
-        .await;
-    let mut world = world;
     world.set("apply", "retention = \"30d\"");
+    let other = days_ago(501, 21..24);
+    world.kafka.produce(&world.topic, &other).await;
     world.catch_up().await;
-    assert_eq!(world.count(rows).await, 25_023, "within 30 days");
-
+    assert_eq!(world.count(rows).await, 23, "within 30 days");
     world.settings.get_mut("apply").expect("set").pop();
+    prune(&world, &[]).await;
+    assert_eq!(world.count(rows).await, 23, "written within 7 days");
+    age(&world, "8 days").await;
+
     let dry = prune(&world, &["--dry-run"]).await;
-    assert!(dry.contains("would be deleted  25020 rows"), "{dry}");
+    let told = "would be emptied  processed_events_other";
+    assert!(dry.contains(told), "{dry}");
+    assert_eq!(world.count(rows).await, 23, "a dry run empties nothing");
+    let said = prune(&world, &[]).await;
+    assert!(said.contains("emptied  processed_events_other"), "{said}");
+    assert_eq!(world.count(rows).await, 0);
+    // and what its source sends again later than that is applied again
+    world.kafka.produce(&world.topic, &other).await;
+    world.catch_up().await;
+    assert_eq!(world.count(rows).await, 3);
+}
+
+#[tokio::test]
+async fn days_to_come_are_made_however_much_the_default_partition_holds() {
+    let world = World::new("large_default", 1).await;
+    world.migrate().await;
+    let more = "INSERT INTO landfall.processed_events (id, partition_id)
+                SELECT gen_random_uuid(), 1 FROM generate_series(1, 350000) i";
+    world.db.batch_execute(more).await.expect("old rows");
+    // somebody has begun before, and was killed
+    let left = "ALTER TABLE landfall.processed_events_other ADD CONSTRAINT landfall_keeps_out_1 CHECK (true) NOT VALID";
+    world.db.batch_execute(left).await.expect(left);
+
     let said = prune(&world, &[]).await;
 
-    assert!(said.contains("deleted  25020 rows"), "{said}");
-    assert_eq!(world.count(rows).await, 3);
+    for days in [-2, -7] {
+        let day = day_name(&world, days).await;
+        assert!(has(&world, &day).await, "{said}");
+    }
+    let left = "SELECT count(*) FROM pg_constraint WHERE conname LIKE 'landfall_keeps_out%'";
+    assert_eq!(world.count(left).await, 0);
+    // looking through it under lock would hold up who writes to it
+    assert!(!has(&world, &day_name(&world, 0).await).await, "{said}");
+    let events = [days_ago(0, 1..2), days_ago(-3, 2..3)].concat();
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    assert_eq!(world.count("SELECT count(*) FROM t").await, 2);
 }
 
 #[tokio::test]
@@ -251,8 +273,8 @@ async fn two_prunes_at_once_drop_each_day_once_and_neither_fails() {
     assert_eq!(both.matches("dropped  ").count(), 20, "{both}");
     assert_eq!(
         world.count(DAYS).await,
-        3,
-        "today, tomorrow and the default partition"
+        9,
+        "today, seven days to come and the default partition"
     );
 }
 
@@ -271,8 +293,7 @@ async fn days_are_dropped_while_a_worker_lands_and_each_event_lands_once() {
         world.kafka.produce(&world.topic, &days).await;
         let landed = format!("SELECT count(*) FROM t WHERE id < {}", from + 200);
         world.until_count(&landed, round * 500 + 100).await;
-        let old = "UPDATE landfall.processed_events SET applied_at = now() - interval '8 days'";
-        world.db.batch_execute(old).await.expect(old);
+        age(&world, "8 days").await;
         said += &prune(&world, &[]).await;
     }
     world.until_count("SELECT count(*) FROM t", 5000).await;

@@ -1,42 +1,52 @@
-//! The partitions of `processed_events`, one for the events of each day.
+//! The partitions of `processed_events`, one for the events of each day, as a lane has to do with them: it says of
+//! which days events have come, and notes that it writes to a day. What it asks for is made by [`make_days`], beside the
+//! lanes; an event whose day has no partition goes to the default one.
 //!
 //! Why: `docs/decisions/04`.
 
-use std::collections::{BTreeSet, HashSet};
+pub mod day_tables;
+pub mod day_writes;
+pub mod make_days;
 
-use deadpool_postgres::{Object, Transaction};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Object;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::clock::time_since_1970;
-use crate::format::event_id::{day_at, day_bounds, day_of};
+use crate::format::event_id::{day_at, day_of};
+use crate::ledger::days::day_tables::DayTables;
+use crate::ledger::days::day_writes::{DayWrites, NOTED_FOR};
 use crate::locked::Locked;
-use crate::postgres::settings::begin_pinned;
-use crate::verdict::{Failure, sqlstate};
+use crate::verdict::Failure;
 
 /// Events of days up to so many before today get a partition of their own day.
 const PAST_DAYS: u64 = 400;
 
+/// Days to come that are created beforehand: so long may somebody be in the way of it.
+pub const DAYS_AHEAD: u64 = 7;
+
+/// A lane that has events of a new day waits until its partition is made, or can't be made now, as the events would keep
+/// it from being made later. Whoever makes it doesn't wait for locks; this is for a machine that is short of time.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
 /// The days' partitions of `processed_events`. A day is a number of days since 1970, UTC.
 pub struct Days {
-    /// Quoted.
-    schema: String,
+    /// Creates them.
+    pub tables: DayTables,
+    /// When they were written.
+    pub writes: DayWrites,
     ids_are_kept: bool,
-    /// Days whose partition is there, or can't be.
+    /// Days that were asked for: their partition is there, or can't be.
     known: Locked<HashSet<u64>>,
-}
-
-/// What became of the wish for a day's partition. Where there is none, its events share the default
-/// partition, which works as well and is dearer to clean.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DayPartition {
-    /// Its table's name.
-    Created(String),
-    /// Somebody created it before.
-    WasThere,
-    /// Events of that day are in the default partition already, and so they stay together.
-    InDefault,
-    /// Our role isn't the owner of the ledger.
-    Forbidden,
+    /// When it was noted last that a day is written.
+    noted: Locked<HashMap<u64, Instant>>,
+    /// Days that somebody waits for.
+    wanted: Locked<BTreeSet<u64>>,
+    asked: Notify,
+    answers: watch::Sender<()>,
 }
 
 /// Today's day, UTC, by this machine's clock.
@@ -47,38 +57,66 @@ pub fn current_day() -> u64 {
 impl Days {
     pub(super) fn new(schema: String, ids_are_kept: bool) -> Self {
         Self {
-            schema,
+            tables: DayTables::new(schema.clone()),
+            writes: DayWrites::new(schema),
             ids_are_kept,
             known: Locked::default(),
+            noted: Locked::default(),
+            wanted: Locked::default(),
+            asked: Notify::new(),
+            answers: watch::Sender::new(()),
         }
     }
 
-    /// Creates the partitions that the days of these events lack, outside of any transaction of
-    /// theirs. Days far from today share the default partition, whatever a wrong clock may say. Where ids
-    /// aren't kept, there is nothing to create.
+    /// Prepares the ledger for the ids of events that are about to be written, outside of any transaction of theirs:
+    /// notes that their days are written, and has the partitions made that they lack. Days far from today share
+    /// the default partition, whatever a wrong clock may say. Where ids aren't kept, there is nothing to do.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn ensure_days(
+    pub async fn prepare_days(
         &self,
-        client: &mut Object,
+        client: &Object,
         ids: impl Iterator<Item = Uuid>,
     ) -> Result<(), Failure> {
         if !self.ids_are_kept {
             return Ok(());
         }
-        for day in self.find_unknown_days(ids) {
-            self.ensure_day(client, day).await?;
-            self.known.lock().insert(day);
+        let days = collect_days(ids);
+        let unnoted = self.find_unnoted(&days);
+        if !unnoted.is_empty() {
+            let now = Instant::now();
+            self.writes.note_writes(client, &unnoted).await?;
+            let mut noted = self.noted.lock();
+            noted.extend(unnoted.into_iter().map(|day| (day, now)));
+        }
+        let unknown = self.find_unknown(&days);
+        if !unknown.is_empty() {
+            self.wait_for_days(&unknown).await;
+            self.known.lock().extend(unknown);
         }
         Ok(())
     }
 
-    fn find_unknown_days(&self, ids: impl Iterator<Item = Uuid>) -> BTreeSet<u64> {
+    fn find_unnoted(&self, days: &BTreeSet<u64>) -> Vec<u64> {
+        let noted = self.noted.lock();
+        let is_noted = |day: &u64| noted.get(day).is_some_and(|at| at.elapsed() < NOTED_FOR);
+        days.iter().filter(|day| !is_noted(day)).copied().collect()
+    }
+
+    fn find_unknown(&self, days: &BTreeSet<u64>) -> BTreeSet<u64> {
         let (today, known) = (current_day(), self.known.lock());
-        ids.map(day_of)
-            .filter(|d| *d + PAST_DAYS > today && *d < today + 2 && !known.contains(d))
+        let days = days.iter().copied();
+        days.filter(|d| *d + PAST_DAYS > today && *d <= today + DAYS_AHEAD && !known.contains(d))
             .collect()
+    }
+
+    async fn wait_for_days(&self, days: &BTreeSet<u64>) {
+        let mut answers = self.answers.subscribe();
+        self.wanted.lock().extend(days);
+        self.asked.notify_one();
+        let answered = answers.wait_for(|()| self.wanted.lock().is_disjoint(days));
+        let _ = tokio::time::timeout(MAX_WAIT, answered).await;
     }
 
     /// Looks again, at the next batch, which days have a partition: some may have been dropped, by
@@ -86,62 +124,16 @@ impl Days {
     pub fn forget_days(&self) {
         self.known.lock().clear();
     }
+}
 
-    async fn ensure_day(&self, client: &mut Object, day: u64) -> Result<(), Failure> {
-        let tx = begin_pinned(client).await?;
-        match self.create_day(&tx, day).await? {
-            DayPartition::Created(_) => tx.commit().await.map_err(Failure::from),
-            // then its events share the default partition
-            DayPartition::WasThere | DayPartition::InDefault | DayPartition::Forbidden => Ok(()),
+/// Most batches have events of one day, or of two.
+fn collect_days(ids: impl Iterator<Item = Uuid>) -> BTreeSet<u64> {
+    let (mut days, mut last) = (BTreeSet::new(), None);
+    for day in ids.map(day_of) {
+        if last != Some(day) {
+            days.insert(day);
+            last = Some(day);
         }
     }
-
-    /// Creates a day's partition, in a transaction of its own: the transaction has failed unless this says
-    /// `Created` or `WasThere`.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub async fn create_day(
-        &self,
-        tx: &Transaction<'_>,
-        day: u64,
-    ) -> Result<DayPartition, Failure> {
-        // one at a time: CREATE … IF NOT EXISTS can fail when two sessions race for it
-        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), \
-                   'processed_events_' || to_char(to_timestamp($2::bigint * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD')";
-        let name: String = tx
-            .query_one(sql, &[&self.schema, &(day as i64)])
-            .await?
-            .get(1);
-        if self.has_table(tx, &name).await? {
-            return Ok(DayPartition::WasThere);
-        }
-        let bounds = day_bounds(day);
-        let sql = format!(
-            "CREATE TABLE {schema}.{name} PARTITION OF {schema}.processed_events FOR VALUES FROM ('{}') TO ('{}')",
-            bounds.start,
-            bounds.end,
-            schema = self.schema,
-        );
-        match tx.batch_execute(&sql).await {
-            Ok(()) => Ok(DayPartition::Created(name)),
-            Err(e) => match e.code().map(|code| code.code()) {
-                Some(sqlstate::CHECK_VIOLATION) => Ok(DayPartition::InDefault),
-                Some(sqlstate::INSUFFICIENT_PRIVILEGE) => Ok(DayPartition::Forbidden),
-                _ => Err(e.into()),
-            },
-        }
-    }
-
-    /// Not by to_regclass: it answers from the session's cache, which misses what another process
-    /// has created while this one waited for the lock.
-    async fn has_table(&self, tx: &Transaction<'_>, name: &str) -> Result<bool, Failure> {
-        let sql = format!(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_class ledger USING (relnamespace) \
-             WHERE ledger.oid = '{}.processed_events'::regclass AND c.relname = $1)",
-            self.schema.replace('\'', "''")
-        );
-        let row = tx.query_one(&sql, &[&name]).await?;
-        Ok(row.get(0))
-    }
+    days
 }

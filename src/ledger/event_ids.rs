@@ -90,23 +90,57 @@ impl EventIds {
         if inserted == ids.len() as u64 {
             return Ok(InsertedIds::All); // nearly always; which ones they were needn't travel then
         }
-        let known = self.find_known_ids(tx, &ids).await?;
+        let known = self.find_known_ids(tx, &ids, &partitions).await?;
         Ok(InsertedIds::AllBut(known))
     }
 
     /// Finds those of these ids that somebody else has inserted. Ours were inserted by this very transaction,
     /// and not under a savepoint, which would be a transaction of its own. (`pg_current_xact_id` is plainer,
-    /// and not in Postgres 12.)
+    /// and not in Postgres 12.) Those of partitions that were forgotten become ours.
     async fn find_known_ids(
         &self,
         tx: &Transaction<'_>,
         ids: &[Uuid],
+        partitions: &[i32],
     ) -> Result<HashSet<Uuid>, Failure> {
         let sql = format!(
-            "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid",
+            "SELECT id, {} FROM {}.processed_events WHERE id = ANY($1) AND xmin <> (txid_current() & 4294967295)::text::xid",
+            is_forgotten(&self.schema),
             self.schema
         );
-        find_ids(tx, &sql, ids).await
+        let rows = tx.query_typed(&sql, &[(&ids, Type::UUID_ARRAY)]).await?;
+        let mut known: HashSet<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        if rows.iter().any(|row| row.get(1)) {
+            for id in self.take_over_forgotten(tx, ids, partitions).await? {
+                known.remove(&id);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Takes over ids that came from partitions which were forgotten since: as if they weren't there. Of two that do so
+    /// the second waits, and finds them known.
+    async fn take_over_forgotten(
+        &self,
+        tx: &Transaction<'_>,
+        ids: &[Uuid],
+        partitions: &[i32],
+    ) -> Result<Vec<Uuid>, Failure> {
+        // their partitions of the table are found by the ids alone
+        let sql = format!(
+            "UPDATE {0}.processed_events SET partition_id = u.partition, applied_at = now() \
+             FROM (SELECT DISTINCT ON (id) id, partition FROM unnest($1::uuid[], $2::int[]) AS u(id, partition)) u \
+             WHERE processed_events.id = u.id AND processed_events.id = ANY($1) AND {1} RETURNING processed_events.id",
+            self.schema,
+            is_forgotten(&self.schema)
+        );
+        let rows = tx
+            .query_typed(
+                &sql,
+                &[(&ids, Type::UUID_ARRAY), (&partitions, Type::INT4_ARRAY)],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Finds those of these events that have been applied.
@@ -122,8 +156,9 @@ impl EventIds {
             return Ok(HashSet::new());
         }
         let sql = format!(
-            "SELECT id FROM {}.processed_events WHERE id = ANY($1)",
-            self.schema
+            "SELECT id FROM {}.processed_events WHERE id = ANY($1) AND NOT {}",
+            self.schema,
+            is_forgotten(&self.schema)
         );
         find_ids(tx, &sql, ids).await
     }
@@ -147,6 +182,13 @@ impl EventIds {
         tx.execute_typed(&sql, &[(&ids, Type::UUID_ARRAY)]).await?;
         Ok(())
     }
+}
+
+/// Whether a row of `processed_events` came from a partition that was forgotten: then its event counts as not applied.
+pub(super) fn is_forgotten(schema: &str) -> String {
+    format!(
+        "(processed_events.partition_id = ANY (ARRAY(SELECT partition_id FROM {schema}.forgotten_partitions)))"
+    )
 }
 
 /// Which of these ids the query finds.

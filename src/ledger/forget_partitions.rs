@@ -1,11 +1,14 @@
 //! Takes partitions out of the ledger, as if nothing of them had ever been applied.
 //!
 //! A partition's row is locked first, as a batch locks the row: a batch that is being written is waited
-//! for. The next batch finds no row and is fenced, and its lane takes the partition up from its beginning.
+//! for. The next batch finds no row and is fenced, and its lane takes the partition up from its beginning. Until then it
+//! waits for us, so that nothing is looked for under that lock: ids of events stay, and count as not entered from then
+//! on. Letters are deleted before, all but those that come meanwhile.
 
 use std::collections::HashMap;
 
 use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::types::Type;
 
 use crate::postgres::settings::begin_pinned;
 use crate::rows::row_key::row_keys_of;
@@ -13,9 +16,11 @@ use crate::rows::sql::quote;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
 
-/// Ids are looked for in all of the ledger, which takes its time; and a batch that holds a row ends
-/// at the latest when its session times out, after 30 s.
+/// A batch that holds a row ends at the latest when its session times out, after 30 s.
 const FORGET_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'";
+
+/// Letters that are deleted in one transaction.
+const MAX_DELETED_LETTERS: i64 = 5_000;
 
 /// A partition that the ledger no longer knows, and what went with the partition's row.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,8 +29,6 @@ pub struct ForgottenPartition {
     pub number: i32,
     /// Everything below this offset had been applied.
     pub next_offset: i64,
-    /// How many ids of applied events are forgotten.
-    pub event_ids: i64,
     /// How many dead letters' rows are deleted.
     pub letters: i64,
 }
@@ -37,8 +40,8 @@ struct LockedPartition {
 }
 
 /// Forgets a topic's partitions, or the one with this number: their rows, the ids of their events and
-/// their dead letters. All or nothing; returns the partitions in order. `is_read`: the topic is one of those that are
-/// still read.
+/// their dead letters. All or nothing, but for letters, of which some may be gone after an error; returns the partitions
+/// in order. `is_read`: the topic is one of those that are still read.
 ///
 /// # Errors
 /// As Postgres says.
@@ -50,17 +53,21 @@ pub async fn forget_partitions(
     is_read: bool,
 ) -> Result<Vec<ForgottenPartition>, Failure> {
     let schema = &quote(schema);
+    let mut letters = HashMap::new();
+    delete_most_letters(client, schema, (topic, number), &mut letters).await?;
     let tx = begin_pinned(client).await?;
     tx.batch_execute(FORGET_TIMEOUTS).await?;
     let partitions = lock_partitions(&tx, schema, topic, number).await?;
     let ids: Vec<i32> = partitions.iter().map(|p| p.id).collect();
     let numbers: Vec<i32> = partitions.iter().map(|p| p.number).collect();
     // letters first: a replay holds one while it enters its id
-    let letters = delete_letters(&tx, schema, topic, &numbers).await?;
-    let event_ids = delete_event_ids(&tx, schema, &ids).await?;
+    delete_letters(&tx, schema, topic, &numbers, &mut letters).await?;
     // not set to 0: Kafka may have deleted what is there, and that would be a gap
-    let sql = format!("DELETE FROM {schema}.partitions WHERE partition_id = ANY($1)");
-    tx.execute(&sql, &[&ids]).await?;
+    let sql = format!(
+        "WITH gone AS (DELETE FROM {schema}.partitions WHERE partition_id = ANY($1) RETURNING partition_id) \
+         INSERT INTO {schema}.forgotten_partitions (partition_id) SELECT partition_id FROM gone"
+    );
+    tx.execute_typed(&sql, &[(&ids, Type::INT4_ARRAY)]).await?;
     let gone_for_good = (!is_read).then_some(ids.as_slice());
     forget_positions(&tx, schema, topic, gone_for_good).await?;
     delete_guessed_starts(&tx, schema, topic, &numbers).await?;
@@ -70,7 +77,6 @@ pub async fn forget_partitions(
         .map(|partition| ForgottenPartition {
             number: partition.number,
             next_offset: partition.next_offset,
-            event_ids: event_ids.get(&partition.id).copied().unwrap_or(0),
             letters: letters.get(&partition.number).copied().unwrap_or(0),
         })
         .collect();
@@ -88,7 +94,8 @@ async fn lock_partitions(
         "SELECT partition_id, partition, next_offset FROM {schema}.partitions \
          WHERE topic = $1 AND ($2::int IS NULL OR partition = $2) ORDER BY partition_id FOR UPDATE"
     );
-    let rows = tx.query(&sql, &[&topic, &number]).await?;
+    let asked = [(&topic as _, Type::TEXT), (&number as _, Type::INT4)];
+    let rows = tx.query_typed(&sql, &asked).await?;
     let partition = |row: &tokio_postgres::Row| LockedPartition {
         id: row.get(0),
         number: row.get(1),
@@ -116,27 +123,35 @@ async fn forget_positions(
         "DELETE FROM {schema}.row_positions WHERE row_key >= $1 AND row_key < $2 \
          AND ($3::int[] IS NULL OR partition_id = ANY($3))"
     );
-    for row in tx.query(&sql, &[&topic]).await? {
+    for row in tx.query_typed(&sql, &[(&topic, Type::TEXT)]).await? {
         let name = TableName::new(row.get::<_, String>(0), row.get::<_, String>(1));
         let is_shared: bool = row.get(2);
         let keys = row_keys_of(&name);
         let of_partitions = partition_ids.filter(|_| is_shared);
         if !is_shared || of_partitions.is_some() {
-            tx.execute(&delete, &[&keys.start, &keys.end, &of_partitions])
-                .await?;
+            let bounds = [
+                (&keys.start as _, Type::UUID),
+                (&keys.end as _, Type::UUID),
+                (&of_partitions as _, Type::INT4_ARRAY),
+            ];
+            tx.execute_typed(&delete, &bounds).await?;
         }
         if !is_shared {
             let sql = format!(
                 "DELETE FROM {schema}.row_identities WHERE schema_name = $1 AND table_name = $2"
             );
-            tx.execute(&sql, &[&name.schema, &name.name]).await?;
+            let of_table = [
+                (&name.schema as _, Type::TEXT),
+                (&name.name as _, Type::TEXT),
+            ];
+            tx.execute_typed(&sql, &of_table).await?;
         }
     }
     if partition_ids.is_some() {
         let sql = format!(
             "DELETE FROM {schema}.table_topics WHERE topic = $1 AND NOT EXISTS (SELECT FROM {schema}.partitions WHERE topic = $1)"
         );
-        tx.execute(&sql, &[&topic]).await?;
+        tx.execute_typed(&sql, &[(&topic, Type::TEXT)]).await?;
     }
     Ok(())
 }
@@ -164,7 +179,8 @@ pub async fn list_added_behind(
         "SELECT partition, is_guessed FROM {}.partition_starts WHERE topic = $1 AND $2 = ANY(others) ORDER BY partition",
         quote(schema)
     );
-    let rows = client.query(&sql, &[&topic, &number]).await?;
+    let asked = [(&topic as _, Type::TEXT), (&number as _, Type::INT4)];
+    let rows = client.query_typed(&sql, &asked).await?;
     let added = |row: &tokio_postgres::Row| AddedBehind {
         number: row.get(0),
         is_guessed: row.get(1),
@@ -182,35 +198,57 @@ async fn delete_guessed_starts(
     let sql = format!(
         "DELETE FROM {schema}.partition_starts WHERE topic = $1 AND partition = ANY($2) AND is_guessed"
     );
-    tx.execute(&sql, &[&topic, &numbers]).await?;
+    let asked = [(&topic as _, Type::TEXT), (&numbers as _, Type::INT4_ARRAY)];
+    tx.execute_typed(&sql, &asked).await?;
     Ok(())
 }
 
-/// How many letters were deleted, by the partition's number.
+/// Deletes letters of partitions that are known, in transactions that hold nobody up, until few are left.
+async fn delete_most_letters(
+    client: &mut Object,
+    schema: &str,
+    (topic, number): (&str, Option<i32>),
+    deleted: &mut HashMap<i32, i64>,
+) -> Result<(), Failure> {
+    let sql = format!(
+        "WITH gone AS (DELETE FROM {schema}.dead_letters WHERE id = ANY (ARRAY(SELECT id FROM {schema}.dead_letters \
+         WHERE topic = $1 AND partition = ANY (ARRAY(SELECT partition FROM {schema}.partitions WHERE topic = $1 AND ($2 IS NULL OR partition = $2))) \
+         LIMIT {MAX_DELETED_LETTERS})) RETURNING partition) SELECT partition, count(*) FROM gone GROUP BY 1"
+    );
+    loop {
+        let tx = begin_pinned(client).await?;
+        let asked = [(&topic as _, Type::TEXT), (&number as _, Type::INT4)];
+        let rows = tx.query_typed(&sql, &asked).await?;
+        tx.commit().await?;
+        if count_deleted(&rows, deleted) < MAX_DELETED_LETTERS {
+            return Ok(());
+        }
+    }
+}
+
 async fn delete_letters(
     tx: &Transaction<'_>,
     schema: &str,
     topic: &str,
     numbers: &[i32],
-) -> Result<HashMap<i32, i64>, Failure> {
+    deleted: &mut HashMap<i32, i64>,
+) -> Result<(), Failure> {
     let sql = format!(
         "WITH gone AS (DELETE FROM {schema}.dead_letters WHERE topic = $1 AND partition = ANY($2) RETURNING partition) \
          SELECT partition, count(*) FROM gone GROUP BY 1"
     );
-    let rows = tx.query(&sql, &[&topic, &numbers]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let asked = [(&topic as _, Type::TEXT), (&numbers as _, Type::INT4_ARRAY)];
+    count_deleted(&tx.query_typed(&sql, &asked).await?, deleted);
+    Ok(())
 }
 
-/// How many ids were deleted, by the partition's id.
-async fn delete_event_ids(
-    tx: &Transaction<'_>,
-    schema: &str,
-    partition_ids: &[i32],
-) -> Result<HashMap<i32, i64>, Failure> {
-    let sql = format!(
-        "WITH gone AS (DELETE FROM {schema}.processed_events WHERE partition_id = ANY($1) RETURNING partition_id) \
-         SELECT partition_id, count(*) FROM gone GROUP BY 1"
-    );
-    let rows = tx.query(&sql, &[&partition_ids]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+/// Adds the counts by partition, and returns their sum.
+fn count_deleted(rows: &[tokio_postgres::Row], deleted: &mut HashMap<i32, i64>) -> i64 {
+    let counts = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1)));
+    let mut sum = 0;
+    for (partition, count) in counts {
+        *deleted.entry(partition).or_default() += count;
+        sum += count;
+    }
+    sum
 }

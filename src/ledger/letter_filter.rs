@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::letter::LetterState;
@@ -39,26 +39,42 @@ impl LetterFilter {
         ];
         for (column, values) in names {
             if !values.is_empty() {
-                condition.require(&format!("{column} = ANY(?)"), values.clone());
+                condition.require(
+                    &format!("{column} = ANY(?)"),
+                    Type::TEXT_ARRAY,
+                    values.clone(),
+                );
             }
         }
         if let Some(since) = self.failed_since {
-            condition.require("last_failed_at >= ?", since);
+            condition.require("last_failed_at >= ?", Type::TIMESTAMPTZ, since);
         }
         if !self.states.is_empty() {
             let names: Vec<&str> = self.states.iter().map(|state| state.name()).collect();
-            condition.require("state = ANY(?)", names);
+            condition.require("state = ANY(?)", Type::TEXT_ARRAY, names);
         }
         if !(self.numbers.is_empty() && self.event_ids.is_empty()) {
             condition.require_either(
-                ("id = ANY(?)", self.numbers.clone()),
-                ("event_id = ANY(?)", self.event_ids.clone()),
+                ("id = ANY(?)", Type::INT8_ARRAY, self.numbers.clone()),
+                (
+                    "event_id = ANY(?)",
+                    Type::UUID_ARRAY,
+                    self.event_ids.clone(),
+                ),
             );
         }
         if !self.key_hashes.is_empty() {
             condition.require_either(
-                ("key_hash = ANY(?)", self.key_hashes.clone()),
-                ("old_key_hash = ANY(?)", self.key_hashes.clone()),
+                (
+                    "key_hash = ANY(?)",
+                    Type::INT8_ARRAY,
+                    self.key_hashes.clone(),
+                ),
+                (
+                    "old_key_hash = ANY(?)",
+                    Type::INT8_ARRAY,
+                    self.key_hashes.clone(),
+                ),
             );
         }
         condition
@@ -69,7 +85,7 @@ impl LetterFilter {
 #[derive(Default)]
 pub(super) struct Condition {
     parts: Vec<String>,
-    parameters: Vec<Box<dyn ToSql + Sync + Send>>,
+    parameters: Vec<(Box<dyn ToSql + Sync + Send>, Type)>,
 }
 
 impl Condition {
@@ -82,30 +98,37 @@ impl Condition {
     }
 
     /// The parameters in the order of `$1`, `$2`, ….
-    pub(super) fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+    pub(super) fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
         let parameters = self.parameters.iter();
-        parameters.map(|p| &**p as &(dyn ToSql + Sync)).collect()
+        parameters
+            .map(|(p, of)| (&**p as &(dyn ToSql + Sync), of.clone()))
+            .collect()
     }
 
     /// Adds a part; `?` stands for the parameter.
-    fn require(&mut self, part: &str, parameter: impl ToSql + Sync + Send + 'static) {
-        let part = self.bind(part, parameter);
+    fn require(&mut self, part: &str, of: Type, parameter: impl ToSql + Sync + Send + 'static) {
+        let part = self.bind(part, of, parameter);
         self.parts.push(part);
     }
 
     /// Adds a part that holds if one of two does.
     fn require_either(
         &mut self,
-        (one, parameter): (&str, impl ToSql + Sync + Send + 'static),
-        (other, other_parameter): (&str, impl ToSql + Sync + Send + 'static),
+        (one, of, parameter): (&str, Type, impl ToSql + Sync + Send + 'static),
+        (other, of_other, other_parameter): (&str, Type, impl ToSql + Sync + Send + 'static),
     ) {
-        let one = self.bind(one, parameter);
-        let other = self.bind(other, other_parameter);
+        let one = self.bind(one, of, parameter);
+        let other = self.bind(other, of_other, other_parameter);
         self.parts.push(format!("({one} OR {other})"));
     }
 
-    fn bind(&mut self, part: &str, parameter: impl ToSql + Sync + Send + 'static) -> String {
-        self.parameters.push(Box::new(parameter));
+    fn bind(
+        &mut self,
+        part: &str,
+        of: Type,
+        parameter: impl ToSql + Sync + Send + 'static,
+    ) -> String {
+        self.parameters.push((Box::new(parameter), of));
         part.replace('?', &format!("${}", self.parameters.len()))
     }
 }

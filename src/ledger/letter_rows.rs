@@ -124,7 +124,7 @@ impl LetterRows {
             self.schema,
             condition.to_sql()
         );
-        let rows = client.query(&sql, &condition.parameters()).await?;
+        let rows = client.query_typed(&sql, &condition.parameters()).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -147,7 +147,7 @@ impl LetterRows {
             condition.to_sql(),
             limit.unwrap_or_default()
         );
-        let rows = client.query_raw(&sql, condition.parameters()).await?;
+        let rows = client.query_typed_raw(&sql, condition.parameters()).await?;
         Ok(rows.map(|row| LetterRow::decode(&row?)))
     }
 
@@ -180,7 +180,9 @@ impl LetterRows {
             self.schema,
             condition.to_sql()
         );
-        let row = client.query_one(&sql, &condition.parameters()).await?;
+        let row = client
+            .query_typed_one(&sql, &condition.parameters())
+            .await?;
         Ok(row.get(0))
     }
 
@@ -200,7 +202,7 @@ impl LetterRows {
             self.schema,
             condition.to_sql()
         );
-        let rows = client.query(&sql, &condition.parameters()).await?;
+        let rows = client.query_typed(&sql, &condition.parameters()).await?;
         let groups = rows.iter().map(LetterGroup::decode);
         Ok(groups.collect::<Result<_, _>>()?)
     }

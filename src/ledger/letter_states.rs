@@ -111,7 +111,9 @@ impl LetterStates {
             "UPDATE {}.dead_letters SET state = 'discarded', state_changed_at = now() WHERE id = ANY($1) AND state = 'parked'",
             self.schema
         );
-        Ok(client.execute(&sql, &[&ids]).await?)
+        Ok(client
+            .execute_typed(&sql, &[(&ids, Type::INT8_ARRAY)])
+            .await?)
     }
 
     /// Writes down that a letter has failed again, why, and where its new copy lies.

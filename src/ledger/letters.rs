@@ -7,7 +7,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::ledger::event_ids::find_ids;
+use crate::ledger::event_ids::{find_ids, is_forgotten};
 use crate::letter::{KeyHashes, Letter};
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
@@ -183,9 +183,10 @@ impl Letters {
              table_name text, operation text, key text, key_hash bigint, old_key_hash bigint, reason text, stage text, sqlstate text, \
              message text, attempts int, first_failed_at timestamptz, last_failed_at timestamptz, consumer_group text, \
              dlq_topic text, dlq_partition int, dlq_offset bigint, left_out_bytes bigint, superseded_by uuid) \
-             WHERE NOT EXISTS (SELECT FROM {0}.processed_events WHERE id = u.event_id) \
+             WHERE NOT EXISTS (SELECT FROM {0}.processed_events WHERE id = u.event_id AND NOT {1}) \
              ORDER BY turn ON CONFLICT (event_id) DO NOTHING",
-            self.schema
+            self.schema,
+            is_forgotten(&self.schema)
         );
         for some in letters.chunks(MAX_INSERTED_ROWS) {
             let rows = some.iter().enumerate();

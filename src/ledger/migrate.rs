@@ -2,9 +2,11 @@
 //! safe to run from several processes at once.
 
 use deadpool_postgres::Pool;
+use tokio_postgres::types::Type;
 
 use crate::postgres::connection::connect;
 use crate::postgres::settings::begin_pinned;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, Verdict};
 
@@ -85,6 +87,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "worker_sessions",
         include_str!("../../migrations/0018_worker_sessions.sql"),
     ),
+    (
+        21,
+        "day_writes",
+        include_str!("../../migrations/0021_day_writes.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.
@@ -100,7 +107,7 @@ pub fn current_version() -> i32 {
 /// # Errors
 /// As Postgres says.
 pub async fn installed_version(
-    client: &impl deadpool_postgres::GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<i32, Failure> {
     let table = format!("{}.migrations", quote(schema));
@@ -108,12 +115,14 @@ pub async fn installed_version(
     // created while this one waited for the lock
     let find = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 WHERE n.nspname = $1 AND c.relname = 'migrations')";
-    let exists = client.query_one(find, &[&schema]).await?;
+    let exists = client
+        .query_typed_one(find, &[(&schema, Type::TEXT)])
+        .await?;
     if !exists.get::<_, bool>(0) {
         return Ok(0);
     }
     let row = client
-        .query_one(
+        .query_typed_one(
             &format!("SELECT coalesce(max(version), 0) FROM {table}"),
             &[],
         )
@@ -123,10 +132,7 @@ pub async fn installed_version(
 
 /// # Errors
 /// Systemic if the schema isn't of this build's version; else as Postgres says.
-pub async fn require_current(
-    client: &impl deadpool_postgres::GenericClient,
-    schema: &str,
-) -> Result<(), Failure> {
+pub async fn require_current(client: &impl UnnamedStatements, schema: &str) -> Result<(), Failure> {
     match installed_version(client, schema).await? {
         version if version == current_version() => Ok(()),
         version => Err(Failure::new(
@@ -149,8 +155,11 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
         return Ok(Vec::new()); // so that a role without the right to create can run once it is done
     }
     let tx = begin_pinned(&mut client).await?;
-    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK_ID])
-        .await?;
+    tx.query_typed(
+        "SELECT pg_advisory_xact_lock($1)",
+        &[(&MIGRATION_LOCK_ID, Type::INT8)],
+    )
+    .await?;
     let (quoted, before) = (quote(schema), installed_version(&tx, schema).await?);
     if before > current_version() {
         return Err(Failure::new(
@@ -164,7 +173,11 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
     if before == 0 {
         // IF NOT EXISTS would ask for the right to create schemas even where the schema is there
         let find = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1";
-        let exists = tx.query_one(find, &[&schema]).await?.get::<_, i64>(0) > 0;
+        let exists = tx
+            .query_typed_one(find, &[(&schema, Type::TEXT)])
+            .await?
+            .get::<_, i64>(0)
+            > 0;
         let create = if exists {
             String::new()
         } else {
@@ -179,7 +192,8 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
     for (version, name, sql) in MIGRATIONS.iter().filter(|m| m.0 > before) {
         tx.batch_execute(&sql.replace("{schema}", &quoted)).await?;
         let note = format!("INSERT INTO {quoted}.migrations (version, name) VALUES ($1, $2)");
-        tx.execute(&note, &[version, name]).await?;
+        let noted = [(version as _, Type::INT4), (name as _, Type::TEXT)];
+        tx.execute_typed(&note, &noted).await?;
         applied.push(*name);
     }
     tx.commit().await?;

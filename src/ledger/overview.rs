@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use deadpool_postgres::GenericClient;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::record::TopicPartition;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
@@ -50,7 +50,7 @@ pub struct LetterCount {
 /// # Errors
 /// As Postgres says.
 pub async fn list_partitions(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<Vec<AppliedPartition>, Failure> {
     let sql = format!(
@@ -58,7 +58,7 @@ pub async fn list_partitions(
          to_char(stands_since AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), stands_for FROM {}.partitions ORDER BY topic, partition",
         quote(schema)
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.query_typed(&sql, &[]).await?;
     let partition = |row: &tokio_postgres::Row| AppliedPartition {
         source: TopicPartition {
             topic: row.get::<_, &str>(0).into(),
@@ -90,14 +90,14 @@ pub struct FirstRead {
 /// # Errors
 /// As Postgres says.
 pub async fn list_first_reads(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<Vec<FirstRead>, Failure> {
     let sql = format!(
         "SELECT topic, topic_id, partition_count FROM {}.topics",
         quote(schema)
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.query_typed(&sql, &[]).await?;
     let topic = |row: &tokio_postgres::Row| FirstRead {
         topic: row.get(0),
         topic_id: row.get(1),
@@ -111,7 +111,7 @@ pub async fn list_first_reads(
 /// # Errors
 /// As Postgres says.
 pub async fn list_waiting(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<HashSet<TopicPartition>, Failure> {
     let sql = format!(
@@ -122,7 +122,7 @@ pub async fn list_waiting(
              WHERE coalesce(q.next_offset < o.needed, true))",
         quote(schema)
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.query_typed(&sql, &[]).await?;
     let source = |row: &tokio_postgres::Row| TopicPartition {
         topic: row.get::<_, &str>(0).into(),
         partition: row.get(1),
@@ -135,7 +135,7 @@ pub async fn list_waiting(
 /// # Errors
 /// As Postgres says.
 pub async fn count_letters(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<Vec<LetterCount>, Failure> {
     let sql = format!(
@@ -143,7 +143,7 @@ pub async fn count_letters(
          FROM {}.dead_letters GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2",
         quote(schema)
     );
-    let rows = client.query(&sql, &[]).await?;
+    let rows = client.query_typed(&sql, &[]).await?;
     let count = |row: &tokio_postgres::Row| LetterCount {
         table_name: row.get(0),
         reason: row.get(1),

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use deadpool_postgres::GenericClient;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
@@ -70,7 +70,7 @@ impl PartitionStarts {
     /// As Postgres says.
     pub async fn remember_topic(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         topic: &str,
         topic_id: Option<Uuid>,
         partitions: i32,
@@ -81,13 +81,23 @@ impl PartitionStarts {
             self.schema
         );
         client
-            .execute(&insert, &[&topic, &topic_id, &partitions])
+            .execute_typed(
+                &insert,
+                &[
+                    (&topic, Type::TEXT),
+                    (&topic_id, Type::UUID),
+                    (&partitions, Type::INT4),
+                ],
+            )
             .await?;
         let select = format!(
             "SELECT partition_count FROM {}.topics WHERE topic = $1",
             self.schema
         );
-        Ok(client.query_one(&select, &[&topic]).await?.get(0))
+        Ok(client
+            .query_typed_one(&select, &[(&topic, Type::TEXT)])
+            .await?
+            .get(0))
     }
 
     /// What the partition of the topic with this id has to wait for; `None`: that is still to be found out.
@@ -96,7 +106,7 @@ impl PartitionStarts {
     /// As Postgres says.
     pub async fn read_start(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         source: &TopicPartition,
         topic_id: Option<Uuid>,
     ) -> Result<Option<PartitionStart>, Failure> {
@@ -106,7 +116,14 @@ impl PartitionStarts {
             self.schema
         );
         let row = client
-            .query_opt(&sql, &[&&*source.topic, &source.partition, &topic_id])
+            .query_typed_opt(
+                &sql,
+                &[
+                    (&&*source.topic, Type::TEXT),
+                    (&source.partition, Type::INT4),
+                    (&topic_id, Type::UUID),
+                ],
+            )
             .await?;
         Ok(row.map(|row| PartitionStart {
             begins_at: row.get(0),
@@ -121,7 +138,7 @@ impl PartitionStarts {
     /// As Postgres says.
     pub async fn enter_start(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         source: &TopicPartition,
         topic_id: Option<Uuid>,
         start: &PartitionStart,
@@ -135,16 +152,16 @@ impl PartitionStarts {
         let others: Vec<i32> = start.others.keys().copied().collect();
         let offsets: Vec<i64> = start.others.values().copied().collect();
         client
-            .execute(
+            .execute_typed(
                 &sql,
                 &[
-                    &&*source.topic,
-                    &source.partition,
-                    &topic_id,
-                    &start.begins_at,
-                    &others,
-                    &offsets,
-                    &start.is_guessed,
+                    (&&*source.topic, Type::TEXT),
+                    (&source.partition, Type::INT4),
+                    (&topic_id, Type::UUID),
+                    (&start.begins_at, Type::INT8),
+                    (&others, Type::INT4_ARRAY),
+                    (&offsets, Type::INT8_ARRAY),
+                    (&start.is_guessed, Type::BOOL),
                 ],
             )
             .await?;
@@ -157,7 +174,7 @@ impl PartitionStarts {
     /// As Postgres says.
     pub async fn clear_others(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         source: &TopicPartition,
     ) -> Result<(), Failure> {
         let sql = format!(
@@ -165,7 +182,13 @@ impl PartitionStarts {
             self.schema
         );
         client
-            .execute(&sql, &[&&*source.topic, &source.partition])
+            .execute_typed(
+                &sql,
+                &[
+                    (&&*source.topic, Type::TEXT),
+                    (&source.partition, Type::INT4),
+                ],
+            )
             .await?;
         Ok(())
     }
@@ -178,7 +201,7 @@ impl PartitionStarts {
     /// As Postgres says.
     pub async fn overtake_others(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         source: &TopicPartition,
         topic_id: Option<Uuid>,
     ) -> Result<(), Failure> {
@@ -192,10 +215,16 @@ impl PartitionStarts {
             "UPDATE {}.partitions SET is_overtaken = true WHERE partition_id = $1",
             self.schema
         );
-        let of_topic: [&(dyn ToSql + Sync); 3] = [&&*source.topic, &topic_id, &source.partition];
-        for row in client.query(&select, &of_topic).await? {
+        let of_topic: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&&*source.topic, Type::TEXT),
+            (&topic_id, Type::UUID),
+            (&source.partition, Type::INT4),
+        ];
+        for row in client.query_typed(&select, &of_topic).await? {
             let partition_id: i32 = row.get(0);
-            client.execute(&update, &[&partition_id]).await?;
+            client
+                .execute_typed(&update, &[(&partition_id, Type::INT4)])
+                .await?;
         }
         Ok(())
     }
@@ -206,7 +235,7 @@ impl PartitionStarts {
     /// As Postgres says.
     pub async fn read_watermarks(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         topic: &str,
         topic_id: Option<Uuid>,
         numbers: &[i32],
@@ -216,7 +245,16 @@ impl PartitionStarts {
              WHERE topic = $1 AND topic_id IS NOT DISTINCT FROM $2 AND partition = ANY($3)",
             self.schema
         );
-        let rows = client.query(&sql, &[&topic, &topic_id, &numbers]).await?;
+        let rows = client
+            .query_typed(
+                &sql,
+                &[
+                    (&topic, Type::TEXT),
+                    (&topic_id, Type::UUID),
+                    (&numbers, Type::INT4_ARRAY),
+                ],
+            )
+            .await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 }

@@ -6,6 +6,9 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use crate::format::event_id::day_of;
+use crate::ledger::days::day_writes::{NOTED_FOR, number_of};
+use crate::ledger::event_ids::is_forgotten;
 use crate::ledger::letter_states::known_state;
 use crate::letter::LetterState;
 use crate::record::TopicPartition;
@@ -57,8 +60,9 @@ impl RecordedEvents {
         let sql = format!(
             "SELECT u.id, EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) FROM unnest($1::uuid[]) AS u(id) \
              WHERE EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) \
-             OR EXISTS (SELECT FROM {0}.processed_events p WHERE p.id = u.id)",
-            self.schema
+             OR EXISTS (SELECT FROM {0}.processed_events WHERE processed_events.id = u.id AND NOT {1})",
+            self.schema,
+            is_forgotten(&self.schema)
         );
         let ids = [(&event_ids as _, Type::UUID_ARRAY)];
         let rows = client.query_typed(&sql, &ids).await?;
@@ -124,9 +128,10 @@ impl RecordedEvents {
         event_id: Uuid,
     ) -> Result<EventStanding, Failure> {
         let sql = format!(
-            "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1), \
+            "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1 AND NOT {1}), \
              (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
-            self.schema
+            self.schema,
+            is_forgotten(&self.schema)
         );
         let row = tx.query_typed_one(&sql, &[(&event_id, Type::UUID)]).await?;
         Ok(EventStanding {
@@ -135,7 +140,7 @@ impl RecordedEvents {
         })
     }
 
-    /// Enters the id of an event that is being replayed; `false` if it was there.
+    /// Enters the id of an event that is being replayed; `false` if it was there. Notes that its day is written.
     ///
     /// # Errors
     /// Postgres refuses the statement.
@@ -146,16 +151,22 @@ impl RecordedEvents {
         source: &TopicPartition,
     ) -> Result<bool, Failure> {
         let sql = format!(
-            "INSERT INTO {0}.processed_events (id, partition_id) SELECT $1, \
+            "WITH noted AS (INSERT INTO {0}.day_writes (day) SELECT $4 WHERE NOT EXISTS (SELECT FROM {0}.day_writes \
+                 WHERE day = $4 AND written_at > now() - make_interval(secs => $5))) \
+             INSERT INTO {0}.processed_events (id, partition_id) SELECT $1, \
              coalesce((SELECT partition_id FROM {0}.partitions WHERE topic = $2 AND partition = $3), 0) \
-             ON CONFLICT DO NOTHING",
-            self.schema
+             ON CONFLICT (id) DO UPDATE SET partition_id = excluded.partition_id, applied_at = now() WHERE {1}",
+            self.schema,
+            is_forgotten(&self.schema)
         );
         let (topic, partition) = (&*source.topic, source.partition);
-        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] = [
+        let (day, noted_for) = (number_of(day_of(event_id)), NOTED_FOR.as_secs_f64());
+        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 5] = [
             (&event_id, Type::UUID),
             (&topic, Type::TEXT),
             (&partition, Type::INT4),
+            (&day, Type::INT4),
+            (&noted_for, Type::FLOAT8),
         ];
         Ok(tx.execute_typed(&sql, &parameters).await? == 1)
     }

@@ -1,16 +1,19 @@
 //! What our role may do with the bookkeeping tables, and what `run` needs.
 
-use deadpool_postgres::GenericClient;
+use tokio_postgres::types::Type;
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 11] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 13] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("topics", "SELECT, INSERT, UPDATE"),
     ("partition_starts", "SELECT, INSERT, UPDATE"),
-    ("processed_events", "SELECT, INSERT, DELETE"),
+    ("processed_events", "SELECT, INSERT, UPDATE, DELETE"),
+    ("day_writes", "SELECT, INSERT, DELETE"),
+    ("forgotten_partitions", "SELECT"),
     ("dead_letters", "SELECT, INSERT, UPDATE"),
     ("table_topics", "SELECT, INSERT"),
     ("row_sources", "SELECT, INSERT"),
@@ -38,12 +41,12 @@ const MAY_ADD_DAYS_QUERY: &str = "\
 
 /// Null if the role may do all of it.
 const RETENTION_REMEDY_QUERY: &str = "\
-    SELECT string_agg(CASE WHEN is_default THEN format('GRANT SELECT, DELETE ON %s TO %I;', oid::regclass, current_user) \
+    SELECT string_agg(CASE WHEN is_default THEN format('GRANT SELECT, TRUNCATE ON %s TO %I;', oid::regclass, current_user) \
                            ELSE format('ALTER TABLE %s OWNER TO %I;', oid::regclass, current_user) END, ' ' ORDER BY relname) \
     FROM (SELECT c.*, pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' AS is_default FROM pg_catalog.pg_inherits i \
           JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_class l ON l.oid = i.inhparent \
           JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace WHERE n.nspname = $1 AND l.relname = 'processed_events') p \
-    WHERE CASE WHEN is_default THEN NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'DELETE')) \
+    WHERE CASE WHEN is_default THEN NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'TRUNCATE')) \
                ELSE NOT pg_has_role(relowner, 'USAGE') END";
 
 /// What our role may do with the database and the bookkeeping schema.
@@ -71,10 +74,12 @@ pub struct MissingPrivileges {
 /// # Errors
 /// As Postgres says.
 pub async fn read_schema_rights(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<SchemaRights, Failure> {
-    let row = client.query_one(SCHEMA_RIGHTS_QUERY, &[&schema]).await?;
+    let row = client
+        .query_typed_one(SCHEMA_RIGHTS_QUERY, &[(&schema, Type::TEXT)])
+        .await?;
     Ok(SchemaRights {
         create_schema: row.get(0),
         schema_exists: row.get(1),
@@ -88,13 +93,20 @@ pub async fn read_schema_rights(
 /// # Errors
 /// As Postgres says.
 pub async fn find_missing_privileges(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<Vec<MissingPrivileges>, Failure> {
     let mut missing = Vec::new();
     for (table, needed) in NEEDED_PRIVILEGES {
         let row = client
-            .query_one(MISSING_PRIVILEGES_QUERY, &[&schema, &table, &needed])
+            .query_typed_one(
+                MISSING_PRIVILEGES_QUERY,
+                &[
+                    (&schema, Type::TEXT),
+                    (&table, Type::TEXT),
+                    (&needed, Type::TEXT),
+                ],
+            )
             .await?;
         if let Some(privileges) = row.get(0) {
             missing.push(MissingPrivileges { table, privileges });
@@ -107,8 +119,10 @@ pub async fn find_missing_privileges(
 ///
 /// # Errors
 /// As Postgres says.
-pub async fn may_add_days(client: &impl GenericClient, schema: &str) -> Result<bool, Failure> {
-    let row = client.query_opt(MAY_ADD_DAYS_QUERY, &[&schema]).await?;
+pub async fn may_add_days(client: &impl UnnamedStatements, schema: &str) -> Result<bool, Failure> {
+    let row = client
+        .query_typed_opt(MAY_ADD_DAYS_QUERY, &[(&schema, Type::TEXT)])
+        .await?;
     Ok(row.is_none_or(|row| row.get(0)))
 }
 
@@ -125,15 +139,17 @@ pub fn remedy_for_days(schema: &str, role: &str) -> String {
     )
 }
 
-/// The statements that let our role do to the days what retention does: drop them, and delete from the
+/// The statements that let our role do to the days what retention does: drop them, and empty the
 /// default partition. `None` if the role may do so already.
 ///
 /// # Errors
 /// As Postgres says.
 pub async fn find_retention_remedy(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<Option<String>, Failure> {
-    let row = client.query_one(RETENTION_REMEDY_QUERY, &[&schema]).await?;
+    let row = client
+        .query_typed_one(RETENTION_REMEDY_QUERY, &[(&schema, Type::TEXT)])
+        .await?;
     Ok(row.get(0))
 }

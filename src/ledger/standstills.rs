@@ -1,7 +1,8 @@
 //! Which partitions stand still, for whoever asks from outside of their worker.
 
-use deadpool_postgres::GenericClient;
+use tokio_postgres::types::Type;
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
@@ -23,7 +24,7 @@ impl Standstills {
     /// As Postgres says.
     pub async fn record_standstills(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         standing: &[(TopicPartition, String)],
     ) -> Result<(), Failure> {
         let topics: Vec<&str> = standing.iter().map(|(s, _)| &*s.topic).collect();
@@ -35,7 +36,12 @@ impl Standstills {
              WHERE p.topic = s.topic AND p.partition = s.number",
             self.schema
         );
-        client.execute(&sql, &[&topics, &numbers, &reasons]).await?;
+        let lists = [
+            (&topics as _, Type::TEXT_ARRAY),
+            (&numbers as _, Type::INT4_ARRAY),
+            (&reasons as _, Type::TEXT_ARRAY),
+        ];
+        client.execute_typed(&sql, &lists).await?;
         Ok(())
     }
 
@@ -45,14 +51,16 @@ impl Standstills {
     /// As Postgres says.
     pub async fn clear_standstill(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         partition_id: i32,
     ) -> Result<(), Failure> {
         let sql = format!(
             "UPDATE {}.partitions SET stands_since = NULL, stands_for = NULL WHERE partition_id = $1",
             self.schema
         );
-        client.execute(&sql, &[&partition_id]).await?;
+        client
+            .execute_typed(&sql, &[(&partition_id, Type::INT4)])
+            .await?;
         Ok(())
     }
 }

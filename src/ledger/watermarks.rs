@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use deadpool_postgres::{GenericClient, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::format::positions::{Doubt, Positions};
 use crate::format::stream_ends::StreamEnds;
 use crate::ledger::resume::Watermark;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
@@ -90,7 +91,7 @@ impl Watermarks {
     /// As Postgres says.
     pub async fn read_partition(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         source: &TopicPartition,
     ) -> Result<Option<PartitionRow>, Failure> {
         let sql = format!(
@@ -101,7 +102,13 @@ impl Watermarks {
             self.schema
         );
         let row = client
-            .query_opt(&sql, &[&&*source.topic, &source.partition])
+            .query_typed_opt(
+                &sql,
+                &[
+                    (&&*source.topic, Type::TEXT),
+                    (&source.partition, Type::INT4),
+                ],
+            )
             .await?;
         Ok(row.map(|row| PartitionRow {
             partition_id: row.get(0),
@@ -134,7 +141,7 @@ impl Watermarks {
     /// As Postgres says.
     pub async fn enter_partition(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         source: &TopicPartition,
         before: Option<&PartitionRow>,
         watermark: Watermark,
@@ -157,16 +164,16 @@ impl Watermarks {
         let sql = sql.replace("{}.", &format!("{}.", self.schema));
         let (topic, batch) = (&*source.topic, Uuid::new_v4());
         client
-            .execute(
+            .execute_typed(
                 &sql,
                 &[
-                    &topic,
-                    &source.partition,
-                    &watermark.topic_id,
-                    &watermark.next_offset,
-                    &batch,
-                    &self.group,
-                    &expected,
+                    (&topic, Type::TEXT),
+                    (&source.partition, Type::INT4),
+                    (&watermark.topic_id, Type::UUID),
+                    (&watermark.next_offset, Type::INT8),
+                    (&batch, Type::UUID),
+                    (&self.group, Type::TEXT),
+                    (&expected, Type::UUID),
                 ],
             )
             .await?;
@@ -253,7 +260,7 @@ impl Watermarks {
     /// As Postgres says.
     pub async fn find_moved_partitions(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         seen: &[(i32, Uuid)],
     ) -> Result<HashSet<i32>, Failure> {
         let ids: Vec<i32> = seen.iter().map(|(id, _)| *id).collect();
@@ -261,7 +268,9 @@ impl Watermarks {
             "SELECT partition_id, batch FROM {}.partitions WHERE partition_id = ANY($1)",
             self.schema
         );
-        let rows = client.query(&sql, &[&ids]).await?;
+        let rows = client
+            .query_typed(&sql, &[(&ids, Type::INT4_ARRAY)])
+            .await?;
         let there: HashMap<i32, Uuid> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         let moved = seen
             .iter()
@@ -275,14 +284,19 @@ impl Watermarks {
     /// As Postgres says.
     pub async fn find_topics_naming(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         table: &TableName,
     ) -> Result<Vec<String>, Failure> {
         let sql = format!(
             "SELECT DISTINCT topic FROM {}.partitions WHERE event_table IN (ARRAY[$1, $2], '{{}}')",
             self.schema
         );
-        let rows = client.query(&sql, &[&table.schema, &table.name]).await?;
+        let rows = client
+            .query_typed(
+                &sql,
+                &[(&table.schema, Type::TEXT), (&table.name, Type::TEXT)],
+            )
+            .await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -292,14 +306,16 @@ impl Watermarks {
     /// As Postgres says.
     pub async fn has_batch(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         batch: Uuid,
     ) -> Result<bool, Failure> {
         let sql = format!(
             "SELECT count(*) FROM {}.partitions WHERE batch = $1",
             self.schema
         );
-        let row = client.query_one(&sql, &[&batch]).await?;
+        let row = client
+            .query_typed_one(&sql, &[(&batch, Type::UUID)])
+            .await?;
         Ok(row.get::<_, i64>(0) > 0)
     }
 }

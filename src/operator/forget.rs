@@ -30,12 +30,11 @@ pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), Command
         let known = known.map_err(explain_failure)?;
         return Err(CommandError::Refused(describe_known(asked, &known)));
     }
-    let header = ["partition", "applied below", "event ids", "dead letters"];
+    let header = ["partition", "applied below", "dead letters"];
     let rows = forgotten.iter().map(|partition| {
         [
             partition.number.to_string(),
             partition.next_offset.to_string(),
-            partition.event_ids.to_string(),
             partition.letters.to_string(),
         ]
     });
@@ -123,7 +122,7 @@ fn list_names(names: &[String]) -> String {
 fn explain_failure(failure: Failure) -> CommandError {
     match failure.sqlstate.as_deref() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => CommandError::Refused(format!(
-            "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, partition_starts, processed_events and dead_letters; run it as their owner"
+            "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, partition_starts and dead_letters, and INSERT on forgotten_partitions; run it as their owner"
         )),
         _ => failure.into(),
     }

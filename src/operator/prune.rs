@@ -66,7 +66,7 @@ fn as_json_lines(swept: &Swept) -> String {
         Created { partition: &'a str },
         Dropped { partition: &'a str },
         Kept { partition: &'a str },
-        Deleted { rows: u64 },
+        Emptied { partition: &'a str },
         Positions { rows: u64 },
         Moved { rows: u64 },
         Forbidden { what: &'a str },
@@ -79,16 +79,15 @@ fn as_json_lines(swept: &Swept) -> String {
         .kept
         .iter()
         .map(|partition| PruneLine::Kept { partition });
-    let deleted = [PruneLine::Deleted {
-        rows: swept.deleted,
-    }];
+    let emptied = swept.emptied.iter();
+    let emptied = emptied.map(|partition| PruneLine::Emptied { partition });
     let forbidden = swept.forbidden.iter();
     let forbidden = forbidden.map(|what| PruneLine::Forbidden { what });
     let positions = (swept.positions > 0).then_some(PruneLine::Positions {
         rows: swept.positions,
     });
     let moved = (swept.moved > 0).then_some(PruneLine::Moved { rows: swept.moved });
-    let lines = created.chain(dropped).chain(kept).chain(deleted);
+    let lines = created.chain(dropped).chain(kept).chain(emptied);
     lines
         .chain(positions)
         .chain(moved)
@@ -113,12 +112,8 @@ fn as_text(swept: &Swept, dry_run: bool) -> String {
             "kept     {name}: events were applied to it within apply.retention"
         );
     }
-    if swept.deleted > 0 {
-        let _ = writeln!(
-            text,
-            "{would}deleted  {} rows of the default partition",
-            swept.deleted
-        );
+    for name in &swept.emptied {
+        let _ = writeln!(text, "{would}emptied  {}", printable(name));
     }
     if swept.positions > 0 {
         let _ = writeln!(
@@ -150,18 +145,18 @@ mod tests {
             created: vec!["a".to_owned()],
             dropped: vec!["b".to_owned()],
             kept: vec!["c".to_owned()],
-            deleted: 3,
+            emptied: vec!["c".to_owned()],
             ..Swept::default()
         };
         let text = "created  a\ndropped  b\nkept     c: events were applied to it within apply.retention\n\
-                    deleted  3 rows of the default partition\n";
+                    emptied  c\n";
         assert_eq!(as_text(&swept, false), text);
         assert!(as_text(&swept, true).contains("would be dropped  b\n"));
         let json = [
             r#"{"kind":"created","partition":"a"}"#,
             r#"{"kind":"dropped","partition":"b"}"#,
             r#"{"kind":"kept","partition":"c"}"#,
-            r#"{"kind":"deleted","rows":3}"#,
+            r#"{"kind":"emptied","partition":"c"}"#,
             "",
         ];
         assert_eq!(as_json_lines(&swept), json.join("\n"));

@@ -153,13 +153,13 @@ impl Destination {
         self.resolver.forget_if_stale(batch, failure);
     }
 
-    /// Makes sure that the ledger has room for the day of each event of the batch.
+    /// Prepares the ledger for the day of each event of the batch.
     ///
     /// # Errors
     /// As Postgres says.
-    pub async fn ensure_days(&self, client: &mut Object, batch: &Batch<'_>) -> Result<(), Failure> {
+    pub async fn prepare_days(&self, client: &Object, batch: &Batch<'_>) -> Result<(), Failure> {
         let ids = batch.entries.iter().map(|e| e.id);
-        self.ledger.days.ensure_days(client, ids).await
+        self.ledger.days.prepare_days(client, ids).await
     }
 
     /// Begins the transaction of an attempt.

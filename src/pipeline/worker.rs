@@ -16,6 +16,7 @@ use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::inbox::Inbox;
 use crate::kafka::poll::subscribe;
 use crate::kafka::topics::Topics;
+use crate::ledger::days::make_days::make_wanted_days;
 use crate::ledger::worker_sessions::WorkerSessions;
 use crate::ledger::{Ledger, retention};
 use crate::pipeline::before_commit::BeforeCommit;
@@ -117,6 +118,7 @@ impl Worker {
         };
         watches.spawn(session_watch.watch_sessions());
         watches.spawn(watch_topics(topics.clone(), consumer.clone()));
+        watches.spawn(make_wanted_days(pool.clone(), ledger.clone()));
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), pool, ledger, until_caught_up);
         retention.spawn(looking_after);

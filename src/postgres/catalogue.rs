@@ -6,14 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use deadpool_postgres::{GenericClient, Object};
+use deadpool_postgres::Object;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::locked::Locked;
 use crate::postgres::fingerprint::{FACTS, NAMES, find_altered};
 use crate::postgres::settings::begin_pinned;
 use crate::postgres::unique_keys::load_unique_keys;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::foreign_keys::foreign_key_rank;
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, PgType, Table};
@@ -102,7 +103,7 @@ impl Catalogue {
     /// Systemic if there is no such table; else whatever Postgres said.
     pub async fn find_table(
         &self,
-        client: &impl GenericClient,
+        client: &impl UnnamedStatements,
         name: &TableName,
     ) -> Result<Arc<Table>, Failure> {
         if let Some(table) = self.tables.lock().get(name) {
@@ -140,7 +141,7 @@ impl Catalogue {
     /// As Postgres says.
     pub async fn verify_tables(
         &self,
-        client: &impl tokio_postgres::GenericClient,
+        client: &impl UnnamedStatements,
         tables: &[Arc<Table>],
     ) -> Result<TablesAre, Failure> {
         let altered = find_altered(client, tables).await?;
@@ -170,16 +171,18 @@ impl Catalogue {
     }
 }
 
-async fn load_table(client: &impl GenericClient, name: &TableName) -> Result<Table, Failure> {
+async fn load_table(client: &impl UnnamedStatements, name: &TableName) -> Result<Table, Failure> {
     let (schemas, names) = ([&name.schema], [&name.name]);
     // first of all: what is read after it is at least as new, so that nothing older goes by this fingerprint
-    let lists: [&(dyn ToSql + Sync); 2] = [&&schemas[..], &&names[..]];
-    let Some(row) = client.query_opt(FACTS, &lists).await? else {
+    let (schemas, names) = (&schemas[..], &names[..]);
+    let lists: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+    let Some(row) = client.query_typed_opt(FACTS, &lists).await? else {
         return Err(missing_table(name));
     };
     let (facts, oid): (i64, u32) = (row.get(1), row.get(2));
-    let own_names = client.query_opt(NAMES, &lists).await?;
-    let traits = client.query_one(TRAITS, &[&oid]).await?;
+    let own_names = client.query_typed_opt(NAMES, &lists).await?;
+    let traits = client.query_typed_one(TRAITS, &[(&oid, Type::OID)]).await?;
     let (columns, numbers) = load_columns(client, oid).await?;
     let unique_keys = load_unique_keys(client, oid, &columns, &numbers).await?;
     let references = load_references(client).await?;
@@ -215,12 +218,12 @@ fn missing_table(name: &TableName) -> Failure {
 type ColumnNumbers = HashMap<i16, usize>;
 
 async fn load_columns(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     oid: u32,
 ) -> Result<(Vec<Column>, ColumnNumbers), Failure> {
     let mut columns = Vec::new();
     let mut numbers = ColumnNumbers::new();
-    for row in client.query(COLUMNS, &[&oid]).await? {
+    for row in client.query_typed(COLUMNS, &[(&oid, Type::OID)]).await? {
         numbers.insert(row.get(7), columns.len());
         columns.push(read_column(&row));
     }
@@ -262,13 +265,16 @@ fn cast_to(schema: &str, type_name: &str) -> String {
 }
 
 /// Pairs of child and parent, of all foreign keys of the database.
-async fn load_references(client: &impl GenericClient) -> Result<Vec<(u32, u32)>, Failure> {
-    let rows = client.query(FOREIGN_KEYS, &[]).await?;
+async fn load_references(client: &impl UnnamedStatements) -> Result<Vec<(u32, u32)>, Failure> {
+    let rows = client.query_typed(FOREIGN_KEYS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-async fn load_relatives(client: &impl GenericClient, oid: u32) -> Result<Vec<TableName>, Failure> {
-    let rows = client.query(RELATIVES, &[&oid]).await?;
+async fn load_relatives(
+    client: &impl UnnamedStatements,
+    oid: u32,
+) -> Result<Vec<TableName>, Failure> {
+    let rows = client.query_typed(RELATIVES, &[(&oid, Type::OID)]).await?;
     let name = |row: &Row| TableName::new(row.get::<_, String>(0), row.get::<_, String>(1));
     Ok(rows.iter().map(name).collect())
 }

@@ -87,21 +87,29 @@ fn build_pool_of(config: &Config, size: usize, on_open: Option<Arc<str>>) -> Res
         .map_err(|e| systemic_failure(&e))
 }
 
-/// Sets a session up.
+/// Sets a session up. Through a pooler it isn't ours: whoever has it next would find what we set, and all that we need is
+/// set in transactions.
 async fn prepare_session(client: &ClientWrapper, on_open: Option<&str>) -> Result<(), Error> {
-    let sql = pin_session_sql() + SESSION_SETTINGS + "; SELECT pg_catalog.pg_backend_pid()";
-    let answers = client.simple_query(&sql).await?;
-    let process_id = answers.iter().rev().find_map(|answer| match answer {
+    let answers = client
+        .simple_query("SELECT pg_catalog.pg_backend_pid()")
+        .await?;
+    let process_id = answers.iter().find_map(|answer| match answer {
         SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
         _ => None,
     });
-    // not every server has it
-    let _ = client.batch_execute(NOTICE_LOST_CLIENTS).await;
     let is_direct = match process_id {
         Some(id) => sessions::note_set_up(client, id).await,
         None => false,
     };
-    if let (Some(sql), true) = (on_open, is_direct)
+    if !is_direct {
+        return Ok(());
+    }
+    client
+        .batch_execute(&(pin_session_sql() + SESSION_SETTINGS))
+        .await?;
+    // not every server has it
+    let _ = client.batch_execute(NOTICE_LOST_CLIENTS).await;
+    if let Some(sql) = on_open
         && let Err(error) = client.batch_execute(sql).await
     {
         tracing::debug!(%error, "a session can't be entered in the ledger");

@@ -33,6 +33,7 @@ fn verdict_on(db: &DbError) -> Verdict {
     match db.code().code() {
         // a partition of the table is missing, for this row and the next ones
         "23514" if lacks_partition(db) => Verdict::Systemic,
+        "23514" if keeps_out_for_now(db) => Verdict::Locked,
         // what tsvector, ltree or jsonpath can't read they call a syntax error; one of a statement,
         // be it ours or a trigger's, has a position in it
         "42601" | "42602" | "42622" if db.position().is_none() => Verdict::Reject(Reason::Value),
@@ -44,6 +45,15 @@ fn verdict_on(db: &DbError) -> Verdict {
 fn lacks_partition(db: &DbError) -> bool {
     let by_name = db.message().starts_with("no partition of relation");
     db.constraint().is_none() && (by_name || db.routine() == Some("ExecFindPartition"))
+}
+
+/// Constraints of the ledger's default partition that are there while a day's own partition is made, be the day the number
+/// behind this.
+pub const KEEPS_OUT: &str = "landfall_keeps_out_";
+
+fn keeps_out_for_now(db: &DbError) -> bool {
+    db.constraint()
+        .is_some_and(|name| name.starts_with(KEEPS_OUT))
 }
 
 /// Only the messages of these never quote a row: they speak of names, locks and the server.

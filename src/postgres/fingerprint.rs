@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::try_join;
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{GenericClient, Row};
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::table::Table;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
@@ -91,7 +92,7 @@ pub const NAMES: &str = of_tables!(
 /// # Errors
 /// As Postgres says.
 pub async fn find_altered<'t>(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     tables: &'t [Arc<Table>],
 ) -> Result<Vec<&'t Arc<Table>>, Failure> {
     let named = tables.iter().filter(|table| table.fingerprint.1.is_some());
@@ -116,7 +117,7 @@ pub async fn find_altered<'t>(
 
 /// Asks one of the queries above; not at all where there is nothing to ask of.
 async fn ask_of_tables<'t>(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     query: &str,
     tables: impl IntoIterator<Item = &'t TableName>,
 ) -> Result<Vec<Row>, Failure> {

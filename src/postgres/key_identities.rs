@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use deadpool_postgres::Object;
 use futures::future::join;
+use tokio_postgres::Transaction;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{GenericClient, Transaction};
 
 use crate::postgres::settings::{begin_unpinned, pin_settings};
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::key_question::{KeyAnswer, KeyQuestion, identify_locally};
 use crate::rows::row_change::RowChange;
 use crate::verdict::{Failure, Verdict};
@@ -167,7 +168,7 @@ impl Asker<'_, '_> {
 }
 
 async fn ask_postgres(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     question: &KeyQuestion<'_>,
     sql: &str,
     range: Range<usize>,

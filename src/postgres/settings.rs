@@ -52,8 +52,8 @@ fn set_all(set: &str) -> String {
     PINNED.iter().chain(&TIMEOUTS).map(one).collect()
 }
 
-/// The statements that pin a session, for what is asked outside of a transaction. A pooler of transactions may have
-/// others' sessions answer.
+/// The statements that pin a session of ours, for what is asked outside of a transaction. Through a pooler such questions
+/// go unpinned: they name each thing with its schema, and ask for nothing that settings change.
 pub fn pin_session_sql() -> String {
     set_all("SET") + "SET default_transaction_isolation = 'read committed'; "
 }

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::key_kind::KeyKind;
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, Equality, Sameness, UniqueKey};
@@ -63,13 +64,15 @@ const UNIQUE_KEYS: &str = "\
 /// # Errors
 /// As Postgres says.
 pub(super) async fn load_unique_keys(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     oid: u32,
     columns: &[Column],
     numbers: &HashMap<i16, usize>,
 ) -> Result<Vec<UniqueKey>, Failure> {
     let mut unique_keys = Vec::new();
-    let rows = client.query(UNIQUE_KEYS, &[&oid]).await?;
+    let rows = client
+        .query_typed(UNIQUE_KEYS, &[(&oid, Type::OID)])
+        .await?;
     let index_of = |row: &Row| row.get::<_, u32>(0);
     for rows in rows.chunk_by(|a, b| index_of(a) == index_of(b)) {
         let mut key = UniqueKey::of_columns(Vec::new());

@@ -12,6 +12,7 @@ pub mod mariadb;
 pub mod own_kafka;
 pub mod own_postgres;
 pub mod own_registry;
+pub mod pooler;
 pub mod proxy;
 pub mod repository;
 pub mod source;

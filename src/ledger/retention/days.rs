@@ -1,10 +1,11 @@
 //! Which of the ledger's partitions may go: a pure look at what Postgres says of them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::format::event_id::time_ms_of;
+use crate::format::event_id::{day_at, day_of, time_ms_of};
 
 /// A partition of `processed_events`, as the catalogue describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,14 @@ impl IdPartition {
         let retention = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
         self.end_ms()
             .is_some_and(|end| end.saturating_add(retention) < now_ms)
+    }
+
+    /// The days of the events that it can hold; `None` as for its end.
+    pub fn days(&self) -> Option<RangeInclusive<u64>> {
+        let (_, from) = self.bound.split_once("FROM ('")?;
+        let (start, _) = from.split_once("')")?;
+        let start: Uuid = start.parse().ok()?;
+        Some(day_of(start)..=day_at(self.end_ms()?.saturating_sub(1)))
     }
 
     /// When the last of its events can have happened, in milliseconds since 1970. `None`: it has no

@@ -1,27 +1,22 @@
-//! One pass over the ledger: days ahead, days that are over, old rows of the default partition.
+//! One pass over the ledger: days ahead, days that are over, a default partition that is old. Nothing is looked through:
+//! when days were last written is noted by who writes them.
 
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use deadpool_postgres::{GenericClient, Object, Transaction};
+use deadpool_postgres::Object;
 use tokio_postgres::types::Type;
 
 use crate::clock::time_since_1970;
 use crate::ledger::Ledger;
-use crate::ledger::days::{DayPartition, current_day};
+use crate::ledger::days::day_tables::{DayTable, brief_sql, is_in_the_way};
+use crate::ledger::days::{DAYS_AHEAD, current_day};
 use crate::ledger::retention::days::IdPartition;
 use crate::ledger::retention::swept::Swept;
 use crate::postgres::settings::begin_pinned;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
-
-/// Lanes that write meanwhile queue behind a lock that is waited for, at most this long. Shorter than
-/// Postgres' `deadlock_timeout` (1 s): where a lane waits for us too, it is we who give up.
-const LOCK_TIMEOUT: &str = "500ms";
-
-/// A lane with events of the very day waits while it is looked through under lock, and not so long
-/// that it runs out of attempts.
-const LOOK_TIMEOUT: &str = "30s";
 
 /// How often a step is tried that somebody is in the way of.
 const MAX_TRIES: u32 = 5;
@@ -44,7 +39,7 @@ pub struct Sweep<'l> {
 
 impl Sweep<'_> {
     /// Forgets where deleted rows stood and what moved rows had, creates days ahead, drops days that are over,
-    /// deletes old rows of the default partition. What is done is noted in `swept`, also if the pass ends with an
+    /// empties the default partition once all of it is old. What is done is noted in `swept`, also if the pass ends with an
     /// error.
     ///
     /// # Errors
@@ -65,14 +60,25 @@ impl Sweep<'_> {
         }
         self.create_ahead(client, swept).await?;
         let now_ms = time_since_1970().as_millis() as u64;
-        for partition in self.find_partitions(client).await? {
-            if partition.is_default() {
-                self.delete_old_rows(client, &partition, swept).await?;
-            } else if partition.is_over(now_ms, self.retention) {
-                self.drop_if_old(client, partition, swept).await?;
+        let partitions = self.find_partitions(client).await?;
+        let days: Vec<_> = partitions.iter().filter_map(IdPartition::days).collect();
+        for partition in partitions {
+            match partition.days() {
+                None if partition.is_default() => {
+                    self.empty_if_old(client, &partition, &days, swept).await?;
+                }
+                Some(days) if partition.is_over(now_ms, self.retention) => {
+                    self.drop_if_old(client, partition, &days, swept).await?;
+                }
+                _ => {}
             }
         }
-        Ok(())
+        if self.dry_run {
+            return Ok(());
+        }
+        let client: &tokio_postgres::Client = client;
+        let writes = &self.ledger.days.writes;
+        writes.forget_old(client, self.retention).await
     }
 
     /// Forgets the rows of a table of ours whose time in the column is longer ago than retention, and adds how many
@@ -109,52 +115,67 @@ impl Sweep<'_> {
         }
     }
 
-    async fn read_role(&self, client: &impl GenericClient) -> Result<String, Failure> {
-        let row = client.query_one("SELECT current_user::text", &[]).await;
-        Ok(row?.get(0))
+    async fn read_role(&self, client: &Object) -> Result<String, Failure> {
+        let sql = "SELECT current_user::text";
+        Ok(client.query_typed_one(sql, &[]).await?.get(0))
     }
 
-    /// So that no batch needs to: creating one waits for those that write to the default partition.
+    /// So that no lane has to ask for it, and be it that somebody is in the way for days.
     async fn create_ahead(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
-        for day in [current_day(), current_day() + 1] {
-            let mut tries = 1..=MAX_TRIES;
-            let created = loop {
-                match self.create_day(client, day).await {
-                    Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {}
-                    result => break result?,
+        if !self.dry_run {
+            self.let_in_again(client).await?;
+        }
+        let today = current_day();
+        let mut missing: VecDeque<u64> = (today..=today + DAYS_AHEAD).collect();
+        let mut tries = 1..=MAX_TRIES;
+        while let Some(day) = missing.front() {
+            match self.create_day(client, *day).await {
+                Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {
+                    continue;
                 }
-            };
-            match created {
-                DayPartition::Created(name) => swept.created.push(name),
-                DayPartition::Forbidden => swept.note_forbidden("create days of processed_events"),
-                DayPartition::WasThere | DayPartition::InDefault => {}
+                Err(failure) => return Err(failure),
+                Ok(DayTable::Created(name)) => swept.created.push(name),
+                Ok(DayTable::Forbidden) => {
+                    swept.note_forbidden("create days of processed_events");
+                }
+                Ok(DayTable::WasThere | DayTable::InDefault | DayTable::DefaultTooLarge) => {}
             }
+            missing.pop_front();
         }
         Ok(())
     }
 
-    async fn create_day(&self, client: &mut Object, day: u64) -> Result<DayPartition, Failure> {
-        let tx = begin_pinned(client).await?;
-        let sql = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
-        tx.batch_execute(&sql).await?;
-        let created = self.ledger.days.create_day(&tx, day).await?;
-        if matches!(created, DayPartition::Created(_)) && !self.dry_run {
-            tx.commit().await?;
+    /// What somebody has begun, and not brought to its end, keeps events waiting.
+    async fn let_in_again(&self, client: &mut Object) -> Result<(), Failure> {
+        let mut tries = 1..=MAX_TRIES;
+        loop {
+            match self.ledger.days.tables.let_in(client).await {
+                Err(failure) if is_forbidden(&failure) => return Ok(()),
+                Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {}
+                result => return result,
+            }
         }
-        Ok(created)
     }
 
-    async fn find_partitions(
-        &self,
-        client: &impl GenericClient,
-    ) -> Result<Vec<IdPartition>, Failure> {
+    async fn create_day(&self, client: &mut Object, day: u64) -> Result<DayTable, Failure> {
+        let tables = &self.ledger.days.tables;
+        match tables.create_day(client, day, self.dry_run).await? {
+            // of later days nobody has events
+            DayTable::DefaultTooLarge if day > current_day() + 1 && !self.dry_run => {
+                tables.create_beside_large(client, day).await
+            }
+            created => Ok(created),
+        }
+    }
+
+    async fn find_partitions(&self, client: &Object) -> Result<Vec<IdPartition>, Failure> {
         let sql = "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), \
                        pg_has_role(c.relowner, 'USAGE') \
                    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
                    JOIN pg_catalog.pg_class parent ON parent.oid = i.inhparent \
                    WHERE parent.oid = $1::text::regclass AND c.relnamespace = parent.relnamespace ORDER BY 1";
         let ledger = format!("{}.processed_events", self.ledger.quoted_schema());
-        let rows = client.query(sql, &[&ledger]).await?;
+        let rows = client.query_typed(sql, &[(&ledger, Type::TEXT)]).await?;
         // of one that is dropped at this moment the bound is null, whatever the snapshot says
         let partition = |row: tokio_postgres::Row| {
             Some(IdPartition {
@@ -170,21 +191,16 @@ impl Sweep<'_> {
         &self,
         client: &mut Object,
         partition: IdPartition,
+        days: &RangeInclusive<u64>,
         swept: &mut Swept,
     ) -> Result<(), Failure> {
-        let table = self.table_of(&partition);
+        let (table, writes) = (self.table_of(&partition), &self.ledger.days.writes);
         if !partition.owned {
             swept.note_forbidden("drop days of processed_events");
             return Ok(());
         }
-        // first without a lock: most that stay are told by this, and of the others it has read the
-        // pages that will be looked at under lock
-        let young = match self.is_young(client, &table).await {
-            Ok(young) => young,
-            Err(failure) if is_gone(&failure) => return Ok(()),
-            Err(failure) => return Err(failure),
-        };
-        if young {
+        let asked: &tokio_postgres::Client = client;
+        if writes.any_young(asked, days, self.retention).await? {
             swept.kept.push(partition.name);
             return Ok(());
         }
@@ -194,7 +210,7 @@ impl Sweep<'_> {
         }
         let mut tries = 1..=MAX_TRIES;
         loop {
-            match self.drop_under_lock(client, &table).await {
+            match self.drop_under_lock(client, &table, days).await {
                 Ok(true) => swept.dropped.push(partition.name),
                 Ok(false) => swept.kept.push(partition.name),
                 // by another process that does the same
@@ -208,76 +224,91 @@ impl Sweep<'_> {
         }
     }
 
-    /// Returns whether it was dropped; not, if something has been applied to it lately.
-    async fn drop_under_lock(&self, client: &mut Object, table: &str) -> Result<bool, Failure> {
+    /// Returns whether it was dropped; not, if somebody has just noted that one of its days is written.
+    async fn drop_under_lock(
+        &self,
+        client: &mut Object,
+        table: &str,
+        days: &RangeInclusive<u64>,
+    ) -> Result<bool, Failure> {
         let tx = begin_pinned(client).await?;
-        // SHARE: of the lanes only one that writes events of this day has to wait
+        // of the lanes only one that writes events of this day waits
         let sql = format!(
-            "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '{LOOK_TIMEOUT}'; LOCK TABLE {table} IN SHARE MODE"
+            "{}; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+            brief_sql()
         );
         tx.batch_execute(&sql).await?;
-        if self.is_young(&tx, table).await? {
+        let writes = &self.ledger.days.writes;
+        if writes.any_young(&*tx, days, self.retention).await? {
             return Ok(false);
         }
         // all lanes: DROP locks the ledger as a whole, until COMMIT
-        drop_table(tx, table).await?;
+        tx.batch_execute(&format!("DROP TABLE {table}")).await?;
+        tx.commit().await?;
         Ok(true)
     }
 
-    /// Whether something has been applied to the partition within retention.
-    async fn is_young(&self, client: &impl GenericClient, table: &str) -> Result<bool, Failure> {
-        let sql = format!(
-            "SELECT EXISTS (SELECT FROM {table} WHERE applied_at >= now() - make_interval(secs => $1))"
-        );
-        let row = client
-            .query_one(&sql, &[&self.retention.as_secs_f64()])
-            .await?;
-        Ok(row.get(0))
-    }
-
-    /// Deletes the default partition's old rows: it holds events of any day, and is never dropped.
-    async fn delete_old_rows(
+    /// Empties the default partition once nothing was written to it within retention: it holds events of any day, and is
+    /// never dropped. `days`: those that have a partition of their own.
+    async fn empty_if_old(
         &self,
         client: &mut Object,
         partition: &IdPartition,
+        days: &[RangeInclusive<u64>],
         swept: &mut Swept,
     ) -> Result<(), Failure> {
-        let (table, retention) = (self.table_of(partition), self.retention.as_secs_f64());
-        let old = format!("FROM {table} WHERE applied_at < now() - make_interval(secs => $1)");
-        let result = if self.dry_run {
-            let sql = format!("SELECT count(*) {old}");
-            client.query_one(&sql, &[&retention]).await.map(|row| {
-                swept.deleted = u64::try_from(row.get::<_, i64>(0)).unwrap_or_default();
-            })
-        } else {
-            let sql = format!(
-                "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid {old} LIMIT {MAX_DELETED_ROWS}))"
-            );
-            loop {
-                match client.execute(&sql, &[&retention]).await {
-                    Ok(0) => break Ok(()),
-                    Ok(rows) => swept.deleted += rows,
-                    Err(error) => break Err(error),
+        let table = self.table_of(partition);
+        let mut tries = 1..=MAX_TRIES;
+        loop {
+            match self.empty_under_lock(client, &table, days).await {
+                Ok(true) => swept.emptied.push(partition.name.clone()),
+                Ok(false) => {}
+                Err(failure) if is_forbidden(&failure) => {
+                    swept.note_forbidden("empty its default partition");
                 }
+                Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {
+                    continue;
+                }
+                Err(failure) => return Err(failure),
             }
-        };
-        match result.map_err(Failure::from) {
-            Err(failure) if is_forbidden(&failure) => {
-                swept.note_forbidden("delete from its default partition");
-                Ok(())
-            }
-            result => result,
+            return Ok(());
         }
+    }
+
+    /// Returns whether it was emptied; not, if nothing is in it, or it was written within retention.
+    async fn empty_under_lock(
+        &self,
+        client: &mut Object,
+        table: &str,
+        days: &[RangeInclusive<u64>],
+    ) -> Result<bool, Failure> {
+        let tx = begin_pinned(client).await?;
+        let writes = &self.ledger.days.writes;
+        // first without a lock, which tells nearly always
+        let sql = format!("SELECT EXISTS (SELECT FROM {table})");
+        let has_rows: bool = tx.query_typed_one(&sql, &[]).await?.get(0);
+        if !has_rows || writes.any_other_young(&*tx, days, self.retention).await? {
+            return Ok(false);
+        }
+        // of the lanes only one that writes such events waits
+        let sql = format!(
+            "{}; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+            brief_sql()
+        );
+        tx.batch_execute(&sql).await?;
+        if writes.any_other_young(&*tx, days, self.retention).await? {
+            return Ok(false);
+        }
+        tx.batch_execute(&format!("TRUNCATE {table}")).await?;
+        if !self.dry_run {
+            tx.commit().await?;
+        }
+        Ok(true)
     }
 
     fn table_of(&self, partition: &IdPartition) -> String {
         format!("{}.{}", self.ledger.quoted_schema(), quote(&partition.name))
     }
-}
-
-async fn drop_table(tx: Transaction<'_>, table: &str) -> Result<(), Failure> {
-    tx.batch_execute(&format!("DROP TABLE {table}")).await?;
-    tx.commit().await.map_err(Failure::from)
 }
 
 /// Waits before the next try; `false` if there is none left.
@@ -297,13 +328,4 @@ fn is_gone(failure: &Failure) -> bool {
 
 fn is_forbidden(failure: &Failure) -> bool {
     failure.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE])
-}
-
-/// Lock not available, deadlock, cancelled by a timeout.
-fn is_in_the_way(failure: &Failure) -> bool {
-    failure.has_sqlstate(&[
-        sqlstate::LOCK_NOT_AVAILABLE,
-        sqlstate::DEADLOCK_DETECTED,
-        sqlstate::QUERY_CANCELED,
-    ])
 }

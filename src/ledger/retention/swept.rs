@@ -11,8 +11,8 @@ pub struct Swept {
     pub dropped: Vec<String>,
     /// Days that are over and stay, since events were applied to them within retention.
     pub kept: Vec<String>,
-    /// Rows of the default partition.
-    pub deleted: u64,
+    /// The default partition, if all that it held was old.
+    pub emptied: Vec<String>,
     /// Rows of `row_positions`: of rows that were deleted.
     pub positions: u64,
     /// Rows of `moved_rows`: what nobody asked for, and that somebody had.
@@ -40,10 +40,9 @@ impl Swept {
                 "dropped days of processed_events that were last written longer ago than apply.retention"
             );
         }
-        if self.deleted > 0 {
+        if !self.emptied.is_empty() {
             tracing::info!(
-                rows = self.deleted,
-                "deleted old ids from the default partition of processed_events"
+                "emptied the default partition of processed_events, which was last written longer ago than apply.retention"
             );
         }
         if self.positions > 0 {

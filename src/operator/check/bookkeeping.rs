@@ -1,11 +1,10 @@
 //! The bookkeeping schema: its version, and what our role may do with it.
 
-use deadpool_postgres::GenericClient;
-
 use crate::config::{Config, Idempotency, PostgresConfig};
 use crate::ledger::{migrate, rights};
 use crate::operator::check::finding::Finding;
 use crate::operator::check::server::Server;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
@@ -70,7 +69,7 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
 /// # Errors
 /// As Postgres says.
 pub async fn find_missing_rights(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     config: &Config,
     role: &str,
 ) -> Result<Vec<Finding>, Failure> {
@@ -96,7 +95,7 @@ pub async fn find_missing_rights(
 
 /// What the role lacks to look after the days' partitions, without which `run` gets along.
 async fn find_missing_day_rights(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
     role: &str,
 ) -> Result<Vec<Finding>, Failure> {

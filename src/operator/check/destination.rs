@@ -132,8 +132,14 @@ async fn find_pooler(postgres: &PostgresConfig, client: &Object) -> Option<Findi
     is_pooled.unwrap_or_default().then(|| {
         Finding::warning(
             "postgres_pooled",
-            format!("a pooler stands before {}: Landfall can't tell what its sessions do at the server, nor end those of a worker that has vanished", postgres.display_url()),
-            "let postgres.url name the server itself; Landfall keeps few connections. Otherwise have the pooler lend sessions for as long as a client stays, to a user of Landfall's own",
+            format!(
+                "a pooler stands before {}: Landfall sets nothing in sessions that are lent to it, but in its transactions. So it can't tell \
+                 what its sessions do at the server, nor end those of a worker that has vanished, and tcp_keepalives_idle, tcp_user_timeout, \
+                 client_connection_check_interval and default_toast_compression are what the server has",
+                postgres.display_url()
+            ),
+            "let postgres.url name the server itself; Landfall keeps few connections. Otherwise set these four for its role \
+             (ALTER ROLE … SET …), and let the pooler end transactions whose client is gone",
         )
     })
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::GenericClient;
+use tokio_postgres::types::Type;
 
 use crate::postgres::catalogue::Catalogue;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::table::Table;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
@@ -62,16 +63,20 @@ const SIMILAR_QUERY: &str = "\
 /// # Errors
 /// SQLSTATE 42P01 if there is no such table; else as Postgres says.
 pub async fn read_relation(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     name: &TableName,
 ) -> Result<Relation, Failure> {
     let table = Catalogue::default().find_table(client, name).await?;
     let asked: &[&str] = &TABLE_PRIVILEGES;
-    let rights = client
-        .query_one(RIGHTS_QUERY, &[&name.schema, &name.name, &asked])
-        .await?;
+    let of_table = [
+        (&name.schema as _, Type::TEXT),
+        (&name.name as _, Type::TEXT),
+        (&asked as _, Type::TEXT_ARRAY),
+    ];
+    let rights = client.query_typed_one(RIGHTS_QUERY, &of_table).await?;
+    let oid: u32 = rights.get(0);
     let columns = client
-        .query(NOT_NULL_QUERY, &[&rights.get::<_, u32>(0)])
+        .query_typed(NOT_NULL_QUERY, &[(&oid, Type::OID)])
         .await?;
     let granted: Vec<String> = rights.get(3);
     Ok(Relation {
@@ -97,10 +102,12 @@ pub async fn read_relation(
 /// # Errors
 /// As Postgres says.
 pub async fn find_similar(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     name: &TableName,
 ) -> Result<Vec<TableName>, Failure> {
-    let rows = client.query(SIMILAR_QUERY, &[&name.name]).await?;
+    let rows = client
+        .query_typed(SIMILAR_QUERY, &[(&name.name, Type::TEXT)])
+        .await?;
     Ok(rows
         .iter()
         .map(|row| TableName {

@@ -1,11 +1,10 @@
 //! The Postgres server of the destination: what it is, and whether it takes writes.
 
-use deadpool_postgres::GenericClient;
-
 use crate::config::PostgresConfig;
 use crate::ledger::migrate;
 use crate::ledger::rights::{SchemaRights, read_schema_rights};
 use crate::operator::check::finding::Finding;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::verdict::{Failure, sqlstate};
 
 /// The catalogue's columns that Landfall reads, and partitions with a primary key.
@@ -34,8 +33,8 @@ pub struct Server {
 ///
 /// # Errors
 /// As Postgres says.
-pub async fn read_server(client: &impl GenericClient, schema: &str) -> Result<Server, Failure> {
-    let row = client.query_one(SERVER_QUERY, &[]).await?;
+pub async fn read_server(client: &impl UnnamedStatements, schema: &str) -> Result<Server, Failure> {
+    let row = client.query_typed_one(SERVER_QUERY, &[]).await?;
     let rights = read_schema_rights(client, schema).await?;
     Ok(Server {
         version: row.get(0),
@@ -49,7 +48,7 @@ pub async fn read_server(client: &impl GenericClient, schema: &str) -> Result<Se
 }
 
 async fn read_schema_version(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     schema: &str,
     rights: &SchemaRights,
 ) -> Result<Option<i32>, Failure> {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use deadpool_postgres::Transaction;
-use tokio_postgres::GenericClient;
 
 use crate::config::{Config, Idempotency};
 use crate::format::change::{Change, Decoded, Operation};
@@ -27,6 +26,7 @@ use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::key_identities::{Asker, identify_keys};
 use crate::postgres::moving::MovingWriter;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::postgres::versions::compare_versions;
 use crate::record::Record;
 use crate::rows::mapping::Mapping;
@@ -288,7 +288,10 @@ impl LetterApplier {
     ///
     /// # Errors
     /// Postgres can't be asked.
-    pub async fn verify_table(&self, client: &impl GenericClient) -> Result<TablesAre, Failure> {
+    pub async fn verify_table(
+        &self,
+        client: &impl UnnamedStatements,
+    ) -> Result<TablesAre, Failure> {
         let table = self.table.as_slice();
         self.catalogue.verify_tables(client, table).await
     }

@@ -1,7 +1,8 @@
 //! Triggers that may do what no rollback takes back.
 
-use deadpool_postgres::GenericClient;
+use tokio_postgres::types::Type;
 
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
 
@@ -23,11 +24,14 @@ const FAR_TRIGGERS: &str = "\
 /// # Errors
 /// As Postgres says.
 pub async fn find_far_trigger(
-    client: &impl GenericClient,
+    client: &impl UnnamedStatements,
     table: &TableName,
 ) -> Result<Option<String>, Failure> {
     let row = client
-        .query_opt(FAR_TRIGGERS, &[&table.schema, &table.name])
+        .query_typed_opt(
+            FAR_TRIGGERS,
+            &[(&table.schema, Type::TEXT), (&table.name, Type::TEXT)],
+        )
         .await?;
     Ok(row.map(|row| row.get(0)))
 }
