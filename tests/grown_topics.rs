@@ -440,3 +440,58 @@ async fn a_process_learns_by_its_next_batch_that_another_ones_partition_gave_way
     let (code, log) = worker.stop().await;
     assert_eq!(code, Some(0), "{log}");
 }
+
+#[tokio::test]
+async fn what_comes_before_its_turn_waits_for_the_row_it_changes_a_part_of_and_keeps_its_letter() {
+    let mut world = world("grown_early").await;
+    world.settings.remove("apply");
+    world.set("apply", "lanes = 8\nlinger = \"20ms\"");
+    world.set(
+        "retry",
+        "parent_wait = \"10m\"\nmax_attempts = 10_000\nmax_delay = \"200ms\"",
+    );
+    world.set("dead_letter.breaker", "ratio = 1.0");
+    world
+        .sql("ALTER TABLE t ADD CONSTRAINT not_bad CHECK (body <> 'bad')")
+        .await;
+    // row 1, and with it partition 0, can't be landed as long as there is something in `hold`
+    let trigger = "CREATE TABLE hold AS SELECT 1 AS held; CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF EXISTS (SELECT FROM public.hold) THEN RAISE EXCEPTION 'held' USING ERRCODE = '40001'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER hold BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION hold()";
+    world.sql(trigger).await;
+    add_orphans(&mut world, "t").await;
+    let first = [1, 5, 6].map(|id| events::insert(100 + id, id, 1).on(0));
+    world.kafka.produce(&world.topic, &first).await;
+    world.kafka.grow_topic(&world.topic, 2).await;
+    let bad = serde_json::json!({ "id": 6, "version": 2, "body": "bad" });
+    let then = [
+        events::change("u", 205, 6, Some(bad)).on(1),
+        events::partial(206, 5, 2).on(1),
+    ];
+    world.kafka.produce(&world.topic, &then).await;
+    world.migrate().await;
+    let worker = world.run();
+    worker
+        .says(&["waiting for the event that makes a row"])
+        .await;
+    world.sql("DELETE FROM hold").await;
+    let landed = format!(
+        "SELECT sum(next_offset)::bigint FROM landfall.partitions WHERE topic = '{}'",
+        world.topic
+    );
+    world.until_count(&landed, 5).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("a partition is begun before others"), "{log}");
+    assert_eq!(
+        world.rows().await,
+        ["1 1 body 1 1", "5 2 body 5 1", "6 1 body 6 1"],
+        "{log}"
+    );
+    // and the refused change of row 6 is a later one than what came after it
+    world.sql("ALTER TABLE t DROP CONSTRAINT not_bad").await;
+    assert_eq!(done(&world, "dlq replay").text, "replayed 1\n");
+    let newest =
+        world.count("SELECT count(*) FROM t WHERE id = 6 AND version = 2 AND body = 'bad'");
+    assert_eq!(newest.await, 1);
+}

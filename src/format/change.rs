@@ -158,6 +158,8 @@ pub enum RowOrder<'r> {
         position: Option<&'r SourcePosition<'r>>,
         /// They do come through several, so that an event without a position can't be put in order.
         required: bool,
+        /// A partition of its topic was begun before its turn, so that earlier ones may still come through another.
+        out_of_turn: bool,
     },
 }
 
@@ -165,6 +167,18 @@ impl RowOrder<'_> {
     /// Whether changes of the row come through other partitions, too.
     pub fn is_merged(&self) -> bool {
         matches!(self, Self::Source { required: true, .. })
+    }
+
+    /// Whether earlier changes of the row may still come through another partition.
+    pub fn may_be_early(&self) -> bool {
+        match self {
+            Self::Partition => false,
+            Self::Source {
+                required,
+                out_of_turn,
+                ..
+            } => *required || *out_of_turn,
+        }
     }
 }
 
@@ -284,6 +298,7 @@ impl<'r> Unplaced<'r> {
             order: RowOrder::Source {
                 position: None,
                 required: false,
+                out_of_turn: false,
             },
             version: None,
             standing: StreamStanding::default(),

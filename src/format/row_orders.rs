@@ -91,6 +91,7 @@ impl RowOrders {
         RowOrder::Source {
             position,
             required: merged || (respelled && several && position.is_some()),
+            out_of_turn: facts.gave_way,
         }
     }
 

@@ -123,7 +123,7 @@ impl<'r> Batch<'r> {
         let mut advances = self.advances.iter();
         let is_of = |a: &&Advance| a.held.partition_id == entry.partition_id;
         let has_siblings = advances.find(is_of).is_some_and(|a| a.held.has_siblings);
-        has_siblings || entry.is_merged()
+        has_siblings || entry.may_be_early()
     }
 
     /// The records whose parents may still come.

@@ -159,10 +159,10 @@ impl<'r> Entry<'r> {
         matches!(order, Some(RowOrder::Source { .. }))
     }
 
-    /// Whether changes of its row come through other partitions, too.
-    pub fn is_merged(&self) -> bool {
+    /// Whether earlier changes of its row may still come through another partition.
+    pub fn may_be_early(&self) -> bool {
         let change = self.change.as_ref();
-        change.is_some_and(|change| change.order.is_merged())
+        change.is_some_and(|change| change.order.may_be_early())
     }
 
     /// Whether its source sends it again, and it is applied whatever is known of it.

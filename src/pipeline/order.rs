@@ -51,7 +51,7 @@ pub struct OrderedEvent {
     /// Of a delete that removes only a row which is spelled as it is: how its key is written. It says nothing of
     /// what becomes of the key's other spellings.
     pub deletes_spelling: Option<u64>,
-    /// Its row comes through several partitions, so that a letter which came before it may be the later change:
+    /// Its row may come through several partitions, so that a letter which came before it may be the later change:
     /// the letter stays, and a replay compares them.
     pub by_source: bool,
     /// Of a tombstone without its delete: its partition. It comes after what came before it through that, and says

@@ -248,7 +248,7 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
         let (mut by_source, mut lone_in) = (false, None);
         let deletes_spelling = entry.and_then(|entry| {
             entry.note_key_hashes(keys);
-            by_source = entry.is_merged();
+            by_source = entry.may_be_early();
             lone_in = entry.is_lone_tombstone().then_some(entry.partition_id);
             entry.spelling().filter(|_| spelled)
         });

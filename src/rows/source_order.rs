@@ -583,7 +583,10 @@ fn arrival_of<'r>(
     (has_version, tells_version): (bool, bool),
 ) -> Result<Option<Arrival<'r>>, Failure> {
     let change = event.change;
-    let RowOrder::Source { position, required } = change.order else {
+    let RowOrder::Source {
+        position, required, ..
+    } = change.order
+    else {
         return Ok(None);
     };
     if position.is_none() && !tells_version && change.operation != Operation::Tombstone {

@@ -62,6 +62,7 @@ fn history(table: &Arc<Table>, ops: &str) -> Vec<HistoryEvent> {
             order: RowOrder::Source {
                 position: Some(position),
                 required: true,
+                out_of_turn: false,
             },
             version: None,
             standing: Default::default(),

@@ -73,7 +73,10 @@ impl SampledOrder {
             ..Self::default()
         };
         for change in changes {
-            let RowOrder::Source { position, required } = change.order else {
+            let RowOrder::Source {
+                position, required, ..
+            } = change.order
+            else {
                 continue;
             };
             order.through_partitions |= required;
