@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use landfall::ledger::worker_sessions::WorkerSessions;
+use landfall::record::TopicPartition;
+
 use crate::support::own_kafka::OwnKafka;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::proxy::Hole;
@@ -162,6 +165,47 @@ async fn a_frozen_workers_session_is_ended_by_the_worker_that_has_its_partition_
     frozen.thaw();
     assert_eq!(frozen.stop().await.0, Some(0));
     assert_eq!(successor.stop().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_session_that_holds_a_partition_is_ended_only_by_the_worker_that_the_group_gives_it_to() {
+    let world = World::new("fenced_sessions", 2).await;
+    let events = [0, 1].map(|n| events::insert(1, n, 1).on(n as i32));
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let sessions = WorkerSessions::new("landfall", world.group());
+    let (holder, waiter) = (
+        crate::support::world::connect(&world.database_url).await,
+        crate::support::world::connect(&world.database_url).await,
+    );
+    holder.batch_execute(&sessions.enter_sql()).await.unwrap();
+    let advance = |number: i32| {
+        format!(
+            "UPDATE landfall.partitions p SET next_offset = next_offset WHERE partition = {number}"
+        )
+    };
+    let held = format!("BEGIN; {}", advance(1));
+    holder.batch_execute(&held).await.unwrap();
+    let pid = waiter.query_one("SELECT pg_backend_pid()", &[]).await;
+    let pid: i32 = pid.unwrap().get(0);
+    let waits = tokio::spawn(async move { waiter.batch_execute(&advance(1)).await });
+    // a worker that has to give it up is given a moment
+    let patient = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND wait_event_type = 'Lock' AND query_start < now() - interval '3 s'"
+    );
+    world.until_count(&patient, 1).await;
+    let end_for = async |number: i32| {
+        let source = TopicPartition {
+            topic: world.topic.as_str().into(),
+            partition: number,
+        };
+        let (ours, held) = ([pid], [source]);
+        let ended = sessions.end_fenced_sessions(&world.db, &ours, &held).await;
+        ended.unwrap().len()
+    };
+    assert_eq!(end_for(0).await, 0, "it waits for another partition");
+    assert_eq!(end_for(1).await, 1);
+    waits.await.unwrap().unwrap();
 }
 
 #[tokio::test]

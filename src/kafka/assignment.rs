@@ -59,6 +59,11 @@ impl Assignment {
         self.partitions.lock().len()
     }
 
+    /// The partitions that are ours.
+    pub fn list_partitions(&self) -> Vec<TopicPartition> {
+        self.partitions.lock().keys().cloned().collect()
+    }
+
     /// The topics of which partitions are ours.
     pub fn list_topics(&self) -> HashSet<Arc<str>> {
         let partitions = self.partitions.lock();

@@ -321,6 +321,12 @@ impl Inbox {
         more
     }
 
+    /// Whether there is a whole batch for one that waits for more, and has so many rows and bytes.
+    pub fn has_a_batch_for(&self, rows: usize, bytes: usize) -> bool {
+        let has_room = rows < GROWN_BATCH_ROWS && bytes < GROWN_BATCH_BYTES;
+        has_room && self.state.lock().holds_a_batch(self)
+    }
+
     /// The partitions among those to take up that are wanted now: for a lane that has a batch in hand.
     pub fn take_up_requests(
         &self,

@@ -2,8 +2,9 @@
 //! frozen, leaves sessions behind that hold its partitions' rows.
 
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
+use crate::record::TopicPartition;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
@@ -40,9 +41,9 @@ impl WorkerSessions {
         )
     }
 
-    /// Ends sessions of the group's other workers that hold watermarks which sessions of ours, by their numbers, wait for.
-    /// Returns the numbers of those that were ended. To be called only while the group gives us the partitions: whoever
-    /// holds their rows doesn't have them any more, and nothing that it does there would last.
+    /// Ends sessions of the group's other workers that hold watermarks which sessions of ours, by their numbers, wait for,
+    /// if these are of partitions that the group gives us (`held`): whoever holds their rows doesn't have them any more,
+    /// and nothing that it does there would last. Returns the numbers of those that were ended.
     ///
     /// # Errors
     /// As Postgres says.
@@ -50,22 +51,34 @@ impl WorkerSessions {
         &self,
         client: &Client,
         ours: &[i32],
+        held: &[TopicPartition],
     ) -> Result<Vec<i32>, Failure> {
+        // whoever waits for another transaction's row has it locked meanwhile, as a tuple
         let sql = format!(
-            "SELECT s.pid, pg_catalog.pg_terminate_backend(s.pid) FROM {}.worker_sessions s \
+            "SELECT s.pid, pg_catalog.pg_terminate_backend(s.pid) FROM {schema}.worker_sessions s \
              JOIN pg_catalog.pg_stat_activity a ON a.pid = s.pid AND a.backend_start = s.backend_start \
              WHERE s.consumer_group = $2 AND a.usename = current_user AND NOT s.pid = ANY ($1) AND s.pid IN \
              (SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) FROM pg_catalog.pg_stat_activity w \
+              JOIN pg_catalog.pg_locks l ON l.pid = w.pid AND l.locktype = 'tuple' \
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+               AND l.relation = '{literal}.partitions'::pg_catalog.regclass \
+              JOIN {schema}.partitions p ON p.ctid = pg_catalog.format('(%s,%s)', l.page, l.tuple)::pg_catalog.tid \
+              JOIN ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS h (topic, number) \
+               ON h.topic = p.topic AND h.number = p.partition \
               WHERE w.pid = ANY ($1) AND w.wait_event_type = 'Lock' AND w.query_start < pg_catalog.now() - {PATIENCE} \
               AND w.query LIKE 'UPDATE %.partitions p SET next_offset%')",
-            self.schema
+            schema = self.schema,
+            literal = self.schema.replace('\'', "''"),
         );
-        let rows = client
-            .query_typed(
-                &sql,
-                &[(&ours, Type::INT4_ARRAY), (&self.group, Type::TEXT)],
-            )
-            .await?;
+        let topics: Vec<&str> = held.iter().map(|source| &*source.topic).collect();
+        let numbers: Vec<i32> = held.iter().map(|source| source.partition).collect();
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&ours, Type::INT4_ARRAY),
+            (&self.group, Type::TEXT),
+            (&topics, Type::TEXT_ARRAY),
+            (&numbers, Type::INT4_ARRAY),
+        ];
+        let rows = client.query_typed(&sql, &parameters).await?;
         Ok(rows
             .iter()
             .filter(|row| row.get(1))

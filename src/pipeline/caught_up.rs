@@ -145,7 +145,9 @@ impl CaughtUp {
                 Ok(true) if stuck.is_empty() => break,
                 // others may be drained first
                 Ok(true)
-                    if stuck.is_hopeless() || still.note(stuck.standing.clone()) > patience =>
+                    if stuck.is_hopeless()
+                        || still.note(stuck.outline(|source| group.progress.applied(source)))
+                            > patience =>
                 {
                     return Err(stuck.into());
                 }

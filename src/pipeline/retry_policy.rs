@@ -282,11 +282,23 @@ impl RetryState {
         }
         match batch.first_waiting() {
             Some(first) => NextStep::Divide(first),
-            None => {
-                let pause = self.parent_delays.next_delay().min(left);
-                pause_then(NextStep::Grow, pause, lane).await
-            }
+            None => self.pause_before_more(lane, batch, left).await,
         }
+    }
+
+    /// What is awaited may be in what has come meanwhile: as long as there are whole batches of it, there is no pause.
+    async fn pause_before_more(
+        &mut self,
+        lane: &Lane,
+        batch: &Batch<'_>,
+        left: Duration,
+    ) -> NextStep {
+        let bytes = batch.entries.iter().map(|e| e.record.memory_size()).sum();
+        let pause = match lane.inbox.has_a_batch_for(batch.entries.len(), bytes) {
+            true => Duration::ZERO,
+            false => self.parent_delays.next_delay().min(left),
+        };
+        pause_then(NextStep::Grow, pause, lane).await
     }
 
     /// A foreign key objected at COMMIT: whose it is isn't known before constraints are checked at once.

@@ -114,13 +114,11 @@ impl SessionWatch {
         let client = connect(&self.questions).await?;
         let told = read_activity(&client, ids).await?;
         let waits_for_locks = told.iter().any(|activity| activity.blocked_by.is_some());
-        if waits_for_locks && self.consumer.group().assignment.count_partitions() > 0 {
+        if waits_for_locks {
             let ours = sessions::list_process_ids();
-            let ended = self
-                .worker_sessions
-                .end_fenced_sessions(&client, &ours)
-                .await;
-            match ended {
+            let held = self.consumer.group().assignment.list_partitions();
+            let sessions = &self.worker_sessions;
+            match sessions.end_fenced_sessions(&client, &ours, &held).await {
                 Ok(ended) if ended.is_empty() => {}
                 Ok(ended) => {
                     tracing::warn!(pids = ?ended, "ended sessions of workers whose partitions are ours now: they held the partitions' rows");

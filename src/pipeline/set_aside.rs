@@ -150,7 +150,7 @@ impl Lane {
                 self.aside.forget_partition(&source);
                 continue; // somebody else's meanwhile
             }
-            self.tell_failing(&source, failure);
+            self.tell_failing(&source, failure, !soon);
             self.keep_aside(source.clone(), records, failure, soon);
             held.insert(source);
         }
@@ -206,11 +206,12 @@ impl Lane {
         self.aside.partitions.insert(source, aside);
     }
 
-    fn tell_failing(&mut self, source: &TopicPartition, failure: &Failure) {
+    fn tell_failing(&mut self, source: &TopicPartition, failure: &Failure, tried_alone: bool) {
         let standing = Standing::Fails {
             verdict: failure.verdict,
             table: failure.table().cloned(),
             text: failure.log_line.clone(),
+            tried_alone,
         };
         let health = &self.positions.consumer().group().health;
         let reason = format!("({}): {}", standing.name(), standing.text());

@@ -71,11 +71,99 @@ impl Stuck {
     }
 }
 
+/// What tells whether a partition that stands still has got on since, whatever is said of what it stands still for.
+pub(super) type Outline = BTreeMap<TopicPartition, (&'static str, Option<i64>, Option<i64>)>;
+
+impl Stuck {
+    /// How far what stands still has come: each partition with the kind of its reason, how far the others are that go
+    /// first, and its own watermark as `applied` has it.
+    pub(super) fn outline(&self, applied: impl Fn(&TopicPartition) -> Option<i64>) -> Outline {
+        let outline = |(source, standing): (&TopicPartition, &Standing)| {
+            let offsets = match standing {
+                Standing::Waits { offsets, .. } => Some(*offsets),
+                Standing::Lost(_) | Standing::Fails { .. } => None,
+            };
+            (source.clone(), (standing.name(), offsets, applied(source)))
+        };
+        self.standing.iter().map(outline).collect()
+    }
+}
+
 impl From<Stuck> for NotCaughtUp {
     fn from(stuck: Stuck) -> Self {
         let line = |(source, s): (&TopicPartition, &Standing)| format!("{source}: {}", s.text());
         let mut lines = stuck.waits;
         lines.extend(stuck.standing.iter().map(line));
         Self::Stuck(lines.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(partition: i32) -> TopicPartition {
+        TopicPartition {
+            topic: "orders".into(),
+            partition,
+        }
+    }
+
+    fn fails(verdict: Verdict, text: &str, tried_alone: bool) -> Standing {
+        Standing::Fails {
+            verdict,
+            table: None,
+            text: text.to_owned(),
+            tried_alone,
+        }
+    }
+
+    fn stuck(standing: impl IntoIterator<Item = (i32, Standing)>) -> Stuck {
+        let standing = standing.into_iter();
+        Stuck {
+            standing: standing.map(|(n, s)| (source(n), s)).collect(),
+            waits: Vec::new(),
+            held_up: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn what_has_not_been_tried_by_itself_is_not_given_up() {
+        let missing = |tried_alone| fails(Verdict::Systemic, "no table", tried_alone);
+        assert!(stuck([(0, missing(true)), (1, missing(true))]).is_hopeless());
+        assert!(!stuck([(0, missing(true)), (1, missing(false))]).is_hopeless());
+        assert!(!stuck([(0, fails(Verdict::Locked, "held", true))]).is_hopeless());
+        let behind = Standing::Waits {
+            behind: vec![0],
+            offsets: 7,
+            text: String::new(),
+        };
+        assert!(stuck([(0, missing(true)), (1, behind.clone())]).is_hopeless());
+        assert!(!stuck([(0, missing(false)), (1, behind)]).is_hopeless());
+    }
+
+    #[test]
+    fn what_is_said_of_a_lock_is_no_progress_and_what_was_landed_is() {
+        let locked = |text| stuck([(0, fails(Verdict::Locked, text, true))]);
+        let outline = |stuck: &Stuck, applied| stuck.outline(|_| Some(applied));
+        let before = outline(&locked("held by pid 7, active"), 5);
+        assert_eq!(
+            outline(&locked("held by pid 7, idle in transaction"), 5),
+            before
+        );
+        assert_ne!(outline(&locked("held by pid 7, active"), 6), before);
+        let other = stuck([(0, fails(Verdict::Early, "held by pid 7, active", true))]);
+        assert_ne!(outline(&other, 5), before);
+        let waits = |offsets| {
+            let behind = vec![1];
+            let text = String::new();
+            let waits = Standing::Waits {
+                behind,
+                offsets,
+                text,
+            };
+            outline(&stuck([(0, waits)]), 5)
+        };
+        assert_ne!(waits(9), waits(8), "the others get on");
     }
 }

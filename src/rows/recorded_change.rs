@@ -1,6 +1,8 @@
 //! What the ledger keeps of a row's last change, where its changes come through several partitions.
 
+use crate::format::source_position::SourcePosition;
 use crate::rows::left_out::LeftOut;
+use crate::rows::row_sequence::Arrival;
 use crate::table_name::TableName;
 
 /// A row's last change.
@@ -18,6 +20,18 @@ pub struct RecordedChange {
     pub gone: bool,
     /// What it, and those before it up to the last whole one, have left out of the row.
     pub left_out: LeftOut,
+}
+
+impl RecordedChange {
+    /// The change as it came, but for its version, whose place among others isn't known.
+    pub fn arrival(&self) -> Arrival<'_> {
+        Arrival {
+            version: None,
+            position: SourcePosition::from_bytes(self.source, &self.position),
+            partition_id: self.partition_id,
+            gone: self.gone,
+        }
+    }
 }
 
 /// By what rows of a table are told, as words: where two of them differ, so do the rows' keys in `row_positions`.

@@ -27,7 +27,8 @@ pub enum RowMove {
         ids: [Uuid; 2],
         /// The columns that the event leaves out.
         left_out: Vec<usize>,
-        /// Where deletes aren't applied, a row that has the new key is none that the event speaks of.
+        /// A row that has the new key is none that the event speaks of: where deletes aren't applied, or where that
+        /// row is known to have been there before.
         is_new: bool,
     },
     /// The row goes and comes in one event, which leaves these columns out.

@@ -10,14 +10,17 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::format::change::{Change, Operation, RowOrder};
-use crate::format::source_position::{SourceId, SourcePosition};
+use crate::format::source_position::SourceId;
 use crate::rows::key_recipe::describe_identity;
 use crate::rows::left_out::{Content, KnownUpTo, LeftOut};
 use crate::rows::rearrange::{ClaimedChange, Fills, Rearranged, rearrange_changes};
 use crate::rows::recorded_change::{RecordedChange, TableIdentity};
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_key::row_key;
-use crate::rows::row_sequence::{ANY_PARTITION, Arrival, OtherSource, sequence_arrivals};
+use crate::rows::row_move::RowMove;
+use crate::rows::row_sequence::{
+    ANY_PARTITION, Arrival, OtherSource, comes_after, sequence_arrivals,
+};
 use crate::rows::value::{Conversion, Reading, Value};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
@@ -49,6 +52,8 @@ pub struct SourceOrder<'r> {
     contents: Vec<Option<Content>>,
     /// Those that remove only a row which is spelled as they are.
     spelled_deletes: HashSet<usize>,
+    /// Those that bring a row from another key, and leave out what it has there.
+    brought_in_part: HashSet<usize>,
     /// What is known of versioned rows.
     current: HashMap<Uuid, CurrentVersion>,
     rows: HashMap<Uuid, ClaimedRow>,
@@ -164,6 +169,9 @@ impl<'r> SourceOrder<'r> {
                 if is_plain && row.effect == Effect::Gone && row.is_kept_as_written() {
                     order.spelled_deletes.insert(order.contents.len());
                 }
+                if number == 0 && row.moves_in_part().is_some() {
+                    order.brought_in_part.insert(order.contents.len());
+                }
                 order.contents.push(content.flatten());
                 order
                     .versions
@@ -246,7 +254,7 @@ impl<'r> SourceOrder<'r> {
     /// Two sources write a row.
     pub fn arrange_changes(
         &mut self,
-        changes: Vec<EntryChange<'r>>,
+        mut changes: Vec<EntryChange<'r>>,
         recorded: HashMap<Uuid, RecordedChange>,
     ) -> Result<Rearranged<'r>, OtherSourceOf> {
         for (row, recorded) in recorded {
@@ -268,6 +276,7 @@ impl<'r> SourceOrder<'r> {
             }
         }
         self.arrange_versioned_rows()?;
+        self.mark_new_rows(&mut changes);
         let sequences: Vec<&[usize]> = self.rows.values().map(|r| r.sequence.as_slice()).collect();
         let filling = self.rows.values().flat_map(ClaimedRow::iter_fills);
         let slot = |(at, columns): (usize, &[usize])| {
@@ -321,17 +330,38 @@ impl<'r> SourceOrder<'r> {
         rows
     }
 
+    /// A row that comes from another key is another one than the row that has its key by an earlier change, whose
+    /// delete is still to come through another partition.
+    fn mark_new_rows(&self, changes: &mut [EntryChange<'r>]) {
+        if self.brought_in_part.is_empty() {
+            return; // as mostly
+        }
+        for claimed in self.rows.values() {
+            let mut before = (!claimed.is_new).then(|| claimed.recorded.arrival());
+            for at in claimed.sequence.iter().skip(claimed.fills.len()) {
+                let Some(change) = self.changes.get(*at) else {
+                    continue;
+                };
+                let is_former =
+                    |before: &Arrival<'_>| !before.gone && comes_after(&change.arrival, before);
+                if self.brought_in_part.contains(at)
+                    && before.as_ref().is_some_and(is_former)
+                    && let Some((_, brought)) = changes.get_mut(change.slot)
+                    && let Some(RowMove::Here { is_new, .. }) = brought.moves.as_deref_mut()
+                {
+                    *is_new = true;
+                }
+                before = Some(change.arrival);
+            }
+        }
+    }
+
     fn sequence_row(
         &self,
         recorded: Option<&RecordedChange>,
         of_row: &[usize],
     ) -> Result<Vec<usize>, OtherSourceOf> {
-        let last = recorded.map(|recorded| Arrival {
-            version: None,
-            position: SourcePosition::from_bytes(recorded.source, &recorded.position),
-            partition_id: recorded.partition_id,
-            gone: recorded.gone,
-        });
+        let last = recorded.map(RecordedChange::arrival);
         self.sequence_after(last.as_ref(), of_row)
     }
 
@@ -489,9 +519,7 @@ impl<'r> SourceOrder<'r> {
             let last = match recorded {
                 Some(recorded) if recorded.gone || current.is_there => Some(Arrival {
                     version: current.rank,
-                    position: SourcePosition::from_bytes(recorded.source, &recorded.position),
-                    partition_id: recorded.partition_id,
-                    gone: recorded.gone,
+                    ..recorded.arrival()
                 }),
                 None if current.is_there => Some(Arrival {
                     version: current.rank,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::format::change::{Fields, Shape};
+use crate::format::source_position::SourcePosition;
 use crate::rows::fold::fold;
 use crate::rows::history_testing::{assignments, interleavings, place};
 use crate::rows::mapping::Mapping;

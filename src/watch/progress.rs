@@ -105,6 +105,11 @@ impl Progress {
         metrics::clear_lag(source);
     }
 
+    /// The watermark of an assigned partition, as far as it is known.
+    pub fn applied(&self, source: &TopicPartition) -> Option<i64> {
+        self.partitions.lock().get(source)?.applied
+    }
+
     /// The assigned partitions that aren't read to the ends that their logs had when they were taken up, each with how far
     /// it is read, as far as that is known.
     pub fn list_unread(

@@ -29,6 +29,8 @@ pub enum Standing {
         table: Option<TableName>,
         /// For people; it quotes no value.
         text: String,
+        /// The partition has been tried by itself, not only with others that it may stand still for.
+        tried_alone: bool,
     },
 }
 
@@ -79,7 +81,11 @@ impl Standing {
         match self {
             Standing::Lost(_) => true,
             Standing::Waits { .. } => false,
-            Standing::Fails { verdict, .. } => *verdict == Verdict::Systemic,
+            Standing::Fails {
+                verdict,
+                tried_alone,
+                ..
+            } => *verdict == Verdict::Systemic && *tried_alone,
         }
     }
 

@@ -26,6 +26,28 @@ async fn a_parent_five_hundred_events_behind_in_its_partition_is_reached() {
 }
 
 #[tokio::test]
+async fn a_parent_far_behind_in_another_partition_of_the_lane_is_reached_without_a_pause_for_each_batch()
+ {
+    let mut world = family("far_beside", 3, "parent_wait = \"15s\"", "").await;
+    world.set("apply", "batch_rows = 1");
+    let mut source = Source::default();
+    let child = source.child(1, 7).on(0);
+    world.kafka.produce(&world.topic, &[child]).await;
+    let worker = world.run();
+    worker
+        .says(&["waiting for the row that a foreign key names"])
+        .await;
+    // partitions 0 and 2 are of one lane
+    let mut parents = source.others(30);
+    parents.push(source.parent(7));
+    let parents: Vec<Event> = parents.into_iter().map(|event| event.on(2)).collect();
+    world.kafka.produce(&world.topic, &parents).await;
+    world.until_count("SELECT count(*) FROM child", 1).await;
+    assert_eq!(worker.stop().await.0, Some(0));
+    assert!(letters(&world).await.is_empty());
+}
+
+#[tokio::test]
 async fn only_orphans_are_put_aside_if_their_parent_never_comes() {
     let world = family("never", 1, "parent_wait = \"500ms\"", "").await;
     let mut source = Source::default();
