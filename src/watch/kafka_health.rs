@@ -61,7 +61,11 @@ impl KafkaHealth {
             .lock()
             .refusals
             .insert(what.to_owned(), Instant::now());
-        before.is_none_or(|at| at.elapsed() > REFUSAL_MEMORY)
+        let is_news = before.is_none_or(|at| at.elapsed() > REFUSAL_MEMORY);
+        if !is_news {
+            tracing::debug!("Kafka refuses still: {what}");
+        }
+        is_news
     }
 
     /// Notes that another consumer group was the last to write one of our partitions, in this batch. Returns whether it is
