@@ -450,6 +450,8 @@ async fn land_seeds(seeds: std::ops::Range<u64>) {
     }
     world.set("apply", &format!("batch_rows = {batch}"));
     world.set("dead_letter.breaker", "ratio = 1.0");
+    // whatever is waited for comes, be it slowly, a batch of one event after the other
+    world.set("retry", "parent_wait = \"10m\"");
     world.sql(super::TYPES).await;
     world.sql("CREATE TYPE mood AS ENUM ('sad', 'ok')").await;
     let mut tables = Vec::new();
