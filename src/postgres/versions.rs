@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::postgres::write::bind_columns;
 use crate::rows::recorded_change::RecordedChange;
 use crate::rows::row_change::Text;
-use crate::rows::source_order::{CurrentVersion, SourceOrder, VersionedChanges};
+use crate::rows::source_order::SourceOrder;
+use crate::rows::source_order::versions::{CurrentVersion, VersionedChanges};
 use crate::rows::statement::{ask_column, ask_ranks};
 use crate::verdict::{Failure, Verdict};
 

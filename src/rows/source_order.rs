@@ -4,6 +4,9 @@
 //!
 //! Why: `docs/decisions/21`.
 
+mod late;
+pub mod versions;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -12,16 +15,14 @@ use uuid::Uuid;
 use crate::format::change::{Change, Operation, RowOrder};
 use crate::format::source_position::SourceId;
 use crate::rows::key_recipe::describe_identity;
-use crate::rows::left_out::{Content, KnownUpTo, LeftOut};
+use crate::rows::left_out::{Content, LeftOut};
 use crate::rows::rearrange::{ClaimedChange, Fills, Rearranged, rearrange_changes};
 use crate::rows::recorded_change::{RecordedChange, TableIdentity};
-use crate::rows::row_change::{Effect, Layout, RowChange, Text};
+use crate::rows::row_change::{Effect, Layout, RowChange};
 use crate::rows::row_key::row_key;
-use crate::rows::row_move::RowMove;
-use crate::rows::row_sequence::{
-    ANY_PARTITION, Arrival, OtherSource, comes_after, sequence_arrivals,
-};
-use crate::rows::value::{Conversion, Reading, Value};
+use crate::rows::row_sequence::{Arrival, OtherSource, sequence_arrivals};
+use crate::rows::source_order::versions::{ChangeVersion, CurrentVersion, find_version};
+use crate::rows::value::Reading;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 
@@ -58,51 +59,6 @@ pub struct SourceOrder<'r> {
     current: HashMap<Uuid, CurrentVersion>,
     rows: HashMap<Uuid, ClaimedRow>,
 }
-
-/// What a change says of its row's version.
-struct ChangeVersion<'r> {
-    /// Of its key.
-    layout: Arc<Layout>,
-    key: Vec<Text<'r>>,
-    /// The column that tells versions apart.
-    column: usize,
-    /// What the change has in it.
-    text: Text<'r>,
-}
-
-/// The version of a row before the changes, as a place among those that are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CurrentVersion {
-    /// Whether the row is in the destination.
-    pub is_there: bool,
-    /// Its version; or the one that was recorded as it was removed.
-    pub rank: Option<i64>,
-}
-
-/// Changes whose versions are compared with each other: of one table, by one key and one column.
-pub struct VersionedChanges<'o, 'r> {
-    /// The table and the key's columns.
-    pub layout: &'o Arc<Layout>,
-    /// The column that tells versions apart.
-    pub column: usize,
-    /// Each change, by its index, with its row, the row's key, and what the change has in the column.
-    pub changes: Vec<VersionedChange<'o, 'r>>,
-}
-
-/// A change whose version is compared.
-pub struct VersionedChange<'o, 'r> {
-    /// The index of the change.
-    pub at: usize,
-    /// The row.
-    pub row: Uuid,
-    /// The row's key.
-    pub key: &'o [Text<'r>],
-    /// What the change has in the column; `None`: it tells nothing.
-    pub text: Option<&'o str>,
-}
-
-/// A change, by its index, with the columns that it fills in.
-type Filling = (usize, Vec<usize>);
 
 struct ClaimedRow {
     /// All changes of the row, by their indices, as they came.
@@ -330,32 +286,6 @@ impl<'r> SourceOrder<'r> {
         rows
     }
 
-    /// A row that comes from another key is another one than the row that has its key by an earlier change, whose
-    /// delete is still to come through another partition.
-    fn mark_new_rows(&self, changes: &mut [EntryChange<'r>]) {
-        if self.brought_in_part.is_empty() {
-            return; // as mostly
-        }
-        for claimed in self.rows.values() {
-            let mut before = (!claimed.is_new).then(|| claimed.recorded.arrival());
-            for at in claimed.sequence.iter().skip(claimed.fills.len()) {
-                let Some(change) = self.changes.get(*at) else {
-                    continue;
-                };
-                let is_former =
-                    |before: &Arrival<'_>| !before.gone && comes_after(&change.arrival, before);
-                if self.brought_in_part.contains(at)
-                    && before.as_ref().is_some_and(is_former)
-                    && let Some((_, brought)) = changes.get_mut(change.slot)
-                    && let Some(RowMove::Here { is_new, .. }) = brought.moves.as_deref_mut()
-                {
-                    *is_new = true;
-                }
-                before = Some(change.arrival);
-            }
-        }
-    }
-
     fn sequence_row(
         &self,
         recorded: Option<&RecordedChange>,
@@ -381,162 +311,6 @@ impl<'r> SourceOrder<'r> {
         Ok(indices.filter_map(|at| of_row.get(at).copied()).collect())
     }
 
-    /// The changes in the order in which they are written after what is recorded; and before them those that come too
-    /// late for their row, and bring what all later ones have left out, each with the columns that it fills in. A row
-    /// that is gone may be there all the same, if it was spelled otherwise than its delete: the delete of its own
-    /// spelling comes late then, and removes it.
-    fn sequence_late(
-        &self,
-        recorded: &RecordedChange,
-        of_row: &[usize],
-    ) -> Result<(Vec<Filling>, Vec<usize>), OtherSourceOf> {
-        let sequence = self.sequence_row(Some(recorded), of_row)?;
-        let mut fills = Vec::new();
-        if recorded.gone && !self.spelled_deletes.is_empty() {
-            let is_late = |at: &&usize| {
-                let change = self.changes.get(**at);
-                let is_placed = change.is_some_and(|c| c.arrival.position.is_some());
-                is_placed && self.spelled_deletes.contains(at) && !sequence.contains(at)
-            };
-            let late = of_row.iter().filter(is_late);
-            fills.extend(late.map(|at| (*at, Vec::new())));
-        }
-        if recorded.left_out.is_empty() {
-            return Ok((fills, sequence));
-        }
-        let is_late = |at: &usize| !sequence.contains(at) && self.content_of(*at).is_some();
-        let late: Vec<usize> = of_row.iter().copied().filter(is_late).collect();
-        let mut left_out = recorded.left_out.clone();
-        for at in self.sequence_after(None, &late)? {
-            let (Some(content), Some(change)) = (self.content_of(at), self.changes.get(at)) else {
-                continue;
-            };
-            let columns = content.find_missing(&left_out, &change.arrival);
-            if !columns.is_empty() {
-                content.note_filled(&mut left_out, &columns, &change.arrival);
-                fills.push((at, columns));
-            }
-        }
-        Ok((fills, sequence))
-    }
-
-    /// What is left out of a row once these changes are written after what was recorded `before`.
-    fn left_out_after(
-        &self,
-        before: Option<&RecordedChange>,
-        fills: &[(usize, &[usize])],
-        sequence: &[usize],
-    ) -> LeftOut {
-        let mut left_out = before.map(|b| b.left_out.clone()).unwrap_or_default();
-        for (at, columns) in fills {
-            if let (Some(content), Some(change)) = (self.content_of(*at), self.changes.get(*at)) {
-                content.note_filled(&mut left_out, columns, &change.arrival);
-            }
-        }
-        let mut latest: Option<&ClaimedChange<'_>> = None;
-        for at in sequence {
-            let change = self.changes.get(*at);
-            match self.content_of(*at) {
-                None => left_out.clear(),
-                Some(content) => content.note_written(&mut left_out, || match (latest, before) {
-                    (Some(latest), _) => KnownUpTo::arrival(&latest.arrival).unwrap_or_default(),
-                    (None, Some(b)) => KnownUpTo::recorded(b.source, &b.position, b.partition_id),
-                    (None, None) => KnownUpTo::default(),
-                }),
-            }
-            latest = change
-                .filter(|change| change.arrival.position.is_some())
-                .or(latest);
-        }
-        left_out
-    }
-
-    fn content_of(&self, change: usize) -> Option<&Content> {
-        self.contents.get(change)?.as_ref()
-    }
-
-    fn version_of(&self, change: usize) -> Option<&ChangeVersion<'r>> {
-        self.versions.get(change)?.as_ref()
-    }
-
-    /// Whether the row of these changes has a column for its versions.
-    fn is_versioned(&self, of_row: &[usize]) -> bool {
-        of_row.iter().any(|at| self.version_of(*at).is_some())
-    }
-
-    /// The changes whose versions are to be compared.
-    pub fn versioned_changes(&self) -> Vec<VersionedChanges<'_, 'r>> {
-        let mut groups: Vec<VersionedChanges<'_, 'r>> = Vec::new();
-        for (at, change) in self.changes.iter().enumerate() {
-            let Some(version) = self.version_of(at) else {
-                continue;
-            };
-            let is_of = |group: &&mut VersionedChanges<'_, 'r>| {
-                Arc::ptr_eq(&group.layout.table, &version.layout.table)
-                    && group.layout.key == version.layout.key
-                    && group.column == version.column
-            };
-            let versioned = VersionedChange {
-                at,
-                row: change.row,
-                key: &version.key,
-                text: version.text.as_deref(),
-            };
-            match groups.iter_mut().find(is_of) {
-                Some(group) => group.changes.push(versioned),
-                None => groups.push(VersionedChanges {
-                    layout: &version.layout,
-                    column: version.column,
-                    changes: vec![versioned],
-                }),
-            }
-        }
-        groups
-    }
-
-    /// Notes what Postgres said of versions: the places of the changes', by their indices, and what rows had before.
-    pub fn note_versions(
-        &mut self,
-        ranks: &[(usize, i64)],
-        current: HashMap<Uuid, CurrentVersion>,
-    ) {
-        for (at, rank) in ranks {
-            if let Some(change) = self.changes.get_mut(*at) {
-                change.arrival.version = Some(*rank);
-            }
-        }
-        self.current.extend(current);
-    }
-
-    /// Sequences the rows that have versions, by what the destination holds of them now.
-    fn arrange_versioned_rows(&mut self) -> Result<(), OtherSourceOf> {
-        let current: Vec<(Uuid, CurrentVersion)> = self.current.drain().collect();
-        for (row, current) in current {
-            let Some(claimed) = self.rows.get(&row) else {
-                continue;
-            };
-            let recorded = Some(&claimed.recorded).filter(|_| !claimed.is_new);
-            let last = match recorded {
-                Some(recorded) if recorded.gone || current.is_there => Some(Arrival {
-                    version: current.rank,
-                    ..recorded.arrival()
-                }),
-                None if current.is_there => Some(Arrival {
-                    version: current.rank,
-                    position: None,
-                    partition_id: ANY_PARTITION,
-                    gone: false,
-                }),
-                _ => None,
-            };
-            let sequence = self.sequence_after(last.as_ref(), &claimed.changes)?;
-            if let Some(claimed) = self.rows.get_mut(&row) {
-                claimed.sequence = sequence;
-            }
-        }
-        Ok(())
-    }
-
     /// What is recorded of a row once these changes are written. A tombstone keeps the position that it follows.
     fn last_change(&self, sequence: &[usize]) -> RecordedChange {
         let changes = || {
@@ -558,49 +332,6 @@ impl<'r> SourceOrder<'r> {
             left_out: LeftOut::new(),
         }
     }
-}
-
-/// The column that tells the row's versions apart, and what the change has in it. A row that is gone has it as it
-/// was, if the source logs whole rows.
-fn find_version<'r>(
-    change: &Change<'r>,
-    row: &RowChange<'r>,
-    reading: &Reading,
-) -> Result<Option<(usize, Text<'r>)>, Failure> {
-    let Some(name) = &change.version else {
-        return Ok(None);
-    };
-    let table = row.table();
-    let Some(column) = table.column_index(name) else {
-        let message = format!(
-            "table {} has no column {name}, which version of its [[route]] names",
-            table.name
-        );
-        return Err(Failure::new(Verdict::Systemic, message));
-    };
-    if row.effect != Effect::Gone {
-        let place = row.layout.columns.iter().position(|c| *c == column);
-        let text = place.and_then(|place| row.texts.get(place)?.clone());
-        return Ok(Some((column, text)));
-    }
-    let names = change.row.names();
-    let place = names.iter().position(|field| **field == **name);
-    let (Some(place), Some(pg)) = (place, table.columns.get(column)) else {
-        return Ok(Some((column, None)));
-    };
-    let field = change.row.schema().and_then(|schema| {
-        let fields = schema.fields();
-        fields.iter().find(|field| *field.name == **name)
-    });
-    let raw = change.row.values.get(place).copied().unwrap_or("null");
-    // what can't be read, or stands for a value that isn't logged, tells nothing
-    let schemaless = reading.schemaless_of(&table.name, &pg.name);
-    let conversion = Conversion::new(field, &pg.pg_type, schemaless);
-    let text = match conversion.to_text(raw, field, &pg.pg_type, reading) {
-        Ok(Value::Text(text)) => Some(text),
-        _ => None,
-    };
-    Ok(Some((column, text)))
 }
 
 /// How the change takes its place among those of its row; `None` if its partition's order is all there is.
