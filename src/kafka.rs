@@ -2,10 +2,10 @@
 //!
 //! - Reading in the group: `poll` (the thread), `group` (rebalances), `assignment` (which partitions are
 //!   ours), `inbox` (from the poll thread to a lane), `positions` (how far the logs were read, records or not),
-//!   `seek` (from a lane to the poll thread), `commit`.
+//!   `seek` (from a lane to the poll thread), `leader_epochs` (whether the log is still the one that was read), `commit`.
 //! - Reading without a group: `reader` (by position, or a whole topic), `sample` (a little of many
 //!   partitions), both by a `cursor`.
-//! - Asking: `topics`, `topic_ids`, `topic_settings` and `offsets`; `observer` asks in the group's name.
+//! - Asking: `topics`, `topic_ids`, `topic_settings`, `log_cuts` and `offsets`; `observer` asks in the group's name.
 //! - Dead letters: `dead_letters` publishes them, `dead_letter_topic` creates their topic.
 //! - Whether anybody answers: `broker_watch`; what librdkafka says by itself, told once: `chatter`.
 //! - What all need: `client` and `properties` (how clients are set up), `copy` (records out of
@@ -25,6 +25,8 @@ mod error;
 pub mod group;
 pub mod group_consumer;
 pub mod inbox;
+mod leader_epochs;
+mod log_cuts;
 pub mod observer;
 pub mod offsets;
 mod partition_list;

@@ -20,6 +20,7 @@ pub mod bookkeeping_schema;
 mod breaker;
 mod caught_up;
 mod count;
+mod cut_logs;
 mod deliver;
 mod destination;
 mod divert;

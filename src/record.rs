@@ -55,6 +55,9 @@ pub struct Record {
     /// Which positioning of the partition this record was read under; records of an earlier one
     /// are left over from before a seek and are dropped.
     pub epoch: u64,
+    /// Of the leader that took the record, if the broker tells: a log that was cut and written anew has
+    /// records of later leaders. Nothing else is like it of what has the same offset in one topic.
+    pub leader_epoch: Option<i32>,
 }
 
 impl Record {

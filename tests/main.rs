@@ -12,6 +12,7 @@ mod check;
 mod commands;
 mod configuration;
 mod crash;
+mod cut_logs;
 mod dead_letters;
 mod deadlines;
 mod dependencies;

@@ -22,6 +22,7 @@ fn record(key: Option<&str>, value: Option<&str>) -> Record {
         value: value.map(Into::into),
         headers: Default::default(),
         epoch: 1,
+        leader_epoch: None,
     }
 }
 

@@ -122,16 +122,20 @@ impl Identity {
 
 /// The identity of a record that carries none of its own: a lone tombstone, a record without a key,
 /// bytes that can't be decoded. The record's timestamp is part of it, so that a topic created again
-/// isn't taken for the one before even where the broker doesn't tell topic ids.
-pub fn id_of_coordinates(record: &Record, topic_id: Option<Uuid>) -> Uuid {
+/// isn't taken for the one before even where the broker doesn't tell topic ids. `generation` tells it from another record
+/// that had its offset before, if the log was cut.
+pub fn id_of_coordinates(record: &Record, topic_id: Option<Uuid>, generation: Option<i32>) -> Uuid {
     let time = record.timestamp.unwrap_or(0);
-    Identity::new("coordinates", time)
+    let mut identity = Identity::new("coordinates", time)
         .with_part(topic_id.unwrap_or_default().as_bytes())
         .with_part(record.source.topic.as_bytes())
         .with_part(&record.source.partition.to_le_bytes())
         .with_part(&record.offset.to_le_bytes())
-        .with_part(&time.to_le_bytes())
-        .into_id()
+        .with_part(&time.to_le_bytes());
+    if let Some(generation) = generation {
+        identity.add_part(&generation.to_le_bytes());
+    }
+    identity.into_id()
 }
 
 #[cfg(test)]
@@ -143,6 +147,25 @@ mod tests {
         let at = |time| Identity::new("test", time).with_part(b"x").into_id();
         assert!(at(1_000) < at(1_001));
         assert!(at(1_700_000_000_000) < at(1_700_000_000_001));
+    }
+
+    #[test]
+    fn what_was_written_anew_at_an_offset_is_not_what_stood_there() {
+        let record = Record {
+            source: crate::record::TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            },
+            offset: 7,
+            timestamp: Some(5),
+            key: None,
+            value: None,
+            headers: Default::default(),
+            epoch: 0,
+            leader_epoch: Some(4),
+        };
+        let id = |generation| id_of_coordinates(&record, None, generation);
+        assert!(id(None) != id(Some(4)) && id(Some(4)) != id(Some(5)) && id(None) == id(None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::format::change::{Fields, Operation};
 use crate::format::debezium::{EventPosition, Source, TransactionOrder};
-use crate::format::event_id::{Identity, id_of_coordinates};
+use crate::format::event_id::Identity;
 use crate::format::key_text::visit_key;
 use crate::format::positions::{Doubt, Positions, SeenChange};
 use crate::format::stable_hash::chain_hash;
@@ -49,7 +49,7 @@ pub(super) fn identify_event(incoming: &mut Incoming<'_, '_>, event: &EventTrait
         memory.ordered_since = memory.ordered_since.max(Some(time_ms + 1));
     }
     match event.begin_identity(position, order.as_ref(), &mut memory.positions) {
-        None => id_of_coordinates(incoming.record, incoming.topic_id),
+        None => incoming.id_of_coordinates(),
         Some(identity) if !is_full => identity.into_id(),
         Some(identity) => event.complete_identity(identity, order.as_ref()).into_id(),
     }
@@ -63,7 +63,7 @@ pub(super) fn stand_in_stream(
     (operation, id): (Operation, Uuid),
 ) -> StreamStanding {
     let in_doubt = incoming.memory.positions.doubt.is_some();
-    let by_coordinates = in_doubt && id == id_of_coordinates(incoming.record, incoming.topic_id);
+    let by_coordinates = in_doubt && id == incoming.id_of_coordinates();
     if operation == Operation::Read || by_coordinates {
         return StreamStanding::Onward;
     }

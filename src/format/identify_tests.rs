@@ -53,13 +53,14 @@ impl Reader {
             value: value.map(|value| value.to_string().as_str().into()),
             headers: Default::default(),
             epoch: 0,
+            leader_epoch: None,
         };
         self.offset += 1;
         let arena = Bump::new();
         let memory = &mut self.memory;
         match self.decoder.decode_record(&record, &arena, None, memory) {
             Ok(Decoded::Change(change)) => {
-                let by_offset = change.id == id_of_coordinates(&record, None);
+                let by_offset = change.id == id_of_coordinates(&record, None, None);
                 self.standings.push(change.standing);
                 Some((change.id, by_offset))
             }

@@ -5,6 +5,7 @@ use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::positions::Positions;
 use crate::format::stream_ends::StreamEnds;
+use crate::record::Record;
 
 /// What a partition's records up to some offset have left behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct PartitionMemory {
     pub ordered_since: Option<i64>,
     /// How far the sources of its events have come.
     pub stream_ends: StreamEnds,
+    /// The log was cut once, and records of later leader epochs than this one were written after that, at offsets that
+    /// others had had before.
+    pub cut_after: Option<i32>,
 }
 
 impl PartitionMemory {
@@ -35,6 +39,13 @@ impl PartitionMemory {
             full_ids_since: self.full_ids_since,
             ordered_since: self.ordered_since,
             stream_ends: self.stream_ends.clone(),
+            cut_after: self.cut_after,
         }
+    }
+
+    /// The leader epoch of a record whose offset another record may have had before.
+    pub fn generation_of(&self, record: &Record) -> Option<i32> {
+        let cut_after = self.cut_after?;
+        record.leader_epoch.filter(|epoch| *epoch > cut_after)
     }
 }

@@ -78,6 +78,12 @@ pub(super) struct Incoming<'c, 'r> {
 }
 
 impl Incoming<'_, '_> {
+    /// The id of a record that is known by where it stands in Kafka.
+    pub(super) fn id_of_coordinates(&self) -> Uuid {
+        let generation = self.memory.generation_of(self.record);
+        event_id::id_of_coordinates(self.record, self.topic_id, generation)
+    }
+
     /// What the open deletes are to learn of an event: its key, and whether it opens a delete. `None`: nothing.
     fn delete_to_note(&self, key: &Fields<'_>, removes: bool) -> Option<(u64, bool)> {
         // a row closes a delete of its key, if any is open
@@ -319,7 +325,7 @@ impl TopicDecoder {
         if incoming.memory.open_deletes.close_delete(key_hash(&key)) {
             return Ok(Decoded::BelongsToDelete);
         }
-        let id = event_id::id_of_coordinates(incoming.record, incoming.topic_id);
+        let id = incoming.id_of_coordinates();
         let other_key = incoming.other_key.clone();
         let moved_to = other_key.map(|other_key| [key.clone(), other_key].into());
         let key = self.choose_key(key, None, incoming.arena)?;

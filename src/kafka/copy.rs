@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
+use crate::kafka::leader_epochs::read_leader_epoch;
 use crate::record::body::Heads;
 use crate::record::{Header, Record, TopicPartition};
 
@@ -79,6 +80,7 @@ pub(super) fn copy_record(
             .map(|value| cache.heads.split_body(value, |own| arena.keep_bytes(own))),
         headers: cache.share_headers(message),
         epoch,
+        leader_epoch: read_leader_epoch(message),
     }
 }
 

@@ -52,6 +52,7 @@ async fn a_letters_headers_replace_those_of_its_earlier_round_and_keep_the_recor
         ]
         .into(),
         epoch: 1,
+        leader_epoch: None,
     };
     let headers = |record: &Record, cause: &Cause| {
         let letter = UnpublishedLetter {

@@ -213,8 +213,14 @@ fn explain_refusal(error: &KafkaError) -> Option<&'static str> {
 }
 
 impl ConsumerContext for Group {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
+            if consumer.assignment_lost() && !self.is_stopping() {
+                self.health.note_expelled();
+                tracing::warn!(
+                    "the consumer group doesn't take this process for a member any more: it didn't hear of it for a session's time, or its coordinator is away; joins again"
+                );
+            }
             self.give_up_partitions(partitions);
         }
     }

@@ -26,6 +26,7 @@ fn record(of: i32, offset: i64, bytes: usize) -> Record {
         value: Some(vec![b'x'; bytes].into()),
         headers: Default::default(),
         epoch: 1,
+        leader_epoch: None,
     }
 }
 

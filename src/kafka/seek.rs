@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::kafka::error::Error;
 use crate::kafka::group::Group;
+use crate::kafka::leader_epochs::list_position;
 use crate::kafka::partition_list::{list_offsets, list_partitions};
 use crate::record::TopicPartition;
 
@@ -37,6 +38,7 @@ struct SeekRequest {
     /// The lane that asks.
     lane: usize,
     offset: i64,
+    leader_epoch: Option<i32>,
     answer: oneshot::Sender<Option<u64>>,
 }
 
@@ -51,7 +53,8 @@ impl SeekQueue {
         (Self(sender), pending)
     }
 
-    /// Has the partition read from an offset on. Answers with the epoch that its records will carry, or
+    /// Has the partition read from an offset on; from where the log was cut, if `leader_epoch`, that of the record
+    /// before, ends sooner. Answers with the epoch that its records will carry, or
     /// `None` if that can't be: the partition isn't the lane's any more, or Kafka doesn't let us.
     ///
     /// # Errors
@@ -61,12 +64,14 @@ impl SeekQueue {
         source: &TopicPartition,
         lane: usize,
         offset: i64,
+        leader_epoch: Option<i32>,
     ) -> Result<Option<u64>, Error> {
         let (answer, answered) = oneshot::channel();
         let request = SeekRequest {
             source: source.clone(),
             lane,
             offset,
+            leader_epoch,
             answer,
         };
         self.0.send(request).map_err(|_| Error::Closing)?;
@@ -120,8 +125,7 @@ impl PendingSeek {
             return None;
         }
         let offset = self.request.offset;
-        let position = Offset::Offset(offset);
-        match consumer.seek(&source.topic, source.partition, position, SEEK_TIMEOUT) {
+        match self.request.seek_in(consumer) {
             Ok(()) => {
                 // a full lane's partitions are resumed together, once it has space
                 let is_paused = paused.get(lane).copied().unwrap_or_default();
@@ -146,6 +150,12 @@ impl PendingSeek {
 }
 
 impl SeekRequest {
+    fn seek_in(&self, consumer: &BaseConsumer<Group>) -> Result<(), KafkaError> {
+        let position = list_position(&self.source, self.offset, self.leader_epoch)?;
+        let sought = consumer.seek_partitions(position, SEEK_TIMEOUT)?;
+        sought.elements().iter().try_for_each(|e| e.error())
+    }
+
     /// The partition is positioned: its records from here on are the lane's.
     fn start_reading(self, consumer: &BaseConsumer<Group>, is_paused: bool) {
         let source = &self.source;

@@ -13,6 +13,7 @@ use rdkafka::error::KafkaResult;
 use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
+use crate::kafka::log_cuts::{cut_properties, find_log_cut};
 use crate::kafka::offsets::fetch_log_ends;
 use crate::kafka::topic_ids::{AskRights, DescribedTopic, TopicId, describe_topics};
 use crate::locked::Locked;
@@ -60,6 +61,9 @@ struct Clients {
     properties: ClientConfig,
     /// Sees what transactions hide that are open; there once somebody has asked.
     of_whole_logs: Locked<Option<Arc<BaseConsumer<LoggingContext>>>>,
+    cut_properties: ClientConfig,
+    /// Finds where logs were cut, one after the other; there once somebody has asked.
+    of_cuts: Locked<Option<BaseConsumer<LoggingContext>>>,
 }
 
 impl Topics {
@@ -76,6 +80,8 @@ impl Topics {
             admin,
             properties,
             of_whole_logs: Locked::default(),
+            cut_properties: cut_properties(&config.kafka),
+            of_cuts: Locked::default(),
         })))
     }
 
@@ -155,6 +161,34 @@ impl Topics {
             error,
         });
         Ok(ends?.1)
+    }
+
+    /// Where the log was cut that had been read up to this offset, the last record of it being of this leader epoch: the
+    /// offset itself, if it wasn't cut below.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn find_cut(
+        &self,
+        source: &TopicPartition,
+        offset: i64,
+        leader_epoch: i32,
+    ) -> Result<i64, Error> {
+        let mut of_cuts = self.0.of_cuts.lock();
+        let consumer = match of_cuts.take() {
+            Some(consumer) => consumer,
+            None => {
+                let consumer = self.0.cut_properties.create_with_context(LoggingContext);
+                consumer.map_err(|e| Error::of_creation(ClientError(e)))?
+            }
+        };
+        let consumer = of_cuts.insert(consumer);
+        let timeout = TOPIC_QUERY_TIMEOUT;
+        let found = find_log_cut(consumer, source, offset, leader_epoch, timeout);
+        found.map_err(|error| Error::LogEnds {
+            partition: source.clone(),
+            error,
+        })
     }
 
     /// The first offset that is still in the log, and the next one to be written, unless a transaction that is open hides

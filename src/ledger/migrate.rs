@@ -92,6 +92,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "day_writes",
         include_str!("../../migrations/0021_day_writes.sql"),
     ),
+    (
+        23,
+        "leader_epochs",
+        include_str!("../../migrations/0023_leader_epochs.sql"),
+    ),
 ];
 
 /// Any number will do, as long as it stays the same: one migration at a time in a database.

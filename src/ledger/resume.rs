@@ -68,6 +68,27 @@ pub struct Gap {
     pub low: i64,
 }
 
+/// A log that ends before what was landed of it: Kafka has lost its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortLog {
+    /// Everything below this offset has been applied.
+    pub next_offset: i64,
+    /// Where the log ends.
+    pub high: i64,
+}
+
+/// What an operator must know and can do when nothing tells what of a log was written anew.
+pub fn short_log_message(source: &TopicPartition, log: ShortLog, schema: &str) -> String {
+    let ShortLog { next_offset, high } = log;
+    let (topic, partition) = (&source.topic, source.partition);
+    format!(
+        "the destination has everything below offset {next_offset}, but the log ends at {high}: Kafka has lost its end, and nothing tells which of \
+         its records were written since. To go on at its end: UPDATE {schema}.partitions SET next_offset = {high}, batch = gen_random_uuid() \
+         WHERE topic = '{}' AND partition = {partition}. To have all of it applied again: landfall forget --topic {topic} --partition {partition}",
+        topic.replace('\'', "''"),
+    )
+}
+
 /// What an operator must know and can do when Kafka's retention has overtaken the sink.
 pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
     let Gap { next_offset, low } = gap;

@@ -41,6 +41,8 @@ pub struct PartitionRow {
     pub gave_way: bool,
     /// Whether it is noted that it stands still.
     pub stands: bool,
+    /// That of the last record below the watermark, if it is known.
+    pub leader_epoch: Option<i32>,
 }
 
 /// How a batch moves a partition's watermark.
@@ -53,6 +55,8 @@ pub struct WatermarkMove<'b> {
     pub from: i64,
     /// The offset where it goes.
     pub to: i64,
+    /// That of the last record below.
+    pub leader_epoch: Option<i32>,
     /// What the records below have left behind.
     pub memory: &'b PartitionMemory,
 }
@@ -97,7 +101,8 @@ impl Watermarks {
         let sql = format!(
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
              positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends, EXISTS (SELECT FROM {0}.partition_starts s WHERE s.topic = p.topic \
-             AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}'), stands_since IS NOT NULL \
+             AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}'), stands_since IS NOT NULL, \
+             CASE WHEN leader_epoch_at = next_offset THEN leader_epoch END, cut_after \
              FROM {0}.partitions p WHERE topic = $1 AND partition = $2",
             self.schema
         );
@@ -127,10 +132,12 @@ impl Watermarks {
                 full_ids_since: row.get(8),
                 ordered_since: row.get(9),
                 stream_ends: StreamEnds::from_bigints(&row.get::<_, Vec<i64>>(11)),
+                cut_after: row.get(15),
             },
             group: row.get(5),
             gave_way: row.get(12),
             stands: row.get(13),
+            leader_epoch: row.get(14),
         }))
     }
 
@@ -156,7 +163,7 @@ impl Watermarks {
             ),
             Some(row) => (
                 "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, \
-                 open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, updated_at = now() \
+                 open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, leader_epoch = NULL, cut_after = NULL, updated_at = now() \
                  WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
             ),
@@ -174,6 +181,39 @@ impl Watermarks {
                     (&batch, Type::UUID),
                     (&self.group, Type::TEXT),
                     (&expected, Type::UUID),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a partition's watermark back to where its log was cut, if its row is still as `before` says. What stands
+    /// there afterwards has to be read. What is written from there on is known by its leader epoch too, where it is
+    /// known by its offset.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn cut_back(
+        &self,
+        client: &impl UnnamedStatements,
+        before: &PartitionRow,
+        offset: i64,
+    ) -> Result<(), Failure> {
+        let sql = format!(
+            "UPDATE {}.partitions SET next_offset = $2, leader_epoch_at = $2, cut_after = least(cut_after, leader_epoch), batch = $3, \
+             consumer_group = $4, open_deletes = '{{}}', positions = '{{}}', updated_at = now() WHERE partition_id = $1 AND batch = $5",
+            self.schema
+        );
+        let (id, batch) = (before.partition_id, Uuid::new_v4());
+        client
+            .execute_typed(
+                &sql,
+                &[
+                    (&id, Type::INT4),
+                    (&offset, Type::INT8),
+                    (&batch, Type::UUID),
+                    (&self.group, Type::TEXT),
+                    (&before.batch, Type::UUID),
                 ],
             )
             .await?;
@@ -208,15 +248,16 @@ impl Watermarks {
         let positions = lists(|memory| memory.positions.to_bigints());
         let streams = lists(|memory| memory.stream_ends.to_bigints());
         let tables: Vec<_> = memories().map(|m| text_array(&m.tables)).collect();
+        let leaders: Vec<_> = moves.iter().map(|m| m.leader_epoch).collect();
         let doubts = memories().map(|m| Doubt::to_number(m.positions.doubt));
         let (doubts, ordered): (Vec<_>, Vec<_>) =
             doubts.zip(memories().map(|m| m.ordered_since)).unzip();
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              positions = u.positions::bigint[], position_doubt = u.doubt, ordered_since = u.ordered, \
-             event_table = u.tables::text[], stream_ends = u.streams::bigint[], consumer_group = $7, updated_at = now() \
-             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[], $12::text[]) \
-             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams) \
+             event_table = u.tables::text[], stream_ends = u.streams::bigint[], leader_epoch = u.leader, leader_epoch_at = u.next, consumer_group = $7, updated_at = now() \
+             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[], $12::text[], $13::int[]) \
+             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams, leader) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
              RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
              (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked')), p.partition_id, p.is_overtaken",
@@ -238,6 +279,7 @@ impl Watermarks {
                     (&ordered, Type::INT8_ARRAY),
                     (&tables, Type::TEXT_ARRAY),
                     (&streams, Type::TEXT_ARRAY),
+                    (&leaders, Type::INT4_ARRAY),
                 ],
             )
             .await?;

@@ -158,6 +158,7 @@ impl Posted {
             value: letter.value.clone(),
             headers: own_headers(letter).cloned().collect(),
             epoch: 0,
+            leader_epoch: None,
         }
     }
 }
@@ -190,6 +191,7 @@ mod tests {
             }]
             .into(),
             epoch: 0,
+            leader_epoch: None,
         }
     }
 

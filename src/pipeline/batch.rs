@@ -62,7 +62,7 @@ impl<'r> Batch<'r> {
             let Some(advance) = advances.find_for(record, owned_partitions) else {
                 continue;
             };
-            if !advance.follow_offset(record.offset) {
+            if !advance.follow_record(record) {
                 continue;
             }
             if record.offset < advance.held.floor {

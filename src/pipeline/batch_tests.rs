@@ -22,6 +22,7 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         partition_id: 1,
         topic_id: Some(Uuid::from_u128(7)),
         next_offset: floor,
+        leader_epoch: None,
         batch: Uuid::from_u128(8),
         memory: PartitionMemory::default(),
         floor,
@@ -56,6 +57,7 @@ fn record(offset: i64, epoch: u64) -> Record {
         ),
         headers: Default::default(),
         epoch,
+        leader_epoch: None,
     }
 }
 
@@ -85,7 +87,7 @@ fn records_left_over_from_before_a_seek_are_dropped_and_hide_none_of_those_after
     assert_eq!(offsets(&batch), [200, 201, 202, 203, 204]);
     let advance = &batch.advances[0];
     assert_eq!((advance.first_offset, advance.next_offset), (200, 205));
-    assert_eq!((advance.gap, advance.jumped_back), (None, false));
+    assert_eq!((advance.gap, advance.jumped_back), (None, None));
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn where_offsets_begin_anew_the_batch_ends() {
     all.extend(records(0..5, 1));
     let batch = gather(&all, owned(290, 0, 1));
     assert_eq!(offsets(&batch), [290, 291, 292]);
-    assert!(batch.advances[0].jumped_back);
+    assert!(batch.advances[0].jumped_back.is_some());
     assert_eq!(batch.advances[0].next_offset, 293);
 }
 
@@ -171,7 +173,7 @@ fn offsets_that_begin_anew_between_two_batches_are_a_jump_back_and_no_duplicates
     let batch = gather(&all, held);
     assert_eq!(offsets(&batch), [0; 0]);
     let advance = &batch.advances[0];
-    assert!(advance.jumped_back, "and it is taken up again");
+    assert!(advance.jumped_back.is_some(), "and it is taken up again");
     assert_eq!(advance.below_floor, 0);
     assert_eq!(advance.new_watermark(), 293, "it is not taken back");
 }
@@ -463,4 +465,45 @@ fn a_batch_takes_its_partition_to_where_the_log_was_read_behind_its_last_record(
         (60, None),
         "what was told before these records"
     );
+}
+
+fn of_leader(epoch: i32, record: Record) -> Record {
+    Record {
+        leader_epoch: Some(epoch),
+        ..record
+    }
+}
+
+#[test]
+fn a_record_below_the_watermark_of_a_later_leader_than_what_was_landed_ends_the_batch() {
+    // read from 10 on, landed up to 20 of leader 3: what leader 4 wrote at 12 is no duplicate
+    let held = OwnedPartition {
+        leader_epoch: Some(3),
+        ..owned(10, 20, 1)
+    };
+    let epochs = [2, 3, 4, 4];
+    let records: Vec<Record> = records(10..14, 1)
+        .into_iter()
+        .zip(epochs)
+        .map(|(record, epoch)| of_leader(epoch, record))
+        .collect();
+    let batch = gather(&records, held);
+    let advance = &batch.advances[0];
+    let jump = advance.jumped_back.unwrap();
+    assert_eq!((jump.offset, jump.leader_epoch), (12, Some(4)));
+    assert_eq!((advance.below_floor, batch.entries.len()), (2, 0));
+    assert!(!advance.moves_watermark());
+}
+
+#[test]
+fn an_advance_ends_with_the_leader_epoch_of_its_last_record() {
+    let held = OwnedPartition {
+        leader_epoch: Some(3),
+        ..owned(10, 10, 1)
+    };
+    let two = [of_leader(3, record(10, 1)), of_leader(5, record(11, 1))];
+    assert_eq!(gather(&two, held.clone()).advances[0].leader_epoch, Some(5));
+    // none is none: the former one might end before these records
+    let untold = [record(10, 1)];
+    assert_eq!(gather(&untold, held).advances[0].leader_epoch, None);
 }

@@ -144,6 +144,7 @@ mod tests {
             value: Some("not json".into()),
             headers: Default::default(),
             epoch: 0,
+            leader_epoch: None,
         }));
         let owned = OwnedPartition {
             partition_id: 1,
@@ -153,6 +154,7 @@ mod tests {
             memory: PartitionMemory::default(),
             floor: 0,
             epoch: 0,
+            leader_epoch: None,
             is_undecided: false,
             has_siblings: false,
             is_untried: false,

@@ -77,7 +77,8 @@ impl<'r> Entry<'r> {
         decoder: &mut Decoder,
     ) -> Self {
         let topic_id = advance.held.topic_id;
-        let own_id = || event_id::id_of_coordinates(record, topic_id);
+        let generation = advance.memory.generation_of(record);
+        let own_id = || event_id::id_of_coordinates(record, topic_id, generation);
         let mut entry = Self {
             record,
             id: Uuid::nil(),

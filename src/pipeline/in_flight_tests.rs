@@ -9,6 +9,7 @@ fn record(partition: i32, offset: i64) -> Record {
         value: None,
         headers: Default::default(),
         epoch: 0,
+        leader_epoch: None,
     }
 }
 

@@ -126,7 +126,8 @@ impl Lane {
 
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {
         let (positions, lane) = (&self.positions, self.number);
-        let attempt = || positions.take_up(source, lane, &self.destination);
+        let jumped = self.partitions.jumped.get(source).copied();
+        let attempt = || positions.take_up(source, lane, &self.destination, jumped);
         let Some(taken) = self.waiting.until(attempt).await else {
             // whoever needs the lane may take other partitions than this one
             self.inbox.take_up([source.clone()]);

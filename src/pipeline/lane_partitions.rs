@@ -1,6 +1,6 @@
 //! The partitions of a lane: what it knows of them, and whom it tells how far they have come.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::kafka::commit::Committer;
 use crate::kafka::inbox::Inbox;
 use crate::letter::Letter;
-use crate::pipeline::advance::Advance;
+use crate::pipeline::advance::{Advance, JumpBack};
 use crate::pipeline::owned_partition::{OwnedPartition, OwnedPartitions};
 use crate::record::TopicPartition;
 use crate::watch::progress::Progress;
@@ -19,6 +19,8 @@ pub struct LanePartitions {
     pub owned: OwnedPartitions,
     /// Those of which it isn't known yet what goes before them: they have had no record.
     pub undecided: HashSet<TopicPartition>,
+    /// Those whose offsets have gone back, until they have got on again: where to, and how often.
+    pub jumped: HashMap<TopicPartition, (JumpBack, u32)>,
     /// Whom a partition that is to be taken up again is handed to.
     pub inbox: Arc<Inbox>,
     /// Where lag and the end of the work are told from.
@@ -34,6 +36,7 @@ impl LanePartitions {
             progress.note_read(&advance.source, advance.next_offset);
             if advance.moves_watermark() {
                 partition.next_offset = advance.new_watermark();
+                partition.leader_epoch = advance.leader_epoch;
                 partition.batch = batch;
                 partition.memory = advance.memory;
                 partition.owed = Arc::default();
@@ -82,10 +85,16 @@ impl LanePartitions {
         let mut offsets = Vec::with_capacity(advances.len());
         for advance in advances {
             offsets.push((advance.source.clone(), advance.next_offset));
-            if advance.jumped_back {
-                self.take_up_again([advance.source]);
+            if let Some(jump) = advance.jumped_back {
+                let source = advance.source;
+                let times = self.jumped.get(&source).map_or(0, |(_, times)| *times);
+                self.take_up_again([source.clone()]);
+                self.jumped.insert(source, (jump, times + 1));
             } else if let Some(partition) = self.owned.get_mut(&advance.source) {
                 partition.read_to = Some(advance.next_offset);
+                if !self.jumped.is_empty() {
+                    self.jumped.remove(&advance.source);
+                }
                 note(&self.progress, partition, advance);
             }
         }

@@ -20,6 +20,8 @@ pub struct OwnedPartition {
     pub topic_id: Option<Uuid>,
     /// Everything below this offset has been applied.
     pub next_offset: i64,
+    /// Of the last record below, if it is known.
+    pub leader_epoch: Option<i32>,
     /// The batch that wrote the row last. Nobody else has written since as long as it stands there.
     pub batch: Uuid,
     /// What its records so far have left behind.
@@ -56,6 +58,7 @@ impl OwnedPartition {
             partition_id: row.partition_id,
             topic_id: row.watermark.topic_id,
             next_offset: row.watermark.next_offset,
+            leader_epoch: row.leader_epoch,
             batch: row.batch,
             memory: memory_to_resume(row, floor),
             floor,

@@ -34,6 +34,7 @@ impl Behind {
             seen_batch: self.partition.batch,
             from: self.partition.next_offset,
             to: self.end,
+            leader_epoch: self.partition.leader_epoch,
             memory: &self.partition.memory,
         }
     }

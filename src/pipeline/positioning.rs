@@ -11,8 +11,13 @@ use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
-use crate::ledger::resume::{Gap, LogState, Resume, ResumeReason, gap_message, plan_resume};
+use crate::ledger::resume::{
+    Gap, LogState, Resume, ResumeReason, gap_message, plan_resume, short_log_message,
+};
 use crate::ledger::watermarks::PartitionRow;
+use crate::pipeline::advance::JumpBack;
+use crate::pipeline::ask_kafka::ask_kafka;
+use crate::pipeline::cut_logs::{Cut, epoch_to_seek, find_cut, find_short_log, follow_cut};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
@@ -27,6 +32,9 @@ pub struct Positions {
     seeks: SeekQueue,
     topics: Topics,
     merged: Arc<MergedTables>,
+    /// A partition of which nothing is left to read is looked at, whether its log is still the one that was landed: nobody
+    /// would wait for the record that tells.
+    looks_at_ends: bool,
 }
 
 /// What came of taking up a partition.
@@ -64,6 +72,15 @@ impl Positions {
             seeks,
             topics,
             merged,
+            looks_at_ends: false,
+        }
+    }
+
+    /// The same for somebody who ends once nothing is left to read.
+    pub fn looking_at_ends(self, looks_at_ends: bool) -> Self {
+        Self {
+            looks_at_ends,
+            ..self
         }
     }
 
@@ -91,16 +108,29 @@ impl Positions {
         source: &TopicPartition,
         lane: usize,
         destination: &Destination,
+        jumped: Option<(JumpBack, u32)>,
     ) -> Result<TakenUp, Failure> {
         if !self.consumer.group().assignment.is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
         }
-        let Some((log, partitions)) = self.read_log(source).await? else {
+        let Some((mut log, partitions)) = self.read_log(source).await? else {
             return Ok(TakenUp::NoTopic);
         };
         let client = destination.connect().await?;
         let ledger = &destination.ledger;
-        let before = ledger.watermarks.read_partition(&client, source).await?;
+        let mut before = ledger.watermarks.read_partition(&client, source).await?;
+        if let Some(row) = &before {
+            self.find_whole_end(source, &mut log, row).await?;
+            let jump = jumped.map(|(jump, _)| jump);
+            if let Some(cut) = self.find_cut(source, &log, row, jump).await? {
+                follow_cut(ledger, &client, source, row, cut).await?;
+                log.committed = log.committed.map(|committed| committed.min(cut));
+                before = ledger.watermarks.read_partition(&client, source).await?;
+            } else if let Some(short) = find_short_log(row, &log, ledger.keeps_ids()) {
+                let message = short_log_message(source, short, ledger.quoted_schema());
+                return Ok(TakenUp::StandsStill(Standing::Lost(message)));
+            }
+        }
         if let Some(other) = before.as_ref().filter(|row| row.group != ledger.group())
             && self
                 .consumer
@@ -138,7 +168,9 @@ impl Positions {
             self.merged.note_gave_way(&source.topic);
         }
         drop(client);
-        match self.seek_to(source, lane, resumed.start).await? {
+        let leader_epoch = epoch_to_seek(&row, jumped.map_or(0, |(_, times)| times));
+        let sought = self.seek_to(source, lane, resumed.start, leader_epoch);
+        match sought.await? {
             Some(epoch) => {
                 let (start, watermark) = (resumed.start, row.watermark.next_offset);
                 let progress = &self.consumer.group().progress;
@@ -186,6 +218,39 @@ impl Positions {
         Ok(Start::Waits(standing))
     }
 
+    /// A log that seems to end before the watermark is asked for with what transactions hide that are open.
+    async fn find_whole_end(
+        &self,
+        source: &TopicPartition,
+        log: &mut LogState,
+        row: &PartitionRow,
+    ) -> Result<(), Failure> {
+        if row.watermark.next_offset > log.high {
+            let (topics, source) = (self.topics.clone(), source.clone());
+            let end = ask_kafka(move || topics.whole_log_end(&source)).await?;
+            log.high = log.high.max(end);
+        }
+        Ok(())
+    }
+
+    /// Where the log was cut below the watermark, if it was.
+    async fn find_cut(
+        &self,
+        source: &TopicPartition,
+        log: &LogState,
+        row: &PartitionRow,
+        jump: Option<JumpBack>,
+    ) -> Result<Option<i64>, Failure> {
+        let (at, epoch) = match find_cut(row, log, jump, self.looks_at_ends) {
+            Cut::None => return Ok(None),
+            Cut::At(offset) => return Ok(Some(offset)),
+            Cut::MaybeBelow(offset, epoch) => (offset, epoch),
+        };
+        let (topics, source) = (self.topics.clone(), source.clone());
+        let cut = ask_kafka(move || topics.find_cut(&source, at, epoch)).await?;
+        Ok((cut < row.watermark.next_offset).then_some(cut))
+    }
+
     /// What Kafka says of the partition, and how many its topic has; `None` if there is no such topic now.
     async fn read_log(&self, source: &TopicPartition) -> Result<Option<(LogState, i32)>, Failure> {
         let (consumer, topics, source) =
@@ -228,8 +293,9 @@ impl Positions {
         source: &TopicPartition,
         lane: usize,
         offset: i64,
+        leader_epoch: Option<i32>,
     ) -> Result<Option<u64>, Failure> {
-        let epoch = self.seeks.seek_to(source, lane, offset).await;
+        let epoch = self.seeks.seek_to(source, lane, offset, leader_epoch).await;
         let epoch = epoch.map_err(|closing| Failure::new(Verdict::Retry, closing.to_string()))?;
         if epoch.is_none() && self.consumer.group().assignment.is_held_by(source, lane) {
             return Err(Failure::new(

@@ -17,6 +17,7 @@ fn record(partition: i32, offset: i64, bytes: usize) -> Record {
         value: Some(vec![7; bytes].into()),
         headers: Default::default(),
         epoch: 1,
+        leader_epoch: None,
     }
 }
 

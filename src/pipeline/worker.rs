@@ -93,7 +93,8 @@ impl Worker {
             ledger: ledger.clone(),
             letters,
             registry: Registry::from_config(config)?.map(Arc::new),
-            positions: Positions::new(consumer.clone(), seeks, topics.clone(), merged),
+            positions: Positions::new(consumer.clone(), seeks, topics.clone(), merged)
+                .looking_at_ends(until_caught_up),
             feeds,
             topics: topics.clone(),
             progress,
@@ -168,6 +169,7 @@ impl LaneParts<'_> {
             partitions: LanePartitions {
                 owned: Default::default(),
                 undecided: Default::default(),
+                jumped: Default::default(),
                 inbox: inbox.clone(),
                 progress: self.progress.clone(),
                 committer: Committer::new(self.positions.consumer().clone()),

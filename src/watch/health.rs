@@ -56,6 +56,8 @@ pub struct Health {
 struct HealthState {
     /// The group has given us an assignment, be it an empty one.
     joined: bool,
+    /// Since when it doesn't take us for a member any more.
+    expelled_since: Option<Instant>,
     stopping: bool,
     /// Who waits, and for what.
     waiting: BTreeMap<Waiter, Wait>,
@@ -70,7 +72,13 @@ struct HealthState {
 impl Health {
     /// The group has given the process an assignment.
     pub fn note_joined(&self) {
-        self.state.lock().joined = true;
+        let mut state = self.state.lock();
+        (state.joined, state.expelled_since) = (true, None);
+    }
+
+    /// The group doesn't take the process for a member any more, until it gives it an assignment again.
+    pub fn note_expelled(&self) {
+        self.state.lock().expelled_since = Some(Instant::now());
     }
 
     /// The process is told to stop.
@@ -193,6 +201,11 @@ impl Health {
             reasons.push("stopping".into());
         } else if !state.joined {
             reasons.push("not yet a member of its consumer group".into());
+        } else if let Some(since) = state.expelled_since {
+            let seconds = since.elapsed().as_secs();
+            reasons.push(format!(
+                "not a member of its consumer group any more (for {seconds}s): its session has ended, and it joins again"
+            ));
         }
         if reasons.is_empty() {
             Ok(())

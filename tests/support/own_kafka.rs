@@ -52,6 +52,43 @@ impl OwnKafka {
         format!("127.0.0.1:{}", port.expect("it has a port").trim())
     }
 
+    /// How many bytes partition 0 of the topic has on disk: its log must be one segment.
+    pub fn log_size(&self, topic: &str) -> u64 {
+        std::fs::metadata(self.segment(topic))
+            .expect("it has a log")
+            .len()
+    }
+
+    /// Has it come back without what partition 0 of these topics has behind so many bytes, as after an election of a broker
+    /// that lacked it, or with an older disk.
+    pub fn restart_without(&self, cuts: &[(&str, u64)]) {
+        let segments = cuts
+            .iter()
+            .map(|(topic, kept)| (self.segment(topic), *kept));
+        self.stop();
+        for (segment, kept) in segments {
+            let file = std::fs::OpenOptions::new().write(true).open(&segment);
+            file.expect("it has a log").set_len(kept).expect("cut");
+            let folder = segment.parent().expect("a folder");
+            for entry in std::fs::read_dir(folder).expect("it is there") {
+                let path = entry.expect("an entry").path();
+                let extension = path.extension().and_then(|extension| extension.to_str());
+                if matches!(extension, Some("index" | "timeindex" | "snapshot")) {
+                    std::fs::remove_file(path).expect("removed");
+                }
+            }
+        }
+        // so that the broker looks at the logs, and believes them
+        let clean = self.directory.join("kafka/data/.kafka_cleanshutdown");
+        std::fs::remove_file(clean).expect("it was stopped well");
+        self.restart();
+    }
+
+    fn segment(&self, topic: &str) -> PathBuf {
+        let file = format!("kafka/data/{topic}-0/00000000000000000000.log");
+        self.directory.join(file)
+    }
+
     /// Takes the right to do this with this (`--topic`, `NAME`) from everybody.
     pub fn deny(&self, operation: &str, on: &[&str]) {
         self.change_rights(&["--add"], "--deny-principal", operation, on);

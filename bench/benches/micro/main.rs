@@ -132,6 +132,7 @@ fn record(id: usize, key: Vec<u8>, value: Body) -> Record {
         value: Some(value),
         headers: Arc::default(),
         epoch: 1,
+        leader_epoch: None,
     }
 }
 

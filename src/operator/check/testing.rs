@@ -16,6 +16,7 @@ pub fn record(topic: &str, key: Option<&str>, value: Option<&str>) -> Record {
         value: value.map(Into::into),
         headers: Default::default(),
         epoch: 0,
+        leader_epoch: None,
     }
 }
 

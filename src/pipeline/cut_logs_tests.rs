@@ -1,0 +1,91 @@
+use uuid::Uuid;
+
+use super::*;
+use crate::format::partition_memory::PartitionMemory;
+
+const TOPIC: Option<Uuid> = Some(Uuid::from_u128(1));
+
+fn row(topic_id: Option<Uuid>, next_offset: i64, leader_epoch: Option<i32>) -> PartitionRow {
+    PartitionRow {
+        partition_id: 1,
+        watermark: Watermark {
+            topic_id,
+            next_offset,
+        },
+        batch: Uuid::nil(),
+        memory: PartitionMemory::default(),
+        group: "landfall".into(),
+        gave_way: false,
+        stands: false,
+        leader_epoch,
+    }
+}
+
+fn log(high: i64) -> LogState {
+    LogState {
+        topic_id: TOPIC,
+        low: 0,
+        high,
+        committed: None,
+    }
+}
+
+fn jump(offset: i64, leader_epoch: i32) -> Option<JumpBack> {
+    let leader_epoch = Some(leader_epoch);
+    Some(JumpBack {
+        offset,
+        leader_epoch,
+    })
+}
+
+#[test]
+fn a_record_of_a_later_leader_below_the_watermark_tells_where_the_log_was_cut() {
+    let row = row(TOPIC, 1_000, Some(4));
+    let find = |high, jump| find_cut(&row, &log(high), jump, false);
+    assert_eq!(find(1_400, jump(500, 5)), Cut::At(500));
+    // even if the log is too short as well
+    assert_eq!(find(700, jump(500, 5)), Cut::At(500));
+    // it may have been read again for another reason
+    assert_eq!(find(1_400, jump(500, 4)), Cut::None);
+    assert_eq!(find(1_400, jump(1_000, 5)), Cut::None);
+    assert_eq!(find(1_400, None), Cut::None);
+}
+
+#[test]
+fn a_log_that_ends_before_the_watermark_was_cut_at_its_end_or_before() {
+    let known = row(TOPIC, 1_000, Some(4));
+    let find = |high, jump, is_end_doubted| find_cut(&known, &log(high), jump, is_end_doubted);
+    assert_eq!(find(600, None, false), Cut::MaybeBelow(600, 4));
+    assert_eq!(find(600, jump(0, 2), false), Cut::MaybeBelow(600, 4));
+    assert_eq!(find(1_000, None, false), Cut::None);
+    // it may have been filled again to where it was
+    assert_eq!(find(1_000, None, true), Cut::MaybeBelow(1_000, 4));
+    assert_eq!(find(1_001, None, true), Cut::None);
+}
+
+#[test]
+fn nothing_is_taken_for_a_cut_where_the_topic_or_the_epoch_is_not_known() {
+    for row in [
+        row(None, 1_000, Some(4)),
+        row(Some(Uuid::from_u128(2)), 1_000, Some(4)),
+        row(TOPIC, 1_000, None),
+    ] {
+        assert_eq!(find_cut(&row, &log(600), jump(500, 5), true), Cut::None);
+    }
+}
+
+#[test]
+fn a_log_that_is_too_short_stands_still_where_neither_epochs_nor_ids_tell_what_is_new() {
+    let unknown = row(TOPIC, 1_000, None);
+    assert_eq!(find_short_log(&unknown, &log(600), true), None);
+    let short = find_short_log(&unknown, &log(600), false).unwrap();
+    assert_eq!((short.next_offset, short.high), (1_000, 600));
+    assert_eq!(find_short_log(&unknown, &log(1_000), false), None);
+}
+
+#[test]
+fn an_epoch_that_leads_back_again_and_again_is_believed_no_more() {
+    let row = row(TOPIC, 1_000, Some(4));
+    assert_eq!(epoch_to_seek(&row, 1), Some(4));
+    assert_eq!(epoch_to_seek(&row, 2), None);
+}

@@ -1,0 +1,136 @@
+//! Kafka loses the end of a log that was landed, and others write at the same offsets.
+
+use crate::support::events::{history, tombstone, update};
+use crate::support::own_kafka::OwnKafka;
+use crate::support::worker::Worker;
+use crate::support::{Event, World};
+
+fn environment(broker: &str) -> [(&'static str, &str); 1] {
+    [("LANDFALL_KAFKA__BROKERS", broker)]
+}
+
+fn run(world: &World, broker: &str) -> Worker {
+    Worker::start(&["run"], &world.config_file(), &environment(broker))
+}
+
+async fn catch_up(world: &World, broker: &str) -> String {
+    let arguments = ["run", "--until-caught-up"];
+    let mut worker = Worker::start(&arguments, &world.config_file(), &environment(broker));
+    assert_eq!(worker.wait().await, Some(0), "{}", worker.log());
+    worker.log()
+}
+
+/// Updates of row after row, each with a version of its own.
+fn updates(from: i64, to: i64) -> Vec<Event> {
+    (from..to).map(|at| update(at, at % 50, at)).collect()
+}
+
+const NEWEST: &str = "SELECT count(*) FROM t WHERE version >= 2000";
+
+#[tokio::test]
+async fn what_is_written_where_a_log_was_cut_is_read_by_a_worker_that_was_stopped_or_runs() {
+    let kafka = OwnKafka::start();
+    let broker = kafka.broker();
+    let world = World::at("cut", 1, &broker).await;
+    world
+        .kafka
+        .produce(&world.topic, &updates(1_000, 1_200))
+        .await;
+    let kept = kafka.log_size(&world.topic);
+    world
+        .kafka
+        .produce(&world.topic, &updates(1_200, 1_700))
+        .await;
+    catch_up(&world, &broker).await;
+
+    // 500 that were landed are lost, and fewer or more are written at their offsets
+    kafka.restart_without(&[(&world.topic, kept)]);
+    let anew = |from: i64, many: i64| updates(from, from + many);
+    world.kafka.produce(&world.topic, &anew(2_000, 20)).await;
+    let log = catch_up(&world, &broker).await;
+    assert_eq!(world.count(NEWEST).await, 20, "{log}");
+    assert!(log.contains("Kafka has lost the end of this log"), "{log}");
+    let events = "SELECT count(*) FROM landfall.processed_events";
+    assert_eq!(world.count(events).await, 720);
+
+    let worker = run(&world, &broker);
+    world.kafka.produce(&world.topic, &anew(2_020, 10)).await;
+    world.until_count(events, 730).await;
+    kafka.restart_without(&[(&world.topic, kept)]);
+    world.kafka.produce(&world.topic, &anew(3_000, 900)).await;
+    world.until_count(events, 1_630).await;
+    worker
+        .says(&["Kafka has lost the end of this log", "offset=200"])
+        .await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE version >= 3850")
+            .await,
+        50
+    );
+    let told = log.matches("Kafka has lost the end of this log").count();
+    assert!(told <= 2, "{log}");
+    let next = "SELECT next_offset FROM landfall.partitions";
+    assert_eq!(world.count(next).await, 1_100);
+}
+
+#[tokio::test]
+async fn a_log_that_is_shorter_than_the_watermark_is_not_read_again_and_what_is_new_has_no_twin() {
+    let kafka = OwnKafka::start();
+    let broker = kafka.broker();
+    let mut world = World::at("short", 1, &broker).await;
+    // nothing but offsets tells what was landed
+    world.set("apply", "idempotency = \"offset\"");
+    world.kafka.produce(&world.topic, &history(100, 1)).await;
+    let kept = kafka.log_size(&world.topic);
+    world
+        .kafka
+        .produce(&world.topic, &updates(2_000_000, 2_000_300))
+        .await;
+    catch_up(&world, &broker).await;
+    let written = "SELECT count(*) FROM audit";
+    let writes = world.count(written).await;
+    // a tombstone without its delete is known by its offset and its time alone
+    let mut twin = World::at("twin", 1, &broker).await;
+    let route = format!("topic = '{}'\ntable = \"public.t\"", twin.topic);
+    twin.set("[route]", &route);
+    twin.kafka.produce(&twin.topic, &history(4, 1)).await;
+    let twin_kept = kafka.log_size(&twin.topic);
+    let at_a_time = |event: Event| Event {
+        timestamp: Some(1_793_491_200_000),
+        ..event
+    };
+    twin.kafka
+        .produce(&twin.topic, &[at_a_time(tombstone(1))])
+        .await;
+    catch_up(&twin, &broker).await;
+    twin.until_count("SELECT count(*) FROM t", 3).await;
+
+    kafka.restart_without(&[(&world.topic, kept), (&twin.topic, twin_kept)]);
+    let log = catch_up(&world, &broker).await;
+    assert!(log.contains("Kafka has lost the end of this log"), "{log}");
+    let again = world.count(written).await;
+    assert_eq!(again, writes, "nothing is applied again");
+    let anew = updates(3_000_000, 3_000_010);
+    world.kafka.produce(&world.topic, &anew).await;
+    catch_up(&world, &broker).await;
+    assert_eq!(world.count(written).await, writes + 10);
+    twin.kafka
+        .produce(&twin.topic, &[at_a_time(tombstone(2))])
+        .await;
+    let log = catch_up(&twin, &broker).await;
+    assert_eq!(twin.count("SELECT count(*) FROM t").await, 2, "{log}");
+
+    // rows of the ledger from before leaders were noted
+    let forget = "UPDATE landfall.partitions SET leader_epoch = NULL";
+    world.db.batch_execute(forget).await.unwrap();
+    kafka.restart_without(&[(&world.topic, kept)]);
+    let worker = run(&world, &broker);
+    worker.says(&["stands still", "the log ends at 100"]).await;
+    let (status, reasons) = worker.get("/readyz").await;
+    assert_eq!(status, 503, "{reasons}");
+    worker.stop().await;
+    assert_eq!(world.count(written).await, writes + 10);
+}
