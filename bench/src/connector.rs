@@ -85,9 +85,6 @@ fn config(stack: &Stack, database: &str, prefix: &str, encoding: Encoding) -> Re
         "topic.creation.default.replication.factor": "1",
         "topic.creation.default.retention.ms": "-1",
     });
-    if let Ok(x) = std::env::var("POLLMS") {
-        config["poll.interval.ms"] = json!(x);
-    }
     let more = converters(encoding, stack.value("REGISTRY")?);
     if let (Some(config), Value::Object(more)) = (config.as_object_mut(), more) {
         config.extend(more);

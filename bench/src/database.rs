@@ -47,6 +47,16 @@ impl Database {
         self.connect()
     }
 
+    /// Drops it, and writes out what the cluster still has to write.
+    pub fn drop_now(&self) -> Result<()> {
+        let mut cluster = self.cluster()?;
+        cluster.batch_execute(&format!(
+            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+            self.name
+        ))?;
+        Ok(cluster.batch_execute("CHECKPOINT")?)
+    }
+
     /// The cluster's own database.
     pub fn cluster(&self) -> Result<Client> {
         let own = Self {

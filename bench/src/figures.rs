@@ -44,6 +44,15 @@ impl Figure {
     }
 }
 
+impl Measured {
+    /// Records a second that this machine could do if the sink cost nothing: what Postgres and Kafka used for them is all
+    /// that its cores have to do. None where that wasn't measured.
+    pub fn free_sink_rate(&self, cores: usize) -> Option<f64> {
+        let servers = self.postgres_seconds + self.kafka_seconds;
+        (self.postgres_seconds > 0.0).then(|| self.records as f64 * cores as f64 / servers)
+    }
+}
+
 fn file(state: &Path, experiment: &str) -> PathBuf {
     state.join("figures").join(format!("{experiment}.jsonl"))
 }

@@ -76,6 +76,8 @@ pub fn measure(bench: &Bench, sessions: usize) -> Result<Measured> {
         seconds: longest.as_secs_f64(),
         cpu_seconds: 0.0,
         peak_rss: 0,
+        postgres_seconds: 0.0,
+        kafka_seconds: 0.0,
     })
 }
 

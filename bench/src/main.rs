@@ -20,12 +20,14 @@ mod process;
 mod records;
 mod results;
 mod rounds;
+mod servers;
 mod show;
 mod sink;
 mod split;
 mod stack;
 mod table;
 mod wait;
+mod warm_up;
 mod workload;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use crate::bench::Bench;
 use crate::database::Database;
 use crate::equality;
 use crate::process::{Process, Usage};
+use crate::servers::{ServerUsage, Servers};
 use crate::sink::{Sink, Task};
 use crate::workload::{FIRST_SENTINEL, SENTINELS, TABLE, Topic};
 
@@ -24,6 +25,12 @@ pub struct Measured {
     pub seconds: f64,
     pub cpu_seconds: f64,
     pub peak_rss: u64,
+    /// CPU seconds of the destination's Postgres meanwhile; 0 where it isn't measured.
+    #[serde(default)]
+    pub postgres_seconds: f64,
+    /// CPU seconds of Kafka meanwhile.
+    #[serde(default)]
+    pub kafka_seconds: f64,
 }
 
 /// How a measurement differs from the usual.
@@ -70,9 +77,9 @@ impl Bench {
             encoding: topic.encoding,
             destination: &destination,
         };
-        let mut process = sink.start(self, &task)?;
+        let mut process = self.start_warm(topic, sink, &task, &setting.tables)?;
         let watched = self.watch(&mut process, sink, &task, setting, &destination, records);
-        let (seconds, usage) = watched.with_context(|| process.end_of_log())?;
+        let (seconds, usage, servers) = watched.with_context(|| process.end_of_log())?;
         process.kill();
         let source = Database::source(&self.stack, &topic.source.database())?;
         equality::check(&source, &destination, &setting.tables)?;
@@ -81,6 +88,8 @@ impl Bench {
             seconds: seconds.as_secs_f64(),
             cpu_seconds: usage.cpu_seconds,
             peak_rss: usage.peak_rss,
+            postgres_seconds: servers.postgres,
+            kafka_seconds: servers.kafka,
         })
     }
 
@@ -92,7 +101,7 @@ impl Bench {
         setting: &Setting<'_>,
         destination: &Database,
         records: u64,
-    ) -> Result<(Duration, Usage)> {
+    ) -> Result<(Duration, Usage, ServerUsage)> {
         let group = sink.group(task);
         let patience = Duration::from_secs(60 + records / SLOWEST);
         let mut look = Look::new(destination, &setting.tables)?;
@@ -106,6 +115,8 @@ impl Bench {
             );
             std::thread::sleep(Duration::from_millis(5));
         }
+        let servers = Servers::find(&self.stack)?;
+        let servers_before = servers.usage()?;
         let (clock, before) = (Instant::now(), process.usage()?);
         (setting.meanwhile)(self)?;
         let mut checked = Instant::now();
@@ -120,11 +131,13 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(10));
         }
         let (seconds, after) = (clock.elapsed(), process.usage()?);
+        let servers = servers.usage().map(|after| after.since(servers_before));
         let usage = Usage {
             cpu_seconds: after.cpu_seconds - before.cpu_seconds,
             peak_rss: after.peak_rss,
         };
-        Ok((seconds, usage))
+        // a Postgres that was stopped meanwhile is another one now
+        Ok((seconds, usage, servers.unwrap_or_default()))
     }
 }
 
@@ -134,7 +147,7 @@ const BY_THE_KEY: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off;
 
 /// How the bench looks into the destination: by the key, at the price of some microseconds. Of many
 /// tables only into the first, until that has everything: planning a look into 300 takes a core.
-struct Look {
+pub struct Look {
     client: Client,
     any: String,
     of_first: String,
@@ -144,7 +157,7 @@ struct Look {
 }
 
 impl Look {
-    fn new(destination: &Database, tables: &[String]) -> Result<Self> {
+    pub fn new(destination: &Database, tables: &[String]) -> Result<Self> {
         let first = tables.first().map_or(TABLE, String::as_str);
         let count = |t: &str| format!("(SELECT count(*) FROM {t} WHERE id >= {FIRST_SENTINEL})");
         let all: Vec<String> = tables.iter().map(|t| count(t)).collect();
@@ -163,11 +176,11 @@ impl Look {
         Ok(client)
     }
 
-    fn any(&mut self) -> Result<bool> {
+    pub fn any(&mut self) -> Result<bool> {
         Ok(self.client.query_one(&self.any, &[])?.get(0))
     }
 
-    fn sentinels(&mut self, destination: &Database) -> Result<u64> {
+    pub fn sentinels(&mut self, destination: &Database) -> Result<u64> {
         match self.count(destination, |look| &look.of_first)? {
             few if few < self.share => Ok(few),
             _ => self.count(destination, |look| &look.of_all),

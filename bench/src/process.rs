@@ -51,20 +51,7 @@ impl Process {
     /// # Errors
     /// If the process is gone.
     pub fn usage(&self) -> Result<Usage> {
-        let stat = self.proc("stat")?;
-        // the name, in parentheses, may itself contain spaces and parentheses
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks = |i: usize| {
-            fields
-                .get(i)
-                .and_then(|f| f.parse::<u64>().ok())
-                .context("/proc's stat")
-        };
+        let ticks = ticks_of(self.child.id()).with_context(|| self.end_of_log())?;
         let status = self.proc("status")?;
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes: u64 = peak
@@ -73,7 +60,7 @@ impl Process {
             .parse()
             .context("VmHWM")?;
         Ok(Usage {
-            cpu_seconds: (ticks(11)? + ticks(12)?) as f64 / USER_HZ,
+            cpu_seconds: ticks.own,
             peak_rss: kilobytes * 1024,
         })
     }
@@ -107,6 +94,37 @@ impl Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// CPU seconds of any process, in user and kernel mode.
+pub struct Ticks {
+    pub parent: u32,
+    /// Of all its threads.
+    pub own: f64,
+    /// Of its children that have ended.
+    pub of_children: f64,
+}
+
+/// Reads `/proc/PID/stat`.
+///
+/// # Errors
+/// If there is no such process.
+pub fn ticks_of(pid: u32) -> Result<Ticks> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    // the name, in parentheses, may itself contain spaces and parentheses
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let number = |i: usize| -> Result<u64> {
+        let field = fields.get(i).and_then(|f| f.parse().ok());
+        field.with_context(|| path.clone())
+    };
+    let seconds = |i: usize| -> Result<f64> { Ok((number(i)? + number(i + 1)?) as f64 / USER_HZ) };
+    Ok(Ticks {
+        parent: u32::try_from(number(1)?)?,
+        own: seconds(11)?,
+        of_children: seconds(13)?,
+    })
 }
 
 impl Drop for Process {

@@ -1,6 +1,6 @@
 //! The sinks that are compared.
 
-mod jdbc;
+pub mod jdbc;
 pub mod landfall;
 
 use anyhow::Result;

@@ -152,6 +152,17 @@ impl Stack {
         })
     }
 
+    /// The broker's process.
+    ///
+    /// # Errors
+    /// If it wasn't started here.
+    pub fn kafka_pid(&self) -> Result<u32> {
+        let file = self.folder.join("kafka/pid");
+        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let pid = text.split_whitespace().next().unwrap_or_default();
+        pid.parse().with_context(|| file.display().to_string())
+    }
+
     pub fn source_port(&self) -> Result<&str> {
         self.value("PGPORT")
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::figures::{Figure, Latency};
+use crate::measure::Measured;
 
 #[derive(Default)]
 pub struct Summary {
@@ -17,6 +18,10 @@ pub struct Variant {
     pub rates: Vec<f64>,
     /// CPU seconds a million records, median; none where it isn't measured.
     pub cpu: Option<f64>,
+    /// The same of Postgres and of Kafka meanwhile.
+    pub servers_cpu: Option<(f64, f64)>,
+    /// Records a second if the sink cost nothing, median.
+    pub free_sink_rate: Option<f64>,
     /// Bytes, of the worst round.
     pub peak_rss: Option<u64>,
     /// Median of each.
@@ -65,12 +70,23 @@ impl Variant {
         let mut rates: Vec<f64> = figures.iter().filter_map(|f| f.rate()).collect();
         rates.sort_by(f64::total_cmp);
         let measured = figures.iter().filter_map(|f| f.measured);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let with_servers = measured.clone().filter(|m| m.postgres_seconds > 0.0);
+        let per_million = |of: fn(&Measured) -> f64| {
+            median_of(
+                with_servers
+                    .clone()
+                    .map(|m| of(&m) / m.records as f64 * 1e6),
+            )
+        };
         let latencies: Vec<Latency> = figures.iter().filter_map(|f| f.latency).collect();
         let latency = |of: fn(&Latency) -> f64| median_of(latencies.iter().map(of));
         Self {
             name: name.to_owned(),
             rates,
             cpu: median_of(figures.iter().filter_map(|f| f.cpu())).filter(|cpu| *cpu > 0.0),
+            servers_cpu: per_million(|m| m.postgres_seconds).zip(per_million(|m| m.kafka_seconds)),
+            free_sink_rate: median_of(measured.clone().filter_map(|m| m.free_sink_rate(cores))),
             peak_rss: measured.map(|m| m.peak_rss).max().filter(|rss| *rss > 0),
             latency: latency(|l| l.p50)
                 .zip(latency(|l| l.p99))

@@ -20,7 +20,7 @@ fn table(experiment: &Experiment, summary: &Summary) -> String {
     text += match is_latency {
         true => "| | p50 | p99 | from Kafka on: p50 | p99 |\n|---|---|---|---|---|\n",
         false => {
-            "| | records/s, median | min – max | × the best peer | CPU s per million | peak memory |\n|---|---|---|---|---|---|\n"
+            "| | records/s, median | min – max | × the best peer | CPU s per million | of Postgres, Kafka | share of a free sink | peak memory |\n|---|---|---|---|---|---|---|---|\n"
         }
     };
     let peer = best_peer(summary);
@@ -54,7 +54,7 @@ fn throughput(variant: &Variant, peer: Option<f64>) -> String {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     let middle = median(rates);
     format!(
-        "| {} | {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
         variant.name,
         or_none(middle.map(thousands)),
         or_none(rates.first().zip(rates.last()).map(|(min, max)| format!(
@@ -68,6 +68,16 @@ fn throughput(variant: &Variant, peer: Option<f64>) -> String {
                 .map(|(rate, peer)| format!("{:.1}", rate / peer))
         ),
         or_none(variant.cpu.map(|cpu| format!("{cpu:.1}"))),
+        or_none(
+            variant
+                .servers_cpu
+                .map(|(postgres, kafka)| format!("{postgres:.1}, {kafka:.1}"))
+        ),
+        or_none(
+            middle
+                .zip(variant.free_sink_rate)
+                .map(|(rate, free)| format!("{:.0} % of {}", 100.0 * rate / free, thousands(free)))
+        ),
         or_none(variant.peak_rss.map(mebibytes)),
     )
 }
