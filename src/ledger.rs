@@ -28,6 +28,7 @@ pub mod rights;
 pub mod row_identities;
 pub mod row_positions;
 pub mod standstills;
+pub mod table_facts;
 pub mod watermarks;
 pub mod worker_sessions;
 

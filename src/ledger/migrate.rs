@@ -5,6 +5,7 @@ use deadpool_postgres::Pool;
 use tokio_postgres::types::Type;
 
 use crate::postgres::connection::connect;
+use crate::postgres::fingerprint::FACTS;
 use crate::postgres::settings::begin_pinned;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
@@ -96,6 +97,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         23,
         "leader_epochs",
         include_str!("../../migrations/0023_leader_epochs.sql"),
+    ),
+    (
+        24,
+        "table_facts",
+        include_str!("../../migrations/0024_table_facts.sql"),
     ),
 ];
 
@@ -195,7 +201,7 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
     }
     let mut applied = Vec::new();
     for (version, name, sql) in MIGRATIONS.iter().filter(|m| m.0 > before) {
-        tx.batch_execute(&sql.replace("{schema}", &quoted)).await?;
+        tx.batch_execute(&with_names(sql, &quoted)).await?;
         let note = format!("INSERT INTO {quoted}.migrations (version, name) VALUES ($1, $2)");
         let noted = [(version as _, Type::INT4), (name as _, Type::TEXT)];
         tx.execute_typed(&note, &noted).await?;
@@ -203,6 +209,12 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
     }
     tx.commit().await?;
     Ok(applied)
+}
+
+/// The statements of a migration for this schema.
+fn with_names(sql: &str, quoted_schema: &str) -> String {
+    sql.replace("{schema}", quoted_schema)
+        .replace("{facts}", FACTS)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::kafka::inbox::Inbox;
 use crate::kafka::poll::subscribe;
 use crate::kafka::topics::Topics;
 use crate::ledger::days::make_days::make_wanted_days;
+use crate::ledger::table_facts::facts_query;
 use crate::ledger::worker_sessions::WorkerSessions;
 use crate::ledger::{Ledger, retention};
 use crate::pipeline::before_commit::BeforeCommit;
@@ -88,7 +89,7 @@ impl Worker {
         let parts = LaneParts {
             config,
             pool: pool.clone(),
-            catalogue: Arc::default(),
+            catalogue: Arc::new(Catalogue::verified_by(facts_query(&config.postgres.schema))),
             reading: Arc::new(Reading::new(&config.format)),
             ledger: ledger.clone(),
             letters,

@@ -32,9 +32,16 @@ pub enum TablesAre {
 }
 
 /// The tables that were asked for so far. All lanes share one catalogue.
-#[derive(Default)]
 pub struct Catalogue {
     tables: Locked<HashMap<TableName, Arc<Table>>>,
+    /// Verifies them: [`FACTS`], or what answers the same quicker.
+    facts_query: String,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self::verified_by(FACTS.to_owned())
+    }
 }
 
 /// Domains are resolved to their base type (however deep), since a cast straight to a domain over
@@ -97,6 +104,14 @@ const RELATIVES: &str = "\
     WHERE k.contype = 'f' AND $1 IN (k.conrelid, k.confrelid)";
 
 impl Catalogue {
+    /// With another query that answers what [`FACTS`] does.
+    pub fn verified_by(facts_query: String) -> Self {
+        Self {
+            tables: Locked::default(),
+            facts_query,
+        }
+    }
+
     /// The table as it is known, or as Postgres describes it now.
     ///
     /// # Errors
@@ -144,7 +159,7 @@ impl Catalogue {
         client: &impl UnnamedStatements,
         tables: &[Arc<Table>],
     ) -> Result<TablesAre, Failure> {
-        let altered = find_altered(client, tables).await?;
+        let altered = find_altered(client, &self.facts_query, tables).await?;
         for table in &altered {
             self.forget_altered(table);
         }
@@ -163,6 +178,11 @@ impl Catalogue {
             tables.remove(&table.name);
             tracing::info!(table = %table.name, "the table was altered: it is read again, and the events in hand are written anew");
         }
+    }
+
+    /// Has every table read again.
+    pub fn forget_all(&mut self) {
+        self.tables.lock().clear();
     }
 
     /// Has the table read again when it is next asked for.

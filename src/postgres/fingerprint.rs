@@ -87,19 +87,20 @@ pub const NAMES: &str = of_tables!(
                 AND (16384 <= ANY (i.indclass::oid[]) OR 16384 <= ANY (i.indcollation::oid[])))), ''), 0)"
 );
 
-/// Those of the tables that aren't what they are taken to be, or are gone.
+/// Those of the tables that aren't what they are taken to be, or are gone. `facts_query` answers what [`FACTS`] does.
 ///
 /// # Errors
 /// As Postgres says.
 pub async fn find_altered<'t>(
     client: &impl UnnamedStatements,
+    facts_query: &str,
     tables: &'t [Arc<Table>],
 ) -> Result<Vec<&'t Arc<Table>>, Failure> {
     let named = tables.iter().filter(|table| table.fingerprint.1.is_some());
     let named: Vec<&Arc<Table>> = named.collect();
     // sent together
     let (facts, names) = try_join(
-        ask_of_tables(client, FACTS, tables.iter().map(|table| &table.name)),
+        ask_of_tables(client, facts_query, tables.iter().map(|table| &table.name)),
         ask_of_tables(client, NAMES, named.iter().map(|table| &table.name)),
     )
     .await?;

@@ -18,6 +18,7 @@ use crate::ledger::moved_rows::MovedRows;
 use crate::ledger::recorded_events::RecordedEvents;
 use crate::ledger::row_identities::RowIdentities;
 use crate::ledger::row_positions::RowPositions;
+use crate::ledger::table_facts::facts_query;
 use crate::letter::{KeyHashes, LetterState};
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::eligibility::Eligibility;
@@ -64,7 +65,7 @@ impl LetterApplier {
     pub fn new(config: &Config, force: bool) -> Result<Self, RegistrySetupError> {
         let schema = &config.postgres.schema;
         Ok(Self {
-            catalogue: Catalogue::default(),
+            catalogue: Catalogue::verified_by(facts_query(schema)),
             table: None,
             decoder: Decoder::from_config(config),
             registry: Registry::from_config(config)?,
@@ -181,7 +182,7 @@ impl LetterApplier {
 
     /// Forgets what is known of tables: it may be older than the tables.
     pub fn forget_tables(&mut self) {
-        self.catalogue = Catalogue::default();
+        self.catalogue.forget_all();
     }
 
     /// A key or a value as JSON, if it is in Avro and can be read.
