@@ -33,6 +33,7 @@ mod lane;
 mod lane_decoder;
 mod lane_partitions;
 mod learn_feeds;
+mod lock_patience;
 mod order;
 mod owned_partition;
 mod partition_order;

@@ -5,6 +5,7 @@ pub mod activity;
 mod backend_key;
 pub mod catalogue;
 pub mod connection;
+pub mod deferred;
 pub mod failure;
 pub mod fingerprint;
 pub mod key_identities;

@@ -4,6 +4,7 @@
 
 pub mod sqlstate;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::record::TopicPartition;
@@ -202,6 +203,8 @@ pub enum Concern {
         from: i64,
         until: i64,
     },
+    /// Events that wait for changes of these tables, as foreign keys ask or because a unique value isn't free.
+    Awaits(BTreeSet<TableName>),
 }
 
 impl Failure {
@@ -277,8 +280,28 @@ impl Failure {
     pub fn table(&self) -> Option<&TableName> {
         match self.concern.as_deref()? {
             Concern::Table(table) => Some(table),
-            Concern::Records { .. } => None,
+            Concern::Records { .. } | Concern::Awaits(_) => None,
         }
+    }
+
+    /// The tables whose changes it waits for.
+    pub fn awaited_tables(&self) -> BTreeSet<TableName> {
+        match self.concern.as_deref() {
+            Some(Concern::Awaits(tables)) => tables.clone(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Whether Postgres says it, and doesn't say of which table: as at COMMIT, where deferred constraints are checked.
+    pub fn is_of_unknown_table(&self) -> bool {
+        self.sqlstate.is_some() && self.concern.is_none()
+    }
+
+    /// Whether all events of its table would fail alike, and with the same words.
+    pub fn is_of_whole_table(&self) -> bool {
+        let class = self.sqlstate.as_deref().and_then(|code| code.get(..2));
+        let is_of_names = class.is_none_or(|class| ["3F", "42"].contains(&class));
+        self.verdict == Verdict::Systemic && is_of_names && self.table().is_some()
     }
 
     /// The same of Kafka.

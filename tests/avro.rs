@@ -1,6 +1,7 @@
 //! Records in Avro, their schemas in a real registry. What all types look like by way of a real Debezium
 //! is in `end_to_end`.
 
+mod ailing;
 mod check;
 mod letters;
 mod registry;

@@ -1,19 +1,18 @@
 //! A partition that can't go on stands still by itself: its table is missing or locked, lacks a column, a privilege or a
 //! partition. The others go on, and nothing of what time or set-up mends becomes a dead letter.
 
+mod locks;
+mod many;
+mod offline;
+mod parents;
+
 use serde_json::json;
 use tokio_postgres::Client;
 
+use crate::support::events::insert_into;
 use crate::support::worker::Worker;
-use crate::support::world::connect;
+use crate::support::world::locking_at;
 use crate::support::{Event, World, audit, events, eventually};
-
-/// An insert into a table like `t`.
-fn insert_into(table: &str, id: i64, version: i64) -> Event {
-    let row = json!({ "id": id, "version": version, "body": "b" });
-    let lsn = version * 1_000_000 + id;
-    events::change_of(table, "c", lsn, json!({ "id": id }), Some(row))
-}
 
 impl World {
     fn set_lanes(&mut self, lanes: usize) {
@@ -33,14 +32,7 @@ impl World {
 
 /// A session that has locked something until it is dropped, or ends its transaction.
 async fn locking(world: &World, lock: &str) -> Client {
-    let rival = connect(&world.database_url).await;
-    rival
-        .batch_execute(&format!(
-            "SET application_name = 'forgotten'; BEGIN; {lock}"
-        ))
-        .await
-        .unwrap();
-    rival
+    locking_at(&world.database_url, lock).await
 }
 
 /// `/readyz` says of so many partitions that they stand still, and of each these words.
@@ -195,73 +187,6 @@ async fn a_row_that_a_forgotten_session_holds_stops_its_own_partition_alone() {
 }
 
 #[tokio::test]
-async fn with_five_of_twenty_four_tables_broken_in_five_ways_all_rows_of_the_others_land() {
-    let mut world = World::new("broken_five", 1).await;
-    world.set("retry", "max_delay = \"200ms\"");
-    world.migrate().await;
-    world.set("postgres", "migrate = false");
-    let names: Vec<String> = (1..24).map(|n| format!("t{n}")).collect();
-    for name in &names {
-        audit::create_table(&world.db, name).await;
-        world.add_topic(name, 1).await;
-    }
-    let role = world.name.clone();
-    let grants = format!(
-        "DROP TABLE t1; ALTER TABLE t2 DROP COLUMN body; DROP TABLE t5;
-         CREATE TABLE t5 (id bigint PRIMARY KEY, version bigint NOT NULL, body text) PARTITION BY RANGE (id);
-         CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};
-         GRANT USAGE ON SEQUENCE audit_seq_seq TO {role}; GRANT USAGE ON SCHEMA landfall TO {role};
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA landfall TO {role};
-         REVOKE INSERT ON t3 FROM {role}"
-    );
-    world.sql(&grants).await;
-    let rival = locking(&world, "LOCK TABLE t4 IN ACCESS EXCLUSIVE MODE").await;
-    let owner = world.database_url.clone();
-    world.database_url = owner.replace("postgres@", &format!("{role}@"));
-    for (name, topic) in names.iter().zip(world.topics.iter().skip(1)) {
-        let rows: Vec<Event> = (1..=50).map(|id| insert_into(name, id, 1)).collect();
-        world.kafka.produce(topic, &rows).await;
-    }
-    let worker = world.run();
-    for name in &names[5..] {
-        world
-            .until_count(&format!("SELECT count(*) FROM {name}"), 50)
-            .await;
-    }
-    for words in [
-        ["t1[0]", "(systemic)", "table public.t1 does not exist"],
-        ["t2[0]", "(systemic)", "public.t2 has no column body"],
-        ["t3[0]", "(systemic)", "permission denied for table t3"],
-        ["t4[0]", "(locked)", "public.t4 is locked by session"],
-        [
-            "t5[0]",
-            "(systemic)",
-            "no partition of relation \"t5\" found",
-        ],
-    ] {
-        stand_still(&worker, 1, &words).await;
-    }
-    let mend = format!(
-        "ALTER TABLE t2 ADD COLUMN body text; GRANT INSERT ON t3 TO {role}; CREATE TABLE t5_all PARTITION OF t5 DEFAULT"
-    );
-    rival.batch_execute("COMMIT").await.unwrap();
-    world.sql(&mend).await;
-    audit::create_table(&world.db, "t1").await;
-    world
-        .sql(&format!("GRANT ALL ON t1, t5_all TO {role}"))
-        .await;
-    for name in &names[..5] {
-        world
-            .until_count(&format!("SELECT count(*) FROM {name}"), 50)
-            .await;
-    }
-    goes_on(&world, worker).await;
-    world
-        .sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
-        .await;
-}
-
-#[tokio::test]
 async fn a_dead_letter_topic_that_takes_no_old_timestamps_and_nothing_without_a_key_takes_every_letter()
  {
     let world = World::new("strict_letters", 1).await;
@@ -326,6 +251,37 @@ async fn a_unique_value_that_another_partition_is_about_to_free_is_waited_for() 
     let freed = [user("u", 3, 1, "c@x").on(0)];
     world.kafka.produce(&world.topic, &freed).await;
     let equal = "SELECT count(*) FROM t WHERE (id, body) IN ((1, 'c@x'), (2, 'a@x'))";
+    world.until_count(equal, 2).await;
+    goes_on(&world, worker).await;
+}
+
+#[tokio::test]
+async fn a_place_in_an_exclusion_constraint_that_another_partition_is_about_to_leave_is_waited_for()
+{
+    let world = World::new("freed_place", 2).await;
+    world
+        .sql("ALTER TABLE t ADD EXCLUDE USING hash (body WITH =)")
+        .await;
+    let put = |lsn: i64, id: i64, body: &str| {
+        let row = json!({ "id": id, "version": lsn, "body": body });
+        events::change("u", lsn, id, Some(row)).on((id - 1) as i32)
+    };
+    let before = [put(1, 1, "here"), put(2, 2, "there")];
+    world.kafka.produce(&world.topic, &before).await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 2).await;
+    world
+        .kafka
+        .produce(&world.topic, &[put(4, 2, "here")])
+        .await;
+    worker
+        .says(&["waiting for a unique value that another row still has"])
+        .await;
+    world
+        .kafka
+        .produce(&world.topic, &[put(3, 1, "away")])
+        .await;
+    let equal = "SELECT count(*) FROM t WHERE (id, body) IN ((1, 'away'), (2, 'here'))";
     world.until_count(equal, 2).await;
     goes_on(&world, worker).await;
 }

@@ -40,12 +40,14 @@ impl TopicId {
 }
 
 /// A topic as the broker describes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedTopic {
     /// Which topic of this name it is.
     pub id: TopicId,
     /// How many partitions it has.
     pub partitions: i32,
+    /// The numbers of those partitions that no broker leads now: nothing of them can be read.
+    pub offline: Vec<i32>,
     /// What we may do with it, if that was asked for and is told.
     pub rights: Option<TopicRights>,
 }
@@ -142,6 +144,7 @@ unsafe fn read_descriptions(
                     DescribedTopic {
                         id,
                         partitions: count_partitions(description),
+                        offline: list_offline(description),
                         rights: read_rights(description),
                     },
                 ),
@@ -188,6 +191,19 @@ unsafe fn count_partitions(description: *const rd::rd_kafka_TopicDescription_t) 
     let mut count = 0;
     unsafe { rd::rd_kafka_TopicDescription_partitions(description, &mut count) };
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// The partitions in a topic's description that have no leader.
+unsafe fn list_offline(description: *const rd::rd_kafka_TopicDescription_t) -> Vec<i32> {
+    let mut count = 0;
+    unsafe {
+        let partitions = rd::rd_kafka_TopicDescription_partitions(description, &mut count);
+        let partitions = (0..count).map(|at| *partitions.add(at));
+        let offline = partitions.filter(|p| rd::rd_kafka_TopicPartitionInfo_leader(*p).is_null());
+        offline
+            .map(|p| rd::rd_kafka_TopicPartitionInfo_partition(p))
+            .collect()
+    }
 }
 
 /// `None` where the broker tells no rights.

@@ -45,6 +45,31 @@ impl Standstills {
         Ok(())
     }
 
+    /// The partitions of this consumer group that are noted to stand still, each with the reason.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn list_standstills(
+        &self,
+        client: &impl UnnamedStatements,
+        group: &str,
+    ) -> Result<Vec<(TopicPartition, String)>, Failure> {
+        let sql = format!(
+            "SELECT topic, partition, coalesce(stands_for, '') FROM {}.partitions WHERE stands_since IS NOT NULL AND consumer_group = $1",
+            self.schema
+        );
+        let group = [(&group as _, Type::TEXT)];
+        let rows = client.query_typed(&sql, &group).await?;
+        let standstill = |row: &tokio_postgres::Row| {
+            let source = TopicPartition {
+                topic: row.get::<_, String>(0).into(),
+                partition: row.get(1),
+            };
+            (source, row.get(2))
+        };
+        Ok(rows.iter().map(standstill).collect())
+    }
+
     /// The partition goes on.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A batch: the unit of everything. Read together, written in one transaction, dead-lettered
 //! together, committed together; rejects ride inside.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bumpalo::Bump;
@@ -134,36 +134,44 @@ impl<'r> Batch<'r> {
 
     /// The tables whose changes may end the wait: those at the other ends of the foreign keys of what waits; or, if it
     /// doesn't wait for a foreign key, its own. What waits may not be known before COMMIT has told.
-    pub fn awaiting_tables(&self, by_foreign_key: bool) -> HashSet<&TableName> {
+    pub fn awaiting_tables(&self, by_foreign_key: bool) -> BTreeSet<TableName> {
         let waiting = self.waiting.iter().filter_map(|at| self.entries.get(*at));
-        let own: HashSet<&TableName> = waiting.filter_map(|e| e.table().map(|t| &**t)).collect();
+        let own = waiting.filter_map(|e| e.table().map(|t| TableName::clone(t)));
+        let own: BTreeSet<TableName> = own.collect();
         if !by_foreign_key && !own.is_empty() {
             return own;
         }
         let is_concerned = |table: &&Arc<Table>| own.is_empty() || own.contains(&table.name);
         let concerned = self.tables.iter().filter(is_concerned);
-        concerned.flat_map(|table| &table.relatives).collect()
+        let others = concerned.flat_map(|table| &table.relatives);
+        others.cloned().collect()
+    }
+
+    /// The partitions of what waits; of all that was read, as long as that isn't known.
+    pub fn waiting_sources(&self) -> HashSet<TopicPartition> {
+        match self.waiting.as_slice() {
+            [] => self.sources().collect(),
+            _ => self.find_waiting().into_keys().collect(),
+        }
     }
 
     /// The topics of what waits; of all that was read, as long as that isn't known.
     pub fn waiting_topics(&self) -> HashSet<Arc<str>> {
-        match self.waiting.as_slice() {
-            [] => self.sources().map(|source| source.topic).collect(),
-            _ => {
-                let records = self.waiting_records().into_iter();
-                records.map(|(source, _)| source.topic).collect()
-            }
-        }
+        let sources = self.waiting_sources().into_iter();
+        sources.map(|source| source.topic).collect()
     }
 
-    /// The first such record of each partition, which waits for a table that can't be written now.
+    /// The first such record of each partition.
     pub fn find_waiting(&self) -> HashMap<TopicPartition, i64> {
-        let mut first: HashMap<TopicPartition, i64> = HashMap::new();
-        for (source, offset) in self.waiting_records() {
-            let first = first.entry(source).or_insert(offset);
-            *first = offset.min(*first);
+        first_of_each(self.waiting_records().into_iter())
+    }
+
+    /// The same; of all partitions, as long as it isn't known which wait.
+    pub fn may_be_waiting(&self) -> HashMap<TopicPartition, i64> {
+        match self.waiting.as_slice() {
+            [] => first_of_each(self.entries.iter().map(|e| e.record.coordinates())),
+            _ => self.find_waiting(),
         }
-        first
     }
 
     /// The same, if there are others before one of them.
@@ -346,7 +354,7 @@ impl<'r> Batch<'r> {
             Some(Concern::Records { source, from, .. }) => {
                 entry.record.offset >= *from && entry.record.source == *source
             }
-            None => self.trial.is_probe,
+            Some(Concern::Awaits(_)) | None => self.trial.is_probe,
         };
         for entry in self.entries.iter().filter(concerned) {
             first
@@ -439,6 +447,15 @@ impl<'r> Batch<'r> {
         let fresh = self.entries.iter().filter(|e| !e.duplicate);
         fresh.filter_map(Entry::published_letter)
     }
+}
+
+fn first_of_each(records: impl Iterator<Item = Coordinates>) -> HashMap<TopicPartition, i64> {
+    let mut first: HashMap<TopicPartition, i64> = HashMap::new();
+    for (source, offset) in records {
+        let first = first.entry(source).or_insert(offset);
+        *first = offset.min(*first);
+    }
+    first
 }
 
 /// A reject on its way to the dead letter topic.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::format::change::Operation;
 use crate::format::partition_memory::PartitionMemory;
+use crate::letter::Place;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::record::TopicPartition;
@@ -186,6 +187,37 @@ fn a_record_that_can_not_be_decoded_rides_along_as_a_reject() {
     assert_eq!(batch.entries.len(), 3);
     assert!(matches!(&batch.entries[1].state, EntryState::Rejected(r) if r.published.is_none()));
     assert_eq!(batch.advances[0].next_offset, 13);
+}
+
+#[test]
+fn what_was_published_of_a_batch_that_is_given_up_is_not_published_again_with_the_next() {
+    let mut all = records(10..13, 1);
+    all[1].value = Some("not json".into());
+    let publish = |mut batch: Batch<'_>| {
+        for unpublished in batch.unpublished_rejects() {
+            unpublished.reject.published = Some(Place {
+                topic: "letters".into(),
+                partition: 0,
+                offset: 7,
+                left_out: None,
+            });
+        }
+        batch.into_trial().into_published()
+    };
+    let published = publish(gather(&all, owned(10, 10, 1)));
+    assert_eq!(published.len(), 1);
+    let again = Trial::of_published(published.clone());
+    let mut batch = gather(&all, owned(10, 10, 1)).resume_trial(again);
+    assert_eq!(batch.unpublished_rejects().count(), 0);
+    assert_eq!(batch.published_letters().count(), 1);
+    // the topic was created anew, and has another record there
+    let other = OwnedPartition {
+        topic_id: Some(Uuid::from_u128(9)),
+        ..owned(10, 10, 1)
+    };
+    let batch = gather(&all, other);
+    let mut batch = batch.resume_trial(Trial::of_published(published));
+    assert_eq!(batch.unpublished_rejects().count(), 1);
 }
 
 #[test]

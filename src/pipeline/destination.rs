@@ -1,5 +1,6 @@
 //! The Postgres that batches are landed in, as a lane sees it.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use deadpool_postgres::{Object, Pool};
@@ -122,11 +123,11 @@ impl Destination {
         let Some(failed) = failure.table() else {
             return all;
         };
-        let tables: Vec<TableName> = batch
-            .tables
-            .iter()
-            .map(|table| table.name.clone())
-            .collect();
+        let mut tables: BTreeSet<&TableName> = batch.tables.iter().map(|t| &t.name).collect();
+        // rows that foreign keys name may be locked as well
+        let of_failed = batch.tables.iter().filter(|table| table.name == *failed);
+        tables.extend(of_failed.flat_map(|table| &table.relatives));
+        let tables: Vec<TableName> = tables.into_iter().cloned().collect();
         let holders = match self.connect().await {
             Ok(client) => find_lock_holders(&client, &tables).await,
             Err(error) => Err(error),
@@ -136,16 +137,34 @@ impl Destination {
             Vec::new()
         });
         let of_failed = holders.iter().find(|holder| holder.table == *failed);
+        let is_own = |holder: &&LockHolder| {
+            let mut own = batch.tables.iter();
+            own.any(|table| table.name == holder.table)
+        };
+        let of_failed = of_failed.or_else(|| holders.iter().find(|holder| !is_own(holder)));
         if let (Some(holder), Some(first)) = (of_failed, all.first_mut()) {
             first.log_line = format!("{}; {}", first.log_line, describe_holder(holder));
         }
-        for holder in holders.iter().filter(|h| h.whole_table) {
+        for holder in holders.iter().filter(|h| h.whole_table && is_own(h)) {
             if all.iter().all(|known| known.table() != Some(&holder.table)) {
                 let locked = Failure::new(Verdict::Locked, describe_holder(holder));
                 all.push(locked.about_table(&holder.table));
             }
         }
         all
+    }
+
+    /// Those of the tables that somebody has locked for all writers, or is about to.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn find_locked_tables(
+        &self,
+        tables: &[TableName],
+    ) -> Result<HashSet<TableName>, Failure> {
+        let holders = find_lock_holders(&*self.connect().await?, tables).await?;
+        let whole = holders.into_iter().filter(|holder| holder.whole_table);
+        Ok(whole.map(|holder| holder.table).collect())
     }
 
     /// As for [`Resolver::forget_if_stale`].
@@ -177,8 +196,9 @@ impl Destination {
 
 fn describe_holder(holder: &LockHolder) -> String {
     let LockHolder { table, session, .. } = holder;
-    match holder.whole_table {
-        true => format!("table {table} is locked by {session}"),
-        false => format!("a row of {table} is locked, maybe by {session}"),
+    match &holder.leaf {
+        Some(leaf) => format!("{leaf}, a partition of {table}, is locked by {session}"),
+        None if holder.whole_table => format!("table {table} is locked by {session}"),
+        None => format!("a row of {table} is locked, maybe by {session}"),
     }
 }

@@ -14,6 +14,19 @@ pub struct InFlight {
     /// Those that are tried.
     pub records: Vec<Record>,
     deferred: Vec<Record>,
+    /// What was landed in parts, and waits for parents, since something was landed last: from which offsets on.
+    waiting: HashMap<TopicPartition, i64>,
+}
+
+/// What is read and isn't tried now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deferred {
+    /// Nothing that could help those that are tried.
+    Nothing,
+    /// What lies behind.
+    Behind,
+    /// Other partitions' as well, as all of it would be too much at once: what these wait for may be among it.
+    Others,
 }
 
 impl InFlight {
@@ -22,6 +35,7 @@ impl InFlight {
         Self {
             records,
             deferred: Vec::new(),
+            waiting: HashMap::new(),
         }
     }
 
@@ -49,6 +63,35 @@ impl InFlight {
         (self.records, self.deferred) = (ready, deferred);
     }
 
+    /// What is deferred of records that are landed in parts.
+    pub fn find_others(&self) -> Deferred {
+        let may_help = |record: &Record| !self.waiting.contains_key(&record.source);
+        match self.deferred.iter().any(may_help) {
+            true => Deferred::Others,
+            false => Deferred::Nothing,
+        }
+    }
+
+    /// Some of the records that were tried wait for parents, from these offsets on: others are tried before them.
+    pub fn defer_waiting(&mut self, from: HashMap<TopicPartition, i64>, deferred: Deferred) {
+        match deferred {
+            Deferred::Others => self.put_last(from),
+            Deferred::Nothing | Deferred::Behind => self.defer_from(&from),
+        }
+    }
+
+    /// Of records that are landed in parts, those that wait for parents come last: all others are tried before them.
+    fn put_last(&mut self, from: HashMap<TopicPartition, i64>) {
+        for (source, offset) in from {
+            let first = self.waiting.entry(source).or_insert(offset);
+            *first = offset.min(*first);
+        }
+        self.restore_deferred();
+        let waiting = std::mem::take(&mut self.waiting);
+        self.defer_from(&waiting);
+        self.waiting = waiting;
+    }
+
     /// Takes out each partition's records from that offset on, deferred or not.
     pub fn cut_from(&mut self, from: &HashMap<TopicPartition, i64>) -> Vec<Record> {
         let mut reached: HashSet<TopicPartition> = HashSet::new();
@@ -61,12 +104,31 @@ impl InFlight {
         let mut cut: Vec<Record> = self.records.extract_if(.., is_cut).collect();
         let is_behind = |record: &mut Record| from.contains_key(&record.source);
         cut.extend(self.deferred.extract_if(.., is_behind));
+        self.waiting.retain(|source, _| !from.contains_key(source));
         cut
     }
 
     /// Tries what is deferred together with the others again.
     pub fn restore_deferred(&mut self) {
         self.records.append(&mut self.deferred);
+    }
+
+    /// What waited may have come: it is to be looked at again.
+    pub fn forget_waiting(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// The records are landed: those that are deferred are tried next, and what waits comes last still. Returns whether
+    /// there are any.
+    pub fn note_landed(&mut self) -> bool {
+        let waiting = std::mem::take(&mut self.waiting);
+        let is_other = |record: &Record| !waiting.contains_key(&record.source);
+        let any = self.next_deferred();
+        if !waiting.is_empty() && self.records.iter().any(is_other) {
+            self.defer_from(&waiting);
+            self.waiting = waiting;
+        }
+        any
     }
 
     /// The records are done with: those that are deferred are tried next. Returns whether there are any.

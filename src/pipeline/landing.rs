@@ -2,7 +2,7 @@
 //! is decided in `retry_policy`.
 
 use std::collections::HashMap;
-use std::mem::take;
+use std::time::Instant;
 
 use bumpalo::Bump;
 
@@ -10,71 +10,81 @@ use crate::pipeline::attempt_once;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::divert_batch;
-use crate::pipeline::in_flight::InFlight;
+use crate::pipeline::in_flight::{Deferred, InFlight};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::Learned;
 use crate::pipeline::partition_order::decide_starts;
 use crate::pipeline::retry_policy::{Concerned, NextStep, RetryState};
+use crate::pipeline::set_aside::Probe;
 use crate::pipeline::trial::Trial;
 use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
-use crate::verdict::Failure;
+use crate::verdict::{Failure, Verdict, sqlstate};
 use crate::watch::metrics::BatchOutcome;
 
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's. Partitions that can't go on
 /// are set aside.
 pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) {
-    land_tried(lane, records, Trial::default(), arena).await;
+    let trial = Trial::of_published(lane.aside.take_published());
+    land_tried(lane, records, trial, arena).await;
 }
 
-/// Tries to land the first records of a partition that is set aside; it is set aside again, if that can't be.
-pub async fn land_probe(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) {
-    land_tried(lane, records, Trial::of_probe(), arena).await;
+/// Tries to land the first records of a partition that is set aside, in so much time; it is set aside again, if that
+/// can't be.
+pub async fn land_probe(lane: &mut Lane, probe: Probe, arena: &mut Bump) {
+    let mut trial = Trial::of_published(lane.aside.take_published());
+    trial.is_probe = true;
+    (trial.patience, trial.checks_tables) = (probe.patience, probe.checks_tables);
+    land_tried(lane, probe.records, trial, arena).await;
 }
 
-async fn land_tried(lane: &mut Lane, records: Vec<Record>, mut trial: Trial, arena: &mut Bump) {
+/// Lands the records, and leaves with the lane what was published of those that aren't landed.
+async fn land_tried(lane: &mut Lane, records: Vec<Record>, trial: Trial, arena: &mut Bump) {
+    lane.decoder.decoder.forget_refused_schemas();
+    let left = land_in_parts(lane, records, trial, arena).await;
+    lane.keep_published(left.into_published());
+}
+
+/// Returns what is left of the trial.
+async fn land_in_parts(
+    lane: &mut Lane,
+    records: Vec<Record>,
+    mut trial: Trial,
+    arena: &mut Bump,
+) -> Trial {
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
-    let mut deferred_trial = Trial::default();
+    let mut deferred_trial = trial.clone();
     let mut others_wait = false;
-    lane.decoder.decoder.forget_refused_schemas();
     loop {
         arena.reset();
         if !leave_readable(lane, &mut in_flight).await {
-            return give_back(lane, in_flight, arena);
+            give_back(lane, in_flight, arena);
+            return trial;
         }
-        let mut batch = gather_batch(lane, &in_flight.records, arena);
-        if in_flight.is_whole() {
-            batch.pass_ends();
-        }
+        let batch = gather_batch(lane, &in_flight, arena);
         if batch.is_empty() {
-            if in_flight.next_deferred() {
-                continue;
+            match in_flight.next_deferred() {
+                true => continue,
+                false => return trial,
             }
-            return;
         }
-        let cut = batch.cut_at_truncates(others_wait);
-        let cut = cut.or_else(|| batch.cut_at_size(lane.most_events?));
-        if let Some(from) = cut {
+        if let Some(from) = cut_batch(lane, &batch, others_wait) {
             drop(batch);
             deferred_trial = trial.clone();
             in_flight.defer_from(&from);
             continue;
         }
-        // what lies behind a truncate can't be what it waits for; what is landed in parts doesn't wait for the others
-        let whole = in_flight.is_whole()
-            || batch.truncates().next().is_some()
-            || lane.most_events.is_some();
-        match land_batch(lane, batch.resume_trial(trial), &mut retry, whole).await {
+        let deferred = find_deferred(lane, &in_flight, &batch);
+        match land_batch(lane, batch.resume_trial(trial), &mut retry, deferred).await {
             AfterBatch::Done => {
-                others_wait = false;
-                trial = take(&mut deferred_trial);
-                if !in_flight.next_deferred() {
-                    return;
+                (others_wait, trial) = (false, deferred_trial.clone());
+                if !in_flight.note_landed() {
+                    return trial;
                 }
             }
-            AfterBatch::DecodeAnew(so_far) => trial = so_far,
+            AfterBatch::DecodeAnew(so_far) | AfterBatch::Split(so_far) => trial = so_far,
             AfterBatch::Grow(so_far) => {
                 others_wait = true;
                 trial = so_far;
@@ -83,14 +93,17 @@ async fn land_tried(lane: &mut Lane, records: Vec<Record>, mut trial: Trial, are
             AfterBatch::Divide(first_waiting, so_far) => {
                 deferred_trial = so_far.clone();
                 trial = so_far;
-                in_flight.defer_from(&first_waiting);
+                in_flight.defer_waiting(first_waiting, deferred);
             }
-            AfterBatch::Split(so_far) => trial = so_far,
             AfterBatch::SetAside(all, so_far) => {
                 trial = so_far;
+                lane.aside.checks_tables |= trial.checks_tables;
                 set_all_aside(lane, &mut in_flight, all, !trial.is_probe).await;
             }
-            AfterBatch::LetGo => return give_back(lane, in_flight, arena),
+            AfterBatch::LetGo(so_far) => {
+                give_back(lane, in_flight, arena);
+                return so_far;
+            }
         }
     }
 }
@@ -111,6 +124,7 @@ async fn leave_readable(lane: &mut Lane, in_flight: &mut InFlight) -> bool {
 /// Adds what has come meanwhile.
 async fn grow_records(lane: &mut Lane, in_flight: &mut InFlight) {
     in_flight.restore_deferred();
+    in_flight.forget_waiting();
     lane.add_more(&mut in_flight.records);
     lane.take_up_standing().await;
     decide_starts(lane, &in_flight.records).await;
@@ -118,27 +132,54 @@ async fn grow_records(lane: &mut Lane, in_flight: &mut InFlight) {
 
 /// `soon`: some of the partitions may be able to go on by themselves.
 async fn set_all_aside(lane: &mut Lane, in_flight: &mut InFlight, all: Vec<Concerned>, soon: bool) {
+    if soon && all.iter().any(|it| it.failure.verdict == Verdict::Locked) {
+        lane.lock_patience.note_locked(Instant::now());
+    }
     for Concerned { from, failure } in all {
+        if soon && failure.has_sqlstate(&[sqlstate::OUT_OF_MEMORY]) {
+            lane.most_events = None; // one of its events was too much, and the others' needn't be
+        }
         let cut = in_flight.cut_from(&from);
         lane.set_aside(cut, &failure, soon);
     }
     lane.record_standstills().await;
 }
 
-fn gather_batch<'r>(lane: &mut Lane, records: &'r [Record], arena: &'r Bump) -> Batch<'r> {
+fn gather_batch<'r>(lane: &mut Lane, in_flight: &'r InFlight, arena: &'r Bump) -> Batch<'r> {
     let owned = &lane.partitions.owned;
     let known = lane.feeds.merged_tables().version();
-    let batch = Batch::gather_records(records, arena, owned, &mut lane.decoder.decoder);
-    Batch {
-        merged_version: known,
-        ..batch
+    let records = &in_flight.records;
+    let mut batch = Batch::gather_records(records, arena, owned, &mut lane.decoder.decoder);
+    batch.merged_version = known;
+    if in_flight.is_whole() {
+        batch.pass_ends();
+    }
+    batch
+}
+
+/// From where on each partition's records come later, if it isn't all landed at once.
+fn cut_batch(
+    lane: &Lane,
+    batch: &Batch<'_>,
+    others_wait: bool,
+) -> Option<HashMap<TopicPartition, i64>> {
+    let cut = batch.cut_at_truncates(others_wait);
+    cut.or_else(|| batch.cut_at_size(lane.most_events?))
+}
+
+fn find_deferred(lane: &Lane, in_flight: &InFlight, batch: &Batch<'_>) -> Deferred {
+    match lane.most_events {
+        // what lies behind a truncate can't be what it waits for
+        _ if in_flight.is_whole() || batch.truncates().next().is_some() => Deferred::Nothing,
+        Some(_) => in_flight.find_others(),
+        None => Deferred::Behind,
     }
 }
 
 /// Somebody needs the lane: what is in flight is read again by whoever has its partitions then.
 fn give_back(lane: &mut Lane, mut in_flight: InFlight, arena: &Bump) {
     in_flight.restore_deferred();
-    let all = gather_batch(lane, &in_flight.records, arena);
+    let all = gather_batch(lane, &in_flight, arena);
     lane.abandon_batch(&all);
 }
 
@@ -157,7 +198,7 @@ enum AfterBatch {
     /// These partitions can't go on, the others can.
     SetAside(Vec<Concerned>, Trial),
     /// Somebody needs the lane.
-    LetGo,
+    LetGo(Trial),
 }
 
 /// Attempts to land the batch; once more, if it met ids or rows that it didn't expect to be there. An error
@@ -184,17 +225,15 @@ async fn land_batch(
     lane: &mut Lane,
     mut batch: Batch<'_>,
     retry: &mut RetryState,
-    whole: bool,
+    deferred: Deferred,
 ) -> AfterBatch {
-    if lane.conflicts_expected_for > 0 {
-        batch.trial.conflicts = Conflicts::Possible;
-    }
+    lane.prepare_trial(&mut batch.trial);
     let outcome = loop {
         let failure = match attempt_batch(lane, &mut batch).await {
             Ok(outcome) => break outcome,
             Err(failure) => failure,
         };
-        match retry.step_after(failure, lane, &mut batch, whole).await {
+        match retry.step_after(failure, lane, &mut batch, deferred).await {
             NextStep::Again => {}
             NextStep::Grow => return AfterBatch::Grow(batch.into_trial()),
             NextStep::Divide(first) => return AfterBatch::Divide(first, batch.into_trial()),
@@ -207,7 +246,7 @@ async fn land_batch(
                 divert_batch(lane, batch, &failure).await;
                 return AfterBatch::Done;
             }
-            NextStep::LetGo => return AfterBatch::LetGo,
+            NextStep::LetGo => return AfterBatch::LetGo(batch.into_trial()),
         }
         // a COMMIT whose answer got lost may be in all the same
         if let Ok(true) = lane.destination.is_in(&batch).await {
@@ -224,7 +263,7 @@ async fn land_batch(
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
         AttemptOutcome::DecodeAnew | AttemptOutcome::TablesAltered => {
             return match retry.step_after_alteration(lane).await {
-                NextStep::LetGo => AfterBatch::LetGo,
+                NextStep::LetGo => AfterBatch::LetGo(batch.into_trial()),
                 _ => AfterBatch::DecodeAnew(batch.into_trial()),
             };
         }

@@ -1,7 +1,7 @@
 //! A lane: its partitions, and its one batch in flight.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -15,8 +15,10 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::learn_feeds::FeedLearner;
+use crate::pipeline::lock_patience::LockPatience;
 use crate::pipeline::positioning::{Positions, TakenUp};
 use crate::pipeline::set_aside::AsidePartitions;
+use crate::pipeline::trial::Trial;
 use crate::pipeline::waiting::Waiting;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
@@ -61,6 +63,8 @@ pub struct Lane {
     pub(super) breaker: Breaker,
     /// For how many more batches conflicts are expected.
     pub(super) conflicts_expected_for: u32,
+    /// How long its batches wait for locks.
+    pub(super) lock_patience: LockPatience,
     /// So many events are landed at once at most, if more were too much for Postgres; it grows again.
     pub(super) most_events: Option<usize>,
     /// Postgres is away, and events go to the dead letter topic.
@@ -151,6 +155,18 @@ impl Lane {
         }
         if !moved.is_empty() {
             self.partitions.take_up_again(moved);
+        }
+    }
+
+    /// How a batch is tried, by what the lane has met lately.
+    pub fn prepare_trial(&self, trial: &mut Trial) {
+        if self.conflicts_expected_for > 0 {
+            trial.conflicts = Conflicts::Possible;
+        }
+        if !trial.is_probe {
+            let partitions = self.partitions.owned.len();
+            let patience = self.lock_patience.patience_now(partitions, Instant::now());
+            trial.patience = patience;
         }
     }
 

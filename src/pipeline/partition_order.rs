@@ -14,7 +14,7 @@ use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
-use crate::pipeline::positioning::Positions;
+use crate::pipeline::positioning::{Positions, describe_offline};
 use crate::record::{Record, TopicPartition};
 use crate::table_name::TableName;
 use crate::verdict::Failure;
@@ -91,6 +91,9 @@ impl Positions {
         let at_first = starts.remember_topic(&client, &source.topic, id, source.partition + 1);
         let at_first = at_first.await?;
         let was_added = source.partition >= at_first;
+        if let Some(offline) = self.find_offline_before(source).await? {
+            return Ok(Some(describe_offline(&offline)));
+        }
         // added ones have higher numbers, however often some were added
         let lower = (0..source.partition).collect();
         let others = if was_added {
@@ -161,6 +164,29 @@ impl Positions {
             table = table.to_string(),
             "a partition is begun before others that may have earlier events of its rows: a row of this table is waited for, which it may bring; changes are put in order by their positions at the source, where they tell any"
         );
+    }
+
+    /// A partition that may go before this one, and that nothing can be asked about, as no broker leads it.
+    async fn find_offline_before(
+        &self,
+        source: &TopicPartition,
+    ) -> Result<Option<TopicPartition>, Failure> {
+        let (topics, topic, number) = (
+            self.topics().clone(),
+            source.topic.clone(),
+            source.partition,
+        );
+        ask_kafka(move || {
+            let described = topics.describe(&[&topic])?;
+            let offline = described.get(&*topic).map(|topic| topic.offline.as_slice());
+            let mut offline = offline.unwrap_or_default().iter();
+            let first = offline.find(|other| **other < number);
+            Ok(first.map(|first| TopicPartition {
+                topic: topic.clone(),
+                partition: *first,
+            }))
+        })
+        .await
     }
 
     /// Where the other partitions have to be: behind all that they have now, or behind what is older than `before`, in

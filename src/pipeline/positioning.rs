@@ -1,5 +1,6 @@
 //! Taking up a partition: its watermark is read, compared with its log, and reading starts there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
@@ -47,6 +48,16 @@ pub enum TakenUp {
     NoTopic,
     /// It can't be read now, and why.
     StandsStill(Standing),
+}
+
+/// What Kafka says of a partition.
+enum AskedLog {
+    /// Its log, and how many partitions its topic has.
+    Told(LogState, i32),
+    /// There is no such topic now.
+    NoTopic,
+    /// No broker leads it.
+    Offline,
 }
 
 /// Whether others go before a partition.
@@ -113,8 +124,10 @@ impl Positions {
         if !self.consumer.group().assignment.is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
         }
-        let Some((mut log, partitions)) = self.read_log(source).await? else {
-            return Ok(TakenUp::NoTopic);
+        let (mut log, partitions) = match self.read_log(source).await? {
+            AskedLog::Told(log, partitions) => (log, partitions),
+            AskedLog::NoTopic => return Ok(TakenUp::NoTopic),
+            AskedLog::Offline => return Ok(TakenUp::StandsStill(describe_offline(source))),
         };
         let client = destination.connect().await?;
         let ledger = &destination.ledger;
@@ -131,16 +144,7 @@ impl Positions {
                 return Ok(TakenUp::StandsStill(Standing::Lost(message)));
             }
         }
-        if let Some(other) = before.as_ref().filter(|row| row.group != ledger.group())
-            && self
-                .consumer
-                .group()
-                .health
-                .kafka
-                .note_rival(&other.group, source, other.batch)
-        {
-            tracing::error!(partition = %source, "{}", describe_rival(&other.group));
-        }
+        self.tell_rival(source, before.as_ref(), ledger.group());
         let start = self.find_start(source, &log, before.as_ref(), destination, &client);
         let is_undecided = match start.await? {
             Start::Free => false,
@@ -182,6 +186,16 @@ impl Positions {
                 Ok(TakenUp::Owned(Box::new(owned)))
             }
             None => Ok(TakenUp::NotOurs),
+        }
+    }
+
+    /// Says once that another group writes the partition.
+    fn tell_rival(&self, source: &TopicPartition, before: Option<&PartitionRow>, group: &str) {
+        let kafka = &self.consumer.group().health.kafka;
+        if let Some(row) = before.filter(|row| row.group != group)
+            && kafka.note_rival(&row.group, source, row.batch)
+        {
+            tracing::error!(partition = %source, "{}", describe_rival(&row.group));
         }
     }
 
@@ -251,8 +265,8 @@ impl Positions {
         Ok((cut < row.watermark.next_offset).then_some(cut))
     }
 
-    /// What Kafka says of the partition, and how many its topic has; `None` if there is no such topic now.
-    async fn read_log(&self, source: &TopicPartition) -> Result<Option<(LogState, i32)>, Failure> {
+    /// What Kafka says of the partition.
+    async fn read_log(&self, source: &TopicPartition) -> Result<AskedLog, Failure> {
         let (consumer, topics, source) =
             (self.consumer.clone(), self.topics.clone(), source.clone());
         let unavailable = |what: String| {
@@ -268,7 +282,10 @@ impl Positions {
             let id = described.map_or(TopicId::Untold, |topic| topic.id);
             let partitions = described.map_or(0, |topic| topic.partitions);
             if id == TopicId::Gone {
-                return Ok(None);
+                return Ok(AskedLog::NoTopic);
+            }
+            if described.is_some_and(|topic| topic.offline.contains(&source.partition)) {
+                return Ok(AskedLog::Offline);
             }
             let (low, high) = topics.log_ends(&source)?;
             let log = LogState {
@@ -278,7 +295,8 @@ impl Positions {
                 committed: consumer.committed_offset(&source)?,
             };
             // a broker that is a moment behind may know fewer
-            Ok::<_, kafka::Error>(Some((log, partitions.max(source.partition + 1))))
+            let partitions = partitions.max(source.partition + 1);
+            Ok::<_, kafka::Error>(AskedLog::Told(log, partitions))
         });
         match asked.await {
             Ok(Ok(log)) => Ok(log),
@@ -304,6 +322,19 @@ impl Positions {
             ));
         }
         Ok(epoch)
+    }
+}
+
+/// A partition waits for a broker, and no other does.
+pub(super) fn describe_offline(source: &TopicPartition) -> Standing {
+    Standing::Fails {
+        verdict: Verdict::Unavailable,
+        table: None,
+        awaits: BTreeSet::new(),
+        tried_alone: true,
+        text: format!(
+            "no broker leads {source} now: it is offline, as its replicas' brokers are down, or their disks failed"
+        ),
     }
 }
 

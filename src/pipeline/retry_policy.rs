@@ -1,17 +1,19 @@
 //! What follows a failed attempt at a batch: how the next attempt is made, how often there is one, and
 //! how long it is waited for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::config::{RetryConfig, WhenUnavailable};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::divert::OWED_LETTERS_LIMIT;
+use crate::pipeline::in_flight::Deferred;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::trial::Approach;
 use crate::record::{Coordinates, TopicPartition};
 use crate::retry::Delays;
-use crate::verdict::{Failure, Verdict};
+use crate::table_name::TableName;
+use crate::verdict::{Concern, Failure, Verdict};
 use crate::watch::metrics;
 
 /// A parent may come at any moment, so it is looked for at least this often.
@@ -138,14 +140,28 @@ impl RetryState {
         self.since.elapsed()
     }
 
-    /// Decides how to go on after a failed attempt, and waits before it; `whole` unless there are
-    /// records behind those of the batch.
+    /// Decides how to go on after a failed attempt, and waits before it. `deferred`: what is read and not of the batch.
     pub async fn step_after(
+        &mut self,
+        failure: Failure,
+        lane: &Lane,
+        batch: &mut Batch<'_>,
+        deferred: Deferred,
+    ) -> NextStep {
+        let step = self.find_step(failure, lane, batch, deferred).await;
+        if matches!(step, NextStep::SetAside(_)) {
+            // the others begin anew
+            (self.retries, self.delays) = (0, Delays::new(lane.waiting.retry()));
+        }
+        step
+    }
+
+    async fn find_step(
         &mut self,
         mut failure: Failure,
         lane: &Lane,
         batch: &mut Batch<'_>,
-        whole: bool,
+        deferred: Deferred,
     ) -> NextStep {
         batch.trial.count_failure();
         metrics::count_failed_attempt(failure.verdict);
@@ -156,12 +172,20 @@ impl RetryState {
                 return NextStep::Again;
             }
             Reaction::WaitForParents => {
-                return self.wait_for_parents(&failure, lane, batch, whole).await;
+                return self.wait_for_parents(&failure, lane, batch, deferred).await;
             }
-            Reaction::Split if batch.entries.len() > 1 => return NextStep::Split,
+            // a probe has fewer the next time, and nothing is known of others
+            Reaction::Split if batch.entries.len() > 1 && !batch.trial.is_probe => {
+                return NextStep::Split;
+            }
             Reaction::Split => failure.verdict = Verdict::Systemic, // no part is smaller
             Reaction::RetrySoon | Reaction::WaitForLock => self.retries += 1,
             Reaction::WaitForRepair | Reaction::WaitForServer | Reaction::WaitForChange => {}
+        }
+        let is_untold = failure.is_of_unknown_table() && !batch.trial.checks_tables;
+        if is_untold && self.is_told_by_tables(reaction, lane, batch) {
+            batch.trial.checks_tables = true;
+            return NextStep::Again;
         }
         if let Some(step) = self.leave_out(reaction, &failure, lane, batch).await {
             return step;
@@ -205,9 +229,20 @@ impl RetryState {
         match reaction {
             Reaction::WaitForLock => set_locked_aside(failure, lane, batch).await,
             Reaction::RetrySoon if !self.is_tried_enough(lane, batch) => None,
-            // only the letters' partitions wait for Kafka to take them
-            Reaction::WaitForServer if !failure.of_kafka => None,
+            // only the letters' partitions wait for Kafka to take them; and events go where they are sent while Postgres
+            // is away, but for those that didn't get there before
+            Reaction::WaitForServer if !failure.of_kafka && !is_left_alone(lane, batch) => None,
             _ => set_aside(failure, batch),
+        }
+    }
+
+    /// Whether the failure, which may come of constraints that are checked at COMMIT, tells its table if they are checked
+    /// before.
+    fn is_told_by_tables(&self, reaction: Reaction, lane: &Lane, batch: &Batch<'_>) -> bool {
+        match reaction {
+            Reaction::WaitForLock | Reaction::WaitForRepair => true,
+            Reaction::RetrySoon => self.is_tried_enough(lane, batch),
+            _ => false,
         }
     }
 
@@ -243,41 +278,37 @@ impl RetryState {
         failure: &Failure,
         lane: &Lane,
         batch: &mut Batch<'_>,
-        whole: bool,
+        deferred: Deferred,
     ) -> NextStep {
-        let tables =
-            batch.awaiting_tables(failure.sqlstate.is_some() && !failure.means_unique_conflict());
+        let by_foreign_key = failure.sqlstate.is_some() && !failure.means_unique_conflict();
+        let tables = batch.awaiting_tables(by_foreign_key);
         lane.waiting.tell_awaited(&tables, &batch.waiting_topics());
-        let parent_wait = lane.waiting.retry().parent_wait;
-        let health = &lane.positions.consumer().group().health;
-        if health.holds_up_any(&tables) && !batch.waiting.is_empty() {
-            let from = batch.find_waiting();
-            let failure = failure.clone();
-            return NextStep::SetAside(vec![Concerned { from, failure }]);
+        let may_be_letters = deferred == Deferred::Nothing && self.any_waits_for_long(lane, batch);
+        let can_be_found =
+            !batch.waiting.is_empty() || !batch.trial.approach.has_constraints_immediate();
+        if can_be_found
+            && (is_held_up(lane, batch, &tables)
+                || (batch.trial.is_probe || may_be_letters)
+                    && is_held_up_elsewhere(lane, &tables).await)
+        {
+            return set_aside_waiting(failure, batch, tables);
         }
         if self.orphans.is_empty() && self.objected_at_commit.is_none() {
-            let what = describe_wait(failure);
-            tracing::info!(lane = lane.number, error = %failure, wait = ?parent_wait, "{what}");
+            let (what, wait) = (describe_wait(failure), lane.waiting.retry().parent_wait);
+            tracing::info!(lane = lane.number, error = %failure, ?wait, "{what}");
+        }
+        if batch.trial.is_probe && (batch.waiting.is_empty() || batch.first_waiting().is_none()) {
+            // the parent may lie behind the few records that are tried, and comes with the others of the partition
+            return NextStep::LetGo;
+        }
+        let left = self.note_orphans(lane, batch, deferred);
+        if deferred == Deferred::Others {
+            return NextStep::Divide(batch.may_be_waiting());
         }
         if batch.waiting.is_empty() {
             return self.wait_at_commit(failure, lane, batch).await;
         }
-        let since = self.objected_at_commit.unwrap_or_else(Instant::now);
-        if batch.trial.is_probe && batch.first_waiting().is_none() {
-            // the parent may lie behind the few records that are tried, and comes with the others of the partition
-            return NextStep::LetGo;
-        }
-        let mut left = parent_wait;
-        for orphan in batch.waiting_records() {
-            let since = *self.orphans.entry(orphan.clone()).or_insert(since);
-            let its_left = parent_wait.saturating_sub(since.elapsed());
-            // not as long as its parent may be among what lies behind
-            if its_left.is_zero() && whole {
-                batch.trial.given_up.insert(orphan);
-            }
-            left = left.min(its_left);
-        }
-        if whole && left.is_zero() {
+        if deferred == Deferred::Nothing && left.is_zero() {
             return NextStep::Again;
         }
         match batch.first_waiting() {
@@ -299,6 +330,32 @@ impl RetryState {
             false => self.parent_delays.next_delay().min(left),
         };
         pause_then(NextStep::Grow, pause, lane).await
+    }
+
+    /// Whether anything of the batch has waited as long as it may.
+    fn any_waits_for_long(&self, lane: &Lane, batch: &Batch<'_>) -> bool {
+        let parent_wait = lane.waiting.retry().parent_wait;
+        let is_over = |since: &Instant| since.elapsed() >= parent_wait;
+        let mut waiting = batch.waiting_records().into_iter();
+        waiting.any(|orphan| self.orphans.get(&orphan).is_some_and(is_over))
+            || self.objected_at_commit.as_ref().is_some_and(is_over)
+    }
+
+    /// Notes since when what waits has done so; what has waited for too long is given up, unless its parent may be
+    /// among what is deferred. Returns how long the first of it may wait yet.
+    fn note_orphans(&mut self, lane: &Lane, batch: &mut Batch<'_>, deferred: Deferred) -> Duration {
+        let parent_wait = lane.waiting.retry().parent_wait;
+        let since = self.objected_at_commit.unwrap_or_else(Instant::now);
+        let mut left = parent_wait;
+        for orphan in batch.waiting_records() {
+            let since = *self.orphans.entry(orphan.clone()).or_insert(since);
+            let its_left = parent_wait.saturating_sub(since.elapsed());
+            if its_left.is_zero() && deferred == Deferred::Nothing {
+                batch.trial.given_up.insert(orphan);
+            }
+            left = left.min(its_left);
+        }
+        left
     }
 
     /// A foreign key objected at COMMIT: whose it is isn't known before constraints are checked at once.
@@ -323,6 +380,68 @@ impl RetryState {
         let pause = self.delays.next_delay();
         pause_then(NextStep::Again, pause, lane).await
     }
+}
+
+/// Whether what waits may come through partitions that stand still.
+fn is_held_up(lane: &Lane, batch: &Batch<'_>, tables: &BTreeSet<TableName>) -> bool {
+    let (health, merged) = (
+        &lane.positions.consumer().group().health,
+        lane.feeds.merged_tables(),
+    );
+    let may_bring = |topic: &str, table: &TableName| merged.may_lead_to(topic, table);
+    health.holds_up_any(tables, &batch.waiting_sources(), may_bring)
+}
+
+/// Whether what waits may come through partitions of other processes that stand still, as the ledger says: not those that
+/// wait for rows themselves, as nothing tells for whose.
+async fn is_held_up_elsewhere(lane: &Lane, tables: &BTreeSet<TableName>) -> bool {
+    let (merged, group) = (
+        lane.feeds.merged_tables(),
+        lane.positions.consumer().group(),
+    );
+    let ledger = &lane.destination.ledger;
+    let asked = async {
+        let client = lane.destination.connect().await?;
+        let standstills = &ledger.standstills;
+        standstills.list_standstills(&client, ledger.group()).await
+    };
+    let standing = asked.await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "can't ask which partitions stand still elsewhere");
+        Vec::new()
+    });
+    let waits = format!("({})", Verdict::Early);
+    standing.iter().any(|(source, why)| {
+        let is_others = !group.assignment.has_partition(source);
+        // what is noted of a topic that is gone is never mended
+        let is_there = merged.knows_partitions(&source.topic);
+        let brings = |table| merged.may_lead_to(&source.topic, table);
+        is_others && is_there && !why.starts_with(&waits) && tables.iter().any(brings)
+    })
+}
+
+/// Sets aside what waits for changes of these tables.
+fn set_aside_waiting(
+    failure: &Failure,
+    batch: &mut Batch<'_>,
+    tables: BTreeSet<TableName>,
+) -> NextStep {
+    if batch.waiting.is_empty() {
+        // a foreign key objected at COMMIT, which doesn't tell whose it is
+        batch.trial.approach = batch.trial.approach.with_constraints_immediate();
+        return NextStep::Again;
+    }
+    let failure = Failure {
+        concern: Some(Box::new(Concern::Awaits(tables))),
+        ..failure.clone()
+    };
+    let from = batch.find_waiting();
+    NextStep::SetAside(vec![Concerned { from, failure }])
+}
+
+/// Whether the batch's partition stands still already, and isn't to be diverted while Postgres is away.
+fn is_left_alone(lane: &Lane, batch: &Batch<'_>) -> bool {
+    let diverts = lane.waiting.retry().when_unavailable == WhenUnavailable::DeadLetter;
+    batch.trial.is_probe && diverts
 }
 
 /// Sets those partitions aside that have to do with a failure. `None`: all of the batch has, or nobody knows.

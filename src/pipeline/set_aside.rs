@@ -5,7 +5,7 @@
 //!
 //! Why: `docs/decisions/13`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use bumpalo::Bump;
@@ -13,10 +13,12 @@ use tokio::time::Instant;
 
 use crate::pipeline::landing::land_probe;
 use crate::pipeline::lane::Lane;
+use crate::pipeline::trial::PublishedRejects;
+use crate::postgres::settings::Patience;
 use crate::record::{Record, TopicPartition};
 use crate::retry::Delays;
 use crate::table_name::TableName;
-use crate::verdict::{Concern, Failure, Verdict};
+use crate::verdict::{Concern, Failure, Verdict, sqlstate};
 use crate::watch::standing::Standing;
 
 /// So many of a partition's records are kept, or as many as tell that it can't go on,
@@ -25,22 +27,45 @@ const KEPT_RECORDS: usize = 100;
 const KEPT_BYTES: usize = 1 << 20;
 
 /// After a probe the others have the lane for so many times as long as it took: hundreds of partitions that stand still
-/// cost a twentieth of the lane's time at most.
+/// cost a twentieth of the lane's time,
 const REST_FACTOR: u32 = 19;
-/// But no longer than this.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+/// but for those probes that take longer than this. After these only their own partitions rest for so long, times the
+/// number of such partitions: together they cost as much once more.
+const LONG_PROBE: Duration = Duration::from_secs(3);
+
+/// A probe's statements may wait for a lock for so long,
+const PROBE_LOCK_WAIT: Duration = Duration::from_millis(250);
+/// and take so long; twice as long, with half as many records, after each that took longer,
+const PROBE_STATEMENT: Duration = Duration::from_secs(1);
+/// up to this.
+const LONGEST_PROBE_STATEMENT: Duration = Duration::from_secs(60);
+
+/// While Postgres is away and events go to the dead letter topic, it is looked so often whether it is back.
+const DIVERTED_REST: Duration = Duration::from_secs(1);
 
 /// What a partition that is set aside is tried with.
 struct AsidePartition {
     /// The first that aren't landed. None, while they are being tried.
     records: Vec<Record>,
-    /// The table whose events they can't be landed for.
-    table: Option<TableName>,
-    /// Whether what they need is away.
-    is_away: bool,
+    /// What they met.
+    failure: Failure,
     /// When they are tried again.
     due: Instant,
+    /// When they were tried last by themselves, and how long that took.
+    tried: Option<(Instant, Duration)>,
+    /// How long a statement of theirs may take.
+    statement: Duration,
     delays: Delays,
+}
+
+/// The records that are tried to see whether their partition can go on.
+pub struct Probe {
+    /// The first of the partition that aren't landed.
+    pub records: Vec<Record>,
+    /// How long its statements may take, and wait.
+    pub patience: Patience,
+    /// Whether deferred constraints are to be checked before COMMIT.
+    pub checks_tables: bool,
 }
 
 /// The partitions of a lane that are set aside.
@@ -51,6 +76,33 @@ pub struct AsidePartitions {
     rest_until: Option<Instant>,
     /// Reasons that the ledger hasn't been told.
     unrecorded: Vec<(TopicPartition, String)>,
+    /// What was published of records that aren't landed, be they set aside or read again.
+    published: PublishedRejects,
+    /// A deferred constraint has met what COMMIT doesn't tell the table of.
+    pub(super) checks_tables: bool,
+}
+
+impl AsidePartition {
+    /// Whether it waits for what the other one has met, too: then it may be able to go on when that one is.
+    fn hangs_on(&self, other: &Failure) -> bool {
+        let table = other.table();
+        let awaits = |table| self.failure.awaited_tables().contains(table);
+        let is_away = |failure: &Failure| failure.verdict == Verdict::Unavailable;
+        table.is_some() && self.failure.table() == table
+            || table.is_some_and(awaits)
+            || is_away(&self.failure) && is_away(other)
+    }
+
+    /// Whether it was tried, and met the same as the other one, as all events of their table do.
+    fn is_tried_alike(&self, other: &Failure) -> bool {
+        let is_same =
+            self.failure.table() == other.table() && self.failure.log_line == other.log_line;
+        self.tried.is_some() && is_same && other.is_of_whole_table()
+    }
+
+    fn took_long(&self) -> bool {
+        self.tried.is_some_and(|(_, took)| took > LONG_PROBE)
+    }
 }
 
 impl AsidePartitions {
@@ -86,44 +138,99 @@ impl AsidePartitions {
         });
     }
 
+    /// The tables that partitions wait for which are due, as somebody has locked them.
+    fn list_locked_due(&self, now: Instant) -> Vec<TableName> {
+        let locked = self.partitions.values();
+        let locked = locked.filter(|p| p.due <= now && p.failure.verdict == Verdict::Locked);
+        let tables: BTreeSet<&TableName> = locked.filter_map(|p| p.failure.table()).collect();
+        tables.into_iter().cloned().collect()
+    }
+
+    /// These tables are still locked: what waits for them needn't be tried.
+    fn postpone_locked(&mut self, tables: &HashSet<TableName>, now: Instant) {
+        for aside in self.partitions.values_mut() {
+            let is_locked = aside.failure.table().is_some_and(|t| tables.contains(t));
+            if is_locked && aside.due <= now && aside.failure.verdict == Verdict::Locked {
+                aside.due = now + aside.delays.next_delay();
+            }
+        }
+    }
+
     /// Takes out the records of the partition that is due longest.
-    fn take_due(&mut self, now: Instant) -> Option<(TopicPartition, Vec<Record>)> {
+    fn take_due(&mut self, now: Instant) -> Option<(TopicPartition, Probe)> {
         let due = self.partitions.iter_mut().filter(|(_, p)| p.due <= now);
-        let (source, aside) = due.min_by_key(|(_, aside)| aside.due)?;
-        Some((source.clone(), std::mem::take(&mut aside.records)))
+        let tried_at = |aside: &AsidePartition| aside.tried.map(|(at, _)| at);
+        let (source, aside) = due.min_by_key(|(_, aside)| (aside.due, tried_at(aside)))?;
+        let probe = Probe {
+            records: std::mem::take(&mut aside.records),
+            patience: Patience {
+                lock: PROBE_LOCK_WAIT,
+                statement: aside.statement,
+            },
+            checks_tables: self.checks_tables,
+        };
+        Some((source.clone(), probe))
     }
 
     /// Returns whether the partition can go on; then it isn't set aside any more, and others that stood still for the
     /// same are tried at once.
     fn settle_probe(&mut self, source: &TopicPartition, began: Instant, now: Instant) -> bool {
         let took = now.saturating_duration_since(began);
-        self.rest_until = Some(now + (took * REST_FACTOR).min(LONGEST_REST));
-        if self
-            .partitions
-            .get(source)
-            .is_none_or(|p| !p.records.is_empty())
-        {
+        self.rest_until = Some(now + took.min(LONG_PROBE) * REST_FACTOR);
+        let Some(aside) = self.partitions.get_mut(source) else {
             return false;
+        };
+        aside.tried = Some((began, took));
+        if aside.records.is_empty() {
+            if let Some(gone) = self.partitions.remove(source) {
+                let others = self.partitions.values_mut();
+                let others = others.filter(|other| other.hangs_on(&gone.failure));
+                others.for_each(|other| other.due = other.due.min(now));
+            }
+            return true;
         }
-        if let Some(gone) = self.partitions.remove(source) {
-            let is_same = |other: &&mut AsidePartition| {
-                (gone.table.is_some() && gone.table == other.table)
-                    || (gone.is_away && other.is_away)
-            };
-            let others = self.partitions.values_mut().filter(is_same);
-            others.for_each(|other| other.due = other.due.min(now));
+        if took > LONG_PROBE {
+            let long = self.partitions.values().filter(|p| p.took_long()).count();
+            let rest = took * REST_FACTOR * u32::try_from(long).unwrap_or(u32::MAX);
+            self.postpone(source, now + rest);
         }
-        true
+        self.postpone_alike(source);
+        false
+    }
+
+    fn postpone(&mut self, source: &TopicPartition, until: Instant) {
+        if let Some(aside) = self.partitions.get_mut(source) {
+            aside.due = aside.due.max(until);
+        }
+    }
+
+    /// What this partition has met others of its table would meet as well: one at a time is tried for all of them.
+    fn postpone_alike(&mut self, source: &TopicPartition) {
+        let Some(aside) = self.partitions.get(source) else {
+            return;
+        };
+        let (failure, due) = (aside.failure.clone(), aside.due);
+        for other in self.partitions.values_mut() {
+            if other.is_tried_alike(&failure) {
+                other.due = other.due.max(due);
+            }
+        }
+    }
+
+    /// What was published of records that are tried now, among others.
+    pub fn take_published(&mut self) -> PublishedRejects {
+        std::mem::take(&mut self.published)
     }
 }
 
-/// The first of a partition's records, apart from what was read beside them. `until`: at least to this offset.
-fn keep_first(records: Vec<Record>, until: Option<i64>) -> Vec<Record> {
+/// The first of a partition's records, apart from what was read beside them: so many at most. `until`: at least to this
+/// offset.
+fn keep_first(records: Vec<Record>, most: usize, until: Option<i64>) -> Vec<Record> {
     let (mut bytes, mut rows) = (0, 0);
     let is_kept = |record: &&Record| {
         bytes += record.memory_size();
         rows += 1;
-        let within = rows <= KEPT_RECORDS && bytes <= KEPT_BYTES;
+        let within = rows <= most && bytes <= KEPT_BYTES;
         rows == 1 || within || until.is_some_and(|until| record.offset <= until)
     };
     let kept = records.iter().take_while(is_kept);
@@ -180,27 +287,34 @@ impl Lane {
         failure: &Failure,
         soon: bool,
     ) {
-        let before = self.aside.partitions.remove(&source);
-        let (first, delays) = match before {
-            Some(before) => (before.records, Some(before.delays)),
-            None => (Vec::new(), None),
-        };
         let until = match failure.concern.as_deref() {
             Some(Concern::Records { until, .. }) => Some(*until),
-            Some(Concern::Table(_)) | None => None,
+            Some(Concern::Table(_) | Concern::Awaits(_)) | None => None,
         };
-        // what was set aside before lies behind
-        records.extend(first);
-        let mut delays = delays.unwrap_or_else(|| self.waiting.start_delays());
+        let mut statement = PROBE_STATEMENT;
+        let (mut most, mut tried, mut delays) = (KEPT_RECORDS, None, self.waiting.start_delays());
+        if let Some(before) = self.aside.partitions.remove(&source) {
+            (tried, delays) = (before.tried, before.delays);
+            statement = before.statement;
+            if failure.has_sqlstate(&[sqlstate::QUERY_CANCELED]) {
+                statement = (statement * 2).min(LONGEST_PROBE_STATEMENT);
+            }
+            if failure.has_sqlstate(&[sqlstate::QUERY_CANCELED, sqlstate::OUT_OF_MEMORY]) {
+                most = records.len() / 2;
+            }
+            // what was set aside before lies behind
+            records.extend(before.records);
+        }
         let pause = match soon {
             true => Duration::ZERO,
             false => self.waiting.pause_after(failure.verdict, &mut delays),
         };
         let aside = AsidePartition {
-            records: keep_first(records, until),
-            table: failure.table().cloned(),
-            is_away: failure.verdict == Verdict::Unavailable,
+            records: keep_first(records, most, until),
+            failure: failure.clone(),
             due: Instant::now() + pause,
+            tried,
+            statement,
             delays,
         };
         self.aside.partitions.insert(source, aside);
@@ -210,6 +324,7 @@ impl Lane {
         let standing = Standing::Fails {
             verdict: failure.verdict,
             table: failure.table().cloned(),
+            awaits: failure.awaited_tables(),
             text: failure.log_line.clone(),
             tried_alone,
         };
@@ -252,9 +367,33 @@ impl Lane {
         self.aside.unrecorded.splice(..0, unrecorded);
     }
 
-    /// Tries the partition that is due longest, by itself.
+    /// Keeps what was published of records that aren't landed, so that it isn't published again when they are tried, or
+    /// read, again.
+    pub(super) fn keep_published(&mut self, mut published: PublishedRejects) {
+        if published.is_empty() {
+            return; // as mostly
+        }
+        let (owned, number) = (&self.partitions.owned, self.number);
+        let assignment = &self.positions.consumer().group().assignment;
+        published.retain(|(source, offset), _| {
+            let held = owned.get(source);
+            assignment.is_held_by(source, number)
+                && held.is_none_or(|held| *offset >= held.next_offset)
+        });
+        self.aside.published.extend(published);
+    }
+
+    /// Tries the partition that is due longest, by itself. Those whose tables are seen to be locked needn't be tried.
     pub(super) async fn probe_aside(&mut self, arena: &mut Bump) {
-        let Some((source, records)) = self.aside.take_due(Instant::now()) else {
+        let began = Instant::now();
+        if self.diverting {
+            // what is landed then ends that: nothing is known of Postgres before
+            self.aside.rest_until = Some(began + DIVERTED_REST);
+            return;
+        }
+        self.postpone_locked(began).await;
+        let Some((source, probe)) = self.aside.take_due(began) else {
+            self.aside.rest_until = Some(Instant::now() + began.elapsed() * REST_FACTOR);
             return;
         };
         let group = self.positions.consumer().group();
@@ -263,11 +402,24 @@ impl Lane {
             self.aside.forget_partition(&source);
             return; // whoever has it takes it up
         }
-        let began = Instant::now();
-        land_probe(self, records, arena).await;
+        land_probe(self, probe, arena).await;
         let can_go_on = self.aside.settle_probe(&source, began, Instant::now());
         if can_go_on && self.partitions.owned.contains_key(&source) {
+            self.give_hope(&source, true);
             self.partitions.take_up_again([source]);
+        }
+    }
+
+    /// Asks once for all partitions that wait for a lock on their table whether it is still there.
+    async fn postpone_locked(&mut self, now: Instant) {
+        let tables = self.aside.list_locked_due(now);
+        if tables.is_empty() {
+            return;
+        }
+        let asked = self.destination.find_locked_tables(&tables);
+        // Postgres' troubles are told by the probe
+        if let Some(Ok(locked)) = self.waiting.unless_needed(asked).await {
+            self.aside.postpone_locked(&locked, now);
         }
     }
 }

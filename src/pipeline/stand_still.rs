@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::pipeline::lane::Lane;
 use crate::record::TopicPartition;
+use crate::table_name::TableName;
 use crate::watch::standing::Standing;
 
 /// When to look again whether a person has decided.
@@ -46,10 +47,21 @@ impl Lane {
 
     /// The partition is read, from wherever.
     pub(super) fn tell_moving(&self, source: &TopicPartition) {
+        self.give_hope(source, false);
         let health = &self.positions.consumer().group().health;
         if health.note_moving(source) {
             tracing::info!(partition = %source, "a partition that stood still goes on");
         }
+    }
+
+    /// What a partition brings is landed from now on, and others may wait for it.
+    pub(super) fn give_hope(&self, source: &TopicPartition, whatever: bool) {
+        let (group, merged) = (
+            self.positions.consumer().group(),
+            self.feeds.merged_tables(),
+        );
+        let may_bring = |topic: &str, table: &TableName| merged.may_lead_to(topic, table);
+        group.health.give_hope(source, whatever, may_bring);
     }
 
     /// A partition that is somebody else's meanwhile is no business of ours.

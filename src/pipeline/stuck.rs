@@ -113,6 +113,7 @@ mod tests {
         Standing::Fails {
             verdict,
             table: None,
+            awaits: Default::default(),
             text: text.to_owned(),
             tried_alone,
         }

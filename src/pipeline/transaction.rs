@@ -12,7 +12,8 @@ use crate::pipeline::duplicates::{self, LedgerKnows};
 use crate::pipeline::entry::Entry;
 use crate::pipeline::write_in_order::RowWriter;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
-use crate::postgres::settings::{begin_unpinned, pin_probe_settings, pin_settings};
+use crate::postgres::deferred::check_deferred;
+use crate::postgres::settings::{begin_unpinned, pin_patience};
 use crate::postgres::versions::compare_versions;
 use crate::rows::rearrange::Rearranged;
 use crate::rows::row_change::RowChange;
@@ -61,12 +62,7 @@ impl<'t> BatchTransaction<'t> {
         let moves = batch.watermark_moves();
         let watermarks = &self.ledger.watermarks;
         // sent together, in this order
-        let pinned = async {
-            match batch.trial.is_probe {
-                true => pin_probe_settings(&self.tx).await,
-                false => pin_settings(&self.tx).await,
-            }
-        };
+        let pinned = pin_patience(&self.tx, batch.trial.patience);
         let moved = watermarks.move_watermarks(&self.tx, batch.id, &moves);
         let (pinned, moved) = join(pinned, moved).await;
         pinned?;
@@ -139,6 +135,9 @@ impl<'t> BatchTransaction<'t> {
             .await?;
         if letters.parked {
             self.supersede_truncated(batch).await?;
+        }
+        if batch.trial.checks_tables && tables == TablesAre::AsKnown {
+            check_deferred(&self.tx, &batch.tables).await?;
         }
         let Some(order) = order else {
             return Ok(tables);

@@ -4,7 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
+use uuid::Uuid;
+
 use crate::pipeline::entry::{Entry, EntryState, Reject};
+use crate::postgres::settings::Patience;
 use crate::record::Coordinates;
 use crate::rows::statement::Conflicts;
 
@@ -19,13 +22,20 @@ pub struct Trial {
     pub approach: Approach,
     /// Whether it is only looked whether the records can be landed by now, which is not to cost others much.
     pub is_probe: bool,
+    /// How long its statements may take, and wait.
+    pub patience: Patience,
+    /// Whether deferred constraints are checked table by table before COMMIT, which doesn't tell whose they are.
+    pub checks_tables: bool,
     /// Whether rows and ids may be there already.
     pub conflicts: Conflicts,
     /// Records whose parents were waited for in vain: those that still have none are put aside.
     pub given_up: HashSet<Coordinates>,
     /// Rejects that were published with records which aren't of the batch now.
-    published: HashMap<Coordinates, Reject>,
+    published: PublishedRejects,
 }
+
+/// Rejects by their records, with the ids of their events: a topic that was created anew has others there.
+pub type PublishedRejects = HashMap<Coordinates, (Uuid, Reject)>;
 
 /// How an attempt at a batch is made. An approach never goes back to an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,10 +76,10 @@ impl Approach {
 }
 
 impl Trial {
-    /// Of records of a partition that stood still, which are tried to see whether it can go on.
-    pub fn of_probe() -> Self {
+    /// Of records of which these were published already.
+    pub fn of_published(published: PublishedRejects) -> Self {
         Self {
-            is_probe: true,
+            published,
             ..Self::default()
         }
     }
@@ -86,7 +96,8 @@ impl Trial {
             if let EntryState::Rejected(reject) = entry.state
                 && reject.published.is_some()
             {
-                self.published.insert(entry.record.coordinates(), *reject);
+                let published = (entry.id, *reject);
+                self.published.insert(entry.record.coordinates(), published);
             }
         }
     }
@@ -97,9 +108,16 @@ impl Trial {
             return;
         }
         for entry in entries {
-            if let Some(reject) = self.published.remove(&entry.record.coordinates()) {
+            if let Some((id, reject)) = self.published.remove(&entry.record.coordinates())
+                && id == entry.id
+            {
                 entry.state = EntryState::Rejected(Box::new(reject));
             }
         }
+    }
+
+    /// The rejects that are published, with records that aren't landed.
+    pub fn into_published(self) -> PublishedRejects {
+        self.published
     }
 }

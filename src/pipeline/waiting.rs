@@ -1,7 +1,7 @@
 //! The one way to wait: a failure is told, and what failed is tried again after a pause, until it
 //! succeeds or somebody needs the one who waits.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ impl Waiting {
     }
 
     /// Tells that events of these topics wait for changes of one of these tables.
-    pub fn tell_awaited(&self, tables: &HashSet<&TableName>, topics: &HashSet<Arc<str>>) {
+    pub fn tell_awaited(&self, tables: &BTreeSet<TableName>, topics: &HashSet<Arc<str>>) {
         self.health.note_awaited(tables, topics);
     }
 

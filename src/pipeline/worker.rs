@@ -28,6 +28,7 @@ use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::learn_feeds::FeedLearner;
+use crate::pipeline::lock_patience::LockPatience;
 use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
@@ -192,6 +193,7 @@ impl LaneParts<'_> {
             feeds: self.feeds.clone(),
             breaker: Breaker::new(&config.dead_letter.breaker),
             conflicts_expected_for: 0,
+            lock_patience: LockPatience::default(),
             most_events: None,
             diverting: false,
         }

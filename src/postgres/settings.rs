@@ -5,6 +5,7 @@
 //! Why, and which settings were considered: `docs/decisions/18`.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::IsolationLevel;
@@ -37,15 +38,31 @@ const TIMEOUTS: [(&str, &str); 3] = [
 
 static PIN_TRANSACTION: LazyLock<String> = LazyLock::new(|| set_all("SET LOCAL"));
 
-/// How long the transaction of a probe waits for a lock: others wait meanwhile.
-const PROBE_LOCK_TIMEOUT: &str = "250ms";
+/// How long a transaction's statements may take, and wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For a lock.
+    pub lock: Duration,
+    /// For a statement to end.
+    pub statement: Duration,
+}
 
-static PIN_PROBE: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "{}SET LOCAL lock_timeout = '{PROBE_LOCK_TIMEOUT}'",
-        *PIN_TRANSACTION
-    )
-});
+impl Default for Patience {
+    /// As all sessions have it.
+    fn default() -> Self {
+        Self {
+            lock: Duration::from_secs(10),
+            statement: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Patience {
+    fn set_timeouts(self) -> String {
+        let (lock, statement) = (self.lock.as_millis(), self.statement.as_millis());
+        format!("SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}")
+    }
+}
 
 fn set_all(set: &str) -> String {
     let one = |(name, value): &(&str, &str)| format!("{set} {name} = {value}; ");
@@ -66,12 +83,18 @@ pub async fn pin_settings(tx: &Transaction<'_>) -> Result<(), Failure> {
     Ok(tx.batch_execute(&PIN_TRANSACTION).await?)
 }
 
-/// The same for a transaction that only looks whether it can be done by now: it hardly waits for locks.
+/// The same for a transaction that isn't as patient as others.
 ///
 /// # Errors
 /// As Postgres says.
-pub async fn pin_probe_settings(tx: &Transaction<'_>) -> Result<(), Failure> {
-    Ok(tx.batch_execute(&PIN_PROBE).await?)
+pub async fn pin_patience(tx: &Transaction<'_>, patience: Patience) -> Result<(), Failure> {
+    if patience == Patience::default() {
+        return pin_settings(tx).await;
+    }
+    let timeouts = patience.set_timeouts();
+    Ok(tx
+        .batch_execute(&format!("{}{timeouts}", *PIN_TRANSACTION))
+        .await?)
 }
 
 /// Begins a transaction whose statements see what others have committed before each of them, whatever

@@ -10,6 +10,7 @@ pub const INVALID_PASSWORD: &str = "28P01";
 pub const INVALID_TEXT: &str = "22P02";
 pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 pub const NOT_NULL_VIOLATION: &str = "23502";
+pub const OUT_OF_MEMORY: &str = "53200";
 pub const QUERY_CANCELED: &str = "57014";
 pub const STRING_TOO_LONG: &str = "22001";
 pub const TOO_MANY_CONNECTIONS: &str = "53300";

@@ -1,6 +1,6 @@
 //! What `/readyz` tells: whether the process takes events in, and if not, why.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -152,12 +152,24 @@ impl Health {
         self.state.lock().standing.clear(source)
     }
 
+    /// Notes that what a partition brings is landed from now on, which others may wait for, as `may_bring` says of a topic
+    /// and a table. `whatever`: also if it only waited for rows itself.
+    pub fn give_hope(
+        &self,
+        source: &TopicPartition,
+        whatever: bool,
+        may_bring: impl Fn(&str, &TableName) -> bool,
+    ) {
+        let mut state = self.state.lock();
+        state.standing.give_hope(source, whatever, may_bring);
+    }
+
     /// Notes that events of these topics wait for changes of one of these tables, as a foreign key asks; again with each
     /// attempt.
-    pub fn note_awaited(&self, tables: &HashSet<&TableName>, topics: &HashSet<Arc<str>>) {
+    pub fn note_awaited(&self, tables: &BTreeSet<TableName>, topics: &HashSet<Arc<str>>) {
         let (now, mut state) = (Instant::now(), self.state.lock());
         for table in tables {
-            let of_table = topics.iter().map(|topic| ((*table).clone(), topic.clone()));
+            let of_table = topics.iter().map(|topic| (table.clone(), topic.clone()));
             state.awaited.extend(of_table.map(|awaited| (awaited, now)));
         }
     }
@@ -177,9 +189,16 @@ impl Health {
         self.state.lock().standing.all()
     }
 
-    /// Whether events of one of these tables are what a partition of ours stands still for.
-    pub fn holds_up_any(&self, tables: &HashSet<&TableName>) -> bool {
-        self.state.lock().standing.hold_up_any(tables)
+    /// Whether partitions of ours other than `own` stand still that may bring changes of one of these tables, as
+    /// `may_bring` says of a topic and a table.
+    pub fn holds_up_any(
+        &self,
+        tables: &BTreeSet<TableName>,
+        own: &HashSet<TopicPartition>,
+        may_bring: impl Fn(&str, &TableName) -> bool,
+    ) -> bool {
+        let state = self.state.lock();
+        state.standing.hold_up_any(tables, own, may_bring)
     }
 
     /// # Errors

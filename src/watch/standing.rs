@@ -1,6 +1,6 @@
 //! Partitions that are ours and aren't read, each with the reason and since when. The others go on.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::SystemTime;
 
 use crate::record::TopicPartition;
@@ -27,6 +27,8 @@ pub enum Standing {
         verdict: Verdict,
         /// The table that they are of, if it is about one.
         table: Option<TableName>,
+        /// The tables whose changes they wait for, if they do.
+        awaits: BTreeSet<TableName>,
         /// For people; it quotes no value.
         text: String,
         /// The partition has been tried by itself, not only with others that it may stand still for.
@@ -39,6 +41,8 @@ pub enum Standing {
 struct Stood {
     standing: Standing,
     since: SystemTime,
+    /// It waits for rows that may have come since it was tried last.
+    has_hope: bool,
 }
 
 /// The partitions that stand still.
@@ -76,6 +80,27 @@ impl Standing {
         }
     }
 
+    /// The table that it is about, if it is about one.
+    fn table(&self) -> Option<&TableName> {
+        match self {
+            Standing::Fails { table, .. } => table.as_ref(),
+            Standing::Lost(_) | Standing::Waits { .. } => None,
+        }
+    }
+
+    /// Whether its next events wait for rows that others bring.
+    fn waits_for_rows(&self) -> bool {
+        matches!(self, Standing::Fails { verdict, .. } if *verdict == Verdict::Early)
+    }
+
+    fn awaited_tables(&self) -> &BTreeSet<TableName> {
+        static NONE: BTreeSet<TableName> = BTreeSet::new();
+        match self {
+            Standing::Fails { awaits, .. } => awaits,
+            Standing::Lost(_) | Standing::Waits { .. } => &NONE,
+        }
+    }
+
     /// Whether nothing but a person's deed ends it.
     pub fn needs_person(&self) -> bool {
         match self {
@@ -107,7 +132,12 @@ impl StandingPartitions {
         let before = self.0.get(source);
         let is_news = before.is_none_or(|before| !before.standing.is_same_news(&standing));
         let since = before.map_or_else(SystemTime::now, |before| before.since);
-        self.0.insert(source.clone(), Stood { standing, since });
+        let stood = Stood {
+            standing,
+            since,
+            has_hope: false,
+        };
+        self.0.insert(source.clone(), stood);
         if is_news {
             self.publish_counts();
         }
@@ -132,24 +162,86 @@ impl StandingPartitions {
 
     /// A line for people for each.
     pub(super) fn describe_all(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|(source, Stood { standing, since })| {
-            let since = humantime::format_rfc3339_seconds(*since);
-            let (why, text) = (standing.name(), standing.text());
-            format!("{source} stands still since {since} ({why}): {text}")
-        })
+        self.0.iter().map(
+            |(
+                source,
+                Stood {
+                    standing, since, ..
+                },
+            )| {
+                let since = humantime::format_rfc3339_seconds(*since);
+                let (why, text) = (standing.name(), standing.text());
+                format!("{source} stands still since {since} ({why}): {text}")
+            },
+        )
     }
 
-    /// Whether events of one of these tables are what a partition stands still for, and not only waits for others.
-    pub(super) fn hold_up_any(&self, tables: &HashSet<&TableName>) -> bool {
-        self.0.values().any(|stood| match &stood.standing {
-            // two that wait for each other would never give up
-            Standing::Fails {
-                table: Some(table),
-                verdict,
-                ..
-            } => *verdict != Verdict::Early && tables.contains(table),
-            _ => false,
-        })
+    /// What a partition brings is landed from now on: what waits for such rows may be able to go on, once it is tried.
+    /// `whatever`: also if it only waited for rows itself.
+    pub(super) fn give_hope(
+        &mut self,
+        source: &TopicPartition,
+        whatever: bool,
+        may_bring: impl Fn(&str, &TableName) -> bool,
+    ) {
+        let Some(Stood { standing, .. }) = self.0.get(source) else {
+            return;
+        };
+        if standing.waits_for_rows() && !whatever {
+            return;
+        }
+        let table = standing.table().cloned();
+        for stood in self.0.values_mut() {
+            let mut awaited = stood.standing.awaited_tables().iter();
+            stood.has_hope |= awaited.any(|awaited| {
+                table.as_ref() == Some(awaited) || may_bring(&source.topic, awaited)
+            });
+        }
+    }
+
+    /// Whether partitions other than `own` stand still that may bring changes of one of these tables, as `may_bring` says
+    /// of a topic and a table. One that waits for such changes itself counts only if that holds of it, or if it hasn't been
+    /// tried since they may have come: two that wait for each other would never give up.
+    pub(super) fn hold_up_any(
+        &self,
+        tables: &BTreeSet<TableName>,
+        own: &HashSet<TopicPartition>,
+        may_bring: impl Fn(&str, &TableName) -> bool,
+    ) -> bool {
+        let brings = |(source, standing): &(&TopicPartition, &Standing), tables: &BTreeSet<_>| {
+            let is_of = |table: &TableName| {
+                standing.table() == Some(table) || may_bring(&source.topic, table)
+            };
+            tables.iter().any(is_of)
+        };
+        let (mut held, mut waiting) = (Vec::new(), Vec::new());
+        for (
+            source,
+            Stood {
+                standing, has_hope, ..
+            },
+        ) in &self.0
+        {
+            match standing {
+                Standing::Waits { .. } => {}
+                _ if own.contains(source) => {}
+                _ if standing.waits_for_rows() && !has_hope => waiting.push((source, standing)),
+                _ => held.push((source, standing)),
+            }
+        }
+        loop {
+            if held.iter().any(|stood| brings(stood, tables)) {
+                return true;
+            }
+            let hangs = |(_, standing): &mut (&TopicPartition, &Standing)| {
+                held.iter()
+                    .any(|stood| brings(stood, standing.awaited_tables()))
+            };
+            held = waiting.extract_if(.., hangs).collect();
+            if held.is_empty() {
+                return false;
+            }
+        }
     }
 
     fn publish_counts(&self) {
@@ -157,5 +249,93 @@ impl StandingPartitions {
             let standing = self.0.values().filter(|s| s.standing.name() == why);
             metrics::set_standing_partitions(why, standing.count());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(topic: &str) -> TopicPartition {
+        TopicPartition {
+            topic: topic.into(),
+            partition: 0,
+        }
+    }
+
+    fn tables(names: &[&str]) -> BTreeSet<TableName> {
+        let tables = names.iter().map(|name| TableName::new("public", *name));
+        tables.collect()
+    }
+
+    fn stand(all: &mut StandingPartitions, topic: &str, verdict: Verdict, awaits: &[&str]) {
+        let fails = Standing::Fails {
+            verdict,
+            table: None,
+            awaits: tables(awaits),
+            text: "why".into(),
+            tried_alone: true,
+        };
+        all.note(&source(topic), fails);
+    }
+
+    /// Topics are named for the tables that they lead to.
+    fn hold_up(all: &StandingPartitions, own: &str, awaited: &str) -> bool {
+        let own = HashSet::from([source(own)]);
+        all.hold_up_any(&tables(&[awaited]), &own, |topic, table| {
+            topic == &*table.name
+        })
+    }
+
+    #[test]
+    fn what_waits_for_what_stands_still_holds_up_what_waits_for_it_in_turn() {
+        let mut all = StandingPartitions::default();
+        assert!(!hold_up(&all, "child", "parent"));
+        stand(&mut all, "grandparent", Verdict::Systemic, &[]);
+        stand(&mut all, "parent", Verdict::Early, &["grandparent"]);
+        stand(&mut all, "child", Verdict::Early, &["parent"]);
+        assert!(hold_up(&all, "grandchild", "child"));
+        assert!(hold_up(&all, "child", "parent"), "as it is tried again");
+        assert!(!hold_up(&all, "grandchild", "other"));
+        all.clear(&source("grandparent"));
+        assert!(!hold_up(&all, "grandchild", "child"));
+        assert!(!hold_up(&all, "parent", "grandparent"));
+    }
+
+    #[test]
+    fn what_may_go_on_and_has_not_been_tried_since_holds_up_what_waits_for_it() {
+        let mut all = StandingPartitions::default();
+        stand(&mut all, "grandparent", Verdict::Systemic, &[]);
+        stand(&mut all, "parent", Verdict::Early, &["grandparent"]);
+        stand(&mut all, "child", Verdict::Early, &["parent"]);
+        let leads = |topic: &str, table: &TableName| topic == &*table.name;
+        all.give_hope(&source("grandparent"), false, leads);
+        all.clear(&source("grandparent"));
+        assert!(hold_up(&all, "child", "parent"));
+        assert!(hold_up(&all, "grandchild", "child"));
+        assert!(!hold_up(&all, "parent", "grandparent"));
+        // in vain
+        stand(&mut all, "parent", Verdict::Early, &["grandparent"]);
+        assert!(!hold_up(&all, "child", "parent"));
+        // it goes on, to wait in its lane
+        all.give_hope(&source("parent"), false, leads);
+        assert!(!hold_up(&all, "grandchild", "child"));
+        // it is landed
+        all.give_hope(&source("parent"), true, leads);
+        assert!(hold_up(&all, "grandchild", "child"));
+    }
+
+    #[test]
+    fn those_that_wait_for_each_other_hold_up_nobody() {
+        let mut all = StandingPartitions::default();
+        stand(&mut all, "a", Verdict::Early, &["b"]);
+        stand(&mut all, "b", Verdict::Early, &["a"]);
+        assert!(!hold_up(&all, "a", "b"));
+        stand(&mut all, "a", Verdict::Locked, &[]);
+        assert!(hold_up(&all, "b", "a"));
+        assert!(
+            !hold_up(&all, "a", "a"),
+            "a partition doesn't hold up itself"
+        );
     }
 }

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broken;
 mod brokers;
 mod cluster;
 mod faults;

@@ -63,6 +63,13 @@ pub fn partial(lsn: i64, id: i64, version: i64) -> Event {
     change("u", lsn, id, Some(row))
 }
 
+/// An insert into a table like `t`.
+pub fn insert_into(table: &str, id: i64, version: i64) -> Event {
+    let row = json!({ "id": id, "version": version, "body": "b" });
+    let lsn = version * 1_000_000 + id;
+    change_of(table, "c", lsn, json!({ "id": id }), Some(row))
+}
+
 /// A record whose key can be read and whose value can't.
 pub fn broken(id: i64) -> Event {
     Event::raw(&json!({ "id": id }).to_string(), "{ broken")

@@ -54,17 +54,23 @@ impl Kafka {
 
     /// With a copy on each broker, of three at most; two have to have what is to count, where there are three.
     pub async fn create_topic(&self, topic: &str, partitions: i32) {
+        self.create_topics(&[topic.to_owned()], partitions).await;
+    }
+
+    pub async fn create_topics(&self, topics: &[String], partitions: i32) {
         let metadata = self.producer.client().fetch_metadata(None, WAIT);
         let brokers = metadata.expect("Kafka answers").brokers().len().min(3);
-        let copies = TopicReplication::Fixed(brokers as i32);
-        let new = NewTopic::new(topic, partitions, copies);
         let least = (brokers / 2 + 1).to_string();
-        let new = new.set("min.insync.replicas", &least);
+        let new = |topic| {
+            let copies = TopicReplication::Fixed(brokers as i32);
+            NewTopic::new(topic, partitions, copies).set("min.insync.replicas", &least)
+        };
+        let new: Vec<NewTopic<'_>> = topics.iter().map(|topic| new(topic)).collect();
         // a topic that was deleted a moment ago can still be on its way out
         super::eventually("the topic is created", async || {
             let results = self
                 .admin
-                .create_topics([&new], &AdminOptions::new().operation_timeout(Some(WAIT)))
+                .create_topics(&new, &AdminOptions::new().operation_timeout(Some(WAIT)))
                 .await;
             results
                 .expect("Kafka answers")
@@ -74,17 +80,19 @@ impl Kafka {
         })
         .await;
         // the broker hears of it a moment after the controller has answered
-        super::eventually("the broker knows the topic", async || {
-            let metadata = self.producer.client().fetch_metadata(Some(topic), WAIT);
-            let metadata = metadata.expect("Kafka answers");
-            let known = metadata
-                .topics()
-                .iter()
-                .map(|t| t.partitions().len())
-                .sum::<usize>();
-            (known == partitions as usize).then_some(())
-        })
-        .await;
+        for topic in topics {
+            super::eventually("the broker knows the topic", async || {
+                let metadata = self.producer.client().fetch_metadata(Some(topic), WAIT);
+                let metadata = metadata.expect("Kafka answers");
+                let known = metadata
+                    .topics()
+                    .iter()
+                    .map(|t| t.partitions().len())
+                    .sum::<usize>();
+                (known == partitions as usize).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Sets these of a topic's properties; the others go back to the broker's defaults.

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod avro;
+pub mod crowd;
 pub mod debezium;
 pub mod events;
 pub mod guarded;

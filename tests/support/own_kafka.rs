@@ -23,6 +23,35 @@ impl OwnKafka {
         )
     }
 
+    /// One of two disks, which can be taken away.
+    pub fn with_disks() -> Self {
+        Self::with(
+            "log.dirs={}/disk1,{}/disk2\nmetadata.log.dir={}/data\n\
+             offsets.topic.num.partitions=1\nreplica.high.watermark.checkpoint.interval.ms=500\n",
+        )
+    }
+
+    /// Which disk has this partition: `TOPIC-NUMBER`.
+    pub fn disk_of(&self, partition: &str) -> usize {
+        let has_it = |disk: &usize| self.disk(*disk).join(partition).exists();
+        [1, 2].into_iter().find(has_it).expect("one of them")
+    }
+
+    /// As if it had failed: what is on it is offline in a moment.
+    pub fn take_disk(&self, number: usize) {
+        std::fs::rename(self.disk(number), self.directory.join("away")).expect("it is there");
+    }
+
+    /// It is back at the next start.
+    pub fn give_disk(&self, number: usize) {
+        std::fs::rename(self.directory.join("away"), self.disk(number)).expect("it is away");
+    }
+
+    fn disk(&self, number: usize) -> PathBuf {
+        self.directory.join(format!("kafka/disk{number}"))
+    }
+
+    /// `{}` in the properties is the broker's directory.
     fn with(properties: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -32,6 +61,7 @@ impl OwnKafka {
         };
         let kafka = own.directory.join("kafka");
         std::fs::create_dir_all(&kafka).expect("a directory for the broker");
+        let properties = properties.replace("{}", &kafka.display().to_string());
         std::fs::write(kafka.join("extra.properties"), properties).expect("written");
         own.restart();
         own

@@ -286,6 +286,18 @@ impl Drop for World {
     }
 }
 
+/// A session that has locked something until it is dropped, or ends its transaction.
+pub async fn locking_at(database_url: &str, lock: &str) -> Client {
+    let rival = connect(database_url).await;
+    rival
+        .batch_execute(&format!(
+            "SET application_name = 'forgotten'; BEGIN; {lock}"
+        ))
+        .await
+        .unwrap();
+    rival
+}
+
 pub async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
         .await
