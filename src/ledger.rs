@@ -7,13 +7,14 @@
 //! - Where reading goes on: `resume`, which is pure; what goes first, `partition_starts`.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
 //! - For an operator: `standstills`, `overview`, `rights`, `forget_partitions`.
-//! - The tables themselves: `migrate` creates them, `retention` forgets what is old.
+//! - The tables themselves: `migrate` creates them, `letter_indexes` what needs no migration, `retention` forgets what is old.
 
 pub mod days;
 pub mod event_ids;
 pub mod feeds;
 pub mod forget_partitions;
 pub mod letter_filter;
+pub mod letter_indexes;
 pub mod letter_rows;
 pub mod letter_states;
 pub mod letters;

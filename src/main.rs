@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use landfall::cli::{Cli, Command, Run};
 use landfall::config::Config;
+use landfall::ledger::letter_indexes::create_missing_indexes;
 use landfall::ledger::migrate;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
@@ -118,12 +119,25 @@ struct PutAside {
 }
 
 async fn migrate_now(config: &Config) -> Result<(), CommandError> {
-    let applied =
-        migrate::migrate(&connection::build_pool(config)?, &config.postgres.schema).await?;
+    let pool = connection::build_pool(config)?;
+    let applied = migrate::migrate(&pool, &config.postgres.schema).await?;
     let schema = terminal::printable(&config.postgres.schema);
     terminal::print(&match applied.as_slice() {
         [] => format!("schema {schema} is up to date\n"),
         names => format!("schema {schema}: applied {}\n", names.join(", ")),
     });
+    let mut client = connection::connect(&pool).await?;
+    let missing = create_missing_indexes(&mut client, &config.postgres.schema);
+    match missing.await {
+        Ok(created) if created.is_empty() => {}
+        Ok(created) => {
+            terminal::print(&format!("created {}\n", created.join(", ")));
+        }
+        Err(failure) => {
+            terminal::print(&format!(
+                "indexes of dead_letters are still missing ({failure}): `landfall run` creates them, or run this again\n"
+            ));
+        }
+    }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::events::insert;
-use crate::support::{Event, World, world};
+use crate::support::worker::Worker;
+use crate::support::{Event, World, eventually, world};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -47,4 +48,42 @@ async fn a_dump_of_the_destination_holds_no_lane_up_whatever_days_events_are_of(
     let log = worker.stop().await.1;
     assert!(slowest < Duration::from_secs(5), "{slowest:?}: {log}");
     assert!(!log.contains("lock timeout"), "{log}");
+}
+
+#[tokio::test]
+async fn a_migration_that_somebody_is_in_the_way_of_holds_no_worker_of_the_former_build_up() {
+    let world = World::new("migration", 1).await;
+    world.migrate().await;
+    // later ones are there, as after an upgrade to a build that had this one between them
+    let former = "ALTER TABLE landfall.partitions DROP COLUMN stands_since, DROP COLUMN stands_for; \
+        DELETE FROM landfall.migrations WHERE version = 17";
+    world.db.batch_execute(former).await.expect(former);
+    let dump = world::connect(&world.database_url).await;
+    dump.batch_execute(DUMP).await.expect("it reads all");
+
+    let mut migrating = Worker::start(&["migrate"], &world.config_file(), &[]);
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%stands_since%'";
+    eventually("it is tried", async || {
+        (world.count(waits).await == 1).then_some(())
+    })
+    .await;
+    let mut slowest = Duration::ZERO;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        let write = Instant::now();
+        let sql = "UPDATE landfall.partitions SET updated_at = now()";
+        world.db.batch_execute(sql).await.expect(sql);
+        slowest = slowest.max(write.elapsed());
+    }
+    dump.batch_execute("COMMIT").await.expect("it ends");
+
+    assert_eq!(migrating.wait().await, Some(0), "{}", migrating.log());
+    assert!(
+        migrating.log().contains("applied standing"),
+        "{}",
+        migrating.log()
+    );
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    let there = "SELECT count(stands_since) FROM landfall.partitions";
+    assert_eq!(world.count(there).await, 0);
 }

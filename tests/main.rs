@@ -31,6 +31,7 @@ mod identity;
 mod isolation;
 mod ledger;
 mod letters;
+mod many_letters;
 mod mariadb;
 mod merged;
 mod moved;

@@ -24,13 +24,15 @@ pub struct LetterFilter {
     pub numbers: Vec<i64>,
     /// Of any of these events, or with any of [`LetterFilter::numbers`].
     pub event_ids: Vec<Uuid>,
+    /// With a higher number than this.
+    pub after: Option<i64>,
     /// Of any of the keys with these hashes, be it one that the event takes its row from.
     pub key_hashes: Vec<i64>,
 }
 
 impl LetterFilter {
-    /// The condition that the filter amounts to.
-    pub(super) fn to_condition(&self) -> Condition {
+    /// The condition that the filter amounts to. `schema`: quoted.
+    pub(super) fn to_condition(&self, schema: &str) -> Condition {
         let mut condition = Condition::default();
         let names = [
             ("topic", &self.topics),
@@ -49,9 +51,17 @@ impl LetterFilter {
         if let Some(since) = self.failed_since {
             condition.require("last_failed_at >= ?", Type::TIMESTAMPTZ, since);
         }
-        if !self.states.is_empty() {
-            let names: Vec<&str> = self.states.iter().map(|state| state.name()).collect();
-            condition.require("state = ANY(?)", Type::TEXT_ARRAY, names);
+        match self.states.as_slice() {
+            [] => {}
+            // as the indexes have it
+            [state] => condition.parts.push(format!("state = '{}'", state.name())),
+            states => {
+                let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
+                condition.require("state = ANY(?)", Type::TEXT_ARRAY, names);
+            }
+        }
+        if let Some(number) = self.after {
+            condition.require("id > ?", Type::INT8, number);
         }
         if !(self.numbers.is_empty() && self.event_ids.is_empty()) {
             condition.require_either(
@@ -64,18 +74,7 @@ impl LetterFilter {
             );
         }
         if !self.key_hashes.is_empty() {
-            condition.require_either(
-                (
-                    "key_hash = ANY(?)",
-                    Type::INT8_ARRAY,
-                    self.key_hashes.clone(),
-                ),
-                (
-                    "old_key_hash = ANY(?)",
-                    Type::INT8_ARRAY,
-                    self.key_hashes.clone(),
-                ),
-            );
+            condition.require_keys(schema, &self.key_hashes);
         }
         condition
     }
@@ -108,6 +107,23 @@ impl Condition {
     /// Adds a part; `?` stands for the parameter.
     fn require(&mut self, part: &str, of: Type, parameter: impl ToSql + Sync + Send + 'static) {
         let part = self.bind(part, of, parameter);
+        self.parts.push(part);
+    }
+
+    /// Adds that the letter is of one of these keys: asked of each index apart, as Postgres finds neither for both.
+    fn require_keys(&mut self, schema: &str, hashes: &[i64]) {
+        let key = self.bind("key_hash = ANY(?)", Type::INT8_ARRAY, hashes.to_vec());
+        let old = self.bind("old_key_hash = ANY(?)", Type::INT8_ARRAY, hashes.to_vec());
+        let numbers = |state: &str| {
+            format!(
+                "SELECT id FROM {schema}.dead_letters WHERE state {state} 'parked' AND ({key} OR {old})"
+            )
+        };
+        let part = format!(
+            "id = ANY (ARRAY({} UNION ALL {}))",
+            numbers("="),
+            numbers("<>")
+        );
         self.parts.push(part);
     }
 
@@ -149,13 +165,15 @@ mod tests {
             key_hashes: vec![3],
             ..LetterFilter::default()
         };
-        let condition = filter.to_condition();
+        let condition = filter.to_condition("s");
         assert_eq!(
             condition.to_sql(),
-            "topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = ANY($4) \
-             AND (id = ANY($5) OR event_id = ANY($6)) AND (key_hash = ANY($7) OR old_key_hash = ANY($8))"
+            "topic = $1 AND reason = ANY($2) AND last_failed_at >= $3 AND state = 'parked' \
+             AND (id = ANY($4) OR event_id = ANY($5)) AND id = ANY (ARRAY(\
+             SELECT id FROM s.dead_letters WHERE state = 'parked' AND (key_hash = ANY($6) OR old_key_hash = ANY($7)) UNION ALL \
+             SELECT id FROM s.dead_letters WHERE state <> 'parked' AND (key_hash = ANY($6) OR old_key_hash = ANY($7))))"
         );
-        assert_eq!(condition.parameters().len(), 8);
-        assert_eq!(LetterFilter::default().to_condition().to_sql(), "true");
+        assert_eq!(condition.parameters().len(), 7);
+        assert_eq!(LetterFilter::default().to_condition("s").to_sql(), "true");
     }
 }

@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use deadpool_postgres::Object;
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::{Serialize, Serializer};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -118,7 +117,7 @@ impl LetterRows {
         client: &Object,
         filter: &LetterFilter,
     ) -> Result<Vec<i64>, Failure> {
-        let condition = filter.to_condition();
+        let condition = filter.to_condition(&self.schema);
         let sql = format!(
             "SELECT id FROM {}.dead_letters WHERE {}",
             self.schema,
@@ -128,18 +127,18 @@ impl LetterRows {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// The letters that the filter lets through, oldest first, at most `limit`; one at a time, as there
-    /// may be millions.
+    /// The letters that the filter lets through, oldest first, at most `limit`. There may be millions: whoever wants all of
+    /// them takes a page at a time, each after the last letter of the one before.
     ///
     /// # Errors
-    /// Postgres can't be asked; for a letter, that its state is unknown to this build.
-    pub async fn stream_letters(
+    /// Postgres can't be asked, or a letter's state is unknown to this build.
+    pub async fn read_letters(
         &self,
         client: &Object,
         filter: &LetterFilter,
         limit: Option<i64>,
-    ) -> Result<impl Stream<Item = Result<LetterRow, Failure>> + use<>, Failure> {
-        let condition = filter.to_condition();
+    ) -> Result<Vec<LetterRow>, Failure> {
+        let condition = filter.to_condition(&self.schema);
         let limit = limit.map(|limit| format!(" LIMIT {limit}"));
         let sql = format!(
             "SELECT {LETTER_COLUMNS} FROM {}.dead_letters WHERE {} ORDER BY id{}",
@@ -147,25 +146,11 @@ impl LetterRows {
             condition.to_sql(),
             limit.unwrap_or_default()
         );
-        let rows = client.query_typed_raw(&sql, condition.parameters()).await?;
-        Ok(rows.map(|row| LetterRow::decode(&row?)))
+        let rows = client.query_typed(&sql, &condition.parameters()).await?;
+        rows.iter().map(LetterRow::decode).collect()
     }
 
-    /// The letters that [`LetterRows::stream_letters`] gives, all at once.
-    ///
-    /// # Errors
-    /// As for [`LetterRows::stream_letters`].
-    pub async fn read_letters(
-        &self,
-        client: &Object,
-        filter: &LetterFilter,
-        limit: Option<i64>,
-    ) -> Result<Vec<LetterRow>, Failure> {
-        let letters = self.stream_letters(client, filter, limit).await?;
-        letters.try_collect().await
-    }
-
-    /// How many letters the filter lets through.
+    /// How many letters the filter lets through, counted up to `most`.
     ///
     /// # Errors
     /// Postgres can't be asked.
@@ -173,10 +158,11 @@ impl LetterRows {
         &self,
         client: &Object,
         filter: &LetterFilter,
+        most: i64,
     ) -> Result<i64, Failure> {
-        let condition = filter.to_condition();
+        let condition = filter.to_condition(&self.schema);
         let sql = format!(
-            "SELECT count(*) FROM {}.dead_letters WHERE {}",
+            "SELECT count(*) FROM (SELECT FROM {}.dead_letters WHERE {} ORDER BY id LIMIT {most}) d",
             self.schema,
             condition.to_sql()
         );
@@ -195,7 +181,7 @@ impl LetterRows {
         client: &Object,
         filter: &LetterFilter,
     ) -> Result<Vec<LetterGroup>, Failure> {
-        let condition = filter.to_condition();
+        let condition = filter.to_condition(&self.schema);
         let sql = format!(
             "SELECT table_name, reason, state, count(*), min(first_failed_at), max(last_failed_at) \
              FROM {}.dead_letters WHERE {} GROUP BY 1, 2, 3 ORDER BY 1 NULLS FIRST, 2, 3",

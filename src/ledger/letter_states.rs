@@ -17,6 +17,12 @@ pub struct LockedLetter {
     pub first_parked_before: Option<i64>,
 }
 
+/// Letters that are given up in one transaction.
+const MAX_DISCARDED_LETTERS: usize = 5_000;
+
+/// Has letters found by their key, and not by looking through all in the order of their numbers for the first of it.
+const BY_KEY: &str = "OFFSET 0";
+
 /// Changes the states of letters.
 pub struct LetterStates {
     /// The quoted name of the bookkeeping schema.
@@ -41,9 +47,9 @@ impl LetterStates {
         id: i64,
     ) -> Result<Option<LockedLetter>, Failure> {
         let sql = format!(
-            "SELECT d.state, (SELECT min(e.id) FROM {0}.dead_letters e \
+            "SELECT d.state, (SELECT min(id) FROM (SELECT e.id FROM {0}.dead_letters e \
              WHERE e.state = 'parked' AND e.id < d.id AND (e.key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash]) \
-             OR e.old_key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash]))) \
+             OR e.old_key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash])) {BY_KEY}) k) \
              FROM {0}.dead_letters d WHERE d.id = $1 FOR UPDATE OF d",
             self.schema
         );
@@ -66,8 +72,8 @@ impl LetterStates {
         before: Option<i64>,
     ) -> Result<Option<i64>, Failure> {
         let sql = format!(
-            "SELECT min(id) FROM {}.dead_letters WHERE state = 'parked' \
-             AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND ($2 IS NULL OR id < $2)",
+            "SELECT min(id) FROM (SELECT id FROM {}.dead_letters WHERE state = 'parked' \
+             AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND ($2 IS NULL OR id < $2) {BY_KEY}) k",
             self.schema
         );
         let row = tx
@@ -102,11 +108,20 @@ impl LetterStates {
         Ok(())
     }
 
-    /// Gives up those of the letters that are still parked, and returns how many these were.
+    /// Gives up those of the letters that are still parked, and returns how many these were. In portions: a lane that has
+    /// an event of a letter's key waits for one.
     ///
     /// # Errors
     /// Postgres refuses the statement.
     pub async fn discard_letters(&self, client: &Object, ids: &[i64]) -> Result<u64, Failure> {
+        let mut discarded = 0;
+        for some in ids.chunks(MAX_DISCARDED_LETTERS) {
+            discarded += self.discard_some(client, some).await?;
+        }
+        Ok(discarded)
+    }
+
+    async fn discard_some(&self, client: &Object, ids: &[i64]) -> Result<u64, Failure> {
         let sql = format!(
             "UPDATE {}.dead_letters SET state = 'discarded', state_changed_at = now() WHERE id = ANY($1) AND state = 'parked'",
             self.schema

@@ -1,15 +1,20 @@
-//! Creates and upgrades the bookkeeping schema. Additive, numbered, each in its own transaction, and
-//! safe to run from several processes at once.
+//! Creates and upgrades the bookkeeping schema. Additive, numbered, each in its own transaction (a new schema's all in
+//! one), safe to run from several processes at once, and beside workers of an older build: locks are given up at once.
+//! Whatever is missing is applied, be its number higher than the last one or not.
 
-use deadpool_postgres::Pool;
-use tokio_postgres::types::Type;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
+use deadpool_postgres::{Object, Pool, Transaction};
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::ledger::letter_indexes;
 use crate::postgres::connection::connect;
 use crate::postgres::fingerprint::FACTS;
 use crate::postgres::settings::begin_pinned;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
-use crate::verdict::{Failure, Verdict};
+use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// In order; a migration that has been released is never changed.
 const MIGRATIONS: &[(i32, &str, &str)] = &[
@@ -105,6 +110,15 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
     ),
 ];
 
+/// Whoever lands with an older build queues behind a lock that is waited for, at most this long.
+const LOCK_TIMEOUT: &str = "100ms";
+
+/// So often a migration is tried that somebody is in the way of: for ten seconds.
+const MAX_TRIES: u32 = 20;
+
+/// Between two tries.
+const TRY_PAUSE: Duration = Duration::from_millis(500);
+
 /// Any number will do, as long as it stays the same: one migration at a time in a database.
 const MIGRATION_LOCK_ID: i64 = 0x6c61_6e64_6661_6c6c;
 
@@ -113,7 +127,8 @@ pub fn current_version() -> i32 {
     MIGRATIONS.last().map_or(0, |m| m.0)
 }
 
-/// The version that is there; 0 if the schema isn't.
+/// The version that is there: the one up to which no migration is missing, be there later ones or not; 0 if the schema
+/// isn't, and a higher one than this build knows if it is of a later Landfall.
 ///
 /// # Errors
 /// As Postgres says.
@@ -121,7 +136,26 @@ pub async fn installed_version(
     client: &impl UnnamedStatements,
     schema: &str,
 ) -> Result<i32, Failure> {
-    let table = format!("{}.migrations", quote(schema));
+    Ok(version_of(&read_applied(client, schema).await?))
+}
+
+fn version_of(applied: &BTreeSet<i32>) -> i32 {
+    match applied.last() {
+        Some(last) if *last > current_version() => *last,
+        _ => MIGRATIONS
+            .iter()
+            .map(|m| m.0)
+            .take_while(|version| applied.contains(version))
+            .last()
+            .unwrap_or(0),
+    }
+}
+
+/// The numbers of the migrations that were applied.
+async fn read_applied(
+    client: &impl UnnamedStatements,
+    schema: &str,
+) -> Result<BTreeSet<i32>, Failure> {
     // not to_regclass: it answers from the session's cache, which misses what another process has
     // created while this one waited for the lock
     let find = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -130,15 +164,11 @@ pub async fn installed_version(
         .query_typed_one(find, &[(&schema, Type::TEXT)])
         .await?;
     if !exists.get::<_, bool>(0) {
-        return Ok(0);
+        return Ok(BTreeSet::new());
     }
-    let row = client
-        .query_typed_one(
-            &format!("SELECT coalesce(max(version), 0) FROM {table}"),
-            &[],
-        )
-        .await;
-    Ok(row?.get(0))
+    let sql = format!("SELECT version FROM {}.migrations", quote(schema));
+    let rows = client.query_typed(&sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// # Errors
@@ -162,50 +192,65 @@ pub async fn require_current(client: &impl UnnamedStatements, schema: &str) -> R
 /// As Postgres says; systemic if the schema is of a later Landfall.
 pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Failure> {
     let mut client = connect(pool).await?;
-    if installed_version(&client, schema).await? == current_version() {
+    let (mut applied, mut tries) = (Vec::new(), 1..MAX_TRIES);
+    loop {
+        match apply_missing(&mut client, schema).await {
+            Ok(names) if names.is_empty() => break,
+            Ok(names) => applied.extend(names),
+            // others wait for what we wait for
+            Err(failure)
+                if failure.has_sqlstate(&[sqlstate::LOCK_NOT_AVAILABLE])
+                    && tries.next().is_some() =>
+            {
+                tokio::time::sleep(TRY_PAUSE).await;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(applied)
+}
+
+/// Applies the first migration that is missing, or all to a schema that has none yet, in one transaction.
+async fn apply_missing(client: &mut Object, schema: &str) -> Result<Vec<&'static str>, Failure> {
+    if installed_version(client, schema).await? == current_version() {
         return Ok(Vec::new()); // so that a role without the right to create can run once it is done
     }
-    let tx = begin_pinned(&mut client).await?;
-    tx.query_typed(
-        "SELECT pg_advisory_xact_lock($1)",
-        &[(&MIGRATION_LOCK_ID, Type::INT8)],
-    )
-    .await?;
-    let (quoted, before) = (quote(schema), installed_version(&tx, schema).await?);
-    if before > current_version() {
+    let tx = begin_pinned(client).await?;
+    let lock = "SELECT pg_advisory_xact_lock($1)";
+    tx.query_typed(lock, &[(&MIGRATION_LOCK_ID, Type::INT8)])
+        .await?;
+    let (quoted, before) = (quote(schema), read_applied(&tx, schema).await?);
+    if version_of(&before) > current_version() {
         return Err(Failure::new(
             Verdict::Systemic,
             format!(
-                "the schema {schema} is at version {before}, of a later Landfall; this one knows up to {}",
+                "the schema {schema} is at version {}, of a later Landfall; this one knows up to {}",
+                version_of(&before),
                 current_version()
             ),
         ));
     }
-    if before == 0 {
-        // IF NOT EXISTS would ask for the right to create schemas even where the schema is there
-        let find = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1";
-        let exists = tx
-            .query_typed_one(find, &[(&schema, Type::TEXT)])
-            .await?
-            .get::<_, i64>(0)
-            > 0;
-        let create = if exists {
-            String::new()
-        } else {
-            format!("CREATE SCHEMA {quoted}; ")
-        };
-        let create = format!(
-            "{create}CREATE TABLE {quoted}.migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
-        );
-        tx.batch_execute(&create).await?;
+    if before.is_empty() {
+        create_schema(&tx, schema).await?;
     }
+    let missing = MIGRATIONS.iter().filter(|m| !before.contains(&m.0));
+    let at_once = if before.is_empty() {
+        MIGRATIONS.len()
+    } else {
+        1
+    };
+    tx.batch_execute(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        .await?;
     let mut applied = Vec::new();
-    for (version, name, sql) in MIGRATIONS.iter().filter(|m| m.0 > before) {
+    for (version, name, sql) in missing.take(at_once) {
         tx.batch_execute(&with_names(sql, &quoted)).await?;
         let note = format!("INSERT INTO {quoted}.migrations (version, name) VALUES ($1, $2)");
-        let noted = [(version as _, Type::INT4), (name as _, Type::TEXT)];
+        let noted: [(&(dyn ToSql + Sync), Type); 2] = [(version, Type::INT4), (name, Type::TEXT)];
         tx.execute_typed(&note, &noted).await?;
         applied.push(*name);
+    }
+    if before.is_empty() {
+        letter_indexes::create_on_empty(&tx, &quoted).await?;
     }
     tx.commit().await?;
     Ok(applied)
@@ -217,9 +262,37 @@ fn with_names(sql: &str, quoted_schema: &str) -> String {
         .replace("{facts}", FACTS)
 }
 
+async fn create_schema(tx: &Transaction<'_>, schema: &str) -> Result<(), Failure> {
+    let quoted = quote(schema);
+    // IF NOT EXISTS would ask for the right to create schemas even where the schema is there
+    let find = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1";
+    let row = tx.query_typed_one(find, &[(&schema, Type::TEXT)]).await?;
+    let create = match row.get::<_, i64>(0) {
+        0 => format!("CREATE SCHEMA {quoted}; "),
+        _ => String::new(),
+    };
+    let create = format!(
+        "{create}CREATE TABLE IF NOT EXISTS {quoted}.migrations (version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    );
+    Ok(tx.batch_execute(&create).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_migration_that_is_missing_between_others_is_missing() {
+        let all: BTreeSet<i32> = MIGRATIONS.iter().map(|m| m.0).collect();
+        assert_eq!(version_of(&all), current_version());
+        let but = |version: i32| -> BTreeSet<i32> {
+            all.iter().copied().filter(|v| *v != version).collect()
+        };
+        assert_eq!((version_of(&but(1)), version_of(&but(7))), (0, 6));
+        let mut later = all.clone();
+        later.insert(9999);
+        assert_eq!(version_of(&later), 9999);
+    }
 
     #[test]
     fn each_migration_has_a_higher_number_than_the_one_before() {

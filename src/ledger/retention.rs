@@ -1,6 +1,6 @@
 //! Retention: how long the ids of applied events are kept (`apply.retention`), and what is remembered of rows that were
 //! deleted (`row_positions`) or got another key (`moved_rows`).
-//! Days are created ahead and dropped whole, by `run` and by `landfall prune`.
+//! Days are created ahead and dropped whole, by `run` and by `landfall prune`. `run` looks after the letters' indexes as well.
 //!
 //! Why: `docs/decisions/04`.
 
@@ -15,6 +15,7 @@ use deadpool_postgres::Pool;
 
 use crate::config::Config;
 use crate::ledger::Ledger;
+use crate::ledger::letter_indexes::look_after_indexes;
 pub use crate::ledger::retention::sweep::Sweep;
 pub use crate::ledger::retention::swept::Swept;
 use crate::postgres::connection;
@@ -48,6 +49,10 @@ pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once:
                 );
             }
             Ok(()) => {}
+        }
+        // last: where there are millions of letters it takes minutes
+        if let Ok(mut client) = connection::connect(&pool).await {
+            look_after_indexes(&mut client, &config.postgres.schema).await;
         }
         if once {
             return;

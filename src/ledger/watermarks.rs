@@ -252,6 +252,8 @@ impl Watermarks {
         let doubts = memories().map(|m| Doubt::to_number(m.positions.doubt));
         let (doubts, ordered): (Vec<_>, Vec<_>) =
             doubts.zip(memories().map(|m| m.ordered_since)).unzip();
+        // whether there are letters: of the indexes one alone has that order, so that none is looked through for it, whatever
+        // Postgres takes the table to hold
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              positions = u.positions::bigint[], position_doubt = u.doubt, ordered_since = u.ordered, \
@@ -259,8 +261,8 @@ impl Watermarks {
              FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[], $12::text[], $13::int[]) \
              AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams, leader) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
-             RETURNING (SELECT EXISTS (SELECT FROM {0}.dead_letters)), \
-             (SELECT EXISTS (SELECT FROM {0}.dead_letters WHERE state = 'parked')), p.partition_id, p.is_overtaken",
+             RETURNING EXISTS (SELECT FROM (SELECT FROM {0}.dead_letters ORDER BY id LIMIT 1) any_at_all), \
+             EXISTS (SELECT FROM (SELECT FROM {0}.dead_letters WHERE state = 'parked' ORDER BY key_hash LIMIT 1) any_parked), p.partition_id, p.is_overtaken",
             self.schema
         );
         let rows = tx

@@ -30,7 +30,12 @@ pub async fn find_candidates(
     if let Some(id) = ids.iter().find(by_number) {
         return Err(no_such_letter(*id));
     }
-    let only_rows = !ids.is_empty() && ids.iter().all(named);
+    // those without a row come after all that have one
+    let suffice = |limit| letters.len() >= limit as usize;
+    let only_rows = match replay.limit {
+        Some(limit) if ids.is_empty() => suffice(limit),
+        _ => !ids.is_empty() && ids.iter().all(named),
+    };
     if !only_rows {
         let reading = new_progress_bar(store.count_published()?);
         reading.set_message("reading the dead letter topic");
@@ -68,7 +73,8 @@ async fn read_recorded(
         (false, _) => &[],
     };
     let filter = filter_chosen_rows(&replay.chosen, states);
-    let rows = store.read_rows(&filter).await?;
+    let limit = replay.limit.filter(|_| replay.chosen.id.is_empty());
+    let rows = store.read_rows(&filter, limit.map(i64::from)).await?;
     Ok(rows.into_iter().map(Candidate::from_row).collect())
 }
 

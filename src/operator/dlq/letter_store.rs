@@ -56,12 +56,16 @@ impl<'c> LetterStore<'c> {
         })
     }
 
-    /// The letters with a row that the filter lets through, oldest first.
+    /// The letters with a row that the filter lets through, oldest first, at most `limit`.
     ///
     /// # Errors
     /// Postgres can't be asked.
-    pub async fn read_rows(&self, filter: &LetterFilter) -> Result<Vec<LetterRow>, Failure> {
-        self.rows.read_letters(&self.client, filter, None).await
+    pub async fn read_rows(
+        &self,
+        filter: &LetterFilter,
+        limit: Option<i64>,
+    ) -> Result<Vec<LetterRow>, Failure> {
+        self.rows.read_letters(&self.client, filter, limit).await
     }
 
     /// How many records [`LetterStore::find_unrecorded`] reads at most.
@@ -84,10 +88,10 @@ impl<'c> LetterStore<'c> {
         chosen: &ChosenLetters,
         progress: impl Fn(),
     ) -> Result<Vec<Candidate>, CommandError> {
-        let found = unrecorded::scan_letters(self.config, &mut self.reader, chosen, progress)?;
-        let ids: Vec<Uuid> = found.keys().copied().collect();
-        let recorded = self.events.find_recorded(&self.client, &ids).await?;
-        Ok(unrecorded::keep_unrecorded(found, &recorded, chosen))
+        let (client, events) = (&self.client, &self.events);
+        let ask = |ids: Vec<Uuid>| async move { events.find_recorded(client, &ids).await };
+        let found = unrecorded::scan_letters(self.config, &mut self.reader, chosen, ask, progress)?;
+        Ok(unrecorded::sort_letters(found))
     }
 
     /// The letter's record as it was read from its source.

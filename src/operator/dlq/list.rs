@@ -1,7 +1,6 @@
 //! `landfall dlq list`: the letters, oldest first.
 
 use deadpool_postgres::Object;
-use futures::TryStreamExt as _;
 
 use crate::cli::List;
 use crate::ledger::letter_filter::LetterFilter;
@@ -12,6 +11,12 @@ use crate::verdict::Failure;
 
 /// As many letters as people read; a program is given all of them.
 const PAGE_LETTERS: i64 = 100;
+
+/// Letters that are read at once.
+const OBJECTS_AT_ONCE: i64 = 1_000;
+
+/// Counting more would take longer than anybody waits for it.
+const MAX_COUNTED: i64 = 10_000;
 
 const HEADER: [&str; 9] = [
     "id", "failed", "table", "key", "reason", "sqlstate", "attempts", "state", "error",
@@ -35,19 +40,22 @@ pub async fn list_letters(client: &Object, schema: &str, list: &List) -> Result<
     }
 }
 
-/// A letter at a time: there may be millions.
+/// A page at a time: there may be millions.
 async fn print_objects(
     client: &Object,
     rows: &LetterRows,
     filter: &LetterFilter,
     limit: Option<i64>,
 ) -> Result<(), Failure> {
-    let letters = rows.stream_letters(client, filter, limit).await?;
-    let mut letters = std::pin::pin!(letters);
-    while let Some(letter) = letters.try_next().await? {
-        if !terminal::print_json(&letter) {
+    let (mut filter, mut left) = (filter.clone(), limit.unwrap_or(i64::MAX));
+    while left > 0 {
+        let page = left.min(OBJECTS_AT_ONCE);
+        let letters = rows.read_letters(client, &filter, Some(page)).await?;
+        if !letters.iter().all(terminal::print_json) || (letters.len() as i64) < page {
             break;
         }
+        filter.after = letters.last().map(|letter| letter.id);
+        left -= page;
     }
     Ok(())
 }
@@ -64,13 +72,20 @@ async fn print_table(
         return Ok(());
     }
     let shown = letters.len() as i64;
+    let last = letters.last().map(|letter| letter.id);
     let cells = letters.into_iter().map(format_cells);
     let mut text = terminal::format_table(HEADER, cells, &SHRINKING_COLUMNS);
     if shown == limit {
-        let more = rows.count_letters(client, filter).await? - shown;
+        let others = LetterFilter {
+            after: last,
+            ..filter.clone()
+        };
+        let more = rows.count_letters(client, &others, MAX_COUNTED).await?;
+        let at_least = if more == MAX_COUNTED { "at least " } else { "" };
         if more > 0 {
-            text +=
-                &format!("\n{more} more; --limit shows as many as you like, the filters fewer\n");
+            text += &format!(
+                "\n{at_least}{more} more; --limit shows as many as you like, the filters fewer\n"
+            );
         }
     }
     terminal::print(&text);

@@ -21,6 +21,9 @@ use crate::record::Record;
 use crate::record::body::Body;
 use crate::verdict::Failure;
 
+/// A key of which every event was refused may have very many.
+const MAX_OTHERS: i64 = 1_000;
+
 /// Prints a letter: its row, its record, its key's other letters, what a replay would do.
 ///
 /// # Errors
@@ -28,7 +31,7 @@ use crate::verdict::Failure;
 pub async fn show_letter(config: &Config, client: Object, show: &Show) -> Result<(), CommandError> {
     let mut replayer = Replayer::new(config, client, false)?;
     let named = filter_named_rows(&[show.id]);
-    let row = replayer.store.read_rows(&named).await?.pop();
+    let row = replayer.store.read_rows(&named, None).await?.pop();
     let mut group = match &row {
         Some(row) => vec![Candidate::from_row(row.clone())],
         None => find_unrecorded_up_to(show.id, &mut replayer.store).await?,
@@ -76,7 +79,7 @@ async fn find_unrecorded_up_to(
     Ok(unrecorded::keep_up_to(letters, event))
 }
 
-/// The other letters of the key, or of both keys, oldest first.
+/// The other letters of the key, or of both keys, oldest first, of the oldest thousand.
 async fn read_others(
     store: &LetterStore<'_>,
     keys: KeyHashes,
@@ -86,7 +89,7 @@ async fn read_others(
         key_hashes: keys.iter_hashes().collect(),
         ..LetterFilter::default()
     };
-    let mut letters = store.read_rows(&of_key).await?;
+    let mut letters = store.read_rows(&of_key, Some(MAX_OTHERS)).await?;
     letters.retain(|letter| Some(letter.id) != own);
     Ok(letters)
 }

@@ -2,6 +2,7 @@
 //! Postgres was away, or by an attempt that came to nothing. Found by reading the topic.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
 
 use uuid::Uuid;
 
@@ -11,50 +12,80 @@ use crate::kafka::{self, reader::Reader};
 use crate::ledger::recorded_events::RecordedIn;
 use crate::letter::Place;
 use crate::letter::headers::Posted;
+use crate::operator::command_error::CommandError;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::filter::{is_chosen, is_named};
 use crate::record::Record;
+use crate::verdict::Failure;
 
-/// The latest copy of each of the group's letters in the topic, by its event id; letters that the
-/// filters don't let through too, not chosen. `progress` is told of each record that was read.
+/// Letters of which it is asked at once whether they are recorded.
+const ASKED_AT_ONCE: usize = 1_000;
+
+/// The latest copy of each of the group's letters in the topic that aren't recorded, by its event id; letters that the
+/// filters don't let through too, not chosen. `ask` says which are recorded; it is asked of some at a time, as there may be
+/// millions that are. `progress` is told of each record that was read.
 ///
 /// # Errors
-/// Kafka can't be asked.
-pub fn scan_letters(
+/// Kafka or Postgres can't be asked.
+pub fn scan_letters<Asked: Future<Output = Result<HashMap<Uuid, RecordedIn>, Failure>>>(
     config: &Config,
     reader: &mut Reader,
     chosen: &ChosenLetters,
+    ask: impl Fn(Vec<Uuid>) -> Asked,
     progress: impl Fn(),
-) -> Result<BTreeMap<Uuid, Candidate>, kafka::Error> {
+) -> Result<BTreeMap<Uuid, Candidate>, CommandError> {
     let topic = config.dead_letter_topic();
-    let mut found: BTreeMap<Uuid, Candidate> = BTreeMap::new();
+    let (mut found, mut unasked) = (BTreeMap::new(), BTreeMap::new());
+    let mut failed = None;
     // reading blocks its thread, and nothing else is to be done meanwhile
     tokio::task::block_in_place(|| {
+        let runtime = tokio::runtime::Handle::current();
+        let mut keep = |unasked: &mut BTreeMap<Uuid, Candidate>| {
+            let asked = runtime.block_on(ask(unasked.keys().copied().collect()));
+            match asked {
+                Ok(recorded) => keep_unrecorded(&mut found, unasked, &recorded, chosen),
+                Err(failure) => failed = Some(failure),
+            }
+            failed.is_none()
+        };
         reader.scan(&topic, |record| {
             progress();
             if let Some(mut letter) = read_candidate(&record, &config.kafka.group) {
                 letter.chosen = is_chosen(chosen, &letter);
-                found.insert(letter.event_id, letter);
+                unasked.insert(letter.event_id, letter);
             }
-            true
-        })
+            unasked.len() < ASKED_AT_ONCE || keep(&mut unasked)
+        })?;
+        keep(&mut unasked);
+        Ok::<_, kafka::Error>(())
     })?;
-    Ok(found)
+    match failed {
+        Some(failure) => Err(failure.into()),
+        None => Ok(found),
+    }
 }
 
-/// Those of the letters that aren't recorded, in the order of their partitions and offsets.
-pub fn keep_unrecorded(
-    found: BTreeMap<Uuid, Candidate>,
+/// Keeps those of the letters that aren't recorded.
+fn keep_unrecorded(
+    found: &mut BTreeMap<Uuid, Candidate>,
+    asked: &mut BTreeMap<Uuid, Candidate>,
     recorded: &HashMap<Uuid, RecordedIn>,
     chosen: &ChosenLetters,
-) -> Vec<Candidate> {
+) {
+    let letters = std::mem::take(asked);
+    found.extend(letters.into_iter().filter(|(event, letter)| {
+        match recorded.get(event) {
+            Some(RecordedIn::DeadLetters) => false,
+            // of no interest, and there may be very many; but who asks for one is told
+            Some(RecordedIn::ProcessedEvents) => chosen.id.iter().any(|id| is_named(id, letter)),
+            None => true,
+        }
+    }));
+}
+
+/// The letters in the order of their partitions and offsets.
+pub fn sort_letters(found: BTreeMap<Uuid, Candidate>) -> Vec<Candidate> {
     let mut letters: Vec<Candidate> = found.into_values().collect();
-    letters.retain(|letter| match recorded.get(&letter.event_id) {
-        Some(RecordedIn::DeadLetters) => false,
-        // of no interest, and there may be very many; but who asks for one is told
-        Some(RecordedIn::ProcessedEvents) => chosen.id.iter().any(|id| is_named(id, letter)),
-        None => true,
-    });
     letters.sort_by(|a, b| (&a.source, a.offset).cmp(&(&b.source, b.offset)));
     letters
 }
