@@ -168,7 +168,7 @@ mod tests {
         let condition = filter.to_condition("s");
         assert_eq!(
             condition.to_sql(),
-            "topic = $1 AND reason = ANY($2) AND last_failed_at >= $3 AND state = 'parked' \
+            "topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = 'parked' \
              AND (id = ANY($4) OR event_id = ANY($5)) AND id = ANY (ARRAY(\
              SELECT id FROM s.dead_letters WHERE state = 'parked' AND (key_hash = ANY($6) OR old_key_hash = ANY($7)) UNION ALL \
              SELECT id FROM s.dead_letters WHERE state <> 'parked' AND (key_hash = ANY($6) OR old_key_hash = ANY($7))))"
