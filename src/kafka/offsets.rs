@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::error::is_gone;
 use crate::kafka::partition_list::{list_offsets, list_partitions, offset_of, partition_of};
 use crate::record::TopicPartition;
 
@@ -42,7 +43,16 @@ pub(super) fn fetch_log_ends(
     source: &TopicPartition,
     timeout: Duration,
 ) -> KafkaResult<(i64, i64)> {
-    client.fetch_watermarks(&source.topic, source.partition, timeout)
+    let ask = || client.fetch_watermarks(&source.topic, source.partition, timeout);
+    match ask() {
+        // librdkafka keeps for a quarter of an hour that a partition has no leader, and asks nobody meanwhile; all topics
+        // are asked for, as asking for one by its name may create it
+        Err(error) if is_gone(&error) => {
+            client.fetch_metadata(None, timeout)?;
+            ask()
+        }
+        answer => answer,
+    }
 }
 
 /// Where the logs of many partitions begin ([`Offset::Beginning`]) or end ([`Offset::End`]): one
