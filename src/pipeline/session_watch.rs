@@ -31,8 +31,8 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(25);
 /// After how long a statement isn't one any more that its timeout at the server (5 min) lets run.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(330);
 
-/// After how long a statement is told of.
-const LATE_AFTER: Duration = Duration::from_secs(30);
+/// After how long a statement, or its answer, is told of: batches are made so small that none takes this long.
+const LATE_AFTER: Duration = Duration::from_secs(10);
 
 /// Watches the sessions of a worker.
 pub(super) struct SessionWatch {
@@ -188,16 +188,20 @@ fn judge_session(used_for: Duration, activity: Option<Option<&Activity>>) -> Fin
                 Finding::Fine
             }
         }
-        _ if silent_for <= SILENCE_LIMIT => Finding::Fine,
-        Some(Some(_)) => Finding::Dead(format!(
-            "Postgres has waited for a statement for {}s, and we for its answer",
-            silent_for.as_secs()
-        )),
-        Some(None) => Finding::Dead("Postgres doesn't have it any more".to_owned()),
-        None => Finding::Dead(format!(
-            "no answer for {}s, and Postgres can't be asked why",
-            used_for.as_secs()
-        )),
+        _ if silent_for <= LATE_AFTER => Finding::Fine,
+        _ if silent_for <= SILENCE_LIMIT => Finding::Late(describe_silence(activity).to_owned()),
+        _ => Finding::Dead(describe_silence(activity).to_owned()),
+    }
+}
+
+/// The text is the same for as long as the silence lasts.
+fn describe_silence(activity: Option<Option<&Activity>>) -> &'static str {
+    match activity {
+        Some(Some(_)) => {
+            "it waits for a statement, and we for its answer, or for letters that are being delivered"
+        }
+        Some(None) => "Postgres doesn't have it any more",
+        None => "no answer, and Postgres can't be asked why",
     }
 }
 
@@ -212,6 +216,11 @@ mod tests {
             since: Duration::from_secs(seconds),
             blocked_by: None,
         }
+    }
+
+    fn is_late(used_for: u64, activity: Option<Option<&Activity>>) -> bool {
+        let finding = judge_session(Duration::from_secs(used_for), activity);
+        matches!(finding, Finding::Late(_))
     }
 
     fn is_dead(used_for: u64, activity: Option<Option<&Activity>>) -> bool {
@@ -235,5 +244,13 @@ mod tests {
     fn a_session_that_is_gone_or_that_nobody_tells_of_is_given_up_after_a_while() {
         assert!(!is_dead(20, Some(None)) && !is_dead(20, None));
         assert!(is_dead(30, Some(None)) && is_dead(30, None));
+    }
+
+    #[test]
+    fn whatever_takes_longer_than_a_batch_may_is_told_before_it_is_given_up() {
+        let (working, waiting) = (activity(true, 12), activity(false, 12));
+        for told in [Some(Some(&working)), Some(Some(&waiting)), Some(None), None] {
+            assert!(is_late(12, told) && !is_late(9, told), "{told:?}");
+        }
     }
 }
