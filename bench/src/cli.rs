@@ -42,7 +42,7 @@ pub struct Options {
     #[arg(long, env = "EVENTS", default_value_t = 300_000, global = true)]
     pub events: u64,
     /// For how many seconds the JDBC sink lands the topic elsewhere before it is measured: a JVM gets quicker by it.
-    #[arg(long, env = "WARM", default_value_t = 60, global = true)]
+    #[arg(long, env = "WARM", default_value_t = 75, global = true)]
     pub warm: u64,
     /// Ids that the ledger holds beforehand, in millions, with commas between.
     #[arg(long, env = "LEDGER", default_value = "0,10,50", global = true)]

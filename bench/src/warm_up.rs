@@ -60,29 +60,25 @@ impl Bench {
                 destination: &destination,
                 ..*task
             };
+            let begun = Instant::now();
             worker.put(self, &task, tuned)?;
-            worked += self.land_all(worker, &destination, tables)?;
+            self.land_all(worker, &destination, tables)?;
+            worked += begun.elapsed();
             worker.delete(&name)?;
         }
         destination.drop_now()
     }
 
-    /// Waits until everything is there, and says for how long it came.
     fn land_all(
         &self,
         worker: &mut Worker,
         destination: &Database,
         tables: &[String],
-    ) -> Result<Duration> {
+    ) -> Result<()> {
         let mut look = Look::new(destination, tables)?;
-        let mut begun = None;
         crate::wait::until("the warm-up is through", PATIENCE, || {
             worker.process.is_well()?;
-            if begun.is_none() && look.any()? {
-                begun = Some(Instant::now());
-            }
             Ok((look.sentinels(destination)? >= SENTINELS).then_some(()))
-        })?;
-        Ok(begun.map_or(Duration::ZERO, |begun| begun.elapsed()))
+        })
     }
 }

@@ -34,6 +34,7 @@ fn bench(folder: &Path, landfall: &Path, arguments: &[&str]) -> Output {
         "ROUNDS",
         "EVENTS",
         "LEDGER",
+        "WARM",
         "LANDFALL_BIN",
     ];
     let mut command = Command::new(env!("CARGO_BIN_EXE_landfall-bench"));
@@ -43,7 +44,7 @@ fn bench(folder: &Path, landfall: &Path, arguments: &[&str]) -> Output {
     let output = command
         .current_dir(root())
         .args(arguments)
-        .args(["--events", EVENTS, "--rounds", "1"])
+        .args(["--events", EVENTS, "--rounds", "1", "--warm", "1"])
         .arg("--state")
         .arg(folder)
         .arg("--results")
