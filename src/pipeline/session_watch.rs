@@ -248,8 +248,12 @@ mod tests {
 
     #[test]
     fn whatever_takes_longer_than_a_batch_may_is_told_before_it_is_given_up() {
-        let (working, waiting) = (activity(true, 12), activity(false, 12));
-        for told in [Some(Some(&working)), Some(Some(&waiting)), Some(None), None] {
+        assert!(
+            is_late(12, Some(Some(&activity(true, 12))))
+                && !is_late(12, Some(Some(&activity(true, 9))))
+        );
+        let waiting = activity(false, 200);
+        for told in [Some(Some(&waiting)), Some(None), None] {
             assert!(is_late(12, told) && !is_late(9, told), "{told:?}");
         }
     }
