@@ -239,13 +239,12 @@ impl Lane {
             let standstills = &self.destination.ledger.standstills;
             standstills.record_standstills(&client, &unrecorded).await
         };
-        let failed = match self.waiting.unless_needed(recorded).await {
+        match self.waiting.unless_needed(recorded).await {
             Some(Ok(())) => return,
-            Some(Err(error)) => Some(error),
-            None => None,
-        };
-        if let Some(error) = failed {
-            tracing::debug!(lane = self.number, %error, "can't note why partitions stand still");
+            Some(Err(error)) => {
+                tracing::debug!(lane = self.number, %error, "can't note why partitions stand still");
+            }
+            None => {}
         }
         // with the next news
         self.aside.unrecorded.splice(..0, unrecorded);
