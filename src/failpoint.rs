@@ -34,6 +34,17 @@ pub fn reach(seam: &'static str) {
     });
 }
 
+/// With `FAILPOINTS="poll=100*off->return"` the poll thread goes no further with the next record, as long as the file is there that
+/// `LANDFALL_FAILPOINT_HOLDS` names; what Kafka's client does by itself goes on.
+pub fn hold_poll() {
+    fail::fail_point!("poll", |_| {
+        let held_by = std::env::var_os("LANDFALL_FAILPOINT_HOLDS").map(std::path::PathBuf::from);
+        while held_by.as_ref().is_some_and(|file| file.exists()) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+}
+
 /// Reads the plan from `FAILPOINTS`; it holds as long as what is returned lives.
 #[cfg(feature = "failpoints")]
 pub fn read_plan() -> fail::FailScenario<'static> {

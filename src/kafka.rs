@@ -26,7 +26,7 @@ pub mod group;
 pub mod group_consumer;
 pub mod inbox;
 mod leader_epochs;
-mod log_cuts;
+pub mod log_cuts;
 pub mod observer;
 pub mod offsets;
 mod partition_list;

@@ -24,6 +24,15 @@ impl fmt::Display for TopicPartition {
     }
 }
 
+/// A place in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPlace {
+    /// The offset of what comes next.
+    pub offset: i64,
+    /// Of the leader that took what lies before it, if that is told.
+    pub leader_epoch: Option<i32>,
+}
+
 /// A record's coordinates: partition and offset.
 pub type Coordinates = (TopicPartition, i64);
 

@@ -1,6 +1,8 @@
 //! Kafka loses the end of a log that was landed, and others write at the same offsets.
 
-use crate::support::events::{history, tombstone, update};
+use std::time::Duration;
+
+use crate::support::events::{history, insert, tombstone, update};
 use crate::support::own_kafka::OwnKafka;
 use crate::support::worker::Worker;
 use crate::support::{Event, World};
@@ -133,4 +135,111 @@ async fn a_log_that_is_shorter_than_the_watermark_is_not_read_again_and_what_is_
     assert_eq!(status, 503, "{reasons}");
     worker.stop().await;
     assert_eq!(world.count(written).await, writes + 10);
+}
+
+const EVENTS: &str = "SELECT count(*) FROM landfall.processed_events";
+
+#[tokio::test]
+async fn what_was_fetched_of_a_log_that_is_cut_behind_is_landed_and_so_is_a_topic_that_had_fewer_leaders()
+ {
+    let kafka = OwnKafka::start();
+    let broker = kafka.broker();
+    let world = World::at("lagging", 1, &broker).await;
+    let topic = &world.topic;
+    let inserts =
+        |from: i64, to: i64| -> Vec<Event> { (from..to).map(|id| insert(id, id, 1)).collect() };
+    world.kafka.produce(topic, &inserts(0, 400)).await;
+    let kept = kafka.log_size(topic);
+    world.kafka.produce(topic, &inserts(400, 700)).await;
+
+    // the client has fetched all of it by the time that the first hundred are landed
+    let hold = tempfile::NamedTempFile::new().unwrap();
+    let held_by = hold.path().display().to_string();
+    let environment = [
+        ("LANDFALL_KAFKA__BROKERS", broker.as_str()),
+        ("FAILPOINTS", "poll=100*off->return"),
+        ("LANDFALL_FAILPOINT_HOLDS", held_by.as_str()),
+    ];
+    let worker = Worker::start(&["run"], &world.config_file(), &environment);
+    world.until_count("SELECT count(*) FROM t", 100).await;
+    kafka.restart_without(&[(topic, kept)]);
+    world.kafka.produce(topic, &inserts(1_000, 1_050)).await;
+    // it hears of the new leader, and drops what it has: else this proves nothing, and fails nothing
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(hold);
+    let anew = "SELECT count(*) FROM t WHERE id >= 1000";
+    world.until_count(anew, 50).await;
+    let before = "SELECT count(*) FROM t WHERE id < 400";
+    world.until_count(before, 400).await;
+    let next = "SELECT next_offset FROM landfall.partitions";
+    world.until_count(next, 450).await;
+
+    // the topic has had leaders by now that one of its name hasn't
+    worker.freeze();
+    world.kafka.delete_topic(topic).await;
+    world.kafka.create_topic(topic, 1).await;
+    world.kafka.produce(topic, &updates(3_000, 3_050)).await;
+    worker.thaw();
+    let recreated = "SELECT count(*) FROM t WHERE version >= 3000";
+    world.until_count(recreated, 50).await;
+    let (code, log) = worker.stop().await;
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn a_log_that_has_gone_back_to_an_earlier_state_is_not_taken_for_one_that_was_cut() {
+    let kafka = OwnKafka::start();
+    let broker = kafka.broker();
+    let ids = World::at("restored", 1, &broker).await;
+    let mut offsets = World::at("restored_offsets", 1, &broker).await;
+    offsets.set("apply", "idempotency = \"offset\"");
+    let aborted = World::at("aborted", 1, &broker).await;
+    let produce = async |from, to| {
+        for world in [&ids, &offsets] {
+            world.kafka.produce(&world.topic, &updates(from, to)).await;
+        }
+    };
+    produce(1_000, 1_100).await;
+    aborted.kafka.produce(&aborted.topic, &history(5, 1)).await;
+    catch_up(&aborted, &broker).await;
+    kafka.copy_disk();
+    // an aborted transaction is the first thing that the next leader takes
+    let events = history(5, 2);
+    aborted
+        .kafka
+        .produce_and_abort(&aborted.topic, &events)
+        .await;
+    for _ in 0..2 {
+        let log = catch_up(&aborted, &broker).await;
+        assert!(!log.contains("Kafka has lost"), "{log}");
+    }
+    kafka.stop();
+    kafka.restart();
+    produce(1_100, 1_300).await;
+    for world in [&ids, &offsets] {
+        catch_up(world, &broker).await;
+    }
+    let written = "SELECT count(*) FROM audit";
+    let writes = offsets.count(written).await;
+
+    kafka.restore_disk();
+    // it is shorter than what was landed
+    let stand = async || {
+        let worker = run(&offsets, &broker);
+        let said = worker
+            .says(&["stands still", "isn't of the leader epochs"])
+            .await;
+        worker.stop().await;
+        said
+    };
+    stand().await;
+    let log = catch_up(&ids, &broker).await;
+    assert!(log.contains("offsets can't be trusted"), "{log}");
+    assert_eq!(ids.count(EVENTS).await, 300, "{log}");
+    // and longer again
+    produce(2_000, 2_300).await;
+    stand().await;
+    assert_eq!(offsets.count(written).await, writes);
+    catch_up(&ids, &broker).await;
+    assert_eq!(ids.count(EVENTS).await, 600);
 }

@@ -84,6 +84,11 @@ impl Assignment {
         partitions.get(source).is_some_and(|a| a.lane == lane)
     }
 
+    /// The epoch of the partition's records, as it was positioned last; `None` if it isn't ours.
+    pub fn epoch_of(&self, source: &TopicPartition) -> Option<u64> {
+        self.partitions.lock().get(source).map(|a| a.epoch)
+    }
+
     /// The lane of a partition that is positioned, and the epoch of its records.
     pub fn find_started(&self, source: &TopicPartition) -> Option<(usize, u64)> {
         let partitions = self.partitions.lock();

@@ -1,7 +1,7 @@
 //! The group's consumer, as those that don't poll have it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -26,7 +26,23 @@ const LET_GO_INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub struct GroupConsumer(Arc<BaseConsumer<Group>>);
 
+/// The consumer for somebody who doesn't keep it from being closed.
+#[derive(Clone)]
+pub struct WeakGroupConsumer(Weak<BaseConsumer<Group>>);
+
+impl WeakGroupConsumer {
+    /// The consumer, unless it is closed.
+    pub fn upgrade(&self) -> Option<GroupConsumer> {
+        self.0.upgrade().map(GroupConsumer)
+    }
+}
+
 impl GroupConsumer {
+    /// The same for somebody who needn't have it to the end.
+    pub fn downgrade(&self) -> WeakGroupConsumer {
+        WeakGroupConsumer(Arc::downgrade(&self.0))
+    }
+
     pub(super) fn new(consumer: BaseConsumer<Group>) -> Self {
         Self(Arc::new(consumer))
     }

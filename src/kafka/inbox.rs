@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::config::ApplyConfig;
 use crate::locked::Locked;
-use crate::record::{Record, TopicPartition};
+use crate::record::{LogPlace, Record, TopicPartition};
 
 /// How many rows a batch grows to that waits for the parents of its rows,
 const GROWN_BATCH_ROWS: usize = 100_000;
@@ -52,14 +52,14 @@ pub struct ReadPosition {
     pub source: TopicPartition,
     /// That of the records which it counts.
     pub epoch: u64,
-    /// The next offset to read.
-    pub offset: i64,
+    /// What is read next.
+    pub place: LogPlace,
 }
 
 /// A position that the lane has yet to be told.
 struct QueuedPosition {
     epoch: u64,
-    offset: i64,
+    place: LogPlace,
     /// It waits for the last record below it: until so many were taken out. Found once, as a lane asks often.
     behind: usize,
 }
@@ -140,13 +140,13 @@ impl Inbox {
         }
     }
 
-    /// Everything of the partition below the offset was pushed, under this epoch.
-    pub fn note_position(&self, source: &TopicPartition, epoch: u64, offset: i64) {
+    /// Everything of the partition below the place was pushed, under this epoch.
+    pub fn note_position(&self, source: &TopicPartition, epoch: u64, place: LogPlace) {
         let mut state = self.state.lock();
-        let behind = state.find_end_below(source, offset);
+        let behind = state.find_end_below(source, place.offset);
         let position = QueuedPosition {
             epoch,
-            offset,
+            place,
             behind,
         };
         state.positions.insert(source.clone(), position);
@@ -379,7 +379,7 @@ impl InboxState {
         let position = |(source, p): (_, QueuedPosition)| ReadPosition {
             source,
             epoch: p.epoch,
-            offset: p.offset,
+            place: p.place,
         };
         free.map(position).collect()
     }
@@ -406,7 +406,7 @@ impl InboxState {
     fn find_ends_anew(&mut self) {
         let mut positions = std::mem::take(&mut self.positions);
         for (source, position) in &mut positions {
-            position.behind = self.find_end_below(source, position.offset);
+            position.behind = self.find_end_below(source, position.place.offset);
         }
         self.positions = positions;
     }

@@ -165,11 +165,18 @@ fn lanes_share_the_memory_and_each_holds_three_batches() {
     assert_eq!(config(4, 1_000).most_bytes(), 1_000);
 }
 
+fn place(offset: i64) -> LogPlace {
+    LogPlace {
+        offset,
+        leader_epoch: Some(3),
+    }
+}
+
 fn position(of: i32, offset: i64) -> ReadPosition {
     ReadPosition {
         source: partition(of),
         epoch: 1,
-        offset,
+        place: place(offset),
     }
 }
 
@@ -177,8 +184,8 @@ fn position(of: i32, offset: i64) -> ReadPosition {
 async fn a_position_waits_until_the_records_below_it_are_taken_out() {
     let inbox = inbox(2, 1_000_000);
     (0..3).for_each(|offset| inbox.push_record(record(0, offset, 10)));
-    inbox.note_position(&partition(0), 1, 4);
-    inbox.note_position(&partition(1), 1, 7);
+    inbox.note_position(&partition(0), 1, place(4));
+    inbox.note_position(&partition(1), 1, place(7));
     // nothing of partition 1 is queued
     let Work::Records(records, positions, busy) = inbox.next(None).await else {
         panic!("positions");
@@ -199,7 +206,7 @@ async fn a_position_waits_until_the_records_below_it_are_taken_out() {
 #[tokio::test]
 async fn the_position_of_a_partition_given_up_is_dropped() {
     let inbox = inbox(2, 1_000_000);
-    inbox.note_position(&partition(0), 1, 4);
+    inbox.note_position(&partition(0), 1, place(4));
     inbox.give_up(&HashSet::from([partition(0)]));
     assert!(inbox.take_positions().is_empty());
 }
@@ -209,7 +216,7 @@ async fn a_position_waits_for_its_records_also_after_others_before_and_behind_th
     let inbox = inbox(1, 1_000_000);
     inbox.push_record(record(1, 0, 10));
     inbox.push_record(record(0, 0, 10));
-    inbox.note_position(&partition(0), 1, 2);
+    inbox.note_position(&partition(0), 1, place(2));
     (1..4).for_each(|offset| inbox.push_record(record(1, offset, 10)));
     inbox.give_up(&HashSet::from([partition(1)]));
     assert!(inbox.take_positions().is_empty(), "a record is left");

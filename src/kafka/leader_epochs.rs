@@ -23,6 +23,15 @@ pub(super) fn read_leader_epoch(message: &BorrowedMessage<'_>) -> Option<i32> {
     (epoch >= 0).then_some(epoch)
 }
 
+/// The epochs of a list of positions, in its order; `None` where none is told.
+pub(super) fn read_position_epochs(list: &TopicPartitionList) -> Vec<Option<i32>> {
+    // SAFETY: the list has so many elements, and isn't changed while they are looked at.
+    let epoch =
+        |at| unsafe { rd::rd_kafka_topic_partition_get_leader_epoch((*list.ptr()).elems.add(at)) };
+    let epochs = (0..list.count()).map(epoch);
+    epochs.map(|epoch| (epoch >= 0).then_some(epoch)).collect()
+}
+
 /// A list of one offset, with the epoch of the record before it, if that is known.
 ///
 /// # Errors

@@ -11,11 +11,22 @@ use rdkafka::message::Message as _;
 use crate::config::KafkaConfig;
 use crate::kafka::client::{LoggingContext, consumer_properties};
 use crate::kafka::error::is_passing;
-use crate::kafka::leader_epochs::list_position;
+use crate::kafka::leader_epochs::{list_position, read_leader_epoch};
 use crate::record::TopicPartition;
 
 /// A partition that was assigned a moment ago can't be sought in yet.
 const SEEK_RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// What a log says of what was read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpochEnd {
+    /// It is as it was read, up to the offset that was asked for.
+    Whole,
+    /// From this offset on it is another one: of a later leader.
+    Cut(i64),
+    /// It holds nothing of that leader epoch, nor of an earlier one: it isn't the log that was read, but one from before that.
+    Unknown,
+}
 
 /// How a log is read to find out: with what transactions hide that are open.
 pub(super) fn cut_properties(config: &KafkaConfig) -> ClientConfig {
@@ -23,23 +34,26 @@ pub(super) fn cut_properties(config: &KafkaConfig) -> ClientConfig {
     properties
         .set("isolation.level", "read_uncommitted")
         // nothing is there at the end of a log, and the broker is not to wait for something
-        .set("fetch.wait.max.ms", "5");
+        .set("fetch.wait.max.ms", "5")
+        // nobody polls between two questions: they would be kept
+        .set("statistics.interval.ms", "0");
     properties
 }
 
-/// The offset of the first record that isn't of the log that was read up to `offset`, whose last record was of this leader
-/// epoch; `offset` itself, if there is none below. Blocks its thread, `timeout` at most.
-pub(super) fn find_log_cut(
+/// Whether the log is the one that was read up to `offset`, whose last record was of this leader epoch. Blocks its thread,
+/// `timeout` at most.
+pub(super) fn find_epoch_end(
     consumer: &BaseConsumer<LoggingContext>,
     source: &TopicPartition,
     offset: i64,
     leader_epoch: i32,
     timeout: Duration,
-) -> KafkaResult<i64> {
+) -> KafkaResult<EpochEnd> {
     let position = || list_position(source, offset, Some(leader_epoch));
     consumer.assign(&position()?)?;
-    let found = seek_until(consumer, position, timeout)
-        .and_then(|()| poll_until(consumer, offset, timeout));
+    let until = Instant::now() + timeout;
+    let found = seek_until(consumer, position, until)
+        .and_then(|()| poll_until(consumer, offset, leader_epoch, until));
     consumer.unassign()?;
     found
 }
@@ -47,14 +61,14 @@ pub(super) fn find_log_cut(
 fn seek_until(
     consumer: &BaseConsumer<LoggingContext>,
     position: impl Fn() -> KafkaResult<rdkafka::TopicPartitionList>,
-    timeout: Duration,
+    until: Instant,
 ) -> KafkaResult<()> {
-    let since = Instant::now();
     loop {
-        let sought = consumer.seek_partitions(position()?, timeout);
+        let left = until.saturating_duration_since(Instant::now());
+        let sought = consumer.seek_partitions(position()?, left);
         let sought = sought.and_then(|list| list.elements().iter().try_for_each(|e| e.error()));
         match sought {
-            Err(_) if since.elapsed() < timeout => std::thread::sleep(SEEK_RETRY_INTERVAL),
+            Err(_) if Instant::now() < until => std::thread::sleep(SEEK_RETRY_INTERVAL),
             sought => return sought,
         }
     }
@@ -63,14 +77,22 @@ fn seek_until(
 fn poll_until(
     consumer: &BaseConsumer<LoggingContext>,
     offset: i64,
-    timeout: Duration,
-) -> KafkaResult<i64> {
-    let since = Instant::now();
+    leader_epoch: i32,
+    until: Instant,
+) -> KafkaResult<EpochEnd> {
     loop {
-        let left = timeout.saturating_sub(since.elapsed());
+        let left = until.saturating_duration_since(Instant::now());
         match consumer.poll(left) {
-            Some(Ok(message)) => return Ok(message.offset().min(offset)),
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(offset),
+            Some(Ok(message)) if message.offset() >= offset => return Ok(EpochEnd::Whole),
+            // where no epoch is found, librdkafka begins at the log's beginning
+            Some(Ok(message)) => {
+                let is_later = read_leader_epoch(&message).is_some_and(|it| it > leader_epoch);
+                return Ok(match is_later {
+                    true => EpochEnd::Cut(message.offset()),
+                    false => EpochEnd::Unknown,
+                });
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(EpochEnd::Whole),
             Some(Err(error)) if !is_passing(&error) || left.is_zero() => return Err(error),
             None if left.is_zero() => return Err(KafkaError::NoMessageReceived),
             _ => {}

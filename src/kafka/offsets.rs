@@ -2,14 +2,13 @@
 //! asks brings the client to ask with. Each question blocks its thread, `timeout` at most.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::error::is_gone;
 use crate::kafka::partition_list::{list_offsets, list_partitions, offset_of, partition_of};
 use crate::record::TopicPartition;
 
@@ -44,14 +43,17 @@ pub(super) fn fetch_log_ends(
     timeout: Duration,
 ) -> KafkaResult<(i64, i64)> {
     let ask = || client.fetch_watermarks(&source.topic, source.partition, timeout);
-    match ask() {
-        // librdkafka keeps for a quarter of an hour that a partition has no leader, and asks nobody meanwhile; all topics
-        // are asked for, as asking for one by its name may create it
-        Err(error) if is_gone(&error) => {
-            client.fetch_metadata(None, timeout)?;
-            ask()
-        }
-        answer => answer,
+    let since = Instant::now();
+    let answer = ask();
+    if answer.is_ok() {
+        return answer;
+    }
+    // librdkafka keeps who leads a partition, or that nobody does, for minutes, and asks nobody meanwhile, whatever became of
+    // that broker; all topics are asked for, as asking for one by its name may create it
+    client.fetch_metadata(None, timeout)?;
+    match since.elapsed() < timeout {
+        true => ask(),
+        false => answer, // whoever asks again asks the right one
     }
 }
 

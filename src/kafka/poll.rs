@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::KafkaConfig;
+use crate::failpoint;
 use crate::kafka::assignment::AssignedByTopic;
 use crate::kafka::client::{consumer_properties, has_broker_assign};
 use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
@@ -121,6 +122,7 @@ impl Poller {
             match polled {
                 None => {}
                 Some(Ok(message)) => {
+                    failpoint::hold_poll();
                     self.positions.note_stirred();
                     self.hand_over(consumer, &message);
                 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::kafka::group::Group;
+use crate::kafka::leader_epochs::read_position_epochs;
 use crate::kafka::partition_list::{offset_of, partition_of};
-use crate::record::TopicPartition;
+use crate::record::{LogPlace, TopicPartition};
 
 /// Between two looks at the positions of a few partitions,
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
@@ -26,7 +27,7 @@ pub(super) struct UntoldPositions {
     stirred: bool,
     looked_at: Option<Instant>,
     /// With their epochs, as of the last look.
-    told: HashMap<TopicPartition, (u64, i64)>,
+    told: HashMap<TopicPartition, (u64, LogPlace)>,
 }
 
 impl UntoldPositions {
@@ -54,15 +55,20 @@ impl UntoldPositions {
         self.stirred = false;
         let group = consumer.context();
         let mut told = HashMap::with_capacity(self.told.len());
-        for element in positions.elements() {
-            let source = partition_of(&element);
+        let leader_epochs = read_position_epochs(&positions);
+        for (element, leader_epoch) in positions.elements().iter().zip(leader_epochs) {
+            let source = partition_of(element);
             let started = group.assignment.find_started(&source);
-            if let (Some((lane, epoch)), Some(offset)) = (started, offset_of(&element)) {
-                if self.told.get(&source) != Some(&(epoch, offset)) {
+            if let (Some((lane, epoch)), Some(offset)) = (started, offset_of(element)) {
+                let place = LogPlace {
+                    offset,
+                    leader_epoch,
+                };
+                if self.told.get(&source) != Some(&(epoch, place)) {
                     let inbox = group.inbox_of(lane);
-                    inbox.note_position(&source, epoch, offset);
+                    inbox.note_position(&source, epoch, place);
                 }
-                told.insert(source, (epoch, offset));
+                told.insert(source, (epoch, place));
             }
         }
         self.told = told;

@@ -11,9 +11,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 
 use crate::config::Config;
-use crate::kafka::client::{LoggingContext, client_properties};
+use crate::kafka::client::{LoggingContext, client_properties, close_consumer};
 use crate::kafka::error::{ClientError, Error};
-use crate::kafka::log_cuts::{cut_properties, find_log_cut};
+use crate::kafka::log_cuts::{EpochEnd, cut_properties, find_epoch_end};
 use crate::kafka::offsets::fetch_log_ends;
 use crate::kafka::topic_ids::{AskRights, DescribedTopic, TopicId, describe_topics};
 use crate::locked::Locked;
@@ -21,6 +21,9 @@ use crate::record::TopicPartition;
 
 /// How long Kafka may take to answer.
 pub(super) const TOPIC_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many consumers are kept that found where logs were cut: each has threads of its own.
+const IDLE_CONSUMERS: usize = 4;
 
 /// What a cluster says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +65,8 @@ struct Clients {
     /// Sees what transactions hide that are open; there once somebody has asked.
     of_whole_logs: Locked<Option<Arc<BaseConsumer<LoggingContext>>>>,
     cut_properties: ClientConfig,
-    /// Finds where logs were cut, one after the other; there once somebody has asked.
-    of_cuts: Locked<Option<BaseConsumer<LoggingContext>>>,
+    /// Those that find where logs were cut, and have nothing to do.
+    of_cuts: Locked<Vec<BaseConsumer<LoggingContext>>>,
 }
 
 impl Topics {
@@ -163,28 +166,33 @@ impl Topics {
         Ok(ends?.1)
     }
 
-    /// Where the log was cut that had been read up to this offset, the last record of it being of this leader epoch: the
-    /// offset itself, if it wasn't cut below.
+    /// Whether the log is the one that had been read up to this offset, the last record of it being of this leader epoch.
     ///
     /// # Errors
     /// No broker answered in time, or it refused.
-    pub fn find_cut(
+    pub fn find_epoch_end(
         &self,
         source: &TopicPartition,
         offset: i64,
         leader_epoch: i32,
-    ) -> Result<i64, Error> {
-        let mut of_cuts = self.0.of_cuts.lock();
-        let consumer = match of_cuts.take() {
+    ) -> Result<EpochEnd, Error> {
+        let idle = self.0.of_cuts.lock().pop();
+        let consumer = match idle {
             Some(consumer) => consumer,
             None => {
                 let consumer = self.0.cut_properties.create_with_context(LoggingContext);
                 consumer.map_err(|e| Error::of_creation(ClientError(e)))?
             }
         };
-        let consumer = of_cuts.insert(consumer);
         let timeout = TOPIC_QUERY_TIMEOUT;
-        let found = find_log_cut(consumer, source, offset, leader_epoch, timeout);
+        let found = find_epoch_end(&consumer, source, offset, leader_epoch, timeout);
+        let mut idle = self.0.of_cuts.lock();
+        if found.is_ok() && idle.len() < IDLE_CONSUMERS {
+            idle.push(consumer);
+        } else {
+            drop(idle);
+            close_consumer(consumer);
+        }
         found.map_err(|error| Error::LogEnds {
             partition: source.clone(),
             error,

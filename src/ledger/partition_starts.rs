@@ -40,6 +40,22 @@ pub struct Undrained {
     pub needed: i64,
 }
 
+impl Undrained {
+    /// The partition, of the same topic as this one.
+    pub fn source(&self, sibling: &TopicPartition) -> TopicPartition {
+        TopicPartition {
+            topic: sibling.topic.clone(),
+            partition: self.number,
+        }
+    }
+
+    /// Whether it is drained all the same, as its log ends here by now. One that was never taken up isn't.
+    pub fn is_drained_to(&self, end: i64) -> bool {
+        self.watermark
+            .is_some_and(|watermark| watermark >= end.min(self.needed))
+    }
+}
+
 impl PartitionStart {
     /// Whether a partition with this watermark has begun. One without a watermark hasn't.
     pub fn has_begun(&self, watermark: Option<i64>) -> bool {
@@ -292,5 +308,18 @@ mod tests {
     fn a_partition_has_begun_once_its_watermark_has_moved() {
         let begun = |watermark| start().has_begun(watermark);
         assert!(!begun(None) && !begun(Some(5)) && begun(Some(6)));
+    }
+
+    #[test]
+    fn a_partition_whose_log_ends_sooner_by_now_is_drained_at_its_end() {
+        let at = |watermark| Undrained {
+            number: 0,
+            watermark,
+            needed: 1_000,
+        };
+        assert!(at(Some(600)).is_drained_to(600) && !at(Some(600)).is_drained_to(601));
+        // it was filled again: no more is needed than what lay there
+        assert!(at(Some(1_000)).is_drained_to(4_000));
+        assert!(!at(None).is_drained_to(0));
     }
 }

@@ -89,6 +89,19 @@ pub fn short_log_message(source: &TopicPartition, log: ShortLog, schema: &str) -
     )
 }
 
+/// What an operator must know and can do when a log isn't the one that was landed, and nothing tells what of it is new.
+pub fn other_log_message(source: &TopicPartition, log: ShortLog, schema: &str) -> String {
+    let ShortLog { next_offset, high } = log;
+    let (topic, partition, on) = (&source.topic, source.partition, next_offset.min(high));
+    format!(
+        "the destination has everything below offset {next_offset}, but of another log: this one, which ends at {high}, isn't of the leader epochs \
+         that were landed. Was Kafka restored to an earlier state? Nothing tells which of its records were written since. To go on at offset {on}: \
+         UPDATE {schema}.partitions SET next_offset = {on}, leader_epoch = NULL, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {partition}. \
+         To have all of it applied again: landfall forget --topic {topic} --partition {partition}",
+        topic.replace('\'', "''"),
+    )
+}
+
 /// What an operator must know and can do when Kafka's retention has overtaken the sink.
 pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
     let Gap { next_offset, low } = gap;
@@ -107,6 +120,23 @@ pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
 /// then recognised as a duplicate.
 const DOUBTFUL_REWIND_OFFSETS: i64 = 64;
 
+/// All of the log is read again, and ids decide: it isn't the one that was landed, and nothing tells what of it is new.
+pub fn doubt_log(log: LogState) -> Resume {
+    begin_log(log, ResumeReason::Doubtful)
+}
+
+fn begin_log(log: LogState, why: ResumeReason) -> Resume {
+    Resume {
+        start: log.low,
+        floor: log.low,
+        watermark: Watermark {
+            topic_id: log.topic_id,
+            next_offset: log.low,
+        },
+        why,
+    }
+}
+
 /// `ids_decide`: events are recognised by their ids too. Where they aren't, offsets are believed.
 ///
 /// # Errors
@@ -116,15 +146,7 @@ pub fn plan_resume(
     log: LogState,
     ids_decide: bool,
 ) -> Result<Resume, Gap> {
-    let from_start = |why| Resume {
-        start: log.low,
-        floor: log.low,
-        watermark: Watermark {
-            topic_id: log.topic_id,
-            next_offset: log.low,
-        },
-        why,
-    };
+    let from_start = |why| begin_log(log, why);
     let Some(known) = known else {
         return Ok(from_start(ResumeReason::New));
     };

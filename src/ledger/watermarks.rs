@@ -163,7 +163,7 @@ impl Watermarks {
             ),
             Some(row) => (
                 "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, \
-                 open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, leader_epoch = NULL, cut_after = NULL, updated_at = now() \
+                 open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, leader_epoch = NULL, cut_after = CASE WHEN topic_id = $3 THEN cut_after END, updated_at = now() \
                  WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
             ),

@@ -2,8 +2,9 @@
 
 use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::watermarks::WatermarkMove;
+use crate::pipeline::jumps::{Jump, is_later_epoch, may_hide_records};
 use crate::pipeline::owned_partition::OwnedPartition;
-use crate::record::{Record, TopicPartition};
+use crate::record::{LogPlace, Record, TopicPartition};
 
 /// How far the batch takes a partition.
 #[derive(Clone, Debug)]
@@ -16,7 +17,8 @@ pub struct Advance {
     pub first_offset: i64,
     /// The next offset to read, which is what is committed to Kafka.
     pub next_offset: i64,
-    /// Of the last record, or that of the last one before the batch.
+    /// Of the last record, or of what lies before where the log was read to; that of what was read last before the batch,
+    /// if nothing was.
     pub leader_epoch: Option<i32>,
     /// What its records have left behind, after the batch.
     pub memory: PartitionMemory,
@@ -26,22 +28,9 @@ pub struct Advance {
     /// such gaps; so does retention that overtook us.
     pub gap: Option<i64>,
     /// Offsets began anew in the middle of the batch, at this record: what follows is another topic's, or was written
-    /// anew where the log was cut, and is read again once this batch is done with.
-    pub jumped_back: Option<JumpBack>,
-}
-
-/// A record where the log had been read before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JumpBack {
-    /// Its offset.
-    pub offset: i64,
-    /// Of the leader that took it.
-    pub leader_epoch: Option<i32>,
-}
-
-/// Whether the log was cut below a record of the later epoch, if one of the earlier had been read there.
-pub fn is_later_epoch(epoch: Option<i32>, than: Option<i32>) -> bool {
-    matches!((epoch, than), (Some(epoch), Some(than)) if epoch > than)
+    /// anew where the log was cut. Or they went on where a later leader's begin, and what comes before may not have been
+    /// brought. It is read again once this batch is done with.
+    pub jump: Option<Jump>,
 }
 
 impl Advance {
@@ -79,11 +68,11 @@ impl Advance {
             held: held.clone(),
             first_offset: read_to,
             next_offset: read_to,
-            leader_epoch: held.leader_epoch,
+            leader_epoch: held.read_epoch,
             memory: held.memory.clone(),
             below_floor: 0,
             gap: None,
-            jumped_back: None,
+            jump: None,
         })
     }
 
@@ -92,47 +81,62 @@ impl Advance {
         Self {
             source: first.source.clone(),
             memory: held.memory.clone(),
-            leader_epoch: held.leader_epoch,
+            leader_epoch: held.read_epoch,
             held,
             first_offset: first.offset,
             next_offset: first.offset,
             below_floor: 0,
             gap: None,
-            jumped_back: None,
+            jump: None,
         }
     }
 
     /// Goes to where the log was read, if that is behind the last record: what lies between is no record, unless
     /// retention has deleted it unseen, which is asked of a gap.
     pub fn pass_end(&mut self) {
-        let ahead = |end: &i64| *end > self.next_offset && self.jumped_back.is_none();
-        if let Some(end) = self.held.position.filter(ahead) {
-            self.gap.get_or_insert(self.next_offset);
-            self.next_offset = end;
+        let ahead = |end: &LogPlace| end.offset > self.next_offset && self.jump.is_none();
+        let Some(end) = self.held.position.filter(ahead) else {
+            return;
+        };
+        if self.may_hide_records(end.leader_epoch) {
+            self.jump = Some(jump_to(end, true));
+            return;
         }
+        self.gap.get_or_insert(self.next_offset);
+        self.next_offset = end.offset;
+        self.leader_epoch = end.leader_epoch;
+    }
+
+    fn may_hide_records(&self, comes: Option<i32>) -> bool {
+        may_hide_records(self.leader_epoch, comes, self.held.seen_epoch)
     }
 
     /// Takes the record's offset in; not, if it lies before one that was taken in already, in this batch or before it,
-    /// or was written after what had been landed there.
+    /// or was written after what had been landed there, or may have others before it that didn't come.
     pub fn follow_record(&mut self, record: &Record) -> bool {
         let offset = record.offset;
         let expected = if self.next_offset == self.first_offset {
-            let read_to = self.held.read_to.unwrap_or(offset);
-            if offset < read_to {
-                // nothing is taken in, and nothing taken back
-                (self.first_offset, self.next_offset) = (read_to, read_to);
-            }
-            read_to
+            self.held.read_to.unwrap_or(offset)
         } else {
             self.next_offset
         };
-        let was_cut = offset < self.held.next_offset
-            && is_later_epoch(record.leader_epoch, self.held.leader_epoch);
-        if offset < self.next_offset || was_cut {
-            self.jumped_back = Some(JumpBack {
+        // what was written anew is of a later leader; if leaders have gone back, so has the whole log
+        let (landed, now) = (self.held.leader_epoch, record.leader_epoch);
+        let is_other = match offset < self.held.next_offset {
+            true => is_later_epoch(now, landed),
+            false => is_later_epoch(landed, now),
+        };
+        let is_back = offset < expected || is_other;
+        if is_back || (offset > expected && self.may_hide_records(record.leader_epoch)) {
+            if self.next_offset == self.first_offset {
+                // nothing is taken in, and nothing taken back
+                (self.first_offset, self.next_offset) = (expected, expected);
+            }
+            let place = LogPlace {
                 offset,
                 leader_epoch: record.leader_epoch,
-            });
+            };
+            self.jump = Some(jump_to(place, !is_back));
             return false;
         }
         if offset > expected {
@@ -141,5 +145,13 @@ impl Advance {
         self.next_offset = offset + 1;
         self.leader_epoch = record.leader_epoch;
         true
+    }
+}
+
+fn jump_to(place: LogPlace, is_ahead: bool) -> Jump {
+    Jump {
+        offset: place.offset,
+        leader_epoch: place.leader_epoch,
+        is_ahead,
     }
 }

@@ -32,7 +32,7 @@ impl<'r> Advances<'r> {
             self.last = Some(place);
         }
         let advance = self.list.get_mut(self.last?)?;
-        (advance.held.epoch == record.epoch && advance.jumped_back.is_none()).then_some(advance)
+        (advance.held.epoch == record.epoch && advance.jump.is_none()).then_some(advance)
     }
 
     /// Adds an advance that begins with the record, unless the record is left over from before a seek: the
@@ -61,7 +61,7 @@ impl<'r> Advances<'r> {
     /// without records, lest they wait for some.
     pub fn with_debts(mut self, owned_partitions: &OwnedPartitions) -> Vec<Advance> {
         self.list
-            .retain(|a| a.next_offset > a.first_offset || a.jumped_back.is_some());
+            .retain(|a| a.next_offset > a.first_offset || a.jump.is_some());
         for advance in &mut self.list {
             advance.memory.stream_ends.end_batch();
         }

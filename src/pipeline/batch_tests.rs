@@ -9,7 +9,7 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::letter::Place;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::owned_partition::OwnedPartition;
-use crate::record::TopicPartition;
+use crate::record::{LogPlace, TopicPartition};
 use crate::table_name::TableName;
 use crate::verdict::Verdict;
 
@@ -29,6 +29,8 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         floor,
         epoch,
         read_to: Some(start),
+        read_epoch: None,
+        seen_epoch: None,
         is_undecided: false,
         has_siblings: false,
         is_untried: false,
@@ -88,7 +90,7 @@ fn records_left_over_from_before_a_seek_are_dropped_and_hide_none_of_those_after
     assert_eq!(offsets(&batch), [200, 201, 202, 203, 204]);
     let advance = &batch.advances[0];
     assert_eq!((advance.first_offset, advance.next_offset), (200, 205));
-    assert_eq!((advance.gap, advance.jumped_back), (None, None));
+    assert_eq!((advance.gap, advance.jump), (None, None));
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn where_offsets_begin_anew_the_batch_ends() {
     all.extend(records(0..5, 1));
     let batch = gather(&all, owned(290, 0, 1));
     assert_eq!(offsets(&batch), [290, 291, 292]);
-    assert!(batch.advances[0].jumped_back.is_some());
+    assert!(batch.advances[0].jump.is_some());
     assert_eq!(batch.advances[0].next_offset, 293);
 }
 
@@ -174,7 +176,7 @@ fn offsets_that_begin_anew_between_two_batches_are_a_jump_back_and_no_duplicates
     let batch = gather(&all, held);
     assert_eq!(offsets(&batch), [0; 0]);
     let advance = &batch.advances[0];
-    assert!(advance.jumped_back.is_some(), "and it is taken up again");
+    assert!(advance.jump.is_some(), "and it is taken up again");
     assert_eq!(advance.below_floor, 0);
     assert_eq!(advance.new_watermark(), 293, "it is not taken back");
 }
@@ -477,14 +479,17 @@ fn a_topic_of_another_converter_stops_the_lane_at_its_first_record_and_is_named_
 
 #[test]
 fn a_batch_takes_its_partition_to_where_the_log_was_read_behind_its_last_record() {
-    let at = |position| OwnedPartition {
-        position: Some(position),
+    let at = |offset: i64| OwnedPartition {
+        position: Some(LogPlace {
+            offset,
+            leader_epoch: None,
+        }),
         ..owned(50, 50, 1)
     };
     let records = records(50..60, 1);
     let mut decoder = Decoder::new(Vec::new().into(), true);
-    let mut read_to = |position| {
-        let owned = owned_partitions(at(position));
+    let mut read_to = |offset| {
+        let owned = owned_partitions(at(offset));
         let mut batch = Batch::gather_records(&records, arena(), &owned, &mut decoder);
         batch.pass_ends();
         let advance = &batch.advances[0];
@@ -521,7 +526,7 @@ fn a_record_below_the_watermark_of_a_later_leader_than_what_was_landed_ends_the_
         .collect();
     let batch = gather(&records, held);
     let advance = &batch.advances[0];
-    let jump = advance.jumped_back.unwrap();
+    let jump = advance.jump.unwrap();
     assert_eq!((jump.offset, jump.leader_epoch), (12, Some(4)));
     assert_eq!((advance.below_floor, batch.entries.len()), (2, 0));
     assert!(!advance.moves_watermark());
@@ -538,4 +543,110 @@ fn an_advance_ends_with_the_leader_epoch_of_its_last_record() {
     // none is none: the former one might end before these records
     let untold = [record(10, 1)];
     assert_eq!(gather(&untold, held).advances[0].leader_epoch, None);
+}
+
+/// Records of these offsets and leader epochs.
+fn of_leaders(records: &[(i64, i32)]) -> Vec<Record> {
+    let of_leader = |(offset, epoch): &(i64, i32)| of_leader(*epoch, record(*offset, 1));
+    records.iter().map(of_leader).collect()
+}
+
+/// Landed up to 10 of leader 3; leaders up to `seen` were known of when it was positioned.
+fn landed_of_three(seen: Option<i32>) -> OwnedPartition {
+    OwnedPartition {
+        leader_epoch: Some(3),
+        read_epoch: Some(3),
+        seen_epoch: seen,
+        ..owned(10, 10, 1)
+    }
+}
+
+#[test]
+fn what_is_missing_before_a_later_leaders_records_is_looked_for_once() {
+    // librdkafka had fetched 12 to 19 and drops them, as the log was cut at 15
+    let records = of_leaders(&[(10, 3), (11, 3), (15, 4), (16, 4)]);
+    let batch = gather(&records, landed_of_three(None));
+    let advance = &batch.advances[0];
+    let jump = advance.jump.unwrap();
+    assert_eq!((jump.offset, jump.leader_epoch), (15, Some(4)));
+    assert!(jump.is_ahead);
+    assert_eq!((advance.next_offset, advance.gap), (12, None));
+    assert_eq!((advance.leader_epoch, batch.entries.len()), (Some(3), 2));
+
+    // positioned at 12 again, knowing of leader 4: there is nothing but a marker
+    let batch = gather(&records, landed_of_three(Some(4)));
+    let advance = &batch.advances[0];
+    assert_eq!((advance.jump, advance.gap), (None, Some(12)));
+    assert_eq!((advance.next_offset, batch.entries.len()), (17, 4));
+    // one that is later still may have cut it again
+    let records = of_leaders(&[(10, 3), (15, 5)]);
+    let batch = gather(&records, landed_of_three(Some(4)));
+    assert!(batch.advances[0].jump.is_some());
+}
+
+#[test]
+fn a_batch_whose_first_record_is_a_later_leaders_behind_a_gap_takes_nothing_in() {
+    let records = of_leaders(&[(15, 4), (16, 4)]);
+    let batch = gather(&records, landed_of_three(None));
+    let advance = &batch.advances[0];
+    assert!(advance.jump.is_some_and(|jump| jump.is_ahead));
+    assert_eq!((advance.first_offset, advance.next_offset), (10, 10));
+    assert!(!advance.moves_watermark() && batch.entries.is_empty());
+    // the same leader's: compaction
+    let records = of_leaders(&[(15, 3), (16, 4)]);
+    let batch = gather(&records, landed_of_three(None));
+    assert_eq!(batch.advances[0].jump, None);
+}
+
+#[test]
+fn the_end_of_what_was_read_is_believed_only_if_no_later_leader_may_have_cut_what_lies_before() {
+    let position = Some(LogPlace {
+        offset: 16,
+        leader_epoch: Some(4),
+    });
+    let mut decoder = Decoder::new(Vec::new().into(), true);
+    let records = of_leaders(&[(10, 3), (11, 3)]);
+    let mut pass_end = |seen| {
+        let held = OwnedPartition {
+            position,
+            ..landed_of_three(seen)
+        };
+        let owned = owned_partitions(held);
+        let mut batch = Batch::gather_records(&records, arena(), &owned, &mut decoder);
+        batch.pass_ends();
+        let advance = &batch.advances[0];
+        let moved = advance.watermark_move();
+        (moved.to, moved.leader_epoch, advance.jump.is_some())
+    };
+    assert_eq!(pass_end(None), (12, Some(3), true));
+    assert_eq!(pass_end(Some(4)), (16, Some(4), false));
+}
+
+#[test]
+fn what_was_diverted_takes_the_watermark_along_with_its_own_leader_epoch() {
+    let held = OwnedPartition {
+        read_to: Some(30),
+        read_epoch: Some(4),
+        ..landed_of_three(None)
+    };
+    let debt = Advance::of_debt(&P(), &held).unwrap();
+    let moved = debt.watermark_move();
+    assert_eq!((moved.to, moved.leader_epoch), (30, Some(4)));
+}
+
+#[test]
+fn a_record_behind_what_was_landed_and_of_an_earlier_leader_is_of_another_log() {
+    // landed up to 12 of leader 3, and read from 10 on again
+    let held = OwnedPartition {
+        next_offset: 12,
+        floor: 12,
+        ..landed_of_three(None)
+    };
+    let records = of_leaders(&[(10, 1), (11, 1), (12, 2)]);
+    let batch = gather(&records, held.clone());
+    let jump = batch.advances[0].jump.unwrap();
+    assert_eq!((jump.offset, jump.is_ahead), (12, false));
+    assert_eq!(batch.advances[0].below_floor, 2);
+    let records = of_leaders(&[(10, 1), (11, 1), (12, 3)]);
+    assert_eq!(gather(&records, held).advances[0].jump, None);
 }

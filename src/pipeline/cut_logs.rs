@@ -8,13 +8,13 @@ use deadpool_postgres::Object;
 use crate::ledger::Ledger;
 use crate::ledger::resume::{LogState, ShortLog, Watermark};
 use crate::ledger::watermarks::PartitionRow;
-use crate::pipeline::advance::{JumpBack, is_later_epoch};
+use crate::pipeline::jumps::{Jump, Jumps, is_later_epoch};
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
-/// After how many jumps back, none of which a cut explains, offsets are believed without the epoch: librdkafka may find no
-/// epoch at all, and begin anew each time.
-const JUMPS_TO_BELIEVE: u32 = 2;
+/// After how many jumps back, none of which a cut explains, the log is asked whether it knows the epoch at all: if not,
+/// librdkafka begins anew each time. If it does, offsets are believed without it.
+const JUMPS_TO_DOUBT: u32 = 2;
 
 /// Where a log was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Cut {
     At(i64),
     /// At this offset or before it: where this leader epoch ends.
     MaybeBelow(i64, i32),
+    /// It isn't the log that was read, and nothing tells where that ends.
+    Untold,
 }
 
 /// Looks whether anything tells that the log was cut below the watermark: a record of a later leader at an offset that was
@@ -32,7 +34,7 @@ pub enum Cut {
 pub fn find_cut(
     row: &PartitionRow,
     log: &LogState,
-    jump: Option<JumpBack>,
+    jumps: Option<Jumps>,
     is_end_doubted: bool,
 ) -> Cut {
     let Watermark {
@@ -42,15 +44,22 @@ pub fn find_cut(
     let Some(epoch) = row.leader_epoch else {
         return Cut::None;
     };
-    if topic_id.is_none() || topic_id != log.topic_id || log.low > next_offset {
+    let is_doubted = jumps.is_some_and(|jumps| jumps.back >= JUMPS_TO_DOUBT);
+    if topic_id != log.topic_id || log.low > next_offset {
         return Cut::None;
     }
-    let is_later = |jump: &JumpBack| is_later_epoch(jump.leader_epoch, row.leader_epoch);
+    if topic_id.is_none() {
+        // it may be another topic's, and would be read again and again from where it is
+        return if is_doubted { Cut::Untold } else { Cut::None };
+    }
+    let is_later = |jump: &Jump| is_later_epoch(jump.leader_epoch, row.leader_epoch);
+    let jump = jumps.map(|jumps| jumps.last);
     let later = jump.filter(|jump| jump.offset < next_offset && is_later(jump));
     match later {
         Some(later) => Cut::At(later.offset),
         None if next_offset > log.high => Cut::MaybeBelow(log.high, epoch),
         None if next_offset == log.high && is_end_doubted => Cut::MaybeBelow(log.high, epoch),
+        None if is_doubted => Cut::MaybeBelow(next_offset, epoch),
         None => Cut::None,
     }
 }
@@ -67,8 +76,9 @@ pub fn find_short_log(row: &PartitionRow, log: &LogState, ids_decide: bool) -> O
 }
 
 /// The epoch to seek with: that of the last record that was landed, unless it has led nowhere.
-pub fn epoch_to_seek(row: &PartitionRow, jumps: u32) -> Option<i32> {
-    row.leader_epoch.filter(|_| jumps < JUMPS_TO_BELIEVE)
+pub fn epoch_to_seek(row: &PartitionRow, jumps: Option<Jumps>) -> Option<i32> {
+    let is_doubted = jumps.is_some_and(|jumps| jumps.back >= JUMPS_TO_DOUBT);
+    row.leader_epoch.filter(|_| !is_doubted)
 }
 
 /// Takes the partition's watermark back to where its log was cut, and says so.

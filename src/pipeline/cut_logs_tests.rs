@@ -30,11 +30,19 @@ fn log(high: i64) -> LogState {
     }
 }
 
-fn jump(offset: i64, leader_epoch: i32) -> Option<JumpBack> {
-    let leader_epoch = Some(leader_epoch);
-    Some(JumpBack {
+fn jump(offset: i64, leader_epoch: i32) -> Option<Jumps> {
+    jumps(offset, leader_epoch, 1)
+}
+
+fn jumps(offset: i64, leader_epoch: i32, back: u32) -> Option<Jumps> {
+    let last = Jump {
         offset,
-        leader_epoch,
+        leader_epoch: Some(leader_epoch),
+        is_ahead: false,
+    };
+    Some(Jumps {
+        back,
+        ..Jumps::add(None, last, 1)
     })
 }
 
@@ -84,8 +92,21 @@ fn a_log_that_is_too_short_stands_still_where_neither_epochs_nor_ids_tell_what_i
 }
 
 #[test]
-fn an_epoch_that_leads_back_again_and_again_is_believed_no_more() {
-    let row = row(TOPIC, 1_000, Some(4));
-    assert_eq!(epoch_to_seek(&row, 1), Some(4));
-    assert_eq!(epoch_to_seek(&row, 2), None);
+fn an_epoch_that_leads_back_again_and_again_is_asked_for_and_believed_no_more() {
+    let known = row(TOPIC, 1_000, Some(4));
+    let (once, twice) = (jumps(0, 3, 1), jumps(0, 3, 2));
+    assert_eq!(epoch_to_seek(&known, once), Some(4));
+    assert_eq!(epoch_to_seek(&known, twice), None);
+    let find = |jumps| find_cut(&known, &log(1_400), jumps, false);
+    assert_eq!(find(once), Cut::None);
+    assert_eq!(find(twice), Cut::MaybeBelow(1_000, 4));
+    // a broker that tells no topic ids may have another topic by now, whose epochs say nothing
+    let unknown = row(None, 1_000, Some(4));
+    let untold = LogState {
+        topic_id: None,
+        ..log(1_400)
+    };
+    let find = |jumps| find_cut(&unknown, &untold, jumps, false);
+    assert_eq!(find(jumps(500, 5, 1)), Cut::None);
+    assert_eq!(find(jumps(500, 5, 2)), Cut::Untold);
 }

@@ -161,6 +161,8 @@ mod tests {
             position: None,
             confirmed: None,
             read_to: None,
+            read_epoch: None,
+            seen_epoch: None,
             owed: Default::default(),
         };
         let arena: &Bump = Box::leak(Box::default());

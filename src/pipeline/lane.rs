@@ -101,8 +101,11 @@ impl Lane {
     }
 
     async fn position_partitions(&mut self, partitions: Vec<TopicPartition>) {
+        let assignment = &self.positions.consumer().group().assignment;
         for source in &partitions {
             self.partitions.forget_partition(source);
+            self.partitions
+                .forget_old_jumps(source, assignment.epoch_of(source));
             self.aside.forget_partition(source);
         }
         let lane = &*self;
@@ -124,14 +127,15 @@ impl Lane {
                 // until a rebalance takes it away, or the topic is there
                 TakenUp::NoTopic => self.take_up_later(source, MISSING_TOPIC_DELAY),
                 TakenUp::StandsStill(standing) => self.stand_still(source, standing),
+                TakenUp::Untold(failure) => self.await_answer(source, &failure),
             }
         }
     }
 
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {
         let (positions, lane) = (&self.positions, self.number);
-        let jumped = self.partitions.jumped.get(source).copied();
-        let attempt = || positions.take_up(source, lane, &self.destination, jumped);
+        let jumps = self.partitions.jumped.get(source).copied();
+        let attempt = || positions.take_up(source, lane, &self.destination, jumps);
         let Some(taken) = self.waiting.until(attempt).await else {
             // whoever needs the lane may take other partitions than this one
             self.inbox.take_up([source.clone()]);

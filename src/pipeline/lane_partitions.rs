@@ -8,9 +8,10 @@ use uuid::Uuid;
 use crate::kafka::commit::Committer;
 use crate::kafka::inbox::Inbox;
 use crate::letter::Letter;
-use crate::pipeline::advance::{Advance, JumpBack};
+use crate::pipeline::advance::Advance;
+use crate::pipeline::jumps::{Jump, Jumps};
 use crate::pipeline::owned_partition::{OwnedPartition, OwnedPartitions};
-use crate::record::TopicPartition;
+use crate::record::{LogPlace, TopicPartition};
 use crate::watch::progress::Progress;
 
 /// The partitions that a lane owns, with what hears of their positions.
@@ -19,8 +20,10 @@ pub struct LanePartitions {
     pub owned: OwnedPartitions,
     /// Those of which it isn't known yet what goes before them: they have had no record.
     pub undecided: HashSet<TopicPartition>,
-    /// Those whose offsets have gone back, until they have got on again: where to, and how often.
-    pub jumped: HashMap<TopicPartition, (JumpBack, u32)>,
+    /// Those whose logs went on other than expected, until they have got on again.
+    pub jumped: HashMap<TopicPartition, Jumps>,
+    /// Those that Kafka couldn't be asked about when they were to be taken up, and how often.
+    pub untold: HashMap<TopicPartition, u32>,
     /// Whom a partition that is to be taken up again is handed to.
     pub inbox: Arc<Inbox>,
     /// Where lag and the end of the work are told from.
@@ -47,17 +50,20 @@ impl LanePartitions {
     }
 
     /// Notes that watermarks have passed what are no records, up to these offsets, and commits them.
-    pub fn note_passed(&mut self, ends: Vec<(TopicPartition, i64)>, batch: Uuid) {
+    pub fn note_passed(&mut self, ends: Vec<(TopicPartition, LogPlace)>, batch: Uuid) {
         for (source, end) in &ends {
             if let Some(partition) = self.owned.get_mut(source) {
-                partition.next_offset = *end;
-                partition.read_to = Some(*end);
+                partition.next_offset = end.offset;
+                partition.read_to = Some(end.offset);
+                partition.leader_epoch = end.leader_epoch;
+                partition.read_epoch = end.leader_epoch;
                 partition.batch = batch;
-                self.progress.note_read(source, *end);
-                self.progress.note_applied(source, *end);
+                self.progress.note_read(source, end.offset);
+                self.progress.note_applied(source, end.offset);
             }
         }
-        self.committer.commit(ends);
+        let offsets = ends.into_iter().map(|(source, end)| (source, end.offset));
+        self.committer.commit(offsets);
     }
 
     /// Notes that a batch's events are in the dead letter topic while Postgres is away, and commits its
@@ -85,13 +91,11 @@ impl LanePartitions {
         let mut offsets = Vec::with_capacity(advances.len());
         for advance in advances {
             offsets.push((advance.source.clone(), advance.next_offset));
-            if let Some(jump) = advance.jumped_back {
-                let source = advance.source;
-                let times = self.jumped.get(&source).map_or(0, |(_, times)| *times);
-                self.take_up_again([source.clone()]);
-                self.jumped.insert(source, (jump, times + 1));
+            if let Some(jump) = advance.jump {
+                self.follow_jump(advance.source, jump, advance.held.epoch);
             } else if let Some(partition) = self.owned.get_mut(&advance.source) {
                 partition.read_to = Some(advance.next_offset);
+                partition.read_epoch = advance.leader_epoch;
                 if !self.jumped.is_empty() {
                     self.jumped.remove(&advance.source);
                 }
@@ -101,12 +105,31 @@ impl LanePartitions {
         offsets
     }
 
+    /// Has a partition taken up anew whose log, read under this epoch, goes on other than expected.
+    pub fn follow_jump(&mut self, source: TopicPartition, jump: Jump, epoch: u64) {
+        let jumps = Jumps::add(self.jumped.get(&source).copied(), jump, epoch);
+        tracing::debug!(partition = %source, ?jumps, "the log goes on other than expected: positioned anew");
+        self.take_up_again([source.clone()]);
+        self.jumped.insert(source, jumps);
+    }
+
     /// Notes a partition that was taken up.
     pub fn note_taken_up(&mut self, source: TopicPartition, partition: OwnedPartition) {
         if partition.is_undecided {
             self.undecided.insert(source.clone());
         }
+        self.untold.remove(&source);
+        if let Some(jumps) = self.jumped.get_mut(&source) {
+            jumps.epoch = partition.epoch;
+        }
         self.owned.insert(source, partition);
+    }
+
+    /// Forgets how the log of a partition went on before the partition was somebody else's: its records have this epoch now.
+    pub fn forget_old_jumps(&mut self, source: &TopicPartition, epoch: Option<u64>) {
+        if self.jumped.get(source).map(|jumps| jumps.epoch) != epoch {
+            self.jumped.remove(source);
+        }
     }
 
     /// Forgets what is known of a partition.

@@ -9,7 +9,7 @@ use crate::format::named_tables::NamedTables;
 use crate::format::partition_memory::PartitionMemory;
 use crate::ledger::watermarks::PartitionRow;
 use crate::letter::Letter;
-use crate::record::TopicPartition;
+use crate::record::{LogPlace, TopicPartition};
 
 /// A lane's knowledge of a partition that it owns: its row in `partitions` as last seen or written.
 #[derive(Clone, Debug)]
@@ -32,6 +32,10 @@ pub struct OwnedPartition {
     pub epoch: u64,
     /// The offset after the last record that was taken into a batch under this epoch.
     pub read_to: Option<i64>,
+    /// Of that record, or of the last one below the watermark, if none was.
+    pub read_epoch: Option<i32>,
+    /// The latest leader that was known of when the partition was positioned.
+    pub seen_epoch: Option<i32>,
     /// It isn't known yet what goes before the partition: its first record tells.
     pub is_undecided: bool,
     /// Its topic has others.
@@ -39,7 +43,7 @@ pub struct OwnedPartition {
     /// Nothing of it was applied to this destination before it was taken up.
     pub is_untried: bool,
     /// How far the log was read, records or not, when the partition had last come to its end.
-    pub position: Option<i64>,
+    pub position: Option<LogPlace>,
     /// The position below which Kafka had deleted nothing unseen when it was asked.
     pub confirmed: Option<i64>,
     /// Letters that were published while Postgres was away, and have no row yet: the next batch of
@@ -64,6 +68,8 @@ impl OwnedPartition {
             floor,
             epoch,
             read_to: Some(start),
+            read_epoch: row.leader_epoch,
+            seen_epoch: None,
             is_undecided: false,
             has_siblings: false,
             is_untried: false,
@@ -75,8 +81,8 @@ impl OwnedPartition {
 
     /// How far the watermark can go without a record, if it lies behind: not while letters are owed, whose events
     /// are read again from the watermark if it never comes to their rows.
-    pub fn end_to_pass(&self) -> Option<i64> {
-        let ahead = |end: &i64| *end > self.next_offset && self.owed.is_empty();
+    pub fn end_to_pass(&self) -> Option<LogPlace> {
+        let ahead = |end: &LogPlace| end.offset > self.next_offset && self.owed.is_empty();
         self.position.filter(ahead)
     }
 }

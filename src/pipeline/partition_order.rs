@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Object;
 use uuid::Uuid;
 
-use crate::ledger::partition_starts::PartitionStart;
+use crate::ledger::partition_starts::{PartitionStart, Undrained};
 use crate::pipeline::ask_kafka::ask_kafka;
+use crate::pipeline::await_answer::describe_untold;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
@@ -19,6 +20,13 @@ use crate::record::{Record, TopicPartition};
 use crate::table_name::TableName;
 use crate::verdict::Failure;
 use crate::watch::standing::Standing;
+
+/// What a partition waits for.
+pub(super) struct Wait {
+    /// What people are told.
+    pub(super) standing: Standing,
+    undrained: Vec<Undrained>,
+}
 
 /// The first record of a partition of which it isn't known yet what goes first.
 struct FirstRecord {
@@ -86,33 +94,34 @@ impl Positions {
         timestamp: Option<i64>,
         destination: &Destination,
     ) -> Result<Option<Standing>, Failure> {
-        let client = destination.connect().await?;
+        let mut client = destination.connect().await?;
         let (starts, id) = (&destination.ledger.partition_starts, owned.topic_id);
         let at_first = starts.remember_topic(&client, &source.topic, id, source.partition + 1);
         let at_first = at_first.await?;
         let was_added = source.partition >= at_first;
+        drop(client); // others need it while Kafka is asked
         if let Some(offline) = self.find_offline_before(source).await? {
             return Ok(Some(describe_offline(&offline)));
         }
-        // added ones have higher numbers, however often some were added
-        let lower = (0..source.partition).collect();
-        let others = if was_added {
-            self.ask_offsets(source, lower, None).await?
-        } else if let Some(timestamp) = timestamp {
+        let others = match (was_added, timestamp) {
+            (true, _) => self.ask_offsets(source, None).await,
             // it may have been added before it was first read here; what is of the same moment may be earlier
-            let after = timestamp.saturating_add(1);
-            self.ask_offsets(source, lower, Some(after)).await?
-        } else {
-            BTreeMap::new()
+            (false, Some(time)) => self.ask_offsets(source, Some(time.saturating_add(1))).await,
+            (false, None) => Ok(BTreeMap::new()),
+        };
+        let others = match others {
+            Ok(others) => others,
+            Err(failure) => return Ok(Some(describe_untold(&failure))),
         };
         let start = PartitionStart {
             begins_at: owned.next_offset,
             others,
             is_guessed: !was_added,
         };
+        client = destination.connect().await?;
         starts.enter_start(&client, source, id, &start).await?;
-        self.find_wait(destination, &client, source, &start, id)
-            .await
+        let wait = self.find_wait(destination, &client, source, &start, id);
+        Ok(wait.await?.map(|wait| wait.standing))
     }
 
     /// What the partition has to wait for, if that isn't drained yet. What was only guessed is given up where a lane
@@ -128,7 +137,7 @@ impl Positions {
         source: &TopicPartition,
         start: &PartitionStart,
         topic_id: Option<Uuid>,
-    ) -> Result<Option<Standing>, Failure> {
+    ) -> Result<Option<Wait>, Failure> {
         let starts = &destination.ledger.partition_starts;
         if start.others.is_empty() {
             // also if it was cleared by a process that was stopped before anybody was told
@@ -136,9 +145,9 @@ impl Positions {
             starts.overtake_others(client, source, topic_id).await?;
             return Ok(None);
         }
-        let standing = describe_wait(destination, client, source, topic_id, start).await?;
-        if standing.is_none() {
-            return Ok(standing);
+        let wait = describe_wait(destination, client, source, topic_id, start).await?;
+        if wait.is_none() {
+            return Ok(wait);
         }
         let (health, merged) = (&self.consumer().group().health, self.merged_tables());
         let awaited = health.find_awaited(|table, topic| {
@@ -147,13 +156,26 @@ impl Positions {
             may_give_way && merged.may_lead_to(&source.topic, table)
         });
         let Some(table) = awaited else {
-            return Ok(standing);
+            return Ok(wait);
         };
         starts.clear_others(client, source).await?;
         // first here, then to others: who is told neither way has locked its partition's row before, and is waited for
         self.tell_gave_way(source, &table);
         starts.overtake_others(client, source, topic_id).await?;
         Ok(None)
+    }
+
+    /// Whether all that a partition waits for is drained after all, as the logs end before where they ended once: Kafka has
+    /// lost their ends. Where it can't be asked, they aren't.
+    pub(super) async fn is_drained_to_ends(&self, source: &TopicPartition, wait: &Wait) -> bool {
+        for undrained in &wait.undrained {
+            let (topics, other) = (self.topics().clone(), undrained.source(source));
+            let end = ask_kafka(move || topics.whole_log_end(&other)).await;
+            if !end.is_ok_and(|end| undrained.is_drained_to(end)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// From here on the topic's changes are put in order by their source.
@@ -189,12 +211,11 @@ impl Positions {
         .await
     }
 
-    /// Where the other partitions have to be: behind all that they have now, or behind what is older than `before`, in
-    /// milliseconds since 1970.
+    /// Where those with lower numbers have to be: behind all that they have now, or behind what is older than `before`, in
+    /// milliseconds since 1970. Added ones have higher numbers, however often some were added.
     async fn ask_offsets(
         &self,
         source: &TopicPartition,
-        others: Vec<i32>,
         before: Option<i64>,
     ) -> Result<BTreeMap<i32, i64>, Failure> {
         let (consumer, topics) = (self.consumer().clone(), self.topics().clone());
@@ -202,7 +223,7 @@ impl Positions {
             topic: source.topic.clone(),
             partition: number,
         };
-        let others: Vec<TopicPartition> = others.into_iter().map(other).collect();
+        let others: Vec<TopicPartition> = (0..source.partition).map(other).collect();
         ask_kafka(move || {
             let at_time = match before {
                 Some(time) => consumer.offsets_at(&others, time)?,
@@ -232,7 +253,7 @@ async fn describe_wait(
     source: &TopicPartition,
     topic_id: Option<Uuid>,
     start: &PartitionStart,
-) -> Result<Option<Standing>, Failure> {
+) -> Result<Option<Wait>, Failure> {
     let starts = &destination.ledger.partition_starts;
     let numbers: Vec<i32> = start.others.keys().copied().collect();
     let watermarks = starts.read_watermarks(client, &source.topic, topic_id, &numbers);
@@ -252,12 +273,16 @@ async fn describe_wait(
         "partition {} of its topic goes first, up to offset {}, and {is_at}{more}: it may have earlier events of the same rows",
         first.number, first.needed,
     );
-    Ok(Some(Standing::Waits {
+    let standing = Standing::Waits {
         text,
         behind: undrained.iter().map(|u| u.number).collect(),
         offsets: undrained
             .iter()
             .map(|u| u.needed - u.watermark.unwrap_or_default())
             .sum(),
+    };
+    Ok(Some(Wait {
+        standing,
+        undrained,
     }))
 }

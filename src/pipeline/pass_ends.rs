@@ -14,17 +14,18 @@ use uuid::Uuid;
 use crate::kafka::inbox::ReadPosition;
 use crate::ledger::watermarks::{Fence, WatermarkMove};
 use crate::pipeline::ask_kafka::ask_kafka;
+use crate::pipeline::jumps::{Jump, may_hide_records};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::postgres::settings::begin_pinned;
-use crate::record::TopicPartition;
+use crate::record::{LogPlace, TopicPartition};
 use crate::verdict::Failure;
 
 /// A partition whose watermark lies behind what was read, and how far that was.
 struct Behind {
     source: TopicPartition,
     partition: OwnedPartition,
-    end: i64,
+    end: LogPlace,
 }
 
 impl Behind {
@@ -33,10 +34,21 @@ impl Behind {
             partition_id: self.partition.partition_id,
             seen_batch: self.partition.batch,
             from: self.partition.next_offset,
-            to: self.end,
-            leader_epoch: self.partition.leader_epoch,
+            to: self.end.offset,
+            leader_epoch: self.end.leader_epoch,
             memory: &self.partition.memory,
         }
+    }
+
+    /// Where the log goes on, if something may lie before that was never brought.
+    fn find_jump(&self) -> Option<Jump> {
+        let (end, partition) = (self.end, &self.partition);
+        let hides = may_hide_records(partition.read_epoch, end.leader_epoch, partition.seen_epoch);
+        hides.then_some(Jump {
+            offset: end.offset,
+            leader_epoch: end.leader_epoch,
+            is_ahead: true,
+        })
     }
 }
 
@@ -56,7 +68,7 @@ pub fn note_positions(lane: &mut Lane, positions: Vec<ReadPosition>) {
         }
         let owned = lane.partitions.owned.get_mut(&position.source);
         if let Some(partition) = owned.filter(|o| o.epoch == position.epoch) {
-            partition.position = Some(position.offset);
+            partition.position = Some(position.place);
         }
     }
 }
@@ -98,7 +110,8 @@ pub async fn pass_last_ends(lane: &mut Lane) {
     }
 }
 
-fn list_behind(lane: &Lane) -> Vec<Behind> {
+/// Those that are behind, once what may hide records is looked for again.
+fn list_behind(lane: &mut Lane) -> Vec<Behind> {
     let owned = lane.partitions.owned.iter();
     let behind = owned.filter_map(|(source, partition)| {
         Some(Behind {
@@ -107,7 +120,17 @@ fn list_behind(lane: &Lane) -> Vec<Behind> {
             partition: partition.clone(),
         })
     });
-    behind.collect()
+    let (mut sure, mut doubted) = (Vec::new(), Vec::new());
+    for behind in behind {
+        match behind.find_jump() {
+            None => sure.push(behind),
+            Some(jump) => doubted.push((behind.source, jump, behind.partition.epoch)),
+        }
+    }
+    for (source, jump, epoch) in doubted {
+        lane.partitions.follow_jump(source, jump, epoch);
+    }
+    sure
 }
 
 /// Which of the partitions Kafka has deleted something of that nobody read: their logs begin behind their watermarks.
@@ -115,7 +138,7 @@ fn list_behind(lane: &Lane) -> Vec<Behind> {
 async fn find_overtaken(lane: &Lane, behind: &[Behind]) -> Result<Vec<TopicPartition>, Failure> {
     let unasked = behind
         .iter()
-        .filter(|b| b.partition.confirmed < Some(b.end));
+        .filter(|b| b.partition.confirmed < Some(b.end.offset));
     let unasked: Vec<(TopicPartition, i64)> = unasked
         .map(|b| (b.source.clone(), b.partition.next_offset))
         .collect();
@@ -154,7 +177,7 @@ fn settle_asked(
     lane.partitions.take_up_again(overtaken);
     for Behind { source, end, .. } in behind {
         if let Some(partition) = lane.partitions.owned.get_mut(source) {
-            partition.confirmed = Some(*end);
+            partition.confirmed = Some(end.offset);
         }
     }
 }

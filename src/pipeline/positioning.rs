@@ -12,15 +12,14 @@ use crate::kafka::seek::SeekQueue;
 use crate::kafka::topic_ids::TopicId;
 use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
-use crate::ledger::resume::{
-    Gap, LogState, Resume, ResumeReason, gap_message, plan_resume, short_log_message,
-};
+use crate::ledger::resume::{LogState, Resume, ResumeReason, doubt_log, gap_message, plan_resume};
 use crate::ledger::watermarks::PartitionRow;
-use crate::pipeline::advance::JumpBack;
-use crate::pipeline::ask_kafka::ask_kafka;
-use crate::pipeline::cut_logs::{Cut, epoch_to_seek, find_cut, find_short_log, follow_cut};
+use crate::pipeline::cut_logs::epoch_to_seek;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::jumps::Jumps;
+use crate::pipeline::landed_log::LandedLog;
 use crate::pipeline::owned_partition::OwnedPartition;
+use crate::pipeline::partition_order::Wait;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::kafka_health::describe_rival;
@@ -35,7 +34,7 @@ pub struct Positions {
     merged: Arc<MergedTables>,
     /// A partition of which nothing is left to read is looked at, whether its log is still the one that was landed: nobody
     /// would wait for the record that tells.
-    looks_at_ends: bool,
+    pub(super) looks_at_ends: bool,
 }
 
 /// What came of taking up a partition.
@@ -48,6 +47,8 @@ pub enum TakenUp {
     NoTopic,
     /// It can't be read now, and why.
     StandsStill(Standing),
+    /// Kafka can be asked, but not about this partition.
+    Untold(Failure),
 }
 
 /// What Kafka says of a partition.
@@ -58,6 +59,8 @@ enum AskedLog {
     NoTopic,
     /// No broker leads it.
     Offline,
+    /// The broker that leads it doesn't tell.
+    Untold(kafka::Error),
 }
 
 /// Whether others go before a partition.
@@ -67,7 +70,7 @@ enum Start {
     /// Its first record tells.
     Undecided,
     /// They are to be drained first.
-    Waits(Standing),
+    Waits(Wait),
 }
 
 impl Positions {
@@ -119,7 +122,7 @@ impl Positions {
         source: &TopicPartition,
         lane: usize,
         destination: &Destination,
-        jumped: Option<(JumpBack, u32)>,
+        jumps: Option<Jumps>,
     ) -> Result<TakenUp, Failure> {
         if !self.consumer.group().assignment.is_held_by(source, lane) {
             return Ok(TakenUp::NotOurs);
@@ -128,28 +131,35 @@ impl Positions {
             AskedLog::Told(log, partitions) => (log, partitions),
             AskedLog::NoTopic => return Ok(TakenUp::NoTopic),
             AskedLog::Offline => return Ok(TakenUp::StandsStill(describe_offline(source))),
+            AskedLog::Untold(error) => {
+                let error = Failure::of_kafka(Verdict::Unavailable, error.to_string());
+                return Ok(TakenUp::Untold(error));
+            }
         };
-        let client = destination.connect().await?;
         let ledger = &destination.ledger;
-        let mut before = ledger.watermarks.read_partition(&client, source).await?;
-        if let Some(row) = &before {
-            self.find_whole_end(source, &mut log, row).await?;
-            let jump = jumped.map(|(jump, _)| jump);
-            if let Some(cut) = self.find_cut(source, &log, row, jump).await? {
-                follow_cut(ledger, &client, source, row, cut).await?;
-                log.committed = log.committed.map(|committed| committed.min(cut));
-                before = ledger.watermarks.read_partition(&client, source).await?;
-            } else if let Some(short) = find_short_log(row, &log, ledger.keeps_ids()) {
-                let message = short_log_message(source, short, ledger.quoted_schema());
+        let landed = self.find_landed(source, &mut log, destination, jumps);
+        let (before, is_doubted) = match landed.await? {
+            LandedLog::Same(before) => (before, false),
+            LandedLog::Doubted(before) => (Some(before), true),
+            LandedLog::Lost(message) => {
                 return Ok(TakenUp::StandsStill(Standing::Lost(message)));
             }
-        }
+            LandedLog::Untold(failure) => return Ok(TakenUp::Untold(failure)),
+        };
+        let mut client = destination.connect().await?;
         self.tell_rival(source, before.as_ref(), ledger.group());
         let start = self.find_start(source, &log, before.as_ref(), destination, &client);
         let is_undecided = match start.await? {
             Start::Free => false,
             Start::Undecided => true,
-            Start::Waits(standing) => return Ok(TakenUp::StandsStill(standing)),
+            Start::Waits(wait) => {
+                drop(client);
+                if !self.is_drained_to_ends(source, &wait).await {
+                    return Ok(TakenUp::StandsStill(wait.standing));
+                }
+                client = destination.connect().await?;
+                false
+            }
         };
         let starts = &ledger.partition_starts;
         let is_new = |row: &PartitionRow| row.watermark.topic_id != log.topic_id;
@@ -158,21 +168,16 @@ impl Positions {
             let remembered = starts.remember_topic(&client, topic, id, partitions);
             remembered.await?;
         }
-        let resumed = match decide_start(source, before.as_ref(), &log, ledger.keeps_ids()) {
+        let resumed = match self.plan_start(source, before.as_ref(), log, is_doubted, ledger) {
             Ok(resumed) => resumed,
-            Err(gap) => {
-                let message = gap_message(source, gap, ledger.quoted_schema());
-                let progress = &self.consumer.group().progress;
-                progress.note_taken_up(source, gap.next_offset, gap.next_offset, log.high);
-                return Ok(TakenUp::StandsStill(Standing::Lost(message)));
-            }
+            Err(standing) => return Ok(TakenUp::StandsStill(standing)),
         };
         let row = claim_partition(ledger, &client, source, before.as_ref(), &resumed).await?;
         if row.gave_way {
             self.merged.note_gave_way(&source.topic);
         }
         drop(client);
-        let leader_epoch = epoch_to_seek(&row, jumped.map_or(0, |(_, times)| times));
+        let leader_epoch = epoch_to_seek(&row, jumps);
         let sought = self.seek_to(source, lane, resumed.start, leader_epoch);
         match sought.await? {
             Some(epoch) => {
@@ -180,6 +185,7 @@ impl Positions {
                 let progress = &self.consumer.group().progress;
                 progress.note_taken_up(source, watermark, start, log.high);
                 let mut owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
+                owned.seen_epoch = jumps.and_then(|jumps| jumps.seen_epoch);
                 owned.is_undecided = is_undecided;
                 owned.has_siblings = partitions > 1;
                 owned.is_untried = matches!(resumed.why, ResumeReason::New) || start == 0;
@@ -187,6 +193,29 @@ impl Positions {
             }
             None => Ok(TakenUp::NotOurs),
         }
+    }
+
+    /// Where to start reading, by what both sides say.
+    fn plan_start(
+        &self,
+        source: &TopicPartition,
+        before: Option<&PartitionRow>,
+        log: LogState,
+        is_doubted: bool,
+        ledger: &Ledger,
+    ) -> Result<Resume, Standing> {
+        let known = before.map(|row| row.watermark);
+        let plan = match is_doubted {
+            true => Ok(doubt_log(log)),
+            false => plan_resume(known, log, ledger.keeps_ids()),
+        };
+        let resumed = plan.map_err(|gap| {
+            let progress = &self.consumer.group().progress;
+            progress.note_taken_up(source, gap.next_offset, gap.next_offset, log.high);
+            Standing::Lost(gap_message(source, gap, ledger.quoted_schema()))
+        })?;
+        log_resumption(source, &resumed, &log, before.map(|row| row.group.as_str()));
+        Ok(resumed)
     }
 
     /// Says once that another group writes the partition.
@@ -223,46 +252,13 @@ impl Positions {
         let wait = self
             .find_wait(destination, client, source, &start, id)
             .await?;
-        let Some(standing) = wait else {
+        let Some(wait) = wait else {
             return Ok(Start::Free);
         };
         let at = watermark.unwrap_or(log.low);
         let progress = &self.consumer.group().progress;
         progress.note_taken_up(source, at, at, log.high);
-        Ok(Start::Waits(standing))
-    }
-
-    /// A log that seems to end before the watermark is asked for with what transactions hide that are open.
-    async fn find_whole_end(
-        &self,
-        source: &TopicPartition,
-        log: &mut LogState,
-        row: &PartitionRow,
-    ) -> Result<(), Failure> {
-        if row.watermark.next_offset > log.high {
-            let (topics, source) = (self.topics.clone(), source.clone());
-            let end = ask_kafka(move || topics.whole_log_end(&source)).await?;
-            log.high = log.high.max(end);
-        }
-        Ok(())
-    }
-
-    /// Where the log was cut below the watermark, if it was.
-    async fn find_cut(
-        &self,
-        source: &TopicPartition,
-        log: &LogState,
-        row: &PartitionRow,
-        jump: Option<JumpBack>,
-    ) -> Result<Option<i64>, Failure> {
-        let (at, epoch) = match find_cut(row, log, jump, self.looks_at_ends) {
-            Cut::None => return Ok(None),
-            Cut::At(offset) => return Ok(Some(offset)),
-            Cut::MaybeBelow(offset, epoch) => (offset, epoch),
-        };
-        let (topics, source) = (self.topics.clone(), source.clone());
-        let cut = ask_kafka(move || topics.find_cut(&source, at, epoch)).await?;
-        Ok((cut < row.watermark.next_offset).then_some(cut))
+        Ok(Start::Waits(wait))
     }
 
     /// What Kafka says of the partition.
@@ -287,7 +283,10 @@ impl Positions {
             if described.is_some_and(|topic| topic.offline.contains(&source.partition)) {
                 return Ok(AskedLog::Offline);
             }
-            let (low, high) = topics.log_ends(&source)?;
+            let (low, high) = match topics.log_ends(&source) {
+                Ok(ends) => ends,
+                Err(error) => return Ok(AskedLog::Untold(error)),
+            };
             let log = LogState {
                 topic_id: id.known(),
                 low,
@@ -336,18 +335,6 @@ pub(super) fn describe_offline(source: &TopicPartition) -> Standing {
             "no broker leads {source} now: it is offline, as its replicas' brokers are down, or their disks failed"
         ),
     }
-}
-
-/// Where to start reading, by what both sides say. `ids_decide`: events are recognised by their ids too.
-fn decide_start(
-    source: &TopicPartition,
-    before: Option<&PartitionRow>,
-    log: &LogState,
-    ids_decide: bool,
-) -> Result<Resume, Gap> {
-    let resumed = plan_resume(before.map(|row| row.watermark), *log, ids_decide)?;
-    log_resumption(source, &resumed, log, before.map(|row| row.group.as_str()));
-    Ok(resumed)
 }
 
 /// Has the partition's row say where reading starts, and gives it back.

@@ -172,6 +172,7 @@ impl LaneParts<'_> {
                 owned: Default::default(),
                 undecided: Default::default(),
                 jumped: Default::default(),
+                untold: Default::default(),
                 inbox: inbox.clone(),
                 progress: self.progress.clone(),
                 committer: Committer::new(self.positions.consumer().clone()),

@@ -1,6 +1,6 @@
 //! A broker of the test's own, which it may stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::repository::root;
@@ -70,6 +70,25 @@ impl OwnKafka {
     /// It keeps its port and its topics.
     pub fn restart(&self) {
         self.stack(&["up", "kafka"]);
+    }
+
+    /// Stops it, and has it come back once everything that it has is copied.
+    pub fn copy_disk(&self) {
+        self.stop();
+        copy_folder(
+            &self.directory.join("kafka/data"),
+            &self.directory.join("copy"),
+        );
+        self.restart();
+    }
+
+    /// Has it come back with nothing but what it had when it was copied, its metadata included.
+    pub fn restore_disk(&self) {
+        self.stop();
+        let data = self.directory.join("kafka/data");
+        std::fs::remove_dir_all(&data).expect("removed");
+        copy_folder(&self.directory.join("copy"), &data);
+        self.restart();
     }
 
     pub fn stop(&self) {
@@ -156,6 +175,19 @@ impl Drop for OwnKafka {
         self.stop();
         if !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("it is there") {
+        let path = entry.expect("an entry").path();
+        let copy = to.join(path.file_name().expect("it has a name"));
+        if path.is_dir() {
+            copy_folder(&path, &copy);
+        } else {
+            std::fs::copy(&path, &copy).expect("copied");
         }
     }
 }
