@@ -2,7 +2,8 @@
 //!
 //! - Reading in the group: `poll` (the thread), `group` (rebalances), `assignment` (which partitions are
 //!   ours), `inbox` (from the poll thread to a lane), `positions` (how far the logs were read, records or not),
-//!   `seek` (from a lane to the poll thread), `leader_epochs` (whether the log is still the one that was read), `commit`.
+//!   `seek` (from a lane to the poll thread), `leader_epochs` (whether the log is still the one that was read), `incarnations`
+//!   (whether the topic is), `commit`.
 //! - Reading without a group: `reader` (by position, or a whole topic), `sample` (a little of many
 //!   partitions), both by a `cursor`.
 //! - Asking: `topics`, `topic_ids`, `topic_settings`, `log_cuts` and `offsets`; `observer` asks in the group's name.
@@ -25,6 +26,7 @@ mod error;
 pub mod group;
 pub mod group_consumer;
 pub mod inbox;
+pub mod incarnations;
 mod leader_epochs;
 pub mod log_cuts;
 pub mod observer;

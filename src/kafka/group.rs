@@ -20,6 +20,7 @@ use crate::kafka::chatter;
 use crate::kafka::client::{log_client_error, log_librdkafka_line};
 use crate::kafka::error::is_passing;
 use crate::kafka::inbox::Inbox;
+use crate::kafka::incarnations::Incarnations;
 use crate::kafka::partition_list::partition_of;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
@@ -47,6 +48,8 @@ pub struct Group {
     reading_refused: AtomicBool,
     /// Topics of which partitions were ever ours.
     topics: Locked<BTreeSet<Arc<str>>>,
+    /// Which topics of their names are read.
+    pub incarnations: Incarnations,
 }
 
 impl Group {
@@ -69,6 +72,7 @@ impl Group {
             brokers: BrokerWatch::default(),
             reading_refused: AtomicBool::new(false),
             topics: Locked::default(),
+            incarnations: Incarnations::default(),
         }
     }
 

@@ -58,6 +58,7 @@ impl LanePartitions {
                 partition.leader_epoch = end.leader_epoch;
                 partition.read_epoch = end.leader_epoch;
                 partition.batch = batch;
+                self.jumped.remove(source);
                 self.progress.note_read(source, end.offset);
                 self.progress.note_applied(source, end.offset);
             }

@@ -182,7 +182,9 @@ impl Positions {
         match sought.await? {
             Some(epoch) => {
                 let (start, watermark) = (resumed.start, row.watermark.next_offset);
-                let progress = &self.consumer.group().progress;
+                let group = self.consumer.group();
+                group.incarnations.note_read(&source.topic, log.topic_id);
+                let progress = &group.progress;
                 progress.note_taken_up(source, watermark, start, log.high);
                 let mut owned = OwnedPartition::new(&row, start, resumed.floor, epoch);
                 owned.seen_epoch = jumps.and_then(|jumps| jumps.seen_epoch);

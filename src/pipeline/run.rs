@@ -36,6 +36,14 @@ const PREPARATION_INTERVAL: Duration = Duration::from_secs(2);
 /// How long the ledger is looked after at the end of a run until everything is caught up.
 const RETENTION_GRACE: Duration = Duration::from_secs(20);
 
+/// Why the worker has ended.
+enum Ended {
+    /// It is to end.
+    ForGood(Result<(), RunError>),
+    /// This topic was created again.
+    Recreated(Arc<str>),
+}
+
 /// Runs the sink until `stop`, or until everything is caught up: then `patience` is how long what is away is waited for.
 ///
 /// # Errors
@@ -48,34 +56,62 @@ pub async fn run(
     stop: CancellationToken,
     patience: Option<Duration>,
 ) -> Result<(), RunError> {
-    let until_caught_up = patience.is_some();
-    let worker = Worker::start(config, pool, health.clone(), stop.clone(), until_caught_up)?;
+    loop {
+        let ended = run_worker(config, pool.clone(), &health, &stop, patience).await?;
+        match ended {
+            Ended::ForGood(outcome) => return outcome,
+            Ended::Recreated(_) if stop.is_cancelled() => return Ok(()),
+            Ended::Recreated(topic) => {
+                tracing::warn!(
+                    %topic,
+                    "a topic was deleted and created again: the consumer group is left and joined anew, as Kafka's client may wait for leaders that the new topic never had"
+                );
+            }
+        }
+    }
+}
+
+/// Runs one worker to its end, and lets it end well.
+async fn run_worker(
+    config: &Config,
+    pool: Pool,
+    health: &Arc<Health>,
+    stop: &CancellationToken,
+    patience: Option<Duration>,
+) -> Result<Ended, RunError> {
+    let (until_caught_up, end) = (patience.is_some(), stop.child_token());
+    let worker = Worker::start(config, pool, health.clone(), end.clone(), until_caught_up)?;
     let Worker {
         mut lanes,
         mut retention,
         watches,
+        mut recreation,
         consumer,
         polling,
         caught_up,
     } = worker;
-    let outcome = tokio::select! {
-        outcome = watch_lanes(&mut lanes, &stop) => outcome,
-        outcome = wait_for_end(caught_up, config, patience) => outcome,
+    let ended = tokio::select! {
+        outcome = watch_lanes(&mut lanes, &end) => Ended::ForGood(outcome),
+        outcome = wait_for_end(caught_up, config, patience) => Ended::ForGood(outcome),
+        Some(Ok(topic)) = recreation.join_next() => Ended::Recreated(topic),
     };
-    if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
-        // a nightly job that has little to land has its ledger looked after all the same
-        let looked_after = tokio::time::timeout(RETENTION_GRACE, retention.join_next());
-        tokio::select! {
-            _ = looked_after => {}
-            () = stop.cancelled() => {}
+    if let Ended::ForGood(outcome) = &ended {
+        if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
+            // a nightly job that has little to land has its ledger looked after all the same
+            let looked_after = tokio::time::timeout(RETENTION_GRACE, retention.join_next());
+            tokio::select! {
+                _ = looked_after => {}
+                () = stop.cancelled() => {}
+            }
         }
+        health.note_stopping();
+        stop.cancel();
     }
-    health.note_stopping();
-    stop.cancel();
-    drop(watches); // it holds the consumer
+    end.cancel();
+    drop((watches, recreation)); // they hold the consumer
     end_lanes(&mut lanes, consumer.group()).await;
     consumer.leave_group(polling).await;
-    outcome
+    Ok(ended)
 }
 
 /// Until told to stop, or until a lane ends, which it does only if nothing is read any more.

@@ -1,5 +1,5 @@
 //! Watches the topics that were ours and aren't any more: Kafka gives nothing of a topic that the user may not read, and
-//! says nothing of it either.
+//! says nothing of it either. And those that are ours, whether they are the same still.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +53,30 @@ pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
             if health.note_refusal(&refusal) {
                 tracing::warn!("Kafka refuses: {refusal}; its partitions go on once it lets us");
             }
+        }
+    }
+}
+
+/// Returns a topic of ours that was deleted and created again, once there is one.
+pub(super) async fn find_recreated_topic(topics: Topics, consumer: GroupConsumer) -> Arc<str> {
+    let mut asked_for = 0;
+    loop {
+        let more = LOOK_INTERVAL_PER_TOPIC.saturating_mul(asked_for);
+        tokio::time::sleep(LOOK_INTERVAL + more).await;
+        let group = consumer.group();
+        let ours = group.incarnations.list_read(group.assignment.list_topics());
+        asked_for = u32::try_from(ours.len()).unwrap_or(u32::MAX);
+        if ours.is_empty() {
+            continue;
+        }
+        let topics = topics.clone();
+        let asked = ask_kafka(move || {
+            let names: Vec<&str> = ours.iter().map(|name| &**name).collect();
+            topics.ids(&names)
+        });
+        let recreated = asked.await.ok();
+        if let Some(topic) = recreated.and_then(|ids| group.incarnations.find_recreated(&ids)) {
+            return topic;
         }
     }
 }
