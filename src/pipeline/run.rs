@@ -14,7 +14,7 @@ use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::worker::Worker;
 use crate::postgres::sessions;
-use crate::watch::health::Health;
+use crate::watch::health::{Health, Waiter};
 
 /// How long batches in flight have to end once the process is told to stop. An attempt that is still running
 /// then has its statement cancelled. All bounds together are below ten seconds, as `shutdown` wants it.
@@ -110,8 +110,22 @@ async fn run_worker(
     end.cancel();
     drop((watches, recreation)); // they hold the consumer
     end_lanes(&mut lanes, consumer.group()).await;
+    if let Ended::Recreated(_) = &ended {
+        forget_worker(consumer.group());
+    }
     consumer.leave_group(polling).await;
     Ok(ended)
+}
+
+/// What was told of the worker's partitions and lanes doesn't hold for the next one's: others may have them then.
+fn forget_worker(group: &Group) {
+    for source in group.assignment.list_partitions() {
+        group.progress.note_given_up(&source);
+        group.health.note_moving(&source);
+    }
+    for lane in 0..group.count_lanes() {
+        group.health.note_going_on(Waiter::Lane(lane));
+    }
 }
 
 /// Until told to stop, or until a lane ends, which it does only if nothing is read any more.
