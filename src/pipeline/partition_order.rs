@@ -5,6 +5,7 @@
 //! Why: `docs/decisions/19`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use deadpool_postgres::Object;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::pipeline::positioning::{Positions, describe_offline};
+use crate::pipeline::stand_still::is_soon_over;
 use crate::record::{Record, TopicPartition};
 use crate::table_name::TableName;
 use crate::verdict::Failure;
@@ -27,6 +29,11 @@ pub(super) struct Wait {
     pub(super) standing: Standing,
     undrained: Vec<Undrained>,
 }
+
+/// How often a lane that has nothing else to do looks whether the little is drained that its partition waits for. To read
+/// the partition's records once more takes longer.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+const MOST_LOOKS: u32 = 30;
 
 /// The first record of a partition of which it isn't known yet what goes first.
 struct FirstRecord {
@@ -44,7 +51,18 @@ pub async fn decide_starts(lane: &mut Lane, records: &[Record]) {
         };
         let (positions, destination) = (&lane.positions, &lane.destination);
         let attempt = || positions.decide_start(&source, owned, first.timestamp, destination);
-        match lane.waiting.until(attempt).await {
+        let mut decided = lane.waiting.until(attempt).await;
+        let mut looks = MOST_LOOKS;
+        while looks > 0 && matches!(&decided, Some(Some(it)) if lane.may_wait_in_place(it)) {
+            if !lane.waiting.sleep_unless_needed(LOOK_INTERVAL).await {
+                decided = None;
+                break;
+            }
+            let attempt = || positions.look_again(&source, owned, destination);
+            decided = lane.waiting.until(attempt).await;
+            looks -= 1;
+        }
+        match decided {
             None => lane.partitions.take_up_again([source]),
             Some(None) => _ = lane.partitions.undecided.remove(&source),
             Some(Some(standing)) => {
@@ -81,7 +99,30 @@ fn find_first_records(lane: &Lane, records: &[Record]) -> Vec<FirstRecord> {
     firsts
 }
 
+impl Lane {
+    /// Whether the lane's one partition is to wait with its records in hand.
+    fn may_wait_in_place(&self, standing: &Standing) -> bool {
+        self.partitions.owned.len() == 1 && is_soon_over(standing)
+    }
+}
+
 impl Positions {
+    /// What a partition has to wait for of which it has been entered what goes before it, if that isn't drained yet.
+    async fn look_again(
+        &self,
+        source: &TopicPartition,
+        owned: &OwnedPartition,
+        destination: &Destination,
+    ) -> Result<Option<Standing>, Failure> {
+        let client = destination.connect().await?;
+        let (starts, id) = (&destination.ledger.partition_starts, owned.topic_id);
+        let Some(start) = starts.read_start(&client, source, id).await? else {
+            return Ok(None);
+        };
+        let wait = self.find_wait(destination, &client, source, &start, id);
+        Ok(wait.await?.map(|wait| wait.standing))
+    }
+
     /// Finds out, by its first record, what goes before a partition, and enters it. Returns what the partition has to
     /// wait for, if that isn't drained yet.
     ///

@@ -19,6 +19,11 @@ const WAIT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const SOON_LOOK_INTERVAL: Duration = Duration::from_millis(50);
 const SOON_DRAINED_OFFSETS: i64 = 20_000;
 
+/// Whether a partition waits for so little that it is done in a moment.
+pub(super) fn is_soon_over(standing: &Standing) -> bool {
+    matches!(standing, Standing::Waits { offsets, .. } if *offsets < SOON_DRAINED_OFFSETS)
+}
+
 impl Lane {
     /// Leaves a partition where it is: it isn't fetched, and what is fetched of it already is dropped.
     pub(super) fn stand_still(&self, source: TopicPartition, standing: Standing) {
@@ -28,7 +33,7 @@ impl Lane {
         }
         let pause = match standing {
             Standing::Lost(_) | Standing::Fails { .. } => LOST_LOOK_INTERVAL,
-            Standing::Waits { offsets, .. } if offsets < SOON_DRAINED_OFFSETS => SOON_LOOK_INTERVAL,
+            Standing::Waits { .. } if is_soon_over(&standing) => SOON_LOOK_INTERVAL,
             Standing::Waits { .. } => WAIT_LOOK_INTERVAL,
         };
         let health = &consumer.group().health;
