@@ -3,6 +3,7 @@
 
 use super::{goes_on, stand_still};
 use crate::support::events::insert_into;
+use crate::support::worker::Worker;
 use crate::support::{Event, World, audit, events, eventually};
 
 /// A world of one lane, in which rows wait for their parents for a moment only. Beside `t` there are these tables.
@@ -100,6 +101,7 @@ async fn a_child_is_not_put_aside_while_its_parent_lies_in_a_part_that_comes_lat
     let mut world = impatient("parted_parent", &["a_child"]).await;
     let retry = world.settings.get_mut("retry").unwrap();
     *retry = vec!["parent_wait = \"0s\"".to_owned()];
+    let linger = [("LANDFALL_APPLY__LINGER", "1s")]; // all of them are one batch
     // the parts of a batch go by their tables' names, and the parents' comes last
     world
         .sql(
@@ -116,7 +118,7 @@ async fn a_child_is_not_put_aside_while_its_parent_lies_in_a_part_that_comes_lat
     world.kafka.produce(&world.topics[1], &children).await;
     let parents: Vec<Event> = (1..=150).map(|id| events::insert(id, id, 1)).collect();
     world.kafka.produce(&world.topic, &parents).await;
-    let worker = world.run();
+    let worker = Worker::start(&["run"], &world.config_file(), &linger);
     world.until_count("SELECT count(*) FROM t", 150).await;
     world.until_count("SELECT count(*) FROM a_child", 90).await;
     assert!(worker.log().contains("smaller ones"), "{}", worker.log());
