@@ -464,9 +464,14 @@ async fn what_comes_before_its_turn_waits_for_the_row_it_changes_a_part_of_and_k
     world.kafka.produce(&world.topic, &first).await;
     world.kafka.grow_topic(&world.topic, 2).await;
     let bad = serde_json::json!({ "id": 6, "version": 2, "body": "bad" });
+    let bad_seventh = serde_json::json!({ "id": 7, "version": 1, "body": "bad" });
     let then = [
         events::change("u", 205, 6, Some(bad)).on(1),
         events::partial(206, 5, 2).on(1),
+        // a letter, which what follows through the same partition makes obsolete
+        events::change("c", 207, 7, Some(bad_seventh)).on(1),
+        events::update(208, 7, 2).on(1),
+        events::partial(209, 7, 3).on(1),
     ];
     world.kafka.produce(&world.topic, &then).await;
     world.migrate().await;
@@ -479,13 +484,18 @@ async fn what_comes_before_its_turn_waits_for_the_row_it_changes_a_part_of_and_k
         "SELECT sum(next_offset)::bigint FROM landfall.partitions WHERE topic = '{}'",
         world.topic
     );
-    world.until_count(&landed, 5).await;
+    world.until_count(&landed, 8).await;
     let (code, log) = worker.stop().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("a partition is begun before others"), "{log}");
     assert_eq!(
         world.rows().await,
-        ["1 1 body 1 1", "5 2 body 5 1", "6 1 body 6 1"],
+        [
+            "1 1 body 1 1",
+            "5 2 body 5 1",
+            "6 1 body 6 1",
+            "7 3 body 7 2"
+        ],
         "{log}"
     );
     // and the refused change of row 6 is a later one than what came after it

@@ -166,6 +166,12 @@ impl<'r> Entry<'r> {
         change.is_some_and(|change| change.order.may_be_early())
     }
 
+    /// Whether a column of its row tells which of two changes is the later one.
+    pub fn is_versioned(&self) -> bool {
+        let change = self.change.as_ref();
+        change.is_some_and(|change| change.version.is_some())
+    }
+
     /// Whether its source sends it again, and it is applied whatever is known of it.
     pub fn is_sent_again(&self) -> bool {
         let standing = self.change.as_ref().map(|change| change.standing);

@@ -51,12 +51,22 @@ pub struct OrderedEvent {
     /// Of a delete that removes only a row which is spelled as it is: how its key is written. It says nothing of
     /// what becomes of the key's other spellings.
     pub deletes_spelling: Option<u64>,
-    /// Its row may come through several partitions, so that a letter which came before it may be the later change:
-    /// the letter stays, and a replay compares them.
+    /// Its row may come through several partitions, and what it lacks may still come through another one.
     pub by_source: bool,
-    /// Of a tombstone without its delete: its partition. It comes after what came before it through that, and says
-    /// nothing of any other: their letters stay.
-    pub lone_in: Option<i32>,
+    /// Which letters of its keys that came before it are obsolete with it, if it goes in.
+    pub supersedes: Supersedes,
+}
+
+/// Whose letters an event makes obsolete which came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supersedes {
+    /// Everybody's: they are earlier changes.
+    All,
+    /// Those of its own partition, after which it comes. A letter of another one may be the later change, as the row
+    /// may come through several partitions: it stays, and a replay compares them.
+    OfPartition(i32),
+    /// Nobody's: its partition's order isn't that of its row's changes. They stay, and a replay compares them.
+    Nothing,
 }
 
 /// A decision on a part of the batch, to be noted once it is written.
@@ -151,9 +161,7 @@ impl Order {
             } else if sifted.holds_up(&event, self) {
                 sifted.park_event(&event);
             } else {
-                if !event.by_source {
-                    sifted.supersede_letters(&event, self);
-                }
+                sifted.supersede_letters(&event, self);
                 sifted.write.push(position);
             }
         }
@@ -248,9 +256,10 @@ impl Sifted {
     }
 
     fn supersede_letters(&mut self, event: &OrderedEvent, order: &Order) {
-        let is_met = |letter: &KeyLetter| {
-            let partition_id = order.partitions.get(&letter.from);
-            event.lone_in.is_none_or(|own| partition_id == Some(&own))
+        let is_met = |letter: &KeyLetter| match event.supersedes {
+            Supersedes::All => true,
+            Supersedes::OfPartition(own) => order.partitions.get(&letter.from) == Some(&own),
+            Supersedes::Nothing => false,
         };
         for key in event.keys.iter_hashes() {
             let letters = self.keys.get_mut(&key).into_iter().flatten();

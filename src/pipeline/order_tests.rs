@@ -7,7 +7,7 @@ fn event(entry: usize, key: i64, whole: bool) -> OrderedEvent {
         whole,
         deletes_spelling: None,
         by_source: false,
-        lone_in: None,
+        supersedes: Supersedes::All,
     }
 }
 
@@ -19,7 +19,7 @@ fn moves(entry: usize, old_key: i64, key: i64) -> OrderedEvent {
         whole: true,
         deletes_spelling: None,
         by_source: false,
-        lone_in: None,
+        supersedes: Supersedes::All,
     }
 }
 
@@ -186,10 +186,32 @@ fn a_lone_tombstone_supersedes_the_letters_of_its_own_partition_only() {
         order.locate_entry(entry, partition_id);
     }
     let tombstone = OrderedEvent {
-        lone_in: Some(2),
+        supersedes: Supersedes::OfPartition(2),
         ..event(2, 1, true)
     };
     assert_eq!(written(&mut order, &[tombstone]), [2]);
     assert_eq!(order.superseded_rows(), [(71, 2)]);
     assert_eq!(order.superseded_entries(), [(1, 2)]);
+}
+
+#[test]
+fn a_whole_event_of_a_row_of_several_partitions_frees_its_own_partition_of_its_letters() {
+    let of_partition = |entry, whole| OrderedEvent {
+        by_source: true,
+        supersedes: Supersedes::OfPartition(1),
+        ..event(entry, 1, whole)
+    };
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(KeyHashes::of_key(1), 70);
+    order.locate_row(70, 1);
+    let events = [of_partition(0, true), of_partition(1, false)];
+    assert_eq!(written(&mut order, &events), [0, 1]);
+    assert_eq!(order.superseded_rows(), [(70, 0)]);
+    // a letter of another partition may be the later change
+    let mut order = Order::new(LaterEvents::Supersede);
+    order.add_row(KeyHashes::of_key(1), 70);
+    order.locate_row(70, 2);
+    assert_eq!(written(&mut order, &events), [0]);
+    assert!(order.superseded_rows().is_empty());
+    assert_eq!(order.parked_entries(), &BTreeSet::from([1]));
 }

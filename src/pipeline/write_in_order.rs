@@ -12,7 +12,7 @@ use crate::letter::KeyHashes;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
 use crate::pipeline::isolate::write_isolating;
-use crate::pipeline::order::{Order, OrderedEvent};
+use crate::pipeline::order::{Order, OrderedEvent, Supersedes};
 use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::moving::MovingWriter;
 use crate::rows::row_change::{Effect, RowChange};
@@ -245,11 +245,11 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
         let keys = change.key_hashes();
         let spelled = change.effect == Effect::Gone && change.is_kept_as_written();
         let entry = batch.entries.get_mut(*at);
-        let (mut by_source, mut lone_in) = (false, None);
+        let (mut by_source, mut supersedes) = (false, Supersedes::All);
         let deletes_spelling = entry.and_then(|entry| {
             entry.note_key_hashes(keys);
             by_source = entry.may_be_early();
-            lone_in = entry.is_lone_tombstone().then_some(entry.partition_id);
+            supersedes = find_superseded(entry);
             entry.spelling().filter(|_| spelled)
         });
         events.push(OrderedEvent {
@@ -259,15 +259,29 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
             whole: change.is_whole() || change.effect == Effect::Fill,
             deletes_spelling,
             by_source,
-            lone_in,
+            supersedes,
         });
     }
     events
 }
 
-/// Notes which partitions the events are of, as any of them may become a letter, where a tombstone asks.
+/// Whose letters the entry's event makes obsolete. What comes through one partition comes in the order of its source there,
+/// unless versions go before that, or the source sends it again.
+fn find_superseded(entry: &Entry<'_>) -> Supersedes {
+    if entry.is_lone_tombstone() {
+        return Supersedes::OfPartition(entry.partition_id);
+    }
+    match entry.may_be_early() {
+        false => Supersedes::All,
+        true if entry.is_versioned() || entry.is_sent_again() => Supersedes::Nothing,
+        true => Supersedes::OfPartition(entry.partition_id),
+    }
+}
+
+/// Notes which partitions the events are of, as any of them may become a letter, where an event asks.
 fn note_partitions(batch: &Batch<'_>, events: &[OrderedEvent], order: &mut Order) {
-    if events.iter().all(|event| event.lone_in.is_none()) {
+    let asks = |event: &OrderedEvent| matches!(event.supersedes, Supersedes::OfPartition(_));
+    if !events.iter().any(asks) {
         return;
     }
     for (at, entry) in batch.entries.iter().enumerate() {
