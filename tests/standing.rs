@@ -64,6 +64,22 @@ async fn goes_on(world: &World, worker: Worker) {
 }
 
 /// A table that is new at the source, whatever number of lanes there is.
+#[tokio::test]
+async fn a_new_table_whose_topic_begins_with_tombstones_is_waited_for_though_few_events_are_tried()
+{
+    let mut world = World::new("homeless_tombstones", 1).await;
+    let homeless = world.add_topic("homeless", 1).await;
+    let mut news: Vec<Event> = (1..=120).map(events::tombstone).collect();
+    news.push(insert_into("homeless", 500, 1));
+    world.kafka.produce(&homeless, &news).await;
+    let worker = world.run();
+    let why = "table public.homeless does not exist";
+    stand_still(&worker, 1, &["homeless[0]", "(systemic)", why]).await;
+    audit::create_table(&world.db, "homeless").await;
+    world.until_count("SELECT count(*) FROM homeless", 1).await;
+    goes_on(&world, worker).await;
+}
+
 async fn a_table_without_a_home(test: &str, lanes: usize) {
     let mut world = World::new(test, 4).await;
     world.set("apply", "batch_rows = 100");

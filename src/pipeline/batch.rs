@@ -8,6 +8,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::format::decode::Decoder;
+use crate::format::named_tables::NamedTables;
 use crate::format::stream_ends::StreamId;
 use crate::ledger::watermarks::WatermarkMove;
 use crate::letter::Letter;
@@ -17,7 +18,7 @@ use crate::pipeline::entry::{Entry, EntryState, Reject};
 use crate::pipeline::order::Order;
 use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::place_entries::place_entries;
-use crate::pipeline::trial::Trial;
+use crate::pipeline::trial::{PublishedRejects, Trial};
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::rows::source_order::EntryEvent;
 use crate::rows::table::Table;
@@ -95,16 +96,16 @@ impl<'r> Batch<'r> {
         self.advances.iter_mut().for_each(Advance::pass_end);
     }
 
-    /// Goes on where another batch of the same records left off.
-    pub fn resume_trial(mut self, mut trial: Trial) -> Self {
-        trial.restore_published(&mut self.entries);
+    /// Goes on where another batch of the same records left off, of which some are published.
+    pub fn resume_trial(mut self, trial: Trial, published: &mut PublishedRejects) -> Self {
+        published.restore(&mut self.entries);
         self.trial = trial;
         self
     }
 
-    /// How far the attempts at the batch have come, to [`Batch::resume_trial`] with.
-    pub fn into_trial(mut self) -> Trial {
-        self.trial.keep_published(self.entries);
+    /// How far the attempts at the batch have come, to [`Batch::resume_trial`] with, and what is published of it.
+    pub fn into_trial(self, published: &mut PublishedRejects) -> Trial {
+        published.keep(self.entries);
         self.trial
     }
 
@@ -392,6 +393,12 @@ impl<'r> Batch<'r> {
     /// The first record that can't be read because of the set-up, and why, for people: no value of a row.
     pub fn find_setup_error(&self) -> Option<(&'r Record, &str)> {
         let mut fresh = self.entries.iter().filter(|e| !e.duplicate);
+    /// Whether there are tombstones whose table nothing has told yet, as no event of their partition has named any.
+    pub fn has_unplaced(&self) -> bool {
+        let is_unnamed = |a: &Advance| matches!(a.memory.tables, NamedTables::Unknown);
+        self.advances.iter().any(is_unnamed) && self.entries.iter().any(Entry::is_unplaced)
+    }
+
         fresh.find_map(|e| match &e.state {
             EntryState::Rejected(reject) if reject.of_setup => {
                 Some((e.record, reject.cause.message.as_str()))

@@ -16,7 +16,7 @@ use crate::pipeline::lane_decoder::Learned;
 use crate::pipeline::partition_order::decide_starts;
 use crate::pipeline::retry_policy::{Concerned, NextStep, RetryState};
 use crate::pipeline::set_aside::Probe;
-use crate::pipeline::trial::Trial;
+use crate::pipeline::trial::{PublishedRejects, Trial};
 use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
@@ -26,33 +26,37 @@ use crate::watch::metrics::BatchOutcome;
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's. Partitions that can't go on
 /// are set aside.
 pub async fn land_records(lane: &mut Lane, records: Vec<Record>, arena: &mut Bump) {
-    let trial = Trial::of_published(lane.aside.take_published());
-    land_tried(lane, records, trial, arena).await;
+    land_tried(lane, records, Trial::default(), arena).await;
 }
 
 /// Tries to land the first records of a partition that is set aside, in so much time; it is set aside again, if that
 /// can't be.
 pub async fn land_probe(lane: &mut Lane, probe: Probe, arena: &mut Bump) {
-    let mut trial = Trial::of_published(lane.aside.take_published());
-    trial.is_probe = true;
-    (trial.patience, trial.checks_tables) = (probe.patience, probe.checks_tables);
+    let trial = Trial {
+        is_probe: true,
+        knew_table: probe.knew_table,
+        patience: probe.patience,
+        checks_tables: probe.checks_tables,
+        ..Trial::default()
+    };
     land_tried(lane, probe.records, trial, arena).await;
 }
 
 /// Lands the records, and leaves with the lane what was published of those that aren't landed.
 async fn land_tried(lane: &mut Lane, records: Vec<Record>, trial: Trial, arena: &mut Bump) {
     lane.decoder.decoder.forget_refused_schemas();
-    let left = land_in_parts(lane, records, trial, arena).await;
-    lane.keep_published(left.into_published());
+    let mut published = lane.aside.take_published();
+    land_in_parts(lane, records, trial, &mut published, arena).await;
+    lane.keep_published(published);
 }
 
-/// Returns what is left of the trial.
 async fn land_in_parts(
     lane: &mut Lane,
     records: Vec<Record>,
     mut trial: Trial,
+    published: &mut PublishedRejects,
     arena: &mut Bump,
-) -> Trial {
+) {
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
     let mut deferred_trial = trial.clone();
@@ -60,15 +64,19 @@ async fn land_in_parts(
     loop {
         arena.reset();
         if !leave_readable(lane, &mut in_flight).await {
-            give_back(lane, in_flight, arena);
-            return trial;
+            return give_back(lane, in_flight, arena);
         }
         let batch = gather_batch(lane, &in_flight, arena);
         if batch.is_empty() {
             match in_flight.next_deferred() {
                 true => continue,
-                false => return trial,
+                false => return,
             }
+        }
+        if trial.knew_table && batch.has_unplaced() {
+            // it is named behind the few records that are tried: the partition is read again
+            drop(batch);
+            return give_back(lane, in_flight, arena);
         }
         if let Some(from) = cut_batch(lane, &batch, others_wait) {
             drop(batch);
@@ -77,11 +85,12 @@ async fn land_in_parts(
             continue;
         }
         let deferred = find_deferred(lane, &in_flight, &batch);
-        match land_batch(lane, batch.resume_trial(trial), &mut retry, deferred).await {
+        let batch = batch.resume_trial(trial, published);
+        match land_batch(lane, batch, &mut retry, deferred, published).await {
             AfterBatch::Done => {
                 (others_wait, trial) = (false, deferred_trial.clone());
                 if !in_flight.note_landed() {
-                    return trial;
+                    return;
                 }
             }
             AfterBatch::DecodeAnew(so_far) | AfterBatch::Split(so_far) => trial = so_far,
@@ -100,10 +109,7 @@ async fn land_in_parts(
                 lane.aside.checks_tables |= trial.checks_tables;
                 set_all_aside(lane, &mut in_flight, all, !trial.is_probe).await;
             }
-            AfterBatch::LetGo(so_far) => {
-                give_back(lane, in_flight, arena);
-                return so_far;
-            }
+            AfterBatch::LetGo => return give_back(lane, in_flight, arena),
         }
     }
 }
@@ -198,7 +204,7 @@ enum AfterBatch {
     /// These partitions can't go on, the others can.
     SetAside(Vec<Concerned>, Trial),
     /// Somebody needs the lane.
-    LetGo(Trial),
+    LetGo,
 }
 
 /// Attempts to land the batch; once more, if it met ids or rows that it didn't expect to be there. An error
@@ -220,7 +226,7 @@ async fn attempt_batch(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutc
     }
 }
 
-/// Tries a batch until it is in, or must be another one.
+/// Tries a batch until it is in, or must be another one: then what is published of it is kept.
 async fn land_batch(
     lane: &mut Lane,
     mut batch: Batch<'_>,
@@ -229,24 +235,32 @@ async fn land_batch(
 ) -> AfterBatch {
     lane.prepare_trial(&mut batch.trial);
     let outcome = loop {
+    published: &mut PublishedRejects,
         let failure = match attempt_batch(lane, &mut batch).await {
             Ok(outcome) => break outcome,
             Err(failure) => failure,
         };
         match retry.step_after(failure, lane, &mut batch, deferred).await {
             NextStep::Again => {}
-            NextStep::Grow => return AfterBatch::Grow(batch.into_trial()),
-            NextStep::Divide(first) => return AfterBatch::Divide(first, batch.into_trial()),
+            NextStep::Grow => return AfterBatch::Grow(batch.into_trial(published)),
+            NextStep::Divide(first) => {
+                return AfterBatch::Divide(first, batch.into_trial(published));
+            }
             NextStep::Split => {
                 lane.split_batches(&batch);
-                return AfterBatch::Split(batch.into_trial());
+                return AfterBatch::Split(batch.into_trial(published));
             }
-            NextStep::SetAside(all) => return AfterBatch::SetAside(all, batch.into_trial()),
+            NextStep::SetAside(all) => {
+                return AfterBatch::SetAside(all, batch.into_trial(published));
+            }
             NextStep::Divert(failure) => {
                 divert_batch(lane, batch, &failure).await;
                 return AfterBatch::Done;
             }
-            NextStep::LetGo => return AfterBatch::LetGo(batch.into_trial()),
+            NextStep::LetGo => {
+                batch.into_trial(published);
+                return AfterBatch::LetGo;
+            }
         }
         // a COMMIT whose answer got lost may be in all the same
         if let Ok(true) = lane.destination.is_in(&batch).await {
@@ -262,15 +276,17 @@ async fn land_batch(
         AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
         AttemptOutcome::DecodeAnew | AttemptOutcome::TablesAltered => {
-            return match retry.step_after_alteration(lane).await {
-                NextStep::LetGo => AfterBatch::LetGo(batch.into_trial()),
-                _ => AfterBatch::DecodeAnew(batch.into_trial()),
+            let step = retry.step_after_alteration(lane).await;
+            let so_far = batch.into_trial(published);
+            return match step {
+                NextStep::LetGo => AfterBatch::LetGo,
+                _ => AfterBatch::DecodeAnew(so_far),
             };
         }
         AttemptOutcome::SourceGoneBack => {
             lane.apply_again(&batch);
             batch.trial.conflicts = Conflicts::Possible;
-            return AfterBatch::DecodeAnew(batch.into_trial());
+            return AfterBatch::DecodeAnew(batch.into_trial(published));
         }
         // the partition concerned stands still when it is taken up
         AttemptOutcome::Overtaken => lane.reposition_batch(&batch, BatchOutcome::Overtaken),

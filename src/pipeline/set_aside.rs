@@ -67,6 +67,8 @@ pub struct Probe {
     /// Whether deferred constraints are to be checked before COMMIT.
     pub checks_tables: bool,
 }
+    /// Whether the partition stands still for a table, of which these records needn't say that they are of it.
+    pub knew_table: bool,
 
 /// The partitions of a lane that are set aside.
 #[derive(Default)]
@@ -171,6 +173,7 @@ impl AsidePartitions {
         };
         Some((source.clone(), probe))
     }
+            knew_table: aside.failure.table().is_some(),
 
     /// Returns whether the partition can go on; then it isn't set aside any more, and others that stood still for the
     /// same are tried at once.
@@ -374,12 +377,12 @@ impl Lane {
         }
         let (owned, number) = (&self.partitions.owned, self.number);
         let assignment = &self.positions.consumer().group().assignment;
-        published.retain(|(source, offset), _| {
+        published.retain(|(source, offset)| {
             let held = owned.get(source);
             assignment.is_held_by(source, number)
                 && held.is_none_or(|held| *offset >= held.next_offset)
         });
-        self.aside.published.extend(published);
+        self.aside.published.append(published);
     }
 
     /// Tries the partition that is due longest, by itself. Those whose tables are seen to be locked needn't be tried.

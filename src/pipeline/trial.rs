@@ -22,6 +22,8 @@ pub struct Trial {
     pub approach: Approach,
     /// Whether it is only looked whether the records can be landed by now, which is not to cost others much.
     pub is_probe: bool,
+    /// What it looks at is of a table that its records needn't name.
+    pub knew_table: bool,
     /// How long its statements may take, and wait.
     pub patience: Patience,
     /// Whether deferred constraints are checked table by table before COMMIT, which doesn't tell whose they are.
@@ -30,12 +32,12 @@ pub struct Trial {
     pub conflicts: Conflicts,
     /// Records whose parents were waited for in vain: those that still have none are put aside.
     pub given_up: HashSet<Coordinates>,
-    /// Rejects that were published with records which aren't of the batch now.
-    published: PublishedRejects,
 }
 
-/// Rejects by their records, with the ids of their events: a topic that was created anew has others there.
-pub type PublishedRejects = HashMap<Coordinates, (Uuid, Reject)>;
+/// Rejects that were published with records which aren't landed, by these, with the ids of their events: a topic that was
+/// created anew has others there. Each is published once, whatever batch it is in, and whichever way that is tried.
+#[derive(Clone, Default)]
+pub struct PublishedRejects(HashMap<Coordinates, (Uuid, Reject)>);
 
 /// How an attempt at a batch is made. An approach never goes back to an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,39 +78,33 @@ impl Approach {
 }
 
 impl Trial {
-    /// Of records of which these were published already.
-    pub fn of_published(published: PublishedRejects) -> Self {
-        Self {
-            published,
-            ..Self::default()
-        }
-    }
-
     /// Counts an attempt that failed.
     pub fn count_failure(&mut self) {
         self.attempts += 1;
         self.first_failed_at.get_or_insert_with(SystemTime::now);
     }
+}
 
-    /// Keeps the rejects that are published: each is published once, whatever batch it is in.
-    pub fn keep_published(&mut self, entries: Vec<Entry<'_>>) {
+impl PublishedRejects {
+    /// Keeps those of these entries.
+    pub fn keep(&mut self, entries: Vec<Entry<'_>>) {
         for entry in entries {
             if let EntryState::Rejected(reject) = entry.state
                 && reject.published.is_some()
             {
                 let published = (entry.id, *reject);
-                self.published.insert(entry.record.coordinates(), published);
+                self.0.insert(entry.record.coordinates(), published);
             }
         }
     }
 
-    /// Gives entries the rejects that were published with their records.
-    pub fn restore_published(&mut self, entries: &mut [Entry<'_>]) {
-        if self.published.is_empty() {
-            return;
+    /// Gives entries those of their records.
+    pub fn restore(&mut self, entries: &mut [Entry<'_>]) {
+        if self.0.is_empty() {
+            return; // as mostly
         }
         for entry in entries {
-            if let Some((id, reject)) = self.published.remove(&entry.record.coordinates())
+            if let Some((id, reject)) = self.0.remove(&entry.record.coordinates())
                 && id == entry.id
             {
                 entry.state = EntryState::Rejected(Box::new(reject));
@@ -116,8 +112,18 @@ impl Trial {
         }
     }
 
-    /// The rejects that are published, with records that aren't landed.
-    pub fn into_published(self) -> PublishedRejects {
-        self.published
+    /// Adds others.
+    pub fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Forgets those of other records.
+    pub fn retain(&mut self, is_kept: impl Fn(&Coordinates) -> bool) {
+        self.0.retain(|record, _| is_kept(record));
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }

@@ -197,3 +197,32 @@ async fn tables_that_are_locked_one_after_the_other_are_found_out_one_after_the_
     }
     goes_on(&world, worker).await;
 }
+
+#[tokio::test]
+async fn a_letter_of_a_partition_that_is_set_aside_at_commit_is_published_once() {
+    let mut world = strict("published_aside", &["late"]).await;
+    let apply = world.settings.get_mut("apply").unwrap();
+    apply.retain(|line| !line.starts_with("linger"));
+    apply.push("linger = \"300ms\"".to_owned());
+    world.set("dead_letter.breaker", "ratio = 1.0");
+    world
+        .sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 RAISE EXCEPTION 'permission denied for a table behind' USING ERRCODE = '42501'; END $$;
+             CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()",
+        )
+        .await;
+    let late = [insert_into("late", 7, 1), events::broken(8)];
+    world.kafka.produce(&world.topics[1], &late).await;
+    let others = events::history(200, 1);
+    world.kafka.produce(&world.topic, &others).await;
+    let worker = world.run();
+    world.until_count("SELECT count(*) FROM t", 200).await;
+    stand_still(&worker, 1, &["late[0]", "(systemic)", "permission denied"]).await;
+    world.sql("DROP TRIGGER late ON late").await;
+    world.until_count("SELECT count(*) FROM late", 1).await;
+    let letters = "SELECT count(*) FROM landfall.dead_letters";
+    world.until_count(letters, 1).await;
+    assert_eq!(world.published().await.len(), 1, "{}", worker.log());
+    assert_eq!(worker.stop().await.0, Some(0));
+}
