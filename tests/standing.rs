@@ -1,6 +1,7 @@
 //! A partition that can't go on stands still by itself: its table is missing or locked, lacks a column, a privilege or a
 //! partition. The others go on, and nothing of what time or set-up mends becomes a dead letter.
 
+mod away;
 mod locks;
 mod many;
 mod offline;
@@ -63,7 +64,6 @@ async fn goes_on(world: &World, worker: Worker) {
     assert_eq!(worker.stop().await.0, Some(0));
 }
 
-/// A table that is new at the source, whatever number of lanes there is.
 #[tokio::test]
 async fn a_new_table_whose_topic_begins_with_tombstones_is_waited_for_though_few_events_are_tried()
 {
@@ -80,6 +80,7 @@ async fn a_new_table_whose_topic_begins_with_tombstones_is_waited_for_though_few
     goes_on(&world, worker).await;
 }
 
+/// A table that is new at the source, whatever number of lanes there is.
 async fn a_table_without_a_home(test: &str, lanes: usize) {
     let mut world = World::new(test, 4).await;
     world.set("apply", "batch_rows = 100");

@@ -195,6 +195,8 @@ async fn until_it_stands(worker: &Worker) -> String {
     .await
 }
 
+/// So that other processes know what their events wait for.
+const NOTED: &str = "SELECT count(*) FROM landfall.partitions WHERE stands_for LIKE '(lost): %'";
 const OTHER: &str = "SELECT count(*) FROM t WHERE id > 10 AND version = 4";
 const CONCERNED: &str = "SELECT count(*) FROM t WHERE id <= 10 AND version = ";
 
@@ -222,6 +224,7 @@ async fn events_that_kafka_has_deleted_unseen_stop_their_partition_and_no_other(
         assert_eq!(standing, 1.0);
         let text = done(&world, "status").text;
         assert!(text.contains("Kafka has deleted what comes next"), "{text}");
+        world.until_count(NOTED, 1).await;
         let (code, log) = worker.stop().await;
         assert_eq!(code, Some(0), "{log}");
         let errors = log.lines().filter(|line| line.contains("ERROR")).count();
@@ -245,6 +248,7 @@ async fn a_gap_that_a_person_accepts_is_passed_without_a_restart() {
     .await;
     worker.says(&["goes on", "[0]"]).await;
     assert_eq!(worker.stop().await.0, Some(0));
+    assert_eq!(world.count(NOTED).await, 0);
 }
 
 #[tokio::test]

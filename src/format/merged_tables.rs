@@ -83,6 +83,10 @@ pub struct MergedTables {
 struct Known {
     /// By table: the topics that lead to it.
     topics: HashMap<TableName, HashMap<Arc<str>, Evidence>>,
+    /// By topic: the tables that it leads to.
+    tables: HashMap<Arc<str>, HashSet<TableName>>,
+    /// The topics that Kafka had when it was asked last.
+    there: HashSet<Arc<str>>,
     /// By topic: how many partitions it has.
     partitions: HashMap<Arc<str>, i32>,
     /// By topic: the highest partition because of which Kafka was asked again.
@@ -163,15 +167,28 @@ impl MergedTables {
 
     /// Whether events of the topic may be of the table, as far as is known: not if they are of another one alone.
     pub fn may_lead_to(&self, topic: &str, table: &TableName) -> bool {
+        let only = self.find_only_table(topic);
+        only.is_none_or(|only| only == *table)
+    }
+
+    /// The table that all events of the topic are of, as far as is known: they may be of any, if there is none.
+    pub fn find_only_table(&self, topic: &str) -> Option<TableName> {
         let known = self.known.lock();
-        let (mut leads, mut tables) = (false, 0);
-        for (of, topics) in &known.topics {
-            if topics.contains_key(topic) {
-                tables += 1;
-                leads |= of == table;
-            }
+        let mut tables = known.tables.get(topic)?.iter();
+        match (tables.next(), tables.next()) {
+            (Some(only), None) => Some(only.clone()),
+            _ => None,
         }
-        leads || tables != 1
+    }
+
+    /// Whether Kafka had the topic when it was asked last.
+    pub fn is_there(&self, topic: &str) -> bool {
+        self.known.lock().there.contains(topic)
+    }
+
+    /// Learns which topics Kafka has.
+    pub fn note_topics(&self, there: impl Iterator<Item = Arc<str>>) {
+        self.known.lock().there = there.collect();
     }
 
     /// Learns which of a table's key columns hold differently spelled values equal.
@@ -248,6 +265,7 @@ impl MergedTables {
         expected: impl Iterator<Item = (Feed, Evidence)>,
     ) {
         let mut known = self.known.lock();
+        known.there = partitions.keys().cloned().collect();
         known.partitions.extend(partitions);
         for ((table, topic), evidence) in expected {
             known.add_topic(table, topic, evidence);
@@ -316,6 +334,8 @@ impl MergedTables {
 
 impl Known {
     fn add_topic(&mut self, table: TableName, topic: Arc<str>, evidence: Evidence) {
+        let tables = self.tables.entry(topic.clone()).or_default();
+        tables.insert(table.clone());
         let topics = self.topics.entry(table).or_default();
         let known = topics.entry(topic).or_insert(evidence);
         *known = evidence.max(*known);
@@ -408,6 +428,18 @@ mod tests {
         assert!(tables.may_lead_to("a", &table) && !tables.may_lead_to("a", &other));
         tables.learn_feeds([(TableName::new("public", "third"), "a".into())].into_iter());
         assert!(tables.may_lead_to("a", &other), "events of several tables");
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_is_there_until_kafka_is_asked_again() {
+        let tables = MergedTables::default();
+        let counts = [("a", 1), ("b", 2)].map(|(topic, count)| (topic.into(), count));
+        tables.learn_topics(HashMap::from(counts), std::iter::empty());
+        assert!(tables.is_there("a") && tables.is_there("b"));
+        let known_at = tables.version();
+        tables.note_topics(["b".into()].into_iter());
+        assert!(!tables.is_there("a") && tables.is_there("b"));
+        assert_eq!(tables.version(), known_at, "nothing is decoded otherwise");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which partitions stand still, for whoever asks from outside of their worker.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::types::Type;
 
 use crate::postgres::unnamed_statements::UnnamedStatements;
@@ -25,11 +27,11 @@ impl Standstills {
     pub async fn record_standstills(
         &self,
         client: &impl UnnamedStatements,
-        standing: &[(TopicPartition, String)],
+        standing: &BTreeMap<TopicPartition, String>,
     ) -> Result<(), Failure> {
-        let topics: Vec<&str> = standing.iter().map(|(s, _)| &*s.topic).collect();
-        let numbers: Vec<i32> = standing.iter().map(|(s, _)| s.partition).collect();
-        let reasons: Vec<&str> = standing.iter().map(|(_, why)| why.as_str()).collect();
+        let topics: Vec<&str> = standing.keys().map(|source| &*source.topic).collect();
+        let numbers: Vec<i32> = standing.keys().map(|source| source.partition).collect();
+        let reasons: Vec<&str> = standing.values().map(String::as_str).collect();
         let sql = format!(
             "UPDATE {}.partitions p SET stands_since = coalesce(p.stands_since, pg_catalog.now()), stands_for = s.why \
              FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::int[]), pg_catalog.unnest($3::text[])) AS s(topic, number, why) \

@@ -36,7 +36,7 @@ pub struct Batch<'r> {
     /// How the records are being tried.
     pub trial: Trial,
     /// Entries whose parents may still come, as the last attempt found.
-    pub waiting: Vec<usize>,
+    pub waiting: Vec<WaitingEntry>,
     /// What was known of merged tables when the records were decoded.
     pub merged_version: u64,
     /// Whether changes are to be put in order by their source.
@@ -129,23 +129,46 @@ impl<'r> Batch<'r> {
 
     /// The records whose parents may still come.
     pub fn waiting_records(&self) -> Vec<Coordinates> {
-        let entries = self.waiting.iter().filter_map(|at| self.entries.get(*at));
+        let entries = self.waiting.iter();
+        let entries = entries.filter_map(|waiting| self.entries.get(waiting.entry));
         entries.map(|e| e.record.coordinates()).collect()
     }
 
-    /// The tables whose changes may end the wait: those at the other ends of the foreign keys of what waits; or, if it
-    /// doesn't wait for a foreign key, its own. What waits may not be known before COMMIT has told.
-    pub fn awaiting_tables(&self, by_foreign_key: bool) -> BTreeSet<TableName> {
-        let waiting = self.waiting.iter().filter_map(|at| self.entries.get(*at));
-        let own = waiting.filter_map(|e| e.table().map(|t| TableName::clone(t)));
-        let own: BTreeSet<TableName> = own.collect();
-        if !by_foreign_key && !own.is_empty() {
-            return own;
+    /// What waits, by the tables whose changes may end that, which needn't be the same for all of it. `failure`: what the
+    /// attempt met. What waits may not be known before COMMIT has told: then there is one without records.
+    pub fn list_awaiting(&self, failure: &Failure) -> Vec<Awaiting> {
+        let mut alike: BTreeMap<(Option<&TableName>, Ends), Vec<&WaitingEntry>> = BTreeMap::new();
+        for waiting in &self.waiting {
+            let entry = self.entries.get(waiting.entry);
+            let table = entry.and_then(|e| e.table().map(|table| &**table));
+            let alike = alike.entry((table, waiting.ends())).or_default();
+            alike.push(waiting);
         }
-        let is_concerned = |table: &&Arc<Table>| own.is_empty() || own.contains(&table.name);
+        if alike.is_empty() {
+            alike.insert((None, Ends::Relatives), Vec::new());
+        }
+        let awaiting = |((table, ends), waiting): (_, Vec<&WaitingEntry>)| {
+            let entries = waiting.iter().filter_map(|w| self.entries.get(w.entry));
+            let met = waiting.first().map_or(failure, |waiting| &*waiting.met);
+            Awaiting {
+                tables: self.find_awaited(table, ends),
+                failure: met.clone(),
+                from: first_of_each(entries.map(|e| e.record.coordinates())),
+            }
+        };
+        alike.into_iter().map(awaiting).collect()
+    }
+
+    /// The tables whose changes may end the wait of events of this table, or of any, if that isn't known.
+    fn find_awaited(&self, own: Option<&TableName>, ends: Ends) -> BTreeSet<TableName> {
+        let is_concerned = |table: &&Arc<Table>| own.is_none_or(|own| *own == table.name);
         let concerned = self.tables.iter().filter(is_concerned);
-        let others = concerned.flat_map(|table| &table.relatives);
-        others.cloned().collect()
+        let relatives = concerned.flat_map(|table| &table.relatives).cloned();
+        match (own, ends) {
+            (Some(own), Ends::Own) => BTreeSet::from([own.clone()]),
+            (Some(own), Ends::Either) => relatives.chain([own.clone()]).collect(),
+            (_, Ends::Relatives) | (None, _) => relatives.collect(),
+        }
     }
 
     /// The partitions of what waits; of all that was read, as long as that isn't known.
@@ -370,6 +393,12 @@ impl<'r> Batch<'r> {
         self.advances.iter().map(|a| a.source.clone())
     }
 
+    /// Whether there are tombstones whose table nothing has told yet, as no event of their partition has named any.
+    pub fn has_unplaced(&self) -> bool {
+        let is_unnamed = |a: &Advance| matches!(a.memory.tables, NamedTables::Unknown);
+        self.advances.iter().any(is_unnamed) && self.entries.iter().any(Entry::is_unplaced)
+    }
+
     /// Whether no record belongs to a partition of the lane, and no letter is owed.
     pub fn is_empty(&self) -> bool {
         self.advances.is_empty()
@@ -393,12 +422,6 @@ impl<'r> Batch<'r> {
     /// The first record that can't be read because of the set-up, and why, for people: no value of a row.
     pub fn find_setup_error(&self) -> Option<(&'r Record, &str)> {
         let mut fresh = self.entries.iter().filter(|e| !e.duplicate);
-    /// Whether there are tombstones whose table nothing has told yet, as no event of their partition has named any.
-    pub fn has_unplaced(&self) -> bool {
-        let is_unnamed = |a: &Advance| matches!(a.memory.tables, NamedTables::Unknown);
-        self.advances.iter().any(is_unnamed) && self.entries.iter().any(Entry::is_unplaced)
-    }
-
         fresh.find_map(|e| match &e.state {
             EntryState::Rejected(reject) if reject.of_setup => {
                 Some((e.record, reject.cause.message.as_str()))
@@ -463,6 +486,49 @@ fn first_of_each(records: impl Iterator<Item = Coordinates>) -> HashMap<TopicPar
         *first = offset.min(*first);
     }
     first
+}
+
+/// An entry whose parent may still come, or that needs a unique value which may still be freed.
+#[derive(Clone, Debug)]
+pub struct WaitingEntry {
+    /// Its index.
+    pub entry: usize,
+    /// What it met; or what others met with which it was put off.
+    pub met: Arc<Failure>,
+    /// It was put off together with others, and what it lacks itself, if anything, isn't known.
+    pub is_put_off: bool,
+}
+
+/// Changes of which tables may end the wait of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ends {
+    /// Its own: another row is to free a unique value, or its own row is to come.
+    Own,
+    /// Those at the other ends of its table's foreign keys.
+    Relatives,
+    /// Any of these.
+    Either,
+}
+
+/// Records that wait for changes of the same tables.
+#[derive(Debug)]
+pub struct Awaiting {
+    /// Changes of these may end it.
+    pub tables: BTreeSet<TableName>,
+    /// What the first of them met.
+    pub failure: Failure,
+    /// The first of them in each partition; none, as long as it isn't known which wait.
+    pub from: HashMap<TopicPartition, i64>,
+}
+
+impl WaitingEntry {
+    fn ends(&self) -> Ends {
+        match &self.met.sqlstate {
+            _ if self.is_put_off => Ends::Either,
+            Some(_) if !self.met.means_unique_conflict() => Ends::Relatives,
+            Some(_) | None => Ends::Own,
+        }
+    }
 }
 
 /// A reject on its way to the dead letter topic.

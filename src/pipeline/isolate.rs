@@ -7,10 +7,11 @@
 //! Why: `docs/decisions/09`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::ledger::moved_rows::MovedRows;
 use crate::pipeline::arrange::{arrange_changes, divide_range, group_changes, groups_reversed};
-use crate::pipeline::batch::Batch;
+use crate::pipeline::batch::{Batch, WaitingEntry};
 use crate::pipeline::order::{Order, OrderedEvent};
 use crate::postgres::moving::MovingWriter;
 use crate::rows::row_change::RowChange;
@@ -28,7 +29,7 @@ pub struct IsolationOutcome {
     /// Entries of the batch, with what was said of them.
     pub refused: BTreeMap<usize, Failure>,
     /// Entries whose parents may still come, or that need a unique value which may still be freed.
-    pub waiting: Vec<usize>,
+    pub waiting: Vec<WaitingEntry>,
     /// Savepoints and all.
     pub statements: usize,
 }
@@ -51,6 +52,8 @@ struct CulpritSearch<'s, 'r> {
     found: IsolationOutcome,
     /// Positions that wait for parents together with others of their part, all changes of a group.
     put_off: Vec<usize>,
+    /// What the last part met that was put off.
+    put_off_for: Option<Arc<Failure>>,
     /// By position: whether its parent was waited for in vain.
     given_up: Vec<bool>,
     /// By position: whether another partition may be about to free a unique value that it needs.
@@ -85,6 +88,7 @@ pub async fn write_isolating(
             statements: 0,
         },
         put_off: Vec::new(),
+        put_off_for: None,
         given_up: changes
             .iter()
             .map(|(at, _)| batch.has_given_up(*at))
@@ -163,20 +167,31 @@ impl CulpritSearch<'_, '_> {
     }
 
     /// Entries that were put off, or refused for a parent that hasn't been waited for in vain.
-    fn waiting_entries(&self) -> Vec<usize> {
-        let entry = |at: &usize| Some(self.events.get(*at)?.entry);
+    fn waiting_entries(&self) -> Vec<WaitingEntry> {
+        let put_off = |at: &usize| {
+            Some(WaitingEntry {
+                entry: self.events.get(*at)?.entry,
+                met: self.put_off_for.clone()?,
+                is_put_off: true,
+            })
+        };
         let waits = |((event, given_up), may_be_freed): ((&OrderedEvent, &bool), &bool)| {
             let refusal = self.found.refused.get(&event.entry);
-            let early = refusal.is_some_and(|f| {
+            let early = refusal.filter(|f| {
                 f.verdict == Verdict::Early || *may_be_freed && f.means_unique_conflict()
             });
-            (early && !given_up).then_some(event.entry)
+            let met = early.filter(|_| !given_up)?;
+            Some(WaitingEntry {
+                entry: event.entry,
+                met: Arc::new(met.clone()),
+                is_put_off: false,
+            })
         };
         let events = self.events.iter().zip(&self.given_up);
         let refused = events.zip(&self.may_be_freed).filter_map(waits);
         self.put_off
             .iter()
-            .filter_map(entry)
+            .filter_map(put_off)
             .chain(refused)
             .collect()
     }
@@ -215,6 +230,7 @@ impl CulpritSearch<'_, '_> {
             let (middle, several) = divide_range(sequence, &range, self.groups, self.changes);
             if early && several && orphans >= MAX_ORPHANS_SOUGHT {
                 self.put_off.extend(part);
+                self.put_off_for = Some(Arc::new(refusal));
             } else {
                 ranges.push(middle..range.end);
                 ranges.push(range.start..middle);

@@ -74,8 +74,7 @@ async fn land_in_parts(
             }
         }
         if trial.knew_table && batch.has_unplaced() {
-            // it is named behind the few records that are tried: the partition is read again
-            drop(batch);
+            drop(batch); // it is named behind the few records that are tried: the partition is read again
             return give_back(lane, in_flight, arena);
         }
         if let Some(from) = cut_batch(lane, &batch, others_wait) {
@@ -95,8 +94,7 @@ async fn land_in_parts(
             }
             AfterBatch::DecodeAnew(so_far) | AfterBatch::Split(so_far) => trial = so_far,
             AfterBatch::Grow(so_far) => {
-                others_wait = true;
-                trial = so_far;
+                (others_wait, trial) = (true, so_far);
                 grow_records(lane, &mut in_flight).await;
             }
             AfterBatch::Divide(first_waiting, so_far) => {
@@ -106,8 +104,7 @@ async fn land_in_parts(
             }
             AfterBatch::SetAside(all, so_far) => {
                 trial = so_far;
-                lane.aside.checks_tables |= trial.checks_tables;
-                set_all_aside(lane, &mut in_flight, all, !trial.is_probe).await;
+                set_tried_aside(lane, &mut in_flight, all, &trial).await;
             }
             AfterBatch::LetGo => return give_back(lane, in_flight, arena),
         }
@@ -134,6 +131,20 @@ async fn grow_records(lane: &mut Lane, in_flight: &mut InFlight) {
     lane.add_more(&mut in_flight.records);
     lane.take_up_standing().await;
     decide_starts(lane, &in_flight.records).await;
+}
+
+/// Sets aside what an attempt has found.
+async fn set_tried_aside(
+    lane: &mut Lane,
+    in_flight: &mut InFlight,
+    all: Vec<Concerned>,
+    trial: &Trial,
+) {
+    lane.aside.checks_tables |= trial.checks_tables;
+    if trial.is_probe {
+        lane.aside.note_met(&all);
+    }
+    set_all_aside(lane, in_flight, all, !trial.is_probe).await;
 }
 
 /// `soon`: some of the partitions may be able to go on by themselves.
@@ -226,39 +237,35 @@ async fn attempt_batch(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutc
     }
 }
 
-/// Tries a batch until it is in, or must be another one: then what is published of it is kept.
+/// Tries a batch until it is in, or must be another one: then what was sent to the dead letter topic of it is kept.
 async fn land_batch(
     lane: &mut Lane,
     mut batch: Batch<'_>,
     retry: &mut RetryState,
     deferred: Deferred,
+    sent: &mut PublishedRejects,
 ) -> AfterBatch {
     lane.prepare_trial(&mut batch.trial);
     let outcome = loop {
-    published: &mut PublishedRejects,
         let failure = match attempt_batch(lane, &mut batch).await {
             Ok(outcome) => break outcome,
             Err(failure) => failure,
         };
         match retry.step_after(failure, lane, &mut batch, deferred).await {
             NextStep::Again => {}
-            NextStep::Grow => return AfterBatch::Grow(batch.into_trial(published)),
-            NextStep::Divide(first) => {
-                return AfterBatch::Divide(first, batch.into_trial(published));
-            }
+            NextStep::Grow => return AfterBatch::Grow(batch.into_trial(sent)),
+            NextStep::Divide(first) => return AfterBatch::Divide(first, batch.into_trial(sent)),
             NextStep::Split => {
                 lane.split_batches(&batch);
-                return AfterBatch::Split(batch.into_trial(published));
+                return AfterBatch::Split(batch.into_trial(sent));
             }
-            NextStep::SetAside(all) => {
-                return AfterBatch::SetAside(all, batch.into_trial(published));
-            }
+            NextStep::SetAside(all) => return AfterBatch::SetAside(all, batch.into_trial(sent)),
             NextStep::Divert(failure) => {
                 divert_batch(lane, batch, &failure).await;
                 return AfterBatch::Done;
             }
             NextStep::LetGo => {
-                batch.into_trial(published);
+                batch.into_trial(sent);
                 return AfterBatch::LetGo;
             }
         }
@@ -271,13 +278,24 @@ async fn land_batch(
             break AttemptOutcome::Fenced;
         }
     };
+    end_attempts(lane, batch, outcome, retry, sent).await
+}
+
+/// What follows an attempt that didn't fail.
+async fn end_attempts(
+    lane: &mut Lane,
+    mut batch: Batch<'_>,
+    outcome: AttemptOutcome,
+    retry: &mut RetryState,
+    sent: &mut PublishedRejects,
+) -> AfterBatch {
     match outcome {
         AttemptOutcome::Committed => lane.settle_batch(batch, retry.elapsed()),
         AttemptOutcome::Fenced => lane.reposition_batch(&batch, BatchOutcome::Fenced),
         AttemptOutcome::Recreated => lane.reposition_batch(&batch, BatchOutcome::Recreated),
         AttemptOutcome::DecodeAnew | AttemptOutcome::TablesAltered => {
             let step = retry.step_after_alteration(lane).await;
-            let so_far = batch.into_trial(published);
+            let so_far = batch.into_trial(sent);
             return match step {
                 NextStep::LetGo => AfterBatch::LetGo,
                 _ => AfterBatch::DecodeAnew(so_far),
@@ -286,7 +304,7 @@ async fn land_batch(
         AttemptOutcome::SourceGoneBack => {
             lane.apply_again(&batch);
             batch.trial.conflicts = Conflicts::Possible;
-            return AfterBatch::DecodeAnew(batch.into_trial(published));
+            return AfterBatch::DecodeAnew(batch.into_trial(sent));
         }
         // the partition concerned stands still when it is taken up
         AttemptOutcome::Overtaken => lane.reposition_batch(&batch, BatchOutcome::Overtaken),

@@ -130,6 +130,7 @@ impl Lane {
                 TakenUp::Untold(failure) => self.await_answer(source, &failure),
             }
         }
+        self.record_standstills().await;
     }
 
     async fn take_up_one(&self, source: &TopicPartition) -> TakenUp {

@@ -23,6 +23,9 @@ use crate::verdict::Failure;
 /// How long what another process has entered may stay unseen.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How long a topic that is gone may be taken to be there.
+const TOPICS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Learns for all lanes of a worker.
 pub struct FeedLearner {
     merged: Arc<MergedTables>,
@@ -31,6 +34,8 @@ pub struct FeedLearner {
     pool: Pool,
     ledger: Arc<Ledger>,
     read: Locked<ReadSoFar>,
+    /// When it may be asked again which topics there are.
+    topics_due: Locked<Instant>,
 }
 
 /// How far the ledger was read.
@@ -52,6 +57,7 @@ impl FeedLearner {
                 number: 0,
                 due: Instant::now(),
             }),
+            topics_due: Locked::new(Instant::now()),
         }
     }
 
@@ -119,6 +125,21 @@ impl FeedLearner {
         let topics: Vec<Arc<str>> = partitions.keys().cloned().collect();
         let expected = topics.iter().filter_map(|topic| self.expect_feed(topic));
         self.merged.learn_topics(partitions, expected);
+        Ok(())
+    }
+
+    /// Asks once more which topics there are, but not all the time.
+    ///
+    /// # Errors
+    /// Kafka can't be asked now.
+    pub async fn list_topics_again(&self) -> Result<(), Failure> {
+        if *self.topics_due.lock() > Instant::now() {
+            return Ok(());
+        }
+        let there = list_partitions(&self.topics, &self.config).await?;
+        let there = there.into_iter().map(|source| source.topic);
+        self.merged.note_topics(there);
+        *self.topics_due.lock() = Instant::now() + TOPICS_INTERVAL;
         Ok(())
     }
 

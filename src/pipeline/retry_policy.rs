@@ -1,11 +1,12 @@
 //! What follows a failed attempt at a batch: how the next attempt is made, how often there is one, and
 //! how long it is waited for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{RetryConfig, WhenUnavailable};
-use crate::pipeline::batch::Batch;
+use crate::pipeline::batch::{Awaiting, Batch};
 use crate::pipeline::divert::OWED_LETTERS_LIMIT;
 use crate::pipeline::in_flight::Deferred;
 use crate::pipeline::lane::Lane;
@@ -108,10 +109,32 @@ pub struct RetryState {
     retries: u32,
     /// Attempts that found Postgres away.
     away: u32,
-    /// When a foreign key objected at COMMIT first, which doesn't tell whose it is.
-    objected_at_commit: Option<Instant>,
+    /// The first that a foreign key had at COMMIT, which doesn't tell to what.
+    objection: Option<Objection>,
     /// Since when records are known to have no parent.
     orphans: HashMap<Coordinates, Instant>,
+}
+
+/// A foreign key's objection at COMMIT: to something of the batch as it was then.
+struct Objection {
+    at: Instant,
+    /// The last record of each partition.
+    until: HashMap<TopicPartition, i64>,
+}
+
+impl Objection {
+    fn to(batch: &Batch<'_>) -> Self {
+        let records = batch.entries.iter().map(|e| e.record.coordinates());
+        Self {
+            at: Instant::now(),
+            until: records.collect(),
+        }
+    }
+
+    /// Not to what was added to the batch later, which waits its own time.
+    fn may_be_to(&self, (source, offset): &Coordinates) -> bool {
+        self.until.get(source).is_some_and(|until| offset <= until)
+    }
 }
 
 impl RetryState {
@@ -130,7 +153,7 @@ impl RetryState {
             since: Instant::now(),
             retries: 0,
             away: 0,
-            objected_at_commit: None,
+            objection: None,
             orphans: HashMap::new(),
         }
     }
@@ -229,9 +252,15 @@ impl RetryState {
         match reaction {
             Reaction::WaitForLock => set_locked_aside(failure, lane, batch).await,
             Reaction::RetrySoon if !self.is_tried_enough(lane, batch) => None,
-            // only the letters' partitions wait for Kafka to take them; and events go where they are sent while Postgres
-            // is away, but for those that didn't get there before
-            Reaction::WaitForServer if !failure.of_kafka && !is_left_alone(lane, batch) => None,
+            // only the letters' partitions wait for Kafka to take them; and what stands still already waits for Postgres as
+            // it waits for all else: beside the others, which may be sent elsewhere meanwhile
+            Reaction::WaitForServer if !failure.of_kafka && !batch.trial.is_probe => None,
+            Reaction::WaitForServer if batch.trial.is_probe => {
+                // whatever it was about to do just then
+                let concern = None;
+                let failure = failure.clone();
+                set_aside(&Failure { concern, ..failure }, batch)
+            }
             _ => set_aside(failure, batch),
         }
     }
@@ -280,20 +309,18 @@ impl RetryState {
         batch: &mut Batch<'_>,
         deferred: Deferred,
     ) -> NextStep {
-        let by_foreign_key = failure.sqlstate.is_some() && !failure.means_unique_conflict();
-        let tables = batch.awaiting_tables(by_foreign_key);
+        let all = batch.list_awaiting(failure);
+        let tables = all.iter().flat_map(|awaiting| &awaiting.tables);
+        let tables: BTreeSet<TableName> = tables.cloned().collect();
         lane.waiting.tell_awaited(&tables, &batch.waiting_topics());
         let may_be_letters = deferred == Deferred::Nothing && self.any_waits_for_long(lane, batch);
+        let asks_others = batch.trial.is_probe || may_be_letters;
         let can_be_found =
             !batch.waiting.is_empty() || !batch.trial.approach.has_constraints_immediate();
-        if can_be_found
-            && (is_held_up(lane, batch, &tables)
-                || (batch.trial.is_probe || may_be_letters)
-                    && is_held_up_elsewhere(lane, &tables).await)
-        {
-            return set_aside_waiting(failure, batch, tables);
+        if can_be_found && let Some(held) = find_held_up(lane, batch, all, asks_others).await {
+            return set_aside_waiting(batch, held);
         }
-        if self.orphans.is_empty() && self.objected_at_commit.is_none() {
+        if self.orphans.is_empty() && self.objection.is_none() {
             let (what, wait) = (describe_wait(failure), lane.waiting.retry().parent_wait);
             tracing::info!(lane = lane.number, error = %failure, ?wait, "{what}");
         }
@@ -338,16 +365,18 @@ impl RetryState {
         let is_over = |since: &Instant| since.elapsed() >= parent_wait;
         let mut waiting = batch.waiting_records().into_iter();
         waiting.any(|orphan| self.orphans.get(&orphan).is_some_and(is_over))
-            || self.objected_at_commit.as_ref().is_some_and(is_over)
+            || self.objection.as_ref().is_some_and(|it| is_over(&it.at))
     }
 
     /// Notes since when what waits has done so; what has waited for too long is given up, unless its parent may be
     /// among what is deferred. Returns how long the first of it may wait yet.
     fn note_orphans(&mut self, lane: &Lane, batch: &mut Batch<'_>, deferred: Deferred) -> Duration {
         let parent_wait = lane.waiting.retry().parent_wait;
-        let since = self.objected_at_commit.unwrap_or_else(Instant::now);
         let mut left = parent_wait;
         for orphan in batch.waiting_records() {
+            let objection = self.objection.as_ref();
+            let objected = objection.filter(|it| it.may_be_to(&orphan));
+            let since = objected.map_or_else(Instant::now, |it| it.at);
             let since = *self.orphans.entry(orphan.clone()).or_insert(since);
             let its_left = parent_wait.saturating_sub(since.elapsed());
             if its_left.is_zero() && deferred == Deferred::Nothing {
@@ -365,9 +394,9 @@ impl RetryState {
         lane: &Lane,
         batch: &mut Batch<'_>,
     ) -> NextStep {
-        let since = *self.objected_at_commit.get_or_insert_with(Instant::now);
+        let objection = self.objection.get_or_insert_with(|| Objection::to(batch));
         let parent_wait = lane.waiting.retry().parent_wait;
-        let left = parent_wait.saturating_sub(since.elapsed());
+        let left = parent_wait.saturating_sub(objection.at.elapsed());
         if !left.is_zero() {
             let pause = self.parent_delays.next_delay().min(left);
             return pause_then(NextStep::Grow, pause, lane).await;
@@ -382,23 +411,42 @@ impl RetryState {
     }
 }
 
-/// Whether what waits may come through partitions that stand still.
-fn is_held_up(lane: &Lane, batch: &Batch<'_>, tables: &BTreeSet<TableName>) -> bool {
+/// What waits for changes which may come through partitions that stand still, if anything does. `asks_others`: also through
+/// those of other processes.
+async fn find_held_up(
+    lane: &Lane,
+    batch: &Batch<'_>,
+    all: Vec<Awaiting>,
+    asks_others: bool,
+) -> Option<Vec<Awaiting>> {
+    let own = batch.waiting_sources();
+    let is_held = |awaiting: &Awaiting| is_held_up(lane, &own, &awaiting.tables);
+    let (mut held, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_held);
+    if asks_others && !others.is_empty() {
+        let elsewhere = list_standing_elsewhere(lane).await;
+        let merged = lane.feeds.merged_tables();
+        let is_held = |awaiting: &Awaiting| {
+            let brings =
+                |topic: &Arc<str>| awaiting.tables.iter().any(|t| merged.may_lead_to(topic, t));
+            elsewhere.iter().any(brings)
+        };
+        held.extend(others.into_iter().filter(is_held));
+    }
+    (!held.is_empty()).then_some(held)
+}
+
+/// Whether changes of these tables may come through partitions that stand still, other than `own`.
+fn is_held_up(lane: &Lane, own: &HashSet<TopicPartition>, tables: &BTreeSet<TableName>) -> bool {
     let (health, merged) = (
         &lane.positions.consumer().group().health,
         lane.feeds.merged_tables(),
     );
-    let may_bring = |topic: &str, table: &TableName| merged.may_lead_to(topic, table);
-    health.holds_up_any(tables, &batch.waiting_sources(), may_bring)
+    health.holds_up_any(tables, own, |topic| merged.find_only_table(topic))
 }
 
-/// Whether what waits may come through partitions of other processes that stand still, as the ledger says: not those that
-/// wait for rows themselves, as nothing tells for whose.
-async fn is_held_up_elsewhere(lane: &Lane, tables: &BTreeSet<TableName>) -> bool {
-    let (merged, group) = (
-        lane.feeds.merged_tables(),
-        lane.positions.consumer().group(),
-    );
+/// The topics of which partitions of other processes stand still, as the ledger says: not those that wait for rows
+/// themselves, as nothing tells for whose.
+async fn list_standing_elsewhere(lane: &Lane) -> BTreeSet<Arc<str>> {
     let ledger = &lane.destination.ledger;
     let asked = async {
         let client = lane.destination.connect().await?;
@@ -409,39 +457,50 @@ async fn is_held_up_elsewhere(lane: &Lane, tables: &BTreeSet<TableName>) -> bool
         tracing::debug!(%error, "can't ask which partitions stand still elsewhere");
         Vec::new()
     });
+    let assignment = &lane.positions.consumer().group().assignment;
     let waits = format!("({})", Verdict::Early);
-    standing.iter().any(|(source, why)| {
-        let is_others = !group.assignment.has_partition(source);
-        // what is noted of a topic that is gone is never mended
-        let is_there = merged.knows_partitions(&source.topic);
-        let brings = |table| merged.may_lead_to(&source.topic, table);
-        is_others && is_there && !why.starts_with(&waits) && tables.iter().any(brings)
-    })
+    let others = standing.into_iter().filter(|(source, why)| {
+        let is_others = !assignment.has_partition(source);
+        is_others && !why.starts_with(&waits)
+    });
+    let topics: BTreeSet<Arc<str>> = others.map(|(source, _)| source.topic).collect();
+    if topics.is_empty() {
+        return topics;
+    }
+    if let Err(error) = lane.feeds.list_topics_again().await {
+        tracing::debug!(%error, "can't ask which topics there are");
+        return topics;
+    }
+    // what is noted of a topic that is gone is never mended
+    let merged = lane.feeds.merged_tables();
+    let there = topics.into_iter().filter(|topic| merged.is_there(topic));
+    there.collect()
 }
 
-/// Sets aside what waits for changes of these tables.
-fn set_aside_waiting(
-    failure: &Failure,
-    batch: &mut Batch<'_>,
-    tables: BTreeSet<TableName>,
-) -> NextStep {
+/// Sets aside what waits for changes that are held up: each partition from the first such record on.
+fn set_aside_waiting(batch: &mut Batch<'_>, held: Vec<Awaiting>) -> NextStep {
     if batch.waiting.is_empty() {
         // a foreign key objected at COMMIT, which doesn't tell whose it is
         batch.trial.approach = batch.trial.approach.with_constraints_immediate();
         return NextStep::Again;
     }
-    let failure = Failure {
-        concern: Some(Box::new(Concern::Awaits(tables))),
-        ..failure.clone()
-    };
-    let from = batch.find_waiting();
-    NextStep::SetAside(vec![Concerned { from, failure }])
-}
-
-/// Whether the batch's partition stands still already, and isn't to be diverted while Postgres is away.
-fn is_left_alone(lane: &Lane, batch: &Batch<'_>) -> bool {
-    let diverts = lane.waiting.retry().when_unavailable == WhenUnavailable::DeadLetter;
-    batch.trial.is_probe && diverts
+    let mut first: HashMap<TopicPartition, i64> = HashMap::new();
+    for (source, offset) in held.iter().flat_map(|awaiting| &awaiting.from) {
+        let first = first.entry(source.clone()).or_insert(*offset);
+        *first = (*first).min(*offset);
+    }
+    let concerned = held.into_iter().filter_map(|mut awaiting| {
+        let from = &mut awaiting.from;
+        from.retain(|source, offset| first.get(source) == Some(offset));
+        let failure = Failure {
+            verdict: Verdict::Early,
+            concern: Some(Box::new(Concern::Awaits(awaiting.tables))),
+            ..awaiting.failure
+        };
+        let from = awaiting.from;
+        (!from.is_empty()).then_some(Concerned { from, failure })
+    });
+    NextStep::SetAside(concerned.collect())
 }
 
 /// Sets those partitions aside that have to do with a failure. `None`: all of the batch has, or nobody knows.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::pipeline::landing::land_probe;
 use crate::pipeline::lane::Lane;
+use crate::pipeline::retry_policy::Concerned;
 use crate::pipeline::trial::PublishedRejects;
 use crate::postgres::settings::Patience;
 use crate::record::{Record, TopicPartition};
@@ -40,8 +41,8 @@ const PROBE_STATEMENT: Duration = Duration::from_secs(1);
 /// up to this.
 const LONGEST_PROBE_STATEMENT: Duration = Duration::from_secs(60);
 
-/// While Postgres is away and events go to the dead letter topic, it is looked so often whether it is back.
-const DIVERTED_REST: Duration = Duration::from_secs(1);
+/// While Postgres is away, it is looked so often whether it is back.
+const AWAY_REST: Duration = Duration::from_secs(1);
 
 /// What a partition that is set aside is tried with.
 struct AsidePartition {
@@ -66,9 +67,9 @@ pub struct Probe {
     pub patience: Patience,
     /// Whether deferred constraints are to be checked before COMMIT.
     pub checks_tables: bool,
-}
     /// Whether the partition stands still for a table, of which these records needn't say that they are of it.
     pub knew_table: bool,
+}
 
 /// The partitions of a lane that are set aside.
 #[derive(Default)]
@@ -76,8 +77,10 @@ pub struct AsidePartitions {
     partitions: HashMap<TopicPartition, AsidePartition>,
     /// The others come first until then.
     rest_until: Option<Instant>,
-    /// Reasons that the ledger hasn't been told.
-    unrecorded: Vec<(TopicPartition, String)>,
+    /// Postgres was away when the one was tried that is settled next: that tells nothing of the partition.
+    found_nobody: bool,
+    /// Why partitions stand still, where the ledger hasn't been told.
+    unrecorded: BTreeMap<TopicPartition, String>,
     /// What was published of records that aren't landed, be they set aside or read again.
     published: PublishedRejects,
     /// A deferred constraint has met what COMMIT doesn't tell the table of.
@@ -170,19 +173,31 @@ impl AsidePartitions {
                 statement: aside.statement,
             },
             checks_tables: self.checks_tables,
+            knew_table: aside.failure.table().is_some(),
         };
         Some((source.clone(), probe))
     }
-            knew_table: aside.failure.table().is_some(),
+
+    /// Notes what the partition met in Postgres that is tried.
+    pub fn note_met(&mut self, all: &[Concerned]) {
+        let mut met = all.iter().map(|concerned| &concerned.failure);
+        self.found_nobody = met.any(|it| it.verdict == Verdict::Unavailable && !it.of_kafka);
+    }
 
     /// Returns whether the partition can go on; then it isn't set aside any more, and others that stood still for the
     /// same are tried at once.
     fn settle_probe(&mut self, source: &TopicPartition, began: Instant, now: Instant) -> bool {
         let took = now.saturating_duration_since(began);
+        let found_nobody = std::mem::take(&mut self.found_nobody);
         self.rest_until = Some(now + took.min(LONG_PROBE) * REST_FACTOR);
         let Some(aside) = self.partitions.get_mut(source) else {
             return false;
         };
+        if found_nobody && !aside.records.is_empty() {
+            aside.tried = Some((began, Duration::ZERO));
+            self.rest_until = Some(now + AWAY_REST);
+            return false;
+        }
         aside.tried = Some((began, took));
         if aside.records.is_empty() {
             if let Some(gone) = self.partitions.remove(source) {
@@ -245,7 +260,7 @@ impl Lane {
     /// be able to go on all the same, when they are tried by themselves.
     pub(super) fn set_aside(&mut self, records: Vec<Record>, failure: &Failure, soon: bool) {
         self.waiting.tell_going_on(); // whoever says so isn't away
-        if failure.hangs_on_session() {
+        if failure.hangs_on_session() || self.aside.found_nobody {
             self.waiting.renew_sessions();
         }
         let mut by_source: BTreeMap<TopicPartition, Vec<Record>> = BTreeMap::new();
@@ -331,12 +346,9 @@ impl Lane {
             text: failure.log_line.clone(),
             tried_alone,
         };
-        let health = &self.positions.consumer().group().health;
-        let reason = format!("({}): {}", standing.name(), standing.text());
-        if !health.note_standing(source, standing) {
+        if !self.note_standing(source, standing) {
             return;
         }
-        self.aside.unrecorded.push((source.clone(), reason));
         if failure.verdict == Verdict::Systemic {
             let every = self
                 .waiting
@@ -347,26 +359,49 @@ impl Lane {
         }
     }
 
-    /// Notes in the ledger why partitions stand still, for `landfall status`. What fails is told by the next batch.
+    /// Notes why a partition stands still, for the ledger too. Returns whether this is news.
+    pub(super) fn note_standing(&mut self, source: &TopicPartition, standing: Standing) -> bool {
+        let health = &self.positions.consumer().group().health;
+        let reason = match &standing {
+            // its topic's other partitions tell that
+            Standing::Waits { .. } => None,
+            _ => Some(format!("({}): {}", standing.name(), standing.text())),
+        };
+        let is_news = health.note_standing(source, standing);
+        if let Some(reason) = reason.filter(|_| is_news) {
+            self.aside.unrecorded.insert(source.clone(), reason);
+        }
+        is_news
+    }
+
+    /// Notes in the ledger why partitions stand still, for `landfall status` and for what waits for their rows in other
+    /// processes. What fails is told by the next batch, and noted with the next probe or take-up.
     pub(super) async fn record_standstills(&mut self) {
-        let unrecorded = std::mem::take(&mut self.aside.unrecorded);
-        if unrecorded.is_empty() {
+        if self.aside.unrecorded.is_empty() || self.aside.found_nobody {
+            return; // as mostly
+        }
+        let group = self.positions.consumer().group();
+        // whoever takes a partition up clears what is noted, and nobody would clear what is noted after that
+        self.aside.unrecorded.retain(|source, _| {
+            group.assignment.is_held_by(source, self.number)
+                && group.health.stands_for_itself(source)
+        });
+        if self.aside.unrecorded.is_empty() {
             return;
         }
+        let unrecorded = &self.aside.unrecorded;
         let recorded = async {
             let client = self.destination.connect().await?;
             let standstills = &self.destination.ledger.standstills;
-            standstills.record_standstills(&client, &unrecorded).await
+            standstills.record_standstills(&client, unrecorded).await
         };
         match self.waiting.unless_needed(recorded).await {
-            Some(Ok(())) => return,
+            Some(Ok(())) => self.aside.unrecorded.clear(),
             Some(Err(error)) => {
                 tracing::debug!(lane = self.number, %error, "can't note why partitions stand still");
             }
             None => {}
         }
-        // with the next news
-        self.aside.unrecorded.splice(..0, unrecorded);
     }
 
     /// Keeps what was published of records that aren't landed, so that it isn't published again when they are tried, or
@@ -388,9 +423,9 @@ impl Lane {
     /// Tries the partition that is due longest, by itself. Those whose tables are seen to be locked needn't be tried.
     pub(super) async fn probe_aside(&mut self, arena: &mut Bump) {
         let began = Instant::now();
-        if self.diverting {
-            // what is landed then ends that: nothing is known of Postgres before
-            self.aside.rest_until = Some(began + DIVERTED_REST);
+        if self.diverting && self.partitions.count_owed_letters() > 0 {
+            // the letters' rows go first, and end that: nothing is known of Postgres before
+            self.aside.rest_until = Some(began + AWAY_REST);
             return;
         }
         self.postpone_locked(began).await;
@@ -405,10 +440,13 @@ impl Lane {
             return; // whoever has it takes it up
         }
         land_probe(self, probe, arena).await;
+        let found_nobody = self.aside.found_nobody;
         let can_go_on = self.aside.settle_probe(&source, began, Instant::now());
         if can_go_on && self.partitions.owned.contains_key(&source) {
             self.give_hope(&source, true);
             self.partitions.take_up_again([source]);
+        } else if !found_nobody {
+            self.record_standstills().await;
         }
     }
 

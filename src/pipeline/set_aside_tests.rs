@@ -207,3 +207,35 @@ fn records_that_were_queued_of_a_partition_that_stands_still_are_left_out() {
         .collect();
     assert_eq!(left, [(0, 1), (0, 2)]);
 }
+
+#[test]
+fn the_time_that_postgres_is_away_is_no_partitions_own() {
+    let now = Instant::now();
+    let mut asides = AsidePartitions::default();
+    let away = Failure::new(Verdict::Unavailable, "no connection");
+    for (partition, due) in [(0, now), (1, now + PAUSE)] {
+        let aside = aside(away.clone(), due);
+        asides.partitions.insert(source(partition), aside);
+    }
+    let took = 4 * LONG_PROBE;
+    let met = |failure: &Failure| Concerned {
+        from: HashMap::new(),
+        failure: failure.clone(),
+    };
+    asides.note_met(&[met(&away)]);
+    fails_again(&mut asides, 0, now, took);
+    let ended = now + took;
+    assert_eq!(asides.partitions[&source(0)].due, ended + PAUSE);
+    assert!(!asides.partitions[&source(0)].took_long());
+    assert_eq!(
+        asides.next_due(),
+        Some(now + PAUSE),
+        "it rests for a second only"
+    );
+    // Kafka is: the lane has others to land meanwhile
+    let away = Failure::of_kafka(Verdict::Unavailable, "no broker");
+    asides.note_met(&[met(&away)]);
+    asides.partitions.insert(source(2), aside(away, now));
+    fails_again(&mut asides, 2, now, took);
+    assert!(asides.partitions[&source(2)].took_long());
+}

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::pipeline::lane::Lane;
 use crate::record::TopicPartition;
-use crate::table_name::TableName;
 use crate::watch::standing::Standing;
 
 /// When to look again whether a person has decided.
@@ -26,7 +25,7 @@ pub(super) fn is_soon_over(standing: &Standing) -> bool {
 
 impl Lane {
     /// Leaves a partition where it is: it isn't fetched, and what is fetched of it already is dropped.
-    pub(super) fn stand_still(&self, source: TopicPartition, standing: Standing) {
+    pub(super) fn stand_still(&mut self, source: TopicPartition, standing: Standing) {
         let consumer = self.positions.consumer();
         if !consumer.hold_partition(&source, self.number) {
             return; // somebody else's meanwhile
@@ -36,8 +35,7 @@ impl Lane {
             Standing::Waits { .. } if is_soon_over(&standing) => SOON_LOOK_INTERVAL,
             Standing::Waits { .. } => WAIT_LOOK_INTERVAL,
         };
-        let health = &consumer.group().health;
-        if health.note_standing(&source, standing.clone()) {
+        if self.note_standing(&source, standing.clone()) {
             match &standing {
                 Standing::Lost(text) | Standing::Fails { text, .. } => {
                     tracing::error!(partition = %source, "a partition stands still, and the others go on: {text}");
@@ -65,8 +63,8 @@ impl Lane {
             self.positions.consumer().group(),
             self.feeds.merged_tables(),
         );
-        let may_bring = |topic: &str, table: &TableName| merged.may_lead_to(topic, table);
-        group.health.give_hope(source, whatever, may_bring);
+        let only_table = |topic: &str| merged.find_only_table(topic);
+        group.health.give_hope(source, whatever, only_table);
     }
 
     /// A partition that is somebody else's meanwhile is no business of ours.

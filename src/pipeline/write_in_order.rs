@@ -178,11 +178,11 @@ impl<'t> RowWriter<'t> {
             return Ok(None);
         }
         batch.waiting = found.waiting;
-        let mut refused = found.refused.iter();
-        if let Some((_, early)) = refused.find(|(at, _)| batch.waiting.contains(at)) {
+        let first = batch.waiting.iter().min_by_key(|w| (w.is_put_off, w.entry));
+        if let Some(first) = first {
             return Err(Failure {
                 verdict: Verdict::Early,
-                ..early.clone()
+                ..(*first.met).clone()
             });
         }
         let (refused, parked) = (found.refused.len(), order.parked_entries().len());

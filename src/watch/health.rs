@@ -152,16 +152,16 @@ impl Health {
         self.state.lock().standing.clear(source)
     }
 
-    /// Notes that what a partition brings is landed from now on, which others may wait for, as `may_bring` says of a topic
-    /// and a table. `whatever`: also if it only waited for rows itself.
+    /// Notes that what a partition brings is landed from now on, which others may wait for. `whatever`: also if it only waited
+    /// for rows itself. `only_table` says of a topic which table all its events are of.
     pub fn give_hope(
         &self,
         source: &TopicPartition,
         whatever: bool,
-        may_bring: impl Fn(&str, &TableName) -> bool,
+        only_table: impl Fn(&str) -> Option<TableName>,
     ) {
         let mut state = self.state.lock();
-        state.standing.give_hope(source, whatever, may_bring);
+        state.standing.give_hope(source, whatever, only_table);
     }
 
     /// Notes that events of these topics wait for changes of one of these tables, as a foreign key asks; again with each
@@ -189,16 +189,21 @@ impl Health {
         self.state.lock().standing.all()
     }
 
-    /// Whether partitions of ours other than `own` stand still that may bring changes of one of these tables, as
-    /// `may_bring` says of a topic and a table.
+    /// Whether a partition of ours stands still, and not because others go first.
+    pub fn stands_for_itself(&self, source: &TopicPartition) -> bool {
+        self.state.lock().standing.stands_for_itself(source)
+    }
+
+    /// Whether partitions of ours other than `own` stand still that may bring changes of one of these tables. `only_table`
+    /// says of a topic which table all its events are of.
     pub fn holds_up_any(
         &self,
         tables: &BTreeSet<TableName>,
         own: &HashSet<TopicPartition>,
-        may_bring: impl Fn(&str, &TableName) -> bool,
+        only_table: impl Fn(&str) -> Option<TableName>,
     ) -> bool {
         let state = self.state.lock();
-        state.standing.hold_up_any(tables, own, may_bring)
+        state.standing.hold_up_any(tables, own, only_table)
     }
 
     /// # Errors

@@ -45,6 +45,14 @@ struct Stood {
     has_hope: bool,
 }
 
+/// The tables that partitions bring changes of.
+#[derive(Default)]
+struct Brought {
+    tables: BTreeSet<TableName>,
+    /// Nothing tells of which tables some of them are.
+    may_be_any: bool,
+}
+
 /// The partitions that stand still.
 #[derive(Default)]
 pub(super) struct StandingPartitions(BTreeMap<TopicPartition, Stood>);
@@ -126,6 +134,26 @@ impl Standing {
     }
 }
 
+impl Brought {
+    fn add(
+        &mut self,
+        source: &TopicPartition,
+        standing: &Standing,
+        only_table: impl Fn(&str) -> Option<TableName>,
+    ) {
+        self.tables.extend(standing.table().cloned());
+        match only_table(&source.topic) {
+            Some(only) => self.tables.extend([only]),
+            None => self.may_be_any = true,
+        }
+    }
+
+    fn has_any(&self, tables: &BTreeSet<TableName>) -> bool {
+        let is_brought = |table| self.may_be_any || self.tables.contains(table);
+        tables.iter().any(is_brought)
+    }
+}
+
 impl StandingPartitions {
     /// Returns whether this is news: whether the partition didn't stand still, or for another reason.
     pub(super) fn note(&mut self, source: &TopicPartition, standing: Standing) -> bool {
@@ -153,6 +181,12 @@ impl StandingPartitions {
         stood
     }
 
+    /// Whether the partition stands still, and not because others go first.
+    pub(super) fn stands_for_itself(&self, source: &TopicPartition) -> bool {
+        let stood = self.0.get(source);
+        stood.is_some_and(|stood| !matches!(stood.standing, Standing::Waits { .. }))
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> BTreeMap<TopicPartition, Standing> {
         let all = self.0.iter();
@@ -177,12 +211,12 @@ impl StandingPartitions {
     }
 
     /// What a partition brings is landed from now on: what waits for such rows may be able to go on, once it is tried.
-    /// `whatever`: also if it only waited for rows itself.
+    /// `whatever`: also if it only waited for rows itself. `only_table` says of a topic which table all its events are of.
     pub(super) fn give_hope(
         &mut self,
         source: &TopicPartition,
         whatever: bool,
-        may_bring: impl Fn(&str, &TableName) -> bool,
+        only_table: impl Fn(&str) -> Option<TableName>,
     ) {
         let Some(Stood { standing, .. }) = self.0.get(source) else {
             return;
@@ -190,31 +224,23 @@ impl StandingPartitions {
         if standing.waits_for_rows() && !whatever {
             return;
         }
-        let table = standing.table().cloned();
+        let mut brought = Brought::default();
+        brought.add(source, standing, only_table);
         for stood in self.0.values_mut() {
-            let mut awaited = stood.standing.awaited_tables().iter();
-            stood.has_hope |= awaited.any(|awaited| {
-                table.as_ref() == Some(awaited) || may_bring(&source.topic, awaited)
-            });
+            stood.has_hope |= brought.has_any(stood.standing.awaited_tables());
         }
     }
 
-    /// Whether partitions other than `own` stand still that may bring changes of one of these tables, as `may_bring` says
-    /// of a topic and a table. One that waits for such changes itself counts only if that holds of it, or if it hasn't been
-    /// tried since they may have come: two that wait for each other would never give up.
+    /// Whether partitions other than `own` stand still that may bring changes of one of these tables; `only_table` says of
+    /// a topic which table all its events are of. One that waits for such changes itself counts only if that holds of it,
+    /// or if it hasn't been tried since they may have come: two that wait for each other would never give up.
     pub(super) fn hold_up_any(
         &self,
         tables: &BTreeSet<TableName>,
         own: &HashSet<TopicPartition>,
-        may_bring: impl Fn(&str, &TableName) -> bool,
+        only_table: impl Fn(&str) -> Option<TableName>,
     ) -> bool {
-        let brings = |(source, standing): &(&TopicPartition, &Standing), tables: &BTreeSet<_>| {
-            let is_of = |table: &TableName| {
-                standing.table() == Some(table) || may_bring(&source.topic, table)
-            };
-            tables.iter().any(is_of)
-        };
-        let (mut held, mut waiting) = (Vec::new(), Vec::new());
+        let (mut brought, mut waiting) = (Brought::default(), Vec::new());
         for (
             source,
             Stood {
@@ -226,20 +252,22 @@ impl StandingPartitions {
                 Standing::Waits { .. } => {}
                 _ if own.contains(source) => {}
                 _ if standing.waits_for_rows() && !has_hope => waiting.push((source, standing)),
-                _ => held.push((source, standing)),
+                _ => brought.add(source, standing, &only_table),
             }
         }
         loop {
-            if held.iter().any(|stood| brings(stood, tables)) {
+            if brought.has_any(tables) {
                 return true;
             }
             let hangs = |(_, standing): &mut (&TopicPartition, &Standing)| {
-                held.iter()
-                    .any(|stood| brings(stood, standing.awaited_tables()))
+                brought.has_any(standing.awaited_tables())
             };
-            held = waiting.extract_if(.., hangs).collect();
+            let held: Vec<_> = waiting.extract_if(.., hangs).collect();
             if held.is_empty() {
                 return false;
+            }
+            for (source, standing) in held {
+                brought.add(source, standing, &only_table);
             }
         }
     }
@@ -280,11 +308,13 @@ mod tests {
     }
 
     /// Topics are named for the tables that they lead to.
+    fn only_table(topic: &str) -> Option<TableName> {
+        Some(TableName::new("public", topic))
+    }
+
     fn hold_up(all: &StandingPartitions, own: &str, awaited: &str) -> bool {
         let own = HashSet::from([source(own)]);
-        all.hold_up_any(&tables(&[awaited]), &own, |topic, table| {
-            topic == &*table.name
-        })
+        all.hold_up_any(&tables(&[awaited]), &own, only_table)
     }
 
     #[test]
@@ -308,8 +338,7 @@ mod tests {
         stand(&mut all, "grandparent", Verdict::Systemic, &[]);
         stand(&mut all, "parent", Verdict::Early, &["grandparent"]);
         stand(&mut all, "child", Verdict::Early, &["parent"]);
-        let leads = |topic: &str, table: &TableName| topic == &*table.name;
-        all.give_hope(&source("grandparent"), false, leads);
+        all.give_hope(&source("grandparent"), false, only_table);
         all.clear(&source("grandparent"));
         assert!(hold_up(&all, "child", "parent"));
         assert!(hold_up(&all, "grandchild", "child"));
@@ -318,10 +347,10 @@ mod tests {
         stand(&mut all, "parent", Verdict::Early, &["grandparent"]);
         assert!(!hold_up(&all, "child", "parent"));
         // it goes on, to wait in its lane
-        all.give_hope(&source("parent"), false, leads);
+        all.give_hope(&source("parent"), false, only_table);
         assert!(!hold_up(&all, "grandchild", "child"));
         // it is landed
-        all.give_hope(&source("parent"), true, leads);
+        all.give_hope(&source("parent"), true, only_table);
         assert!(hold_up(&all, "grandchild", "child"));
     }
 
@@ -337,5 +366,15 @@ mod tests {
             !hold_up(&all, "a", "a"),
             "a partition doesn't hold up itself"
         );
+    }
+
+    #[test]
+    fn a_partition_of_nobody_knows_which_tables_holds_up_whatever_waits_for_rows() {
+        let mut all = StandingPartitions::default();
+        stand(&mut all, "mixed", Verdict::Locked, &[]);
+        let (own, awaited) = (HashSet::from([source("child")]), tables(&["parent"]));
+        assert!(!all.hold_up_any(&awaited, &own, only_table));
+        assert!(all.hold_up_any(&awaited, &own, |_| None));
+        assert!(!all.hold_up_any(&tables(&[]), &own, |_| None));
     }
 }

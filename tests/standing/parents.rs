@@ -166,3 +166,38 @@ async fn a_child_waits_with_its_parents_partition_though_that_is_another_process
     goes_on(&world, one).await;
     assert_eq!(other.stop().await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_child_waits_with_its_parents_partition_whatever_else_of_its_batch_waits() {
+    let mut world = World::new("other_waiter", 1).await;
+    world.set_lanes(1);
+    world.set("retry", "parent_wait = \"2s\"");
+    let parents = world.add_topic("parents", 1).await;
+    let names = world.add_topic("names", 2).await;
+    for table in ["parents", "names"] {
+        audit::create_table(&world.db, table).await;
+    }
+    world
+        .sql(
+            "ALTER TABLE t ADD FOREIGN KEY (id) REFERENCES parents; ALTER TABLE parents DROP COLUMN body;
+             ALTER TABLE names ADD UNIQUE (body); INSERT INTO names VALUES (1, 1, 'b')",
+        )
+        .await;
+    let parent = [insert_into("parents", 7, 1)];
+    world.kafka.produce(&parents, &parent).await;
+    let worker = world.run();
+    stand_still(&worker, 1, &["parents[0]", "(systemic)"]).await;
+    let taken = [insert_into("names", 2, 1).on(0)];
+    world.kafka.produce(&names, &taken).await;
+    worker.says(&["waiting for a unique value"]).await;
+    let child = [events::insert(1, 7, 1)];
+    world.kafka.produce(&world.topic, &child).await;
+    stand_still(&worker, 1, &["public.t[0]", "(early)"]).await;
+    // nobody frees the value
+    let letters = "SELECT count(*) FROM landfall.dead_letters";
+    world.until_count(letters, 1).await;
+    world.sql("ALTER TABLE parents ADD COLUMN body text").await;
+    world.until_count("SELECT count(*) FROM t", 1).await;
+    assert_eq!(world.count(letters).await, 1, "{}", worker.log());
+    assert_eq!(worker.stop().await.0, Some(0));
+}
