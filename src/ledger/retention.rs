@@ -11,7 +11,7 @@ mod swept;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::Object;
 
 use crate::config::Config;
 use crate::ledger::Ledger;
@@ -25,13 +25,20 @@ use crate::watch::metrics;
 /// How often `run` applies retention.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Applies retention beside the lanes: now and, unless this is `once`, hourly. Never fails: what can't
-/// be done is logged, and tried again.
-pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once: bool) {
+/// Applies retention beside the lanes, and looks after the letters' indexes beside it: now and, unless this is `once`, hourly.
+/// Never fails: what can't be done is logged, and tried again.
+pub async fn apply_hourly(config: Config, ledger: Arc<Ledger>, once: bool) {
+    tokio::join!(
+        sweep_hourly(&config, &ledger, once),
+        index_hourly(&config, once)
+    );
+}
+
+async fn sweep_hourly(config: &Config, ledger: &Ledger, once: bool) {
     let mut lacked_rights = false;
     loop {
         let mut swept = Swept::default();
-        let result = sweep_once(&config, &pool, &ledger, &mut swept).await;
+        let result = sweep_once(config, ledger, &mut swept).await;
         // dropped by us or by another process: lanes look again which days there are
         ledger.days.forget_days();
         swept.log_deeds();
@@ -50,9 +57,19 @@ pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once:
             }
             Ok(()) => {}
         }
-        // last: where there are millions of letters it takes minutes
-        if let Ok(mut client) = connection::connect(&pool).await {
-            look_after_indexes(&mut client, &config.postgres.schema).await;
+        if once {
+            return;
+        }
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+    }
+}
+
+/// Where there are millions of letters an index takes minutes, and it waits for whoever reads.
+async fn index_hourly(config: &Config, once: bool) {
+    loop {
+        match connect_patiently(config).await {
+            Ok(mut client) => look_after_indexes(&mut client, &config.postgres.schema).await,
+            Err(error) => tracing::debug!(%error, "indexes of dead_letters can't be looked at now"),
         }
         if once {
             return;
@@ -61,17 +78,17 @@ pub async fn apply_hourly(config: Config, pool: Pool, ledger: Arc<Ledger>, once:
     }
 }
 
-async fn sweep_once(
-    config: &Config,
-    pool: &Pool,
-    ledger: &Ledger,
-    swept: &mut Swept,
-) -> Result<(), Failure> {
+/// A session of its own, for as long as it is needed: those of the lanes are given up when a statement takes long.
+async fn connect_patiently(config: &Config) -> Result<Object, Failure> {
+    connection::connect(&connection::build_patient(config)?).await
+}
+
+async fn sweep_once(config: &Config, ledger: &Ledger, swept: &mut Swept) -> Result<(), Failure> {
     let sweep = Sweep {
         ledger,
         retention: config.apply.retention,
         dry_run: false,
     };
-    let mut client = connection::connect(pool).await?;
+    let mut client = connect_patiently(config).await?;
     sweep.apply_retention(&mut client, swept).await
 }

@@ -123,11 +123,11 @@ impl Worker {
         };
         watches.spawn(session_watch.watch_sessions());
         watches.spawn(watch_topics(topics.clone(), consumer.clone()));
-        watches.spawn(make_wanted_days(pool.clone(), ledger.clone()));
+        watches.spawn(make_wanted_days(pool, ledger.clone()));
         let mut recreation = JoinSet::new();
         recreation.spawn(find_recreated_topic(topics.clone(), consumer.clone()));
         let mut retention = JoinSet::new();
-        let looking_after = retention::apply_hourly(config.clone(), pool, ledger, until_caught_up);
+        let looking_after = retention::apply_hourly(config.clone(), ledger, until_caught_up);
         retention.spawn(looking_after);
         Ok(Self {
             lanes,

@@ -13,7 +13,7 @@ use tokio_postgres::{Error, SimpleQueryMessage};
 
 use crate::config::{Config, PostgresConfig};
 use crate::postgres::failure::while_connecting;
-use crate::postgres::sessions::{self, Connector};
+use crate::postgres::sessions::{self, Connector, Known};
 use crate::postgres::settings::pin_session_sql;
 use crate::postgres::tls;
 use crate::verdict::{Failure, Verdict};
@@ -36,7 +36,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// Systemic: a TLS file of the URL can't be used.
 pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
-    build_pool_of(config, config.apply.lanes + 3, None)
+    build_pool_of(config, config.apply.lanes + 3, Known::Nothing, None)
 }
 
 /// A pool of one connection, for questions that mustn't wait for others.
@@ -44,7 +44,16 @@ pub fn build_pool(config: &Config) -> Result<Pool, Failure> {
 /// # Errors
 /// As for [`build_pool`].
 pub fn build_single(config: &Config) -> Result<Pool, Failure> {
-    build_pool_of(config, 1, None)
+    build_pool_of(config, 1, Known::Nothing, None)
+}
+
+/// A pool of one connection, for what takes as long as it takes: nobody gives up a statement of its session before the process
+/// ends.
+///
+/// # Errors
+/// As for [`build_pool`].
+pub fn build_patient(config: &Config) -> Result<Pool, Failure> {
+    build_pool_of(config, 1, Known::ToCancel, None)
 }
 
 /// The pool of a worker: others may know of its sessions ([`sessions`]). Each runs these statements at its beginning, if it can, and if no pooler
@@ -53,19 +62,22 @@ pub fn build_single(config: &Config) -> Result<Pool, Failure> {
 /// # Errors
 /// As for [`build_pool`].
 pub fn build_worker_pool(config: &Config, on_open: String) -> Result<Pool, Failure> {
-    build_pool_of(config, config.apply.lanes + 3, Some(on_open.into()))
+    let size = config.apply.lanes + 3;
+    build_pool_of(config, size, Known::ToWatch, Some(on_open.into()))
 }
 
-fn build_pool_of(config: &Config, size: usize, on_open: Option<Arc<str>>) -> Result<Pool, Failure> {
+fn build_pool_of(
+    config: &Config,
+    size: usize,
+    known: Known,
+    on_open: Option<Arc<str>>,
+) -> Result<Pool, Failure> {
     let connection = connection_config(&config.postgres);
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
     let tls = tls::build_connector(config.postgres.tls()).map_err(|e| systemic_failure(&e))?;
-    let connector = Connector {
-        tls,
-        is_watched: on_open.is_some(),
-    };
+    let connector = Connector { tls, known };
     let manager = Manager::from_connect(connection, connector, recycling);
     let prepare = Hook::async_fn(move |client: &mut ClientWrapper, _| {
         let on_open = on_open.clone();

@@ -33,6 +33,17 @@ struct OpenSession {
     given_up: CancellationToken,
     token: CancelToken,
     tls: MakeTlsConnector,
+    is_watched: bool,
+}
+
+/// What others know of the sessions of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Nothing,
+    /// What they still do is cancelled when the process ends; until then it may take as long as it takes.
+    ToCancel,
+    /// Also whether they are at a statement for too long.
+    ToWatch,
 }
 
 /// A session that somebody works with.
@@ -46,20 +57,21 @@ pub struct SessionInUse {
 /// Connects as tokio-postgres does, and remembers how to end what it has opened.
 pub(super) struct Connector {
     pub(super) tls: MakeTlsConnector,
-    /// Whether others are to know of its sessions.
-    pub(super) is_watched: bool,
+    pub(super) known: Known,
 }
 
 type Connecting = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send>>;
 
 impl Connect for Connector {
     fn connect(&self, config: &Config) -> Connecting {
-        let (tls, config, is_watched) = (self.tls.clone(), config.clone(), self.is_watched);
+        let (tls, config, known) = (self.tls.clone(), config.clone(), self.known);
         Box::pin(async move {
             let (client, connection) = config.connect(tls.clone()).await?;
             let given_up = CancellationToken::new();
             let token = client.cancel_token();
-            if is_watched && let Some(key) = BackendKey::read(&token).await {
+            if known != Known::Nothing
+                && let Some(key) = BackendKey::read(&token).await
+            {
                 let mut open = OPEN.lock();
                 open.retain(OpenSession::is_held);
                 open.push(OpenSession {
@@ -69,6 +81,7 @@ impl Connect for Connector {
                     given_up: given_up.clone(),
                     token,
                     tls,
+                    is_watched: known == Known::ToWatch,
                 });
             }
             let task = tokio::spawn(async move {
@@ -140,7 +153,9 @@ pub fn list_in_use(pool: &Pool) -> Vec<SessionInUse> {
         true
     });
     let open = OPEN.lock();
-    let alive = open.iter().filter(|session| session.may_be_alive());
+    let alive = open
+        .iter()
+        .filter(|session| session.is_watched && session.may_be_alive());
     let in_use = alive.filter_map(|session| {
         let alive = session.alive.as_ref()?;
         (!idle.contains(&(alive.as_ptr() as usize))).then_some(SessionInUse {
