@@ -34,6 +34,7 @@ fn verdict_on(db: &DbError) -> Verdict {
         // a partition of the table is missing, for this row and the next ones
         "23514" if lacks_partition(db) => Verdict::Systemic,
         "23514" if keeps_out_for_now(db) => Verdict::Locked,
+        "23514" if day_came_between(db) => Verdict::Retry,
         // what tsvector, ltree or jsonpath can't read they call a syntax error; one of a statement,
         // be it ours or a trigger's, has a position in it
         "42601" | "42602" | "42622" if db.position().is_none() => Verdict::Reject(Reason::Value),
@@ -54,6 +55,15 @@ pub const KEEPS_OUT: &str = "landfall_keeps_out_";
 fn keeps_out_for_now(db: &DbError) -> bool {
     db.constraint()
         .is_some_and(|name| name.starts_with(KEEPS_OUT))
+}
+
+/// The ledger's default partition, as migration 1 names it.
+const DEFAULT_DAY: &str = "processed_events_other";
+
+/// An id was on its way to the ledger's default partition when its day got one of its own. That isn't the row's fault.
+fn day_came_between(db: &DbError) -> bool {
+    let of_partition = db.routine() == Some("ExecPartitionCheckEmitError");
+    db.constraint().is_none() && of_partition && db.table() == Some(DEFAULT_DAY)
 }
 
 /// Only the messages of these never quote a row: they speak of names, locks and the server.
