@@ -13,6 +13,7 @@ pub mod days;
 pub mod event_ids;
 pub mod feeds;
 pub mod forget_partitions;
+pub mod forgotten_letters;
 pub mod letter_filter;
 pub mod letter_indexes;
 pub mod letter_rows;

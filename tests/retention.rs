@@ -226,6 +226,51 @@ async fn the_default_partition_is_emptied_once_nothing_was_written_to_it_within_
 }
 
 #[tokio::test]
+async fn what_comes_for_a_day_as_it_is_dropped_is_not_emptied_with_the_default_partition() {
+    let (world, day) = aged("dropped_and_written", "8 days").await;
+    let more = "INSERT INTO landfall.processed_events_other (id, partition_id) VALUES ('00000000-0000-4000-8000-000000000001', 1)";
+    world.db.batch_execute(more).await.expect(more);
+    // a lane lands an event of the day at that moment
+    let lane = format!(
+        "CREATE TABLE of_day AS SELECT id, partition_id FROM landfall.{day} LIMIT 1;
+         CREATE FUNCTION write_again() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_name = '{day}') THEN
+                 INSERT INTO landfall.day_writes (day) SELECT day FROM landfall.day_writes GROUP BY day HAVING day = to_date(right('{day}', 8), 'YYYYMMDD') - date '1970-01-01';
+                 INSERT INTO landfall.processed_events (id, partition_id) SELECT * FROM public.of_day;
+             END IF;
+         END $$;
+         CREATE EVENT TRIGGER write_again ON sql_drop EXECUTE FUNCTION write_again()"
+    );
+    world.db.batch_execute(&lane).await.expect(&lane);
+
+    let said = prune(&world, &[]).await;
+
+    assert!(said.contains(&format!("dropped  {day}")), "{said}");
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM landfall.processed_events JOIN of_day USING (id)")
+            .await,
+        1,
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_day_that_nobody_has_noted_is_kept_for_as_long_as_one_that_was_written_now() {
+    let (world, day) = aged("unnoted", "8 days").await;
+    // as a worker of a former build writes it
+    let unnoted = "DELETE FROM landfall.day_writes";
+    world.db.batch_execute(unnoted).await.expect(unnoted);
+    for _ in 0..2 {
+        let said = prune(&world, &[]).await;
+        assert!(said.contains(&format!("kept     {day}")), "{said}");
+    }
+    age(&world, "8 days").await;
+    let said = prune(&world, &[]).await;
+    assert!(said.contains(&format!("dropped  {day}")), "{said}");
+}
+
+#[tokio::test]
 async fn days_to_come_are_made_however_much_the_default_partition_holds() {
     let world = World::new("large_default", 1).await;
     world.migrate().await;
@@ -403,6 +448,9 @@ async fn a_role_that_may_not_drop_days_is_told_once_and_its_worker_goes_on() {
     );
     assert!(said.contains(&format!("OWNER TO \"{role}\"")), "{said}");
 
+    // whoever makes days was killed at it, and their events would wait for the owner
+    let left = "ALTER TABLE landfall.processed_events_other ADD CONSTRAINT landfall_keeps_out_1 CHECK (true) NOT VALID";
+    world.db.batch_execute(left).await.expect(left);
     let worker = Worker::start(&["run"], &config, &[]);
     worker
         .says(&["retention is incomplete", "run `landfall prune`"])
@@ -416,8 +464,13 @@ async fn a_role_that_may_not_drop_days_is_told_once_and_its_worker_goes_on() {
         .await;
     assert_eq!(worker.stop().await.0, Some(0));
     assert!(has(&world, &day).await);
+    let left = "SELECT count(*) FROM pg_constraint WHERE conname LIKE 'landfall_keeps_out%'";
+    assert_eq!(world.count(left).await, 0);
+    let revoke = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA landfall FROM PUBLIC";
+    world.db.batch_execute(revoke).await.expect(revoke);
     let (_, text) = check(&config);
     assert!(text.contains("ledger_not_prunable"), "{text}");
+    assert!(text.contains("EXECUTE on landfall.table_facts_1"), "{text}");
     assert!(
         text.contains(&format!("ALTER TABLE landfall.{day} OWNER TO {role};")),
         "{text}"

@@ -3,13 +3,12 @@
 //! A partition's row is locked first, as a batch locks the row: a batch that is being written is waited
 //! for. The next batch finds no row and is fenced, and its lane takes the partition up from its beginning. Until then it
 //! waits for us, so that nothing is looked for under that lock: ids of events stay, and count as not entered from then
-//! on. Letters are deleted before, all but those that come meanwhile.
-
-use std::collections::HashMap;
+//! on, and so do letters, which are deleted afterwards.
 
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 
+use crate::ledger::forgotten_letters::{DeletedLetters, delete_forgotten_letters};
 use crate::postgres::settings::begin_pinned;
 use crate::rows::row_key::row_keys_of;
 use crate::rows::sql::quote;
@@ -19,9 +18,6 @@ use crate::verdict::Failure;
 /// A batch that holds a row ends at the latest when its session times out, after 30 s.
 const FORGET_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'";
 
-/// Letters that are deleted in one transaction.
-const MAX_DELETED_LETTERS: i64 = 5_000;
-
 /// A partition that the ledger no longer knows, and what went with the partition's row.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ForgottenPartition {
@@ -30,7 +26,16 @@ pub struct ForgottenPartition {
     /// Everything below this offset had been applied.
     pub next_offset: i64,
     /// How many dead letters' rows are deleted.
-    pub letters: i64,
+    pub letters: u64,
+}
+
+/// What is forgotten.
+#[derive(Default)]
+pub struct Forgotten {
+    /// The partitions, in order.
+    pub partitions: Vec<ForgottenPartition>,
+    /// Why rows of letters are left, if some are: they don't count any more, and retention deletes them.
+    pub letters_left: Option<Failure>,
 }
 
 struct LockedPartition {
@@ -40,8 +45,7 @@ struct LockedPartition {
 }
 
 /// Forgets a topic's partitions, or the one with this number: their rows, the ids of their events and
-/// their dead letters. All or nothing, but for letters, of which some may be gone after an error; returns the partitions
-/// in order. `is_read`: the topic is one of those that are still read.
+/// their dead letters. All or nothing. `is_read`: the topic is one of those that are still read.
 ///
 /// # Errors
 /// As Postgres says.
@@ -51,37 +55,41 @@ pub async fn forget_partitions(
     topic: &str,
     number: Option<i32>,
     is_read: bool,
-) -> Result<Vec<ForgottenPartition>, Failure> {
+) -> Result<Forgotten, Failure> {
     let schema = &quote(schema);
-    let mut letters = HashMap::new();
-    delete_most_letters(client, schema, (topic, number), &mut letters).await?;
     let tx = begin_pinned(client).await?;
     tx.batch_execute(FORGET_TIMEOUTS).await?;
     let partitions = lock_partitions(&tx, schema, topic, number).await?;
     let ids: Vec<i32> = partitions.iter().map(|p| p.id).collect();
     let numbers: Vec<i32> = partitions.iter().map(|p| p.number).collect();
-    // letters first: a replay holds one while it enters its id
-    delete_letters(&tx, schema, topic, &numbers, &mut letters).await?;
+    // whoever enters a letter of theirs holds their rows: all letters that there are have lower numbers than those to come
     // not set to 0: Kafka may have deleted what is there, and that would be a gap
     let sql = format!(
-        "WITH gone AS (DELETE FROM {schema}.partitions WHERE partition_id = ANY($1) RETURNING partition_id) \
-         INSERT INTO {schema}.forgotten_partitions (partition_id) SELECT partition_id FROM gone"
+        "WITH gone AS (DELETE FROM {schema}.partitions WHERE partition_id = ANY($1) RETURNING partition_id, topic, partition) \
+         INSERT INTO {schema}.forgotten_partitions (partition_id, topic, partition, last_letter) \
+         SELECT partition_id, topic, partition, (SELECT max(id) FROM {schema}.dead_letters) FROM gone"
     );
     tx.execute_typed(&sql, &[(&ids, Type::INT4_ARRAY)]).await?;
     let gone_for_good = (!is_read).then_some(ids.as_slice());
     forget_positions(&tx, schema, topic, gone_for_good).await?;
     delete_guessed_starts(&tx, schema, topic, &numbers).await?;
     tx.commit().await?;
-    let mut forgotten: Vec<ForgottenPartition> = partitions
+    let mut letters = DeletedLetters::new();
+    let deleted = delete_forgotten_letters(client, schema, &mut letters).await;
+    let mut letters_of = |number| letters.remove(&(topic.to_owned(), number));
+    let mut partitions: Vec<ForgottenPartition> = partitions
         .iter()
         .map(|partition| ForgottenPartition {
             number: partition.number,
             next_offset: partition.next_offset,
-            letters: letters.get(&partition.number).copied().unwrap_or(0),
+            letters: letters_of(partition.number).unwrap_or(0),
         })
         .collect();
-    forgotten.sort_unstable_by_key(|partition| partition.number);
-    Ok(forgotten)
+    partitions.sort_unstable_by_key(|partition| partition.number);
+    Ok(Forgotten {
+        partitions,
+        letters_left: deleted.err(),
+    })
 }
 
 async fn lock_partitions(
@@ -201,54 +209,4 @@ async fn delete_guessed_starts(
     let asked = [(&topic as _, Type::TEXT), (&numbers as _, Type::INT4_ARRAY)];
     tx.execute_typed(&sql, &asked).await?;
     Ok(())
-}
-
-/// Deletes letters of partitions that are known, in transactions that hold nobody up, until few are left.
-async fn delete_most_letters(
-    client: &mut Object,
-    schema: &str,
-    (topic, number): (&str, Option<i32>),
-    deleted: &mut HashMap<i32, i64>,
-) -> Result<(), Failure> {
-    let sql = format!(
-        "WITH gone AS (DELETE FROM {schema}.dead_letters WHERE id = ANY (ARRAY(SELECT id FROM {schema}.dead_letters \
-         WHERE topic = $1 AND partition = ANY (ARRAY(SELECT partition FROM {schema}.partitions WHERE topic = $1 AND ($2 IS NULL OR partition = $2))) \
-         LIMIT {MAX_DELETED_LETTERS})) RETURNING partition) SELECT partition, count(*) FROM gone GROUP BY 1"
-    );
-    loop {
-        let tx = begin_pinned(client).await?;
-        let asked = [(&topic as _, Type::TEXT), (&number as _, Type::INT4)];
-        let rows = tx.query_typed(&sql, &asked).await?;
-        tx.commit().await?;
-        if count_deleted(&rows, deleted) < MAX_DELETED_LETTERS {
-            return Ok(());
-        }
-    }
-}
-
-async fn delete_letters(
-    tx: &Transaction<'_>,
-    schema: &str,
-    topic: &str,
-    numbers: &[i32],
-    deleted: &mut HashMap<i32, i64>,
-) -> Result<(), Failure> {
-    let sql = format!(
-        "WITH gone AS (DELETE FROM {schema}.dead_letters WHERE topic = $1 AND partition = ANY($2) RETURNING partition) \
-         SELECT partition, count(*) FROM gone GROUP BY 1"
-    );
-    let asked = [(&topic as _, Type::TEXT), (&numbers as _, Type::INT4_ARRAY)];
-    count_deleted(&tx.query_typed(&sql, &asked).await?, deleted);
-    Ok(())
-}
-
-/// Adds the counts by partition, and returns their sum.
-fn count_deleted(rows: &[tokio_postgres::Row], deleted: &mut HashMap<i32, i64>) -> i64 {
-    let counts = rows.iter().map(|row| (row.get(0), row.get::<_, i64>(1)));
-    let mut sum = 0;
-    for (partition, count) in counts {
-        *deleted.entry(partition).or_default() += count;
-        sum += count;
-    }
-    sum
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use crate::ledger::forgotten_letters::letter_counts;
 use crate::letter::LetterState;
 
 /// Which letters are wanted. The fields narrow one another. A field that is empty narrows nothing.
@@ -34,6 +35,7 @@ impl LetterFilter {
     /// The condition that the filter amounts to. `schema`: quoted.
     pub(super) fn to_condition(&self, schema: &str) -> Condition {
         let mut condition = Condition::default();
+        condition.parts.push(letter_counts(schema, "dead_letters"));
         let names = [
             ("topic", &self.topics),
             ("table_name", &self.tables),
@@ -88,12 +90,9 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// The text behind `WHERE`; `true` if nothing is required.
+    /// The text behind `WHERE`.
     pub(super) fn to_sql(&self) -> String {
-        match self.parts.as_slice() {
-            [] => "true".to_owned(),
-            parts => parts.join(" AND "),
-        }
+        self.parts.join(" AND ")
     }
 
     /// The parameters in the order of `$1`, `$2`, ….
@@ -168,12 +167,12 @@ mod tests {
         let condition = filter.to_condition("s");
         assert_eq!(
             condition.to_sql(),
-            "topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = 'parked' \
+            letter_counts("s", "dead_letters")
+                + " AND topic = ANY($1) AND reason = ANY($2) AND last_failed_at >= $3 AND state = 'parked' \
              AND (id = ANY($4) OR event_id = ANY($5)) AND id = ANY (ARRAY(\
              SELECT id FROM s.dead_letters WHERE state = 'parked' AND (key_hash = ANY($6) OR old_key_hash = ANY($7)) UNION ALL \
              SELECT id FROM s.dead_letters WHERE state <> 'parked' AND (key_hash = ANY($6) OR old_key_hash = ANY($7))))"
         );
         assert_eq!(condition.parameters().len(), 7);
-        assert_eq!(LetterFilter::default().to_condition("s").to_sql(), "true");
     }
 }

@@ -3,6 +3,7 @@
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 
+use crate::ledger::forgotten_letters::letter_counts;
 use crate::ledger::letters::without_nul;
 use crate::letter::{Cause, LetterState, Place};
 use crate::rows::sql::quote;
@@ -37,7 +38,8 @@ impl LetterStates {
         }
     }
 
-    /// Locks a letter's row until the transaction ends; `None` if there is no such row.
+    /// Locks a letter's row until the transaction ends; `None` if there is no such row. Its partition can't be forgotten until
+    /// then either, and is landed on meanwhile.
     ///
     /// # Errors
     /// Postgres can't be asked, or the lock can't be had.
@@ -46,12 +48,19 @@ impl LetterStates {
         tx: &Transaction<'_>,
         id: i64,
     ) -> Result<Option<LockedLetter>, Failure> {
+        let hold = format!(
+            "SELECT FROM {0}.partitions p JOIN {0}.dead_letters d USING (topic, partition) WHERE d.id = $1 FOR KEY SHARE OF p",
+            self.schema
+        );
+        tx.query_typed(&hold, &[(&id, Type::INT8)]).await?;
         let sql = format!(
             "SELECT d.state, (SELECT min(id) FROM (SELECT e.id FROM {0}.dead_letters e \
              WHERE e.state = 'parked' AND e.id < d.id AND (e.key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash]) \
-             OR e.old_key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash])) {BY_KEY}) k) \
-             FROM {0}.dead_letters d WHERE d.id = $1 FOR UPDATE OF d",
-            self.schema
+             OR e.old_key_hash = ANY(ARRAY[d.key_hash, d.old_key_hash])) AND {1} {BY_KEY}) k) \
+             FROM {0}.dead_letters d WHERE d.id = $1 AND {2} FOR UPDATE OF d",
+            self.schema,
+            letter_counts(&self.schema, "e"),
+            letter_counts(&self.schema, "d")
         );
         let rows = tx.query_typed(&sql, &[(&id, Type::INT8)]).await?;
         Ok(rows.first().map(|row| LockedLetter {
@@ -73,8 +82,9 @@ impl LetterStates {
     ) -> Result<Option<i64>, Failure> {
         let sql = format!(
             "SELECT min(id) FROM (SELECT id FROM {}.dead_letters WHERE state = 'parked' \
-             AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND ($2 IS NULL OR id < $2) {BY_KEY}) k",
-            self.schema
+             AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND ($2 IS NULL OR id < $2) AND {} {BY_KEY}) k",
+            self.schema,
+            letter_counts(&self.schema, "dead_letters")
         );
         let row = tx
             .query_typed_one(&sql, &[(&keys, Type::INT8_ARRAY), (&before, Type::INT8)])

@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::ledger::event_ids::{find_ids, is_forgotten};
+use crate::ledger::forgotten_letters::letter_counts;
 use crate::letter::{KeyHashes, Letter};
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
@@ -60,8 +61,9 @@ impl Letters {
         ids: &[Uuid],
     ) -> Result<HashSet<Uuid>, Failure> {
         let sql = format!(
-            "SELECT event_id FROM {}.dead_letters WHERE event_id = ANY($1)",
-            self.schema
+            "SELECT event_id FROM {}.dead_letters WHERE event_id = ANY($1) AND {}",
+            self.schema,
+            letter_counts(&self.schema, "dead_letters")
         );
         find_ids(tx, &sql, ids).await
     }
@@ -99,8 +101,9 @@ impl Letters {
     ) -> Result<Vec<ParkedLetter>, Failure> {
         let sql = format!(
             "SELECT key_hash, old_key_hash, id, key, topic, partition FROM {}.dead_letters WHERE state = 'parked' \
-             AND key_hash IS NOT NULL AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) ORDER BY id FOR UPDATE",
-            self.schema
+             AND key_hash IS NOT NULL AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND {} ORDER BY id FOR UPDATE",
+            self.schema,
+            letter_counts(&self.schema, "dead_letters")
         );
         let rows = tx.query_typed(&sql, &[(&keys, Type::INT8_ARRAY)]).await?;
         let letters = rows.iter().map(|row| {
@@ -175,6 +178,7 @@ impl Letters {
         tx: &Transaction<'_>,
         letters: &[Letter],
     ) -> Result<(), Failure> {
+        self.make_room(tx, letters).await?;
         // numbered as they came, however Postgres goes through them: a key's letters are replayed by number
         let sql = format!(
             "INSERT INTO {0}.dead_letters ({LETTER_COLUMNS}, state) \
@@ -195,6 +199,23 @@ impl Letters {
                 .collect();
             let rows = serde_json::Value::from(rows).to_string();
             tx.execute_typed(&sql, &[(&rows, Type::TEXT)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what is left of these events' letters of before their partition was forgotten.
+    async fn make_room(&self, tx: &Transaction<'_>, letters: &[Letter]) -> Result<(), Failure> {
+        let ids: Vec<Uuid> = letters.iter().map(|letter| letter.event_id).collect();
+        let left = format!(
+            "FROM {}.dead_letters WHERE event_id = ANY($1) AND NOT {}",
+            self.schema,
+            letter_counts(&self.schema, "dead_letters")
+        );
+        // nearly always there are none, and then no right to delete is asked for
+        let found = find_ids(tx, &format!("SELECT event_id {left}"), &ids).await?;
+        if !found.is_empty() {
+            tx.execute_typed(&format!("DELETE {left}"), &[(&ids, Type::UUID_ARRAY)])
+                .await?;
         }
         Ok(())
     }

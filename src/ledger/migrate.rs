@@ -108,12 +108,19 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "table_facts",
         include_str!("../../migrations/0024_table_facts.sql"),
     ),
+    (
+        27,
+        "forgotten_letters",
+        include_str!("../../migrations/0027_forgotten_letters.sql"),
+    ),
 ];
 
-/// Whoever lands with an older build queues behind a lock that is waited for, at most this long.
-const LOCK_TIMEOUT: &str = "100ms";
+/// Whoever lands with an older build queues behind a lock that is waited for, at most this long at the first try. Their
+/// transactions overlap, and all have to be at their ends at once: so with each try it is waited for longer by as much.
+const LOCK_TIMEOUT_MS: u32 = 100;
 
-/// So often a migration is tried that somebody is in the way of: for ten seconds.
+/// So often a migration is tried that somebody is in the way of: for half a minute, and 2 s at the last try. A lane waits
+/// for 10 s.
 const MAX_TRIES: u32 = 20;
 
 /// Between two tries.
@@ -192,16 +199,16 @@ pub async fn require_current(client: &impl UnnamedStatements, schema: &str) -> R
 /// As Postgres says; systemic if the schema is of a later Landfall.
 pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Failure> {
     let mut client = connect(pool).await?;
-    let (mut applied, mut tries) = (Vec::new(), 1..MAX_TRIES);
+    let (mut applied, mut tries) = (Vec::new(), 1);
     loop {
-        match apply_missing(&mut client, schema).await {
+        match apply_missing(&mut client, schema, tries * LOCK_TIMEOUT_MS).await {
             Ok(names) if names.is_empty() => break,
             Ok(names) => applied.extend(names),
             // others wait for what we wait for
             Err(failure)
-                if failure.has_sqlstate(&[sqlstate::LOCK_NOT_AVAILABLE])
-                    && tries.next().is_some() =>
+                if failure.has_sqlstate(&[sqlstate::LOCK_NOT_AVAILABLE]) && tries < MAX_TRIES =>
             {
+                tries += 1;
                 tokio::time::sleep(TRY_PAUSE).await;
             }
             Err(failure) => return Err(failure),
@@ -211,7 +218,11 @@ pub async fn migrate(pool: &Pool, schema: &str) -> Result<Vec<&'static str>, Fai
 }
 
 /// Applies the first migration that is missing, or all to a schema that has none yet, in one transaction.
-async fn apply_missing(client: &mut Object, schema: &str) -> Result<Vec<&'static str>, Failure> {
+async fn apply_missing(
+    client: &mut Object,
+    schema: &str,
+    lock_timeout_ms: u32,
+) -> Result<Vec<&'static str>, Failure> {
     if installed_version(client, schema).await? == current_version() {
         return Ok(Vec::new()); // so that a role without the right to create can run once it is done
     }
@@ -239,7 +250,7 @@ async fn apply_missing(client: &mut Object, schema: &str) -> Result<Vec<&'static
     } else {
         1
     };
-    tx.batch_execute(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    tx.batch_execute(&format!("SET LOCAL lock_timeout = {lock_timeout_ms}"))
         .await?;
     let mut applied = Vec::new();
     for (version, name, sql) in missing.take(at_once) {
@@ -258,7 +269,9 @@ async fn apply_missing(client: &mut Object, schema: &str) -> Result<Vec<&'static
 
 /// The statements of a migration for this schema.
 fn with_names(sql: &str, quoted_schema: &str) -> String {
-    sql.replace("{schema}", quoted_schema)
+    let in_text = format!("'{}.", quoted_schema.replace('\'', "''"));
+    sql.replace("'{schema}.", &in_text)
+        .replace("{schema}", quoted_schema)
         .replace("{facts}", FACTS)
 }
 
@@ -292,6 +305,12 @@ mod tests {
         let mut later = all.clone();
         later.insert(9999);
         assert_eq!(version_of(&later), 9999);
+    }
+
+    #[test]
+    fn a_schema_s_name_may_hold_what_ends_a_text() {
+        let sql = with_names("{schema}.t, '{schema}.t'::regclass", "\"it's\"");
+        assert_eq!(sql, "\"it's\".t, '\"it''s\".t'::regclass");
     }
 
     #[test]

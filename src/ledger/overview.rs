@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::ledger::forgotten_letters::letter_counts;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::record::TopicPartition;
 use crate::rows::sql::quote;
@@ -140,8 +141,9 @@ pub async fn count_letters(
 ) -> Result<Vec<LetterCount>, Failure> {
     let sql = format!(
         "SELECT table_name, reason, count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state <> 'parked') \
-         FROM {}.dead_letters GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2",
-        quote(schema)
+         FROM {0}.dead_letters WHERE {1} GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2",
+        quote(schema),
+        letter_counts(&quote(schema), "dead_letters")
     );
     let rows = client.query_typed(&sql, &[]).await?;
     let count = |row: &tokio_postgres::Row| LetterCount {

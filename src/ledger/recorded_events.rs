@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::format::event_id::day_of;
 use crate::ledger::days::day_writes::{NOTED_FOR, number_of};
 use crate::ledger::event_ids::is_forgotten;
+use crate::ledger::forgotten_letters::letter_counts;
 use crate::ledger::letter_states::known_state;
 use crate::letter::LetterState;
 use crate::record::TopicPartition;
@@ -58,11 +59,12 @@ impl RecordedEvents {
         event_ids: &[Uuid],
     ) -> Result<HashMap<Uuid, RecordedIn>, Failure> {
         let sql = format!(
-            "SELECT u.id, EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) FROM unnest($1::uuid[]) AS u(id) \
-             WHERE EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id) \
+            "SELECT u.id, EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id AND {2}) FROM unnest($1::uuid[]) AS u(id) \
+             WHERE EXISTS (SELECT FROM {0}.dead_letters WHERE event_id = u.id AND {2}) \
              OR EXISTS (SELECT FROM {0}.processed_events WHERE processed_events.id = u.id AND NOT {1})",
             self.schema,
-            is_forgotten(&self.schema)
+            is_forgotten(&self.schema),
+            letter_counts(&self.schema, "dead_letters")
         );
         let ids = [(&event_ids as _, Type::UUID_ARRAY)];
         let rows = client.query_typed(&sql, &ids).await?;
@@ -129,9 +131,10 @@ impl RecordedEvents {
     ) -> Result<EventStanding, Failure> {
         let sql = format!(
             "SELECT EXISTS (SELECT FROM {0}.processed_events WHERE id = $1 AND NOT {1}), \
-             (SELECT state FROM {0}.dead_letters WHERE event_id = $1)",
+             (SELECT state FROM {0}.dead_letters WHERE event_id = $1 AND {2})",
             self.schema,
-            is_forgotten(&self.schema)
+            is_forgotten(&self.schema),
+            letter_counts(&self.schema, "dead_letters")
         );
         let row = tx.query_typed_one(&sql, &[(&event_id, Type::UUID)]).await?;
         Ok(EventStanding {

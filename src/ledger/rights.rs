@@ -14,7 +14,7 @@ const NEEDED_PRIVILEGES: [(&str, &str); 13] = [
     ("processed_events", "SELECT, INSERT, UPDATE, DELETE"),
     ("day_writes", "SELECT, INSERT, DELETE"),
     ("forgotten_partitions", "SELECT"),
-    ("dead_letters", "SELECT, INSERT, UPDATE"),
+    ("dead_letters", "SELECT, INSERT, UPDATE, DELETE"),
     ("table_topics", "SELECT, INSERT"),
     ("row_sources", "SELECT, INSERT"),
     ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
@@ -32,6 +32,13 @@ const MISSING_PRIVILEGES_QUERY: &str = "\
     SELECT string_agg(p, ', ') FROM unnest(string_to_array($3, ', ')) p, pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = $2 AND NOT has_table_privilege(c.oid, p)";
+
+/// The functions, which `run` calls.
+const NEEDED_FUNCTIONS: [&str; 2] = ["table_facts_1", "let_days_in"];
+
+const MAY_EXECUTE_QUERY: &str = "\
+    SELECT coalesce(bool_and(has_function_privilege(p.oid, 'EXECUTE')), true) FROM pg_catalog.pg_proc p \
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = $2";
 
 /// Only the owner of a table adds partitions to it.
 const MAY_ADD_DAYS_QUERY: &str = "\
@@ -61,10 +68,10 @@ pub struct SchemaRights {
     pub create_in_schema: bool,
 }
 
-/// What our role lacks on one of the tables.
+/// What our role lacks on one of the tables, or functions.
 pub struct MissingPrivileges {
-    /// The table's name, without the schema.
-    pub table: &'static str,
+    /// Its name, without the schema.
+    pub on: &'static str,
     /// The privileges, separated by commas.
     pub privileges: String,
 }
@@ -88,7 +95,7 @@ pub async fn read_schema_rights(
     })
 }
 
-/// Finds what our role lacks to do with the tables what `run` does.
+/// Finds what our role lacks to do with the tables and functions what `run` does.
 ///
 /// # Errors
 /// As Postgres says.
@@ -109,7 +116,21 @@ pub async fn find_missing_privileges(
             )
             .await?;
         if let Some(privileges) = row.get(0) {
-            missing.push(MissingPrivileges { table, privileges });
+            missing.push(MissingPrivileges {
+                on: table,
+                privileges,
+            });
+        }
+    }
+    for function in NEEDED_FUNCTIONS {
+        let asked = [(&schema as _, Type::TEXT), (&function as _, Type::TEXT)];
+        let row = client.query_typed_one(MAY_EXECUTE_QUERY, &asked).await?;
+        if !row.get::<_, bool>(0) {
+            let privileges = "EXECUTE".to_owned();
+            missing.push(MissingPrivileges {
+                on: function,
+                privileges,
+            });
         }
     }
     Ok(missing)

@@ -25,13 +25,13 @@ pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), Command
     let is_read = config.subscribes_to(&asked.topic);
     let forgotten = forget_partitions(&mut client, schema, &asked.topic, asked.partition, is_read);
     let forgotten = forgotten.await.map_err(explain_failure)?;
-    if forgotten.is_empty() {
+    if forgotten.partitions.is_empty() {
         let known = list_partitions(&client, schema).await;
         let known = known.map_err(explain_failure)?;
         return Err(CommandError::Refused(describe_known(asked, &known)));
     }
     let header = ["partition", "applied below", "dead letters"];
-    let rows = forgotten.iter().map(|partition| {
+    let rows = forgotten.partitions.iter().map(|partition| {
         [
             partition.number.to_string(),
             partition.next_offset.to_string(),
@@ -43,6 +43,11 @@ pub async fn forget_topic(config: &Config, asked: &Forget) -> Result<(), Command
         terminal::printable(&asked.topic),
         terminal::format_table(header, rows, &[])
     ));
+    if let Some(failure) = &forgotten.letters_left {
+        terminal::print(&format!(
+            "rows of dead letters are left, which don't count any more ({failure}): `landfall run` or `landfall prune` deletes them\n"
+        ));
+    }
     if !guessed.is_empty() {
         terminal::print(&format!(
             "if the topic had fewer partitions once, partitions {} have later events of the same rows: then forget the whole topic\n",
@@ -122,7 +127,8 @@ fn list_names(names: &[String]) -> String {
 fn explain_failure(failure: Failure) -> CommandError {
     match failure.sqlstate.as_deref() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => CommandError::Refused(format!(
-            "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, partition_starts and dead_letters, and INSERT on forgotten_partitions; run it as their owner"
+            "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, SELECT and DELETE on partition_starts, dead_letters, row_positions, \
+             row_identities and table_topics, and SELECT, INSERT and UPDATE on forgotten_partitions; run it as their owner"
         )),
         _ => failure.into(),
     }

@@ -206,3 +206,68 @@ async fn an_event_that_was_put_aside_gets_another_chance() {
     let letters = done(&world, "dlq list --json --state all");
     assert_eq!(letters.text, "", "the letter is forgotten");
 }
+
+/// Has Postgres refuse this of one of the ledger's tables, as if whoever asks had been ended there.
+async fn refuse(world: &World, what: &str) {
+    let sql = format!(
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+         CREATE TRIGGER refuse BEFORE {what} FOR EACH ROW EXECUTE FUNCTION refuse()"
+    );
+    world.db.batch_execute(&sql).await.expect(&sql);
+}
+
+#[tokio::test]
+async fn what_can_not_be_forgotten_keeps_its_letters() {
+    let world = World::new("forget_refused", 1).await;
+    let events = [events::insert(1, 1, 1)];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let letter = put_aside(&world, &[]).await;
+    refuse(&world, "INSERT ON landfall.forgotten_partitions").await;
+
+    let answer = landfall(&world, &format!("forget --topic {}", world.topic));
+
+    assert_eq!(answer.code, Some(1), "{}", answer.error);
+    let letters = done(&world, "dlq list --json");
+    assert_eq!(letters.all("id"), [letter], "{}", letters.text);
+}
+
+#[tokio::test]
+async fn letters_whose_rows_are_left_when_forget_is_ended_do_not_count() {
+    let world = World::new("forget_ended", 1).await;
+    let refuses = "ALTER TABLE t ADD CONSTRAINT high CHECK (version > 1)";
+    world.db.batch_execute(refuses).await.unwrap();
+    let events = [events::insert(1, 1, 0), events::insert(2, 2, 1)];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    let before = done(&world, "dlq list --json").all("id");
+    assert_eq!(before.len(), 2);
+    refuse(&world, "DELETE ON landfall.dead_letters").await;
+
+    let said = done(&world, &format!("forget --topic {}", world.topic)).text;
+
+    assert!(said.contains("which don't count any more"), "{said}");
+    const LETTERS: &str = "SELECT count(*) FROM landfall.dead_letters";
+    assert_eq!(world.count(LETTERS).await, 2);
+    let none = done(&world, "dlq list --json --state all").text;
+    assert_eq!(none, "");
+    let replayed = landfall(&world, &format!("dlq replay --id {} --yes", before[1]));
+    assert!(
+        !replayed.text.contains("replayed 1"),
+        "{}{}",
+        replayed.text,
+        replayed.error
+    );
+    assert_eq!(world.count(ROWS).await, 0);
+    // one is taken now, and the other is refused once more
+    let higher = "DROP TRIGGER refuse ON landfall.dead_letters; ALTER TABLE t DROP CONSTRAINT high;
+        ALTER TABLE t ADD CONSTRAINT high CHECK (version > 0)";
+    world.db.batch_execute(higher).await.unwrap();
+    world.catch_up().await;
+    assert_eq!(world.count("SELECT count(*) FROM t WHERE id = 2").await, 1);
+    let letters = done(&world, "dlq list --json --state all");
+    assert_eq!(letters.all("key"), ["{\"id\":1}"], "{}", letters.text);
+    assert!(!before.contains(&letters.all("id")[0]));
+    done(&world, "prune");
+    assert_eq!(world.count(LETTERS).await, 1);
+}

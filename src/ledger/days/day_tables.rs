@@ -1,10 +1,13 @@
 //! Creates the days' partitions of `processed_events`, so that no lane waits for it: a table is made and then attached,
 //! for which Postgres locks the default partition alone, and a lock that isn't free is given up at once.
 
+use std::time::Duration;
+
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::Type;
 
 use crate::format::event_id::day_bounds;
+use crate::ledger::days::day_writes::number_of;
 use crate::postgres::failure::KEEPS_OUT;
 use crate::postgres::settings::begin_pinned;
 use crate::verdict::{Failure, sqlstate};
@@ -69,7 +72,7 @@ impl DayTables {
     }
 
     /// Creates a day's partition however large the default partition is, which takes long then. For a day to come, of which
-    /// nobody has events.
+    /// nobody has events. Where it fails or is ended, [`DayTables::let_in`] has yet to be called.
     ///
     /// # Errors
     /// As Postgres says; see [`is_in_the_way`].
@@ -78,15 +81,10 @@ impl DayTables {
         client: &mut Object,
         day: u64,
     ) -> Result<DayTable, Failure> {
-        let created = match self.keep_out(client, day).await {
+        match self.keep_out(client, day).await {
             Ok(()) => self.create_day(client, day, false).await,
             Err(failure) => understand_refusal(Err(failure)),
-        };
-        if !matches!(created, Ok(DayTable::Created(_))) {
-            // whoever tries it next does so too
-            let _ = self.let_in(client).await;
         }
-        created
     }
 
     async fn try_create(
@@ -113,9 +111,12 @@ impl DayTables {
         };
         let (bounds, schema) = (day_bounds(day), &self.schema);
         let sql = format!(
-            "CREATE TABLE {schema}.{name} (LIKE {schema}.processed_events INCLUDING ALL); \
+            "INSERT INTO {schema}.day_writes (day) VALUES ({}); \
+             CREATE TABLE {schema}.{name} (LIKE {schema}.processed_events INCLUDING ALL); \
              ALTER TABLE {schema}.processed_events ATTACH PARTITION {schema}.{name} FOR VALUES FROM ('{}') TO ('{}'){attached}",
-            bounds.start, bounds.end
+            number_of(day),
+            bounds.start,
+            bounds.end
         );
         tx.batch_execute(&sql).await?;
         if !dry_run {
@@ -203,25 +204,34 @@ impl DayTables {
         tx.commit().await.map_err(Failure::from)
     }
 
-    /// Lets events of days in again that somebody has kept out, and didn't come to an end with.
+    /// Lets events of days in again that somebody has kept out, and didn't come to an end with: as the table's owner, or by
+    /// the function that its owner has made for all. Waits for a lock at most so long, and so do lanes for us.
     ///
     /// # Errors
-    /// As Postgres says.
-    pub async fn let_in(&self, client: &mut Object) -> Result<(), Failure> {
-        let tx = begin_pinned(client).await?;
+    /// As Postgres says; see [`is_in_the_way`].
+    pub async fn let_in(&self, client: &mut Object, lock_timeout: Duration) -> Result<(), Failure> {
         let sql = format!(
-            "SELECT k.conrelid::regclass::text, k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_inherits i ON i.inhrelid = k.conrelid \
+            "SELECT c.oid::regclass::text, k.conname, pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_constraint k \
+             JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid \
              WHERE i.inhparent = '{}.processed_events'::regclass AND k.conname LIKE '{KEEPS_OUT}%'",
             self.schema.replace('\'', "''")
         );
-        for row in tx.query_typed(&sql, &[]).await? {
-            let (table, name): (String, String) = (row.get(0), row.get(1));
-            let sql = format!(
-                "{}; ALTER TABLE {table} DROP CONSTRAINT {name}",
-                brief_sql()
-            );
-            tx.batch_execute(&sql).await?;
+        let tx = begin_pinned(client).await?;
+        let left_behind = tx.query_typed(&sql, &[]).await?;
+        if left_behind.is_empty() {
+            return Ok(());
         }
+        let timeout = lock_timeout.as_millis();
+        let mut sql = format!("{}; SET LOCAL lock_timeout = {timeout}", brief_sql());
+        for row in left_behind {
+            let (table, name): (String, String) = (row.get(0), row.get(1));
+            if row.get(2) {
+                sql += &format!("; ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}");
+            } else {
+                sql += &format!("; SELECT {}.let_days_in()", self.schema);
+            }
+        }
+        tx.batch_execute(&sql).await?;
         tx.commit().await.map_err(Failure::from)
     }
 }
@@ -239,11 +249,13 @@ pub fn brief_sql() -> String {
     format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '1s'")
 }
 
-/// Lock not available, deadlock, cancelled by a timeout: it may be tried again.
+/// Lock not available, deadlock, cancelled by a timeout, or another process has let a day in that we keep out: it may be
+/// tried again.
 pub fn is_in_the_way(failure: &Failure) -> bool {
     failure.has_sqlstate(&[
         sqlstate::LOCK_NOT_AVAILABLE,
         sqlstate::DEADLOCK_DETECTED,
         sqlstate::QUERY_CANCELED,
+        sqlstate::UNDEFINED_OBJECT,
     ])
 }

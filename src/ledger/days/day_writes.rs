@@ -45,7 +45,7 @@ impl DayWrites {
         Ok(())
     }
 
-    /// Whether one of these days was written within `retention`.
+    /// Whether one of these days was written within `retention`; `None` if nobody has ever noted it.
     ///
     /// # Errors
     /// As Postgres says.
@@ -54,9 +54,9 @@ impl DayWrites {
         client: &impl UnnamedStatements,
         days: &RangeInclusive<u64>,
         retention: Duration,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<bool>, Failure> {
         let sql = format!(
-            "SELECT EXISTS (SELECT FROM {}.day_writes WHERE day BETWEEN $2 AND $3 AND {YOUNG})",
+            "SELECT bool_or({YOUNG}) FROM {}.day_writes WHERE day BETWEEN $2 AND $3",
             self.schema
         );
         let (first, last) = (number_of(*days.start()), number_of(*days.end()));
@@ -66,7 +66,7 @@ impl DayWrites {
             (&last, Type::INT4),
         ];
         let rows = client.query_typed(&sql, &parameters).await?;
-        Ok(rows.first().is_some_and(|row| row.get(0)))
+        Ok(rows.first().and_then(|row| row.get(0)))
     }
 
     /// Whether a day was written within `retention` that is none of these: its ids are in the default partition.
@@ -84,8 +84,7 @@ impl DayWrites {
              (SELECT FROM unnest($2::int[], $3::int[]) d(first, last) WHERE w.day BETWEEN d.first AND d.last))",
             self.schema
         );
-        let first: Vec<i32> = days.iter().map(|days| number_of(*days.start())).collect();
-        let last: Vec<i32> = days.iter().map(|days| number_of(*days.end())).collect();
+        let (first, last) = bounds_of(days);
         let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
             (&with_slack(retention), Type::FLOAT8),
             (&first, Type::INT4_ARRAY),
@@ -95,22 +94,37 @@ impl DayWrites {
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
-    /// Forgets what says no more than nothing would.
+    /// Forgets what says no more than nothing would: of these days, which have partitions, the last note stays, as a day that
+    /// nobody has noted may have been written by a worker of a former build, which notes none.
     ///
     /// # Errors
     /// As Postgres says.
     pub async fn forget_old(
         &self,
         client: &impl UnnamedStatements,
+        days: &[RangeInclusive<u64>],
         retention: Duration,
     ) -> Result<(), Failure> {
-        let sql = format!("DELETE FROM {}.day_writes WHERE NOT {YOUNG}", self.schema);
-        let seconds = with_slack(retention);
-        client
-            .execute_typed(&sql, &[(&seconds, Type::FLOAT8)])
-            .await?;
+        let sql = format!(
+            "DELETE FROM {0}.day_writes w WHERE NOT {YOUNG} AND (NOT EXISTS \
+             (SELECT FROM unnest($2::int[], $3::int[]) d(first, last) WHERE w.day BETWEEN d.first AND d.last) \
+             OR EXISTS (SELECT FROM {0}.day_writes l WHERE l.day = w.day AND l.written_at > w.written_at))",
+            self.schema
+        );
+        let (first, last) = bounds_of(days);
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&with_slack(retention), Type::FLOAT8),
+            (&first, Type::INT4_ARRAY),
+            (&last, Type::INT4_ARRAY),
+        ];
+        client.execute_typed(&sql, &parameters).await?;
         Ok(())
     }
+}
+
+fn bounds_of(days: &[RangeInclusive<u64>]) -> (Vec<i32>, Vec<i32>) {
+    let bounds = |days: &RangeInclusive<u64>| (number_of(*days.start()), number_of(*days.end()));
+    days.iter().map(bounds).unzip()
 }
 
 const YOUNG: &str = "written_at >= now() - make_interval(secs => $1)";

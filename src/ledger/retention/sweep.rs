@@ -12,9 +12,11 @@ use crate::clock::time_since_1970;
 use crate::ledger::Ledger;
 use crate::ledger::days::day_tables::{DayTable, brief_sql, is_in_the_way};
 use crate::ledger::days::{DAYS_AHEAD, current_day};
+use crate::ledger::forgotten_letters::{DeletedLetters, delete_forgotten_letters};
 use crate::ledger::retention::days::IdPartition;
 use crate::ledger::retention::swept::Swept;
 use crate::postgres::settings::begin_pinned;
+use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
 
@@ -23,6 +25,10 @@ const MAX_TRIES: u32 = 5;
 
 /// Between two tries, times the number of the try.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the lock is waited for that lets days in which were kept out, at the first try; twice as long at each next. Events
+/// wait for as long as it doesn't succeed.
+const FIRST_LET_IN: Duration = Duration::from_millis(50);
 
 /// Rows that are deleted in one transaction.
 const MAX_DELETED_ROWS: i64 = 10_000;
@@ -50,6 +56,7 @@ impl Sweep<'_> {
         swept: &mut Swept,
     ) -> Result<(), Failure> {
         swept.role = self.read_role(client).await?;
+        self.finish_forgetting(client).await?;
         // an older event that comes now is one of those which the ledger doesn't recognise either
         self.forget_rows(client, "row_positions", "gone_at", &mut swept.positions)
             .await?;
@@ -60,12 +67,11 @@ impl Sweep<'_> {
         }
         self.create_ahead(client, swept).await?;
         let now_ms = time_since_1970().as_millis() as u64;
-        let partitions = self.find_partitions(client).await?;
-        let days: Vec<_> = partitions.iter().filter_map(IdPartition::days).collect();
-        for partition in partitions {
+        let asked: &tokio_postgres::Client = client;
+        for partition in self.find_partitions(asked).await? {
             match partition.days() {
                 None if partition.is_default() => {
-                    self.empty_if_old(client, &partition, &days, swept).await?;
+                    self.empty_if_old(client, &partition, swept).await?;
                 }
                 Some(days) if partition.is_over(now_ms, self.retention) => {
                     self.drop_if_old(client, partition, &days, swept).await?;
@@ -77,8 +83,8 @@ impl Sweep<'_> {
             return Ok(());
         }
         let client: &tokio_postgres::Client = client;
-        let writes = &self.ledger.days.writes;
-        writes.forget_old(client, self.retention).await
+        let (writes, days) = (&self.ledger.days.writes, self.find_days(client).await?);
+        writes.forget_old(client, &days, self.retention).await
     }
 
     /// Forgets the rows of a table of ours whose time in the column is longer ago than retention, and adds how many
@@ -115,6 +121,19 @@ impl Sweep<'_> {
         }
     }
 
+    /// Deletes the letters that whoever forgot their partitions has left.
+    async fn finish_forgetting(&self, client: &mut Object) -> Result<(), Failure> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let (schema, mut deleted) = (self.ledger.quoted_schema(), DeletedLetters::new());
+        match delete_forgotten_letters(client, schema, &mut deleted).await {
+            // they don't count, be they there or not
+            Err(failure) if is_forbidden(&failure) => Ok(()),
+            result => result,
+        }
+    }
+
     async fn read_role(&self, client: &Object) -> Result<String, Failure> {
         let sql = "SELECT current_user::text";
         Ok(client.query_typed_one(sql, &[]).await?.get(0))
@@ -122,9 +141,17 @@ impl Sweep<'_> {
 
     /// So that no lane has to ask for it, and be it that somebody is in the way for days.
     async fn create_ahead(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
-        if !self.dry_run {
-            self.let_in_again(client).await?;
+        if self.dry_run {
+            return self.create_missing(client, swept).await;
         }
+        self.let_in_again(client).await?;
+        let created = self.create_missing(client, swept).await;
+        // what of it failed keeps events waiting
+        let let_in = self.let_in_again(client).await;
+        created.and(let_in)
+    }
+
+    async fn create_missing(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
         let today = current_day();
         let mut missing: VecDeque<u64> = (today..=today + DAYS_AHEAD).collect();
         let mut tries = 1..=MAX_TRIES;
@@ -147,11 +174,16 @@ impl Sweep<'_> {
 
     /// What somebody has begun, and not brought to its end, keeps events waiting.
     async fn let_in_again(&self, client: &mut Object) -> Result<(), Failure> {
-        let mut tries = 1..=MAX_TRIES;
+        let (mut tries, mut lock_timeout) = (1..=MAX_TRIES, FIRST_LET_IN);
         loop {
-            match self.ledger.days.tables.let_in(client).await {
-                Err(failure) if is_forbidden(&failure) => return Ok(()),
-                Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {}
+            match self.ledger.days.tables.let_in(client, lock_timeout).await {
+                Err(failure) if is_in_the_way(&failure) => {
+                    if !wait_for_next(&mut tries).await {
+                        // another process is at it for long, and lets it in itself
+                        return Ok(());
+                    }
+                    lock_timeout *= 2;
+                }
                 result => return result,
             }
         }
@@ -168,7 +200,19 @@ impl Sweep<'_> {
         }
     }
 
-    async fn find_partitions(&self, client: &Object) -> Result<Vec<IdPartition>, Failure> {
+    /// The days that have a partition of their own.
+    async fn find_days(
+        &self,
+        client: &impl UnnamedStatements,
+    ) -> Result<Vec<RangeInclusive<u64>>, Failure> {
+        let partitions = self.find_partitions(client).await?;
+        Ok(partitions.iter().filter_map(IdPartition::days).collect())
+    }
+
+    async fn find_partitions(
+        &self,
+        client: &impl UnnamedStatements,
+    ) -> Result<Vec<IdPartition>, Failure> {
         let sql = "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid), \
                        pg_has_role(c.relowner, 'USAGE') \
                    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
@@ -200,9 +244,20 @@ impl Sweep<'_> {
             return Ok(());
         }
         let asked: &tokio_postgres::Client = client;
-        if writes.any_young(asked, days, self.retention).await? {
-            swept.kept.push(partition.name);
-            return Ok(());
+        match writes.any_young(asked, days, self.retention).await? {
+            Some(false) => {}
+            Some(true) => {
+                swept.kept.push(partition.name);
+                return Ok(());
+            }
+            // a worker of a former build has made it, and may have written it a moment ago
+            None => {
+                if !self.dry_run {
+                    writes.note_writes(asked, &[*days.end()]).await?;
+                }
+                swept.kept.push(partition.name);
+                return Ok(());
+            }
         }
         if self.dry_run {
             swept.dropped.push(partition.name);
@@ -239,7 +294,7 @@ impl Sweep<'_> {
         );
         tx.batch_execute(&sql).await?;
         let writes = &self.ledger.days.writes;
-        if writes.any_young(&*tx, days, self.retention).await? {
+        if writes.any_young(&*tx, days, self.retention).await? != Some(false) {
             return Ok(false);
         }
         // all lanes: DROP locks the ledger as a whole, until COMMIT
@@ -249,18 +304,17 @@ impl Sweep<'_> {
     }
 
     /// Empties the default partition once nothing was written to it within retention: it holds events of any day, and is
-    /// never dropped. `days`: those that have a partition of their own.
+    /// never dropped.
     async fn empty_if_old(
         &self,
         client: &mut Object,
         partition: &IdPartition,
-        days: &[RangeInclusive<u64>],
         swept: &mut Swept,
     ) -> Result<(), Failure> {
         let table = self.table_of(partition);
         let mut tries = 1..=MAX_TRIES;
         loop {
-            match self.empty_under_lock(client, &table, days).await {
+            match self.empty_under_lock(client, &table).await {
                 Ok(true) => swept.emptied.push(partition.name.clone()),
                 Ok(false) => {}
                 Err(failure) if is_forbidden(&failure) => {
@@ -276,18 +330,14 @@ impl Sweep<'_> {
     }
 
     /// Returns whether it was emptied; not, if nothing is in it, or it was written within retention.
-    async fn empty_under_lock(
-        &self,
-        client: &mut Object,
-        table: &str,
-        days: &[RangeInclusive<u64>],
-    ) -> Result<bool, Failure> {
+    async fn empty_under_lock(&self, client: &mut Object, table: &str) -> Result<bool, Failure> {
         let tx = begin_pinned(client).await?;
         let writes = &self.ledger.days.writes;
+        let days = self.find_days(&*tx).await?;
         // first without a lock, which tells nearly always
         let sql = format!("SELECT EXISTS (SELECT FROM {table})");
         let has_rows: bool = tx.query_typed_one(&sql, &[]).await?.get(0);
-        if !has_rows || writes.any_other_young(&*tx, days, self.retention).await? {
+        if !has_rows || writes.any_other_young(&*tx, &days, self.retention).await? {
             return Ok(false);
         }
         // of the lanes only one that writes such events waits
@@ -296,7 +346,9 @@ impl Sweep<'_> {
             brief_sql()
         );
         tx.batch_execute(&sql).await?;
-        if writes.any_other_young(&*tx, days, self.retention).await? {
+        // asked anew: one may have been dropped since, and its events come here; while we hold the lock, none is
+        let days = self.find_days(&*tx).await?;
+        if writes.any_other_young(&*tx, &days, self.retention).await? {
             return Ok(false);
         }
         tx.batch_execute(&format!("TRUNCATE {table}")).await?;

@@ -78,7 +78,7 @@ pub async fn find_missing_rights(
     let missing = rights::find_missing_privileges(client, schema).await?;
     let missing: Vec<String> = missing
         .iter()
-        .map(|lacks| format!("{} on {schema}.{}", lacks.privileges, lacks.table))
+        .map(|lacks| format!("{} on {schema}.{}", lacks.privileges, lacks.on))
         .collect();
     if !missing.is_empty() {
         findings.push(Finding::problem(
@@ -121,6 +121,7 @@ async fn find_missing_day_rights(
 fn grant_everything(schema: &str, role: &str) -> String {
     let (schema, role) = (quote(schema), quote(role));
     format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};"
+        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}; \
+         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role};"
     )
 }
