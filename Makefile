@@ -6,7 +6,7 @@ help:
 	@echo 'make test        everything that CI runs: format, lints, scripts, all tests on the real stack'
 	@echo 'make soak        what takes minutes, or three brokers: random faults; SEEDS=3 MINUTES=30 FILTER=word for a part of it'
 	@echo 'make audit       licences, sources, bans and advisories of the dependencies (deny.toml)'
-	@echo 'make bench       Landfall beside the Debezium JDBC sink; WORKLOAD=avro ROUNDS=3 EVENTS=300000 for a part of it'
+	@echo 'make bench       Landfall beside the Debezium JDBC sink and Flink; WORKLOAD=avro ROUNDS=3 EVENTS=300000 for a part of it'
 	@echo 'make stack       start the local Kafka, Connect, registry and Postgres (make stack-down ends them)'
 	@echo 'make release     build target/release/landfall, which brings its own OpenSSL (make build: a quick, slower one)'
 	@echo 'make fmt         format the code'

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Landfall and the Debezium JDBC sink, side by side on the same topics.
+/// Landfall, the Debezium JDBC sink and Flink, side by side on the same topics.
 #[derive(Parser)]
 pub struct Cli {
     #[command(subcommand)]
@@ -41,7 +41,7 @@ pub struct Options {
     /// Records of the `json` topic, about; those with large rows have fewer, in proportion.
     #[arg(long, env = "EVENTS", default_value_t = 300_000, global = true)]
     pub events: u64,
-    /// For how many seconds the JDBC sink lands the topic elsewhere before it is measured: a JVM gets quicker by it.
+    /// For how many seconds a sink in a JVM lands the topic elsewhere before it is measured: it gets quicker by it.
     #[arg(long, env = "WARM", default_value_t = 75, global = true)]
     pub warm: u64,
     /// Ids that the ledger holds beforehand, in millions, with commas between.

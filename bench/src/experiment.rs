@@ -54,6 +54,12 @@ pub enum Special {
 pub const LANDFALL: &str = "Landfall";
 pub const JDBC: &str = "JDBC sink";
 pub const JDBC_TUNED: &str = "JDBC sink, tuned";
+pub const FLINK: &str = "Flink";
+pub const FLINK_TUNED: &str = "Flink, tuned";
+
+/// Each peer's configurations.
+pub const JDBC_SINKS: [&str; 2] = [JDBC, JDBC_TUNED];
+pub const FLINKS: [&str; 2] = [FLINK, FLINK_TUNED];
 
 const JSON: Topic = TOPICS[0];
 const PLAIN: Topic = TOPICS[1];
@@ -101,7 +107,7 @@ pub fn all(options: &Options) -> Result<Vec<Experiment>> {
     });
     let usual = |name, special| lands(name, JSON, Sink::landfall(), special);
     Ok(vec![
-        against("json", "Debezium JSON with schemas", JSON, JSON),
+        against_all("json", "Debezium JSON with schemas", JSON),
         against("avro", "the same as Avro", AVRO, AVRO),
         against(
             "plain",
@@ -109,9 +115,9 @@ pub fn all(options: &Options) -> Result<Vec<Experiment>> {
             PLAIN,
             AVRO,
         ),
-        against("hot", "1 % of the keys get 90 % of the updates", HOT, HOT),
-        against("wide", "80 columns", WIDE, WIDE),
-        against("large", "rows of 20 kB", LARGE, LARGE),
+        against_all("hot", "1 % of the keys get 90 % of the updates", HOT),
+        against_all("wide", "80 columns", WIDE),
+        against_all("large", "rows of 20 kB", LARGE),
         experiment(
             "limit",
             "the writes of json from memory by plain unnest upserts, ids included",
@@ -193,22 +199,27 @@ fn experiment(name: &'static str, about: &'static str, variants: Vec<Variant>) -
     }
 }
 
-/// Landfall on one topic, its peer on another.
+/// Landfall on one topic, the JDBC sink on another.
 fn against(name: &'static str, about: &'static str, ours: Topic, theirs: Topic) -> Experiment {
+    let peer = |name, tuned| lands(name, theirs, Sink::Jdbc { tuned }, Special::Nothing);
     experiment(
         name,
         about,
         vec![
             lands(LANDFALL, ours, Sink::landfall(), Special::Nothing),
-            lands(JDBC, theirs, Sink::Jdbc { tuned: false }, Special::Nothing),
-            lands(
-                JDBC_TUNED,
-                theirs,
-                Sink::Jdbc { tuned: true },
-                Special::Nothing,
-            ),
+            peer(JDBC, false),
+            peer(JDBC_TUNED, true),
         ],
     )
+}
+
+/// On one topic, Flink too.
+fn against_all(name: &'static str, about: &'static str, topic: Topic) -> Experiment {
+    let mut experiment = against(name, about, topic, topic);
+    let peer = |name, tuned| lands(name, topic, Sink::Flink { tuned }, Special::Nothing);
+    experiment.variants.push(peer(FLINK, false));
+    experiment.variants.push(peer(FLINK_TUNED, true));
+    experiment
 }
 
 fn lands(name: &str, topic: Topic, sink: Sink, special: Special) -> Variant {

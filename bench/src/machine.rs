@@ -66,9 +66,11 @@ pub fn facts(bench: &Bench) -> Result<Vec<String>> {
             kernel.trim()
         ),
         format!(
-            "Kafka and Kafka Connect {}, Debezium and its JDBC sink {}, Postgres {postgres}",
+            "Kafka and Kafka Connect {}, Debezium and its JDBC sink {}, Flink {} with its JDBC connector {}, Postgres {postgres}",
             version("KAFKA_VERSION"),
-            version("DEBEZIUM_VERSION")
+            version("DEBEZIUM_VERSION"),
+            version("FLINK_VERSION"),
+            version("FLINK_JDBC_VERSION")
         ),
     ])
 }

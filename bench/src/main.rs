@@ -1,4 +1,4 @@
-//! `make bench`: Landfall and the Debezium JDBC sink, side by side on the same topics. What is compared
+//! `make bench`: Landfall, the Debezium JDBC sink and Flink, side by side on the same topics. What is compared
 //! is in [`experiment`], how it is measured in [`measure`].
 
 mod bench;

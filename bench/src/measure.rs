@@ -102,11 +102,10 @@ impl Bench {
         destination: &Database,
         records: u64,
     ) -> Result<(Duration, Usage, ServerUsage)> {
-        let group = sink.group(task);
         let patience = Duration::from_secs(60 + records / SLOWEST);
         let mut look = Look::new(destination, &setting.tables)?;
         let started = Instant::now();
-        while self.kafka.settled_members(&group)? != Some(sink.members()) && !look.any()? {
+        while !sink.is_reading(self, task, process)? && !look.any()? {
             process.is_well()?;
             ensure!(
                 started.elapsed() < STARTING,

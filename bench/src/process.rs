@@ -74,15 +74,19 @@ impl Process {
             bail!("it ended by itself ({status}); {}", self.end_of_log());
         }
         // a task of Connect may end while its worker lives on
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        if log.contains("Task is being killed") {
+        if self.log_text().contains("Task is being killed") {
             bail!("a task was killed, see {}", self.log.display());
         }
         Ok(())
     }
 
+    /// All that it has said.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     pub fn end_of_log(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log_text();
         let lines: Vec<&str> = log.lines().collect();
         let last = &lines[lines.len().saturating_sub(8)..];
         format!("the end of {}:\n{}", self.log.display(), last.join("\n"))

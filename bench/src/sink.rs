@@ -1,9 +1,11 @@
 //! The sinks that are compared.
 
+pub mod flink;
 pub mod jdbc;
 pub mod landfall;
+pub mod worker;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::bench::Bench;
 use crate::database::Database;
@@ -16,6 +18,8 @@ pub enum Sink {
     Landfall(Settings),
     /// The Debezium JDBC sink, in a Connect worker of its own.
     Jdbc { tuned: bool },
+    /// Flink's JDBC upsert sink, in a mini cluster.
+    Flink { tuned: bool },
 }
 
 /// What is set for Landfall.
@@ -58,28 +62,31 @@ impl Sink {
         })
     }
 
+    /// Starts it as it comes, a JVM cold.
+    ///
     /// # Errors
     /// If it can't be started.
     pub fn start(&self, bench: &Bench, task: &Task<'_>) -> Result<Process> {
         match self {
             Sink::Landfall(settings) => landfall::start(bench, task, settings),
             Sink::Jdbc { tuned } => jdbc::start(bench, task, *tuned),
+            Sink::Flink { .. } => bail!("Flink's job is only made for the topics of the workloads"),
         }
     }
 
-    /// The consumer group that it is in.
-    pub fn group(&self, task: &Task<'_>) -> String {
+    /// Whether all of its consumers have their partitions.
+    ///
+    /// # Errors
+    /// As Kafka says.
+    pub fn is_reading(&self, bench: &Bench, task: &Task<'_>, process: &Process) -> Result<bool> {
+        let settled = |group: &str, members| {
+            let there = bench.kafka.settled_members(group)?;
+            Ok(there == Some(members))
+        };
         match self {
-            Sink::Landfall(_) => task.name.to_owned(),
-            Sink::Jdbc { .. } => format!("connect-{}", task.name),
-        }
-    }
-
-    /// How many consumers it has.
-    pub fn members(&self) -> usize {
-        match self {
-            Sink::Landfall(_) => 1,
-            Sink::Jdbc { .. } => jdbc::TASKS,
+            Sink::Landfall(_) => settled(task.name, 1),
+            Sink::Jdbc { .. } => settled(&format!("connect-{}", task.name), jdbc::TASKS),
+            Sink::Flink { .. } => Ok(flink::is_reading(process, task.name)),
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::bench::Bench;
 use crate::database::Database;
 use crate::measure::Look;
 use crate::process::Process;
-use crate::sink::jdbc::Worker;
+use crate::sink::flink::Flink;
+use crate::sink::jdbc::Connect;
+use crate::sink::worker::Worker;
 use crate::sink::{Sink, Task};
 use crate::workload::{SENTINELS, Topic};
 
@@ -29,21 +31,36 @@ impl Bench {
         task: &Task<'_>,
         tables: &[String],
     ) -> Result<Process> {
-        let Sink::Jdbc { tuned } = sink else {
-            return sink.start(self, task);
-        };
-        let mut worker = Worker::start(self)?;
-        self.warm_up(topic, &mut worker, task, (*tuned, tables))?;
-        worker.put(self, task, *tuned)?;
-        Ok(worker.process)
+        match sink {
+            Sink::Landfall(_) => sink.start(self, task),
+            Sink::Jdbc { tuned } => {
+                self.put_warm(topic, Connect::start(self, *tuned)?, task, tables)
+            }
+            Sink::Flink { tuned } => {
+                let flink = Flink::start(self, topic.source.table(), *tuned)?;
+                self.put_warm(topic, flink, task, tables)
+            }
+        }
+    }
+
+    fn put_warm(
+        &self,
+        topic: Topic,
+        mut worker: impl Worker,
+        task: &Task<'_>,
+        tables: &[String],
+    ) -> Result<Process> {
+        self.warm_up(topic, &mut worker, task, tables)?;
+        worker.put(self, task)?;
+        Ok(worker.into_process())
     }
 
     fn warm_up(
         &self,
         topic: Topic,
-        worker: &mut Worker,
+        worker: &mut impl Worker,
         task: &Task<'_>,
-        (tuned, tables): (bool, &[String]),
+        tables: &[String],
     ) -> Result<()> {
         let destination = Database::destination(&self.stack, DATABASE)?;
         let (mut worked, wanted) = (Duration::ZERO, Duration::from_secs(self.options.warm));
@@ -61,7 +78,7 @@ impl Bench {
                 ..*task
             };
             let begun = Instant::now();
-            worker.put(self, &task, tuned)?;
+            worker.put(self, &task)?;
             self.land_all(worker, &destination, tables)?;
             worked += begun.elapsed();
             worker.delete(&name)?;
@@ -71,13 +88,13 @@ impl Bench {
 
     fn land_all(
         &self,
-        worker: &mut Worker,
+        worker: &mut impl Worker,
         destination: &Database,
         tables: &[String],
     ) -> Result<()> {
         let mut look = Look::new(destination, tables)?;
         crate::wait::until("the warm-up is through", PATIENCE, || {
-            worker.process.is_well()?;
+            worker.process().is_well()?;
             Ok((look.sentinels(destination)? >= SENTINELS).then_some(()))
         })
     }

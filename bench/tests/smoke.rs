@@ -83,13 +83,14 @@ fn every_sink_and_the_limit_leave_what_the_source_has_or_are_told_apart() {
         "--workload",
         "json,limit",
         "--sink",
-        "landfall,tuned,2 sessions",
+        "landfall,jdbc,2 sessions",
     ];
     let ran = bench(&folder, &landfall(), &sinks);
     assert!(ran.status.success(), "{}", said(&ran));
     let results = std::fs::read_to_string(folder.join("RESULTS.md")).expect("it writes them");
     for line in [
         "| Landfall | ",
+        "| JDBC sink | ",
         "| JDBC sink, tuned | ",
         "| limit, 2 sessions | ",
     ] {

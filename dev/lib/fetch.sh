@@ -68,15 +68,19 @@ fetch_into() (
   say "fetched ${folder##*/}: $(du -sh "$folder" | cut -f 1) in $((SECONDS - started)) s"
 )
 
+# What does the fetching.
+DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION
+
 copy_dependencies() {
   local to=$1 profile=$2
   shift 2
-  maven "$profile" copy-dependencies -P "$profile" -DincludeScope=runtime "-DoutputDirectory=$to/$profile" "$@"
+  maven "$profile" -f "$DEV/pom.xml" "$DEPENDENCY_PLUGIN:copy-dependencies" -P "$profile" -DincludeScope=runtime \
+    "-DoutputDirectory=$to/$profile" "$@"
 }
 
 unpack_archive() {
   local to=$1 archive=$2
-  maven "$archive" unpack -Dartifact="$archive" "-DoutputDirectory=$to"
+  maven "$archive" -f "$DEV/pom.xml" "$DEPENDENCY_PLUGIN:unpack" -Dartifact="$archive" "-DoutputDirectory=$to"
 }
 
 # Inside the jar is nothing but another archive.
@@ -85,15 +89,14 @@ unpack_postgres() {
   tar -xJf "$1"/*.txz -C "$1" --no-same-owner && rm "$1"/*.txz
 }
 
-# maven WHAT GOAL OPTIONS…: one line every few seconds, its whole talk only if it fails.
+# maven WHAT GOALS AND OPTIONS…: one line every few seconds, its whole talk only if it fails.
 maven() {
-  local what=$1 goal=$2 build pid files told=$SECONDS
-  shift 2
+  local what=$1 build pid files told=$SECONDS
+  shift
   # In its build folder Maven notes what it has unpacked, to skip it the next time: a new one each time.
   build=$(mktemp -d)
   say "fetching $what"
-  mvn --batch-mode -f "$DEV/pom.xml" "-Dbuild.folder=$build" "$@" \
-    "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:$goal" >"$build/log" 2>&1 &
+  mvn --batch-mode "-Dbuild.folder=$build" "$@" >"$build/log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2

@@ -1,8 +1,8 @@
 //! Each goal beside its figure.
 
-use crate::experiment::{Experiment, JDBC, JDBC_TUNED, LANDFALL};
+use crate::experiment::{Experiment, FLINKS, JDBC_SINKS, LANDFALL};
 use crate::results::Summary;
-use crate::results::tables::{best_peer, mebibytes};
+use crate::results::tables::{best_rate, mebibytes};
 
 /// A figure and its bounds. Whether more or less is better is seen from which of the bounds is larger.
 struct Goal {
@@ -61,13 +61,14 @@ fn goals<'s>(
             format!("{:.0} %", f * 100.0)
         }
     };
-    let ratio = |what, name, at_least, aim| Goal {
+    let against = |what, name, peer: [&str; 2], at_least, aim| Goal {
         what,
-        figure: of(name).and_then(against_peer),
+        figure: of(name).and_then(|summary| against_peer(summary, &peer)),
         at_least,
         aim,
         shown: times,
     };
+    let ratio = |what, name, at_least, aim| against(what, name, JDBC_SINKS, at_least, aim);
     let cpu = |what, name| Goal {
         what,
         figure: of(name).and_then(cpu_against_peer),
@@ -87,6 +88,7 @@ fn goals<'s>(
     };
     vec![
         ratio("JSON with schemas, against the JDBC sink", "json", 5.0, 8.0),
+        against("JSON with schemas, against Flink", "json", FLINKS, 2.6, 3.0),
         ratio("Avro, against the JDBC sink", "avro", 5.0, 8.0),
         ratio(
             "JSON without schemas, against the JDBC sink on Avro",
@@ -187,14 +189,14 @@ fn goals<'s>(
     ]
 }
 
-fn against_peer(summary: &Summary) -> Option<f64> {
-    Some(summary.rate(LANDFALL)? / best_peer(summary)?)
+fn against_peer(summary: &Summary, peer: &[&str]) -> Option<f64> {
+    Some(summary.rate(LANDFALL)? / best_rate(summary, peer)?)
 }
 
 /// Against the thriftier of the peer's configurations.
 fn cpu_against_peer(summary: &Summary) -> Option<f64> {
     let cpu = |name| summary.variant(name)?.cpu;
-    let peer = [JDBC, JDBC_TUNED]
+    let peer = JDBC_SINKS
         .into_iter()
         .filter_map(cpu)
         .min_by(f64::total_cmp)?;
@@ -224,7 +226,7 @@ fn latency(
     of: fn(&crate::figures::Latency) -> f64,
 ) -> Goal {
     let get = |name| Some(of(&summary?.variant(name)?.latency?));
-    let peer = [JDBC, JDBC_TUNED]
+    let peer = JDBC_SINKS
         .into_iter()
         .filter_map(get)
         .min_by(f64::total_cmp);
@@ -234,5 +236,56 @@ fn latency(
         at_least: 1.0,
         aim: 0.999,
         shown: |f| format!("{f:.2}×"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+    use crate::experiment::{Experiment, FLINK, FLINK_TUNED, JDBC, LANDFALL};
+    use crate::figures::Figure;
+    use crate::measure::Measured;
+    use crate::results::Summary;
+
+    fn figure(variant: &str, records: u64) -> Figure {
+        Figure {
+            variant: variant.to_owned(),
+            round: 1,
+            measured: Some(Measured {
+                records,
+                seconds: 1.0,
+                cpu_seconds: 1.0,
+                peak_rss: 1,
+                postgres_seconds: 0.0,
+                kafka_seconds: 0.0,
+            }),
+            latency: None,
+            error: None,
+            commit: String::new(),
+            at: 0,
+        }
+    }
+
+    #[test]
+    fn each_peer_has_its_own_goal_against_the_better_of_its_configurations() {
+        let rates = [
+            (LANDFALL, 100_000),
+            (JDBC, 10_000),
+            (FLINK, 20_000),
+            (FLINK_TUNED, 40_000),
+        ];
+        let figures = rates.map(|(name, rate)| figure(name, rate));
+        let json = Experiment {
+            name: "json",
+            about: "",
+            variants: Vec::new(),
+        };
+        let text = table(&[(&json, Summary::of(&figures))]);
+        for line in [
+            "| JSON with schemas, against the JDBC sink | 10.0× | 5.0× | 8.0× | met, aim too |",
+            "| JSON with schemas, against Flink | 2.5× | 2.6× | 3.0× | **missed** |",
+        ] {
+            assert!(text.contains(line), "{line} in:\n{text}");
+        }
     }
 }

@@ -5,18 +5,20 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use crate::experiment::{Experiment, JDBC, JDBC_TUNED, LANDFALL};
+use crate::experiment::{Experiment, FLINK, FLINK_TUNED, JDBC, JDBC_TUNED, LANDFALL};
 use crate::results::Summary;
 use crate::results::summary::median;
 use crate::results::tables::thousands;
 
-const SINKS: [(&str, RGBColor); 3] = [
+const SINKS: [(&str, RGBColor); 5] = [
     (LANDFALL, RGBColor(27, 94, 140)),
     (JDBC, RGBColor(190, 190, 190)),
     (JDBC_TUNED, RGBColor(140, 140, 140)),
+    (FLINK, RGBColor(226, 190, 160)),
+    (FLINK_TUNED, RGBColor(204, 132, 80)),
 ];
 /// Of a bar; a workload has the width 1.
-const BAR: f64 = 0.26;
+const BAR: f64 = 0.16;
 
 pub fn draw(file: &Path, all: &[(&Experiment, Summary)]) -> Result<()> {
     let compared: Vec<&(&Experiment, Summary)> = all
@@ -30,7 +32,7 @@ pub fn draw(file: &Path, all: &[(&Experiment, Summary)]) -> Result<()> {
         .flat_map(|(_, s)| s.variants.iter().flat_map(|v| v.rates.last()))
         .fold(1.0, |a: f64, b| a.max(*b));
     let names: Vec<&str> = compared.iter().map(|(e, _)| e.name).collect();
-    let area = SVGBackend::new(file, (900, 420)).into_drawing_area();
+    let area = SVGBackend::new(file, (1200, 420)).into_drawing_area();
     let drawn = || -> Result<(), DrawingAreaErrorKind<std::io::Error>> {
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
@@ -70,8 +72,8 @@ pub fn draw(file: &Path, all: &[(&Experiment, Summary)]) -> Result<()> {
                 )])?;
                 chart.draw_series([PathElement::new([(middle, *min), (middle, *max)], BLACK)])?;
                 chart.draw_series([label(
-                    thousands(rate),
-                    (middle - 0.09, *max + top * 0.045),
+                    short(rate),
+                    (middle - 0.07, *max + top * 0.045),
                     &BLACK,
                 )])?;
             }
@@ -91,6 +93,26 @@ pub fn draw(file: &Path, all: &[(&Experiment, Summary)]) -> Result<()> {
     drawn().map_err(|error| anyhow!("{error}"))
 }
 
+/// As 76k or 4.1k, which is no wider than a bar.
+fn short(rate: f64) -> String {
+    match rate / 1000.0 {
+        few if few < 9.95 => format!("{few:.1}k"),
+        many => format!("{many:.0}k"),
+    }
+}
+
 fn label(text: String, at: (f64, f64), color: &RGBColor) -> Text<'static, (f64, f64), String> {
     Text::new(text, at, ("sans-serif", 12).into_font().color(color))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_bar_is_labelled_in_three_digits_at_most() {
+        assert_eq!(short(4_120.0), "4.1k");
+        assert_eq!(short(9_960.0), "10k");
+        assert_eq!(short(107_654.0), "108k");
+    }
 }

@@ -1,6 +1,6 @@
 //! A table for each experiment.
 
-use crate::experiment::{Experiment, JDBC, JDBC_TUNED};
+use crate::experiment::{Experiment, FLINKS, JDBC_SINKS};
 use crate::results::Summary;
 use crate::results::summary::{Variant, median};
 
@@ -23,7 +23,7 @@ fn table(experiment: &Experiment, summary: &Summary) -> String {
             "| | records/s, median | min – max | × the best peer | CPU s per million | of Postgres, Kafka | share of a free sink | peak memory |\n|---|---|---|---|---|---|---|---|\n"
         }
     };
-    let peer = best_peer(summary);
+    let peer = best_rate(summary, [JDBC_SINKS, FLINKS].as_flattened());
     for variant in &summary.variants {
         text += &match is_latency {
             true => latency(variant),
@@ -41,9 +41,9 @@ fn table(experiment: &Experiment, summary: &Summary) -> String {
     text
 }
 
-/// Median records a second of the better of the peer's configurations.
-pub fn best_peer(summary: &Summary) -> Option<f64> {
-    [JDBC, JDBC_TUNED]
+/// Median records a second of the best of these variants.
+pub fn best_rate(summary: &Summary, names: &[&str]) -> Option<f64> {
+    names
         .iter()
         .filter_map(|name| summary.rate(name))
         .max_by(f64::total_cmp)

@@ -1,9 +1,7 @@
 //! The Debezium JDBC sink, in a standalone Connect worker that does nothing else.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -13,33 +11,29 @@ use crate::connector::converters;
 use crate::machine;
 use crate::process::Process;
 use crate::sink::Task;
-use crate::wait;
+use crate::sink::worker::{Address, Body, JVM, Worker};
 use crate::workload::TABLE;
 
 pub const TASKS: usize = 4;
-/// The heap of Kafka's start script, and the collector that suits two cores: G1, which that script sets, costs the sink a
-/// fifth here.
-const JVM: [&str; 3] = ["-Xms256M", "-Xmx2G", "-XX:+UseParallelGC"];
-const STARTING: Duration = Duration::from_secs(90);
 
 /// A Connect worker that has no connector yet.
-pub struct Worker {
-    pub process: Process,
+pub struct Connect {
+    process: Process,
     /// Of its REST interface.
-    address: String,
+    address: Address,
+    tuned: bool,
 }
 
-impl Worker {
+impl Connect {
     /// Starts one, and waits until it answers.
     ///
     /// # Errors
     /// If it doesn't start.
-    pub fn start(bench: &Bench) -> Result<Self> {
+    pub fn start(bench: &Bench, tuned: bool) -> Result<Self> {
         let state = std::path::absolute(&bench.options.state)?;
         let file = state.join("worker.properties");
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let address = format!("http://127.0.0.1:{port}");
-        let config = worker_config(bench, &state.to_string_lossy(), &address)?;
+        let address = Address::new()?;
+        let config = worker_config(bench, &state.to_string_lossy(), &address.url())?;
         std::fs::write(&file, properties(&config))?;
         let mut command = Command::new("java");
         command
@@ -51,54 +45,38 @@ impl Worker {
             .args(["-cp", bench.stack.value("KAFKA_CLASSPATH")?])
             .arg("org.apache.kafka.connect.cli.ConnectStandalone")
             .arg(file);
-        let process = Process::start(&mut command, &bench.log("jdbc"))?;
-        let mut worker = Self { process, address };
-        wait::until("the Connect worker answers", STARTING, || {
-            worker.process.is_well()?;
-            Ok(worker.request("GET", "/", None).ok())
-        })?;
-        Ok(worker)
+        let mut process = Process::start(&mut command, &bench.log("jdbc"))?;
+        address.await_answer("the Connect worker", &mut process)?;
+        Ok(Self {
+            process,
+            address,
+            tuned,
+        })
     }
+}
 
-    /// Has it begin a task.
-    ///
-    /// # Errors
-    /// If it refuses.
-    pub fn put(&self, bench: &Bench, task: &Task<'_>, tuned: bool) -> Result<()> {
-        let config = connector_config(bench, task, tuned)?;
+impl Worker for Connect {
+    fn put(&self, bench: &Bench, task: &Task<'_>) -> Result<()> {
+        let config = connector_config(bench, task, self.tuned)?.to_string();
         let path = format!("/connectors/{}/config", task.name);
-        self.request("PUT", &path, Some(&config))
+        let body = Body {
+            media_type: "application/json",
+            text: &config,
+        };
+        self.address.request("PUT", &path, Some(body))
     }
 
-    /// Has it end a task.
-    ///
-    /// # Errors
-    /// If it refuses.
-    pub fn delete(&self, name: &str) -> Result<()> {
-        self.request("DELETE", &format!("/connectors/{name}"), None)
+    fn delete(&self, name: &str) -> Result<()> {
+        let path = format!("/connectors/{name}");
+        self.address.request("DELETE", &path, None)
     }
 
-    fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<()> {
-        let mut command = Command::new("curl");
-        command.args([
-            "--noproxy",
-            "*",
-            "--silent",
-            "--show-error",
-            "--fail-with-body",
-        ]);
-        command.args(["--max-time", "60", "--request", method]);
-        if let Some(body) = body {
-            command.args(["--header", "Content-Type: application/json"]);
-            command.args(["--data-binary", &body.to_string()]);
-        }
-        let answer = command.arg(format!("{}{path}", self.address)).output()?;
-        let said = String::from_utf8_lossy(&answer.stdout);
-        ensure!(
-            answer.status.success(),
-            "Connect refused {method} {path}: {said}"
-        );
-        Ok(())
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn into_process(self) -> Process {
+        self.process
     }
 }
 
@@ -107,8 +85,8 @@ impl Worker {
 /// # Errors
 /// If it doesn't start.
 pub fn start(bench: &Bench, task: &Task<'_>, tuned: bool) -> Result<Process> {
-    let worker = Worker::start(bench)?;
-    worker.put(bench, task, tuned)?;
+    let worker = Connect::start(bench, tuned)?;
+    worker.put(bench, task)?;
     Ok(worker.process)
 }
 
