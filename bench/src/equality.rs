@@ -1,5 +1,7 @@
 //! That a destination equals its source: so many rows, and the same sums of two hashes over each row.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 
 use crate::database::Database;
@@ -21,6 +23,19 @@ pub fn check(source: &Database, destination: &Database, tables: &[String]) -> Re
         expected.1
     );
     Ok(())
+}
+
+/// Waits until they are equal, but no longer than `patience`: whether they are is asked by [`check`].
+pub fn await_equal(
+    source: &Database,
+    destination: &Database,
+    tables: &[String],
+    patience: Duration,
+) {
+    let since = Instant::now();
+    while check(source, destination, tables).is_err() && since.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 fn fingerprint(database: &Database, tables: &[String]) -> Result<(i64, String)> {

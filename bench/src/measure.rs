@@ -16,6 +16,8 @@ use crate::workload::{FIRST_SENTINEL, SENTINELS, TABLE, Topic};
 
 /// A sink that lands less than this is given up.
 const SLOWEST: u64 = 500;
+/// How long a sink that isn't quite through is waited for.
+const FLUSHING: Duration = Duration::from_secs(20);
 const STARTING: Duration = Duration::from_secs(90);
 
 /// What a sink did, from the moment when its consumers had their partitions to when the last row was seen.
@@ -80,8 +82,11 @@ impl Bench {
         let mut process = self.start_warm(topic, sink, &task, &setting.tables)?;
         let watched = self.watch(&mut process, sink, &task, setting, &destination, records);
         let (seconds, usage, servers) = watched.with_context(|| process.end_of_log())?;
-        process.kill();
         let source = Database::source(&self.stack, &topic.source.database())?;
+        if sink.deletes_last() {
+            equality::await_equal(&source, &destination, &setting.tables, FLUSHING);
+        }
+        process.kill();
         equality::check(&source, &destination, &setting.tables)?;
         Ok(Measured {
             records,

@@ -74,6 +74,12 @@ impl Sink {
         }
     }
 
+    /// Whether the last rows that it writes may be there while deletes from before them aren't: Flink's connector writes what it
+    /// has buffered in two statements, upserts first, each a transaction of its own.
+    pub fn deletes_last(&self) -> bool {
+        matches!(self, Sink::Flink { .. })
+    }
+
     /// Whether all of its consumers have their partitions.
     ///
     /// # Errors
