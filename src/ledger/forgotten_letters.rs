@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use deadpool_postgres::Object;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::postgres::settings::begin_pinned;
@@ -43,23 +44,32 @@ pub async fn delete_forgotten_letters(
         let tx = begin_pinned(client).await?;
         let rows = tx.query_typed(&pending, &[]).await?;
         tx.commit().await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
+        let mut changed = 0;
         for row in rows {
             let (topic, partition): (String, i32) = (row.get(0), row.get(1));
             let some = delete_some(client, schema, (&topic, partition, row.get(2))).await?;
-            *deleted.entry((topic, partition)).or_default() += some;
+            changed += some.letters + some.partitions;
+            *deleted.entry((topic, partition)).or_default() += some.letters;
+        }
+        if changed == 0 {
+            return Ok(()); // what is left is somebody else's to delete, or to note
         }
     }
 }
 
-/// Notes that none is left, if it is so. Returns how many were deleted.
+/// What was done in one go.
+struct Deleted {
+    letters: u64,
+    /// Those of which it is noted that none is left.
+    partitions: u64,
+}
+
+/// Notes that none is left, if it is so.
 async fn delete_some(
     client: &mut Object,
     schema: &str,
     (topic, partition, last): (&str, i32, i64),
-) -> Result<u64, Failure> {
+) -> Result<Deleted, Failure> {
     let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
         (&topic, Type::TEXT),
         (&partition, Type::INT4),
@@ -68,19 +78,30 @@ async fn delete_some(
     let of_partition = "topic = $1 AND partition = $2 AND id <= $3";
     let delete = format!(
         "DELETE FROM {schema}.dead_letters WHERE id = ANY (ARRAY(SELECT id FROM {schema}.dead_letters \
-         WHERE {of_partition} LIMIT {MAX_DELETED_LETTERS}))"
+         WHERE {of_partition} ORDER BY id LIMIT {MAX_DELETED_LETTERS}))"
     );
     let tx = begin_pinned(client).await?;
-    let deleted = tx.execute_typed(&delete, &parameters).await?;
+    let letters = tx.execute_typed(&delete, &parameters).await?;
     tx.commit().await?;
-    if deleted < MAX_DELETED_LETTERS {
+    let mut partitions = 0;
+    if letters < MAX_DELETED_LETTERS {
         let done = format!(
             "UPDATE {schema}.forgotten_partitions SET last_letter = NULL WHERE topic = $1 AND partition = $2 \
              AND last_letter <= $3 AND NOT EXISTS (SELECT FROM {schema}.dead_letters WHERE {of_partition})"
         );
         let tx = begin_pinned(client).await?;
-        tx.execute_typed(&done, &parameters).await?;
-        tx.commit().await?;
+        match tx.execute_typed(&done, &parameters).await {
+            Ok(noted) => {
+                partitions = noted;
+                tx.commit().await?;
+            }
+            // it is the owner's to note, and the other partitions' letters go meanwhile
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(deleted)
+    Ok(Deleted {
+        letters,
+        partitions,
+    })
 }

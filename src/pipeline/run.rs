@@ -64,7 +64,7 @@ pub async fn run(
             Ended::Recreated(topic) => {
                 tracing::warn!(
                     %topic,
-                    "a topic was deleted and created again: the consumer group is left and joined anew, as Kafka's client may wait for leaders that the new topic never had"
+                    "a topic was deleted and created again: the consumer group is left and joined anew; Kafka's client may wait for leaders that the new topic never had"
                 );
             }
         }

@@ -56,15 +56,19 @@ impl Sweep<'_> {
         swept: &mut Swept,
     ) -> Result<(), Failure> {
         swept.role = self.read_role(client).await?;
-        self.finish_forgetting(client).await?;
         // an older event that comes now is one of those which the ledger doesn't recognise either
         self.forget_rows(client, "row_positions", "gone_at", &mut swept.positions)
             .await?;
         self.forget_rows(client, "moved_rows", "kept_at", &mut swept.moved)
             .await?;
-        if !self.ledger.keeps_ids() {
-            return Ok(());
+        if self.ledger.keeps_ids() {
+            self.sweep_days(client, swept).await?;
         }
+        // last, as there may be millions, and lanes wait for none of them
+        self.finish_forgetting(client).await
+    }
+
+    async fn sweep_days(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
         self.create_ahead(client, swept).await?;
         let now_ms = time_since_1970().as_millis() as u64;
         let asked: &tokio_postgres::Client = client;
@@ -128,8 +132,8 @@ impl Sweep<'_> {
         }
         let (schema, mut deleted) = (self.ledger.quoted_schema(), DeletedLetters::new());
         match delete_forgotten_letters(client, schema, &mut deleted).await {
-            // they don't count, be they there or not
-            Err(failure) if is_forbidden(&failure) => Ok(()),
+            // they don't count, be they there or not, and another process may be at them
+            Err(failure) if is_forbidden(&failure) || is_in_the_way(&failure) => Ok(()),
             result => result,
         }
     }
@@ -144,10 +148,10 @@ impl Sweep<'_> {
         if self.dry_run {
             return self.create_missing(client, swept).await;
         }
-        self.let_in_again(client).await?;
+        self.let_in_again(client, swept).await?;
         let created = self.create_missing(client, swept).await;
         // what of it failed keeps events waiting
-        let let_in = self.let_in_again(client).await;
+        let let_in = self.let_in_again(client, swept).await;
         created.and(let_in)
     }
 
@@ -173,7 +177,7 @@ impl Sweep<'_> {
     }
 
     /// What somebody has begun, and not brought to its end, keeps events waiting.
-    async fn let_in_again(&self, client: &mut Object) -> Result<(), Failure> {
+    async fn let_in_again(&self, client: &mut Object, swept: &mut Swept) -> Result<(), Failure> {
         let (mut tries, mut lock_timeout) = (1..=MAX_TRIES, FIRST_LET_IN);
         loop {
             match self.ledger.days.tables.let_in(client, lock_timeout).await {
@@ -183,6 +187,10 @@ impl Sweep<'_> {
                         return Ok(());
                     }
                     lock_timeout *= 2;
+                }
+                Err(failure) if is_forbidden(&failure) => {
+                    swept.note_forbidden("let a day's events in");
+                    return Ok(());
                 }
                 result => return result,
             }
