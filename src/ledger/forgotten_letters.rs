@@ -5,11 +5,10 @@
 use std::collections::HashMap;
 
 use deadpool_postgres::Object;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::postgres::settings::begin_pinned;
-use crate::verdict::Failure;
+use crate::verdict::{Failure, sqlstate};
 
 /// Letters that are deleted in one transaction.
 const MAX_DELETED_LETTERS: u64 = 5_000;
@@ -90,14 +89,15 @@ async fn delete_some(
              AND last_letter <= $3 AND NOT EXISTS (SELECT FROM {schema}.dead_letters WHERE {of_partition})"
         );
         let tx = begin_pinned(client).await?;
-        match tx.execute_typed(&done, &parameters).await {
+        let noted = tx.execute_typed(&done, &parameters).await;
+        match noted.map_err(Failure::from) {
             Ok(noted) => {
                 partitions = noted;
                 tx.commit().await?;
             }
             // it is the owner's to note, and the other partitions' letters go meanwhile
-            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
-            Err(error) => return Err(error.into()),
+            Err(failure) if failure.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE]) => {}
+            Err(failure) => return Err(failure),
         }
     }
     Ok(Deleted {

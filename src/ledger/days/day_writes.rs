@@ -84,13 +84,8 @@ impl DayWrites {
              (SELECT FROM unnest($2::int[], $3::int[]) d(first, last) WHERE w.day BETWEEN d.first AND d.last))",
             self.schema
         );
-        let (first, last) = bounds_of(days);
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-            (&with_slack(retention), Type::FLOAT8),
-            (&first, Type::INT4_ARRAY),
-            (&last, Type::INT4_ARRAY),
-        ];
-        let rows = client.query_typed(&sql, &parameters).await?;
+        let asked = DaysWithin::new(days, retention);
+        let rows = client.query_typed(&sql, &asked.parameters()).await?;
         Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
@@ -111,20 +106,38 @@ impl DayWrites {
              OR EXISTS (SELECT FROM {0}.day_writes l WHERE l.day = w.day AND l.written_at > w.written_at))",
             self.schema
         );
-        let (first, last) = bounds_of(days);
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-            (&with_slack(retention), Type::FLOAT8),
-            (&first, Type::INT4_ARRAY),
-            (&last, Type::INT4_ARRAY),
-        ];
-        client.execute_typed(&sql, &parameters).await?;
+        let asked = DaysWithin::new(days, retention);
+        client.execute_typed(&sql, &asked.parameters()).await?;
         Ok(())
     }
 }
 
-fn bounds_of(days: &[RangeInclusive<u64>]) -> (Vec<i32>, Vec<i32>) {
-    let bounds = |days: &RangeInclusive<u64>| (number_of(*days.start()), number_of(*days.end()));
-    days.iter().map(bounds).unzip()
+/// What is asked about days: $1 is for how long a note counts, $2 and $3 are their bounds.
+struct DaysWithin {
+    seconds: f64,
+    first: Vec<i32>,
+    last: Vec<i32>,
+}
+
+impl DaysWithin {
+    fn new(days: &[RangeInclusive<u64>], retention: Duration) -> Self {
+        let bounds =
+            |days: &RangeInclusive<u64>| (number_of(*days.start()), number_of(*days.end()));
+        let (first, last) = days.iter().map(bounds).unzip();
+        Self {
+            seconds: with_slack(retention),
+            first,
+            last,
+        }
+    }
+
+    fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 3] {
+        [
+            (&self.seconds, Type::FLOAT8),
+            (&self.first, Type::INT4_ARRAY),
+            (&self.last, Type::INT4_ARRAY),
+        ]
+    }
 }
 
 const YOUNG: &str = "written_at >= now() - make_interval(secs => $1)";
