@@ -47,7 +47,9 @@ const MAGIC_BYTE: u8 = 0;
 pub fn strip_frame(message: &[u8]) -> Result<(SchemaId, &[u8]), AvroError> {
     match message {
         [MAGIC_BYTE, rest @ ..] => {
-            let (id, datum) = rest.split_first_chunk().ok_or(AvroError::Truncated)?;
+            let Some((id, datum)) = rest.split_first_chunk() else {
+                return Err(AvroError::Truncated);
+            };
             match SchemaId::from_be_bytes(*id) {
                 // no registry has a schema 0: it is the beginning of a longer id
                 0 if datum.len() >= apicurio::ID_SURPLUS_BYTES => Err(AvroError::ApicurioId),

@@ -21,23 +21,33 @@ impl<'b> Bytes<'b> {
 
     /// The next `length` bytes.
     pub fn take_bytes(&mut self, length: usize) -> Result<&'b [u8], AvroError> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(AvroError::Truncated)?;
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            return Err(AvroError::Truncated);
+        };
         self.rest = rest;
         Ok(taken)
     }
 
     /// The next `N` bytes.
     pub fn take_array<const N: usize>(&mut self) -> Result<[u8; N], AvroError> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(AvroError::Truncated)?;
+        let Some((taken, rest)) = self.rest.split_first_chunk() else {
+            return Err(AvroError::Truncated);
+        };
         self.rest = rest;
         Ok(*taken)
     }
 
     /// Seven bits a byte, the lowest first, the sign in the last bit of all.
     pub fn read_long(&mut self) -> Result<i64, AvroError> {
+        // most of a datum's numbers are lengths and branches
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(i64::from(*byte >> 1) ^ -i64::from(*byte & 1));
+        }
+        self.read_long_of_many()
+    }
+
+    fn read_long_of_many(&mut self) -> Result<i64, AvroError> {
         let mut number: u64 = 0;
         for place in 0..10 {
             let [byte] = self.take_array()?;

@@ -30,7 +30,7 @@ pub enum KnownSchema {
 /// The schemas that a lane has learned, and the buffer that it reads with.
 #[derive(Default)]
 pub struct AvroDecoder {
-    known: HashMap<SchemaId, KnownSchema>,
+    known: HashMap<SchemaId, KnownSchema, foldhash::fast::RandomState>,
     texts: Texts,
 }
 

@@ -100,7 +100,9 @@ impl Plan {
         texts: &mut Texts,
         arena: &'r Bump,
     ) -> Result<Option<Envelope<'r>>, AvroError> {
-        let plan = self.envelope.as_ref().ok_or(AvroError::NoEnvelope("op"))?;
+        let Some(plan) = &self.envelope else {
+            return Err(AvroError::NoEnvelope("op"));
+        };
         let mut walk = Walk::new(&self.nodes, datum);
         let Some(members) = walk.enter_record(self.root_node())? else {
             walk.expect_end()?;

@@ -46,7 +46,10 @@ impl<'p, 'b> Walk<'p, 'b> {
     }
 
     pub(super) fn spend_budget(&mut self, amount: usize) -> Result<(), AvroError> {
-        self.left = self.left.checked_sub(amount).ok_or(AvroError::TooMuch)?;
+        let Some(left) = self.left.checked_sub(amount) else {
+            return Err(AvroError::TooMuch);
+        };
+        self.left = left;
         Ok(())
     }
 
@@ -117,9 +120,10 @@ impl<'p, 'b> Walk<'p, 'b> {
     pub(super) fn read_symbol(&mut self, symbols: &'p [Box<str>]) -> Result<&'p str, AvroError> {
         let index = self.input.read_int()?;
         let symbol = usize::try_from(index).ok().and_then(|at| symbols.get(at));
-        symbol
-            .map(AsRef::as_ref)
-            .ok_or(AvroError::Symbol(index.into(), symbols.len()))
+        match symbol {
+            Some(symbol) => Ok(symbol),
+            None => Err(AvroError::Symbol(index.into(), symbols.len())),
+        }
     }
 
     /// Which branch it is, of null and another.
@@ -150,7 +154,7 @@ impl<'p, 'b> Walk<'p, 'b> {
     pub(super) fn read_branch(&mut self, branches: &'p [Branch]) -> Result<&'p Branch, AvroError> {
         let index = self.input.read_long()?;
         let branch = usize::try_from(index).ok().and_then(|at| branches.get(at));
-        branch.ok_or(AvroError::Branch(index, branches.len()))
+        branch.ok_or_else(|| AvroError::Branch(index, branches.len()))
     }
 
     /// An object with a field for each branch, all of them null but one.
