@@ -154,7 +154,7 @@ impl<'p, 'b> Walk<'p, 'b> {
     pub(super) fn read_branch(&mut self, branches: &'p [Branch]) -> Result<&'p Branch, AvroError> {
         let index = self.input.read_long()?;
         let branch = usize::try_from(index).ok().and_then(|at| branches.get(at));
-        branch.ok_or_else(|| AvroError::Branch(index, branches.len()))
+        branch.ok_or(AvroError::Branch(index, branches.len()))
     }
 
     /// An object with a field for each branch, all of them null but one.
