@@ -108,8 +108,9 @@ impl SchemaCache {
         let Some(head) = head else {
             return self.read_whole_value(text, with_before, arena);
         };
-        let payload = text.trim_ascii_end().strip_suffix('}');
-        let payload = payload.ok_or(MessageError::CutOff)?;
+        let Some(payload) = text.trim_ascii_end().strip_suffix('}') else {
+            return Err(MessageError::CutOff);
+        };
         if let Ok(schema) = self.schema_of_head(head)
             && let Ok(envelope) =
                 self.read_payload(&Message::new(payload, Some(schema)), with_before, arena)
