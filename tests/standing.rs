@@ -192,7 +192,7 @@ async fn a_row_that_a_forgotten_session_holds_stops_its_own_partition_alone() {
     )
     .await;
     // each partition has some; those of the others may land after it is told
-    let others = "SELECT (count(*) BETWEEN 20 AND 39)::int8 FROM t WHERE version = 2";
+    let others = "SELECT (count(*) BETWEEN 20 AND 39)::int::int8 FROM t WHERE version = 2";
     world.until_count(others, 1).await;
     rival.batch_execute("COMMIT").await.unwrap();
     world
