@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::events::{history, insert, tombstone, update};
 use crate::support::own_kafka::OwnKafka;
 use crate::support::worker::Worker;
+use crate::support::world::locking_at;
 use crate::support::{Event, World};
 
 fn environment(broker: &str) -> [(&'static str, &str); 1] {
@@ -76,6 +77,24 @@ async fn what_is_written_where_a_log_was_cut_is_read_by_a_worker_that_was_stoppe
     assert!(told <= 2, "{log}");
     let next = "SELECT next_offset FROM landfall.partitions";
     assert_eq!(world.count(next).await, 1_100);
+
+    // nobody waits for what is lost
+    let kept = kafka.log_size(&world.topic);
+    world.kafka.produce(&world.topic, &anew(4_000, 100)).await;
+    world.kafka.grow_topic(&world.topic, 2).await;
+    let rival = locking_at(&world.database_url, "SELECT FROM t FOR UPDATE").await;
+    let worker = run(&world, &broker);
+    let added = update(9_000, 3, 9_000).on(1);
+    world.kafka.produce(&world.topic, &[added]).await;
+    worker
+        .says(&["a partition waits for others", "up to offset 1200"])
+        .await;
+    worker.stop().await;
+    drop(rival);
+    kafka.restart_without(&[(&world.topic, kept)]);
+    catch_up(&world, &broker).await;
+    let added = "SELECT count(*) FROM t WHERE version = 9000";
+    assert_eq!(world.count(added).await, 1);
 }
 
 #[tokio::test]

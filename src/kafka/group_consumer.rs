@@ -1,6 +1,5 @@
 //! The group's consumer, as those that don't poll have it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use rdkafka::error::KafkaResult;
 
 use crate::kafka::error::Error;
 use crate::kafka::group::Group;
-use crate::kafka::offsets::{fetch_committed, fetch_offsets_at};
+use crate::kafka::offsets::fetch_committed;
 use crate::kafka::partition_list::list_partitions;
 use crate::kafka::topics::TOPIC_QUERY_TIMEOUT;
 use crate::record::TopicPartition;
@@ -68,31 +67,6 @@ impl GroupConsumer {
             error,
         })?;
         Ok(committed.known.get(source).copied())
-    }
-
-    /// The first offset of each partition whose record is of this time or later, in milliseconds since 1970; `None`
-    /// where there is no such record. Blocks its thread.
-    ///
-    /// # Errors
-    /// No broker answered in time, or it refused.
-    pub fn offsets_at(
-        &self,
-        partitions: &[TopicPartition],
-        timestamp: i64,
-    ) -> Result<HashMap<TopicPartition, Option<i64>>, Error> {
-        let asked = fetch_offsets_at(&self.0, partitions, timestamp, TOPIC_QUERY_TIMEOUT);
-        let answer = asked.map_err(Error::OffsetsAtTime)?;
-        if let Some((source, why)) = answer.untold.into_iter().next() {
-            return Err(Error::OffsetAtTimeUntold {
-                partition: source,
-                why,
-            });
-        }
-        let offset = |source: &TopicPartition| answer.known.get(source).copied();
-        let offsets = partitions
-            .iter()
-            .map(|source| (source.clone(), offset(source)));
-        Ok(offsets.collect())
     }
 
     /// Stops fetching a partition until it is positioned anew. Returns whether it is the lane's.

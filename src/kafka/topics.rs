@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties, close_consumer};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::log_cuts::{EpochEnd, cut_properties, find_epoch_end};
-use crate::kafka::offsets::fetch_log_ends;
+use crate::kafka::offsets::{fetch_log_ends, fetch_offsets_at};
 use crate::kafka::topic_ids::{AskRights, DescribedTopic, TopicId, describe_topics};
 use crate::locked::Locked;
 use crate::record::TopicPartition;
@@ -150,20 +150,50 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn whole_log_end(&self, source: &TopicPartition) -> Result<i64, Error> {
-        let asked = match &mut *self.0.of_whole_logs.lock() {
-            Some(consumer) => consumer.clone(),
-            none => {
-                let consumer = self.0.properties.create_with_context(LoggingContext);
-                let consumer = consumer.map_err(|e| Error::of_creation(ClientError(e)))?;
-                none.insert(Arc::new(consumer)).clone()
-            }
-        };
+        let asked = self.whole_logs()?;
         let ends = fetch_log_ends(asked.client(), source, TOPIC_QUERY_TIMEOUT);
         let ends = ends.map_err(|error| Error::LogEnds {
             partition: source.clone(),
             error,
         });
         Ok(ends?.1)
+    }
+
+    /// The first offset of each partition whose record is of this time or later, in milliseconds since 1970, be it of a
+    /// transaction that is open; `None` where there is no such record.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn offsets_at(
+        &self,
+        partitions: &[TopicPartition],
+        timestamp: i64,
+    ) -> Result<HashMap<TopicPartition, Option<i64>>, Error> {
+        let asked = self.whole_logs()?;
+        let answer = fetch_offsets_at(&asked, partitions, timestamp, TOPIC_QUERY_TIMEOUT);
+        let answer = answer.map_err(Error::OffsetsAtTime)?;
+        if let Some((source, why)) = answer.untold.into_iter().next() {
+            return Err(Error::OffsetAtTimeUntold {
+                partition: source,
+                why,
+            });
+        }
+        let offset = |source: &TopicPartition| answer.known.get(source).copied();
+        let offsets = partitions
+            .iter()
+            .map(|source| (source.clone(), offset(source)));
+        Ok(offsets.collect())
+    }
+
+    /// Who sees what transactions hide that are open.
+    fn whole_logs(&self) -> Result<Arc<BaseConsumer<LoggingContext>>, Error> {
+        let mut of_whole_logs = self.0.of_whole_logs.lock();
+        if let Some(consumer) = &*of_whole_logs {
+            return Ok(consumer.clone());
+        }
+        let consumer = self.0.properties.create_with_context(LoggingContext);
+        let consumer = consumer.map_err(|e| Error::of_creation(ClientError(e)))?;
+        Ok(of_whole_logs.insert(Arc::new(consumer)).clone())
     }
 
     /// Whether the log is the one that had been read up to this offset, the last record of it being of this leader epoch.

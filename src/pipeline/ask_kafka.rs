@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::config::Config;
@@ -9,6 +10,10 @@ use crate::kafka;
 use crate::kafka::topics::Topics;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
+
+/// So many questions are asked at once beside what lanes do: each has a thread of its own, for ten seconds and more where
+/// a broker hangs, and that may be the leader of hundreds of partitions.
+static TURNS: Semaphore = Semaphore::const_new(8);
 
 /// A question that Kafka has been asked.
 pub struct Question<T>(JoinHandle<Result<T, kafka::Error>>);
@@ -42,6 +47,11 @@ pub async fn ask_kafka<T: Send + 'static>(
     Question::ask(question).wait_for_answer().await
 }
 
+/// Waits until one more question may be asked beside what lanes do. The turn lasts until what is given back is dropped.
+pub async fn wait_for_turn() -> Option<SemaphorePermit<'static>> {
+    TURNS.acquire().await.ok() // it is never closed
+}
+
 /// The partitions of all topics that `kafka.topics` asks for.
 ///
 /// # Errors
@@ -52,4 +62,22 @@ pub async fn list_partitions(
 ) -> Result<Vec<TopicPartition>, Failure> {
     let (topics, config) = (topics.clone(), config.clone());
     ask_kafka(move || topics.partitions(|topic| config.subscribes_to(topic))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_question_too_many_waits_until_another_one_is_answered() {
+        let mut turns = Vec::new();
+        for _ in 0..8 {
+            turns.push(wait_for_turn().await);
+        }
+        assert!(wait_for_turn().now_or_never().is_none());
+        turns.pop();
+        assert!(wait_for_turn().now_or_never().is_some());
+    }
 }

@@ -7,11 +7,11 @@ use deadpool_postgres::Object;
 use crate::kafka::log_cuts::EpochEnd;
 use crate::ledger::resume::{LogState, ShortLog, other_log_message, short_log_message};
 use crate::ledger::watermarks::PartitionRow;
-use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::cut_logs::{Cut, find_cut, find_short_log, follow_cut};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::jumps::Jumps;
 use crate::pipeline::positioning::Positions;
+use crate::pipeline::unanswered::{Unanswered, ask_or_keep};
 use crate::record::TopicPartition;
 use crate::verdict::Failure;
 
@@ -24,7 +24,7 @@ pub(super) enum LandedLog {
     /// The same, and there are no ids. A person must decide; the text says what.
     Lost(String),
     /// Kafka can't be asked about it.
-    Untold(Failure),
+    Untold(Unanswered),
 }
 
 /// What Kafka was asked.
@@ -54,10 +54,10 @@ impl Positions {
         };
         let asked = match self.ask_for_end(source, log, &row).await {
             Ok(()) => self.ask_for_cut(source, log, &row, jumps).await,
-            Err(failure) => Err(failure),
+            Err(unanswered) => Err(unanswered),
         };
         let landed = match asked {
-            Err(failure) => LandedLog::Untold(failure),
+            Err(unanswered) => LandedLog::Untold(unanswered),
             Ok(AskedCut::At(cut)) => {
                 follow_cut(ledger, &connect().await?, source, &row, cut).await?;
                 log.committed = log.committed.map(|committed| committed.min(cut));
@@ -87,10 +87,10 @@ impl Positions {
         source: &TopicPartition,
         log: &mut LogState,
         row: &PartitionRow,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Unanswered> {
         if row.watermark.next_offset > log.high {
             let (topics, source) = (self.topics().clone(), source.clone());
-            let end = ask_kafka(move || topics.whole_log_end(&source)).await?;
+            let end = ask_or_keep(move || topics.whole_log_end(&source)).await?;
             log.high = log.high.max(end);
         }
         Ok(())
@@ -103,7 +103,7 @@ impl Positions {
         log: &LogState,
         row: &PartitionRow,
         jumps: Option<Jumps>,
-    ) -> Result<AskedCut, Failure> {
+    ) -> Result<AskedCut, Unanswered> {
         let (at, epoch) = match find_cut(row, log, jumps, self.looks_at_ends) {
             Cut::None => return Ok(AskedCut::None),
             Cut::At(offset) => return Ok(AskedCut::At(offset)),
@@ -111,7 +111,7 @@ impl Positions {
             Cut::MaybeBelow(offset, epoch) => (offset, epoch),
         };
         let (topics, source) = (self.topics().clone(), source.clone());
-        let end = ask_kafka(move || topics.find_epoch_end(&source, at, epoch)).await?;
+        let end = ask_or_keep(move || topics.find_epoch_end(&source, at, epoch)).await?;
         Ok(match end {
             EpochEnd::Unknown => AskedCut::Untold,
             EpochEnd::Cut(cut) => AskedCut::At(cut),

@@ -127,7 +127,7 @@ impl Lane {
                 // until a rebalance takes it away, or the topic is there
                 TakenUp::NoTopic => self.take_up_later(source, MISSING_TOPIC_DELAY),
                 TakenUp::StandsStill(standing) => self.stand_still(source, standing),
-                TakenUp::Untold(failure) => self.await_answer(source, &failure),
+                TakenUp::Untold(unanswered) => self.await_answer(source, unanswered),
             }
         }
         self.record_standstills().await;

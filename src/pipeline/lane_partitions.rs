@@ -22,7 +22,7 @@ pub struct LanePartitions {
     pub undecided: HashSet<TopicPartition>,
     /// Those whose logs went on other than expected, until they have got on again.
     pub jumped: HashMap<TopicPartition, Jumps>,
-    /// Those that Kafka couldn't be asked about when they were to be taken up, and how often.
+    /// Those that Kafka couldn't be asked about when they were to be taken up or begun, and how often.
     pub untold: HashMap<TopicPartition, u32>,
     /// Whom a partition that is to be taken up again is handed to.
     pub inbox: Arc<Inbox>,
@@ -118,12 +118,19 @@ impl LanePartitions {
     pub fn note_taken_up(&mut self, source: TopicPartition, partition: OwnedPartition) {
         if partition.is_undecided {
             self.undecided.insert(source.clone());
+        } else {
+            self.untold.remove(&source);
         }
-        self.untold.remove(&source);
         if let Some(jumps) = self.jumped.get_mut(&source) {
             jumps.epoch = partition.epoch;
         }
         self.owned.insert(source, partition);
+    }
+
+    /// Notes that nothing goes before a partition any more.
+    pub fn note_begun(&mut self, source: &TopicPartition) {
+        self.undecided.remove(source);
+        self.untold.remove(source);
     }
 
     /// Forgets how the log of a partition went on before the partition was somebody else's: its records have this epoch now.

@@ -7,28 +7,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
-use uuid::Uuid;
-
-use crate::ledger::partition_starts::{PartitionStart, Undrained};
+use crate::ledger::partition_starts::PartitionStart;
 use crate::pipeline::ask_kafka::ask_kafka;
-use crate::pipeline::await_answer::describe_untold;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::find_start::Start;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::pipeline::positioning::{Positions, describe_offline};
 use crate::pipeline::stand_still::is_soon_over;
+use crate::pipeline::unanswered::{Unanswered, ask_or_keep};
 use crate::record::{Record, TopicPartition};
-use crate::table_name::TableName;
 use crate::verdict::Failure;
 use crate::watch::standing::Standing;
-
-/// What a partition waits for.
-pub(super) struct Wait {
-    /// What people are told.
-    pub(super) standing: Standing,
-    undrained: Vec<Undrained>,
-}
 
 /// How often a lane that has nothing else to do looks whether the little is drained that its partition waits for. To read
 /// the partition's records once more takes longer.
@@ -53,7 +43,9 @@ pub async fn decide_starts(lane: &mut Lane, records: &[Record]) {
         let attempt = || positions.decide_start(&source, owned, first.timestamp, destination);
         let mut decided = lane.waiting.until(attempt).await;
         let mut looks = MOST_LOOKS;
-        while looks > 0 && matches!(&decided, Some(Some(it)) if lane.may_wait_in_place(it)) {
+        while looks > 0
+            && matches!(&decided, Some(Start::StandsStill(it)) if lane.may_wait_in_place(it))
+        {
             if !lane.waiting.sleep_unless_needed(LOOK_INTERVAL).await {
                 decided = None;
                 break;
@@ -63,12 +55,17 @@ pub async fn decide_starts(lane: &mut Lane, records: &[Record]) {
             looks -= 1;
         }
         match decided {
-            None => lane.partitions.take_up_again([source]),
-            Some(None) => _ = lane.partitions.undecided.remove(&source),
-            Some(Some(standing)) => {
+            Some(Start::Free) => lane.partitions.note_begun(&source),
+            Some(Start::StandsStill(standing)) => {
                 lane.partitions.forget_partition(&source);
                 lane.stand_still(source, standing);
             }
+            Some(Start::Untold(unanswered)) => {
+                lane.partitions.forget_partition(&source);
+                lane.await_answer(source, unanswered);
+            }
+            // somebody needs the lane, or what was entered is forgotten
+            None | Some(Start::Undecided) => lane.partitions.take_up_again([source]),
         }
     }
 }
@@ -107,24 +104,19 @@ impl Lane {
 }
 
 impl Positions {
-    /// What a partition has to wait for of which it has been entered what goes before it, if that isn't drained yet.
+    /// Whether a partition still has to wait of which it has been entered what goes before it.
     async fn look_again(
         &self,
         source: &TopicPartition,
         owned: &OwnedPartition,
         destination: &Destination,
-    ) -> Result<Option<Standing>, Failure> {
+    ) -> Result<Start, Failure> {
         let client = destination.connect().await?;
-        let (starts, id) = (&destination.ledger.partition_starts, owned.topic_id);
-        let Some(start) = starts.read_start(&client, source, id).await? else {
-            return Ok(None);
-        };
-        let wait = self.find_wait(destination, &client, source, &start, id);
-        Ok(wait.await?.map(|wait| wait.standing))
+        let (id, at) = (owned.topic_id, Some(owned.next_offset));
+        self.find_start(destination, &client, source, id, at).await
     }
 
-    /// Finds out, by its first record, what goes before a partition, and enters it. Returns what the partition has to
-    /// wait for, if that isn't drained yet.
+    /// Finds out, by its first record, what goes before a partition, and enters it.
     ///
     /// # Errors
     /// Kafka or Postgres can't be asked now; try again.
@@ -134,7 +126,7 @@ impl Positions {
         owned: &OwnedPartition,
         timestamp: Option<i64>,
         destination: &Destination,
-    ) -> Result<Option<Standing>, Failure> {
+    ) -> Result<Start, Failure> {
         let mut client = destination.connect().await?;
         let (starts, id) = (&destination.ledger.partition_starts, owned.topic_id);
         let at_first = starts.remember_topic(&client, &source.topic, id, source.partition + 1);
@@ -142,7 +134,7 @@ impl Positions {
         let was_added = source.partition >= at_first;
         drop(client); // others need it while Kafka is asked
         if let Some(offline) = self.find_offline_before(source).await? {
-            return Ok(Some(describe_offline(&offline)));
+            return Ok(Start::StandsStill(describe_offline(&offline)));
         }
         let others = match (was_added, timestamp) {
             (true, _) => self.ask_offsets(source, None).await,
@@ -152,7 +144,7 @@ impl Positions {
         };
         let others = match others {
             Ok(others) => others,
-            Err(failure) => return Ok(Some(describe_untold(&failure))),
+            Err(unanswered) => return Ok(Start::Untold(unanswered)),
         };
         let start = PartitionStart {
             begins_at: owned.next_offset,
@@ -161,72 +153,9 @@ impl Positions {
         };
         client = destination.connect().await?;
         starts.enter_start(&client, source, id, &start).await?;
-        let wait = self.find_wait(destination, &client, source, &start, id);
-        Ok(wait.await?.map(|wait| wait.standing))
-    }
-
-    /// What the partition has to wait for, if that isn't drained yet. What was only guessed is given up where a lane
-    /// waits for a row of a table that the partition's topic leads to: it may be the one that brings the row. What is known
-    /// is given up where an event of the same topic waits, which may be among those that go first.
-    ///
-    /// # Errors
-    /// As Postgres says.
-    pub(super) async fn find_wait(
-        &self,
-        destination: &Destination,
-        client: &Object,
-        source: &TopicPartition,
-        start: &PartitionStart,
-        topic_id: Option<Uuid>,
-    ) -> Result<Option<Wait>, Failure> {
-        let starts = &destination.ledger.partition_starts;
-        if start.others.is_empty() {
-            // also if it was cleared by a process that was stopped before anybody was told
-            self.merged_tables().note_gave_way(&source.topic);
-            starts.overtake_others(client, source, topic_id).await?;
-            return Ok(None);
-        }
-        let wait = describe_wait(destination, client, source, topic_id, start).await?;
-        if wait.is_none() {
-            return Ok(wait);
-        }
-        let (health, merged) = (&self.consumer().group().health, self.merged_tables());
-        let awaited = health.find_awaited(|table, topic| {
-            // one that was added waits for what may wait for it in turn
-            let may_give_way = start.is_guessed || topic == &*source.topic;
-            may_give_way && merged.may_lead_to(&source.topic, table)
-        });
-        let Some(table) = awaited else {
-            return Ok(wait);
-        };
-        starts.clear_others(client, source).await?;
-        // first here, then to others: who is told neither way has locked its partition's row before, and is waited for
-        self.tell_gave_way(source, &table);
-        starts.overtake_others(client, source, topic_id).await?;
-        Ok(None)
-    }
-
-    /// Whether all that a partition waits for is drained after all, as the logs end before where they ended once: Kafka has
-    /// lost their ends. Where it can't be asked, they aren't.
-    pub(super) async fn is_drained_to_ends(&self, source: &TopicPartition, wait: &Wait) -> bool {
-        for undrained in &wait.undrained {
-            let (topics, other) = (self.topics().clone(), undrained.source(source));
-            let end = ask_kafka(move || topics.whole_log_end(&other)).await;
-            if !end.is_ok_and(|end| undrained.is_drained_to(end)) {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// From here on the topic's changes are put in order by their source.
-    fn tell_gave_way(&self, source: &TopicPartition, table: &TableName) {
-        self.merged_tables().note_gave_way(&source.topic);
-        tracing::warn!(
-            partition = %source,
-            table = table.to_string(),
-            "a partition is begun before others that may have earlier events of its rows: a row of this table is waited for, which it may bring; changes are put in order by their positions at the source, where they tell any"
-        );
+        // read again: what counts is what stands there, whoever entered it
+        let at = Some(owned.next_offset);
+        self.find_start(destination, &client, source, id, at).await
     }
 
     /// A partition that may go before this one, and that nothing can be asked about, as no broker leads it.
@@ -258,23 +187,23 @@ impl Positions {
         &self,
         source: &TopicPartition,
         before: Option<i64>,
-    ) -> Result<BTreeMap<i32, i64>, Failure> {
-        let (consumer, topics) = (self.consumer().clone(), self.topics().clone());
+    ) -> Result<BTreeMap<i32, i64>, Unanswered> {
+        let topics = self.topics().clone();
         let other = |number| TopicPartition {
             topic: source.topic.clone(),
             partition: number,
         };
         let others: Vec<TopicPartition> = (0..source.partition).map(other).collect();
-        ask_kafka(move || {
+        ask_or_keep(move || {
             let at_time = match before {
-                Some(time) => consumer.offsets_at(&others, time)?,
+                Some(time) => topics.offsets_at(&others, time)?,
                 None => Default::default(),
             };
             let mut offsets = BTreeMap::new();
-            for other in others {
-                let offset = match at_time.get(&other).copied().flatten() {
+            for other in &others {
+                let offset = match at_time.get(other).copied().flatten() {
                     Some(offset) => offset,
-                    None => topics.whole_log_end(&other)?,
+                    None => topics.whole_log_end(other)?,
                 };
                 offsets.insert(other.partition, offset);
             }
@@ -282,48 +211,4 @@ impl Positions {
         })
         .await
     }
-}
-
-/// What the partition waits for, if that isn't drained yet.
-///
-/// # Errors
-/// As Postgres says.
-async fn describe_wait(
-    destination: &Destination,
-    client: &Object,
-    source: &TopicPartition,
-    topic_id: Option<Uuid>,
-    start: &PartitionStart,
-) -> Result<Option<Wait>, Failure> {
-    let starts = &destination.ledger.partition_starts;
-    let numbers: Vec<i32> = start.others.keys().copied().collect();
-    let watermarks = starts.read_watermarks(client, &source.topic, topic_id, &numbers);
-    let undrained = start.find_undrained(&watermarks.await?);
-    let Some(first) = undrained.first() else {
-        return Ok(None);
-    };
-    let is_at = match first.watermark {
-        Some(watermark) => format!("is at offset {watermark}"),
-        None => "wasn't taken up yet".to_owned(),
-    };
-    let more = match undrained.len() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    let text = format!(
-        "partition {} of its topic goes first, up to offset {}, and {is_at}{more}: it may have earlier events of the same rows",
-        first.number, first.needed,
-    );
-    let standing = Standing::Waits {
-        text,
-        behind: undrained.iter().map(|u| u.number).collect(),
-        offsets: undrained
-            .iter()
-            .map(|u| u.needed - u.watermark.unwrap_or_default())
-            .sum(),
-    };
-    Ok(Some(Wait {
-        standing,
-        undrained,
-    }))
 }

@@ -14,12 +14,14 @@ use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
 use crate::ledger::resume::{LogState, Resume, ResumeReason, doubt_log, gap_message, plan_resume};
 use crate::ledger::watermarks::PartitionRow;
+use crate::pipeline::awaited_ends::AwaitedEnds;
 use crate::pipeline::cut_logs::epoch_to_seek;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::find_start::Start;
 use crate::pipeline::jumps::Jumps;
 use crate::pipeline::landed_log::LandedLog;
 use crate::pipeline::owned_partition::OwnedPartition;
-use crate::pipeline::partition_order::Wait;
+use crate::pipeline::unanswered::Unanswered;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::kafka_health::describe_rival;
@@ -32,6 +34,8 @@ pub struct Positions {
     seeks: SeekQueue,
     topics: Topics,
     merged: Arc<MergedTables>,
+    /// Where the logs end that partitions wait for.
+    pub(super) awaited_ends: AwaitedEnds,
     /// A partition of which nothing is left to read is looked at, whether its log is still the one that was landed: nobody
     /// would wait for the record that tells.
     pub(super) looks_at_ends: bool,
@@ -48,7 +52,7 @@ pub enum TakenUp {
     /// It can't be read now, and why.
     StandsStill(Standing),
     /// Kafka can be asked, but not about this partition.
-    Untold(Failure),
+    Untold(Unanswered),
 }
 
 /// What Kafka says of a partition.
@@ -60,17 +64,7 @@ enum AskedLog {
     /// No broker leads it.
     Offline,
     /// The broker that leads it doesn't tell.
-    Untold(kafka::Error),
-}
-
-/// Whether others go before a partition.
-enum Start {
-    /// None, or they are drained.
-    Free,
-    /// Its first record tells.
-    Undecided,
-    /// They are to be drained first.
-    Waits(Wait),
+    Untold(Unanswered),
 }
 
 impl Positions {
@@ -86,6 +80,7 @@ impl Positions {
             seeks,
             topics,
             merged,
+            awaited_ends: AwaitedEnds::default(),
             looks_at_ends: false,
         }
     }
@@ -131,10 +126,7 @@ impl Positions {
             AskedLog::Told(log, partitions) => (log, partitions),
             AskedLog::NoTopic => return Ok(TakenUp::NoTopic),
             AskedLog::Offline => return Ok(TakenUp::StandsStill(describe_offline(source))),
-            AskedLog::Untold(error) => {
-                let error = Failure::of_kafka(Verdict::Unavailable, error.to_string());
-                return Ok(TakenUp::Untold(error));
-            }
+            AskedLog::Untold(unanswered) => return Ok(TakenUp::Untold(unanswered)),
         };
         let ledger = &destination.ledger;
         let landed = self.find_landed(source, &mut log, destination, jumps);
@@ -144,21 +136,25 @@ impl Positions {
             LandedLog::Lost(message) => {
                 return Ok(TakenUp::StandsStill(Standing::Lost(message)));
             }
-            LandedLog::Untold(failure) => return Ok(TakenUp::Untold(failure)),
+            LandedLog::Untold(unanswered) => return Ok(TakenUp::Untold(unanswered)),
         };
-        let mut client = destination.connect().await?;
+        let client = destination.connect().await?;
         self.tell_rival(source, before.as_ref(), ledger.group());
-        let start = self.find_start(source, &log, before.as_ref(), destination, &client);
+        let of_topic = before.as_ref().map(|row| row.watermark);
+        let of_topic = of_topic.filter(|watermark| watermark.topic_id == log.topic_id);
+        let watermark = of_topic.map(|watermark| watermark.next_offset);
+        let start = self.find_start(destination, &client, source, log.topic_id, watermark);
         let is_undecided = match start.await? {
             Start::Free => false,
             Start::Undecided => true,
-            Start::Waits(wait) => {
-                drop(client);
-                if !self.is_drained_to_ends(source, &wait).await {
-                    return Ok(TakenUp::StandsStill(wait.standing));
-                }
-                client = destination.connect().await?;
-                false
+            Start::Untold(unanswered) => return Ok(TakenUp::Untold(unanswered)),
+            Start::StandsStill(standing) => {
+                let (progress, at) = (
+                    &self.consumer.group().progress,
+                    watermark.unwrap_or(log.low),
+                );
+                progress.note_taken_up(source, at, at, log.high);
+                return Ok(TakenUp::StandsStill(standing));
             }
         };
         let starts = &ledger.partition_starts;
@@ -230,39 +226,6 @@ impl Positions {
         }
     }
 
-    /// Whether others go before the partition.
-    async fn find_start(
-        &self,
-        source: &TopicPartition,
-        log: &LogState,
-        before: Option<&PartitionRow>,
-        destination: &Destination,
-        client: &Object,
-    ) -> Result<Start, Failure> {
-        if source.partition == 0 {
-            return Ok(Start::Free); // those that are added have higher numbers
-        }
-        let (starts, id) = (&destination.ledger.partition_starts, log.topic_id);
-        let Some(start) = starts.read_start(client, source, id).await? else {
-            return Ok(Start::Undecided);
-        };
-        let of_topic = before.filter(|row| row.watermark.topic_id == id);
-        let watermark = of_topic.map(|row| row.watermark.next_offset);
-        if start.has_begun(watermark) {
-            return Ok(Start::Free);
-        }
-        let wait = self
-            .find_wait(destination, client, source, &start, id)
-            .await?;
-        let Some(wait) = wait else {
-            return Ok(Start::Free);
-        };
-        let at = watermark.unwrap_or(log.low);
-        let progress = &self.consumer.group().progress;
-        progress.note_taken_up(source, at, at, log.high);
-        Ok(Start::Waits(wait))
-    }
-
     /// What Kafka says of the partition.
     async fn read_log(&self, source: &TopicPartition) -> Result<AskedLog, Failure> {
         let (consumer, topics, source) =
@@ -287,7 +250,10 @@ impl Positions {
             }
             let (low, high) = match topics.log_ends(&source) {
                 Ok(ends) => ends,
-                Err(error) => return Ok(AskedLog::Untold(error)),
+                Err(error) => {
+                    let ask = move || topics.log_ends(&source);
+                    return Ok(AskedLog::Untold(Unanswered::new(&error, ask)));
+                }
             };
             let log = LogState {
                 topic_id: id.known(),
