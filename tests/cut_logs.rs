@@ -216,9 +216,10 @@ async fn a_log_that_has_gone_back_to_an_earlier_state_is_not_taken_for_one_that_
     let ids = World::at("restored", 1, &broker).await;
     let mut offsets = World::at("restored_offsets", 1, &broker).await;
     offsets.set("apply", "idempotency = \"offset\"");
+    let trimmed = World::at("restored_trimmed", 1, &broker).await;
     let aborted = World::at("aborted", 1, &broker).await;
     let produce = async |from, to| {
-        for world in [&ids, &offsets] {
+        for world in [&ids, &offsets, &trimmed] {
             world.kafka.produce(&world.topic, &updates(from, to)).await;
         }
     };
@@ -239,7 +240,7 @@ async fn a_log_that_has_gone_back_to_an_earlier_state_is_not_taken_for_one_that_
     kafka.stop();
     kafka.restart();
     produce(1_100, 1_300).await;
-    for world in [&ids, &offsets] {
+    for world in [&ids, &offsets, &trimmed] {
         catch_up(world, &broker).await;
     }
     let written = "SELECT count(*) FROM audit";
@@ -265,4 +266,9 @@ async fn a_log_that_has_gone_back_to_an_earlier_state_is_not_taken_for_one_that_
     assert_eq!(offsets.count(written).await, writes);
     catch_up(&ids, &broker).await;
     assert_eq!(ids.count(EVENTS).await, 600);
+    // nothing is left below the watermark that would tell
+    trimmed.kafka.delete_records(&trimmed.topic, 300).await;
+    let log = catch_up(&trimmed, &broker).await;
+    assert!(log.contains("offsets can't be trusted"), "{log}");
+    assert_eq!(trimmed.count(EVENTS).await, 400, "{log}");
 }

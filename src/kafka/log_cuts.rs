@@ -1,6 +1,7 @@
 //! Asks where a log was cut: librdkafka asks the broker where the leader epoch of a position ends, and goes back there if
 //! that is before it. Nothing tells the answer but where the next record comes from.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
@@ -12,7 +13,7 @@ use crate::config::KafkaConfig;
 use crate::kafka::client::{LoggingContext, consumer_properties};
 use crate::kafka::error::is_passing;
 use crate::kafka::leader_epochs::{list_position, read_leader_epoch};
-use crate::record::TopicPartition;
+use crate::record::{LogPlace, TopicPartition};
 
 /// A partition that was assigned a moment ago can't be sought in yet.
 const SEEK_RETRY_INTERVAL: Duration = Duration::from_millis(5);
@@ -83,19 +84,55 @@ fn poll_until(
     loop {
         let left = until.saturating_duration_since(Instant::now());
         match consumer.poll(left) {
-            Some(Ok(message)) if message.offset() >= offset => return Ok(EpochEnd::Whole),
-            // where no epoch is found, librdkafka begins at the log's beginning
             Some(Ok(message)) => {
-                let is_later = read_leader_epoch(&message).is_some_and(|it| it > leader_epoch);
-                return Ok(match is_later {
-                    true => EpochEnd::Cut(message.offset()),
-                    false => EpochEnd::Unknown,
-                });
+                let first = LogPlace {
+                    offset: message.offset(),
+                    leader_epoch: read_leader_epoch(&message),
+                };
+                return Ok(judge_first(first, offset, leader_epoch));
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(EpochEnd::Whole),
             Some(Err(error)) if !is_passing(&error) || left.is_zero() => return Err(error),
             None if left.is_zero() => return Err(KafkaError::NoMessageReceived),
             _ => {}
         }
+    }
+}
+
+/// What the first record tells that comes when the log is asked for this offset, and the epoch of the record before.
+fn judge_first(first: LogPlace, offset: i64, leader_epoch: i32) -> EpochEnd {
+    let compared = first.leader_epoch.map(|epoch| epoch.cmp(&leader_epoch));
+    match (first.offset < offset, compared) {
+        (true, Some(Ordering::Greater)) => EpochEnd::Cut(first.offset),
+        // where no epoch is found, librdkafka begins at the log's beginning
+        (true, _) => EpochEnd::Unknown,
+        // leaders never go back within a log: nothing of the epoch lies before, though nothing is left to show it
+        (false, Some(Ordering::Less)) => EpochEnd::Unknown,
+        (false, _) => EpochEnd::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_whole_only_if_what_comes_next_is_of_no_earlier_leader() {
+        let judge = |offset, leader_epoch| {
+            let first = LogPlace {
+                offset,
+                leader_epoch,
+            };
+            judge_first(first, 1_000, 7)
+        };
+        assert_eq!(judge(1_000, Some(7)), EpochEnd::Whole);
+        assert_eq!(judge(1_010, Some(8)), EpochEnd::Whole);
+        assert_eq!(judge(1_000, None), EpochEnd::Whole);
+        assert_eq!(judge(400, Some(8)), EpochEnd::Cut(400));
+        // a log that was restored to an earlier state, whether anything is visible of it below or not
+        assert_eq!(judge(0, Some(3)), EpochEnd::Unknown);
+        assert_eq!(judge(0, None), EpochEnd::Unknown);
+        assert_eq!(judge(1_000, Some(3)), EpochEnd::Unknown);
+        assert_eq!(judge(1_400, Some(3)), EpochEnd::Unknown);
     }
 }

@@ -44,6 +44,8 @@ pub enum ResumeReason {
     Recreated,
     /// The log ends before the watermark, or nobody can tell whether it is the same topic: ids decide.
     Doubtful,
+    /// It isn't the log that was landed, and all of it is read: ids decide. Nothing that was noted of the other one holds.
+    OtherLog,
 }
 
 /// Where a partition is read from, and why there.
@@ -122,7 +124,7 @@ const DOUBTFUL_REWIND_OFFSETS: i64 = 64;
 
 /// All of the log is read again, and ids decide: it isn't the one that was landed, and nothing tells what of it is new.
 pub fn doubt_log(log: LogState) -> Resume {
-    begin_log(log, ResumeReason::Doubtful)
+    begin_log(log, ResumeReason::OtherLog)
 }
 
 fn begin_log(log: LogState, why: ResumeReason) -> Resume {

@@ -314,7 +314,9 @@ async fn claim_partition(
     resumed: &Resume,
 ) -> Result<PartitionRow, Failure> {
     let watermarks = &ledger.watermarks;
-    if before.map(|row| row.watermark) != Some(resumed.watermark) {
+    // another log may begin right where the watermark is: the row would have it looked for without end
+    let is_other_log = resumed.why == ResumeReason::OtherLog;
+    if is_other_log || before.map(|row| row.watermark) != Some(resumed.watermark) {
         let watermark = resumed.watermark;
         watermarks
             .enter_partition(client, source, before, watermark)
@@ -360,7 +362,7 @@ fn log_resumption(
         ResumeReason::Recreated => {
             tracing::warn!(partition = %source, start, "the topic was deleted and created again: read from its beginning, ids decide what is a duplicate")
         }
-        ResumeReason::Doubtful => {
+        ResumeReason::Doubtful | ResumeReason::OtherLog => {
             tracing::warn!(partition = %source, start, watermark, end = log.high, "offsets can't be trusted here: ids decide what is a duplicate")
         }
     }
