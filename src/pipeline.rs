@@ -28,6 +28,7 @@ mod destination;
 mod divert;
 mod duplicates;
 mod entry;
+mod event_place;
 mod find_start;
 mod in_flight;
 mod isolate;

@@ -44,6 +44,10 @@ pub struct ParkedLetter {
     pub key: Option<String>,
     /// The partition that its event came through.
     pub source: TopicPartition,
+    /// The event's offset there.
+    pub offset: i64,
+    /// When it was put aside first, in milliseconds since 1970.
+    pub put_aside_at: i64,
 }
 
 impl Letters {
@@ -100,7 +104,8 @@ impl Letters {
         keys: &[i64],
     ) -> Result<Vec<ParkedLetter>, Failure> {
         let sql = format!(
-            "SELECT key_hash, old_key_hash, id, key, topic, partition FROM {}.dead_letters WHERE state = 'parked' \
+            "SELECT key_hash, old_key_hash, id, key, topic, partition, \"offset\", \
+             (extract(epoch FROM first_failed_at) * 1000)::bigint FROM {}.dead_letters WHERE state = 'parked' \
              AND key_hash IS NOT NULL AND (key_hash = ANY($1) OR old_key_hash = ANY($1)) AND {} ORDER BY id FOR UPDATE",
             self.schema,
             letter_counts(&self.schema, "dead_letters")
@@ -119,6 +124,8 @@ impl Letters {
                     topic: row.get::<_, &str>(4).into(),
                     partition: row.get(5),
                 },
+                offset: row.get(6),
+                put_aside_at: row.get(7),
             }
         });
         Ok(letters.collect())

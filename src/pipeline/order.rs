@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::config::LaterEvents;
 use crate::letter::KeyHashes;
+use crate::pipeline::event_place::EventPlace;
 
 /// The keys that have letters, and what became of those.
 pub struct Order {
@@ -17,8 +18,8 @@ pub struct Order {
     parked: BTreeSet<usize>,
     /// How the keys of letters are written, or of what may become one, where that counts.
     spellings: HashMap<LetterOrigin, u64>,
-    /// Whose partition the letters are of, or what may become one, where that counts.
-    partitions: HashMap<LetterOrigin, i32>,
+    /// Where the letters' events came, or what may become one, where that counts.
+    places: HashMap<LetterOrigin, EventPlace>,
 }
 
 /// A letter of a key.
@@ -62,9 +63,10 @@ pub struct OrderedEvent {
 pub enum Supersedes {
     /// Everybody's: they are earlier changes.
     All,
-    /// Those of its own partition, after which it comes. A letter of another one may be the later change, as the row
-    /// may come through several partitions: it stays, and a replay compares them.
-    OfPartition(i32),
+    /// Those of its own partition, after which it comes there. A letter of another one may be the later change, as the row
+    /// may come through several partitions: it stays, and a replay compares them. So may one that lies behind, if a part of the
+    /// log is read again.
+    OfPartition(EventPlace),
     /// Nobody's: its partition's order isn't that of its row's changes. They stay, and a replay compares them.
     Nothing,
 }
@@ -85,19 +87,18 @@ impl Order {
             keys: HashMap::new(),
             parked: BTreeSet::new(),
             spellings: HashMap::new(),
-            partitions: HashMap::new(),
+            places: HashMap::new(),
         }
     }
 
-    /// Notes whose partition a letter from before the batch is of.
-    pub fn locate_row(&mut self, id: i64, partition_id: i32) {
-        self.partitions.insert(LetterOrigin::Row(id), partition_id);
+    /// Notes where the event of a letter from before the batch came.
+    pub fn locate_row(&mut self, id: i64, place: EventPlace) {
+        self.places.insert(LetterOrigin::Row(id), place);
     }
 
-    /// Notes whose partition an entry is of.
-    pub fn locate_entry(&mut self, entry: usize, partition_id: i32) {
-        self.partitions
-            .insert(LetterOrigin::Entry(entry), partition_id);
+    /// Notes where an entry comes.
+    pub fn locate_entry(&mut self, entry: usize, place: EventPlace) {
+        self.places.insert(LetterOrigin::Entry(entry), place);
     }
 
     /// Notes how the key of a letter from before the batch is written.
@@ -258,7 +259,10 @@ impl Sifted {
     fn supersede_letters(&mut self, event: &OrderedEvent, order: &Order) {
         let is_met = |letter: &KeyLetter| match event.supersedes {
             Supersedes::All => true,
-            Supersedes::OfPartition(own) => order.partitions.get(&letter.from) == Some(&own),
+            Supersedes::OfPartition(own) => {
+                let place = order.places.get(&letter.from);
+                place.is_some_and(|letter| own.comes_after(*letter))
+            }
             Supersedes::Nothing => false,
         };
         for key in event.keys.iter_hashes() {

@@ -174,19 +174,56 @@ fn a_delete_says_nothing_of_a_letter_whose_key_is_spelled_otherwise() {
     assert_eq!(order.superseded_rows(), [(70, 0)]);
 }
 
+fn place(partition_id: i32, offset: i64) -> EventPlace {
+    EventPlace {
+        partition_id,
+        offset,
+        time: None,
+    }
+}
+
+#[test]
+fn a_letter_that_lies_behind_an_event_which_is_read_again_stays_unless_the_record_was_written_later()
+ {
+    let superseded = |offset, time| {
+        let mut order = Order::new(LaterEvents::Supersede);
+        order.add_row(KeyHashes::of_key(1), 70);
+        let letter = EventPlace {
+            time: Some(5_000),
+            ..place(1, 100)
+        };
+        order.locate_row(70, letter);
+        let tombstone = OrderedEvent {
+            supersedes: Supersedes::OfPartition(EventPlace {
+                time,
+                ..place(1, offset)
+            }),
+            ..event(0, 1, true)
+        };
+        assert_eq!(written(&mut order, &[tombstone]), [0]);
+        order.superseded_rows().len()
+    };
+    assert_eq!(superseded(101, None), 1);
+    assert_eq!(superseded(101, Some(4_000)), 1);
+    assert_eq!(superseded(99, None), 0);
+    assert_eq!(superseded(99, Some(4_000)), 0);
+    // the topic was created again, or its log was cut
+    assert_eq!(superseded(99, Some(6_000)), 1);
+}
+
 #[test]
 fn a_lone_tombstone_supersedes_the_letters_of_its_own_partition_only() {
     let mut order = Order::new(LaterEvents::Supersede);
     for (letter, partition_id) in [(70, 1), (71, 2)] {
         order.add_row(KeyHashes::of_key(1), letter);
-        order.locate_row(letter, partition_id);
+        order.locate_row(letter, place(partition_id, 3));
     }
     for (entry, partition_id) in [(0, 1), (1, 2)] {
         order.add_entry(KeyHashes::of_key(1), entry);
-        order.locate_entry(entry, partition_id);
+        order.locate_entry(entry, place(partition_id, 5));
     }
     let tombstone = OrderedEvent {
-        supersedes: Supersedes::OfPartition(2),
+        supersedes: Supersedes::OfPartition(place(2, 9)),
         ..event(2, 1, true)
     };
     assert_eq!(written(&mut order, &[tombstone]), [2]);
@@ -198,19 +235,19 @@ fn a_lone_tombstone_supersedes_the_letters_of_its_own_partition_only() {
 fn a_whole_event_of_a_row_of_several_partitions_frees_its_own_partition_of_its_letters() {
     let of_partition = |entry, whole| OrderedEvent {
         by_source: true,
-        supersedes: Supersedes::OfPartition(1),
+        supersedes: Supersedes::OfPartition(place(1, 9)),
         ..event(entry, 1, whole)
     };
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_row(KeyHashes::of_key(1), 70);
-    order.locate_row(70, 1);
+    order.locate_row(70, place(1, 3));
     let events = [of_partition(0, true), of_partition(1, false)];
     assert_eq!(written(&mut order, &events), [0, 1]);
     assert_eq!(order.superseded_rows(), [(70, 0)]);
     // a letter of another partition may be the later change
     let mut order = Order::new(LaterEvents::Supersede);
     order.add_row(KeyHashes::of_key(1), 70);
-    order.locate_row(70, 2);
+    order.locate_row(70, place(2, 3));
     assert_eq!(written(&mut order, &events), [0]);
     assert!(order.superseded_rows().is_empty());
     assert_eq!(order.parked_entries(), &BTreeSet::from([1]));

@@ -11,6 +11,7 @@ use crate::ledger::moved_rows::MovedRows;
 use crate::letter::KeyHashes;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
+use crate::pipeline::event_place::EventPlace;
 use crate::pipeline::isolate::write_isolating;
 use crate::pipeline::order::{Order, OrderedEvent, Supersedes};
 use crate::postgres::catalogue::{Catalogue, TablesAre};
@@ -63,7 +64,7 @@ impl<'t> RowWriter<'t> {
         let events = order_events(batch, changes);
         let mut order = Order::new(self.later_events);
         note_spellings(batch, changes, &mut order);
-        note_partitions(batch, &events, &mut order);
+        note_places(batch, &events, &mut order);
         if parked {
             self.queue_parked_letters(batch, &events, &mut order)
                 .await?;
@@ -116,7 +117,12 @@ impl<'t> RowWriter<'t> {
             }
             let mut advances = batch.advances.iter();
             if let Some(own) = advances.find(|advance| advance.source == letter.source) {
-                order.locate_row(letter.number, own.held.partition_id);
+                let place = EventPlace {
+                    partition_id: own.held.partition_id,
+                    offset: letter.offset,
+                    time: Some(letter.put_aside_at),
+                };
+                order.locate_row(letter.number, place);
             }
         }
         Ok(())
@@ -269,23 +275,31 @@ fn order_events(batch: &mut Batch<'_>, changes: &[(usize, RowChange<'_>)]) -> Ve
 /// unless versions go before that, or the source sends it again.
 fn find_superseded(entry: &Entry<'_>) -> Supersedes {
     if entry.is_lone_tombstone() {
-        return Supersedes::OfPartition(entry.partition_id);
+        return Supersedes::OfPartition(place_of(entry));
     }
     match entry.may_be_early() {
         false => Supersedes::All,
         true if entry.is_versioned() || entry.is_sent_again() => Supersedes::Nothing,
-        true => Supersedes::OfPartition(entry.partition_id),
+        true => Supersedes::OfPartition(place_of(entry)),
     }
 }
 
-/// Notes which partitions the events are of, as any of them may become a letter, where an event asks.
-fn note_partitions(batch: &Batch<'_>, events: &[OrderedEvent], order: &mut Order) {
+fn place_of(entry: &Entry<'_>) -> EventPlace {
+    EventPlace {
+        partition_id: entry.partition_id,
+        offset: entry.record.offset,
+        time: entry.record.timestamp,
+    }
+}
+
+/// Notes where the events come, as any of them may become a letter, where an event asks.
+fn note_places(batch: &Batch<'_>, events: &[OrderedEvent], order: &mut Order) {
     let asks = |event: &OrderedEvent| matches!(event.supersedes, Supersedes::OfPartition(_));
     if !events.iter().any(asks) {
         return;
     }
     for (at, entry) in batch.entries.iter().enumerate() {
-        order.locate_entry(at, entry.partition_id);
+        order.locate_entry(at, place_of(entry));
     }
 }
 

@@ -1,0 +1,21 @@
+//! Where events come that meet the letters of their keys.
+
+/// Where an event comes in its partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventPlace {
+    /// The number of the partition's row.
+    pub partition_id: i32,
+    /// Of its record.
+    pub offset: i64,
+    /// In milliseconds since 1970: when its record was written, or of a letter's, when it was put aside.
+    pub time: Option<i64>,
+}
+
+impl EventPlace {
+    /// Whether this event comes after that of a letter in the same partition. A record that was written after the letter was
+    /// put aside comes after it, at whatever offset: the topic was created again, or its log was cut.
+    pub fn comes_after(self, letter: Self) -> bool {
+        let is_newer = matches!((letter.time, self.time), (Some(aside), Some(now)) if aside < now);
+        letter.partition_id == self.partition_id && (letter.offset < self.offset || is_newer)
+    }
+}
