@@ -75,8 +75,17 @@ async fn a_new_table_whose_topic_begins_with_tombstones_is_waited_for_though_few
     let worker = world.run();
     let why = "table public.homeless does not exist";
     stand_still(&worker, 1, &["homeless[0]", "(systemic)", why]).await;
+    eventually("it is read again twice", async || {
+        let again = "landfall_batches_total";
+        let again = worker.metric(again, &["outcome=\"abandoned\""]).await;
+        (again >= 2.0).then_some(())
+    })
+    .await;
+    stand_still(&worker, 1, &["homeless[0]", "(systemic)", why]).await;
+    assert!(!worker.log().contains("stood still goes on"));
     audit::create_table(&world.db, "homeless").await;
     world.until_count("SELECT count(*) FROM homeless", 1).await;
+    worker.says(&["stood still goes on"]).await;
     goes_on(&world, worker).await;
 }
 

@@ -74,7 +74,7 @@ async fn land_in_parts(
             }
         }
         if trial.knew_table && batch.has_unplaced() {
-            drop(batch); // it is named behind the few records that are tried: the partition is read again
+            note_reread(lane, batch); // it is named behind the few records that are tried
             return give_back(lane, in_flight, arena);
         }
         if let Some(from) = cut_batch(lane, &batch, others_wait) {
@@ -109,6 +109,11 @@ async fn land_in_parts(
             AfterBatch::LetGo => return give_back(lane, in_flight, arena),
         }
     }
+}
+
+/// The batch's partitions are read again, to see whether they can go on.
+fn note_reread(lane: &mut Lane, batch: Batch<'_>) {
+    lane.aside.rereads.extend(batch.sources());
 }
 
 /// Learns the schemas of the records, and sets those aside whose schemas can't be had. Returns whether the lane isn't

@@ -118,9 +118,12 @@ impl Lane {
             .collect()
             .await;
         for (source, taken) in taken {
+            if !matches!(taken, TakenUp::Owned(_) | TakenUp::StandsStill(_)) {
+                self.aside.rereads.remove(&source);
+            }
             match taken {
                 TakenUp::Owned(partition) => {
-                    self.tell_moving(&source);
+                    self.tell_taken_up(&source);
                     self.partitions.note_taken_up(source, *partition);
                 }
                 TakenUp::NotOurs => self.forget_standing(&source),
@@ -205,6 +208,7 @@ impl Lane {
             (Conflicts::Possible, 0) => CONFLICT_BATCHES,
             (_, batches) => batches.saturating_sub(1),
         };
+        self.tell_landed(batch.sources());
         self.partitions.note_landed(batch.advances, batch.id);
     }
 

@@ -190,6 +190,7 @@ fn settle_attempt(
 ) {
     match attempt {
         Some(Ok(Passed::Moved)) => {
+            lane.tell_landed(behind.iter().map(|b| b.source.clone()));
             let ends = behind.into_iter().map(|b| (b.source, b.end));
             lane.partitions.note_passed(ends.collect(), batch);
         }

@@ -83,6 +83,8 @@ pub struct AsidePartitions {
     unrecorded: BTreeMap<TopicPartition, String>,
     /// What was published of records that aren't landed, be they set aside or read again.
     published: PublishedRejects,
+    /// Those that are read again to see whether they can go on: nothing but what comes of it tells.
+    pub(super) rereads: HashSet<TopicPartition>,
     /// A deferred constraint has met what COMMIT doesn't tell the table of.
     pub(super) checks_tables: bool,
 }
@@ -259,7 +261,9 @@ impl Lane {
     /// Sets partitions aside with these records, the first that can't be landed. `soon`: some of the partitions may
     /// be able to go on all the same, when they are tried by themselves.
     pub(super) fn set_aside(&mut self, records: Vec<Record>, failure: &Failure, soon: bool) {
-        self.waiting.tell_going_on(); // whoever says so isn't away
+        if !self.aside.found_nobody {
+            self.waiting.tell_going_on(); // whoever says so isn't away
+        }
         if failure.hangs_on_session() || self.aside.found_nobody {
             self.waiting.renew_sessions();
         }
@@ -368,7 +372,9 @@ impl Lane {
             _ => Some(format!("({}): {}", standing.name(), standing.text())),
         };
         let is_news = health.note_standing(source, standing);
-        if let Some(reason) = reason.filter(|_| is_news) {
+        // taking it up again has cleared what the ledger was told
+        let is_cleared = self.aside.rereads.remove(source);
+        if let Some(reason) = reason.filter(|_| is_news || is_cleared) {
             self.aside.unrecorded.insert(source.clone(), reason);
         }
         is_news

@@ -57,6 +57,26 @@ impl Lane {
         }
     }
 
+    /// The partition is read. One that is read again to see whether it can go on is told once something of it is landed.
+    pub(super) fn tell_taken_up(&self, source: &TopicPartition) {
+        match self.aside.rereads.contains(source) {
+            true => self.give_hope(source, false),
+            false => self.tell_moving(source),
+        }
+    }
+
+    /// Something of these partitions is landed.
+    pub(super) fn tell_landed(&mut self, sources: impl Iterator<Item = TopicPartition>) {
+        if self.aside.rereads.is_empty() {
+            return; // as mostly
+        }
+        for source in sources {
+            if self.aside.rereads.remove(&source) {
+                self.tell_moving(&source);
+            }
+        }
+    }
+
     /// What a partition brings is landed from now on, and others may wait for it.
     pub(super) fn give_hope(&self, source: &TopicPartition, whatever: bool) {
         let (group, merged) = (
