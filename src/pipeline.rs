@@ -39,6 +39,7 @@ mod lane;
 mod lane_decoder;
 mod lane_partitions;
 mod learn_feeds;
+mod leave_pauses;
 mod lock_patience;
 mod order;
 mod owned_partition;

@@ -29,16 +29,33 @@ impl Incarnations {
         topics.into_iter().filter(is_read).collect()
     }
 
-    /// A topic that is another one by now, as these ids say.
-    pub fn find_recreated(&self, now: &HashMap<String, TopicId>) -> Option<Arc<str>> {
+    /// Those topics that are others by now, as these ids say, with their new ids.
+    pub fn list_others(&self, now: &HashMap<String, TopicId>) -> HashMap<Arc<str>, Uuid> {
         let read = self.0.lock();
-        let is_other = |topic: &str, id: &Uuid| {
-            let now = now.get(topic).copied().and_then(TopicId::known);
-            now.is_some_and(|now| now != *id)
-        };
-        let mut topics = read.iter();
-        let found = topics.find(|(topic, id)| is_other(topic, id));
-        found.map(|(topic, _)| topic.clone())
+        let others = read.iter().filter_map(|(topic, id)| {
+            let now = now.get(&**topic).copied().and_then(TopicId::known)?;
+            (now != *id).then(|| (topic.clone(), now))
+        });
+        others.collect()
+    }
+}
+
+/// What a look at the topics' ids has told. One answer may be that of a broker which hasn't heard of a topic's end.
+#[derive(Default)]
+pub struct LastLook(HashMap<Arc<str>, Uuid>);
+
+impl LastLook {
+    /// Takes in the next look: the topics that are others by now. Returns one of which the look before said the same.
+    pub fn note_next(&mut self, others: HashMap<Arc<str>, Uuid>) -> Option<Arc<str>> {
+        let before = std::mem::replace(&mut self.0, others);
+        let mut now = self.0.iter();
+        let agreed = now.find(|(topic, id)| before.get(*topic) == Some(*id));
+        agreed.map(|(topic, _)| topic.clone())
+    }
+
+    /// Whether any topic was another one.
+    pub fn has_others(&self) -> bool {
+        !self.0.is_empty()
     }
 }
 
@@ -56,13 +73,27 @@ mod tests {
         incarnations.note_read(&topic, Some(first));
         incarnations.note_read(&topic, Some(Uuid::from_u128(2)));
         assert_eq!(incarnations.list_read(ours()).len(), 1);
-        let find = |id| incarnations.find_recreated(&HashMap::from([("t".to_owned(), id)]));
-        assert_eq!(find(TopicId::Known(first)), None);
-        assert_eq!(find(TopicId::Gone), None);
-        assert_eq!(find(TopicId::Untold), None);
-        assert_eq!(
-            find(TopicId::Known(Uuid::from_u128(2))),
-            Some(topic.clone())
-        );
+        let others = |id| incarnations.list_others(&HashMap::from([("t".to_owned(), id)]));
+        assert!(others(TopicId::Known(first)).is_empty());
+        assert!(others(TopicId::Gone).is_empty());
+        assert!(others(TopicId::Untold).is_empty());
+        let second = Uuid::from_u128(2);
+        let expected = HashMap::from([(topic.clone(), second)]);
+        assert_eq!(others(TopicId::Known(second)), expected);
+    }
+
+    #[test]
+    fn a_topic_is_believed_to_be_another_one_once_two_looks_in_a_row_tell_the_same_id() {
+        let topic: Arc<str> = "t".into();
+        let mut last = LastLook::default();
+        let mut look = |id: Option<u128>| {
+            let others = id.map(|id| (topic.clone(), Uuid::from_u128(id)));
+            last.note_next(others.into_iter().collect())
+        };
+        assert_eq!(look(Some(2)), None);
+        assert_eq!(look(None), None, "another broker knows better");
+        assert_eq!(look(Some(2)), None);
+        assert_eq!(look(Some(3)), None);
+        assert_eq!(look(Some(3)), Some(topic.clone()));
     }
 }

@@ -1,7 +1,7 @@
 //! Running the sink: what ends it, and how it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use tokio::task::JoinSet;
@@ -11,7 +11,9 @@ use crate::config::Config;
 use crate::kafka::dead_letter_topic;
 use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
+use crate::pipeline::leave_pauses::LeavePauses;
 use crate::pipeline::run_error::RunError;
+use crate::pipeline::topic_watch::find_recreated_topic;
 use crate::pipeline::worker::Worker;
 use crate::postgres::sessions;
 use crate::watch::health::{Health, Waiter};
@@ -56,12 +58,21 @@ pub async fn run(
     stop: CancellationToken,
     patience: Option<Duration>,
 ) -> Result<(), RunError> {
+    let run = Run {
+        config,
+        pool,
+        health,
+        stop: &stop,
+        patience,
+    };
+    let mut pauses = LeavePauses::default();
     loop {
-        let ended = run_worker(config, pool.clone(), &health, &stop, patience).await?;
+        let ended = run.run_worker(pauses.next_pause()).await?;
         match ended {
             Ended::ForGood(outcome) => return outcome,
             Ended::Recreated(_) if stop.is_cancelled() => return Ok(()),
             Ended::Recreated(topic) => {
+                pauses.note_left(Instant::now());
                 tracing::warn!(
                     %topic,
                     "a topic was deleted and created again: the consumer group is left and joined anew; Kafka's client may wait for leaders that the new topic never had"
@@ -71,50 +82,59 @@ pub async fn run(
     }
 }
 
-/// Runs one worker to its end, and lets it end well.
-async fn run_worker(
-    config: &Config,
+/// What each worker is run with.
+struct Run<'r> {
+    config: &'r Config,
     pool: Pool,
-    health: &Arc<Health>,
-    stop: &CancellationToken,
+    health: Arc<Health>,
+    stop: &'r CancellationToken,
     patience: Option<Duration>,
-) -> Result<Ended, RunError> {
-    let (until_caught_up, end) = (patience.is_some(), stop.child_token());
-    let worker = Worker::start(config, pool, health.clone(), end.clone(), until_caught_up)?;
-    let Worker {
-        mut lanes,
-        mut retention,
-        watches,
-        mut recreation,
-        consumer,
-        polling,
-        caught_up,
-    } = worker;
-    let ended = tokio::select! {
-        outcome = watch_lanes(&mut lanes, &end) => Ended::ForGood(outcome),
-        outcome = wait_for_end(caught_up, config, patience) => Ended::ForGood(outcome),
-        Some(Ok(topic)) = recreation.join_next() => Ended::Recreated(topic),
-    };
-    if let Ended::ForGood(outcome) = &ended {
-        if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
-            // a nightly job that has little to land has its ledger looked after all the same
-            let looked_after = tokio::time::timeout(RETENTION_GRACE, retention.join_next());
-            tokio::select! {
-                _ = looked_after => {}
-                () = stop.cancelled() => {}
+}
+
+impl Run<'_> {
+    /// Runs one worker to its end, and lets it end well. Whether topics are others by now is looked at after the pause.
+    async fn run_worker(&self, pause: Duration) -> Result<Ended, RunError> {
+        let (config, stop, health) = (self.config, self.stop, &self.health);
+        let (until_caught_up, end) = (self.patience.is_some(), stop.child_token());
+        let pool = self.pool.clone();
+        let worker = Worker::start(config, pool, health.clone(), end.clone(), until_caught_up)?;
+        let Worker {
+            mut lanes,
+            mut retention,
+            watches,
+            consumer,
+            polling,
+            caught_up,
+        } = worker;
+        let topics = caught_up.topics.clone();
+        let mut recreation = JoinSet::new();
+        recreation.spawn(find_recreated_topic(topics, consumer.clone(), pause));
+        let ended = tokio::select! {
+            outcome = watch_lanes(&mut lanes, &end) => Ended::ForGood(outcome),
+            outcome = wait_for_end(caught_up, config, self.patience) => Ended::ForGood(outcome),
+            Some(Ok(topic)) = recreation.join_next() => Ended::Recreated(topic),
+        };
+        if let Ended::ForGood(outcome) = &ended {
+            if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
+                // a nightly job that has little to land has its ledger looked after all the same
+                let looked_after = tokio::time::timeout(RETENTION_GRACE, retention.join_next());
+                tokio::select! {
+                    _ = looked_after => {}
+                    () = stop.cancelled() => {}
+                }
             }
+            health.note_stopping();
+            stop.cancel();
         }
-        health.note_stopping();
-        stop.cancel();
+        end.cancel();
+        drop((watches, recreation)); // they hold the consumer
+        end_lanes(&mut lanes, consumer.group()).await;
+        if let Ended::Recreated(_) = &ended {
+            forget_worker(consumer.group());
+        }
+        consumer.leave_group(polling).await;
+        Ok(ended)
     }
-    end.cancel();
-    drop((watches, recreation)); // they hold the consumer
-    end_lanes(&mut lanes, consumer.group()).await;
-    if let Ended::Recreated(_) = &ended {
-        forget_worker(consumer.group());
-    }
-    consumer.leave_group(polling).await;
-    Ok(ended)
 }
 
 /// What was told of the worker's partitions and lanes doesn't hold for the next one's: others may have them then.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::kafka;
 use crate::kafka::group_consumer::GroupConsumer;
+use crate::kafka::incarnations::LastLook;
 use crate::kafka::topics::Topics;
 use crate::pipeline::ask_kafka::ask_kafka;
 
@@ -13,6 +14,8 @@ use crate::pipeline::ask_kafka::ask_kafka;
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// and how much less often for each topic, most of which are other members' of the group.
 const LOOK_INTERVAL_PER_TOPIC: Duration = Duration::from_millis(10);
+/// When it is asked again whether a topic is another one: a broker that lags behind has heard of it by then, or another one answers.
+const SECOND_LOOK_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Tells, without end, if Kafka doesn't let us read topics that it let us read before.
 pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
@@ -57,12 +60,22 @@ pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
     }
 }
 
-/// Returns a topic of ours that was deleted and created again, once there is one.
-pub(super) async fn find_recreated_topic(topics: Topics, consumer: GroupConsumer) -> Arc<str> {
-    let mut asked_for = 0;
+/// Returns a topic of ours that was deleted and created again, once there is one, and two looks agree on that. Nothing is looked
+/// at before the pause is over.
+pub(super) async fn find_recreated_topic(
+    topics: Topics,
+    consumer: GroupConsumer,
+    pause: Duration,
+) -> Arc<str> {
+    tokio::time::sleep(pause).await;
+    let (mut asked_for, mut last) = (0, LastLook::default());
     loop {
         let more = LOOK_INTERVAL_PER_TOPIC.saturating_mul(asked_for);
-        tokio::time::sleep(LOOK_INTERVAL + more).await;
+        let interval = match last.has_others() {
+            true => SECOND_LOOK_INTERVAL,
+            false => LOOK_INTERVAL,
+        };
+        tokio::time::sleep(interval + more).await;
         let group = consumer.group();
         let ours = group.incarnations.list_read(group.assignment.list_topics());
         asked_for = u32::try_from(ours.len()).unwrap_or(u32::MAX);
@@ -74,8 +87,11 @@ pub(super) async fn find_recreated_topic(topics: Topics, consumer: GroupConsumer
             let names: Vec<&str> = ours.iter().map(|name| &**name).collect();
             topics.ids(&names)
         });
-        let recreated = asked.await.ok();
-        if let Some(topic) = recreated.and_then(|ids| group.incarnations.find_recreated(&ids)) {
+        let Ok(ids) = asked.await else {
+            continue;
+        };
+        let others = group.incarnations.list_others(&ids);
+        if let Some(topic) = last.note_next(others) {
             return topic;
         }
     }

@@ -34,7 +34,7 @@ use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
 use crate::pipeline::session_watch::SessionWatch;
 use crate::pipeline::set_aside::AsidePartitions;
-use crate::pipeline::topic_watch::{find_recreated_topic, watch_topics};
+use crate::pipeline::topic_watch::watch_topics;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection;
@@ -42,7 +42,7 @@ use crate::rows::value::Reading;
 use crate::watch::health::Health;
 use crate::watch::progress::Progress;
 
-/// What runs. Dropping `lanes`, `retention`, `watches` and `recreation` ends the tasks in them.
+/// What runs. Dropping `lanes`, `retention` and `watches` ends the tasks in them.
 pub(super) struct Worker {
     /// A task for each lane, which ends with the poll thread.
     pub(super) lanes: JoinSet<()>,
@@ -50,8 +50,6 @@ pub(super) struct Worker {
     pub(super) retention: JoinSet<()>,
     /// The tasks that watch the sessions with Postgres, and topics that may not be read.
     pub(super) watches: JoinSet<()>,
-    /// The task that ends with a topic of ours that was created again.
-    pub(super) recreation: JoinSet<Arc<str>>,
     /// The member of the group. Whoever has a copy keeps it from leaving.
     pub(super) consumer: GroupConsumer,
     /// The poll thread.
@@ -122,10 +120,8 @@ impl Worker {
             worker_sessions: WorkerSessions::new(&config.postgres.schema, &config.kafka.group),
         };
         watches.spawn(session_watch.watch_sessions());
-        watches.spawn(watch_topics(topics.clone(), consumer.clone()));
+        watches.spawn(watch_topics(topics, consumer.clone()));
         watches.spawn(make_wanted_days(pool, ledger.clone()));
-        let mut recreation = JoinSet::new();
-        recreation.spawn(find_recreated_topic(topics.clone(), consumer.clone()));
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), ledger, until_caught_up);
         retention.spawn(looking_after);
@@ -133,7 +129,6 @@ impl Worker {
             lanes,
             retention,
             watches,
-            recreation,
             consumer,
             polling: poller.start_thread()?,
             caught_up,
