@@ -3,7 +3,7 @@
 //! - Reading in the group: `poll` (the thread), `group` (rebalances), `assignment` (which partitions are
 //!   ours), `inbox` (from the poll thread to a lane), `positions` (how far the logs were read, records or not),
 //!   `seek` (from a lane to the poll thread), `leader_epochs` (whether the log is still the one that was read), `incarnations`
-//!   (whether the topic is), `commit`.
+//!   (whether the topic is), `unread_ends` (of which nothing was brought), `commit`.
 //! - Reading without a group: `reader` (by position, or a whole topic), `sample` (a little of many
 //!   partitions), both by a `cursor`.
 //! - Asking: `topics`, `topic_ids`, `topic_settings`, `log_cuts` and `offsets`; `observer` asks in the group's name.
@@ -41,5 +41,6 @@ pub mod seek;
 pub mod topic_ids;
 pub mod topic_settings;
 pub mod topics;
+pub mod unread_ends;
 
 pub use error::{ClientError, Error};

@@ -26,6 +26,7 @@ mod cut_logs;
 mod deliver;
 mod destination;
 mod divert;
+mod dropped_fetches;
 mod duplicates;
 mod entry;
 mod event_place;
@@ -93,12 +94,14 @@ async fn run_lane(mut lane: Lane) {
                     land_records(&mut lane, records, &mut arena).await;
                 }
                 pass_ends(&mut lane).await;
+                lane.renew_dropped_fetches();
             }
             Work::Due(_busy) => lane.probe_aside(&mut arena).await,
             Work::Idle => match lane.partitions.count_owed_letters() {
                 0 => {
                     pass_ends(&mut lane).await;
                     lane.take_up_moved_partitions().await;
+                    lane.renew_dropped_fetches();
                 }
                 _ => land_records(&mut lane, Vec::new(), &mut arena).await,
             },

@@ -164,15 +164,24 @@ async fn what_was_fetched_of_a_log_that_is_cut_behind_is_landed_and_so_is_a_topi
     let kafka = OwnKafka::start();
     let broker = kafka.broker();
     let mut world = World::at("lagging", 1, &broker).await;
-    // it stays in its group while the broker is away, and reads on
-    let properties = world.settings.get_mut("kafka.properties").unwrap();
-    *properties = vec!["\"session.timeout.ms\" = 45000".to_owned()];
+    // of its log nothing comes any more
+    let mut idle = World::at("idle", 1, &broker).await;
+    for world in [&mut world, &mut idle] {
+        // it stays in its group while the broker is away, and reads on
+        let properties = world.settings.get_mut("kafka.properties").unwrap();
+        *properties = vec!["\"session.timeout.ms\" = 45000".to_owned()];
+    }
     let topic = &world.topic;
     let inserts =
         |from: i64, to: i64| -> Vec<Event> { (from..to).map(|id| insert(id, id, 1)).collect() };
-    world.kafka.produce(topic, &inserts(0, 400)).await;
-    let kept = kafka.log_size(topic);
-    world.kafka.produce(topic, &inserts(400, 700)).await;
+    let produce = async |from, to| {
+        for topic in [topic, &idle.topic] {
+            world.kafka.produce(topic, &inserts(from, to)).await;
+        }
+    };
+    produce(0, 400).await;
+    let kept = [topic, &idle.topic].map(|topic| (topic.as_str(), kafka.log_size(topic)));
+    produce(400, 700).await;
 
     // the client has fetched all of it by the time that the first hundred are landed
     let hold = tempfile::NamedTempFile::new().unwrap();
@@ -182,13 +191,16 @@ async fn what_was_fetched_of_a_log_that_is_cut_behind_is_landed_and_so_is_a_topi
         ("FAILPOINTS", "poll=100*off->return"),
         ("LANDFALL_FAILPOINT_HOLDS", held_by.as_str()),
     ];
-    let worker = Worker::start(&["run"], &world.config_file(), &environment);
-    world.until_count("SELECT count(*) FROM t", 100).await;
-    kafka.restart_without(&[(topic, kept)]);
+    let start = |world: &World| Worker::start(&["run"], &world.config_file(), &environment);
+    let (worker, idle_worker) = (start(&world), start(&idle));
+    for world in [&world, &idle] {
+        world.until_count("SELECT count(*) FROM t", 100).await;
+    }
+    kafka.restart_without(&kept);
     world.kafka.produce(topic, &inserts(1_000, 1_050)).await;
     // librdkafka hears of the new leader, goes back to where the log was cut, and drops what it has. Nobody can see that, as
     // its lines wait for the poll that is held; where it takes longer this proves nothing, and fails nothing
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     drop(hold);
     let anew = "SELECT count(*) FROM t WHERE id >= 1000";
     world.until_count(anew, 50).await;
@@ -205,8 +217,11 @@ async fn what_was_fetched_of_a_log_that_is_cut_behind_is_landed_and_so_is_a_topi
     worker.thaw();
     let recreated = "SELECT count(*) FROM t WHERE version >= 3000";
     world.until_count(recreated, 50).await;
-    let (code, log) = worker.stop().await;
-    assert_eq!(code, Some(0), "{log}");
+    idle.until_count(before, 400).await;
+    for worker in [worker, idle_worker] {
+        let (code, log) = worker.stop().await;
+        assert_eq!(code, Some(0), "{log}");
+    }
 }
 
 #[tokio::test]

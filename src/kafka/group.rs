@@ -22,6 +22,7 @@ use crate::kafka::error::is_passing;
 use crate::kafka::inbox::Inbox;
 use crate::kafka::incarnations::Incarnations;
 use crate::kafka::partition_list::partition_of;
+use crate::kafka::unread_ends::UnreadEnds;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::watch::health::Health;
@@ -50,6 +51,8 @@ pub struct Group {
     topics: Locked<BTreeSet<Arc<str>>>,
     /// Which topics of their names are read.
     pub incarnations: Incarnations,
+    /// Which logs end behind what was brought of them.
+    pub unread_ends: UnreadEnds,
 }
 
 impl Group {
@@ -73,6 +76,7 @@ impl Group {
             reading_refused: AtomicBool::new(false),
             topics: Locked::default(),
             incarnations: Incarnations::default(),
+            unread_ends: UnreadEnds::default(),
         }
     }
 
@@ -243,6 +247,7 @@ impl ConsumerContext for Group {
 impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
         self.brokers.note_statistics(&statistics, &self.health);
+        self.unread_ends.note_statistics(&statistics);
         for (name, topic) in &statistics.topics {
             for (partition, p) in &topic.partitions {
                 let offset = |o: i64| (o >= 0).then_some(o);

@@ -12,6 +12,7 @@ use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::count::count_outcomes;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::dropped_fetches::DroppedFetches;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::learn_feeds::FeedLearner;
@@ -47,6 +48,8 @@ pub struct Lane {
     pub(super) partitions: LanePartitions,
     /// Those that can't go on now.
     pub(super) aside: AsidePartitions,
+    /// Those of which something was fetched and never brought.
+    pub(super) dropped_fetches: DroppedFetches,
     /// Turns records into changes.
     pub(super) decoder: LaneDecoder,
     /// Where its batches go.

@@ -24,6 +24,7 @@ use crate::pipeline::before_commit::BeforeCommit;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::destination::Destination;
+use crate::pipeline::dropped_fetches::DroppedFetches;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
@@ -178,6 +179,7 @@ impl LaneParts<'_> {
                 committer: Committer::new(self.positions.consumer().clone()),
             },
             aside: AsidePartitions::default(),
+            dropped_fetches: DroppedFetches::default(),
             decoder: LaneDecoder {
                 decoder: Decoder::from_config(config)
                     .with_merged_tables(self.feeds.merged_tables().clone()),
