@@ -1,6 +1,7 @@
 //! How the fields of one shape of events become the columns of one table. It follows from the names
 //! alone, so it is found once and then holds for every event of that shape.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -254,9 +255,12 @@ impl Mapping {
             return Ok(Value::Null);
         };
         let schema = slot.field.and_then(|at| fields.schema()?.fields().get(at));
-        let value = slot
-            .conversion
-            .to_text(raw, schema, &column.pg_type, &self.reading);
+        let (conversion, pg_type, reading) = (&slot.conversion, &column.pg_type, &self.reading);
+        // neither a moment nor a decimal stands there so; a value is slow to be moved once it is made
+        if let Some(text) = conversion.text_as_it_stands(raw, schema, pg_type, reading) {
+            return Ok(Value::Text(column.drop_spare_blanks(Cow::Borrowed(text))));
+        }
+        let value = conversion.convert_value(raw, schema, pg_type, reading);
         if let Some(scale) = slot.assumed_scale
             && may_be_base64(raw)
             && value.is_ok()

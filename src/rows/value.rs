@@ -118,15 +118,43 @@ impl Conversion {
         column: &PgType,
         reading: &Reading,
     ) -> Result<Value<'a>, ValueError> {
+        if let Some(text) = self.text_as_it_stands(raw, field, column, reading) {
+            return Ok(Value::Text(Cow::Borrowed(text)));
+        }
+        self.convert_value(raw, field, column, reading)
+    }
+
+    /// The text of a value which stands in JSON as Postgres reads it, as most do; `None`: it has to be converted.
+    #[inline]
+    pub fn text_as_it_stands<'a>(
+        &self,
+        raw: &'a str,
+        field: Option<&Field>,
+        column: &PgType,
+        reading: &Reading,
+    ) -> Option<&'a str> {
+        let (shortcut, json) = (self.shortcut?, Json::from_raw(raw).ok()?);
+        let is_value = !reading.placeholder.is_meant(json, field, column);
+        shortcut.take(json).filter(|_| is_value)
+    }
+
+    /// As [`to_text`](Self::to_text), of a value that doesn't stand there as Postgres reads it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn convert_value<'a>(
+        &self,
+        raw: &'a str,
+        field: Option<&Field>,
+        column: &PgType,
+        reading: &Reading,
+    ) -> Result<Value<'a>, ValueError> {
         let json = Json::from_raw(raw)?;
         if json == Json::Null {
             return Ok(Value::Null);
         }
         if reading.placeholder.is_meant(json, field, column) {
             return Ok(Value::Unavailable);
-        }
-        if let Some(text) = self.shortcut.and_then(|shortcut| shortcut.take(json)) {
-            return Ok(Value::Text(Cow::Borrowed(text)));
         }
         self.convert(json, field, column, 0).map(Value::Text)
     }
