@@ -85,7 +85,10 @@ async fn run_lane(mut lane: Lane) {
     let mut arena = Bump::new(); // what a batch decodes to; used again for the next
     loop {
         match lane.inbox.next(lane.aside.next_due()).await {
-            Work::TakeUp(partitions) => lane.take_up(partitions).await,
+            Work::TakeUp(partitions) => {
+                lane.renew_dropped_fetches();
+                lane.take_up(partitions).await;
+            }
             Work::Records(mut records, positions, _busy) => {
                 lane.aside.leave_out(&mut records);
                 note_positions(&mut lane, positions);

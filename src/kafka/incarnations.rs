@@ -45,12 +45,13 @@ impl Incarnations {
 pub struct LastLook(HashMap<Arc<str>, Uuid>);
 
 impl LastLook {
-    /// Takes in the next look: the topics that are others by now. Returns one of which the look before said the same.
-    pub fn note_next(&mut self, others: HashMap<Arc<str>, Uuid>) -> Option<Arc<str>> {
+    /// Takes in the next look: the topics that are others by now. Returns those of which the look before said the same, with
+    /// their new ids.
+    pub fn note_next(&mut self, others: HashMap<Arc<str>, Uuid>) -> Vec<(Arc<str>, Uuid)> {
         let before = std::mem::replace(&mut self.0, others);
-        let mut now = self.0.iter();
-        let agreed = now.find(|(topic, id)| before.get(*topic) == Some(*id));
-        agreed.map(|(topic, _)| topic.clone())
+        let now = self.0.iter();
+        let agreed = now.filter(|(topic, id)| before.get(*topic) == Some(*id));
+        agreed.map(|(topic, id)| (topic.clone(), *id)).collect()
     }
 
     /// Whether any topic was another one.
@@ -90,10 +91,10 @@ mod tests {
             let others = id.map(|id| (topic.clone(), Uuid::from_u128(id)));
             last.note_next(others.into_iter().collect())
         };
-        assert_eq!(look(Some(2)), None);
-        assert_eq!(look(None), None, "another broker knows better");
-        assert_eq!(look(Some(2)), None);
-        assert_eq!(look(Some(3)), None);
-        assert_eq!(look(Some(3)), Some(topic.clone()));
+        assert_eq!(look(Some(2)), []);
+        assert_eq!(look(None), [], "another broker knows better");
+        assert_eq!(look(Some(2)), []);
+        assert_eq!(look(Some(3)), []);
+        assert_eq!(look(Some(3)), [(topic.clone(), Uuid::from_u128(3))]);
     }
 }

@@ -12,7 +12,16 @@ use crate::record::TopicPartition;
 
 /// The ends of those logs of which nothing was brought since they were sought in last, as of the last statistics.
 #[derive(Default)]
-pub struct UnreadEnds(Locked<HashMap<TopicPartition, i64>>);
+pub struct UnreadEnds(Locked<HashMap<TopicPartition, UnreadEnd>>);
+
+/// Where a log ends of which nothing was brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadEnd {
+    /// The offset behind its last record, as far as that may be read.
+    pub offset: i64,
+    /// Records are queued, of whatever partition: they may be what seems to be missing.
+    pub may_be_queued: bool,
+}
 
 impl UnreadEnds {
     /// Takes in what the statistics tell, once a second.
@@ -30,14 +39,13 @@ impl UnreadEnds {
     }
 
     /// Where the partition's log ends, if nothing was brought of it since it was sought in last.
-    pub fn find_end(&self, source: &TopicPartition) -> Option<i64> {
+    pub fn find_end(&self, source: &TopicPartition) -> Option<UnreadEnd> {
         self.0.lock().get(source).copied()
     }
 }
 
-/// What a transaction hides that is open isn't waited for. While anything is queued, of whatever partition, it may be what seems
-/// to be missing.
-fn unread_end(partition: &Partition) -> Option<i64> {
+/// What a transaction hides that is open isn't waited for.
+fn unread_end(partition: &Partition) -> Option<UnreadEnd> {
     let Partition {
         app_offset,
         fetchq_cnt,
@@ -45,11 +53,14 @@ fn unread_end(partition: &Partition) -> Option<i64> {
         ls_offset,
         ..
     } = *partition;
-    let end = match ls_offset >= 0 {
+    let offset = match ls_offset >= 0 {
         true => hi_offset.min(ls_offset),
         false => hi_offset, // a broker without transactions
     };
-    (app_offset < 0 && fetchq_cnt == 0 && end >= 0).then_some(end)
+    (app_offset < 0 && offset >= 0).then_some(UnreadEnd {
+        offset,
+        may_be_queued: fetchq_cnt > 0, // librdkafka counts the queue that all partitions share
+    })
 }
 
 #[cfg(test)]
@@ -65,6 +76,7 @@ mod tests {
                 ls_offset,
                 ..Partition::default()
             })
+            .map(|end| end.offset)
         };
         assert_eq!(end(-1001, 1_100, 1_100), Some(1_100));
         assert_eq!(end(1_050, 1_100, 1_100), None);
@@ -80,6 +92,6 @@ mod tests {
             ls_offset: 1_100,
             ..Partition::default()
         };
-        assert_eq!(unread_end(&queued), None);
+        assert!(unread_end(&queued).is_some_and(|end| end.may_be_queued));
     }
 }

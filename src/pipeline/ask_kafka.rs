@@ -12,8 +12,9 @@ use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
 
 /// So many questions are asked at once beside what lanes do: each has a thread of its own, for ten seconds and more where
-/// a broker hangs, and that may be the leader of hundreds of partitions.
-static TURNS: Semaphore = Semaphore::const_new(8);
+/// a broker hangs, and that may be the leader of hundreds of partitions. Those of other leaders wait behind them, so it isn't few.
+const MOST_AT_ONCE: usize = 64;
+static TURNS: Semaphore = Semaphore::const_new(MOST_AT_ONCE);
 
 /// A question that Kafka has been asked.
 pub struct Question<T>(JoinHandle<Result<T, kafka::Error>>);
@@ -73,7 +74,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_too_many_waits_until_another_one_is_answered() {
         let mut turns = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..MOST_AT_ONCE {
             turns.push(wait_for_turn().await);
         }
         assert!(wait_for_turn().now_or_never().is_none());

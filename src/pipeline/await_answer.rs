@@ -3,7 +3,10 @@
 //! partition is taken up once there is an answer.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
 
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::pipeline::ask_kafka::wait_for_turn;
@@ -20,7 +23,7 @@ const MOST_DOUBLINGS: u32 = 6;
 /// When to ask again from then on.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Nobody is told of what is over sooner: leaders change.
-const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(2);
 
 impl Lane {
     /// Has a partition taken up once Kafka answers what it was asked about it.
@@ -41,28 +44,39 @@ impl Lane {
         let since = Instant::now();
         tokio::spawn(async move {
             let find_ours = || {
-                let consumer = weak.upgrade();
-                consumer.filter(|it| it.group().assignment.is_held_by(&source, lane))
+                let consumer = weak.upgrade()?;
+                let assignment = &consumer.group().assignment;
+                let is_read = assignment.find_started(&source).is_some(); // by who has had it again since
+                (assignment.is_held_by(&source, lane) && !is_read).then_some(consumer)
             };
-            loop {
-                tokio::time::sleep(pause).await;
-                pause = PAUSE;
-                let turn = wait_for_turn().await;
-                if find_ours().is_none() {
-                    return; // others wait for their turns
+            let tell = |failure: &Failure| {
+                if let Some(consumer) = find_ours() {
+                    tell_untold(&consumer, &source, failure);
                 }
-                let answer = unanswered.ask_again().await;
-                drop(turn);
-                let Some(consumer) = find_ours() else {
-                    return;
-                };
-                match answer {
-                    Ok(()) => return inbox.take_up([source]),
-                    Err(failure) if since.elapsed() > SILENCE => {
-                        tell_untold(&consumer, &source, &failure);
+            };
+            let asked = async {
+                loop {
+                    tokio::time::sleep(pause).await;
+                    pause = PAUSE;
+                    let _turn = wait_for_turn().await;
+                    if find_ours().is_none() {
+                        return; // others wait for their turns
                     }
-                    Err(_) => {}
+                    match unanswered.ask_again().await {
+                        Ok(()) => return,
+                        Err(failure) if since.elapsed() > SILENCE => tell(&failure),
+                        Err(_) => {}
+                    }
                 }
+            };
+            let mut asked = pin!(asked);
+            // its turn may come late, and a broker that hangs lets one wait
+            if timeout(SILENCE, &mut asked).await.is_err() {
+                tell(&unanswered.failure);
+                asked.await;
+            }
+            if find_ours().is_some() {
+                inbox.take_up([source.clone()]);
             }
         });
     }

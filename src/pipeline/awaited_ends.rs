@@ -21,20 +21,31 @@ pub(super) struct AwaitedEnds(Arc<Locked<HashMap<TopicPartition, ToldEnds>>>);
 struct ToldEnds {
     /// When to ask next; `None`: it is being asked.
     next_ask: Option<Instant>,
-    /// The ends of logs that end before where they are to be drained to, by their numbers and that offset. They hold
-    /// for good: what comes behind them later needn't be waited for.
+    /// The log that was asked about last, as nothing behind it matters before it is drained.
+    asked_up_to: Option<i32>,
+    /// That log hasn't lost its end.
+    is_whole: bool,
+    /// The ends of logs that end before where they are to be drained to, by their numbers and that offset. As they were told
+    /// first: what comes behind them later needn't be waited for.
     lost: HashMap<(i32, i64), i64>,
 }
 
+/// What was told of logs: the ends of those that lost theirs; which was asked about last, and whether that is whole.
+struct Answers {
+    lost: HashMap<(i32, i64), i64>,
+    asked_up_to: Option<i32>,
+    is_whole: bool,
+}
+
 impl AwaitedEnds {
-    /// Whether all that a partition waits for is drained to where its logs end, as far as was told. `ask` is asked beside, if
-    /// it is time.
-    pub(super) fn are_drained<F>(
+    /// Which logs a partition is known to wait for: none at first, as what isn't drained may have lost its end. `None`: all are
+    /// drained to where they end. `ask` is asked beside, if it is time.
+    pub(super) fn find_awaited<F>(
         &self,
         source: &TopicPartition,
         undrained: &[Undrained],
         ask: impl Fn(TopicPartition) -> F + Send + 'static,
-    ) -> bool
+    ) -> Option<Vec<i32>>
     where
         F: Future<Output = Result<i64, Failure>> + Send,
     {
@@ -42,16 +53,22 @@ impl AwaitedEnds {
         let mut all = self.0.lock();
         let told = all.entry(source.clone()).or_insert_with(|| ToldEnds {
             next_ask: Some(now),
+            asked_up_to: None,
+            is_whole: false,
             lost: HashMap::new(),
         });
-        if told.begin_asking(now) {
+        if told.begin_asking(now, undrained) {
             let (ends, source, undrained) = (self.clone(), source.clone(), undrained.to_vec());
             tokio::spawn(async move {
-                let lost = find_lost_ends(&source, &undrained, ask).await;
-                ends.note_told(&source, lost, Instant::now());
+                let answers = find_lost_ends(&source, &undrained, ask).await;
+                ends.note_told(&source, answers, Instant::now());
             });
         }
-        undrained.iter().all(|other| told.shows_drained(other))
+        let undrained = undrained.iter().filter(|other| !told.shows_drained(other));
+        let mut undrained = undrained.peekable();
+        undrained.peek()?;
+        let known = undrained.filter(|other| told.is_known(other));
+        Some(known.map(|other| other.number).collect())
     }
 
     /// Forgets what was told for a partition.
@@ -59,23 +76,36 @@ impl AwaitedEnds {
         self.0.lock().remove(source);
     }
 
-    fn note_told(&self, source: &TopicPartition, lost: HashMap<(i32, i64), i64>, now: Instant) {
+    fn note_told(&self, source: &TopicPartition, answers: Answers, now: Instant) {
         if let Some(told) = self.0.lock().get_mut(source) {
-            told.lost.extend(lost);
+            for (log, end) in answers.lost {
+                told.lost.entry(log).or_insert(end);
+            }
+            (told.asked_up_to, told.is_whole) = (answers.asked_up_to, answers.is_whole);
             told.next_ask = Some(now + ASK_INTERVAL);
         }
     }
 }
 
 impl ToldEnds {
-    /// Returns whether it is time to ask, which is being done from then on.
-    fn begin_asking(&mut self, now: Instant) -> bool {
-        self.next_ask.take_if(|next| *next <= now).is_some()
+    /// Returns whether it is time to ask, which is being done from then on: also once the log is drained that was asked about
+    /// last.
+    fn begin_asking(&mut self, now: Instant, undrained: &[Undrained]) -> bool {
+        let is_drained = |number| undrained.iter().all(|other| other.number != number);
+        let is_next = self.asked_up_to.is_some_and(is_drained);
+        let next = self.next_ask.take_if(|next| is_next || *next <= now);
+        next.is_some()
     }
 
     fn shows_drained(&self, other: &Undrained) -> bool {
         let end = self.lost.get(&(other.number, other.needed));
         end.is_some_and(|end| other.is_drained_to(*end))
+    }
+
+    /// Whether it was told where this log ends.
+    fn is_known(&self, other: &Undrained) -> bool {
+        let is_whole = self.is_whole && self.asked_up_to == Some(other.number);
+        is_whole || self.lost.contains_key(&(other.number, other.needed))
     }
 }
 
@@ -85,18 +115,28 @@ async fn find_lost_ends<F>(
     source: &TopicPartition,
     undrained: &[Undrained],
     ask: impl Fn(TopicPartition) -> F,
-) -> HashMap<(i32, i64), i64>
+) -> Answers
 where
     F: Future<Output = Result<i64, Failure>>,
 {
-    let mut lost = HashMap::new();
+    let mut answers = Answers {
+        lost: HashMap::new(),
+        asked_up_to: None,
+        is_whole: false,
+    };
     for other in undrained {
+        answers.asked_up_to = Some(other.number);
         match ask(other.source(source)).await {
-            Ok(end) if end < other.needed => lost.insert((other.number, other.needed), end),
-            _ => break,
-        };
+            Ok(end) if end < other.needed => {
+                answers.lost.insert((other.number, other.needed), end);
+            }
+            told => {
+                answers.is_whole = told.is_ok();
+                break;
+            }
+        }
     }
-    lost
+    answers
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ fn owned(start: i64, floor: i64, epoch: u64) -> OwnedPartition {
         is_undecided: false,
         has_siblings: false,
         is_untried: false,
+        is_at_end: false,
         position: None,
         confirmed: None,
         owed: Default::default(),

@@ -158,6 +158,7 @@ mod tests {
             is_undecided: false,
             has_siblings: false,
             is_untried: false,
+            is_at_end: false,
             position: None,
             confirmed: None,
             read_to: None,

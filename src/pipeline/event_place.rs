@@ -11,11 +11,17 @@ pub struct EventPlace {
     pub time: Option<i64>,
 }
 
+/// How far the clocks of whoever writes records, and of Postgres, which says when a letter was put aside, may be apart, in milliseconds.
+const CLOCKS_APART: i64 = 60 * 1_000;
+
 impl EventPlace {
     /// Whether this event comes after that of a letter in the same partition. A record that was written after the letter was
-    /// put aside comes after it, at whatever offset: the topic was created again, or its log was cut.
+    /// put aside, by more than clocks differ, comes after it, at whatever offset: the topic was created again, or its log was cut.
     pub fn comes_after(self, letter: Self) -> bool {
-        let is_newer = matches!((letter.time, self.time), (Some(aside), Some(now)) if aside < now);
+        let is_newer = match (letter.time, self.time) {
+            (Some(aside), Some(written)) => aside.saturating_add(CLOCKS_APART) < written,
+            _ => false,
+        };
         letter.partition_id == self.partition_id && (letter.offset < self.offset || is_newer)
     }
 }

@@ -9,7 +9,6 @@ use crate::ledger::partition_starts::{PartitionStart, Undrained};
 use crate::pipeline::ask_kafka::{ask_kafka, wait_for_turn};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::positioning::Positions;
-use crate::pipeline::unanswered::Unanswered;
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
 use crate::verdict::Failure;
@@ -23,8 +22,6 @@ pub(super) enum Start {
     Undecided,
     /// They are to be drained first, or can't be.
     StandsStill(Standing),
-    /// Kafka doesn't tell of one of them.
-    Untold(Unanswered),
 }
 
 impl Positions {
@@ -80,12 +77,13 @@ impl Positions {
         let numbers: Vec<i32> = start.others.keys().copied().collect();
         let watermarks = starts.read_watermarks(client, &source.topic, topic_id, &numbers);
         let undrained = start.find_undrained(&watermarks.await?);
-        let Some(standing) = describe_wait(&undrained) else {
+        // also where Kafka has lost the ends of their logs, and they are drained to where these end now
+        let Some(awaited) = self.find_awaited(source, &undrained) else {
             return Ok(None);
         };
-        if self.are_drained_to_ends(source, &undrained) {
+        let Some(standing) = describe_wait(&undrained, awaited) else {
             return Ok(None);
-        }
+        };
         let (health, merged) = (&self.consumer().group().health, self.merged_tables());
         let awaited = health.find_awaited(|table, topic| {
             // one that was added waits for what may wait for it in turn
@@ -102,9 +100,9 @@ impl Positions {
         Ok(None)
     }
 
-    /// Whether all of these are drained after all, as far as is known, as their logs end before where they ended once: Kafka
-    /// has lost their ends.
-    fn are_drained_to_ends(&self, source: &TopicPartition, undrained: &[Undrained]) -> bool {
+    /// Which of these the partition is known to wait for. `None`: all are drained after all, as their logs end before where they
+    /// ended once.
+    fn find_awaited(&self, source: &TopicPartition, undrained: &[Undrained]) -> Option<Vec<i32>> {
         let topics = self.topics().clone();
         let ask = move |other: TopicPartition| {
             let topics = topics.clone();
@@ -113,7 +111,7 @@ impl Positions {
                 ask_kafka(move || topics.whole_log_end(&other)).await
             }
         };
-        self.awaited_ends.are_drained(source, undrained, ask)
+        self.awaited_ends.find_awaited(source, undrained, ask)
     }
 
     /// From here on the topic's changes are put in order by their source.
@@ -127,8 +125,8 @@ impl Positions {
     }
 }
 
-/// What people are told of what a partition waits for; `None`: for nothing.
-fn describe_wait(undrained: &[Undrained]) -> Option<Standing> {
+/// What people are told of what a partition waits for, of which these are known for certain; `None`: for nothing.
+fn describe_wait(undrained: &[Undrained], awaited: Vec<i32>) -> Option<Standing> {
     let first = undrained.first()?;
     let is_at = match first.watermark {
         Some(watermark) => format!("is at offset {watermark}"),
@@ -144,7 +142,7 @@ fn describe_wait(undrained: &[Undrained]) -> Option<Standing> {
     );
     Some(Standing::Waits {
         text,
-        behind: undrained.iter().map(|u| u.number).collect(),
+        behind: awaited,
         offsets: undrained
             .iter()
             .map(|u| u.needed - u.watermark.unwrap_or_default())

@@ -121,7 +121,12 @@ impl Lane {
             .collect()
             .await;
         for (source, taken) in taken {
-            if !matches!(taken, TakenUp::Owned(_) | TakenUp::StandsStill(_)) {
+            let tells_nothing_more = match &taken {
+                TakenUp::Owned(partition) => partition.is_at_end,
+                TakenUp::NotOurs | TakenUp::NoTopic | TakenUp::Untold(_) => true,
+                TakenUp::StandsStill(_) | TakenUp::GivenUp => false,
+            };
+            if tells_nothing_more {
                 self.aside.rereads.remove(&source);
             }
             match taken {
@@ -129,6 +134,7 @@ impl Lane {
                     self.tell_taken_up(&source);
                     self.partitions.note_taken_up(source, *partition);
                 }
+                TakenUp::GivenUp => {}
                 TakenUp::NotOurs => self.forget_standing(&source),
                 // until a rebalance takes it away, or the topic is there
                 TakenUp::NoTopic => self.take_up_later(source, MISSING_TOPIC_DELAY),
@@ -146,7 +152,7 @@ impl Lane {
         let Some(taken) = self.waiting.until(attempt).await else {
             // whoever needs the lane may take other partitions than this one
             self.inbox.take_up([source.clone()]);
-            return TakenUp::NotOurs;
+            return TakenUp::GivenUp;
         };
         taken
     }

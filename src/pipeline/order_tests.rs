@@ -207,8 +207,10 @@ fn a_letter_that_lies_behind_an_event_which_is_read_again_stays_unless_the_recor
     assert_eq!(superseded(101, Some(4_000)), 1);
     assert_eq!(superseded(99, None), 0);
     assert_eq!(superseded(99, Some(4_000)), 0);
+    // the clock that wrote it may be ahead
+    assert_eq!(superseded(99, Some(6_000)), 0);
     // the topic was created again, or its log was cut
-    assert_eq!(superseded(99, Some(6_000)), 1);
+    assert_eq!(superseded(99, Some(66_000)), 1);
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct OwnedPartition {
     pub has_siblings: bool,
     /// Nothing of it was applied to this destination before it was taken up.
     pub is_untried: bool,
+    /// There was nothing to read of it when it was taken up.
+    pub is_at_end: bool,
     /// How far the log was read, records or not, when the partition had last come to its end.
     pub position: Option<LogPlace>,
     /// The position below which Kafka had deleted nothing unseen when it was asked.
@@ -73,6 +75,7 @@ impl OwnedPartition {
             is_undecided: false,
             has_siblings: false,
             is_untried: false,
+            is_at_end: false,
             position: None,
             confirmed: None,
             owed: Arc::default(),

@@ -44,28 +44,28 @@ pub async fn decide_starts(lane: &mut Lane, records: &[Record]) {
         let mut decided = lane.waiting.until(attempt).await;
         let mut looks = MOST_LOOKS;
         while looks > 0
-            && matches!(&decided, Some(Start::StandsStill(it)) if lane.may_wait_in_place(it))
+            && matches!(&decided, Some(Ok(Start::StandsStill(it))) if lane.may_wait_in_place(it))
         {
             if !lane.waiting.sleep_unless_needed(LOOK_INTERVAL).await {
                 decided = None;
                 break;
             }
             let attempt = || positions.look_again(&source, owned, destination);
-            decided = lane.waiting.until(attempt).await;
+            decided = lane.waiting.until(attempt).await.map(Ok);
             looks -= 1;
         }
         match decided {
-            Some(Start::Free) => lane.partitions.note_begun(&source),
-            Some(Start::StandsStill(standing)) => {
+            Some(Ok(Start::Free)) => lane.partitions.note_begun(&source),
+            Some(Ok(Start::StandsStill(standing))) => {
                 lane.partitions.forget_partition(&source);
                 lane.stand_still(source, standing);
             }
-            Some(Start::Untold(unanswered)) => {
+            Some(Err(unanswered)) => {
                 lane.partitions.forget_partition(&source);
                 lane.await_answer(source, unanswered);
             }
             // somebody needs the lane, or what was entered is forgotten
-            None | Some(Start::Undecided) => lane.partitions.take_up_again([source]),
+            None | Some(Ok(Start::Undecided)) => lane.partitions.take_up_again([source]),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Positions {
         self.find_start(destination, &client, source, id, at).await
     }
 
-    /// Finds out, by its first record, what goes before a partition, and enters it.
+    /// Finds out, by its first record, what goes before a partition, and enters it; or what Kafka doesn't answer of that.
     ///
     /// # Errors
     /// Kafka or Postgres can't be asked now; try again.
@@ -126,7 +126,7 @@ impl Positions {
         owned: &OwnedPartition,
         timestamp: Option<i64>,
         destination: &Destination,
-    ) -> Result<Start, Failure> {
+    ) -> Result<Result<Start, Unanswered>, Failure> {
         let mut client = destination.connect().await?;
         let (starts, id) = (&destination.ledger.partition_starts, owned.topic_id);
         let at_first = starts.remember_topic(&client, &source.topic, id, source.partition + 1);
@@ -134,7 +134,7 @@ impl Positions {
         let was_added = source.partition >= at_first;
         drop(client); // others need it while Kafka is asked
         if let Some(offline) = self.find_offline_before(source).await? {
-            return Ok(Start::StandsStill(describe_offline(&offline)));
+            return Ok(Ok(Start::StandsStill(describe_offline(&offline))));
         }
         let others = match (was_added, timestamp) {
             (true, _) => self.ask_offsets(source, None).await,
@@ -144,7 +144,7 @@ impl Positions {
         };
         let others = match others {
             Ok(others) => others,
-            Err(unanswered) => return Ok(Start::Untold(unanswered)),
+            Err(unanswered) => return Ok(Err(unanswered)),
         };
         let start = PartitionStart {
             begins_at: owned.next_offset,
@@ -155,7 +155,8 @@ impl Positions {
         starts.enter_start(&client, source, id, &start).await?;
         // read again: what counts is what stands there, whoever entered it
         let at = Some(owned.next_offset);
-        self.find_start(destination, &client, source, id, at).await
+        let start = self.find_start(destination, &client, source, id, at);
+        Ok(Ok(start.await?))
     }
 
     /// A partition that may go before this one, and that nothing can be asked about, as no broker leads it.

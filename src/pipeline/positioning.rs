@@ -47,6 +47,8 @@ pub enum TakenUp {
     Owned(Box<OwnedPartition>),
     /// The partition is somebody else's meanwhile.
     NotOurs,
+    /// Somebody needs the lane: it will be taken up later.
+    GivenUp,
     /// No broker that was asked knows the topic: it is deleted, or so new that not all of them do.
     NoTopic,
     /// It can't be read now, and why.
@@ -147,7 +149,6 @@ impl Positions {
         let is_undecided = match start.await? {
             Start::Free => false,
             Start::Undecided => true,
-            Start::Untold(unanswered) => return Ok(TakenUp::Untold(unanswered)),
             Start::StandsStill(standing) => {
                 let (progress, at) = (
                     &self.consumer.group().progress,
@@ -186,6 +187,7 @@ impl Positions {
                 owned.seen_epoch = jumps.and_then(|jumps| jumps.seen_epoch);
                 owned.is_undecided = is_undecided;
                 owned.has_siblings = partitions > 1;
+                owned.is_at_end = start >= log.high;
                 owned.is_untried = matches!(resumed.why, ResumeReason::New) || start == 0;
                 Ok(TakenUp::Owned(Box::new(owned)))
             }

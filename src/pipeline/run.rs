@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Pool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::kafka::dead_letter_topic;
@@ -42,8 +43,8 @@ const RETENTION_GRACE: Duration = Duration::from_secs(20);
 enum Ended {
     /// It is to end.
     ForGood(Result<(), RunError>),
-    /// This topic was created again.
-    Recreated(Arc<str>),
+    /// These topics were created again, and have these ids now.
+    Recreated(Vec<(Arc<str>, Uuid)>),
 }
 
 /// Runs the sink until `stop`, or until everything is caught up: then `patience` is how long what is away is waited for.
@@ -67,16 +68,18 @@ pub async fn run(
     };
     let mut pauses = LeavePauses::default();
     loop {
-        let ended = run.run_worker(pauses.next_pause()).await?;
+        let ended = run.run_worker(pauses.clone()).await?;
         match ended {
             Ended::ForGood(outcome) => return outcome,
             Ended::Recreated(_) if stop.is_cancelled() => return Ok(()),
-            Ended::Recreated(topic) => {
-                pauses.note_left(Instant::now());
-                tracing::warn!(
-                    %topic,
-                    "a topic was deleted and created again: the consumer group is left and joined anew; Kafka's client may wait for leaders that the new topic never had"
-                );
+            Ended::Recreated(topics) => {
+                for (topic, id) in topics {
+                    tracing::warn!(
+                        %topic,
+                        "a topic was deleted and created again: the consumer group is left and joined anew; Kafka's client may wait for leaders that the new topic never had"
+                    );
+                    pauses.note_left(topic, id, Instant::now());
+                }
             }
         }
     }
@@ -92,8 +95,8 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Runs one worker to its end, and lets it end well. Whether topics are others by now is looked at after the pause.
-    async fn run_worker(&self, pause: Duration) -> Result<Ended, RunError> {
+    /// Runs one worker to its end, and lets it end well.
+    async fn run_worker(&self, pauses: LeavePauses) -> Result<Ended, RunError> {
         let (config, stop, health) = (self.config, self.stop, &self.health);
         let (until_caught_up, end) = (self.patience.is_some(), stop.child_token());
         let pool = self.pool.clone();
@@ -108,11 +111,11 @@ impl Run<'_> {
         } = worker;
         let topics = caught_up.topics.clone();
         let mut recreation = JoinSet::new();
-        recreation.spawn(find_recreated_topic(topics, consumer.clone(), pause));
+        recreation.spawn(find_recreated_topic(topics, consumer.clone(), pauses));
         let ended = tokio::select! {
             outcome = watch_lanes(&mut lanes, &end) => Ended::ForGood(outcome),
             outcome = wait_for_end(caught_up, config, self.patience) => Ended::ForGood(outcome),
-            Some(Ok(topic)) = recreation.join_next() => Ended::Recreated(topic),
+            Some(Ok(topics)) = recreation.join_next() => Ended::Recreated(topics),
         };
         if let Ended::ForGood(outcome) = &ended {
             if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {

@@ -2,13 +2,16 @@
 //! says nothing of it either. And those that are ours, whether they are the same still.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
 
 use crate::kafka;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::incarnations::LastLook;
 use crate::kafka::topics::Topics;
 use crate::pipeline::ask_kafka::ask_kafka;
+use crate::pipeline::leave_pauses::LeavePauses;
 
 /// How often Kafka is asked,
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -60,14 +63,13 @@ pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
     }
 }
 
-/// Returns a topic of ours that was deleted and created again, once there is one, and two looks agree on that. Nothing is looked
-/// at before the pause is over.
+/// Returns topics of ours that were deleted and created again, with their new ids, once there are any, and two looks agree on that.
+/// An id for which the group was left lately isn't believed yet.
 pub(super) async fn find_recreated_topic(
     topics: Topics,
     consumer: GroupConsumer,
-    pause: Duration,
-) -> Arc<str> {
-    tokio::time::sleep(pause).await;
+    pauses: LeavePauses,
+) -> Vec<(Arc<str>, Uuid)> {
     let (mut asked_for, mut last) = (0, LastLook::default());
     loop {
         let more = LOOK_INTERVAL_PER_TOPIC.saturating_mul(asked_for);
@@ -90,9 +92,11 @@ pub(super) async fn find_recreated_topic(
         let Ok(ids) = asked.await else {
             continue;
         };
-        let others = group.incarnations.list_others(&ids);
-        if let Some(topic) = last.note_next(others) {
-            return topic;
+        let (mut others, now) = (group.incarnations.list_others(&ids), Instant::now());
+        others.retain(|topic, id| pauses.may_leave(topic, *id, now));
+        let recreated = last.note_next(others);
+        if !recreated.is_empty() {
+            return recreated;
         }
     }
 }

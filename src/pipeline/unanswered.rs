@@ -19,10 +19,16 @@ impl Unanswered {
         error: &kafka::Error,
         question: impl Fn() -> Result<T, kafka::Error> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            failure: Failure::of_kafka(Verdict::Unavailable, error.to_string()),
-            question: Arc::new(move || question().map(drop)),
-        }
+        let failure = Failure::of_kafka(Verdict::Unavailable, error.to_string());
+        Self::keep(failure, question)
+    }
+
+    fn keep<T>(
+        failure: Failure,
+        question: impl Fn() -> Result<T, kafka::Error> + Send + Sync + 'static,
+    ) -> Self {
+        let question = Arc::new(move || question().map(drop));
+        Self { failure, question }
     }
 
     /// Asks again. Whatever the answer is, it may be had.
@@ -45,10 +51,7 @@ pub async fn ask_or_keep<T: Send + 'static>(
     let question = Arc::new(question);
     let asked = question.clone();
     let answer = ask_kafka(move || asked()).await;
-    answer.map_err(|failure| Unanswered {
-        failure,
-        question: Arc::new(move || question().map(drop)),
-    })
+    answer.map_err(|failure| Unanswered::keep(failure, move || question()))
 }
 
 #[cfg(test)]
