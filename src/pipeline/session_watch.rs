@@ -19,7 +19,7 @@ use crate::verdict::Failure;
 use crate::watch::health::Health;
 
 /// How often Postgres is asked.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long it may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,8 +31,9 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(25);
 /// After how long a statement isn't one any more that its timeout at the server (5 min) lets run.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(330);
 
-/// After how long a statement, or its answer, is told of: batches are made so small that none takes this long.
-const LATE_AFTER: Duration = Duration::from_secs(10);
+/// After how long a statement, or its answer, is told of: batches are made so small that none takes this long. With the looks
+/// it is some twelve seconds until people hear of it, and less than twenty if Postgres doesn't answer.
+const LATE_AFTER: Duration = Duration::from_secs(8);
 
 /// Watches the sessions of a worker.
 pub(super) struct SessionWatch {
@@ -250,11 +251,11 @@ mod tests {
     fn whatever_takes_longer_than_a_batch_may_is_told_before_it_is_given_up() {
         assert!(
             is_late(12, Some(Some(&activity(true, 12))))
-                && !is_late(12, Some(Some(&activity(true, 9))))
+                && !is_late(12, Some(Some(&activity(true, 7))))
         );
         let waiting = activity(false, 200);
         for told in [Some(Some(&waiting)), Some(None), None] {
-            assert!(is_late(12, told) && !is_late(9, told), "{told:?}");
+            assert!(is_late(12, told) && !is_late(7, told), "{told:?}");
         }
     }
 }
