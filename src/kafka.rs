@@ -12,6 +12,7 @@
 //! - What all need: `client` and `properties` (how clients are set up), `copy` (records out of
 //!   librdkafka's memory), `complaints` and `error` (what goes wrong).
 
+mod asked_brokers;
 pub mod assignment;
 mod broker_watch;
 mod chatter;

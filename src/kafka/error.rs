@@ -52,6 +52,9 @@ pub enum Error {
     /// No answer to the question for topic ids came in time.
     #[error("Kafka did not answer a DescribeTopics request in time")]
     TopicIdsUnanswered,
+    /// Nobody tells which brokers there are to be asked.
+    #[error("Kafka doesn't tell its brokers: {0}")]
+    NoBrokers(String),
     /// The question for topic ids was refused as a whole.
     #[error("Kafka refused a DescribeTopics request: {0}")]
     TopicIdsRefused(String),

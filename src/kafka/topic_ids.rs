@@ -13,6 +13,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_resp_err_t as code;
 use rdkafka::client::{Client, ClientContext};
 use uuid::Uuid;
 
@@ -66,10 +67,10 @@ pub(super) enum AskRights {
     No,
 }
 
-/// Asks for the ids of topics, and how many partitions they have. Blocks its thread, `timeout` at most.
+/// Asks a broker for the ids of topics, and how many partitions they have. Blocks its thread, `timeout` at most.
 ///
 /// # Errors
-/// No broker answered in time, or it refused.
+/// The broker didn't answer in time, or it refused.
 ///
 /// # Safety of the calls within
 /// The handle lives as long as `client` is borrowed. Everything that is created here is destroyed
@@ -78,8 +79,9 @@ pub(super) enum AskRights {
 pub(super) fn describe_topics(
     client: &Client<impl ClientContext>,
     topics: &[&str],
-    timeout: Duration,
     rights: AskRights,
+    broker: i32,
+    timeout: Duration,
 ) -> Result<HashMap<String, DescribedTopic>, Error> {
     let client = client.native_ptr();
     let names: Vec<CString> = topics
@@ -98,6 +100,7 @@ pub(super) fn describe_topics(
             rd::rd_kafka_AdminOptions_destroy,
         );
         rd::rd_kafka_AdminOptions_set_request_timeout(options.0, millis, std::ptr::null_mut(), 0);
+        rd::rd_kafka_AdminOptions_set_broker(options.0, broker, std::ptr::null_mut(), 0);
         if rights == AskRights::Yes {
             let refused = rd::rd_kafka_AdminOptions_set_include_authorized_operations(options.0, 1);
             drop(Owned(refused, rd::rd_kafka_error_destroy));
@@ -114,10 +117,17 @@ pub(super) fn describe_topics(
         if event.0.is_null() {
             return Err(Error::TopicIdsUnanswered);
         }
-        if rd::rd_kafka_event_error(event.0) != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
-        {
-            let refusal = copy_text(rd::rd_kafka_event_error_string(event.0));
-            return Err(Error::TopicIdsRefused(refusal));
+        match rd::rd_kafka_event_error(event.0) {
+            code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
+            code::RD_KAFKA_RESP_ERR__TIMED_OUT
+            | code::RD_KAFKA_RESP_ERR__TRANSPORT
+            | code::RD_KAFKA_RESP_ERR__DESTROY_BROKER => {
+                return Err(Error::TopicIdsUnanswered);
+            }
+            _ => {
+                let refusal = copy_text(rd::rd_kafka_event_error_string(event.0));
+                return Err(Error::TopicIdsRefused(refusal));
+            }
         }
         let result = rd::rd_kafka_event_DescribeTopics_result(event.0);
         if result.is_null() {
@@ -157,7 +167,6 @@ unsafe fn read_descriptions(
 
 /// The id in a topic's description; the error says in the broker's words why there is none.
 unsafe fn id_of(description: *const rd::rd_kafka_TopicDescription_t) -> Result<TopicId, String> {
-    use rd::rd_kafka_resp_err_t as code;
     unsafe {
         let error = rd::rd_kafka_TopicDescription_error(description);
         if !error.is_null() {

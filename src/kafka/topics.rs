@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 
 use crate::config::Config;
+use crate::kafka::asked_brokers::{AskedBrokers, list_brokers};
 use crate::kafka::client::{LoggingContext, client_properties, close_consumer};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::log_cuts::{EpochEnd, cut_properties, find_epoch_end};
@@ -55,12 +56,13 @@ impl ClusterTopic {
 }
 
 /// Asks about topics, over connections of its own: on the consumer's, a question would queue behind a
-/// fetch that waits for records (500 ms). Each call blocks its thread, for some ten seconds at most.
+/// fetch that waits for records (500 ms). Each call blocks its thread, for some fifteen seconds at most.
 #[derive(Clone)]
 pub struct Topics(Arc<Clients>);
 
 struct Clients {
     admin: AdminClient<LoggingContext>,
+    brokers: AskedBrokers,
     properties: ClientConfig,
     /// Sees what transactions hide that are open; there once somebody has asked.
     of_whole_logs: Locked<Option<Arc<BaseConsumer<LoggingContext>>>>,
@@ -81,6 +83,7 @@ impl Topics {
         properties.set("isolation.level", "read_uncommitted");
         Ok(Self(Arc::new(Clients {
             admin,
+            brokers: AskedBrokers::default(),
             properties,
             of_whole_logs: Locked::default(),
             cut_properties: cut_properties(&config.kafka),
@@ -102,12 +105,7 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn describe(&self, topics: &[&str]) -> Result<HashMap<String, DescribedTopic>, Error> {
-        describe_topics(
-            self.0.admin.inner(),
-            topics,
-            TOPIC_QUERY_TIMEOUT,
-            AskRights::No,
-        )
+        self.ask_description(topics, AskRights::No)
     }
 
     /// Whether we may write to the topic; `None` if the brokers don't tell.
@@ -115,8 +113,7 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn may_write(&self, topic: &str) -> Result<Option<bool>, Error> {
-        let (client, timeout) = (self.0.admin.inner(), TOPIC_QUERY_TIMEOUT);
-        let described = describe_topics(client, &[topic], timeout, AskRights::Yes)?;
+        let described = self.ask_description(&[topic], AskRights::Yes)?;
         let rights = described.get(topic).and_then(|topic| topic.rights);
         Ok(rights.map(|rights| rights.may_write))
     }
@@ -126,12 +123,27 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn find_unreadable(&self, topics: &[&str]) -> Result<Vec<String>, Error> {
-        let (client, timeout) = (self.0.admin.inner(), TOPIC_QUERY_TIMEOUT);
-        let described = describe_topics(client, topics, timeout, AskRights::Yes)?;
+        let described = self.ask_description(topics, AskRights::Yes)?;
         let unreadable = described
             .into_iter()
             .filter(|(_, topic)| topic.rights.is_some_and(|rights| !rights.may_read));
         Ok(unreadable.map(|(name, _)| name).collect())
+    }
+
+    fn ask_description(
+        &self,
+        topics: &[&str],
+        rights: AskRights,
+    ) -> Result<HashMap<String, DescribedTopic>, Error> {
+        if topics.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let client = self.0.admin.inner();
+        self.0.brokers.ask(
+            TOPIC_QUERY_TIMEOUT,
+            || list_brokers(client, TOPIC_QUERY_TIMEOUT),
+            |broker, timeout| describe_topics(client, topics, rights, broker, timeout),
+        )
     }
 
     /// Every partition of the topics that are `wanted`.
