@@ -5,8 +5,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::{Client, ClientContext};
-
 use crate::kafka::error::Error;
 use crate::locked::Locked;
 
@@ -95,19 +93,6 @@ impl BrokerList {
             Err(error) => self.failure = Some(error.to_string()),
         }
     }
-}
-
-/// The ids of a cluster's brokers. Asks for all topics with them: asking for one by its name may create it.
-///
-/// # Errors
-/// No broker answered in time.
-pub(super) fn list_brokers(
-    client: &Client<impl ClientContext>,
-    timeout: Duration,
-) -> Result<Vec<i32>, Error> {
-    let metadata = client.fetch_metadata(None, timeout);
-    let metadata = metadata.map_err(Error::Topics)?;
-    Ok(metadata.brokers().iter().map(|it| it.id()).collect())
 }
 
 #[cfg(test)]

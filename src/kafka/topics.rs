@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 
 use crate::config::Config;
-use crate::kafka::asked_brokers::{AskedBrokers, list_brokers};
+use crate::kafka::asked_brokers::AskedBrokers;
 use crate::kafka::client::{LoggingContext, client_properties, close_consumer};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::log_cuts::{EpochEnd, cut_properties, find_epoch_end};
@@ -29,8 +29,8 @@ const IDLE_CONSUMERS: usize = 4;
 /// What a cluster says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// How many brokers there are.
-    pub brokers: usize,
+    /// The ids of its brokers.
+    pub brokers: Vec<i32>,
     /// Every topic that the user may see.
     pub topics: Vec<ClusterTopic>,
 }
@@ -56,7 +56,7 @@ impl ClusterTopic {
 }
 
 /// Asks about topics, over connections of its own: on the consumer's, a question would queue behind a
-/// fetch that waits for records (500 ms). Each call blocks its thread, for some fifteen seconds at most.
+/// fetch that waits for records (500 ms). Each call blocks its thread, for some twenty-five seconds at most.
 #[derive(Clone)]
 pub struct Topics(Arc<Clients>);
 
@@ -138,11 +138,12 @@ impl Topics {
         if topics.is_empty() {
             return Ok(HashMap::new());
         }
-        let client = self.0.admin.inner();
         self.0.brokers.ask(
             TOPIC_QUERY_TIMEOUT,
-            || list_brokers(client, TOPIC_QUERY_TIMEOUT),
-            |broker, timeout| describe_topics(client, topics, rights, broker, timeout),
+            || Ok(self.cluster()?.brokers),
+            |broker, timeout| {
+                describe_topics(self.0.admin.inner(), topics, rights, broker, timeout)
+            },
         )
     }
 
@@ -151,10 +152,13 @@ impl Topics {
     /// # Errors
     /// No broker answered in time, or it refused.
     pub fn partitions(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<TopicPartition>, Error> {
-        let cluster =
-            fetch_cluster(self.0.admin.inner(), TOPIC_QUERY_TIMEOUT).map_err(Error::Topics)?;
+        let cluster = self.cluster()?;
         let topics = cluster.topics.iter().filter(|topic| wanted(&topic.name));
         Ok(topics.flat_map(ClusterTopic::sources).collect())
+    }
+
+    fn cluster(&self) -> Result<Cluster, Error> {
+        fetch_cluster(self.0.admin.inner(), TOPIC_QUERY_TIMEOUT).map_err(Error::Topics)
     }
 
     /// Where the log ends with what transactions hide that are still open.
@@ -266,7 +270,7 @@ pub(super) fn fetch_cluster(
         partitions: topic.partitions().iter().map(|p| p.id()).collect(),
     });
     Ok(Cluster {
-        brokers: metadata.brokers().len(),
+        brokers: metadata.brokers().iter().map(|b| b.id()).collect(),
         topics: topics.collect(),
     })
 }

@@ -77,13 +77,14 @@ impl Positions {
         let numbers: Vec<i32> = start.others.keys().copied().collect();
         let watermarks = starts.read_watermarks(client, &source.topic, topic_id, &numbers);
         let undrained = start.find_undrained(&watermarks.await?);
+        let [first, others @ ..] = &undrained[..] else {
+            return Ok(None);
+        };
         // also where Kafka has lost the ends of their logs, and they are drained to where these end now
         let Some(awaited) = self.find_awaited(source, &undrained) else {
             return Ok(None);
         };
-        let Some(standing) = describe_wait(&undrained, awaited) else {
-            return Ok(None);
-        };
+        let standing = describe_wait(first, others, awaited);
         let (health, merged) = (&self.consumer().group().health, self.merged_tables());
         let awaited = health.find_awaited(|table, topic| {
             // one that was added waits for what may wait for it in turn
@@ -125,14 +126,13 @@ impl Positions {
     }
 }
 
-/// What people are told of what a partition waits for, of which these are known for certain; `None`: for nothing.
-fn describe_wait(undrained: &[Undrained], awaited: Vec<i32>) -> Option<Standing> {
-    let first = undrained.first()?;
+/// What people are told of what a partition waits for, of which those with these numbers are known for certain.
+fn describe_wait(first: &Undrained, others: &[Undrained], known: Vec<i32>) -> Standing {
     let is_at = match first.watermark {
         Some(watermark) => format!("is at offset {watermark}"),
         None => "wasn't taken up yet".to_owned(),
     };
-    let more = match undrained.len() - 1 {
+    let more = match others.len() {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
@@ -140,12 +140,10 @@ fn describe_wait(undrained: &[Undrained], awaited: Vec<i32>) -> Option<Standing>
         "partition {} of its topic goes first, up to offset {}, and {is_at}{more}: it may have earlier events of the same rows",
         first.number, first.needed,
     );
-    Some(Standing::Waits {
+    let missing = |it: &Undrained| it.needed - it.watermark.unwrap_or_default();
+    Standing::Waits {
         text,
-        behind: awaited,
-        offsets: undrained
-            .iter()
-            .map(|u| u.needed - u.watermark.unwrap_or_default())
-            .sum(),
-    })
+        behind: known,
+        offsets: missing(first) + others.iter().map(missing).sum::<i64>(),
+    }
 }

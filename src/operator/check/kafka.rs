@@ -86,7 +86,7 @@ impl ObservedCluster {
                 return;
             }
         };
-        self.brokers = Some(found.brokers);
+        self.brokers = Some(found.brokers.len());
         let letters = config.dead_letter_topic();
         self.has_dead_letter_topic = found.topics.iter().any(|topic| topic.name == letters);
         let (chosen, findings) = choose_topics(&config.kafka.topics, &found.topics);
