@@ -74,8 +74,9 @@ async fn after_a_long_time_of_random_faults_nothing_has_grown_and_all_is_right()
             &mut chance,
         );
         let what = what.await;
-        let memory = memory_kb(&workers);
-        println!("{:>5} s: {memory} kB, {what}", since.elapsed().as_secs());
+        let (seconds, memory) = (since.elapsed().as_secs(), memory_kb(&workers));
+        let threads = read_status(&workers, "Threads:");
+        println!("{seconds:>5} s: {memory} kB, {threads} threads, {what}");
         struck.push(what);
         tokio::time::sleep(Duration::from_millis(chance.below(8_000))).await;
     }
@@ -223,9 +224,14 @@ async fn measure(world: &World, workers: &Workers, quiet: Duration) -> Measured 
 }
 
 fn memory_kb(workers: &Workers) -> u64 {
+    read_status(workers, "VmRSS:")
+}
+
+/// A number that Linux tells of the veteran.
+fn read_status(workers: &Workers, name: &str) -> u64 {
     let status = format!("/proc/{}/status", workers.at(VETERAN).process_id());
     let status = std::fs::read_to_string(status).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     number.expect("Linux tells it")
 }
