@@ -28,8 +28,8 @@ pub struct Envelope<'r> {
     pub before: Option<Fields<'r>>,
     /// The row as it is now; `None` for a delete.
     pub after: Option<Fields<'r>>,
-    /// Where the event comes from.
-    pub source: Source<'r>,
+    /// Where the event comes from; boxed, as an envelope is moved some times.
+    pub source: Box<Source<'r>>,
     /// JSON, for [`TransactionOrder::from_json`]; `None` where the source sends none.
     pub transaction: Option<&'r str>,
 }
@@ -68,7 +68,7 @@ impl<'de: 'r, 'r> Visitor<'de> for EnvelopeSeed<'_, 'r> {
                 }
                 "source" => set_once(
                     &mut source,
-                    map.next_value::<Option<Source<'de>>>()?,
+                    map.next_value::<Option<Box<Source<'de>>>>()?,
                     "source",
                 )?,
                 "transaction" => {

@@ -112,7 +112,7 @@ impl Plan {
             op: Cow::Borrowed(""),
             before: None,
             after: None,
-            source: Source::default(),
+            source: Box::default(),
             transaction: None,
         };
         for ((node, part), member) in plan.parts.iter().zip(members) {
@@ -124,8 +124,10 @@ impl Plan {
                 Part::After(row) => row
                     .read_fields(&mut walk, texts, arena)
                     .map(|row| envelope.after = row),
-                Part::Source(wanted) => read_source(&mut walk, *node, wanted, texts, arena)
-                    .map(|source| envelope.source = source),
+                Part::Source(wanted) => {
+                    let walk = &mut walk;
+                    read_source(walk, *node, wanted, texts, arena, &mut envelope.source)
+                }
                 Part::Transaction => read_transaction(&mut walk, *node, texts, arena)
                     .map(|transaction| envelope.transaction = transaction),
                 Part::Before(_) | Part::Other => walk.skip_value(*node),
@@ -172,10 +174,10 @@ fn read_source<'r>(
     wanted: &[Option<SourceField>],
     texts: &mut Texts,
     arena: &'r Bump,
-) -> Result<Source<'r>, AvroError> {
-    let mut source = Source::default();
+    source: &mut Source<'r>,
+) -> Result<(), AvroError> {
     let Some(members) = walk.enter_record(node)? else {
-        return Ok(source);
+        return Ok(());
     };
     texts.clear();
     for (member, wanted) in members.iter().zip(wanted) {
@@ -191,5 +193,5 @@ fn read_source<'r>(
             source.set_field(*field, text);
         }
     }
-    Ok(source)
+    Ok(())
 }

@@ -94,7 +94,10 @@ impl Source<'_> {
 
 /// A JSON text without its quotes.
 pub(super) fn unquoted(raw: Option<&str>) -> Option<&str> {
-    let raw = raw?.trim_matches('"');
+    let raw = match raw? {
+        quoted if quoted.starts_with('"') => quoted.trim_matches('"'),
+        number => number,
+    };
     (!raw.is_empty() && raw != "null").then_some(raw)
 }
 

@@ -51,9 +51,9 @@ impl Source<'_> {
 /// Where the transaction before the event's was committed: `"[\"24023119\",\"24023128\"]"`, as JSON has it. Zero
 /// where the connector has seen none yet.
 fn last_commit(sequence: &str) -> Option<u64> {
-    let (first, _) = sequence.split_once(',')?;
-    let digits = first.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    match digits {
+    let begin = sequence.bytes().position(|b| b.is_ascii_alphanumeric())?;
+    let first = sequence.get(begin..sequence.bytes().position(|b| b == b',')?)?;
+    match first.trim_end_matches(|c: char| !c.is_ascii_alphanumeric()) {
         "null" => Some(0),
         digits => digits.parse().ok(),
     }

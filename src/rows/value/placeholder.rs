@@ -38,9 +38,9 @@ pub struct Placeholder {
     first_number: String,
     /// The same as an unscaled decimal, in quotes, as an array of decimals begins.
     first_decimal: String,
-    /// What the first byte behind the quote of a string can be that is the placeholder in one of its shapes: nearly
-    /// every value begins otherwise, and is asked about nothing else.
-    may_begin: Box<[bool; 256]>,
+    /// By the first byte behind the quote of a string: in which of [`Placeholder::string_shapes`] it may be the
+    /// placeholder, as bits. Nearly every value begins otherwise, and is asked about nothing else.
+    may_be: Box<[u8; 256]>,
 }
 
 impl Placeholder {
@@ -69,57 +69,62 @@ impl Placeholder {
             first_number: bytes.first().map_or(0, |b| b.cast_signed()).to_string(),
             text,
             bytes,
-            may_begin: Box::new([false; 256]),
+            may_be: Box::new([0; 256]),
         };
         placeholder.note_beginnings();
         placeholder
     }
 
+    /// What a string may say, those first that aren't bytes.
+    fn string_shapes(&self) -> [&str; 6] {
+        let [for_urls, without_padding, octets] = &self.other_bytes;
+        [
+            &self.text,
+            &self.hstore,
+            &self.base64,
+            for_urls,
+            without_padding,
+            octets,
+        ]
+    }
+
     fn note_beginnings(&mut self) {
-        let others = self.other_bytes.iter();
-        let shapes = [&self.text, &self.hstore, &self.base64];
-        // a character may be escaped; the text may be empty, and the string ends then
-        let mut beginnings = vec![b'\\', b'"'];
-        beginnings.extend(
-            shapes
-                .into_iter()
-                .chain(others)
-                .filter_map(|shape| shape.bytes().next()),
-        );
-        for byte in beginnings {
-            if let Some(may_begin) = self.may_begin.get_mut(usize::from(byte)) {
-                *may_begin = true;
+        let first = self.string_shapes().map(|shape| shape.bytes().next());
+        for (bit, first) in first.into_iter().enumerate() {
+            // a character may be escaped; the text may be empty, and the string ends then
+            for byte in [b'\\', first.unwrap_or(b'"')] {
+                if let Some(may_be) = self.may_be.get_mut(usize::from(byte)) {
+                    *may_be |= 1 << bit;
+                }
             }
         }
     }
 
-    fn may_be_string(&self, quoted: &str) -> bool {
-        let first = quoted.as_bytes().get(1).copied().unwrap_or_default();
-        self.may_begin
-            .get(usize::from(first))
-            .is_some_and(|may_begin| *may_begin)
-    }
-
     /// Whether this is the placeholder and no value.
+    #[inline]
     pub(super) fn is_meant(&self, json: Json<'_>, field: Option<&Field>, column: &PgType) -> bool {
         // the type is asked last: hardly any value says what the placeholder does
         let says_placeholder = match json {
-            Json::String(quoted) if !self.may_be_string(quoted) => return false,
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
             Json::String(quoted) => {
-                says_text(quoted, &self.text)
-                    || says_text(quoted, &self.hstore)
-                    || self.is_bytes(quoted) && may_be_bytes(field, Family::of_column(column))
+                let first = quoted.as_bytes().get(1).copied().unwrap_or_default();
+                let may_be = self.may_be.get(usize::from(first)).copied();
+                let may_be = may_be.unwrap_or_default();
+                may_be != 0 && self.is_string(quoted, may_be, field, column)
             }
             Json::Array(raw) => self.is_array(raw, field, column),
             Json::Object(raw) => self.is_object(raw),
-            _ => false,
         };
         says_placeholder && !Family::of_column(column).is_fixed_size()
     }
 
-    fn is_bytes(&self, quoted: &str) -> bool {
-        let mut others = self.other_bytes.iter();
-        says_text(quoted, &self.base64) || others.any(|bytes| says_text(quoted, bytes))
+    /// `may_be`: the shapes that come into question, as bits.
+    fn is_string(&self, quoted: &str, may_be: u8, field: Option<&Field>, column: &PgType) -> bool {
+        const TEXTS: usize = 2;
+        let shapes = self.string_shapes().into_iter().enumerate();
+        let mut asked = shapes.filter(|(bit, _)| may_be & (1 << bit) != 0);
+        let said = asked.find(|(_, shape)| says_text(quoted, shape));
+        said.is_some_and(|(bit, _)| bit < TEXTS || may_be_bytes(field, Family::of_column(column)))
     }
 
     fn is_array(&self, raw: &str, field: Option<&Field>, column: &PgType) -> bool {
