@@ -6,7 +6,8 @@ use crate::commands::done;
 use crate::support::worker::Worker;
 use crate::support::{Event, World, events, eventually};
 
-const APPLIED: &str = "SELECT next_offset FROM landfall.partitions WHERE partition = 0";
+const APPLIED: &str =
+    "SELECT coalesce(max(next_offset), 0)::bigint FROM landfall.partitions WHERE partition = 0";
 
 fn last_version(version: i64) -> String {
     format!("SELECT count(*) FROM t WHERE version = {version}")
