@@ -21,6 +21,7 @@ pub mod kafka;
 pub mod ledger;
 pub mod letter;
 pub mod locked;
+pub mod memory;
 pub mod operator;
 pub mod pipeline;
 pub mod postgres;

@@ -14,7 +14,7 @@ use landfall::operator::{check, dlq, forget, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
 use landfall::watch::{http, metrics, telemetry};
-use landfall::{pipeline, shutdown};
+use landfall::{memory, pipeline, shutdown};
 
 /// A batch allocates a little for each of thousands of events, in one thread or another.
 #[global_allocator]
@@ -22,6 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit codes: 0 done, 1 the work failed, 2 the command line or the configuration is wrong.
 fn main() -> ExitCode {
+    memory::give_back_soon();
     #[cfg(feature = "failpoints")]
     let _failpoints = landfall::failpoint::read_plan();
     let cli = Cli::parse_or_exit();

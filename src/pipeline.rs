@@ -124,7 +124,7 @@ async fn run_lane(mut lane: Lane) {
 /// the batch is in then, unless COMMIT failed and its answer was lost.
 async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutcome, Failure> {
     let (destination, before_commit) = (&lane.destination, &lane.before_commit);
-    if lane.feeds.learn_new(batch.merged_version).await? {
+    if lane.feeds.learn_new(batch).await? {
         return Ok(AttemptOutcome::DecodeAnew);
     }
     if batch.has_gaps() {
@@ -142,7 +142,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     let mut client = destination.connect().await?;
     truncate::require_order(&client, &destination.ledger, before_commit, batch).await?;
     let changes = destination.resolve_changes(&mut client, batch).await?;
-    if lane.feeds.learn_tables(&batch.tables, batch.merged_version) {
+    if lane.feeds.learn_tables(batch) {
         return Ok(AttemptOutcome::DecodeAnew);
     }
     destination.prepare_days(&client, batch).await?;
@@ -173,7 +173,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         return Ok(AttemptOutcome::TablesAltered);
     }
     // whoever goes before its turn from now on waits for these rows until COMMIT
-    if merged.any_gave_way_since(batch.merged_version) {
+    if lane.feeds.is_outdated(batch) {
         return Ok(AttemptOutcome::DecodeAnew);
     }
     lane.breaker.judge_batch(batch)?;

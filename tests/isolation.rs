@@ -294,3 +294,44 @@ fn statements(worker: &Worker) -> usize {
     assert!(!counts.is_empty(), "nothing was taken apart:\n{log}");
     counts.iter().sum()
 }
+
+const LEFT_OUT: &str = "__debezium_unavailable_value";
+
+#[tokio::test]
+async fn an_update_of_a_row_that_is_not_there_is_blamed_though_the_one_behind_it_is_refused() {
+    let world = World::new("update_refused", 1).await;
+    let table = "CREATE TABLE p (id bigint PRIMARY KEY, doc text, img text CHECK (img <> 'no'));
+                 INSERT INTO p VALUES (2, 'old', 'old'), (3, 'old', 'old')";
+    sql(&world, table).await;
+    let part =
+        |id: i64, doc: &str, img: &str| put("p", id, json!({ "id": id, "doc": doc, "img": img }));
+    let events = [
+        part(1, "new", LEFT_OUT),
+        part(2, LEFT_OUT, "no"),
+        part(3, "new", LEFT_OUT),
+    ];
+    let worker = land_in_one_batch(&world, &events).await;
+    assert_eq!(blamed(&world).await, [1, 2], "{}", worker.log());
+    let after =
+        "SELECT count(*) FROM p WHERE (id, doc, img) IN ((2, 'old', 'old'), (3, 'new', 'old'))";
+    assert_eq!(world.count(after).await, 2);
+}
+
+#[tokio::test]
+async fn a_row_that_a_trigger_makes_behind_an_update_that_missed_it_does_not_make_up_for_it() {
+    let world = World::new("stub_behind", 1).await;
+    let tables = "CREATE TABLE p (id bigint PRIMARY KEY, doc text, img text);
+        CREATE TABLE c (id bigint PRIMARY KEY, p bigint REFERENCES p);
+        CREATE FUNCTION make_stub() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO public.p (id) VALUES (NEW.p) ON CONFLICT DO NOTHING; RETURN NEW; END $$;
+        CREATE TRIGGER stub BEFORE INSERT ON c FOR EACH ROW EXECUTE FUNCTION make_stub()";
+    sql(&world, tables).await;
+    let events = [
+        put("p", 7, json!({ "id": 7, "doc": LEFT_OUT, "img": "new" })),
+        put("c", 1, json!({ "id": 1, "p": 7 })),
+    ];
+    let worker = land_in_one_batch(&world, &events).await;
+    assert_eq!(blamed(&world).await, [7], "{}", worker.log());
+    let landed = "SELECT count(*) FROM c JOIN p ON p.id = c.p WHERE p.img IS NULL";
+    assert_eq!(world.count(landed).await, 1);
+}

@@ -42,6 +42,7 @@ mod parents;
 mod pooler;
 mod replay;
 mod retention;
+mod round_trips;
 mod shutdown;
 mod stale;
 mod standing;

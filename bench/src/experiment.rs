@@ -1,5 +1,7 @@
 //! What can be run by name, and what each of them compares. Each of its variants is run once a round.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 
 use crate::cli::Options;
@@ -48,7 +50,12 @@ pub enum Special {
     Outage,
     /// The records of `json`, over so many tables, each with its topic.
     Tables(u64),
+    /// The same, with a destination that is [`FAR`] away.
+    FarTables(u64),
 }
+
+/// A round trip to another zone or two.
+pub const FAR: Duration = Duration::from_millis(5);
 
 /// The variants' names, as the results know them.
 pub const LANDFALL: &str = "Landfall";
@@ -149,6 +156,7 @@ pub fn all(options: &Options) -> Result<Vec<Experiment>> {
             vec![
                 usual("1 table", Special::Nothing),
                 usual("300 tables", Special::Tables(300)),
+                usual("300 tables, 5 ms away", Special::FarTables(300)),
             ],
         ),
         experiment(

@@ -5,6 +5,7 @@ mod bench;
 mod cli;
 mod connector;
 mod database;
+mod distance;
 mod equality;
 mod experiment;
 mod figures;

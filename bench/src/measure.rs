@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::Bench;
 use crate::database::Database;
+use crate::distance::far_from;
 use crate::equality;
 use crate::process::{Process, Usage};
 use crate::servers::{ServerUsage, Servers};
@@ -40,6 +41,8 @@ pub struct Setting<'a> {
     pub topics: String,
     /// Of the destination.
     pub tables: Vec<String>,
+    /// How far away the destination is.
+    pub round_trip: Option<Duration>,
     /// What is done to the destination before the sink starts.
     pub prepare: &'a dyn Fn(&Bench, &Database) -> Result<()>,
     /// What is done in the middle.
@@ -51,6 +54,7 @@ impl Setting<'_> {
         Setting {
             topics: topic.full_name(),
             tables: vec![TABLE.to_owned()],
+            round_trip: None,
             prepare: &|_, _| Ok(()),
             meanwhile: &|_| Ok(()),
         }
@@ -73,11 +77,15 @@ impl Bench {
             "bench-{}",
             SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()
         );
+        let seen = match setting.round_trip {
+            Some(round_trip) => far_from(&destination, round_trip)?,
+            None => destination.clone(),
+        };
         let task = Task {
             name: &name,
             topics: &setting.topics,
             encoding: topic.encoding,
-            destination: &destination,
+            destination: &seen,
         };
         let mut process = self.start_warm(topic, sink, &task, &setting.tables)?;
         let watched = self.watch(&mut process, sink, &task, setting, &destination, records);

@@ -12,6 +12,8 @@ use crate::bench::Bench;
 use crate::kafka::config;
 
 pub struct Record {
+    /// Of its topic.
+    pub partition: u64,
     pub key: String,
     /// None for a tombstone.
     pub value: Option<String>,
@@ -53,6 +55,7 @@ pub fn read(
         }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let record = Record {
+            partition: message.partition().unsigned_abs().into(),
             key: message.key().map(text).context("a record without a key")?,
             value: message.payload().map(text),
             timestamp: message.timestamp().to_millis().unwrap_or_default(),

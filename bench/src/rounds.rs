@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 use crate::bench::Bench;
-use crate::experiment::{Experiment, Run, Special, Variant};
+use crate::experiment::{Experiment, FAR, Run, Special, Variant};
 use crate::figures::{self, Figure};
 use crate::machine;
 use crate::measure::{Measured, Setting};
@@ -94,7 +94,10 @@ impl Bench {
                 if let Special::Outage = special {
                     setting.meanwhile = &outage::stop_and_start;
                 }
-                if let Special::Tables(tables) = special {
+                if let Special::FarTables(_) = special {
+                    setting.round_trip = Some(FAR);
+                }
+                if let Special::Tables(tables) | Special::FarTables(tables) = special {
                     split::make(self, *topic, *tables)?;
                     setting.topics = split::pattern(*topic);
                     setting.tables = split::tables(*tables);

@@ -1,5 +1,8 @@
 //! The records of a topic spread over many tables, each with a topic of one partition. The bench writes
 //! them itself: it reads the topic that Debezium made, and puts another table's name into each record.
+//!
+//! What comes through one topic is in the order of its source, as Debezium writes it, or else a sink that looks at positions
+//! takes it for a source that has gone back. So a table's records are those of some keys of one partition.
 
 use std::time::Duration;
 
@@ -24,12 +27,25 @@ pub fn tables(tables: u64) -> Vec<String> {
 }
 
 fn prefix(topic: Topic) -> String {
-    format!("{}-split.public.{TABLE}_", topic.name)
+    format!("{}-spread.public.{TABLE}_", topic.name)
 }
 
 /// What subscribes to all of them.
 pub fn pattern(topic: Topic) -> String {
     format!("^{}", prefix(topic).replace('.', "\\."))
+}
+
+/// Tables by partitions, each partition's keys over as many of them.
+struct Shares {
+    tables: u64,
+    partitions: u64,
+}
+
+impl Shares {
+    fn table_of(&self, partition: u64, id: u64) -> u64 {
+        let own = (self.tables / self.partitions).max(1);
+        (partition + self.partitions * (id % own)) % self.tables
+    }
 }
 
 /// Makes them, unless they are there.
@@ -52,6 +68,8 @@ pub fn make(bench: &Bench, topic: Topic, tables: u64) -> Result<()> {
         .set("message.max.bytes", "10000000")
         .set("linger.ms", "50")
         .create()?;
+    let partitions = bench.kafka.partitions(&topic.full_name())?.len() as u64;
+    let shares = Shares { tables, partitions };
     let mut last = Vec::new();
     read(bench, &topic.full_name(), |record, n| {
         if n % 10_000 == 0 {
@@ -61,14 +79,22 @@ pub fn make(bench: &Bench, topic: Topic, tables: u64) -> Result<()> {
             ));
         }
         // each table ends with its sentinels
-        if id_of(&record)? >= FIRST_SENTINEL {
-            last.push(record);
+        let id = id_of(&record)?;
+        if id >= FIRST_SENTINEL {
+            last.push((id, record));
             return Ok(());
         }
-        copy(&producer, topic, tables, &record)
+        copy(
+            &producer,
+            topic,
+            shares.table_of(record.partition, id),
+            &record,
+        )
     })?;
-    for record in &last {
-        copy(&producer, topic, tables, record)?;
+    // they are of one transaction, each table's as many as any other's
+    last.sort_by_key(|(id, _)| *id);
+    for (id, record) in &last {
+        copy(&producer, topic, id % tables, record)?;
     }
     producer
         .flush(Duration::from_secs(60))
@@ -95,10 +121,9 @@ fn create(bench: &Bench, topic: Topic, tables: u64) -> Result<()> {
 fn copy(
     producer: &ThreadedProducer<DefaultProducerContext>,
     topic: Topic,
-    tables: u64,
+    n: u64,
     record: &Record,
 ) -> Result<()> {
-    let n = id_of(record)? % tables;
     let name = format!("{}{n}", prefix(topic));
     let value = record.value.as_deref().map(|v| {
         v.replacen(

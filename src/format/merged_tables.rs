@@ -20,7 +20,7 @@ pub type Feed = (TableName, Arc<str>);
 /// Whether changes of one row of a table can come through several topics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Merging {
-    /// Nobody has looked yet.
+    /// Nobody has looked yet which topics there are.
     #[default]
     Unlearned,
     /// One topic leads to the table.
@@ -71,10 +71,8 @@ pub enum Evidence {
 /// Shared by the lanes of a worker.
 #[derive(Debug, Default)]
 pub struct MergedTables {
-    /// Grows whenever something new is known.
+    /// Grows whenever something new is known, of whatever topic.
     version: AtomicU64,
-    /// What the version became when a topic's changes were last found to need positions.
-    gave_way_at: AtomicU64,
     has_unlearned: AtomicBool,
     known: Locked<Known>,
 }
@@ -85,6 +83,8 @@ struct Known {
     topics: HashMap<TableName, HashMap<Arc<str>, Evidence>>,
     /// By topic: the tables that it leads to.
     tables: HashMap<Arc<str>, HashSet<TableName>>,
+    /// Which topics there are has been looked at, so that it can be expected what else leads where.
+    is_listed: bool,
     /// The topics that Kafka had when it was asked last.
     there: HashSet<Arc<str>>,
     /// By topic: how many partitions it has.
@@ -103,6 +103,10 @@ struct Known {
     /// Topics of which a partition was begun before those that may have earlier changes of its rows.
     gave_way: HashSet<Arc<str>>,
     unlearned: Unlearned,
+    /// What those were told who asked about a way.
+    told: HashMap<Feed, FeedFacts>,
+    /// By topic: what the version became when what had been told of one of its ways was so no more.
+    outdated_at: HashMap<Arc<str>, u64>,
 }
 
 /// What lanes have met that nobody has looked at.
@@ -124,45 +128,66 @@ impl Unlearned {
 }
 
 impl MergedTables {
-    /// What is known changes when this does.
+    /// What is known changes only when this does.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// What is known of a topic's way to a table; it is noted that somebody should look, if nobody has.
+    /// What is known of a topic's way to a table; it is noted that somebody should look, if nobody has. Until then it is
+    /// what the cluster's topics lead to expect, which is what it nearly always comes to.
     pub fn find_facts(&self, table: &TableName, topic: &Arc<str>) -> FeedFacts {
         let mut known = self.known.lock();
         let feed = (table.clone(), topic.clone());
-        let partitions = known.partitions.get(topic).copied().unwrap_or(0);
-        let merging = if known.learned.contains(&feed) {
-            known.merging_of(table, topic)
-        } else {
-            known.unlearned.feeds.insert(feed);
+        let facts = known.facts_of(&feed);
+        if !known.learned.contains(&feed) {
+            known.unlearned.feeds.insert(feed.clone());
             self.has_unlearned.store(true, Ordering::Release);
-            Merging::Unlearned
-        };
-        FeedFacts {
-            merging,
-            partitions,
-            respelled: known.respelled.get(table).cloned(),
-            gave_way: known.gave_way.contains(topic),
         }
+        known.told.insert(feed, facts.clone());
+        facts
+    }
+
+    /// Whether anything that was told of one of these topics since the version was `decoded_at`, or before, is so no more.
+    pub fn is_outdated<'t>(
+        &self,
+        decoded_at: u64,
+        topics: impl IntoIterator<Item = &'t Arc<str>>,
+    ) -> bool {
+        if self.version() == decoded_at {
+            return false;
+        }
+        let known = self.known.lock();
+        let outdated_at = |topic: &Arc<str>| known.outdated_at.get(topic).copied();
+        let mut outdated = topics.into_iter().filter_map(outdated_at);
+        outdated.any(|at| at > decoded_at)
+    }
+
+    /// Something new is known that may change what was told of the ways that are `concerned`. Returns the version that it
+    /// became with that.
+    fn note_news(&self, known: &mut Known, concerned: impl Fn(&Feed) -> bool) -> u64 {
+        let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut told = std::mem::take(&mut known.told);
+        for (feed, told) in told.iter_mut().filter(|(feed, _)| concerned(feed)) {
+            let facts = known.facts_of(feed);
+            if *told != facts {
+                *told = facts;
+                known.outdated_at.insert(feed.1.clone(), version);
+            }
+        }
+        known.told = told;
+        version
     }
 
     /// Notes that a partition of the topic is begun before those that may have earlier changes of its rows: from here on
     /// these are put in order by their source. Returns whether that is news.
     pub fn note_gave_way(&self, topic: &Arc<str>) -> bool {
-        let is_news = self.known.lock().gave_way.insert(topic.clone());
+        let mut known = self.known.lock();
+        let is_news = known.gave_way.insert(topic.clone());
         if is_news {
-            let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
-            self.gave_way_at.fetch_max(version, Ordering::AcqRel);
+            let version = self.note_news(&mut known, |(_, of)| of == topic);
+            known.outdated_at.insert(topic.clone(), version);
         }
         is_news
-    }
-
-    /// Whether a partition was begun before others since what was decoded when the version was this one.
-    pub fn any_gave_way_since(&self, decoded_at: u64) -> bool {
-        self.gave_way_at.load(Ordering::Acquire) > decoded_at
     }
 
     /// Whether events of the topic may be of the table, as far as is known: not if they are of another one alone.
@@ -203,8 +228,7 @@ impl MergedTables {
         } else {
             known.respelled.insert(table.clone(), columns.into());
         }
-        drop(known);
-        self.version.fetch_add(1, Ordering::AcqRel);
+        self.note_news(&mut known, |(of, _)| of == table);
     }
 
     /// Notes that events of a table whose keys may change their spelling tell no position.
@@ -231,8 +255,7 @@ impl MergedTables {
             known.unlearned.feeds.insert(feed);
             self.has_unlearned.store(true, Ordering::Release);
         }
-        drop(known);
-        self.version.fetch_add(1, Ordering::AcqRel);
+        self.note_news(&mut known, |(_, of)| of == topic);
     }
 
     /// Notes a source that positions came from.
@@ -258,20 +281,27 @@ impl MergedTables {
         self.known.lock().partitions.contains_key(topic)
     }
 
-    /// Learns how many partitions topics have, and where they are expected to lead.
+    /// Learns how many partitions a topic has, and not which others there are.
+    pub fn learn_partitions(&self, topic: &Arc<str>, count: i32) {
+        let mut known = self.known.lock();
+        known.partitions.insert(topic.clone(), count);
+        self.note_news(&mut known, |(_, of)| of == topic);
+    }
+
+    /// Learns which topics there are, how many partitions they have, and where they are expected to lead.
     pub fn learn_topics(
         &self,
         partitions: HashMap<Arc<str>, i32>,
         expected: impl Iterator<Item = (Feed, Evidence)>,
     ) {
         let mut known = self.known.lock();
+        known.is_listed = true;
         known.there = partitions.keys().cloned().collect();
         known.partitions.extend(partitions);
         for ((table, topic), evidence) in expected {
             known.add_topic(table, topic, evidence);
         }
-        drop(known);
-        self.version.fetch_add(1, Ordering::AcqRel);
+        self.note_news(&mut known, |_| true);
     }
 
     /// Learns topics whose events, or whose routes, have led to tables, here or in another process. Returns the
@@ -279,19 +309,20 @@ impl MergedTables {
     /// positions.
     pub fn learn_feeds(&self, feeds: impl Iterator<Item = Feed>) -> Vec<TableName> {
         let mut known = self.known.lock();
-        let (mut merged, mut news) = (Vec::new(), false);
+        let (mut merged, mut news) = (Vec::new(), HashSet::new());
         for (table, topic) in feeds {
             let before = known.count_certain(&table);
             known.add_topic(table.clone(), topic, Evidence::Certain);
             let now = known.count_certain(&table);
-            news |= before != now;
+            if before != now {
+                news.insert(table.clone());
+            }
             if now > 1 && known.unpositioned.remove(&table) {
                 merged.push(table);
             }
         }
-        drop(known);
-        if news {
-            self.version.fetch_add(1, Ordering::AcqRel);
+        if !news.is_empty() {
+            self.note_news(&mut known, |(table, _)| news.contains(table));
         }
         merged
     }
@@ -306,18 +337,16 @@ impl MergedTables {
             .retain(|id, _| !learned.sources.contains_key(id));
         let unplaced = &mut known.unlearned.unplaced;
         unplaced.retain(|table| !learned.unplaced.contains(table));
-        let news = !learned.feeds.is_empty();
-        for (table, topic) in learned.feeds {
-            if known.merging_of(&table, &topic) == Merging::One {
+        for (table, topic) in &learned.feeds {
+            if known.merging_of(table, topic) == Merging::One {
                 known.unpositioned.insert(table.clone());
             }
-            known.learned.insert((table, topic));
+            known.learned.insert((table.clone(), topic.clone()));
         }
         let left = !known.unlearned.is_empty();
         self.has_unlearned.store(left, Ordering::Release);
-        drop(known);
-        if news {
-            self.version.fetch_add(1, Ordering::AcqRel);
+        if !learned.feeds.is_empty() {
+            self.note_news(&mut known, |feed| learned.feeds.contains(feed));
         }
     }
 
@@ -346,6 +375,21 @@ impl Known {
         topics
             .filter(|(_, evidence)| **evidence == Evidence::Certain)
             .count()
+    }
+
+    fn facts_of(&self, feed: &Feed) -> FeedFacts {
+        let (table, topic) = feed;
+        let partitions = self.partitions.get(topic).copied();
+        let is_expected = self.is_listed && partitions.is_some();
+        FeedFacts {
+            merging: match is_expected || self.learned.contains(feed) {
+                true => self.merging_of(table, topic),
+                false => Merging::Unlearned,
+            },
+            partitions: partitions.unwrap_or(0),
+            respelled: self.respelled.get(table).cloned(),
+            gave_way: self.gave_way.contains(topic),
+        }
     }
 
     fn merging_of(&self, table: &TableName, own: &Arc<str>) -> Merging {
@@ -440,6 +484,31 @@ mod tests {
         tables.note_topics(["b".into()].into_iter());
         assert!(!tables.is_there("a") && tables.is_there("b"));
         assert_eq!(tables.version(), known_at, "nothing is decoded otherwise");
+    }
+
+    #[test]
+    fn what_is_learned_of_one_topic_outdates_nothing_that_was_decoded_of_another() {
+        let tables = MergedTables::default();
+        let counts = ["a", "b", "c"].map(|topic| (topic.into(), 1));
+        tables.learn_topics(HashMap::from(counts), std::iter::empty());
+        let decoded_at = tables.version();
+        assert_eq!(merging(&tables, "a"), Merging::One, "as is to be expected");
+        let of = |topic: &str| [Arc::<str>::from(topic)];
+        let other = TableName::new("public", "other");
+        tables.find_facts(&other, &of("c")[0]);
+        learn(&tables, "a");
+        assert!(tables.version() > decoded_at);
+        assert!(!tables.is_outdated(decoded_at, &of("a")));
+        // it was expected to be the only one
+        learn(&tables, "b");
+        assert!(tables.is_outdated(decoded_at, &of("a")));
+        assert!(!tables.is_outdated(decoded_at, &of("c")));
+        assert!(tables.is_outdated(decoded_at, [&of("c")[0], &of("a")[0]]));
+        let decoded_at = tables.version();
+        assert!(!tables.is_outdated(decoded_at, &of("a")));
+        tables.note_gave_way(&of("c")[0]);
+        assert!(tables.is_outdated(decoded_at, &of("c")));
+        assert!(!tables.is_outdated(decoded_at, &of("a")));
     }
 
     #[test]

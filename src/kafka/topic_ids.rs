@@ -2,7 +2,7 @@
 //! itself goes on reading at the old offset if the new topic is long enough (the FIXME in its
 //! `rd_kafka_topic_metadata_update0`), so Landfall asks.
 //!
-//! rdkafka has no safe call for DescribeTopics yet; this file and `leader_epochs` are the only ones with unsafe code.
+//! rdkafka has no safe call for DescribeTopics yet; so this file and `leader_epochs` have unsafe code.
 //!
 //! Why: `docs/decisions/02`.
 

@@ -16,8 +16,8 @@ use crate::kafka::topics::Topics;
 use crate::ledger::Ledger;
 use crate::locked::Locked;
 use crate::pipeline::ask_kafka::list_partitions;
+use crate::pipeline::batch::Batch;
 use crate::postgres::connection::connect;
-use crate::rows::table::Table;
 use crate::verdict::Failure;
 
 /// How long what another process has entered may stay unseen.
@@ -66,28 +66,34 @@ impl FeedLearner {
         &self.merged
     }
 
-    /// Looks at what decoding has met and nobody has looked at yet. Returns whether anything is known now that
-    /// wasn't at `decoded_at`, so that records which were decoded then are to be decoded again.
+    /// Looks at what decoding has met and nobody has looked at yet. Returns whether the batch is to be decoded again, by
+    /// what is known now of its topics.
     ///
     /// # Errors
     /// Kafka or Postgres can't be asked now.
-    pub async fn learn_new(&self, decoded_at: u64) -> Result<bool, Failure> {
+    pub async fn learn_new(&self, batch: &Batch<'_>) -> Result<bool, Failure> {
         if let Some(unlearned) = self.merged.unlearned() {
             self.learn_unlearned(unlearned).await?;
         } else if self.read.lock().due <= Instant::now() {
             self.read_feeds(&connect(&self.pool).await?).await?;
         }
-        Ok(self.merged.version() != decoded_at)
+        Ok(self.is_outdated(batch))
     }
 
-    /// Looks at the tables of records that were decoded at `decoded_at`. Returns whether they are to be decoded
-    /// again, as the keys of a table turn out to be such that one row's records can be in several partitions.
-    pub fn learn_tables(&self, tables: &[Arc<Table>], decoded_at: u64) -> bool {
-        for table in tables {
+    /// Looks at the batch's tables. Returns whether it is to be decoded again, as the keys of a table turn out to be such
+    /// that one row's records can be in several partitions.
+    pub fn learn_tables(&self, batch: &Batch<'_>) -> bool {
+        for table in &batch.tables {
             let columns = table.respelled_columns();
             self.merged.learn_respelled(&table.name, columns);
         }
-        self.merged.version() != decoded_at
+        self.is_outdated(batch)
+    }
+
+    /// Whether the batch was decoded by what isn't so any more.
+    pub fn is_outdated(&self, batch: &Batch<'_>) -> bool {
+        let topics = batch.advances.iter().map(|advance| &advance.source.topic);
+        self.merged.is_outdated(batch.merged_version, topics)
     }
 
     async fn learn_unlearned(&self, unlearned: Unlearned) -> Result<(), Failure> {

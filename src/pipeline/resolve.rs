@@ -15,6 +15,7 @@ use crate::rows::mapping::{Mapping, Mappings};
 use crate::rows::row_change::RowChange;
 use crate::rows::table::Table;
 use crate::rows::value::Reading;
+use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// In so many attempts that a foreign key objects to, the order of tables is looked up once.
@@ -52,6 +53,7 @@ impl Resolver {
         let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
             HashMap::default(); // by their names' addresses
         let mut reread = HashSet::new();
+        self.read_new_tables(client, batch).await;
         'anew: loop {
             let mut changes = Vec::with_capacity(batch.entries.len());
             for (at, entry) in batch.entries.iter_mut().enumerate() {
@@ -100,6 +102,20 @@ impl Resolver {
             self.identify_rows(client, batch, &mut changes).await?;
             return Ok(changes);
         }
+    }
+
+    /// Those of the batch's tables that nobody has read yet are read together.
+    async fn read_new_tables(&self, client: &mut Object, batch: &Batch<'_>) {
+        let mut seen: HashSet<usize, foldhash::fast::RandomState> = HashSet::default();
+        let changes = batch
+            .entries
+            .iter()
+            .filter_map(|entry| entry.change.as_ref());
+        let names = changes.map(|change| &change.table);
+        let names = names.filter(|name| seen.insert(Arc::as_ptr(name).addr()));
+        let names: Vec<&TableName> = names.map(|name| &**name).collect();
+        let catalogue = &self.catalogue;
+        catalogue.read_new_tables(client, names.into_iter()).await;
     }
 
     /// Finds out which rows the changes are about, and those events that are refused: Postgres is asked where the

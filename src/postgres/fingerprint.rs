@@ -117,7 +117,7 @@ pub async fn find_altered<'t>(
 }
 
 /// Asks one of the queries above; not at all where there is nothing to ask of.
-async fn ask_of_tables<'t>(
+pub(super) async fn ask_of_tables<'t>(
     client: &impl UnnamedStatements,
     query: &str,
     tables: impl IntoIterator<Item = &'t TableName>,
@@ -134,6 +134,6 @@ async fn ask_of_tables<'t>(
     Ok(client.query_typed(query, &lists).await?)
 }
 
-fn hashes_by_place(rows: &[Row]) -> HashMap<i64, Option<i64>> {
+pub(super) fn hashes_by_place(rows: &[Row]) -> HashMap<i64, Option<i64>> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }

@@ -5,21 +5,18 @@
 use std::collections::HashMap;
 
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
 
-use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::key_kind::KeyKind;
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, Equality, Sameness, UniqueKey};
-use crate::verdict::Failure;
 
 /// Only what `ON CONFLICT` can go by: no predicate, no expression, valid, not deferrable, and
 /// no exclusion. A row for each column of each index, in column order, with the equality (strategy 3 of a
 /// btree) of the column's operator class, the type that this is for unless it stands for many, and the
 /// collation if it isn't the column's; then what [`read_sameness`] reads: whether this equality is Postgres' own,
 /// whether its type is an enum, its collation, and the hash function of just this equality, if there is one: what a
-/// hash index or a hash join would call, with a seed; last, the operator class, and the index's constraint.
-const UNIQUE_KEYS: &str = "\
+/// hash index or a hash join would call, with a seed; last, the operator class, the index's constraint, and the table.
+pub(super) const UNIQUE_KEYS: &str = "\
     SELECT i.indexrelid, k.attnum, operators.nspname::text, o.oprname::text, \
            types.nspname::text, t.typname::text, \
            CASE WHEN l.oid <> a.attcollation THEN collations.nspname::text END, \
@@ -28,7 +25,7 @@ const UNIQUE_KEYS: &str = "\
            c.opcintype = 'pg_catalog.anyenum'::pg_catalog.regtype, \
            collations.nspname::text, l.collname::text, coalesce(l.collisdeterministic, true), \
            h.nspname::text, h.proname::text, \
-           classes.nspname::text, c.opcname::text, s.conname::text \
+           classes.nspname::text, c.opcname::text, s.conname::text, i.indrelid \
     FROM pg_catalog.pg_index i \
     CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(i.indkey::int2[]), pg_catalog.unnest(i.indclass::oid[]), \
         pg_catalog.unnest(i.indcollation::oid[])) WITH ORDINALITY AS k(attnum, class, collated, place) \
@@ -55,24 +52,18 @@ const UNIQUE_KEYS: &str = "\
           AND e.amopmethod = (SELECT oid FROM pg_catalog.pg_am WHERE amname = 'hash') \
         LIMIT 1 \
     ) h ON true \
-    WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND NOT i.indisexclusion \
+    WHERE i.indrelid = ANY ($1) AND i.indisunique AND i.indisvalid AND i.indimmediate AND NOT i.indisexclusion \
       AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts \
-    ORDER BY i.indisprimary DESC, i.indexrelid, k.attnum";
+    ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid, k.attnum";
 
-/// The table's keys, the primary key first. `numbers`: where the column of an `attnum` stands in `columns`.
-///
-/// # Errors
-/// As Postgres says.
-pub(super) async fn load_unique_keys(
-    client: &impl UnnamedStatements,
-    oid: u32,
+/// The table's keys, the primary key first, out of its rows of [`UNIQUE_KEYS`]. `numbers`: where the column of an `attnum`
+/// stands in `columns`.
+pub(super) fn read_unique_keys(
+    rows: &[Row],
     columns: &[Column],
     numbers: &HashMap<i16, usize>,
-) -> Result<Vec<UniqueKey>, Failure> {
+) -> Vec<UniqueKey> {
     let mut unique_keys = Vec::new();
-    let rows = client
-        .query_typed(UNIQUE_KEYS, &[(&oid, Type::OID)])
-        .await?;
     let index_of = |row: &Row| row.get::<_, u32>(0);
     for rows in rows.chunk_by(|a, b| index_of(a) == index_of(b)) {
         let mut key = UniqueKey::of_columns(Vec::new());
@@ -90,7 +81,7 @@ pub(super) async fn load_unique_keys(
         }
         unique_keys.push(key);
     }
-    Ok(unique_keys)
+    unique_keys
 }
 
 /// What makes `ON CONFLICT` go by this index, out of the rows of [`UNIQUE_KEYS`].

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use bytes::BytesMut;
 use deadpool_postgres::Transaction;
-use futures::TryFutureExt as _;
-use futures::future::join;
+use futures::{TryFutureExt as _, poll};
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::clock::time_since_1970;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
+use crate::postgres::sent_ahead::SentAhead;
 use crate::rows::binary::{Column, Form};
 use crate::rows::fold::fold;
 use crate::rows::key_rounds::split_by_key;
@@ -72,20 +73,30 @@ async fn write_rounds<T>(
     while let Some(round) = rounds.next() {
         let nets = fold(round.iter().copied()).map_err(|_| incomplete_failure())?;
         let statements = statement::build_statements(&nets, conflicts);
-        let mut statements = statements.iter().peekable();
-        while let Some(statement) = statements.next() {
+        let mut sent = SentAhead::default();
+        for statement in &statements {
             let written =
                 execute_statement(tx, statement).map_err(|f| f.about_table(&statement.table.name));
-            let is_last = rounds.peek().is_none() && statements.peek().is_none();
-            let Some(beside) = beside.take_if(|_| is_last) else {
-                written.await?;
-                continue;
-            };
-            // an error of the statement lets the other fail as well
-            let (written, answer) = join(written, beside).await;
-            written?;
-            return answer.map(Some);
+            sent.send(written, statement.text_bytes()).await?;
+            if statement.may_ask() {
+                // what it asks is about the table as it left it, and is answered though one behind it were refused
+                sent.await_all().await?;
+            }
         }
+        let is_last = rounds.peek().is_none() && !statements.is_empty();
+        let Some(beside) = beside.take_if(|_| is_last) else {
+            sent.await_all().await?;
+            continue;
+        };
+        let mut beside = std::pin::pin!(beside);
+        let asked = poll!(&mut beside);
+        // an error of a statement lets what is behind it fail as well
+        sent.await_all().await?;
+        let answer = match asked {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => beside.await,
+        };
+        return answer.map(Some);
     }
     Ok(None)
 }

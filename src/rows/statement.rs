@@ -65,12 +65,25 @@ impl Statement<'_> {
     pub fn row_count(&self) -> usize {
         self.columns.first().map_or(0, |column| column.texts.len())
     }
+
+    /// Whether what it has done may have to be asked about.
+    pub fn may_ask(&self) -> bool {
+        self.count_sql.is_some() || self.respelled_sql.is_some()
+    }
+
+    /// How much text it has, and its rows, in bytes.
+    pub fn text_bytes(&self) -> usize {
+        let texts = self.columns.iter().flat_map(|column| &column.texts);
+        let rows: usize = texts.flatten().map(|text| text.len()).sum();
+        self.sql.len() + rows
+    }
 }
 
 /// The statements for a folded batch. Tables and keys come in sorted order, the same in every lane,
 /// so that two lanes on one table can't lock each other's rows crosswise.
 pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Vec<Statement<'n>> {
     let mut groups: Vec<Group<'n>> = Vec::new();
+    let mut by_shape: HashMap<Shape<'n>, usize, foldhash::fast::RandomState> = HashMap::default();
     let mut known: HashMap<
         (*const Layout, StatementKind, bool),
         usize,
@@ -94,8 +107,7 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
         let same = (Arc::as_ptr(layout), kind, spelled);
         let at = *known.entry(same).or_insert_with(|| {
             let shape = Shape::of_layout(layout, kind, spelled);
-            let same = groups.iter().position(|group| group.shape == shape);
-            same.unwrap_or_else(|| {
+            *by_shape.entry(shape).or_insert_with(|| {
                 let rows = Vec::new();
                 groups.push(Group {
                     layout,
@@ -118,7 +130,7 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
 }
 
 /// What rows must have in common to go into one statement; its order is the statements'.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Shape<'n> {
     table: &'n TableName,
     kind: StatementKind,

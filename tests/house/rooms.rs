@@ -34,6 +34,7 @@ const WORDS: &[&str] = &[
     "failpoint",
     "letter",
     "locked",
+    "memory",
     "record",
     "retry",
     "shutdown",

@@ -2,11 +2,14 @@
 //! committed, or has not, and the client sees its connection end in either case.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::time::Instant;
 
 pub struct Proxy {
     pub port: u16,
@@ -142,5 +145,81 @@ async fn carry(
     }
     if generation.load(Ordering::SeqCst) != own {
         std::future::pending::<()>().await; // the other side isn't told either
+    }
+}
+
+/// A TCP proxy whose server is far away: its answers take their time, and come in their order.
+pub struct Distance {
+    pub port: u16,
+    /// How often something was sent after an answer had come.
+    pub turns: Arc<AtomicUsize>,
+}
+
+impl Distance {
+    /// Forwards to `server`, whose answers are on their way for so long.
+    pub async fn start(server: String, delay: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let turns = Arc::new(AtomicUsize::new(0));
+        let counter = turns.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let upstream = TcpStream::connect(&server)
+                    .await
+                    .expect("Postgres is there");
+                let answered = Arc::new(AtomicBool::new(false));
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = upstream.into_split();
+                tokio::spawn(ask(
+                    from_client,
+                    to_server,
+                    answered.clone(),
+                    counter.clone(),
+                ));
+                let (answers, due) = tokio::sync::mpsc::unbounded_channel();
+                tokio::spawn(take_answers(from_server, answers));
+                tokio::spawn(bring_answers(due, to_client, delay, answered));
+            }
+        });
+        Self { port, turns }
+    }
+}
+
+async fn ask(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    answered: Arc<AtomicBool>,
+    turns: Arc<AtomicUsize>,
+) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(n @ 1..) = from.read(&mut bytes).await {
+        if answered.swap(false, Ordering::SeqCst) {
+            turns.fetch_add(1, Ordering::SeqCst);
+        }
+        if to.write_all(&bytes[..n]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn take_answers(mut from: OwnedReadHalf, answers: UnboundedSender<(Instant, Vec<u8>)>) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(n @ 1..) = from.read(&mut bytes).await {
+        let _ = answers.send((Instant::now(), bytes[..n].to_vec()));
+    }
+}
+
+async fn bring_answers(
+    mut due: UnboundedReceiver<(Instant, Vec<u8>)>,
+    mut to: OwnedWriteHalf,
+    delay: Duration,
+    answered: Arc<AtomicBool>,
+) {
+    while let Some((came, answer)) = due.recv().await {
+        tokio::time::sleep_until(came + delay).await;
+        answered.store(true, Ordering::SeqCst);
+        if to.write_all(&answer).await.is_err() {
+            return;
+        }
     }
 }

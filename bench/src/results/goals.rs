@@ -184,6 +184,14 @@ fn goals<'s>(
             0.05,
         ),
         loss(
+            "300 tables, slower 5 ms away than beside the sink",
+            "tables",
+            "300 tables",
+            "300 tables, 5 ms away",
+            0.20,
+            0.10,
+        ),
+        loss(
             "slower with 10 million ids than with none",
             "ledger",
             "0 M ids",

@@ -40,7 +40,7 @@ pub struct SampledOrder {
 pub fn learn_partitions(topic: &SampledTopic) -> Arc<MergedTables> {
     let merged = MergedTables::default();
     let count = i32::try_from(topic.count).unwrap_or(i32::MAX);
-    merged.learn_topics([(topic.name.clone(), count)].into(), std::iter::empty());
+    merged.learn_partitions(&topic.name, count);
     Arc::new(merged)
 }
 
