@@ -41,6 +41,7 @@ mod outage;
 mod parents;
 mod pooler;
 mod replay;
+mod reported;
 mod retention;
 mod round_trips;
 mod shutdown;

@@ -20,6 +20,9 @@ use crate::record::TopicPartition;
 /// How long Kafka has to answer a question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long what librdkafka has to say beside its answers may take to arrive.
+const BESIDE_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// How long one attempt to reach the cluster may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -139,7 +142,23 @@ impl Observer {
         &self,
         partitions: impl IntoIterator<Item = &'p TopicPartition>,
     ) -> Result<PartitionOffsets, ClientError> {
-        Ok(fetch_committed(&self.consumer, partitions, ANSWER_TIMEOUT)?)
+        let answer = fetch_committed(&self.consumer, partitions, ANSWER_TIMEOUT);
+        // who may not know of the group isn't told where its coordinator is, and waits for it until the time is over
+        answer.map_err(|error| self.find_refusal().unwrap_or(ClientError(error)))
+    }
+
+    /// What the brokers have refused, if they said so beside their answers.
+    fn find_refusal(&self) -> Option<ClientError> {
+        while let Some(said) = self.consumer.poll(BESIDE_TIMEOUT) {
+            let refusal = said
+                .err()
+                .map(ClientError)
+                .filter(ClientError::is_forbidden);
+            if refusal.is_some() {
+                return refusal;
+            }
+        }
+        None
     }
 
     fn log_positions<'p>(

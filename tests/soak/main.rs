@@ -17,6 +17,7 @@ mod cluster;
 mod faults;
 mod load;
 mod long;
+mod much;
 mod settings;
 mod sight;
 mod workers;

@@ -17,6 +17,7 @@ use super::events::Event;
 use super::stack::stack;
 
 pub struct Kafka {
+    brokers: String,
     admin: AdminClient<DefaultClientContext>,
     producer: FutureProducer,
 }
@@ -43,10 +44,12 @@ impl Kafka {
             config
         };
         Self {
+            brokers: broker.to_owned(),
             admin: client().create().expect("an admin client"),
             producer: client()
                 .set("partitioner", "murmur2_random")
                 .set("linger.ms", "5")
+                .set("message.max.bytes", "100000000") // what the topic takes is the broker's business
                 .create()
                 .expect("a producer"),
         }
@@ -132,6 +135,15 @@ impl Kafka {
             .await;
     }
 
+    /// Whether none of so many partitions has anything, markers included.
+    pub fn is_empty(&self, topic: &str, partitions: i32) -> bool {
+        (0..partitions).all(|partition| {
+            let client = self.producer.client();
+            let ends = client.fetch_watermarks(topic, partition, WAIT);
+            ends.is_ok_and(|(low, high)| low == high)
+        })
+    }
+
     /// Deletes all that partition 0 has, markers too.
     pub async fn delete_all_records(&self, topic: &str) {
         self.delete_records_of(topic, 0, Offset::End).await;
@@ -160,6 +172,7 @@ impl Kafka {
     /// Produces in a transaction that stays open.
     pub async fn open_transaction(&self, topic: &str, events: &[Event]) -> OpenTransaction {
         let producer: FutureProducer = client()
+            .set("bootstrap.servers", &self.brokers)
             .set("transactional.id", topic)
             .create()
             .expect("a producer");

@@ -23,6 +23,11 @@ impl OwnKafka {
         )
     }
 
+    /// One that looks twice a second for what a topic needn't keep.
+    pub fn with_quick_retention() -> Self {
+        Self::with("log.retention.check.interval.ms=500\n")
+    }
+
     /// One of two disks, which can be taken away.
     pub fn with_disks() -> Self {
         Self::with(

@@ -83,6 +83,8 @@ pub struct Hole {
     pub port: u16,
     /// Connections of earlier generations carry nothing.
     generation: Arc<AtomicUsize>,
+    /// How much still gets to the server, in bytes.
+    left: Arc<AtomicUsize>,
 }
 
 impl Hole {
@@ -101,6 +103,8 @@ impl Hole {
         let port = listener.local_addr().expect("bound").port();
         let generation = Arc::new(AtomicUsize::new(0));
         let now = generation.clone();
+        let left = Arc::new(AtomicUsize::new(usize::MAX));
+        let left_now = left.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let upstream = TcpStream::connect(&server)
@@ -109,23 +113,67 @@ impl Hole {
                 let own = now.load(Ordering::SeqCst);
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = upstream.into_split();
-                tokio::spawn(carry(from_client, to_server, now.clone(), own, false));
+                let limited = Limited {
+                    to: to_server,
+                    left: left_now.clone(),
+                };
+                tokio::spawn(carry(from_client, limited, now.clone(), own, false));
                 let carried = carry(from_server, to_client, now.clone(), own, other_keys);
                 tokio::spawn(carried);
             }
         });
-        Self { port, generation }
+        Self {
+            port,
+            generation,
+            left,
+        }
     }
 
     /// Swallows whatever today's connections carry from now on; later ones are forwarded.
     pub fn swallow(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
+
+    /// Swallows what clients send behind so many bytes, be it in the middle of a message.
+    pub fn swallow_behind(&self, bytes: usize) {
+        self.left.store(bytes, Ordering::SeqCst);
+    }
+}
+
+/// Takes everything, and passes on no more than is left.
+struct Limited {
+    to: OwnedWriteHalf,
+    left: Arc<AtomicUsize>,
+}
+
+/// Where a connection's bytes go.
+trait Sink {
+    async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+}
+
+impl Sink for OwnedWriteHalf {
+    async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.write_all(bytes).await
+    }
+}
+
+impl Sink for Limited {
+    async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let take = |left: usize| match left {
+            usize::MAX => None,
+            left => Some(left.saturating_sub(bytes.len())),
+        };
+        let left = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take);
+        let passed = left.map_or(bytes.len(), |left| left.min(bytes.len()));
+        self.to.write_all(&bytes[..passed]).await
+    }
 }
 
 async fn carry(
     mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut to: impl Sink,
     generation: Arc<AtomicUsize>,
     own: usize,
     other_keys: bool,
@@ -139,7 +187,7 @@ async fn carry(
                 .for_each(|byte| *byte ^= 0x55);
         }
         let is_carried = generation.load(Ordering::SeqCst) == own;
-        if is_carried && to.write_all(&bytes[..n]).await.is_err() {
+        if is_carried && to.send(&bytes[..n]).await.is_err() {
             return;
         }
     }
