@@ -5,3 +5,4 @@ mod groups;
 mod hosts;
 mod retention;
 mod rights;
+mod tables;

@@ -48,7 +48,7 @@ const COLUMNS: &str = "\
 /// Whether tables may inherit from the table, other than partitions (TimescaleDB's, which a trigger of its own tells: the
 /// table itself has no row); and whether row-level security may hide rows of it
 /// from us: it applies to our role, and not for each command there is a policy that lets all rows through and none that
-/// stops any.
+/// stops any; and whether the table has partitions.
 const TRAITS: &str = "\
     SELECT c.relkind = 'r' AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g \
         WHERE g.tgrelid = c.oid AND g.tgname = 'ts_insert_blocker'), CASE WHEN pg_catalog.row_security_active(c.oid) AND NOT coalesce(( \
@@ -63,7 +63,7 @@ const TRAITS: &str = "\
         SELECT pg_catalog.bool_and( \
             EXISTS (SELECT FROM p WHERE polcmd IN (k.command, '*') AND polpermissive AND is_open) \
             AND NOT EXISTS (SELECT FROM p WHERE polcmd IN (k.command, '*') AND NOT polpermissive AND NOT is_open)) \
-        FROM pg_catalog.unnest(ARRAY['r', 'a', 'w', 'd']::\"char\"[]) AS k(command)), false) THEN current_user::text END, c.oid \
+        FROM pg_catalog.unnest(ARRAY['r', 'a', 'w', 'd']::\"char\"[]) AS k(command)), false) THEN current_user::text END, c.oid, c.relkind = 'p' \
     FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1)";
 
 /// Of every table, since what a parent refers to matters as well. Those of partitions follow theirs.
@@ -134,6 +134,7 @@ pub(super) async fn describe_tables(
         table.fingerprint = (row.get(1), own_names.get(&place).copied().flatten());
         table.may_have_heirs = traits.get(0);
         table.hidden_from = traits.get(1);
+        table.is_partitioned = traits.get(3);
         table.rank = references.rank_of(oid);
         table.referenced = references.is_referenced(oid);
         let relatives = relatives.get(&oid).copied().unwrap_or_default();

@@ -40,20 +40,36 @@ impl ForeignKeys {
     /// How many foreign keys lead, at most, from the table to one that refers to no other: rows of lower
     /// ranks are written first and deleted last. Circles are cut where they come back to the table.
     pub fn rank_of(&self, table: u32) -> usize {
-        // as many rounds as there are steps to the farthest ancestor
+        // as many rounds as there are steps to the farthest ancestor; another circle than the table's own would have
+        // more than there are ancestors
+        let most = self.ancestors_of(table).len();
         let mut round = HashSet::from([table]);
         let mut steps = 0;
-        let mut farthest: HashMap<u32, usize> = HashMap::new();
-        while !round.is_empty() && steps <= self.parents.len() {
-            for ancestor in &round {
-                farthest.insert(*ancestor, steps);
+        while steps < most {
+            round = self.parents_of(&round, table);
+            if round.is_empty() {
+                break;
             }
-            let parents = round.iter().filter_map(|child| self.parents.get(child));
-            let parents = parents.flatten().copied();
-            round = parents.filter(|parent| *parent != table).collect();
             steps += 1;
         }
-        farthest.into_values().max().unwrap_or(0)
+        steps
+    }
+
+    fn ancestors_of(&self, table: u32) -> HashSet<u32> {
+        let mut found = HashSet::new();
+        let mut round = HashSet::from([table]);
+        while !round.is_empty() {
+            round = self.parents_of(&round, table);
+            round.retain(|ancestor| found.insert(*ancestor));
+        }
+        found
+    }
+
+    /// Without the table where a circle begins.
+    fn parents_of(&self, children: &HashSet<u32>, table: u32) -> HashSet<u32> {
+        let parents = children.iter().filter_map(|child| self.parents.get(child));
+        let parents = parents.flatten().copied();
+        parents.filter(|parent| *parent != table).collect()
     }
 }
 
@@ -78,5 +94,9 @@ mod tests {
         let keys: ForeignKeys = references.into_iter().collect();
         assert_eq!([1, 2].map(|it| keys.rank_of(it)), [1, 1]);
         assert!([3, 4].iter().all(|it| keys.rank_of(*it) > 0));
+        // however many others there are
+        let others = (1_000..9_000).map(|table| (table, table + 1));
+        let keys: ForeignKeys = references.into_iter().chain(others).collect();
+        assert!(keys.rank_of(4) <= 3);
     }
 }

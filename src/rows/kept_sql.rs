@@ -101,7 +101,7 @@ impl RowGroup<'_> {
             texts.collect::<Vec<_>>().join(", "),
             rows_subquery(&forms),
             own_rows(self.table),
-            on_key(self.table, self.key, self.key)
+            on_key(self.table, self.key, self.key, &forms)
         );
         RowsQuery { sql, parameters }
     }

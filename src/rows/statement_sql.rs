@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::rows::binary::Form;
 use crate::rows::sql::quote;
-use crate::rows::table::{Column, Table};
+use crate::rows::table::{Column, Equality, Table};
 
 /// The table's name as SQL, with its schema.
 pub(super) fn qualified_name(table: &Table) -> String {
@@ -82,29 +82,55 @@ pub(super) fn column_name(table: &Table, column: usize) -> String {
 
 /// `t."k" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4" AND …`: rows are compared as the key's unique
 /// index compares them, so that a statement finds the row that an upsert would meet, by that index.
-pub(super) fn on_key(table: &Table, key: &[usize], written: &[usize]) -> String {
+pub(super) fn on_key(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
     let unique = table.unique_key(key);
-    let pairs = written
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| key.contains(column));
-    join_sql(
-        pairs.map(|(at, column)| {
-            let equality = unique.and_then(|unique| unique.equality_of(*column));
-            let equality = equality.cloned().unwrap_or_default();
-            let operand = equality.operand.map(|name| format!("::{name}"));
-            let operand = operand.unwrap_or_default();
-            let collation = equality.collation.map(|name| format!(" COLLATE {name}"));
-            format!(
-                "t.{}{operand} {} {}{operand}{}",
-                column_name(table, *column),
-                equality.operator,
-                assigned_parameter(table, *column, at),
-                collation.unwrap_or_default()
-            )
-        }),
-        " AND ",
-    )
+    let columns = written.iter().enumerate();
+    let columns = columns.filter(|(_, column)| key.contains(column));
+    let pairs = columns.map(|(at, column)| {
+        let equality = unique.and_then(|unique| unique.equality_of(*column));
+        let equality = equality.cloned().unwrap_or_default();
+        let among = forms
+            .get(at)
+            .and_then(|form| among_values(table, *column, &equality, at, *form));
+        let operand = equality.operand.map(|name| format!("::{name}"));
+        let operand = operand.unwrap_or_default();
+        let collation = equality.collation.map(|name| format!(" COLLATE {name}"));
+        format!(
+            "t.{}{operand} {} {}{operand}{}{}",
+            column_name(table, *column),
+            equality.operator,
+            assigned_parameter(table, *column, at),
+            collation.unwrap_or_default(),
+            among.unwrap_or_default()
+        )
+    });
+    join_sql(pairs, " AND ")
+}
+
+/// ` AND t."k" OPERATOR("pg_catalog".=) ANY ($1::int8[])`, which follows from the comparison with each of the array's values.
+/// To the planner it is a constant, by which it opens and locks only the partitions concerned; of a table that has none, or
+/// where the values would first have to become others, it is left out.
+fn among_values(
+    table: &Table,
+    column: usize,
+    equality: &Equality,
+    at: usize,
+    form: Form,
+) -> Option<String> {
+    let compared = table.columns.get(column).filter(|_| table.is_partitioned)?;
+    let (name, modifier) = (&*compared.pg_type.name, compared.pg_type.modifier);
+    let is_text = form == Form::Text && matches!(name, "text" | "varchar");
+    let is_itself = form != Form::Text && form.type_name() == name && modifier < 0;
+    let as_it_is = (is_text || is_itself) && compared.is_of_postgres() && !compared.of_domain;
+    (as_it_is && *equality == Equality::default()).then(|| {
+        format!(
+            " AND t.{} {} ANY (${}::{}[])",
+            quote(&compared.name),
+            equality.operator,
+            at + 1,
+            form.type_name()
+        )
+    })
 }
 
 fn settable_columns<'a>(
@@ -180,7 +206,7 @@ pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form], spelled: 
         "DELETE FROM {} AS t USING {} WHERE {}",
         own_rows(table),
         rows_subquery(forms),
-        on_key(table, key, key)
+        on_key(table, key, key, forms)
     );
     if spelled {
         let _ = write!(sql, " AND {}", on_spelling(table, key));
@@ -194,7 +220,7 @@ pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &[Form]) -> Str
         "SELECT count(*) FROM {} AS t, {} WHERE {} AND NOT ({})",
         own_rows(table),
         rows_subquery(forms),
-        on_key(table, key, key),
+        on_key(table, key, key, forms),
         on_spelling(table, key)
     )
 }
@@ -223,7 +249,7 @@ pub(super) fn update_sql(
         "UPDATE {} AS t SET {sets} FROM {} WHERE {}",
         own_rows(table),
         rows_subquery(forms),
-        on_key(table, key, written)
+        on_key(table, key, written, forms)
     )
 }
 
@@ -235,7 +261,7 @@ pub(super) fn fill_sql(table: &Table, key: &[usize], written: &[usize], forms: &
         own_rows(table),
         assign_columns(table, filled),
         rows_subquery(forms),
-        on_key(table, key, written)
+        on_key(table, key, written, forms)
     )
 }
 
@@ -263,7 +289,7 @@ pub(super) fn column_sql(table: &Table, key: &[usize], forms: &[Form], column: u
         "SELECT u.n, t.{}::text FROM {} AS t, {numbered} WHERE {}",
         column_name(table, column),
         own_rows(table),
-        on_key(table, key, key)
+        on_key(table, key, key, forms)
     )
 }
 
@@ -281,6 +307,6 @@ pub(super) fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: 
         "SELECT count(*) FROM {} AS t, {} WHERE {}",
         own_rows(table),
         rows_subquery(forms),
-        on_key(table, key, written)
+        on_key(table, key, written, forms)
     )
 }

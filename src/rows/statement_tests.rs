@@ -344,3 +344,29 @@ fn what_is_filled_in_keeps_the_key_as_it_is_spelled_and_needs_no_row() {
     assert!(statement.sql.contains("SET \"a\" = "), "{}", statement.sql);
     assert!(!statement.sql.contains("SET \"id\""), "{}", statement.sql);
 }
+
+#[test]
+fn of_a_partitioned_table_only_the_partitions_concerned_are_asked_for() {
+    let delete_of = |alter: fn(&mut Table)| {
+        let mut table = table("t", "id:int8 day:date name:text", &[&["id", "day"]]);
+        alter(Arc::get_mut(&mut table).unwrap());
+        let values = [(0, "1"), (1, "2026-01-01")];
+        only(vec![net(&table, 2, &values, true, true)]).sql
+    };
+    let sql = delete_of(|_| ());
+    assert!(!sql.contains("ANY"), "{sql}");
+    let sql = delete_of(|table| table.is_partitioned = true);
+    for among in [
+        r#" AND t."id" OPERATOR("pg_catalog".=) ANY ($1::int8[])"#,
+        r#" AND t."day" OPERATOR("pg_catalog".=) ANY ($2::date[])"#,
+    ] {
+        assert!(sql.contains(among), "{sql}");
+    }
+    // what becomes another value first, or is compared in another way, tells no partition
+    let sql = delete_of(|table| {
+        table.is_partitioned = true;
+        table.columns[0].pg_type.modifier = 5;
+        table.unique_keys[0].equality[1].operand = Some("x".to_owned());
+    });
+    assert!(!sql.contains("ANY"), "{sql}");
+}

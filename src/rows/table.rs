@@ -234,6 +234,8 @@ pub struct Table {
     pub referenced: bool,
     /// Other tables may inherit from it, whose rows are none of its own: statements name it with ONLY.
     pub may_have_heirs: bool,
+    /// It has partitions: a statement that finds rows opens and locks all of them, unless it says which it means.
+    pub is_partitioned: bool,
     /// The role, ours, that row-level security may hide rows of the table from.
     pub hidden_from: Option<String>,
     /// The tables at the other ends of its foreign keys, and of those that lead to it.
@@ -276,6 +278,7 @@ impl Table {
             rank: 0,
             referenced: false,
             may_have_heirs: false,
+            is_partitioned: false,
             hidden_from: None,
             relatives: Vec::new(),
             told_of_spelling_at: AtomicU64::new(0),
