@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::rows::binary::{Column, Form};
 use crate::rows::row_change::{RowChange, Text};
-use crate::rows::statement_sql::{column_name, on_key, own_rows, rows_subquery, type_of};
+use crate::rows::statement_sql::{Forms, column_name, on_key, own_rows, rows_subquery, type_of};
 use crate::rows::table::Table;
 
 /// Rows of one table by one key that are to be read together.
@@ -91,7 +91,7 @@ impl RowGroup<'_> {
             texts: numbers.collect(),
             form: number_form,
         });
-        let forms: Vec<Form> = parameters.iter().map(|column| column.form).collect();
+        let forms = Forms::of_arrays(&parameters);
         let texts = self.columns.iter();
         let texts = texts.map(|at| format!("t.{}::pg_catalog.text", column_name(self.table, *at)));
         let sql = format!(

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::rows::binary::{Column, Form};
+use crate::rows::binary::Column;
 use crate::rows::fold::Net;
 use crate::rows::row_change::{Layout, Text};
 use crate::rows::statement_sql::{
-    column_sql, count_sql, delete_sql, fill_sql, insert_sql, rank_sql, respelled_sql, type_of,
-    update_sql, upsert_sql,
+    Forms, column_sql, count_sql, delete_sql, fill_sql, insert_sql, rank_sql, respelled_sql,
+    type_of, update_sql, upsert_sql,
 };
 use crate::rows::table::{Table, Turn, UniqueKey};
 use crate::table_name::TableName;
@@ -191,7 +191,7 @@ impl<'n> Group<'n> {
             Column::new(texts.collect(), type_of(table, *column))
         };
         let columns: Vec<Column<'n>> = written.iter().enumerate().map(column).collect();
-        let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
+        let forms = Forms::of_arrays(&columns);
         let sql = match kind {
             StatementKind::Delete => delete_sql(table, key, &forms, spelled),
             StatementKind::Insert => insert_sql(table, written, &forms),
@@ -232,7 +232,7 @@ pub fn ask_column<'n>(
         Column::new(texts.collect(), type_of(table, *key_column))
     };
     let columns: Vec<Column<'n>> = layout.key.iter().enumerate().map(key_column).collect();
-    let forms: Vec<Form> = columns.iter().map(|column| column.form).collect();
+    let forms = Forms::of_arrays(&columns);
     ColumnQuestion {
         sql: column_sql(table, &layout.key, &forms, column),
         columns,

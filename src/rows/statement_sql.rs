@@ -3,10 +3,38 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Deref;
 
-use crate::rows::binary::Form;
+use crate::rows::binary::{Column as Array, Form};
 use crate::rows::sql::quote;
 use crate::rows::table::{Column, Equality, Table};
+
+/// Of so many rows, at most, it is said among which values their keys are.
+const FEW_ROWS: usize = 32;
+
+/// How a statement's arrays are sent, each in its place.
+pub(super) struct Forms {
+    forms: Vec<Form>,
+    /// They have but a few rows.
+    are_of_few: bool,
+}
+
+impl Forms {
+    pub(super) fn of_arrays(arrays: &[Array<'_>]) -> Self {
+        Self {
+            forms: arrays.iter().map(|array| array.form).collect(),
+            are_of_few: arrays.iter().all(|array| array.texts.len() <= FEW_ROWS),
+        }
+    }
+}
+
+impl Deref for Forms {
+    type Target = [Form];
+
+    fn deref(&self) -> &[Form] {
+        &self.forms
+    }
+}
 
 /// The table's name as SQL, with its schema.
 pub(super) fn qualified_name(table: &Table) -> String {
@@ -82,16 +110,14 @@ pub(super) fn column_name(table: &Table, column: usize) -> String {
 
 /// `t."k" OPERATOR("pg_catalog".=) u.c1::"pg_catalog"."int4" AND …`: rows are compared as the key's unique
 /// index compares them, so that a statement finds the row that an upsert would meet, by that index.
-pub(super) fn on_key(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+pub(super) fn on_key(table: &Table, key: &[usize], written: &[usize], forms: &Forms) -> String {
     let unique = table.unique_key(key);
     let columns = written.iter().enumerate();
     let columns = columns.filter(|(_, column)| key.contains(column));
     let pairs = columns.map(|(at, column)| {
         let equality = unique.and_then(|unique| unique.equality_of(*column));
         let equality = equality.cloned().unwrap_or_default();
-        let among = forms
-            .get(at)
-            .and_then(|form| among_values(table, *column, &equality, at, *form));
+        let among = among_values(table, *column, &equality, at, forms);
         let operand = equality.operand.map(|name| format!("::{name}"));
         let operand = operand.unwrap_or_default();
         let collation = equality.collation.map(|name| format!(" COLLATE {name}"));
@@ -108,21 +134,34 @@ pub(super) fn on_key(table: &Table, key: &[usize], written: &[usize], forms: &[F
 }
 
 /// ` AND t."k" OPERATOR("pg_catalog".=) ANY ($1::int8[])`, which follows from the comparison with each of the array's values.
-/// To the planner it is a constant, by which it opens and locks only the partitions concerned; of a table that has none, or
-/// where the values would first have to become others, it is left out.
+/// To the planner it is a constant, by which it opens and locks only the partitions concerned. Left out of a table that has
+/// none, where the values would first have to become others, and of more than a few rows: an index would be looked through
+/// for all values once for each of them.
 fn among_values(
     table: &Table,
     column: usize,
     equality: &Equality,
     at: usize,
-    form: Form,
+    forms: &Forms,
 ) -> Option<String> {
-    let compared = table.columns.get(column).filter(|_| table.is_partitioned)?;
+    let form = *forms.get(at)?;
+    let compared = table.columns.get(column)?;
+    if !table.is_partitioned || !forms.are_of_few || !compared.is_of_postgres() {
+        return None;
+    }
     let (name, modifier) = (&*compared.pg_type.name, compared.pg_type.modifier);
-    let is_text = form == Form::Text && matches!(name, "text" | "varchar");
-    let is_itself = form != Form::Text && form.type_name() == name && modifier < 0;
-    let as_it_is = (is_text || is_itself) && compared.is_of_postgres() && !compared.of_domain;
-    (as_it_is && *equality == Equality::default()).then(|| {
+    // varchar has no equality of its own
+    let operand = equality.operand.as_deref();
+    let as_text = operand.is_none() || operand == Some(r#""pg_catalog"."text""#);
+    let is_itself = match form {
+        Form::Text => matches!(name, "text" | "varchar") && as_text,
+        form => form.type_name() == name && modifier < 0 && operand.is_none(),
+    };
+    let own = Equality {
+        operand: equality.operand.clone(),
+        ..Equality::default()
+    };
+    (is_itself && !compared.of_domain && *equality == own).then(|| {
         format!(
             " AND t.{} {} ANY (${}::{}[])",
             quote(&compared.name),
@@ -150,9 +189,9 @@ fn settable_columns<'a>(
     })
 }
 
-pub(super) fn insert_sql(table: &Table, written: &[usize], forms: &[Form]) -> String {
+pub(super) fn insert_sql(table: &Table, written: &[usize], forms: &Forms) -> String {
     let names = written.iter().map(|c| column_name(table, *c));
-    let values = written.iter().zip(forms).enumerate();
+    let values = written.iter().zip(forms.iter()).enumerate();
     let values = values
         .map(|(at, (c, form))| format!("{}::{}", unnest_parameter(at, *form), type_of(table, *c)));
     format!(
@@ -179,7 +218,7 @@ pub(super) fn upsert_sql(
     table: &Table,
     key: &[usize],
     written: &[usize],
-    forms: &[Form],
+    forms: &Forms,
     anew: bool,
 ) -> String {
     let mut sql = insert_sql(table, written, forms);
@@ -201,7 +240,7 @@ pub(super) fn upsert_sql(
 }
 
 /// `spelled`: only rows that are spelled as the keys are.
-pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form], spelled: bool) -> String {
+pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &Forms, spelled: bool) -> String {
     let mut sql = format!(
         "DELETE FROM {} AS t USING {} WHERE {}",
         own_rows(table),
@@ -215,7 +254,7 @@ pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &[Form], spelled: 
 }
 
 /// Counts the rows of these keys that are spelled otherwise than any of them.
-pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &[Form]) -> String {
+pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &Forms) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {} AND NOT ({})",
         own_rows(table),
@@ -231,12 +270,7 @@ pub fn empty_sql(table: &Table) -> String {
     format!("DELETE FROM {}", own_rows(table))
 }
 
-pub(super) fn update_sql(
-    table: &Table,
-    key: &[usize],
-    written: &[usize],
-    forms: &[Form],
-) -> String {
+pub(super) fn update_sql(table: &Table, key: &[usize], written: &[usize], forms: &Forms) -> String {
     let mut sets = assign_columns(table, settable_columns(table, key, written));
     if sets.is_empty() {
         // nothing but the key and values it leaves out: the row must be there all the same
@@ -254,7 +288,7 @@ pub(super) fn update_sql(
 }
 
 /// The same where a later change has written the row: its key stays as it is spelled.
-pub(super) fn fill_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+pub(super) fn fill_sql(table: &Table, key: &[usize], written: &[usize], forms: &Forms) -> String {
     let filled = settable_columns(table, key, written).filter(|(_, c)| !key.contains(c));
     format!(
         "UPDATE {} AS t SET {} FROM {} WHERE {}",
@@ -277,7 +311,7 @@ fn assign_columns(table: &Table, columns: impl Iterator<Item = (usize, usize)>) 
 }
 
 /// The value that each of these rows has in a column now, as text, with the row's place in the arrays.
-pub(super) fn column_sql(table: &Table, key: &[usize], forms: &[Form], column: usize) -> String {
+pub(super) fn column_sql(table: &Table, key: &[usize], forms: &Forms, column: usize) -> String {
     let first = forms.first().map_or("text", |form| form.type_name());
     let rows = rows_subquery(forms);
     let numbered = rows.replacen(
@@ -302,7 +336,7 @@ pub(super) fn rank_sql(table: &Table, column: usize) -> String {
     )
 }
 
-pub(super) fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: &[Form]) -> String {
+pub(super) fn count_sql(table: &Table, key: &[usize], written: &[usize], forms: &Forms) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {}",
         own_rows(table),

@@ -346,6 +346,18 @@ fn what_is_filled_in_keeps_the_key_as_it_is_spelled_and_needs_no_row() {
 }
 
 #[test]
+fn of_many_rows_it_is_not_said_among_which_values_they_are() {
+    let mut table = table("t", "id:int8", &[&["id"]]);
+    Arc::get_mut(&mut table).unwrap().is_partitioned = true;
+    for (rows, says) in [(32, true), (33, false)] {
+        let id = |n: usize| &*n.to_string().leak();
+        let deletes = (0..rows).map(|n| net(&table, 1, &[(0, id(n))], true, true));
+        let sql = only(deletes.collect()).sql;
+        assert_eq!(sql.contains("ANY"), says, "{sql}");
+    }
+}
+
+#[test]
 fn of_a_partitioned_table_only_the_partitions_concerned_are_asked_for() {
     let delete_of = |alter: fn(&mut Table)| {
         let mut table = table("t", "id:int8 day:date name:text", &[&["id", "day"]]);
@@ -362,6 +374,15 @@ fn of_a_partitioned_table_only_the_partitions_concerned_are_asked_for() {
     ] {
         assert!(sql.contains(among), "{sql}");
     }
+    // of a varchar the index compares the text
+    let sql = delete_of(|table| {
+        table.is_partitioned = true;
+        (table.columns[0].pg_type.name, table.columns[0].cast) =
+            ("varchar".to_owned(), r#""pg_catalog"."varchar""#.to_owned());
+        table.unique_keys[0].equality[0].operand = Some(r#""pg_catalog"."text""#.to_owned());
+    });
+    let among = r#" AND t."id" OPERATOR("pg_catalog".=) ANY ($1::text[])"#;
+    assert!(sql.contains(among), "{sql}");
     // what becomes another value first, or is compared in another way, tells no partition
     let sql = delete_of(|table| {
         table.is_partitioned = true;
