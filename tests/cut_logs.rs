@@ -16,7 +16,7 @@ fn run(world: &World, broker: &str) -> Worker {
     Worker::start(&["run"], &world.config_file(), &environment(broker))
 }
 
-async fn catch_up(world: &World, broker: &str) -> String {
+pub async fn catch_up(world: &World, broker: &str) -> String {
     let arguments = ["run", "--until-caught-up"];
     let mut worker = Worker::start(&arguments, &world.config_file(), &environment(broker));
     assert_eq!(worker.wait().await, Some(0), "{}", worker.log());
@@ -24,7 +24,7 @@ async fn catch_up(world: &World, broker: &str) -> String {
 }
 
 /// Updates of row after row, each with a version of its own.
-fn updates(from: i64, to: i64) -> Vec<Event> {
+pub fn updates(from: i64, to: i64) -> Vec<Event> {
     (from..to).map(|at| update(at, at % 50, at)).collect()
 }
 

@@ -9,18 +9,18 @@ use crate::support::{Event, World, events, eventually};
 const APPLIED: &str =
     "SELECT coalesce(max(next_offset), 0)::bigint FROM landfall.partitions WHERE partition = 0";
 
-fn last_version(version: i64) -> String {
+pub fn last_version(version: i64) -> String {
     format!("SELECT count(*) FROM t WHERE version = {version}")
 }
 
 /// The sum over partitions of what `landfall status` tells.
-fn told(world: &World, key: &str) -> i64 {
+pub fn told(world: &World, key: &str) -> i64 {
     let objects = done(world, "status --json").objects();
     let partitions = objects.iter().filter(|o| o["kind"] == "partition");
     partitions.filter_map(|p: &Value| p[key].as_i64()).sum()
 }
 
-async fn transactions(world: &World, versions: std::ops::RangeInclusive<i64>) {
+pub async fn transactions(world: &World, versions: std::ops::RangeInclusive<i64>) {
     for version in versions {
         let history = events::history(20, version);
         let new = &history[(version as usize - 1) * 20..];

@@ -2,10 +2,11 @@
 
 use std::net::TcpListener;
 
-use crate::support::events::{insert, update};
+use crate::cut_logs::{catch_up, updates};
+use crate::support::events::insert;
 use crate::support::own_kafka::OwnKafka;
 use crate::support::worker::Worker;
-use crate::support::{Event, World, eventually};
+use crate::support::{World, eventually};
 
 async fn says_that_kafka_is_away(test: &str, brokers: &str) {
     let world = World::new(test, 1).await;
@@ -52,34 +53,22 @@ async fn a_worker_that_was_started_before_kafka_lands_once_kafka_is_there() {
     assert_eq!(worker.stop().await.0, Some(0));
 }
 
-/// Updates of row after row, each with a version of its own.
-fn updates(from: i64, to: i64) -> Vec<Event> {
-    (from..to).map(|at| update(at, at % 50, at)).collect()
-}
-
 #[tokio::test]
 async fn what_was_written_past_the_watermark_of_a_stopped_worker_where_the_log_was_cut_is_read() {
     let kafka = OwnKafka::start();
     let broker = kafka.broker();
     let world = World::at("cut_longer", 1, &broker).await;
-    let environment = [("LANDFALL_KAFKA__BROKERS", broker.as_str())];
-    let catch_up = async || {
-        let arguments = ["run", "--until-caught-up"];
-        let mut worker = Worker::start(&arguments, &world.config_file(), &environment);
-        assert_eq!(worker.wait().await, Some(0), "{}", worker.log());
-        worker.log()
-    };
     let send = async |from, to| {
         world.kafka.produce(&world.topic, &updates(from, to)).await;
     };
     send(1_000, 1_200).await;
     let kept = kafka.log_size(&world.topic);
     send(1_200, 1_700).await;
-    catch_up().await;
+    catch_up(&world, &broker).await;
     // 500 that were landed are lost, and 900 are written at their offsets and on
     kafka.restart_without(&[(&world.topic, kept)]);
     send(2_000, 2_900).await;
-    let log = catch_up().await;
+    let log = catch_up(&world, &broker).await;
     assert!(log.contains("Kafka has lost the end of this log"), "{log}");
     let events = "SELECT count(*) FROM landfall.processed_events";
     assert_eq!(world.count(events).await, 700 + 900);

@@ -1,20 +1,9 @@
 //! The broker's own retention, and two jobs on a transactional topic.
 
-use crate::commands::done;
 use crate::support::own_kafka::OwnKafka;
 use crate::support::worker::Worker;
-use crate::support::{World, events, eventually};
-
-async fn transactions(world: &World, versions: std::ops::RangeInclusive<i64>) {
-    for version in versions {
-        let new = events::history(20, version).split_off((version as usize - 1) * 20);
-        world.kafka.produce_in_transaction(&world.topic, &new).await;
-    }
-}
-
-fn last_version(version: i64) -> String {
-    format!("SELECT count(*) FROM t WHERE version = {version}")
-}
+use crate::support::{World, eventually};
+use crate::watermark::{last_version, told, transactions};
 
 #[tokio::test]
 async fn logs_that_the_brokers_retention_has_emptied_are_no_gap_for_a_worker_that_runs_or_starts() {
@@ -61,7 +50,5 @@ async fn two_jobs_that_share_a_transactional_topic_both_end() {
         assert_eq!(job.wait().await, Some(0), "{}", job.log());
     }
     assert_eq!(world.count(&last_version(5)).await, 20);
-    let lags = done(&world, "status --json").objects();
-    let lags = lags.iter().filter_map(|o| o["lag"].as_i64());
-    assert_eq!(lags.sum::<i64>(), 0);
+    assert_eq!(told(&world, "lag"), 0);
 }
