@@ -160,7 +160,7 @@ impl Sweep<'_> {
         let mut missing: VecDeque<u64> = (today..=today + DAYS_AHEAD).collect();
         let mut tries = 1..=MAX_TRIES;
         while let Some(day) = missing.front() {
-            match self.create_day(client, *day).await {
+            match self.create_day(client, *day, today).await {
                 Err(failure) if is_in_the_way(&failure) && wait_for_next(&mut tries).await => {
                     continue;
                 }
@@ -197,11 +197,16 @@ impl Sweep<'_> {
         }
     }
 
-    async fn create_day(&self, client: &mut Object, day: u64) -> Result<DayTable, Failure> {
+    async fn create_day(
+        &self,
+        client: &mut Object,
+        day: u64,
+        today: u64,
+    ) -> Result<DayTable, Failure> {
         let tables = &self.ledger.days.tables;
         match tables.create_day(client, day, self.dry_run).await? {
             // of later days nobody has events
-            DayTable::DefaultTooLarge if day > current_day() + 1 && !self.dry_run => {
+            DayTable::DefaultTooLarge if day > today + 1 && !self.dry_run => {
                 tables.create_beside_large(client, day).await
             }
             created => Ok(created),
