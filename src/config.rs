@@ -29,7 +29,9 @@ mod table_template;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod topic_format;
 mod topic_pattern;
+mod trigger;
 mod units;
 mod unknown;
 mod value;
@@ -37,7 +39,7 @@ mod value;
 pub use apply::{ApplyConfig, Idempotency};
 pub use dead_letter::{BreakerConfig, DeadLetterConfig, LaterEvents};
 pub use error::ConfigError;
-pub use format::{Encoding, Envelope, FormatConfig};
+pub use format::FormatConfig;
 pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
 pub use log::{LogConfig, LogFormat};
@@ -50,7 +52,9 @@ pub use secret::Secret;
 pub use summary::Summary;
 pub use table_template::TableTemplate;
 pub use tls::{ClientCertificate, Tls, TlsMode};
+pub use topic_format::{Encoding, Envelope, FormatOverride, TopicFormat};
 pub use topic_pattern::TopicPattern;
+pub use trigger::{FlatFields, TriggerFields};
 
 use crate::table_name::TableName;
 use reader::Reader;
@@ -100,11 +104,26 @@ impl Config {
             .find_map(|route| Some((route, route.table_for(topic)?)))
     }
 
+    /// What the records of this topic are.
+    pub fn format_of(&self, topic: &str) -> TopicFormat {
+        let route = self.route_for(topic).map(|(route, _)| route.format);
+        route.unwrap_or_default().apply_over(self.format.all)
+    }
+
+    /// The registry, if any topic's records need it.
+    pub fn registry_in_use(&self) -> Option<&RegistryConfig> {
+        let of_routes = self.routes.iter().map(|route| route.format);
+        let mut all = of_routes.chain([FormatOverride::default()]);
+        let needs = all.any(|said| said.apply_over(self.format.all).needs_registry());
+        self.format.registry.as_ref().filter(|_| needs)
+    }
+
     /// All settings without the secrets, for the line logged at start.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         self.kafka.summarize(&mut summary);
-        self.format.summarize(&mut summary);
+        self.format
+            .summarize(self.registry_in_use().is_some(), &mut summary);
         self.postgres.summarize(&mut summary);
         for (index, route) in self.routes.iter().enumerate() {
             route.summarize(index, &mut summary);
@@ -120,9 +139,9 @@ impl Config {
     /// Reads every part before giving up, so that each can note its problems.
     fn from_reader(reader: &mut Reader) -> Option<Self> {
         let kafka = KafkaConfig::from_reader(reader);
-        let format = FormatConfig::from_reader(reader);
-        let postgres = PostgresConfig::from_reader(reader);
         let routes = route::read_all(reader);
+        let format = FormatConfig::from_reader(reader, &routes);
+        let postgres = PostgresConfig::from_reader(reader);
         let apply = ApplyConfig::from_reader(reader);
         let retry = RetryConfig::from_reader(reader);
         let dead_letter = DeadLetterConfig::from_reader(reader, kafka.as_ref());

@@ -1,22 +1,29 @@
 //! A record becomes a change: envelopes, encodings, the schema registry, routes, an event's identity.
 
+mod action_id;
 pub mod avro;
 mod before_row;
 pub mod change;
 pub mod debezium;
 pub mod decode;
 pub mod encoding;
+#[cfg(test)]
+mod envelope_tests;
+mod envelope_words;
 pub mod event_id;
+mod flat;
 mod header_text;
 mod identify;
 pub mod json_object;
 pub mod key_move;
 pub mod key_text;
+pub mod lookalike;
 pub mod merged_tables;
 pub mod message_error;
 pub mod named_tables;
 pub mod open_deletes;
 pub mod partition_memory;
+mod pg_replicate_kafka;
 pub mod positions;
 pub mod registry;
 pub mod respelled;
@@ -24,10 +31,13 @@ mod routed_key;
 mod row_orders;
 pub mod schema;
 pub mod schema_cache;
+mod single_key;
 pub mod source_position;
 mod stable_hash;
 mod stand_in;
 pub mod stream_ends;
 pub mod topic_decoder;
+mod trigger;
 pub mod undecodable;
+pub mod value;
 pub mod wrapper;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::support::World;
 
 /// Exit code, standard output and standard error. Nobody is there to be asked.
+#[derive(Debug)]
 pub struct Answer {
     pub code: Option<i32>,
     pub text: String,

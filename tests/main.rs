@@ -20,6 +20,7 @@ mod deployment;
 mod divert;
 mod documents;
 mod end_to_end;
+mod envelopes;
 mod equality;
 mod exactly_once;
 mod facts;

@@ -2,42 +2,31 @@
 
 use super::reader::Reader;
 use super::registry::RegistryConfig;
+use super::route::RouteConfig;
 use super::schemaless::{SchemalessColumns, SchemalessConfig};
 use super::summary::Summary;
+use super::topic_format::{Encoding, FormatOverride, TopicFormat};
+use super::trigger::{FlatFields, TriggerFields};
 use super::units::show_duration;
-use super::value::{Found, Refusal, allowed, one_of, parse_string, word_for};
+use super::value::{Found, Refusal, allowed, parse_string};
 
 /// `[format]`: envelope and encoding of the records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormatConfig {
-    /// What a record's value says about the change.
-    pub envelope: Envelope,
-    /// How keys and values are written.
-    pub encoding: Encoding,
+    /// What is said of all topics.
+    pub all: FormatOverride,
+    /// `[format.trigger]`: what a trigger's fields are called.
+    pub trigger: TriggerFields,
+    /// `[format.flat]`: what fields are called that a transform adds to a row.
+    pub flat: FlatFields,
     /// The connector's `unavailable.value.placeholder`, as it is written there: octets in hexadecimal behind `hex:`.
     pub unavailable_placeholder: String,
     /// What JSON without schemas means, where the event doesn't tell.
     pub schemaless: SchemalessConfig,
     /// The same of single columns.
     pub schemaless_columns: SchemalessColumns,
-    /// Always there if the encoding is Avro.
+    /// Always there if an encoding needs it.
     pub registry: Option<RegistryConfig>,
-}
-
-/// What a record's value says about the change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Envelope {
-    #[default]
-    Debezium,
-}
-
-/// How keys and values are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encoding {
-    #[default]
-    Json,
-    /// In Confluent's wire format.
-    Avro,
 }
 
 /// Debezium's default.
@@ -46,8 +35,9 @@ const UNAVAILABLE_PLACEHOLDER: &str = "__debezium_unavailable_value";
 impl Default for FormatConfig {
     fn default() -> Self {
         Self {
-            envelope: Envelope::default(),
-            encoding: Encoding::default(),
+            all: FormatOverride::default().with_defaults(),
+            trigger: TriggerFields::default(),
+            flat: FlatFields::default(),
             unavailable_placeholder: UNAVAILABLE_PLACEHOLDER.to_owned(),
             schemaless: SchemalessConfig::default(),
             schemaless_columns: SchemalessColumns::default(),
@@ -56,26 +46,36 @@ impl Default for FormatConfig {
     }
 }
 
-const ENVELOPES: [(&str, Envelope); 1] = [("debezium", Envelope::Debezium)];
-const ENCODINGS: [(&str, Encoding); 2] = [("json", Encoding::Json), ("avro", Encoding::Avro)];
-
 impl FormatConfig {
-    /// The registry that records need.
-    pub fn registry_in_use(&self) -> Option<&RegistryConfig> {
-        let needs = self.encoding == Encoding::Avro;
-        self.registry.as_ref().filter(|_| needs)
+    /// The format of topics of which no route says anything.
+    pub fn of_all(&self) -> TopicFormat {
+        FormatOverride::default().apply_over(self.all)
     }
 
-    pub(super) fn summarize(&self, summary: &mut Summary) {
-        summary.add("format.envelope", word_for(&ENVELOPES, self.envelope));
-        summary.add("format.encoding", word_for(&ENCODINGS, self.encoding));
+    /// Of Avro.
+    #[cfg(test)]
+    pub fn of_avro() -> Self {
+        Self {
+            all: FormatOverride::of_encoding(Encoding::Avro),
+            ..Self::default()
+        }
+    }
+
+    /// `registry`: whether any topic's encoding needs it.
+    pub(super) fn summarize(&self, registry: bool, summary: &mut Summary) {
+        let all = self.of_all();
+        summary.add("format.envelope", all.envelope.name());
+        summary.add("format.encoding", all.encoding.name());
+        summary.add("format.key_encoding", all.key_encoding.name());
+        self.trigger.summarize(summary);
+        self.flat.summarize(summary);
         summary.add(
             "format.unavailable_placeholder",
             &self.unavailable_placeholder,
         );
         self.schemaless.summarize(summary);
         self.schemaless_columns.summarize(summary);
-        if let Some(registry) = self.registry_in_use() {
+        if let Some(registry) = self.registry.as_ref().filter(|_| registry) {
             summary.add("format.registry.url", registry.display_urls());
             if let Some(login) = &registry.login {
                 summary.add("format.registry.username", &login.username);
@@ -84,24 +84,42 @@ impl FormatConfig {
         }
     }
 
-    pub(super) fn from_reader(reader: &mut Reader) -> Self {
+    /// `routes` are those that are right: what they say of their topics may need a registry.
+    pub(super) fn from_reader(reader: &mut Reader, routes: &[RouteConfig]) -> Self {
         let default = Self::default();
-        let envelope = reader.read_or("format.envelope", default.envelope, one_of(&ENVELOPES));
-        let encoding = reader.read_or("format.encoding", default.encoding, one_of(&ENCODINGS));
+        let all = FormatOverride::from_reader(reader, "format").with_defaults();
         let unavailable_placeholder = reader.read_or(
             "format.unavailable_placeholder",
             default.unavailable_placeholder,
             parse_placeholder,
         );
         Self {
-            envelope,
-            encoding,
+            all,
+            trigger: TriggerFields::from_reader(reader),
+            flat: FlatFields::from_reader(reader),
             unavailable_placeholder,
             schemaless: SchemalessConfig::from_reader(reader),
             schemaless_columns: SchemalessColumns::from_reader(reader),
-            registry: RegistryConfig::from_reader(reader, encoding == Encoding::Avro),
+            registry: RegistryConfig::from_reader(reader, find_need(all, routes)),
         }
     }
+}
+
+/// The key that asks for a registry, and the encoding that it names.
+fn find_need(all: FormatOverride, routes: &[RouteConfig]) -> Option<(String, Encoding)> {
+    let of_routes = routes.iter().enumerate();
+    let of_routes = of_routes.map(|(at, route)| (format!("route[{at}]"), route.format));
+    let said = std::iter::once(("format".to_owned(), FormatOverride::default())).chain(of_routes);
+    said.map(|(table, said)| (table, said.apply_over(all)))
+        .find_map(|(table, format)| {
+            let halves = [
+                ("encoding", format.encoding),
+                ("key_encoding", format.key_encoding),
+            ];
+            let mut halves = halves.into_iter();
+            let (half, encoding) = halves.find(|(_, encoding)| encoding.needs_registry())?;
+            Some((format!("{table}.{half}"), encoding))
+        })
 }
 
 fn parse_placeholder(found: &Found) -> Result<String, Refusal> {

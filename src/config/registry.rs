@@ -8,6 +8,7 @@ use url::Url;
 use super::reader::Reader;
 use super::secret::{Secret, read_secret};
 use super::tls::ClientCertificate;
+use super::topic_format::Encoding;
 use super::units::duration_within;
 use super::value::{Found, Refusal, allowed, because, parse_list, parse_string};
 
@@ -45,13 +46,17 @@ impl RegistryConfig {
         urls.join(",")
     }
 
-    /// `None` if there is no url. `is_needed`: then that is a problem.
-    pub(super) fn from_reader(reader: &mut Reader, is_needed: bool) -> Option<Self> {
-        if is_needed && !reader.is_set(URL_KEY) {
+    /// `None` if there is no url. `needed`: then that is a problem, of this key with this encoding.
+    pub(super) fn from_reader(
+        reader: &mut Reader,
+        needed: Option<(String, Encoding)>,
+    ) -> Option<Self> {
+        if let Some((key, encoding)) = needed.filter(|_| !reader.is_set(URL_KEY)) {
+            let encoding = encoding.name();
             reader.note_problem(
-                "format.encoding",
+                &key,
                 format!(
-                    "avro needs the schema registry: set {URL_KEY}, such as \"http://127.0.0.1:8081\""
+                    "{encoding} needs the schema registry: set {URL_KEY}, such as \"http://127.0.0.1:8081\""
                 ),
             );
         }

@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::route_reach::may_merge_topics;
 use super::summary::Summary;
 use super::table_template::TableTemplate;
+use super::topic_format::FormatOverride;
 use super::topic_pattern::describe_regex_error;
 use super::value::{allowed, because, parse_boolean, parse_list, parse_string};
 use crate::table_name::TableName;
@@ -28,6 +29,8 @@ pub struct RouteConfig {
     pub whole_rows: bool,
     /// A column whose value grows with each change of a row: an older version never overwrites a newer one.
     pub version: Option<String>,
+    /// What its topics' records are, where they aren't as `[format]` says.
+    pub format: FormatOverride,
 }
 
 /// Whether other topics than this one may be led to its table, by its own route or by another one. Which topics there
@@ -67,7 +70,8 @@ impl RouteConfig {
         });
         let version = self.version.as_ref();
         let version = version.map_or(String::new(), |column| format!(" version {column}"));
-        let route = format!("{} -> {}{key}{version}", self.topic, self.table);
+        let format = self.format.describe();
+        let route = format!("{} -> {}{key}{version}{format}", self.topic, self.table);
         summary.add(&format!("route[{index}]"), route);
     }
 
@@ -110,6 +114,7 @@ impl RouteConfig {
             fixed_key,
             whole_rows,
             version: reader.read(&key("version"), parse_string),
+            format: FormatOverride::from_reader(reader, &format!("route[{index}]")),
         })
     }
 }
@@ -150,6 +155,7 @@ mod tests {
             fixed_key: false,
             whole_rows: false,
             version: None,
+            format: FormatOverride::default(),
         })
     }
 

@@ -68,6 +68,20 @@ pub struct Shape {
     pub names: Vec<Box<str>>,
     /// The struct's schema, if the event brings one.
     pub schema: Option<Arc<Field>>,
+    /// The places of fields that say something of the event and aren't the row's own: they are landed only where the
+    /// table has a column of that name.
+    pub facts: Vec<usize>,
+}
+
+impl Shape {
+    /// Of these fields, all of which are the struct's own.
+    pub fn new(names: Vec<Box<str>>, schema: Option<Arc<Field>>) -> Self {
+        Self {
+            names,
+            schema,
+            facts: Vec::new(),
+        }
+    }
 }
 
 /// The fields of a row as the event has them, in its order. Borrowed from the record, or from the
@@ -94,6 +108,12 @@ impl<'r> Fields<'r> {
     /// The struct's schema, if the event brings one.
     pub fn schema(&self) -> Option<&Arc<Field>> {
         self.shape.as_ref()?.schema.as_ref()
+    }
+
+    /// Whether the field at this place says something of the event, and isn't the row's own.
+    pub fn is_fact(&self, at: usize) -> bool {
+        let shape = self.shape.as_ref();
+        shape.is_some_and(|shape| shape.facts.contains(&at))
     }
 
     /// The schema of the field with this name, which is most likely at this place.

@@ -1,4 +1,4 @@
-//! Record → change: Debezium's envelope, in JSON with or without the schema wrapper, or in Avro.
+//! Record → change, whatever its topic's envelope and encodings.
 //!
 //! Nothing is copied that needn't be: a change borrows its fields' JSON texts from the record, or from
 //! the arena of its batch.
@@ -10,21 +10,27 @@ use bumpalo::Bump;
 use foldhash::fast::RandomState;
 use uuid::Uuid;
 
-use crate::config::{Config, RouteConfig};
+use crate::config::{Config, Envelope, FormatConfig, RouteConfig, TopicFormat};
 use crate::format::avro::{KnownSchema, SchemaId};
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
-use crate::format::encoding::Encoding;
+use crate::format::encoding::MessageReader;
 use crate::format::key_move::find_other_key;
+use crate::format::lookalike::Lookalike;
 use crate::format::merged_tables::MergedTables;
+use crate::format::message_error::MessageError;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::topic_decoder::{Incoming, TopicDecoder};
-use crate::format::undecodable::{Undecodable, refuse_message};
+use crate::format::undecodable::{Blame, Undecodable, refuse_message, refuse_topic};
+use crate::format::value::ReadKey;
 use crate::letter::Stage;
 use crate::record::Record;
+use crate::verdict::Reason;
 
 /// Decodes the records of one lane.
 pub struct Decoder {
-    encoding: Encoding,
+    reader: MessageReader,
+    /// What records are, and what it takes to understand them.
+    format: FormatConfig,
     routes: Arc<[RouteConfig]>,
     /// Whether deletes are applied (`apply.deletes`).
     deletes: bool,
@@ -36,25 +42,26 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for the configured encoding and routes.
+    /// A decoder for the configured formats and routes.
     pub fn from_config(config: &Config) -> Self {
         let decoder = Self::new(config.routes.clone().into(), config.apply.deletes)
-            .with_encoding(Encoding::from_config(&config.format));
+            .with_format(config.format.clone());
         Self {
             truncates: config.apply.truncates,
             ..decoder
         }
     }
 
-    /// The same, for records in another encoding.
-    pub fn with_encoding(self, encoding: Encoding) -> Self {
-        Self { encoding, ..self }
+    /// The same, for records of another format.
+    pub fn with_format(self, format: FormatConfig) -> Self {
+        Self { format, ..self }
     }
 
-    /// Of JSON.
+    /// Of Debezium's envelope in JSON.
     pub fn new(routes: Arc<[RouteConfig]>, deletes: bool) -> Self {
         Self {
-            encoding: Encoding::Json,
+            reader: MessageReader::default(),
+            format: FormatConfig::default(),
             routes,
             deletes,
             merged: Arc::default(),
@@ -86,45 +93,56 @@ impl Decoder {
         }
     }
 
-    /// Whether keys and values are JSON, so that a registry is never asked.
-    pub fn is_json(&self) -> bool {
-        matches!(self.encoding, Encoding::Json)
+    fn format_of(&self, topic: &str) -> TopicFormat {
+        let known = self.topics.get(topic).map(|known| known.format);
+        known.unwrap_or_else(|| find_format(&self.routes, &self.format, topic))
+    }
+
+    /// Whether a registry may be needed for a record of any topic.
+    fn may_need_registry(&self) -> bool {
+        let of_routes = self.routes.iter().map(|route| route.format);
+        let mut all = of_routes.chain([Default::default()]);
+        all.any(|said| said.apply_over(self.format.all).needs_registry())
     }
 
     /// The ids of the records' schemas that must be learned before these are decoded.
     pub fn unknown_schemas(&self, records: &[Record]) -> BTreeSet<SchemaId> {
-        match &self.encoding {
-            Encoding::Json => BTreeSet::new(),
-            Encoding::Avro(avro) => avro.unknown_schemas(records),
+        let mut unknown = BTreeSet::new();
+        if !self.may_need_registry() {
+            return unknown;
         }
+        // most of a batch's records are beside others of their topic
+        for records in records.chunk_by(|a, b| a.source.topic == b.source.topic) {
+            let Some(record) = records.first() else {
+                continue;
+            };
+            let format = self.format_of(&record.source.topic);
+            if format.needs_registry() {
+                self.reader.avro.find_unknown(records, format, &mut unknown);
+            }
+        }
+        unknown
     }
 
     /// Remembers what the registry answered for [`Decoder::unknown_schemas`].
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, KnownSchema>) {
-        if let Encoding::Avro(avro) = &mut self.encoding {
-            avro.learn_schemas(known);
-        }
+        self.reader.avro.learn_schemas(known);
     }
 
     /// What the registry didn't have it may have now.
     pub fn forget_refused_schemas(&mut self) {
-        if let Encoding::Avro(avro) = &mut self.encoding {
-            avro.forget_refused();
-        }
+        self.reader.avro.forget_refused();
     }
 
     /// A key or a value as JSON, if it isn't text by itself and its schema is known.
     pub fn message_as_json(&self, message: &[u8]) -> Option<String> {
-        match &self.encoding {
-            Encoding::Json => None,
-            Encoding::Avro(avro) => avro.to_json(message),
-        }
+        self.reader.avro.to_json(message)
     }
 
     /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
     pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
-        let topic = topic_decoder(&mut self.topics, &self.routes, &self.merged, record);
-        let key = key_fields(&mut self.encoding, record, topic, arena).ok()?;
+        let (reader, topic) = self.reader_and_topic(record);
+        let key = key_fields(reader, record, topic, arena).ok()?;
         topic.row_key(key, arena)
     }
 
@@ -140,18 +158,26 @@ impl Decoder {
         topic_id: Option<Uuid>,
         memory: &mut PartitionMemory,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let topic = topic_decoder(&mut self.topics, &self.routes, &self.merged, record);
-        let key = key_fields(&mut self.encoding, record, topic, arena)?;
-        let envelope = self
-            .encoding
-            .read_envelope(record, topic, arena)
-            .or_else(|e| refuse_message(Stage::ValueConverter, &e, e.to_string()))?;
+        let truncates = self.truncates;
+        let (reader, topic) = self.reader_and_topic(record);
+        let key = key_fields(reader, record, topic, arena);
+        let envelope = match reader.read_event(record, topic, arena) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                let explained = explain_value(reader, record, topic.format, &error);
+                return match (key, explained) {
+                    (Err(refusal), Err(_)) if refusal.blame == Blame::Converter => Err(refusal),
+                    (_, explained) => explained,
+                };
+            }
+        };
+        let key = key?;
         let operation = match &envelope {
             Some(envelope) => Operation::from_code(&envelope.op),
             None => Some(Operation::Tombstone),
         };
         let other_key = operation.and_then(|operation| find_other_key(record, operation));
-        let other_key = other_key.map(|header| self.encoding.read_other_key(header, topic, arena));
+        let other_key = other_key.map(|header| reader.read_other_key(header, topic, arena));
         let incoming = Incoming {
             record,
             arena,
@@ -160,7 +186,7 @@ impl Decoder {
             memory,
         };
         let decoded = match envelope {
-            Some(envelope) if envelope.op == "t" => match self.truncates {
+            Some(envelope) if envelope.op == "t" => match truncates {
                 true => topic.decode_truncate(incoming, &envelope),
                 false => Ok(Decoded::Nothing(Operation::Truncate.name())),
             },
@@ -191,28 +217,91 @@ impl Decoder {
             decoded => Ok(decoded),
         }
     }
+
+    /// What reads records, and what is known of this one's topic.
+    fn reader_and_topic(&mut self, record: &Record) -> (&mut MessageReader, &mut TopicDecoder) {
+        let Self {
+            reader,
+            format: config,
+            routes,
+            merged,
+            topics,
+            ..
+        } = self;
+        let topic = &record.source.topic;
+        let known = topics.entry(topic.clone()).or_insert_with(|| {
+            let format = (find_format(routes, config, topic), &*config);
+            TopicDecoder::new(routes, topic, merged.clone(), format)
+        });
+        (reader, known)
+    }
 }
 
-fn topic_decoder<'t>(
-    topics: &'t mut HashMap<Arc<str>, TopicDecoder, RandomState>,
-    routes: &[RouteConfig],
-    merged: &Arc<MergedTables>,
+/// What a topic's records are, by the first route that matches it.
+fn find_format(routes: &[RouteConfig], config: &FormatConfig, topic: &str) -> TopicFormat {
+    let route = routes.iter().find(|route| route.table_for(topic).is_some());
+    let said = route.map(|route| route.format).unwrap_or_default();
+    said.apply_over(config.all)
+}
+
+/// Why a value can't be read: its topic may be of another shape. What a connector writes about itself is no error.
+fn explain_value<'r>(
+    reader: &MessageReader,
     record: &Record,
-) -> &'t mut TopicDecoder {
-    let topic = &record.source.topic;
-    topics
-        .entry(topic.clone())
-        .or_insert_with(|| TopicDecoder::new(routes, topic, merged.clone()))
+    format: TopicFormat,
+    error: &MessageError,
+) -> Result<Decoded<'r>, Undecodable> {
+    let looks_like = match error.is_of_event() {
+        true => None,
+        false => error
+            .other_shape()
+            .or_else(|| look_at_value(reader, record, format)),
+    };
+    if let Some(what) = looks_like.and_then(Lookalike::as_bookkeeping) {
+        return Ok(Decoded::Nothing(what));
+    }
+    match looks_like {
+        Some(other) if !is_of_format(other, format) && !error.is_of_setup() => refuse_topic(
+            Reason::Undecodable,
+            Stage::ValueConverter,
+            other.explain(format),
+        ),
+        _ => refuse_message(Stage::ValueConverter, error, error.to_string()),
+    }
+}
+
+/// What a value looks like that can't be read as its topic's envelope.
+fn look_at_value(
+    reader: &MessageReader,
+    record: &Record,
+    format: TopicFormat,
+) -> Option<Lookalike> {
+    let value = record.value.as_ref()?.whole_value();
+    match reader.avro.to_json(&value) {
+        Some(text) if format.encoding.needs_registry() => Lookalike::of_json(&text),
+        _ => Lookalike::of_bytes(&value, format.encoding),
+    }
+}
+
+/// Whether it is what the topic is said to be, however badly made.
+fn is_of_format(looks_like: Lookalike, format: TopicFormat) -> bool {
+    matches!(
+        (looks_like, format.envelope),
+        (Lookalike::Debezium, Envelope::Debezium)
+            | (Lookalike::PgReplicateKafka, Envelope::PgReplicateKafka)
+            | (Lookalike::Row | Lookalike::Unwrapped, Envelope::Flat)
+    )
 }
 
 fn key_fields<'r>(
-    encoding: &mut Encoding,
+    reader: &mut MessageReader,
     record: &'r Record,
     topic: &mut TopicDecoder,
     arena: &'r Bump,
 ) -> Result<Fields<'r>, Undecodable> {
-    match encoding.read_key(record, topic, arena) {
-        Ok(fields) => Ok(fields),
+    match reader.read_key(record, topic, arena) {
+        Ok(ReadKey::Fields(fields)) => Ok(fields),
+        Ok(ReadKey::Single(raw)) => topic.name_single_key(raw, arena),
         // the route says which columns are the key, so the record's own may be anything
         Err(_) if topic.has_routed_key() => Ok(Fields::default()),
         Err(e) => {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Config;
 use crate::format::change::{Change, Operation, key_json};
+use crate::format::undecodable::Blame;
 use crate::record::{Header, TopicPartition};
 use crate::table_name::TableName;
 use crate::verdict::Reason;
@@ -41,6 +42,10 @@ fn routes(text: &str) -> Arc<[RouteConfig]> {
 
 fn decoder() -> Decoder {
     Decoder::new(routes(""), true)
+}
+
+fn avro_decoder() -> Decoder {
+    decoder().with_format(FormatConfig::of_avro())
 }
 
 /// Of a test, which ends soon.
@@ -406,7 +411,6 @@ fn what_is_no_event_is_refused_at_the_step_that_can_not_go_on() {
     let key = Some(r#"{"id":1}"#);
     let cases = [
         (Some("{"), Some(ENVELOPE), Stage::KeyConverter),
-        (Some("7"), Some(ENVELOPE), Stage::KeyConverter),
         (key, Some("[]"), Stage::ValueConverter),
         (key, Some(r#"{"id":1}"#), Stage::ValueConverter),
         (
@@ -438,6 +442,10 @@ fn what_is_no_event_is_refused_at_the_step_that_can_not_go_on() {
             "{key:?} {value:?}"
         );
     }
+    // of no column that anybody has named
+    let single = record(Some("7"), Some(ENVELOPE));
+    let refused = refused(&mut decoder(), &single);
+    assert_eq!(refused, (Reason::MissingKey, Stage::KeyConverter));
 }
 
 #[test]
@@ -502,7 +510,7 @@ fn avro_record(key: Option<&[u8]>, value: Option<&[u8]>, header: &str) -> Record
 
 #[test]
 fn apicurios_own_framings_are_told_by_name_and_blamed_on_the_set_up() {
-    let mut decoder = decoder().with_encoding(Encoding::Avro(Default::default()));
+    let mut decoder = avro_decoder();
     let longer_id: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 7, 2];
     // without a frame; the second only looks as if it had one
     let (bare, like_framed): (&[u8], &[u8]) = (&[2], &[0, 2, 2, 2, 2, 2]);
@@ -536,7 +544,11 @@ fn apicurios_own_framings_are_told_by_name_and_blamed_on_the_set_up() {
         ),
     ] {
         let error = decode(&mut decoder, &record).unwrap_err();
-        assert_eq!((error.stage, error.of_setup), (stage, true), "{error:?}");
+        assert_eq!(
+            (error.stage, error.blame),
+            (stage, Blame::Converter),
+            "{error:?}"
+        );
         for said in [said, "Apicurio", "apicurio.registry.as-confluent=true"] {
             assert!(error.message.contains(said), "{error:?}");
         }
@@ -547,13 +559,13 @@ fn apicurios_own_framings_are_told_by_name_and_blamed_on_the_set_up() {
         avro_record(Some(like_framed), None, "apicurio.key.encoding"),
     ] {
         let error = decode(&mut decoder, &record).unwrap_err();
-        assert!(!error.of_setup, "{error:?}");
+        assert_eq!(error.blame, Blame::Record, "{error:?}");
     }
 }
 
 #[test]
 fn a_header_of_apicurios_that_was_handed_on_does_no_harm() {
-    let mut decoder = decoder().with_encoding(Encoding::Avro(Default::default()));
+    let mut decoder = avro_decoder();
     let schema = r#"{"type":"record","name":"k","fields":[{"name":"id","type":"int"}]}"#;
     let plan = crate::format::avro::Plan::compile(schema, &[]).unwrap();
     decoder.learn_schemas(HashMap::from([(7, KnownSchema::Plan(Arc::new(plan)))]));
@@ -564,7 +576,7 @@ fn a_header_of_apicurios_that_was_handed_on_does_no_harm() {
 
 #[test]
 fn of_records_that_have_no_frame_few_ids_are_asked_for() {
-    let decoder = decoder().with_encoding(Encoding::Avro(Default::default()));
+    let decoder = avro_decoder();
     let records = |header: &str| -> Vec<Record> {
         let record = |n: u8| avro_record(Some(&[0, 2, 2, 2, n, 2]), None, header);
         (0..100).map(record).collect()

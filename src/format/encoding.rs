@@ -1,32 +1,27 @@
-//! A record's bytes → the fields of its key, and the envelope in its value.
+//! A record's bytes → the fields of its key, and what its value says, each in the topic's encoding.
 
 use bumpalo::Bump;
 
-use crate::config::{self, FormatConfig};
+use crate::config::{Encoding, Envelope as EnvelopeKind};
 use crate::format::avro::{AvroDecoder, Half, explain_missing_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
 use crate::format::header_text::quote_values;
 use crate::format::message_error::MessageError;
 use crate::format::topic_decoder::TopicDecoder;
+use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::record::Record;
+use crate::record::body::Body;
 
-/// How keys and values are written.
-pub enum Encoding {
-    Json,
-    Avro(AvroDecoder),
+/// Reads keys and values, whatever encodings their topics have.
+#[derive(Default)]
+pub struct MessageReader {
+    /// Knows the schemas that were learnt so far.
+    pub avro: AvroDecoder,
 }
 
-impl Encoding {
-    /// The configured encoding; of Avro no schema is known yet.
-    pub fn from_config(config: &FormatConfig) -> Self {
-        match config.encoding {
-            config::Encoding::Json => Self::Json,
-            config::Encoding::Avro => Self::Avro(AvroDecoder::default()),
-        }
-    }
-
-    /// The key's fields; none if it has no key.
+impl MessageReader {
+    /// The key: its fields, or a single value; no fields if there is no key.
     ///
     /// # Errors
     /// It can't be read: why.
@@ -35,16 +30,19 @@ impl Encoding {
         record: &'r Record,
         topic: &mut TopicDecoder,
         arena: &'r Bump,
-    ) -> Result<Fields<'r>, MessageError> {
+    ) -> Result<ReadKey<'r>, MessageError> {
         let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
-            return Ok(Fields::default());
+            return Ok(ReadKey::Fields(Fields::default()));
         };
-        if let Self::Avro(avro) = self {
-            let fields = avro.read_key(bytes, arena);
-            return fields.map_err(|e| explain_missing_frame(e, record, Half::Key));
+        if topic.format.key_encoding == Encoding::Avro {
+            let key = self.avro.read_key(bytes, arena);
+            return key.map_err(|e| explain_missing_frame(e, record, Half::Key));
         }
         let text = std::str::from_utf8(bytes).map_err(MessageError::KeyNoText)?;
-        topic.key_schema.read_key(text, arena)
+        match topic.format.key_encoding {
+            Encoding::Text => Ok(ReadKey::of_text(text, arena)),
+            Encoding::Json | Encoding::Avro => topic.key_schema.read_key(text, arena),
+        }
     }
 
     /// The key that a header names; no fields if it can't be read. Headers are written by a converter of their own,
@@ -55,24 +53,26 @@ impl Encoding {
         topic: &mut TopicDecoder,
         arena: &'r Bump,
     ) -> Fields<'r> {
-        if let Self::Avro(avro) = self
-            && header.first() == Some(&0)
-        {
-            return avro.read_key(header, arena).unwrap_or_default();
+        if topic.format.key_encoding == Encoding::Avro && header.first() == Some(&0) {
+            let key = self.avro.read_key(header, arena).ok();
+            return key.and_then(ReadKey::into_fields).unwrap_or_default();
         }
         let Ok(text) = std::str::from_utf8(header) else {
             return Fields::default();
         };
-        let mut read = |text| topic.header_schema.read_key(text, arena).ok();
+        let mut read = |text| {
+            let key = topic.header_schema.read_key(text, arena).ok();
+            key.and_then(ReadKey::into_fields)
+        };
         let key = read(text).or_else(|| read(arena.alloc_str(&quote_values(text))));
         key.unwrap_or_default()
     }
 
-    /// The value's envelope; `None` for a tombstone.
+    /// What the value says happened to which row; `None` for a tombstone.
     ///
     /// # Errors
-    /// It can't be read: why.
-    pub fn read_envelope<'r>(
+    /// It can't be read, or isn't of the topic's envelope: why.
+    pub fn read_event<'r>(
         &mut self,
         record: &'r Record,
         topic: &mut TopicDecoder,
@@ -81,14 +81,36 @@ impl Encoding {
         let Some(body) = record.value.as_ref().filter(|body| !body.is_empty()) else {
             return Ok(None);
         };
-        let with_before = topic.needs_before();
-        if let Self::Avro(avro) = self {
-            let envelope = avro.read_envelope(body, with_before, arena);
-            return envelope.map_err(|e| {
-                let error = explain_missing_frame(e, record, Half::Value);
-                MessageError::Value(Box::new(error))
-            });
-        }
-        topic.value_schema.read_envelope(body, with_before, arena)
+        let wanted = match topic.format.envelope {
+            EnvelopeKind::Flat | EnvelopeKind::Trigger => Wanted::Row,
+            EnvelopeKind::Debezium | EnvelopeKind::PgReplicateKafka => Wanted::Envelope {
+                with_before: topic.needs_before(),
+            },
+        };
+        let value = match topic.format.encoding {
+            Encoding::Avro => self.read_avro(record, body, wanted, arena)?,
+            Encoding::Json | Encoding::Text => {
+                topic.value_schema.read_value(body, wanted, arena)?
+            }
+        };
+        let event = match value {
+            None => return Ok(None),
+            Some(ReadValue::Envelope(envelope)) => topic.words.translate_envelope(envelope, arena),
+            Some(ReadValue::Row(row)) => topic.words.read_row(row),
+        };
+        event.map(Some)
+    }
+
+    fn read_avro<'r>(
+        &mut self,
+        record: &Record,
+        body: &Body,
+        wanted: Wanted,
+        arena: &'r Bump,
+    ) -> Result<Option<ReadValue<'r>>, MessageError> {
+        self.avro.read_value(body, wanted, arena).map_err(|e| {
+            let error = explain_missing_frame(e, record, Half::Value);
+            MessageError::Value(Box::new(error))
+        })
     }
 }

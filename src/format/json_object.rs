@@ -31,6 +31,7 @@ impl<'s, 'r> Object<'s, 'r> {
             *shape = Arc::new(Shape {
                 names: Vec::new(),
                 schema: schema.cloned(),
+                facts: Vec::new(),
             });
         }
         Self { shape, arena }
@@ -97,7 +98,11 @@ impl<'de: 'r, 'r> Visitor<'de> for Object<'_, 'r> {
         }
         if let Some(names) = others {
             let schema = self.shape.schema.clone();
-            *self.shape = Arc::new(Shape { names, schema });
+            *self.shape = Arc::new(Shape {
+                names,
+                schema,
+                facts: Vec::new(),
+            });
         }
         Ok(Fields {
             shape: Some(self.shape.clone()),

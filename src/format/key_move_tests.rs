@@ -2,6 +2,7 @@ use bumpalo::Bump;
 
 use super::*;
 use crate::format::schema_cache::SchemaCache;
+use crate::format::value::ReadKey;
 
 const POSTGRES: &str = r#""lsn":7,"txId":1"#;
 const BINLOG: &str = r#""file":"b.1","pos":7,"row":0"#;
@@ -12,7 +13,8 @@ fn numbers(position: &str, [from, to]: [[&str; 2]; 2]) -> (Uuid, [Uuid; 2]) {
     let mut cache = SchemaCache::default();
     let mut read = |text: &str| {
         let text = arena.alloc_str(text);
-        cache.read_key(text, &arena).unwrap_or_default()
+        let key = cache.read_key(text, &arena).ok();
+        key.and_then(ReadKey::into_fields).unwrap_or_default()
     };
     let source = format!(r#"{{"name":"s","schema":"public","table":"t",{position}}}"#);
     let source: Source<'_> = serde_json::from_str(&source).unwrap();

@@ -200,6 +200,7 @@ mod tests {
             let shape = Shape {
                 names: names.iter().map(|name| (*name).into()).collect(),
                 schema: None,
+                facts: Vec::new(),
             };
             let mut seen = Vec::new();
             let fields = Fields {

@@ -3,6 +3,7 @@
 use std::str::Utf8Error;
 
 use crate::format::avro::{AvroError, SchemaId};
+use crate::format::lookalike::Lookalike;
 use crate::format::schema::SchemaError;
 
 /// Why the bytes of a key or a value can't be read. May quote the record.
@@ -46,12 +47,53 @@ pub enum MessageError {
     /// Nobody has asked the registry for the schema, which is a bug of Landfall's.
     #[error("schema {0} has not been asked for")]
     SchemaNotAsked(SchemaId),
+    /// An operation, or a word for one, that isn't known.
+    #[error("op is {found:?}; expected {expected}")]
+    UnknownOperation {
+        /// Its beginning.
+        found: String,
+        /// Those that are known.
+        expected: &'static str,
+    },
+    /// A trigger's event without an id.
+    #[error("{0} is neither a number nor a text, which tells the event from all others")]
+    NoActionId(String),
+    /// A trigger's event without a time, where a field is said to tell one.
+    #[error("{0} is neither milliseconds since 1970 nor a time as ISO 8601 has it")]
+    NoActionTime(String),
+    /// Not of the topic's envelope, but of another shape that is known.
+    #[error("the value is not of the topic's envelope")]
+    OtherShape(Lookalike),
     /// What is wrong with an Avro value.
     #[error("the value can't be read: {0}")]
     Value(Box<MessageError>),
 }
 
 impl MessageError {
+    pub(super) fn unknown_operation(found: &str, expected: &'static str) -> Self {
+        Self::UnknownOperation {
+            found: found.chars().take(20).collect(),
+            expected,
+        }
+    }
+
+    /// Whether the value is of its topic's envelope, and what it says there can't be used.
+    pub fn is_of_event(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownOperation { .. } | Self::NoActionId(_) | Self::NoActionTime(_)
+        )
+    }
+
+    /// What the value looks like, if that shows in what was read of it.
+    pub fn other_shape(&self) -> Option<Lookalike> {
+        match self {
+            Self::OtherShape(shape) => Some(*shape),
+            Self::Value(error) => error.other_shape(),
+            _ => None,
+        }
+    }
+
     /// Whether a converter is set so that all that it writes is like this.
     pub fn is_of_setup(&self) -> bool {
         match self {

@@ -8,6 +8,7 @@ fn key(values: &[(&'static str, &'static str)]) -> u64 {
     let shape = Shape {
         names: names.into_iter().map(Into::into).collect(),
         schema: None,
+        facts: Vec::new(),
     };
     key_hash(&Fields {
         shape: Some(Arc::new(shape)),

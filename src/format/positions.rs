@@ -93,6 +93,13 @@ impl Positions {
         }
     }
 
+    /// Whether something else was said at the same place, as far as that is remembered.
+    pub fn is_contradicted_by(&self, change: &SeenChange) -> bool {
+        let at = self.rows.iter().position(|row| *row == change.row);
+        let at = at.filter(|_| self.entry == change.entry);
+        at.is_some_and(|at| self.contents.get(at) != Some(&change.content))
+    }
+
     /// From here on positions aren't believed.
     pub fn raise_doubt(&mut self, doubt: Doubt) {
         if self.doubt.is_none() {

@@ -56,7 +56,7 @@ impl Registry {
     /// # Errors
     /// A file for TLS that can't be used.
     pub fn from_config(config: &Config) -> Result<Option<Self>, RegistrySetupError> {
-        config.format.registry_in_use().map(Self::new).transpose()
+        config.registry_in_use().map(Self::new).transpose()
     }
 
     /// A registry at the configured URLs. No connection is opened yet.

@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Fields, Shape};
-use crate::format::undecodable::{Undecodable, refuse_record};
+use crate::format::undecodable::{Undecodable, refuse_topic};
 use crate::letter::Stage;
 use crate::verdict::Reason;
 
@@ -54,7 +54,7 @@ impl RoutedKey {
                 (Some(raw), _) => (row, raw),
                 (None, Some(raw)) => (Some(key), raw),
                 (None, None) => {
-                    return refuse_record(
+                    return refuse_topic(
                         Reason::MissingKey,
                         Stage::Transformation,
                         format!("the route's key column {column} is not in the event"),
@@ -70,6 +70,7 @@ impl RoutedKey {
             self.shape = Arc::new(Shape {
                 names: self.columns.iter().map(|c| c.as_str().into()).collect(),
                 schema: schema.cloned(),
+                facts: Vec::new(),
             });
         }
         Ok(Fields {
@@ -129,6 +130,7 @@ impl RoutedKey {
         let shape = Shape {
             names: self.columns.iter().map(|c| c.as_str().into()).collect(),
             schema: before.schema().cloned(),
+            facts: Vec::new(),
         };
         Some(Box::new(Fields {
             shape: Some(Arc::new(shape)),

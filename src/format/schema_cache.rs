@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
+use serde_json::Value;
 
 use crate::format::change::{Fields, Shape};
 use crate::format::debezium::Envelope;
 use crate::format::json_object::Object;
 use crate::format::message_error::MessageError;
 use crate::format::schema::{self, Field};
+use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::format::wrapper::{PAYLOAD, Wrapper, begins_like_wrapper};
 use crate::record::body::{self, Body};
 
@@ -51,6 +53,18 @@ impl<'r> Message<'r> {
     fn is_null(&self) -> bool {
         self.payload == "null"
     }
+
+    /// A number, a text, true or false.
+    fn is_single(&self) -> bool {
+        let is_scalar = |value| !matches!(value, Value::Null | Value::Array(_) | Value::Object(_));
+        !self.payload.starts_with(['{', '['])
+            && serde_json::from_str(self.payload).is_ok_and(is_scalar)
+    }
+
+    /// Nothing that begins like JSON's objects and lists.
+    fn is_text(&self) -> bool {
+        !self.payload.starts_with(['{', '['])
+    }
 }
 
 /// Reads a topic's keys or values, and keeps the `schema` parts that they brought lately. One comes with
@@ -64,88 +78,112 @@ pub struct SchemaCache {
 }
 
 impl SchemaCache {
-    /// The fields of a key, with or without its wrapper; none where it is null.
+    /// A key, with or without its wrapper: its fields, none where it is null; or a single value. What is no JSON is text.
     ///
     /// # Errors
-    /// The key isn't a JSON object, or its schema isn't one of Connect's.
+    /// The key is a list, or its schema isn't one of Connect's.
     pub fn read_key<'r>(
         &mut self,
         text: &'r str,
         arena: &'r Bump,
-    ) -> Result<Fields<'r>, MessageError> {
+    ) -> Result<ReadKey<'r>, MessageError> {
         if let Some(message) = self.recognise_message(text)
-            && let Ok(fields) = self.read_fields(&message, arena)
+            && let Ok(key) = self.read_key_payload(&message, arena)
         {
-            return Ok(fields);
+            return Ok(key);
         }
         if begins_like_wrapper(text)
             && let Some(message) = self.unwrap_message(text)?
         {
-            return self.read_fields(&message, arena);
+            return self.read_key_payload(&message, arena);
         }
-        let fields = self.read_fields(&Message::new(text, None), arena)?;
+        let message = Message::new(text, None);
+        let key = match self.read_key_payload(&message, arena) {
+            Ok(key) => key,
+            Err(_) if message.is_text() => return Ok(ReadKey::of_text(text, arena)),
+            Err(error) => return Err(error),
+        };
         // a wrapper that begins with something else
-        if fields.get(PAYLOAD).is_some()
+        if let ReadKey::Fields(fields) = &key
+            && fields.get(PAYLOAD).is_some()
             && let Some(message) = self.unwrap_message(text)?
         {
-            return self.read_fields(&message, arena);
+            return self.read_key_payload(&message, arena);
         }
-        Ok(fields)
+        Ok(key)
     }
 
-    /// The envelope of a value, with or without its wrapper; `None` where it is null.
+    fn read_key_payload<'r>(
+        &mut self,
+        message: &Message<'r>,
+        arena: &'r Bump,
+    ) -> Result<ReadKey<'r>, MessageError> {
+        if message.is_single() {
+            return Ok(ReadKey::Single(message.payload));
+        }
+        self.read_fields(message, arena).map(ReadKey::Fields)
+    }
+
+    /// A value, with or without its wrapper; `None` where it is null.
     ///
     /// # Errors
-    /// The value isn't an envelope of Debezium's, or its schema isn't one of Connect's.
-    pub fn read_envelope<'r>(
+    /// The value isn't what is wanted, or its schema isn't one of Connect's.
+    pub fn read_value<'r>(
         &mut self,
         body: &'r Body,
-        with_before: bool,
+        wanted: Wanted,
         arena: &'r Bump,
-    ) -> Result<Option<Envelope<'r>>, MessageError> {
+    ) -> Result<Option<ReadValue<'r>>, MessageError> {
         let (head, rest) = body.head_and_rest();
         let text = std::str::from_utf8(rest).map_err(MessageError::ValueNoText)?;
         let Some(head) = head else {
-            return self.read_whole_value(text, with_before, arena);
+            return self.read_whole_value(text, wanted, arena);
         };
         let Some(payload) = text.trim_ascii_end().strip_suffix('}') else {
             return Err(MessageError::CutOff);
         };
         if let Ok(schema) = self.schema_of_head(head)
-            && let Ok(envelope) =
-                self.read_payload(&Message::new(payload, Some(schema)), with_before, arena)
+            && let Ok(value) =
+                self.read_payload(&Message::new(payload, Some(schema)), wanted, arena)
         {
-            return Ok(envelope);
+            return Ok(value);
         }
         // there is more behind the payload, or something is wrong: read as if nothing were recognised
         let whole = arena.alloc_slice_copy(&body.whole_value());
         let whole = std::str::from_utf8(whole).map_err(MessageError::ValueNoText)?;
-        self.read_whole_value(whole, with_before, arena)
+        self.read_whole_value(whole, wanted, arena)
     }
 
     fn read_whole_value<'r>(
         &mut self,
         text: &'r str,
-        with_before: bool,
+        wanted: Wanted,
         arena: &'r Bump,
-    ) -> Result<Option<Envelope<'r>>, MessageError> {
+    ) -> Result<Option<ReadValue<'r>>, MessageError> {
         if let Some(message) = self.recognise_message(text)
-            && let Ok(envelope) = self.read_payload(&message, with_before, arena)
+            && let Ok(value) = self.read_payload(&message, wanted, arena)
         {
-            return Ok(envelope);
+            return Ok(value);
         }
         if begins_like_wrapper(text)
             && let Some(message) = self.unwrap_message(text)?
         {
-            return self.read_payload(&message, with_before, arena);
+            return self.read_payload(&message, wanted, arena);
         }
-        let refusal = match self.read_payload(&Message::new(text, None), with_before, arena) {
-            Ok(envelope) => return Ok(envelope),
+        let refusal = match self.read_payload(&Message::new(text, None), wanted, arena) {
+            // any object is a row, also a wrapper that begins with something else
+            Ok(Some(ReadValue::Row(row))) if row.get(PAYLOAD).is_some() => {
+                return match self.unwrap_message(text)? {
+                    Some(message) => self.read_payload(&message, wanted, arena),
+                    None => Ok(Some(ReadValue::Row(row))),
+                };
+            }
+            Ok(value) => return Ok(value),
             Err(refusal) => refusal,
         };
-        // a wrapper that begins with something else
+        // the same around an envelope
         match self.unwrap_message(text) {
-            Ok(Some(message)) => self.read_payload(&message, with_before, arena),
+            Ok(Some(message)) => self.read_payload(&message, wanted, arena),
             _ => Err(refusal),
         }
     }
@@ -165,15 +203,20 @@ impl SchemaCache {
     fn read_payload<'r>(
         &mut self,
         message: &Message<'r>,
-        with_before: bool,
+        wanted: Wanted,
         arena: &'r Bump,
-    ) -> Result<Option<Envelope<'r>>, MessageError> {
+    ) -> Result<Option<ReadValue<'r>>, MessageError> {
         if message.is_null() {
             return Ok(None);
         }
+        let Wanted::Envelope { with_before } = wanted else {
+            let row = self.read_fields(message, arena)?;
+            return Ok(Some(ReadValue::Row(row)));
+        };
         let schema = message.schema.as_ref().and_then(|s| s.row.as_ref());
         let row = Object::new(&mut self.shape, schema, arena);
-        Envelope::parse(message.payload, row, with_before).map(Some)
+        let envelope = Envelope::parse(message.payload, row, with_before)?;
+        Ok(Some(ReadValue::Envelope(envelope)))
     }
 
     /// Recognises a wrapper by the bytes that it begins with. Whether it ends behind its payload shows when the

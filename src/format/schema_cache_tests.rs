@@ -1,4 +1,5 @@
 use super::*;
+use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::record::body::Heads;
 
 const KEY_SCHEMA: &str = r#"{"type":"struct","fields":[{"type":"int32","field":"id"}]}"#;
@@ -21,9 +22,15 @@ fn shown(fields: Result<Option<Fields<'_>>, MessageError>) -> String {
     }
 }
 
+const ENVELOPES: Wanted = Wanted::Envelope { with_before: false };
+
 /// The fields of a key, and whether their types are known.
 fn key(text: &str) -> String {
-    shown(SchemaCache::default().read_key(text, arena()).map(Some))
+    let key = SchemaCache::default().read_key(text, arena());
+    match key {
+        Ok(ReadKey::Single(raw)) => format!("single {raw}"),
+        other => shown(other.map(ReadKey::into_fields)),
+    }
 }
 
 /// The row of a value, and whether its types are known; the same whether the poll thread took its schema off or not.
@@ -35,8 +42,15 @@ fn value(text: &str) -> String {
 }
 
 fn row(cache: &mut SchemaCache, body: &Body) -> String {
-    let envelope = cache.read_envelope(body, false, arena());
-    shown(envelope.map(|envelope| envelope.and_then(|e| e.after)))
+    let value = cache.read_value(body, ENVELOPES, arena());
+    shown(value.map(row_of))
+}
+
+fn row_of(value: Option<ReadValue<'_>>) -> Option<Fields<'_>> {
+    match value? {
+        ReadValue::Envelope(envelope) => envelope.after,
+        ReadValue::Row(row) => Some(row),
+    }
 }
 
 /// The ways to write a wrapper around this payload.
@@ -154,8 +168,8 @@ fn a_schema_is_read_once_whichever_way_its_wrapper_is_written() {
             Heads::default().split_body(text.as_bytes(), <[u8]>::to_vec),
         ] {
             let body: &'static Body = Box::leak(Box::new(body));
-            let envelope = cache.read_envelope(body, false, arena());
-            shapes.extend(envelope.unwrap().and_then(|e| e.after?.shape));
+            let value = cache.read_value(body, ENVELOPES, arena());
+            shapes.extend(row_of(value.unwrap()).and_then(|row| row.shape));
         }
     }
     assert_eq!((shapes.len(), cache.known.len()), (15, 1));

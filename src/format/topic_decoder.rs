@@ -5,11 +5,15 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use uuid::Uuid;
 
-use crate::config::{RouteConfig, may_meet_others};
+use crate::config::{
+    Envelope as EnvelopeKind, FormatConfig, RouteConfig, TopicFormat, may_meet_others,
+};
+use crate::format::action_id::identify_action;
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
-use crate::format::debezium::{Envelope, Source};
-use crate::format::event_id;
+use crate::format::debezium::{Envelope, KnownBy, Source};
+use crate::format::envelope_words::EnvelopeWords;
+use crate::format::event_id::{self, Parts};
 use crate::format::identify::{EventTraits, identify_event, stand_in_stream};
 use crate::format::key_move::KeyMove;
 use crate::format::merged_tables::MergedTables;
@@ -18,9 +22,10 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::format::routed_key::{OldKey, RoutedKey};
 use crate::format::row_orders::{RowOrders, Unordered, is_other_key};
 use crate::format::schema_cache::SchemaCache;
+use crate::format::single_key::SingleKey;
 use crate::format::stable_hash::RowHasher;
 use crate::format::stream_ends::StreamStanding;
-use crate::format::undecodable::{Undecodable, refuse_record};
+use crate::format::undecodable::{Undecodable, refuse_record, refuse_topic};
 use crate::letter::Stage;
 use crate::record::Record;
 use crate::table_name::TableName;
@@ -28,6 +33,9 @@ use crate::verdict::Reason;
 
 /// What is remembered of a topic between records, so that its route is found once.
 pub struct TopicDecoder {
+    /// What its records are.
+    pub(super) format: TopicFormat,
+    pub(super) words: EnvelopeWords,
     /// `None`: the events themselves name their table and their key.
     route: Option<TopicRoute>,
     /// Tables named by the topic's events; nearly always one.
@@ -46,6 +54,8 @@ struct TopicRoute {
     /// `None`: the record's key is the row's.
     key: Option<RoutedKey>,
     version: Option<Arc<str>>,
+    /// Where the route's key is one column.
+    single_key: Option<SingleKey>,
 }
 
 /// The keys that an event has.
@@ -88,7 +98,24 @@ impl Incoming<'_, '_> {
     fn delete_to_note(&self, key: &Fields<'_>, removes: bool) -> Option<(u64, bool)> {
         // a row closes a delete of its key, if any is open
         let noted = removes || !self.memory.open_deletes.is_empty();
-        (noted && !key.is_empty()).then(|| (key_hash(key), removes))
+        let key = noted.then(|| self.hash_record_key(key)).flatten()?;
+        Some((key, removes))
+    }
+
+    /// By what a tombstone and its delete know each other: the fields of the record's key, or else its bytes. `None`: it
+    /// has no key.
+    fn hash_record_key(&self, key: &Fields<'_>) -> Option<u64> {
+        if !key.is_empty() {
+            return Some(key_hash(key));
+        }
+        let bytes = self
+            .record
+            .key
+            .as_deref()
+            .filter(|bytes| !bytes.is_empty())?;
+        let mut parts = Parts::new();
+        parts.add_part(bytes);
+        Some(u64::from_be_bytes(parts.first_8_bytes()))
     }
 
     /// From which key to which its row goes, if the event is half of a changed key.
@@ -106,8 +133,13 @@ impl Incoming<'_, '_> {
 }
 
 impl TopicDecoder {
-    /// The first route that matches the topic decides.
-    pub fn new(routes: &[RouteConfig], topic: &str, merged: Arc<MergedTables>) -> Self {
+    /// The first route that matches the topic decides. `format`: what its records are, and what is configured of such.
+    pub fn new(
+        routes: &[RouteConfig],
+        topic: &str,
+        merged: Arc<MergedTables>,
+        (format, config): (TopicFormat, &FormatConfig),
+    ) -> Self {
         let first = routes.iter().find_map(|route| {
             let table = Arc::new(route.table_for(topic)?);
             Some((route, table))
@@ -115,12 +147,23 @@ impl TopicDecoder {
         let route = first.as_ref().map(|(route, _)| *route);
         let versioned = route.is_some_and(|route| route.version.is_some());
         let asks_positions = versioned || may_meet_others(routes, topic);
+        // a row alone says nothing of the row before it, whose key is taken for the same
+        let tells_no_before = matches!(format.envelope, EnvelopeKind::Flat | EnvelopeKind::Trigger);
+        let new_key = |route: &RouteConfig, columns: Vec<String>| {
+            let fixed = route.fixed_key || tells_no_before;
+            RoutedKey::new(columns, fixed, route.whole_rows || tells_no_before)
+        };
         Self {
+            format,
+            words: EnvelopeWords::new(format.envelope, config),
             route: first.map(|(route, table)| TopicRoute {
                 table,
+                single_key: match route.key.as_deref() {
+                    Some([column]) => Some(SingleKey::new(column)),
+                    _ => None,
+                },
                 version: route.version.as_deref().map(Arc::from),
-                key: (route.key.clone())
-                    .map(|key| RoutedKey::new(key, route.fixed_key, route.whole_rows)),
+                key: route.key.clone().map(|key| new_key(route, key)),
             }),
             tables: Vec::new(),
             orders: RowOrders::new(merged, asks_positions, versioned),
@@ -177,11 +220,11 @@ impl TopicDecoder {
         what: &str,
     ) -> Result<Arc<TableName>, Undecodable> {
         let Some(table) = self.table_of_event(named) else {
-            return refuse_record(
+            return refuse_topic(
                 Reason::Undecodable,
                 Stage::Transformation,
                 format!(
-                    "the {what} names no table: source.schema and source.table are missing, and no [[route]] matches the topic"
+                    "the {what} names no table (its schema and table are missing), and no [[route]] matches the topic: set one with its table"
                 ),
             );
         };
@@ -202,7 +245,9 @@ impl TopicDecoder {
         let removes = operation.removes_row();
         let named = self.find_named(&envelope.source);
         let table = self.require_table(named, "event")?;
+        let known_by = envelope.known_by;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
+        let key = self.compare_single_key(key, row.as_ref().filter(|_| !removes));
         let delete = incoming.delete_to_note(&key, removes);
         let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
         let record_key = self.has_routed_key().then(|| key.clone());
@@ -224,7 +269,14 @@ impl TopicDecoder {
             table: &table,
             content: content.map(|row| self.rows.hash_row(row)),
         };
-        let id = identify_event(&mut incoming, &traits);
+        let id = match (known_by, &row) {
+            (KnownBy::Source, _) => identify_event(&mut incoming, &traits),
+            (KnownBy::Action(action), Some(row)) => {
+                let content = self.rows.hash_row(row);
+                identify_action(&mut incoming, action, &table, content)?
+            }
+            (KnownBy::Action(_), None) | (KnownBy::Coordinates, _) => incoming.id_of_coordinates(),
+        };
         self.remember_event(incoming.memory, delete, named);
         let version = self.version();
         let carried = row.filter(|_| !removes || version.is_some());
@@ -238,8 +290,10 @@ impl TopicDecoder {
         });
         // where its row has a position, that tells whether it comes too late
         let standing = match order.is_merged() {
-            true => StreamStanding::Onward,
-            false => stand_in_stream(&mut incoming, &envelope.source, (operation, id)),
+            false if known_by == KnownBy::Source => {
+                stand_in_stream(&mut incoming, &envelope.source, (operation, id))
+            }
+            true | false => StreamStanding::Onward,
         };
         Ok(Decoded::Change(Change {
             id,
@@ -315,15 +369,20 @@ impl TopicDecoder {
         incoming: Incoming<'_, 'r>,
         key: Fields<'r>,
     ) -> Result<Decoded<'r>, Undecodable> {
-        if key.is_empty() {
-            return refuse_record(
-                Reason::MissingKey,
-                Stage::KeyConverter,
-                "a record without a value (tombstone) has no key either: nothing tells which row it deletes",
-            );
-        }
-        if incoming.memory.open_deletes.close_delete(key_hash(&key)) {
+        let hash = incoming.hash_record_key(&key);
+        if hash.is_some_and(|hash| incoming.memory.open_deletes.close_delete(hash)) {
             return Ok(Decoded::BelongsToDelete);
+        }
+        if key.is_empty() {
+            let message = match hash {
+                None => {
+                    "a record without a value (tombstone) has no key either: nothing tells which row it deletes"
+                }
+                Some(_) => {
+                    "the key of a record without a value (tombstone) can't be read as the row's: nothing tells which row it deletes"
+                }
+            };
+            return refuse_record(Reason::MissingKey, Stage::KeyConverter, message);
         }
         let id = incoming.id_of_coordinates();
         let other_key = incoming.other_key.clone();
@@ -380,6 +439,41 @@ impl TopicDecoder {
         }
     }
 
+    /// A record's key that is a single value without a name.
+    ///
+    /// # Errors
+    /// No route says which column it is.
+    pub(super) fn name_single_key<'r>(
+        &self,
+        raw: &'r str,
+        arena: &'r Bump,
+    ) -> Result<Fields<'r>, Undecodable> {
+        match &self.route {
+            Some(TopicRoute {
+                single_key: Some(single),
+                ..
+            }) => Ok(single.name_value(raw, arena)),
+            Some(TopicRoute { key: Some(_), .. }) => Ok(Fields::default()),
+            _ => refuse_topic(
+                Reason::MissingKey,
+                Stage::KeyConverter,
+                "the record's key is a single value, and nothing says which column it is: set key = [\"column\"] in its [[route]]",
+            ),
+        }
+    }
+
+    /// A key that is a single value is believed as long as no row says otherwise.
+    fn compare_single_key<'r>(&mut self, key: Fields<'r>, row: Option<&Fields<'r>>) -> Fields<'r> {
+        let single = self
+            .route
+            .as_mut()
+            .and_then(|route| route.single_key.as_mut());
+        match (single, row) {
+            (Some(single), Some(row)) => single.compare_with_row(key, row),
+            _ => key,
+        }
+    }
+
     /// The row's key: the route's columns out of the row, or else the fields of the record's key.
     fn choose_key<'r>(
         &mut self,
@@ -394,7 +488,7 @@ impl TopicDecoder {
             return routed.pick_fields(&key, row, arena);
         }
         if key.is_empty() {
-            return refuse_record(
+            return refuse_topic(
                 Reason::MissingKey,
                 Stage::KeyConverter,
                 "the record has no key: give the source table a primary key (or message.key.columns), or set key = [\"column\"] in its [[route]]",

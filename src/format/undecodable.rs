@@ -14,9 +14,20 @@ pub struct Undecodable {
     pub stage: Stage,
     /// What is wrong, for people.
     pub message: String,
-    /// Whether the set-up is to blame, and not the record: all of its topic is like it, and the message names no
-    /// value.
-    pub of_setup: bool,
+    /// What is to blame.
+    pub blame: Blame,
+}
+
+/// What is to blame for a record that can't be a change. Where it isn't the record, the message names no value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Blame {
+    /// The record itself.
+    #[default]
+    Record,
+    /// The set-up, unless events of its topic were landed: its records are of another shape than is configured.
+    Topic,
+    /// The set-up, whatever was landed: all that a converter writes is like it.
+    Converter,
 }
 
 impl Undecodable {
@@ -26,7 +37,7 @@ impl Undecodable {
             reason: Reason::Undecodable,
             stage: Stage::Transformation,
             message: Unplaced::REFUSAL.to_owned(),
-            of_setup: false,
+            blame: Blame::Record,
         }
     }
 }
@@ -41,7 +52,7 @@ pub fn refuse_record<T>(
         reason,
         stage,
         message: message.into(),
-        of_setup: false,
+        blame: Blame::Record,
     })
 }
 
@@ -55,6 +66,23 @@ pub fn refuse_message<T>(
         reason: Reason::Undecodable,
         stage,
         message,
-        of_setup: error.is_of_setup(),
+        blame: match error.is_of_setup() {
+            true => Blame::Converter,
+            false => Blame::Record,
+        },
+    })
+}
+
+/// The same of what no record of a topic can be spared, if its first one isn't.
+pub fn refuse_topic<T>(
+    reason: Reason,
+    stage: Stage,
+    message: impl Into<String>,
+) -> Result<T, Undecodable> {
+    Err(Undecodable {
+        reason,
+        stage,
+        message: message.into(),
+        blame: Blame::Topic,
     })
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::format::decode::Decoder;
 use crate::format::named_tables::NamedTables;
 use crate::format::stream_ends::StreamId;
+use crate::format::undecodable::Blame;
 use crate::ledger::watermarks::WatermarkMove;
 use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
@@ -419,15 +420,30 @@ impl<'r> Batch<'r> {
         self.advances.iter().any(Advance::moves_watermark)
     }
 
-    /// The first record that can't be read because of the set-up, and why, for people: no value of a row.
-    pub fn find_setup_error(&self) -> Option<(&'r Record, &str)> {
-        let mut fresh = self.entries.iter().filter(|e| !e.duplicate);
-        fresh.find_map(|e| match &e.state {
-            EntryState::Rejected(reject) if reject.of_setup => {
-                Some((e.record, reject.cause.message.as_str()))
+    /// Those records that can't be read, where it isn't the record that is to blame, and why, for people: no value of a
+    /// row.
+    pub fn list_setup_errors(&self) -> impl Iterator<Item = (&'r Record, Blame, &str)> {
+        let fresh = self.entries.iter().filter(|e| !e.duplicate);
+        fresh.filter_map(|e| match &e.state {
+            EntryState::Rejected(reject) if reject.blame != Blame::Record => {
+                Some((e.record, reject.blame, reject.cause.message.as_str()))
             }
             _ => None,
         })
+    }
+
+    /// Whether an event of the topic is to be landed: no tombstone, which any topic may have.
+    pub fn has_event_of(&self, topic: &str) -> bool {
+        let of_topic = |e: &&Entry<'_>| *e.record.source.topic == *topic;
+        let mut entries = self.entries.iter().filter(of_topic);
+        entries.any(|e| e.is_refused() == Some(false))
+    }
+
+    /// The offset of the partition's first record in the batch.
+    pub fn first_offset_of(&self, source: &TopicPartition) -> Option<i64> {
+        let of_partition = |e: &&Entry<'_>| e.record.source == *source;
+        let first = self.entries.iter().find(of_partition);
+        first.map(|e| e.record.offset)
     }
 
     /// What a partition's events were refused for, for people: no value of a row.

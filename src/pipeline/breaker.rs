@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::config::BreakerConfig;
+use crate::format::undecodable::Blame;
 use crate::pipeline::batch::Batch;
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
@@ -104,20 +105,41 @@ impl Breaker {
         if self.ratio >= 1.0 {
             return Ok(());
         }
-        if let Some((record, why)) = batch.find_setup_error() {
-            let (source, offset) = (&record.source, record.offset);
-            let why = format!(
-                "topic {}: {why}; its records that are written already can be taken out of the way with kafka.topics, \
-                 or made dead letters with dead_letter.breaker.ratio = 1.0",
-                source.topic
-            );
-            let failure = Failure::new(Verdict::Systemic, why);
-            return Err(failure.about_records(source, offset, offset));
-        }
+        self.judge_setup(batch)?;
         for (source, events) in batch.list_refusing() {
             self.judge_partition(batch, source, &events)?;
         }
         Ok(())
+    }
+
+    /// # Errors
+    /// A record that is as no record of its topic should be: all of the topic stands still, or it would be taken apart
+    /// into dead letters and such records (tombstones) as any topic has.
+    fn judge_setup(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+        let mut errors = batch.list_setup_errors();
+        let found = errors.find(|(record, blame, _)| {
+            let source = &record.source;
+            let has_landed = || self.has_landed_any(batch, source);
+            *blame == Blame::Converter || !batch.has_event_of(&source.topic) && !has_landed()
+        });
+        let Some((record, blame, why)) = found else {
+            return Ok(());
+        };
+        let (source, offset) = (&record.source, record.offset);
+        let why = match blame {
+            Blame::Converter => format!(
+                "topic {}: {why}; its records that are written already can be taken out of the way with kafka.topics, \
+                 or made dead letters with dead_letter.breaker.ratio = 1.0",
+                source.topic
+            ),
+            Blame::Topic | Blame::Record => format!("topic {}: {why}", source.topic),
+        };
+        let from = match blame {
+            Blame::Topic => batch.first_offset_of(source).unwrap_or(offset),
+            Blame::Converter | Blame::Record => offset,
+        };
+        let failure = Failure::new(Verdict::Systemic, why);
+        Err(failure.about_records(source, from, offset))
     }
 
     fn judge_partition(

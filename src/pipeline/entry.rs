@@ -13,6 +13,7 @@ use crate::format::change::{
 use crate::format::decode::Decoder;
 use crate::format::event_id;
 use crate::format::stream_ends::{StreamId, StreamStanding};
+use crate::format::undecodable::Blame;
 use crate::letter::{Cause, KeyHashes, Letter, Place, Stage};
 use crate::pipeline::advance::Advance;
 use crate::record::Record;
@@ -24,8 +25,8 @@ use crate::verdict::{Failure, Reason};
 pub struct Reject {
     /// What was wrong.
     pub cause: Cause,
-    /// Whether the set-up is to blame, and with it all of the record's topic.
-    pub of_setup: bool,
+    /// What is to blame.
+    pub blame: Blame,
     /// A batch that is tried again publishes its rejects once.
     pub published: Option<Place>,
     /// A later event of the batch has made it obsolete.
@@ -113,13 +114,13 @@ impl<'r> Entry<'r> {
                     Unplaced::REFUSAL.to_owned(),
                     1,
                 );
-                entry.put_aside(cause, false);
+                entry.put_aside(cause, Blame::Record);
             }
             Err(error) => {
                 entry.id = own_id();
                 entry.row_key = decoder.row_key(record, arena).map(Box::new);
                 let cause = Cause::new(error.reason, error.stage, error.message, 1);
-                entry.put_aside(cause, error.of_setup);
+                entry.put_aside(cause, error.blame);
             }
         }
         entry
@@ -200,6 +201,8 @@ impl<'r> Entry<'r> {
     pub fn is_refused(&self) -> Option<bool> {
         match &self.state {
             _ if self.duplicate => None,
+            // it says nothing of what the topic's events are like
+            EntryState::Pending if self.is_lone_tombstone() => None,
             EntryState::Pending => Some(false),
             EntryState::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
             EntryState::Nothing(_) => None,
@@ -280,20 +283,20 @@ impl<'r> Entry<'r> {
         attempts: u32,
         first_failed_at: Option<SystemTime>,
     ) {
-        self.put_aside(Cause::of(failure, attempts, first_failed_at), false);
+        self.put_aside(Cause::of(failure, attempts, first_failed_at), Blame::Record);
     }
 
     /// Puts the entry behind a letter of its key.
     pub fn park_behind_letter(&mut self, attempts: u32) {
         let message = "an earlier event of this key is a dead letter; replayed after it";
         let cause = Cause::new(Reason::Behind, Stage::TaskPut, message.to_owned(), attempts);
-        self.put_aside(cause, false);
+        self.put_aside(cause, Blame::Record);
     }
 
-    fn put_aside(&mut self, cause: Cause, of_setup: bool) {
+    fn put_aside(&mut self, cause: Cause, blame: Blame) {
         self.state = EntryState::Rejected(Box::new(Reject {
             cause,
-            of_setup,
+            blame,
             published: None,
             superseded_by: None,
         }));

@@ -387,6 +387,9 @@ fn map_fields(
     for (position, name) in fields.names().iter().enumerate() {
         let place = table.column_index(name);
         let Some((column, target)) = place.and_then(|at| Some((at, table.columns.get(at)?))) else {
+            if fields.is_fact(position) {
+                continue;
+            }
             return Err(Failure::new(
                 Verdict::Systemic,
                 format!(

@@ -23,7 +23,13 @@ fn fields(cells: &[(&str, String)]) -> Fields<'static> {
     let values: Vec<&str> = cells.iter().map(|(_, raw)| &*raw.clone().leak()).collect();
     let schema = None;
     Fields {
-        shape: (!cells.is_empty()).then(|| Arc::new(Shape { names, schema })),
+        shape: (!cells.is_empty()).then(|| {
+            Arc::new(Shape {
+                names,
+                schema,
+                facts: Vec::new(),
+            })
+        }),
         values: values.leak(), // of a test, which ends soon
     }
 }

@@ -106,8 +106,8 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
             "allowed: \"event_id\", \"offset\"",
         ),
         (
-            "[format]\nenvelope = 'flat'",
-            "found \"flat\"; allowed: \"debezium\"",
+            "[format]\nenvelope = 'flatt'",
+            "found \"flatt\"; allowed: \"debezium\", \"flat\"",
         ),
         (
             "[format]\nencoding = 'xml'",

@@ -4,7 +4,7 @@ use crate::config::RegistryConfig;
 fn registry(lines: &str, environment: &[(&str, &str)]) -> RegistryConfig {
     let text = format!("\n[format]\nencoding = 'avro'\n[format.registry]\n{lines}\n");
     let config = load(&minimal_and(&text), environment).unwrap();
-    config.format.registry_in_use().unwrap().clone()
+    config.registry_in_use().unwrap().clone()
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_login_is_given_beside_the_url_and_its_password_is_never_shown() {
 fn json_needs_no_registry_and_the_summary_shows_none() {
     let text = minimal_and("\n[format.registry]\nurl = 'http://a'\n");
     let config = load(&text, &[]).unwrap();
-    assert!(config.format.registry_in_use().is_none());
+    assert!(config.registry_in_use().is_none());
     assert!(!config.summary().to_string().contains("registry"));
     let avro = registry("url = 'http://a'", &[]);
     assert_eq!(avro.timeout.as_secs(), 10);

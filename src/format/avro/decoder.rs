@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
+use crate::config::TopicFormat;
 use crate::format::avro::apicurio::{Half, has_id_header};
 use crate::format::avro::{Plan, SchemaId, Texts, strip_frame};
-use crate::format::change::Fields;
-use crate::format::debezium::Envelope;
 use crate::format::key_move::iter_other_keys;
 use crate::format::message_error::MessageError;
+use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::record::Record;
 use crate::record::body::Body;
 
@@ -35,18 +35,24 @@ pub struct AvroDecoder {
 }
 
 impl AvroDecoder {
-    /// The ids of the records' schemas of which nothing is known yet.
-    pub fn unknown_schemas<'r>(
+    /// Adds the ids of the records' schemas of which nothing is known yet; the records are of topics of this format.
+    pub fn find_unknown(
         &self,
-        records: impl IntoIterator<Item = &'r Record>,
-    ) -> BTreeSet<SchemaId> {
-        let mut unknown = BTreeSet::new();
+        records: &[Record],
+        format: TopicFormat,
+        unknown: &mut BTreeSet<SchemaId>,
+    ) {
         let mut doubtful = 0;
         for record in records {
             let value = record.value.as_ref().map(own_bytes);
             let own = [(Half::Key, record.key.as_deref()), (Half::Value, value)];
             let others = iter_other_keys(record).map(|key| (Half::Key, Some(key)));
             for (half, message) in own.into_iter().chain(others) {
+                let encoding = match half {
+                    Half::Key => format.key_encoding,
+                    Half::Value => format.encoding,
+                };
+                let message = message.filter(|_| encoding.needs_registry());
                 let Some(Ok((id, _))) = message.map(strip_frame) else {
                     continue;
                 };
@@ -62,10 +68,9 @@ impl AvroDecoder {
                 unknown.insert(id);
             }
         }
-        unknown
     }
 
-    /// Remembers what the registry answered for [`AvroDecoder::unknown_schemas`].
+    /// Remembers what the registry answered for [`AvroDecoder::find_unknown`].
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, KnownSchema>) {
         self.known.extend(known);
     }
@@ -84,26 +89,39 @@ impl AvroDecoder {
         &mut self,
         message: &[u8],
         arena: &'r Bump,
-    ) -> Result<Fields<'r>, MessageError> {
+    ) -> Result<ReadKey<'r>, MessageError> {
         let (plan, id, datum) = self.find_plan(message)?;
+        let refuse = |error| MessageError::Avro { id, error };
+        if !plan.is_record() {
+            let text = plan.to_json(datum).map_err(refuse)?;
+            return Ok(ReadKey::Single(arena.alloc_str(&text)));
+        }
         let fields = plan.read_record(datum, &mut self.texts, arena);
-        let fields = fields.map_err(|error| MessageError::Avro { id, error })?;
-        Ok(fields.unwrap_or_default())
+        Ok(ReadKey::Fields(fields.map_err(refuse)?.unwrap_or_default()))
     }
 
-    /// Debezium's envelope; `None` where it is null.
+    /// A value; `None` where it is null.
     ///
     /// # Errors
-    /// As for [`AvroDecoder::read_key`].
-    pub fn read_envelope<'r>(
+    /// As for [`AvroDecoder::read_key`], or it isn't what is wanted.
+    pub fn read_value<'r>(
         &mut self,
         message: &Body,
-        with_before: bool,
+        wanted: Wanted,
         arena: &'r Bump,
-    ) -> Result<Option<Envelope<'r>>, MessageError> {
+    ) -> Result<Option<ReadValue<'r>>, MessageError> {
         let (plan, id, datum) = self.find_plan(own_bytes(message))?;
-        plan.read_envelope(datum, with_before, &mut self.texts, arena)
-            .map_err(|error| MessageError::Avro { id, error })
+        let texts = &mut self.texts;
+        let read = match wanted {
+            Wanted::Envelope { with_before } => plan
+                .read_envelope(datum, with_before, texts, arena)
+                .map(|envelope| envelope.map(ReadValue::Envelope)),
+            Wanted::Row => {
+                let row = plan.read_record(datum, texts, arena);
+                row.map(|row| row.map(ReadValue::Row))
+            }
+        };
+        read.map_err(|error| MessageError::Avro { id, error })
     }
 
     /// As JSON, for people; `None` if it can't be read.

@@ -11,12 +11,16 @@ use crate::format::avro::fields::FieldBuilder;
 use crate::format::avro::node::{Form, Node, NodeId};
 use crate::format::avro::plan::{Plan, RowPlan, Texts, shape_of};
 use crate::format::avro::write::Walk;
-use crate::format::debezium::{Envelope, Source, SourceField};
+use crate::format::debezium::{
+    Envelope, KnownBy, NamedBeside, Source, SourceField, op_of_rows, part_of,
+};
 
 #[derive(Debug)]
 pub(super) struct EnvelopePlan {
     /// In the order of the record's fields.
     parts: Vec<(NodeId, Part)>,
+    /// Without, the rows tell what happened.
+    has_op: bool,
 }
 
 #[derive(Debug)]
@@ -27,6 +31,8 @@ enum Part {
     /// What its fields are for, in their order.
     Source(Vec<Option<SourceField>>),
     Transaction,
+    /// The table, beside the row.
+    Named(SourceField),
     Other,
 }
 
@@ -59,18 +65,25 @@ impl EnvelopePlan {
                 "before" => row(member.node).map_or(Part::Other, Part::Before),
                 "after" => row(member.node).map_or(Part::Other, Part::After),
                 "transaction" => Part::Transaction,
+                "schema" => Part::Named(SourceField::Schema),
+                "table" => Part::Named(SourceField::Table),
                 "source" => source_fields(nodes, member.node).map_or(Part::Other, Part::Source),
                 _ => Part::Other,
             };
             parts.push((member.node, part));
         }
-        let has_op = parts.iter().any(|(_, part)| matches!(part, Part::Op));
-        has_op.then_some(Self { parts })
+        let has = |is_it: fn(&Part) -> bool| parts.iter().any(|(_, part)| is_it(part));
+        let has_op = has(|part| matches!(part, Part::Op));
+        // whoever tells the source tells the operation, too
+        let tells_rows = has(|part| matches!(part, Part::Before(_)))
+            && has(|part| matches!(part, Part::After(_)))
+            && !has(|part| matches!(part, Part::Source(_)));
+        (has_op || tells_rows).then_some(Self { parts, has_op })
     }
 }
 
 /// The record that a node is, or is unless it is null.
-fn record_node(nodes: &[Node], node: NodeId) -> Option<NodeId> {
+pub(super) fn record_node(nodes: &[Node], node: NodeId) -> Option<NodeId> {
     match &nodes.get(node)?.form {
         Form::Record(_) => Some(node),
         Form::Optional { other, .. } => record_node(nodes, *other),
@@ -114,7 +127,10 @@ impl Plan {
             after: None,
             source: Box::default(),
             transaction: None,
+            named: NamedBeside::default(),
+            known_by: KnownBy::Source,
         };
+        let with_before = with_before || !plan.has_op;
         for ((node, part), member) in plan.parts.iter().zip(members) {
             let read = match part {
                 Part::Op => read_op(&mut walk, *node, texts).map(|op| envelope.op = op),
@@ -130,11 +146,20 @@ impl Plan {
                 }
                 Part::Transaction => read_transaction(&mut walk, *node, texts, arena)
                     .map(|transaction| envelope.transaction = transaction),
+                Part::Named(field) => read_named(&mut walk, *node, texts).map(|name| match field {
+                    SourceField::Schema => envelope.named.schema = name,
+                    _ => envelope.named.table = name,
+                }),
                 Part::Before(_) | Part::Other => walk.skip_value(*node),
             };
             read.map_err(|e| e.in_field(&member.name))?;
         }
         walk.expect_end()?;
+        if !plan.has_op {
+            let [before, after] = [&envelope.before, &envelope.after].map(part_of);
+            let op = op_of_rows(before, after).ok_or(AvroError::NoEnvelope("op"))?;
+            envelope.op = Cow::Borrowed(op);
+        }
         Ok(Some(envelope))
     }
 }
@@ -153,6 +178,18 @@ fn read_op(
         "\"r\"" => Cow::Borrowed("r"),
         other => Cow::Owned(other.trim_matches('"').to_owned()),
     })
+}
+
+/// The text, if it is one.
+fn read_named(
+    walk: &mut Walk<'_, '_>,
+    node: NodeId,
+    texts: &mut Texts,
+) -> Result<Option<Cow<'static, str>>, AvroError> {
+    texts.clear();
+    walk.write_value(node, &mut texts.text)?;
+    let name: Option<String> = serde_json::from_str(&texts.text).unwrap_or_default();
+    Ok(name.map(Cow::Owned))
 }
 
 /// Its JSON text; `None` for null.

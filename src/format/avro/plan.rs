@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use crate::format::avro::compile::Compiler;
-use crate::format::avro::envelope::EnvelopePlan;
+use crate::format::avro::envelope::{EnvelopePlan, record_node};
 use crate::format::avro::error::{AvroError, AvroSchemaError};
 use crate::format::avro::fields;
 use crate::format::avro::node::{Form, Member, Node, NodeId};
@@ -69,6 +69,11 @@ impl Plan {
         self.root.node
     }
 
+    /// Whether it is a struct's schema, or that of a struct or null.
+    pub fn is_record(&self) -> bool {
+        record_node(&self.nodes, self.root.node).is_some()
+    }
+
     /// The schema as Connect would have it.
     pub fn schema(&self) -> Option<&Arc<Field>> {
         self.root.shape.schema.as_ref()
@@ -108,6 +113,7 @@ pub(super) fn shape_of(whole: Field) -> Arc<Shape> {
     Arc::new(Shape {
         names: whole.fields().iter().map(|f| (&*f.name).into()).collect(),
         schema: Some(Arc::new(whole)),
+        facts: Vec::new(),
     })
 }
 

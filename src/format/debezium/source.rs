@@ -24,11 +24,14 @@ pub struct Source<'r> {
     /// Milliseconds since 1970: commit at the source, or the snapshot's time.
     pub ts_ms: Option<i64>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
-    pub(super) lsn: Option<&'r str>,
+    pub(in crate::format) lsn: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) sequence: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text", rename = "txId")]
-    pub(super) tx_id: Option<&'r str>,
+    pub(in crate::format) tx_id: Option<&'r str>,
+    /// pg-replicate-kafka's name for the same.
+    #[serde(borrow, default, deserialize_with = "raw_text")]
+    pub(in crate::format) xid: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
     pub(super) file: Option<&'r str>,
     #[serde(borrow, default, deserialize_with = "raw_text")]
@@ -75,6 +78,7 @@ pub enum SourceField {
     Lsn,
     Sequence,
     TxId,
+    Xid,
     File,
     Pos,
     Row,
@@ -103,6 +107,7 @@ impl SourceField {
             "lsn" => Self::Lsn,
             "sequence" => Self::Sequence,
             "txId" => Self::TxId,
+            "xid" => Self::Xid,
             "file" => Self::File,
             "pos" => Self::Pos,
             "row" => Self::Row,
@@ -135,6 +140,7 @@ impl<'r> Source<'r> {
             SourceField::Lsn => self.lsn = raw,
             SourceField::Sequence => self.sequence = raw,
             SourceField::TxId => self.tx_id = raw,
+            SourceField::Xid => self.xid = raw,
             SourceField::File => self.file = raw,
             SourceField::Pos => self.pos = raw,
             SourceField::Row => self.row = raw,

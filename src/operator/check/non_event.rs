@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::format::undecodable::Undecodable;
-use crate::format::wrapper::payload_of;
+use crate::format::undecodable::{Blame, Undecodable};
 use crate::letter::Stage;
 use crate::record::Record;
 use crate::record::body::Body;
@@ -12,22 +11,16 @@ use crate::verdict::Reason;
 /// A record that is no change event, by what it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NonEvent {
-    /// Debezium's sign of life.
-    Heartbeat,
-    /// Debezium's own memory of the source's schema, or its schema change topic.
-    SchemaHistory,
-    /// Debezium's BEGIN or END of a transaction.
-    TransactionMarker,
-    /// In Confluent's wire format, which `format.encoding` doesn't say.
-    RegistryEncoded,
-    /// JSON of another shape than the envelope's.
-    NotEnvelope,
     /// No JSON object at all.
     NotJson,
-    /// An event whose key is no JSON object.
+    /// JSON that is not of the topic's envelope, though it looks like it.
+    NotEnvelope,
+    /// An event whose key can't be read.
     UnreadableKey,
     /// Written as no record of its topic should be: what the decoder says of it, with the settings that mend it.
     WrongConverter(String),
+    /// Not as the topic's records are said to be: what the decoder says of it, with the setting for it.
+    OtherShape(String),
     /// Anything else: what the decoder says of it, which names no value.
     Undecodable(String),
 }
@@ -35,93 +28,64 @@ pub enum NonEvent {
 impl NonEvent {
     /// What the record is, by its refusal and by its shape.
     pub fn of_record(record: &Record, refusal: &Undecodable) -> Self {
-        if refusal.of_setup {
-            return NonEvent::WrongConverter(refusal.message.clone());
+        let message = || refusal.message.clone();
+        match refusal.blame {
+            Blame::Converter => return NonEvent::WrongConverter(message()),
+            Blame::Topic => return NonEvent::OtherShape(message()),
+            Blame::Record => {}
         }
         if refusal.reason == Reason::MissingKey || refusal.stage == Stage::Transformation {
-            return NonEvent::Undecodable(refusal.message.clone());
+            return NonEvent::Undecodable(message());
         }
-        let bytes = match (refusal.stage, &record.value) {
-            (Stage::KeyConverter, _) => record.key.as_deref().unwrap_or_default().into(),
-            (_, value) => value.as_ref().map(Body::whole_value).unwrap_or_default(),
-        };
-        // Confluent's wire format: a zero, the schema's id in four bytes, Avro
-        if bytes.len() >= 5 && bytes[0] == 0 {
-            return NonEvent::RegistryEncoded;
-        }
-        // a bookkeeping record's value tells most, whatever its key is like
-        match parse_value(record) {
-            Some(value) => match Self::of_field_names(&value) {
-                NonEvent::NotEnvelope if refusal.stage == Stage::KeyConverter => {
-                    NonEvent::UnreadableKey
-                }
-                other => other,
-            },
-            None if refusal.stage == Stage::KeyConverter => NonEvent::UnreadableKey,
-            None => NonEvent::NotJson,
-        }
-    }
-
-    fn of_field_names(value: &Map<String, Value>) -> Self {
-        let has = |name| value.contains_key(name);
-        if has("ts_ms") && value.len() == 1 {
-            NonEvent::Heartbeat
-        } else if has("status") && has("id") && !has("op") {
-            NonEvent::TransactionMarker
-        } else if has("ddl") || has("tableChanges") {
-            NonEvent::SchemaHistory
-        } else {
-            NonEvent::NotEnvelope
+        let key = record.key.as_deref().unwrap_or_default();
+        let value = record.value.as_ref().map(Body::whole_value);
+        let value = value.as_deref().unwrap_or_default();
+        // what a registry's decoder says names fields and types alone
+        let is_framed = |bytes: &[u8]| bytes.first() == Some(&0);
+        match refusal.stage {
+            Stage::KeyConverter if is_framed(key) => NonEvent::Undecodable(message()),
+            Stage::KeyConverter => NonEvent::UnreadableKey,
+            _ if is_framed(value) => NonEvent::Undecodable(message()),
+            _ if serde_json::from_slice::<Map<String, Value>>(value).is_ok() => {
+                NonEvent::NotEnvelope
+            }
+            _ => NonEvent::NotJson,
         }
     }
 
     /// What such records are.
     pub fn describe(&self) -> &str {
         match self {
-            NonEvent::Heartbeat => "Debezium's heartbeats",
-            NonEvent::SchemaHistory => "Debezium's schema history or schema changes",
-            NonEvent::TransactionMarker => "Debezium's transaction markers",
-            NonEvent::RegistryEncoded => {
-                "encoded with a schema registry (they start with a zero byte)"
-            }
-            NonEvent::NotEnvelope => {
-                "JSON, but not Debezium's envelope (before, after, op, source)"
-            }
             NonEvent::NotJson => "not JSON objects",
-            NonEvent::UnreadableKey => "events whose key is not a JSON object",
-            NonEvent::WrongConverter(message) | NonEvent::Undecodable(message) => message,
+            NonEvent::NotEnvelope => "not whole events of the topic's envelope",
+            NonEvent::UnreadableKey => "events whose key can't be read",
+            NonEvent::WrongConverter(message)
+            | NonEvent::OtherShape(message)
+            | NonEvent::Undecodable(message) => message,
         }
     }
 
     /// What helps against them.
     pub fn suggest_remedy(&self) -> &str {
         match self {
-            NonEvent::Heartbeat | NonEvent::SchemaHistory | NonEvent::TransactionMarker => {
-                "this is no table's topic: take it out of kafka.topics, or narrow the pattern that matches it"
-            }
-            NonEvent::RegistryEncoded => "set format.encoding to how they are written",
-            NonEvent::NotEnvelope => {
-                "have the connector send whole envelopes (without the ExtractNewRecordState transform), set format.envelope to what they are, or take the topic out of kafka.topics"
-            }
             NonEvent::NotJson => {
-                "take the topic out of kafka.topics, or set format.encoding to how they are written"
+                "take the topic out of kafka.topics, or set encoding to how they are written"
+            }
+            NonEvent::NotEnvelope => {
+                "look at one with `landfall dlq show` once it is a dead letter, or set envelope to what they are"
             }
             NonEvent::UnreadableKey => {
-                "use the JsonConverter for keys (key.converter), or set key = [\"column\"] in the topic's [[route]]"
+                "set key_encoding to how keys are written, or key = [\"column\"] in the topic's [[route]]"
             }
             NonEvent::WrongConverter(_) => {
                 "then have the connector write the topic anew (a snapshot into an empty topic), or take it out of kafka.topics: until then nothing of it is landed"
             }
+            NonEvent::OtherShape(_) => {
+                "until then nothing of the topic is landed; where events of it have been landed before, such records become dead letters"
+            }
             NonEvent::Undecodable(_) => "otherwise they become dead letters",
         }
     }
-}
-
-/// The value's fields, out of the converter's wrapper if there is one.
-fn parse_value(record: &Record) -> Option<Map<String, Value>> {
-    let whole = record.value.as_ref()?.whole_value();
-    let text = std::str::from_utf8(&whole).ok()?;
-    serde_json::from_str(payload_of(text)).ok()
 }
 
 /// Topics that only Kafka and its tools write to, by their name: for those without records.
@@ -134,42 +98,34 @@ mod tests {
     use super::*;
     use crate::operator::check::testing::record;
 
-    fn of(stage: Stage, value: &str) -> NonEvent {
+    fn of(stage: Stage, blame: Blame, value: &str) -> NonEvent {
         let refusal = Undecodable {
             reason: Reason::Undecodable,
             stage,
-            message: "may quote the record".to_owned(),
-            of_setup: false,
+            message: "said".to_owned(),
+            blame,
         };
         NonEvent::of_record(&record("t", Some("k"), Some(value)), &refusal)
     }
 
     #[test]
-    fn debeziums_own_records_are_recognised_with_and_without_schema() {
-        let value = Stage::ValueConverter;
-        assert_eq!(of(value, r#"{"ts_ms":1}"#), NonEvent::Heartbeat);
-        let wrapped = r#"{"schema":{"type":"struct"},"payload":{"ts_ms":1}}"#;
-        assert_eq!(of(value, wrapped), NonEvent::Heartbeat);
-        let history = r#"{"source":{},"position":{},"ddl":"CREATE TABLE t ()"}"#;
-        assert_eq!(of(value, history), NonEvent::SchemaHistory);
-        let marker = r#"{"status":"BEGIN","id":"571","ts_ms":1}"#;
-        assert_eq!(of(Stage::KeyConverter, marker), NonEvent::TransactionMarker);
-    }
-
-    #[test]
-    fn other_shapes_are_told_by_kind_and_never_quoted() {
+    fn what_is_told_of_a_record_never_quotes_it() {
+        let (value, alone) = (Stage::ValueConverter, Blame::Record);
+        assert_eq!(of(value, alone, r#"{"op":1}"#), NonEvent::NotEnvelope);
+        assert_eq!(of(value, alone, "secret"), NonEvent::NotJson);
+        let said = || "said".to_owned();
         assert_eq!(
-            of(Stage::ValueConverter, r#"{"id":1}"#),
-            NonEvent::NotEnvelope
-        );
-        assert_eq!(of(Stage::ValueConverter, "secret"), NonEvent::NotJson);
-        assert_eq!(
-            of(Stage::ValueConverter, "\0\0\0\0\u{1}x"),
-            NonEvent::RegistryEncoded
+            of(value, alone, "\0\0\0\0\u{1}x"),
+            NonEvent::Undecodable(said())
         );
         assert_eq!(
-            of(Stage::KeyConverter, r#"{"op":"c"}"#),
+            of(Stage::KeyConverter, alone, "{}"),
             NonEvent::UnreadableKey
+        );
+        assert_eq!(of(value, Blame::Topic, "{}"), NonEvent::OtherShape(said()));
+        assert_eq!(
+            of(value, Blame::Converter, "x"),
+            NonEvent::WrongConverter(said())
         );
     }
 }

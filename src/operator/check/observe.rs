@@ -112,11 +112,7 @@ pub fn observe_records<'r>(
             Ok(Decoded::Nothing(what)) => *observed.nothing.entry(what).or_default() += 1,
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
-                let non_event = if decoder.is_json() || refusal.of_setup {
-                    NonEvent::of_record(record, &refusal)
-                } else {
-                    NonEvent::Undecodable(refusal.message)
-                };
+                let non_event = NonEvent::of_record(record, &refusal);
                 *observed.non_events.entry(non_event).or_default() += 1;
             }
         }
@@ -138,6 +134,13 @@ pub fn observe_records<'r>(
 }
 
 impl<'r> Observed<'r> {
+    /// Whether any record is an event, and no lone tombstone.
+    pub fn has_events(&self) -> bool {
+        let is_event = |change: &Change<'_>| change.operation != Operation::Tombstone;
+        let mut samples = self.tables.values();
+        samples.any(|sample| sample.changes.iter().any(is_event))
+    }
+
     fn note_change(&mut self, change: Change<'r>, place: Place) {
         let of_table = self.tables.entry((*change.table).clone()).or_default();
         of_table.add_change(change, place);

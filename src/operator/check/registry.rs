@@ -26,7 +26,7 @@ pub struct Schemas {
 
 /// Asks the registry for the schemas of the sampled records.
 pub async fn judge_registry(config: &Config, topics: &[SampledTopic]) -> Schemas {
-    let Some(asked) = config.format.registry_in_use() else {
+    let Some(asked) = config.registry_in_use() else {
         return Schemas {
             known: Some(HashMap::new()),
             ..Schemas::default()

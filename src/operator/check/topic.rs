@@ -163,6 +163,10 @@ fn judge_sample(config: &Config, topic: &SampledTopic, observed: &Observed<'_>) 
             let remedy = non_event.suggest_remedy();
             findings.push(match non_event {
                 NonEvent::WrongConverter(_) => Finding::problem("wrong_converter", found, remedy),
+                // as `run` decides: tombstones don't show that the topic is what it is said to be
+                NonEvent::OtherShape(_) if !observed.has_events() => {
+                    Finding::problem("other_shape", found, remedy)
+                }
                 // one kind of several may still be all there is
                 _ => weigh_finding("not_change_events", found, remedy, odd, all),
             });

@@ -1,0 +1,384 @@
+//! What the envelopes come to, from a record's bytes on.
+
+use bumpalo::Bump;
+
+use crate::config::Config;
+use crate::format::change::{Change, Decoded, Fields, Operation};
+use crate::format::decode::Decoder;
+use crate::format::partition_memory::PartitionMemory;
+use crate::format::undecodable::{Blame, Undecodable};
+use crate::record::{Record, TopicPartition};
+use crate::verdict::Reason;
+
+const ROUTE: &str = "[[route]]\ntopic = \"t\"\ntable = \"public.t\"\nkey = [\"id\"]\n";
+const KEY: Option<&str> = Some(r#"{"id":1}"#);
+
+/// A partition's records, decoded one after the other.
+struct Topic {
+    decoder: Decoder,
+    memory: PartitionMemory,
+    next: i64,
+}
+
+impl Topic {
+    fn new(config: &str) -> Self {
+        let minimal = "[kafka]\nbrokers = \"k:1\"\ntopics = [\"t\"]\n[postgres]\nurl = \"postgres://a@b/c\"\n";
+        let config = Config::parse(&format!("{minimal}{config}")).unwrap();
+        Self {
+            decoder: Decoder::from_config(&config),
+            memory: PartitionMemory::default(),
+            next: 0,
+        }
+    }
+
+    fn flat(route: &str) -> Self {
+        Self::new(&format!("[format]\nenvelope = \"flat\"\n{route}"))
+    }
+
+    fn trigger() -> Self {
+        Self::new(&format!("[format]\nenvelope = \"trigger\"\n{ROUTE}"))
+    }
+
+    fn decode(
+        &mut self,
+        key: Option<&str>,
+        value: Option<&str>,
+    ) -> Result<Decoded<'static>, Undecodable> {
+        let record = Record {
+            source: TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            },
+            offset: self.next,
+            timestamp: Some(1_793_491_200_010),
+            key: key.map(|text| text.to_owned().into()),
+            value: value.map(Into::into),
+            headers: Default::default(),
+            epoch: 1,
+            leader_epoch: None,
+        };
+        self.next += 1;
+        let arena: &'static Bump = Box::leak(Box::default());
+        let record: &'static Record = Box::leak(Box::new(record));
+        self.decoder
+            .decode_record(record, arena, None, &mut self.memory)
+    }
+
+    fn change(&mut self, key: Option<&str>, value: Option<&str>) -> Change<'static> {
+        match self.decode(key, value) {
+            Ok(Decoded::Change(change)) => change,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refusal(&mut self, key: Option<&str>, value: Option<&str>) -> Undecodable {
+        match self.decode(key, value) {
+            Err(refusal) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn values<'r>(fields: &'r Fields<'r>) -> Vec<(&'r str, &'r str)> {
+    fields.iter().collect()
+}
+
+fn facts<'r>(fields: &'r Fields<'r>) -> Vec<&'r str> {
+    let names = fields.iter().map(|(name, _)| name).enumerate();
+    let told = names.filter(|(at, _)| fields.is_fact(*at));
+    told.map(|(_, name)| name).collect()
+}
+
+#[test]
+fn a_flat_row_is_written_under_its_records_key_or_the_routes() {
+    let row = r#"{"id":1,"name":"pen"}"#;
+    let change = Topic::flat("[[route]]\ntopic = \"t\"\ntable = \"u\"\n").change(KEY, Some(row));
+    assert_eq!(change.operation, Operation::Update);
+    assert_eq!(change.table.to_string(), "public.u");
+    assert_eq!(values(&change.key), [("id", "1")]);
+    assert_eq!(values(&change.row), [("id", "1"), ("name", r#""pen""#)]);
+    let keyless = Topic::flat(ROUTE).change(None, Some(row));
+    assert_eq!(values(&keyless.key), [("id", "1")]);
+    assert!(!keyless.hides_key, "nothing tells the row before, ever");
+    let wrapped = format!(
+        r#"{{"payload":{row},"schema":{{"type":"struct","fields":[{{"type":"int32","field":"id"}},{{"type":"string","field":"name"}}]}}}}"#
+    );
+    let change = Topic::flat(ROUTE).change(None, Some(&wrapped));
+    assert_eq!(values(&change.row), [("id", "1"), ("name", r#""pen""#)]);
+    assert!(change.row.schema().is_some());
+}
+
+#[test]
+fn a_flat_row_is_known_by_its_coordinates_and_one_with_its_source_by_that() {
+    let mut topic = Topic::flat(ROUTE);
+    let row = Some(r#"{"id":1}"#);
+    assert_ne!(topic.change(None, row).id, topic.change(None, row).id);
+    assert_eq!(topic.memory.positions.doubt, None, "that is how they are");
+    let row = Some(
+        r#"{"id":1,"__op":"u","__table":"t","__lsn":42,"__txId":7,"__source_ts_ms":1793491200000}"#,
+    );
+    assert_eq!(topic.change(None, row).id, topic.change(None, row).id);
+}
+
+#[test]
+fn what_a_transform_adds_says_what_happened_and_is_no_column_of_the_row_s_own() {
+    let mut topic = Topic::flat("");
+    let row = r#"{"id":1,"__deleted":"false","__op":"c","__schema":"s","__table":"o","__source_ts_ms":5,"__ts_ms":6}"#;
+    let change = topic.change(KEY, Some(row));
+    assert_eq!(change.operation, Operation::Create);
+    assert_eq!(change.table.to_string(), "s.o");
+    let added = [
+        "__deleted",
+        "__op",
+        "__schema",
+        "__table",
+        "__source_ts_ms",
+        "__ts_ms",
+    ];
+    assert_eq!(facts(&change.row), added);
+    // another prefix, and deletes that are rewritten
+    let mut topic = Topic::new(&format!(
+        "[format]\nenvelope = \"flat\"\n[format.flat]\nprefix = \"m_\"\n{ROUTE}"
+    ));
+    let row = r#"{"id":1,"m_op":"r","__op":"kept"}"#;
+    let change = topic.change(KEY, Some(row));
+    assert_eq!(
+        (change.operation, facts(&change.row)),
+        (Operation::Read, vec!["m_op"])
+    );
+    for deleted in [r#""true""#, "true"] {
+        let row = format!(r#"{{"id":1,"m_op":"u","__deleted":{deleted}}}"#);
+        assert_eq!(topic.change(KEY, Some(&row)).operation, Operation::Delete);
+        assert!(matches!(
+            topic.decode(KEY, None),
+            Ok(Decoded::BelongsToDelete)
+        ));
+    }
+    assert_eq!(topic.change(KEY, None).operation, Operation::Tombstone);
+}
+
+#[test]
+fn a_single_key_is_that_of_the_routes_column_until_a_row_says_otherwise() {
+    let mut topic = Topic::flat(ROUTE);
+    for key in [
+        "7",
+        r#""7""#,
+        r#"{"schema":{"type":"string"},"payload":"7"}"#,
+    ] {
+        topic.change(Some(key), Some(r#"{"id":7,"name":"x"}"#));
+        let tombstone = topic.change(Some(key), None);
+        assert_eq!(tombstone.operation, Operation::Tombstone);
+        assert_eq!(values(&tombstone.key)[0].1.trim_matches('"'), "7", "{key}");
+    }
+    let text = topic.change(Some("plain text"), None);
+    assert_eq!(values(&text.key), [("id", r#""plain text""#)]);
+    // Java's way to write a struct as a text tells no value
+    assert_eq!(
+        topic.refusal(Some("Struct{id=7}"), None).reason,
+        Reason::MissingKey
+    );
+    // a key that is something else than the column
+    topic.change(Some("8"), Some(r#"{"id":7,"name":"x"}"#));
+    assert_eq!(topic.refusal(Some("9"), None).reason, Reason::MissingKey);
+    // keys that are text, also where they look like numbers
+    let mut topic = Topic::flat(&ROUTE.replace("key =", "key_encoding = \"string\"\nkey ="));
+    assert_eq!(
+        values(&topic.change(Some("1e3"), None).key),
+        [("id", r#""1e3""#)]
+    );
+}
+
+#[test]
+fn a_tombstone_finds_its_delete_by_the_keys_bytes_where_they_are_no_struct() {
+    let delete = r#"{"before":{"id":2},"after":null,"source":{"schema":"s","table":"t"},"op":"d"}"#;
+    let mut topic = Topic::new(ROUTE);
+    let key = Some("Struct{id=2}");
+    assert_eq!(topic.change(key, Some(delete)).operation, Operation::Delete);
+    assert!(matches!(
+        topic.decode(key, None),
+        Ok(Decoded::BelongsToDelete)
+    ));
+    assert_eq!(topic.refusal(key, None).reason, Reason::MissingKey, "once");
+}
+
+#[test]
+fn an_action_is_known_by_its_id_and_by_what_it_says() {
+    let row = |id: &str, action: &str, name: &str| {
+        format!(r#"{{"action_id":{id},"id":1,"name":"{name}","action":"{action}"}}"#)
+    };
+    let mut topic = Topic::trigger();
+    let first = topic.change(None, Some(&row("3", "INSERT", "a")));
+    assert_eq!(
+        (first.operation, facts(&first.row)),
+        (Operation::Create, vec!["action_id", "action"])
+    );
+    let again = topic.change(None, Some(&row("3", "INSERT", "a")));
+    assert_eq!(first.id, again.id);
+    assert_ne!(
+        first.id,
+        topic.change(None, Some(&row("4", "insert", "a"))).id
+    );
+    let other = topic.refusal(None, Some(&row("3", "INSERT", "b")));
+    assert!(other.message.contains("action 3"), "{other:?}");
+    assert_eq!(other.blame, Blame::Record);
+    assert_eq!(
+        topic.change(None, Some(&row("5", "UPDATE", "b"))).operation,
+        Operation::Update
+    );
+    assert_eq!(
+        topic.change(None, Some(&row("6", "DELETE", "b"))).operation,
+        Operation::Delete
+    );
+    let word = topic.refusal(None, Some(&row("7", "UPSERT", "b")));
+    assert!(
+        word.message.contains("\"UPSERT\"; expected INSERT"),
+        "{word:?}"
+    );
+    for id in ["null", "{}", "\"\"", "true"] {
+        let refusal = topic.refusal(None, Some(&row(id, "INSERT", "b")));
+        assert!(refusal.message.contains("action_id"), "{refusal:?}");
+    }
+}
+
+#[test]
+fn an_actions_time_is_a_fields_if_one_is_named() {
+    let mut topic = Topic::new(&format!(
+        "[format]\nenvelope = \"trigger\"\n[format.trigger]\nid = \"n\"\naction = \"what\"\ntime = \"at\"\n{ROUTE}"
+    ));
+    let time = |change: Change<'_>| crate::format::event_id::time_ms_of(change.id);
+    let row = |at: &str| format!(r#"{{"n":1,"what":"INSERT","id":1,"at":{at}}}"#);
+    assert_eq!(
+        time(topic.change(None, Some(&row("1793491200000")))),
+        1_793_491_200_000
+    );
+    let mut topic = Topic {
+        memory: PartitionMemory::default(),
+        ..topic
+    };
+    let text = r#""2026-11-01T00:00:00Z""#;
+    assert_eq!(
+        time(topic.change(None, Some(&row(text)))),
+        1_793_491_200_000
+    );
+    assert!(
+        topic
+            .refusal(None, Some(&row("\"soon\"")))
+            .message
+            .contains("at is neither")
+    );
+}
+
+#[test]
+fn pg_replicate_kafkas_words_are_debeziums_in_others() {
+    let event = |op: &str, before: &str, after: &str| {
+        format!(
+            r#"{{"schema":"public","table":"users","op":"{op}","ts_ms":9,"before":{before},"after":{after},"source":{{"ts_ms":1793491200000,"lsn":"0/1634FA1","xid":568}}}}"#
+        )
+    };
+    let mut topic = Topic::new("[format]\nenvelope = \"pg-replicate-kafka\"\n");
+    let row = r#"{"id":1}"#;
+    let insert = topic.change(KEY, Some(&event("INSERT", "null", row)));
+    assert_eq!(insert.operation, Operation::Create);
+    assert_eq!(insert.table.to_string(), "public.users");
+    assert_eq!(
+        topic.change(KEY, Some(&event("INSERT", "null", row))).id,
+        insert.id
+    );
+    assert_ne!(
+        topic.change(KEY, Some(&event("UPDATE", row, row))).id,
+        insert.id
+    );
+    assert_eq!(
+        topic
+            .change(KEY, Some(&event("DELETE", row, "null")))
+            .operation,
+        Operation::Delete
+    );
+    let refusal = topic.refusal(KEY, Some(&event("c", "null", row)));
+    assert!(
+        refusal.message.contains("envelope = \"debezium\""),
+        "{refusal:?}"
+    );
+    assert_eq!(refusal.blame, Blame::Topic);
+    let refusal = topic.refusal(KEY, Some(&event("MERGE", "null", row)));
+    assert_eq!(refusal.blame, Blame::Record);
+}
+
+#[test]
+fn an_envelope_without_op_and_source_is_told_by_its_rows() {
+    let mut topic = Topic::new("[[route]]\ntopic = \"t\"\ntable = \"t\"\n");
+    let mut of = |before: &str, after: &str| {
+        let value = format!(r#"{{"before":{before},"after":{after}}}"#);
+        topic
+            .decode(KEY, Some(&value))
+            .map(|decoded| match decoded {
+                Decoded::Change(change) => change.operation,
+                other => panic!("{other:?}"),
+            })
+    };
+    let row = r#"{"id":1}"#;
+    assert_eq!(of("null", row), Ok(Operation::Create));
+    assert_eq!(of(row, row), Ok(Operation::Update));
+    assert_eq!(of(row, "null"), Ok(Operation::Delete));
+    assert!(of("null", "null").is_err());
+    let with_source = r#"{"before":null,"after":{"id":1},"source":{"table":"t"}}"#;
+    assert_eq!(topic.refusal(KEY, Some(with_source)).blame, Blame::Record);
+}
+
+#[test]
+fn a_topic_of_another_shape_is_named_with_the_setting_for_it() {
+    let envelope =
+        r#"{"before":null,"after":{"id":1},"source":{"table":"t","schema":"s"},"op":"c"}"#;
+    let mongo = r#"{"after":"{\"_id\":1}","source":{"connector":"mongodb"},"op":"c"}"#;
+    let unwrapped = r#"{"id":1,"__op":"c","__deleted":"false"}"#;
+    let replicate =
+        r#"{"op":"INSERT","before":null,"after":{"id":1},"source":{"schema":"s","table":"t"}}"#;
+    let framed = "\0\0\0\0\u{1}x";
+    let debezium = || Topic::new("");
+    let avro = || {
+        let avro = "[format]\nencoding = \"avro\"\n[format.registry]\nurl = \"http://r\"\n";
+        Topic::new(&format!("{avro}{ROUTE}"))
+    };
+    let mut cases = [
+        (debezium(), unwrapped, "envelope = \"flat\""),
+        (debezium(), r#"{"id":1,"name":"x"}"#, "envelope = \"flat\""),
+        (debezium(), replicate, "pg-replicate-kafka"),
+        (debezium(), mongo, "MongoDB"),
+        (debezium(), framed, "encoding = \"avro\""),
+        (Topic::flat(ROUTE), envelope, "envelope = \"debezium\""),
+        (Topic::flat(ROUTE), framed, "encoding = \"avro\""),
+        (Topic::trigger(), envelope, "envelope = \"debezium\""),
+        (Topic::trigger(), r#"{"id":1}"#, "format.trigger.id"),
+        (avro(), envelope, "encoding = \"json\""),
+    ];
+    for (topic, value, setting) in &mut cases {
+        let refusal = topic.refusal(KEY, Some(value));
+        assert!(refusal.message.contains(*setting), "{value}: {refusal:?}");
+        assert_eq!(refusal.blame, Blame::Topic, "{value}");
+    }
+    for odd in [
+        "text",
+        "[1]",
+        "17",
+        "{\"op\":1}",
+        r#"{"op":"x","before":null,"after":null}"#,
+    ] {
+        let refusal = debezium().refusal(KEY, Some(odd));
+        assert_eq!(refusal.blame, Blame::Record, "{odd}: {refusal:?}");
+    }
+}
+
+#[test]
+fn what_connectors_write_about_themselves_carries_nothing_in_any_envelope() {
+    let marker = r#"{"status":"END","id":"571:1","event_count":2,"data_collections":[],"ts_ms":1}"#;
+    let change = r#"{"source":{},"ts_ms":1,"databaseName":"d","schemaName":null,"ddl":"CREATE TABLE t ()","tableChanges":[]}"#;
+    for topic in [|| Topic::new(""), || Topic::flat(ROUTE), Topic::trigger] {
+        for value in [r#"{"ts_ms":1}"#, marker, change] {
+            let decoded = topic().decode(Some(r#"{"serverName":"x"}"#), Some(value));
+            assert!(
+                matches!(decoded, Ok(Decoded::Nothing(_))),
+                "{value}: {decoded:?}"
+            );
+        }
+    }
+}
