@@ -193,29 +193,10 @@ impl Decoder {
             Some(envelope) => topic.decode_event(incoming, key, envelope),
             None => topic.decode_tombstone(incoming, key),
         }?;
-        match decoded {
-            Decoded::Change(change) if change.operation.removes_row() && !self.deletes => {
-                Ok(match change.key_move {
-                    Some(_) => Decoded::Change(Change {
-                        row_stays: true,
-                        hides_key: false,
-                        ..change
-                    }),
-                    None => Decoded::Nothing(change.operation.name()),
-                })
-            }
-            Decoded::Unplaced(_) if !self.deletes => {
-                Ok(Decoded::Nothing(Operation::Tombstone.name()))
-            }
-            // what the row was before stays, as the row of a delete does
-            Decoded::Change(change) if !self.deletes => Ok(Decoded::Change(Change {
-                old_key: None,
-                hides_key: false,
-                row_stays: true,
-                ..change
-            })),
-            decoded => Ok(decoded),
-        }
+        Ok(match self.deletes {
+            true => decoded,
+            false => without_deletes(decoded),
+        })
     }
 
     /// What reads records, and what is known of this one's topic.
@@ -234,6 +215,29 @@ impl Decoder {
             TopicDecoder::new(routes, topic, merged.clone(), format)
         });
         (reader, known)
+    }
+}
+
+/// What is left of a record where deletes aren't applied.
+fn without_deletes(decoded: Decoded<'_>) -> Decoded<'_> {
+    match decoded {
+        Decoded::Change(change) if change.operation.removes_row() => match change.key_move {
+            Some(_) => Decoded::Change(Change {
+                row_stays: true,
+                hides_key: false,
+                ..change
+            }),
+            None => Decoded::Nothing(change.operation.name()),
+        },
+        Decoded::Unplaced(_) => Decoded::Nothing(Operation::Tombstone.name()),
+        // what the row was before stays, as the row of a delete does
+        Decoded::Change(change) => Decoded::Change(Change {
+            old_key: None,
+            hides_key: false,
+            row_stays: true,
+            ..change
+        }),
+        decoded => decoded,
     }
 }
 

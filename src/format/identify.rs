@@ -5,18 +5,22 @@
 
 use uuid::Uuid;
 
+use crate::format::action_id::identify_action;
 use crate::format::change::{Fields, Operation};
-use crate::format::debezium::{EventPosition, Source, TransactionOrder};
+use crate::format::debezium::{EventPosition, KnownBy, Source, TransactionOrder};
 use crate::format::event_id::Identity;
 use crate::format::key_text::visit_key;
 use crate::format::positions::{Doubt, Positions, SeenChange};
 use crate::format::stable_hash::chain_hash;
 use crate::format::stream_ends::StreamStanding;
 use crate::format::topic_decoder::Incoming;
+use crate::format::undecodable::Undecodable;
 use crate::table_name::TableName;
 
 /// What of an event makes its id.
 pub(super) struct EventTraits<'e, 'r> {
+    /// By what it is known.
+    pub known_by: KnownBy<'r>,
     /// Where it comes from.
     pub source: &'e Source<'r>,
     /// Its place in its transaction, if the source tells: JSON.
@@ -29,13 +33,31 @@ pub(super) struct EventTraits<'e, 'r> {
     pub record_key: u64,
     /// The destination.
     pub table: &'e TableName,
-    /// The hash of what the row becomes; `None` if it is removed.
+    /// The hash of what the row becomes, or of all that an action says; `None` if the row is removed.
     pub content: Option<u64>,
 }
 
-/// The event's id: equal for an event that is sent again, at whatever offset, and for no other. Where neither
-/// its position nor its transaction tells it from others, it is known by the record's coordinates.
-pub(super) fn identify_event(incoming: &mut Incoming<'_, '_>, event: &EventTraits<'_, '_>) -> Uuid {
+/// The event's id: equal for an event that is sent again, at whatever offset, and for no other. Where nothing tells it
+/// from others, it is known by the record's coordinates.
+///
+/// # Errors
+/// As for [`identify_action`].
+pub(super) fn identify_event(
+    incoming: &mut Incoming<'_, '_>,
+    event: &EventTraits<'_, '_>,
+) -> Result<Uuid, Undecodable> {
+    match event.known_by {
+        KnownBy::Source => Ok(identify_by_source(incoming, event)),
+        KnownBy::Coordinates => Ok(incoming.id_of_coordinates()),
+        KnownBy::Action(action) => {
+            let content = event.content.unwrap_or_default();
+            identify_action(incoming, action, event.table, content)
+        }
+    }
+}
+
+/// By its position, or else by its transaction.
+fn identify_by_source(incoming: &mut Incoming<'_, '_>, event: &EventTraits<'_, '_>) -> Uuid {
     let (memory, time_ms) = (&mut *incoming.memory, event.time_ms());
     let is_full = time_ms >= memory.full_ids_since;
     let position = event.source.event_position();

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::config::{
     Envelope as EnvelopeKind, FormatConfig, RouteConfig, TopicFormat, may_meet_others,
 };
-use crate::format::action_id::identify_action;
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
 use crate::format::debezium::{Envelope, KnownBy, Source};
@@ -259,8 +258,10 @@ impl TopicDecoder {
         let before = if removes { &row } else { &before };
         let (old_key, hides_key) =
             self.look_before(operation, told, before.as_ref(), incoming.arena);
-        let content = row.as_ref().filter(|_| !removes);
+        let is_action = matches!(known_by, KnownBy::Action(_));
+        let content = row.as_ref().filter(|_| !removes || is_action);
         let traits = EventTraits {
+            known_by,
             source: &envelope.source,
             transaction: envelope.transaction,
             operation,
@@ -269,14 +270,7 @@ impl TopicDecoder {
             table: &table,
             content: content.map(|row| self.rows.hash_row(row)),
         };
-        let id = match (known_by, &row) {
-            (KnownBy::Source, _) => identify_event(&mut incoming, &traits),
-            (KnownBy::Action(action), Some(row)) => {
-                let content = self.rows.hash_row(row);
-                identify_action(&mut incoming, action, &table, content)?
-            }
-            (KnownBy::Action(_), None) | (KnownBy::Coordinates, _) => incoming.id_of_coordinates(),
-        };
+        let id = identify_event(&mut incoming, &traits)?;
         self.remember_event(incoming.memory, delete, named);
         let version = self.version();
         let carried = row.filter(|_| !removes || version.is_some());
@@ -338,6 +332,7 @@ impl TopicDecoder {
         self.remember_event(incoming.memory, None, named);
         let (operation, key) = (Operation::Truncate, Fields::default());
         let traits = EventTraits {
+            known_by: envelope.known_by,
             source: &envelope.source,
             transaction: envelope.transaction,
             operation,
@@ -346,7 +341,7 @@ impl TopicDecoder {
             table: &table,
             content: None,
         };
-        let id = identify_event(&mut incoming, &traits);
+        let id = identify_event(&mut incoming, &traits)?;
         Ok(Decoded::Change(Change {
             id,
             table,

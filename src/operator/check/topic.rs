@@ -6,7 +6,7 @@ use bumpalo::Bump;
 use deadpool_postgres::Object;
 
 use crate::cli::Trial;
-use crate::config::{Config, may_meet_others};
+use crate::config::{Config, Envelope, may_meet_others};
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
 use crate::operator::check::event_identity::{judge_positions, judge_streams};
@@ -157,20 +157,7 @@ fn judge_sample(config: &Config, topic: &SampledTopic, observed: &Observed<'_>) 
             "take it out of kafka.topics, or narrow the pattern that matches it",
         ));
     } else {
-        let odd: usize = observed.non_events.values().sum();
-        for (non_event, count) in &observed.non_events {
-            let found = format!("{count} of {all} sampled records: {}", non_event.describe());
-            let remedy = non_event.suggest_remedy();
-            findings.push(match non_event {
-                NonEvent::WrongConverter(_) => Finding::problem("wrong_converter", found, remedy),
-                // as `run` decides: tombstones don't show that the topic is what it is said to be
-                NonEvent::OtherShape(_) if !observed.has_events() => {
-                    Finding::problem("other_shape", found, remedy)
-                }
-                // one kind of several may still be all there is
-                _ => weigh_finding("not_change_events", found, remedy, odd, all),
-            });
-        }
+        findings.extend(judge_non_events(observed));
     }
     if observed.truncates > 0 && topic.count > 1 {
         findings.push(Finding::problem(
@@ -193,7 +180,13 @@ fn judge_sample(config: &Config, topic: &SampledTopic, observed: &Observed<'_>) 
         ));
     }
     findings.extend(judge_positions(config, observed.doubt));
-    findings.extend(judge_streams(config, observed.lacks_streams));
+    // a row alone, or an action, has no place in a stream
+    let envelope = config.format_of(&topic.name).envelope;
+    let tells_source = matches!(envelope, Envelope::Debezium | Envelope::PgReplicateKafka);
+    findings.extend(judge_streams(
+        config,
+        tells_source && observed.lacks_streams,
+    ));
     let nothing: usize = observed.nothing.values().sum();
     if all > 0 && nothing == all {
         let kinds: Vec<&str> = observed.nothing.keys().copied().collect();
@@ -210,6 +203,24 @@ fn judge_sample(config: &Config, topic: &SampledTopic, observed: &Observed<'_>) 
         .into_iter()
         .map(|finding| finding.of_topic(&topic.name))
         .collect()
+}
+
+/// Each kind of them. One of several may still be all there is.
+fn judge_non_events(observed: &Observed<'_>) -> Vec<Finding> {
+    let (all, odd) = (observed.records, observed.non_events.values().sum());
+    let kinds = observed.non_events.iter().map(|(non_event, count)| {
+        let found = format!("{count} of {all} sampled records: {}", non_event.describe());
+        let remedy = non_event.suggest_remedy();
+        match non_event {
+            NonEvent::WrongConverter(_) => Finding::problem("wrong_converter", found, remedy),
+            // as `run` decides: tombstones don't show that the topic is what it is said to be
+            NonEvent::OtherShape(_) if !observed.has_events() => {
+                Finding::problem("other_shape", found, remedy)
+            }
+            _ => weigh_finding("not_change_events", found, remedy, odd, all),
+        }
+    });
+    kinds.collect()
 }
 
 /// The state of what has these findings: that of the worst.
