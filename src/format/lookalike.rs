@@ -68,7 +68,8 @@ impl Lookalike {
             .get("source")
             .and_then(|source| source.get("connector"));
         let op = fields.get("op").and_then(Value::as_str);
-        let is_document = fields.get("after").is_some_and(Value::is_string);
+        let after = fields.get("after").and_then(Value::as_str);
+        let is_document = after.is_some_and(|text| text.trim_start().starts_with('{'));
         if connector.and_then(Value::as_str) == Some("mongodb") || is_document {
             return Some(Self::MongoDb);
         }

@@ -72,7 +72,7 @@ async fn every_problem_with_registry_and_records_is_told() {
         .collect();
     for said in [
         "has no schema with id 2147483647",
-        "looks like JSON",
+        "look like JSON",
         "ends too early",
         "set apicurio.registry.as-confluent=true",
     ] {

@@ -44,12 +44,12 @@ async fn bytes_that_do_not_fit_are_dead_letters_and_the_rest_is_landed() {
         (
             with_value(&good, b"{\"op\":\"c\"}"),
             "VALUE_CONVERTER",
-            "looks like JSON",
+            "look like JSON",
         ),
         (
             with_value(&good, b"{\"schema\":{},\"payload\":{}}"),
             "VALUE_CONVERTER",
-            "looks like JSON",
+            "look like JSON",
         ),
         (
             with_value(&good, &[&[0][..], &id, &[2]].concat()),
@@ -60,7 +60,7 @@ async fn bytes_that_do_not_fit_are_dead_letters_and_the_rest_is_landed() {
         (
             with_value(&good, good.key.as_ref().unwrap()),
             "VALUE_CONVERTER",
-            "no field op",
+            "look like rows",
         ),
         (
             Event {
