@@ -1,10 +1,11 @@
 # Everything there is to do with a clone. `make` alone tells.
-.PHONY: help demo test soak audit bench stack stack-down build release fmt
+.PHONY: help demo test soak fuzz audit bench stack stack-down build release fmt
 
 help:
 	@echo 'make demo        the whole way once: source Postgres -> Debezium -> Kafka -> Landfall -> destination, proven (ENCODING=avro: with a schema registry)'
 	@echo 'make test        everything that CI runs: format, lints, scripts, all tests on the real stack'
 	@echo 'make soak        what takes minutes, or three brokers: random faults; SEEDS=3 MINUTES=30 FILTER=word for a part of it'
+	@echo 'make fuzz        LLVM'"'"'s fuzzer on each parser of what others send; SECONDS_EACH=60 TARGET=avro for a part of it'
 	@echo 'make audit       licences, sources, bans and advisories of the dependencies (deny.toml)'
 	@echo 'make bench       Landfall beside the Debezium JDBC sink and Flink; WORKLOAD=avro ROUNDS=3 EVENTS=300000 for a part of it'
 	@echo 'make stack       start the local Kafka, Connect, registry and Postgres (make stack-down ends them)'
@@ -20,6 +21,9 @@ test:
 
 soak:
 	@dev/soak $(FILTER)
+
+fuzz:
+	@dev/fuzz $(TARGET)
 
 audit:
 	@dev/audit
