@@ -173,6 +173,10 @@ pub struct Check {
     #[arg(long, value_enum, value_name = "WHEN", default_value = "careful")]
     pub trial: Trial,
 
+    /// Print the statements that schema_evolution = "create" would run, for psql; what is found goes to standard error.
+    #[arg(long, conflicts_with = "json")]
+    pub ddl: bool,
+
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,

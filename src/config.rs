@@ -22,6 +22,7 @@ mod registry;
 mod retry;
 mod route;
 mod route_reach;
+mod schema_evolution;
 mod schemaless;
 mod secret;
 mod summary;
@@ -47,6 +48,7 @@ pub use postgres::PostgresConfig;
 pub use registry::{Login, RegistryConfig};
 pub use retry::{RetryConfig, WhenUnavailable};
 pub use route::{RouteConfig, may_meet_others};
+pub use schema_evolution::SchemaEvolution;
 pub use schemaless::{BytesForm, DecimalForm, SchemalessColumns, SchemalessConfig, TimeUnit};
 pub use secret::Secret;
 pub use summary::Summary;
@@ -116,6 +118,13 @@ impl Config {
         let mut all = of_routes.chain([FormatOverride::default()]);
         let needs = all.any(|said| said.apply_over(self.format.all).needs_registry());
         self.format.registry.as_ref().filter(|_| needs)
+    }
+
+    /// What is done about tables and columns that the topic's events have and the destination hasn't.
+    pub fn schema_evolution_of(&self, topic: &str) -> SchemaEvolution {
+        let route = self.route_for(topic).map(|(route, _)| route);
+        let own = route.and_then(|route| route.schema_evolution);
+        own.unwrap_or(self.apply.schema_evolution)
     }
 
     /// All settings without the secrets, for the line logged at start.

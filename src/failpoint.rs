@@ -11,11 +11,17 @@ pub const SEAMS: &[&str] = &[
 /// Those that `landfall dlq replay` passes with each letter.
 pub const REPLAY_SEAMS: &[&str] = &["replay_before_commit", "replay_after_commit"];
 
+/// Those that a worker passes when it gives a table what events ask for.
+pub const DDL_SEAMS: &[&str] = &["ddl_before_commit", "ddl_after_commit"];
+
 /// With `FAILPOINTS="before_commit=2*off->return"` in its environment, the lane that reaches that
 /// seam the third time says so and goes no further: now is the moment to SIGKILL the process.
 pub fn reach(seam: &'static str) {
-    let known = SEAMS.contains(&seam) || REPLAY_SEAMS.contains(&seam);
-    debug_assert!(known, "unknown seam {seam}");
+    let mut all = [SEAMS, REPLAY_SEAMS, DDL_SEAMS].into_iter();
+    debug_assert!(
+        all.any(|seams| seams.contains(&seam)),
+        "unknown seam {seam}"
+    );
     fail::fail_point!(seam, |_| {
         tracing::warn!(failpoint = seam, "failpoint reached");
         if std::env::var_os("LANDFALL_FAILPOINT_FREEZES").is_some() {

@@ -30,6 +30,7 @@ mod dropped_fetches;
 mod duplicates;
 mod entry;
 mod event_place;
+mod evolve;
 mod find_start;
 mod in_flight;
 mod isolate;

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod connection;
 pub mod deferred;
 mod describe_tables;
+pub mod evolve;
 pub mod failure;
 pub mod fingerprint;
 pub mod key_identities;

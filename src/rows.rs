@@ -3,6 +3,7 @@
 
 pub mod binary;
 mod civil;
+pub mod evolution;
 pub mod fold;
 pub mod foreign_keys;
 #[cfg(test)]

@@ -34,6 +34,10 @@ fn every_crash_seam_has_a_test_that_kills_the_worker_there() {
     for seam in failpoint::REPLAY_SEAMS {
         assert!(tests.contains(&format!("killed_at(\"{seam}\")")), "{seam}");
     }
+    let tests = text("tests/evolution/crashes.rs");
+    for seam in failpoint::DDL_SEAMS {
+        assert!(tests.contains(&format!("killed_at(\"{seam}\")")), "{seam}");
+    }
 }
 
 /// The fenced blocks of a document that are marked as one of these languages.

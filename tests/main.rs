@@ -22,6 +22,7 @@ mod documents;
 mod end_to_end;
 mod envelopes;
 mod equality;
+mod evolution;
 mod exactly_once;
 mod facts;
 mod gone_back;

@@ -157,8 +157,9 @@ async fn metrics_are_there_from_the_first_batch_on_and_all_of_them_are_described
     world
         .until_count("SELECT count(*) FROM t WHERE version = 2", 10)
         .await;
-    // these take an event that is refused, or an attempt that fails
+    // these take an event that is refused, an attempt that fails, or a table that lacks something
     let only_in_trouble = [
+        metrics::DDL_STATEMENTS,
         metrics::DEAD_LETTERS,
         metrics::FAILED_ATTEMPTS,
         metrics::ROWS_LEFT,

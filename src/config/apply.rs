@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reader::Reader;
+use super::schema_evolution::SchemaEvolution;
 use super::summary::Summary;
 use super::units::{bytes_within, duration_within, show_bytes, show_duration};
 use super::value::{integer_within, one_of, parse_boolean, word_for};
@@ -26,6 +27,8 @@ pub struct ApplyConfig {
     pub deletes: bool,
     /// Whether a truncate event empties its table; otherwise it is counted and passed over.
     pub truncates: bool,
+    /// What is done about tables and columns that the destination lacks, where a route says nothing else.
+    pub schema_evolution: SchemaEvolution,
     /// What tells an event that was applied before from a new one.
     pub idempotency: Idempotency,
     /// How long the id of an event that was applied is kept at least.
@@ -56,6 +59,7 @@ impl Default for ApplyConfig {
             memory: 48 << 20,
             deletes: true,
             truncates: false,
+            schema_evolution: SchemaEvolution::None,
             idempotency: Idempotency::EventId,
             retention: Duration::from_secs(7 * DAY_SECONDS),
         }
@@ -77,6 +81,7 @@ impl ApplyConfig {
         summary.add("apply.linger", show_duration(self.linger));
         summary.add("apply.deletes", self.deletes);
         summary.add("apply.truncates", self.truncates);
+        summary.add("apply.schema_evolution", self.schema_evolution.name());
         summary.add(
             "apply.idempotency",
             word_for(&IDEMPOTENCIES, self.idempotency),
@@ -108,6 +113,8 @@ impl ApplyConfig {
             ),
             deletes: reader.read_or("apply.deletes", default.deletes, parse_boolean),
             truncates: reader.read_or("apply.truncates", default.truncates, parse_boolean),
+            schema_evolution: SchemaEvolution::read(reader, "apply.schema_evolution")
+                .unwrap_or(default.schema_evolution),
             idempotency: reader.read_or("apply.idempotency", default.idempotency, idempotency),
             retention: reader.read_or(
                 "apply.retention",

@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::reader::Reader;
 use super::route_reach::may_merge_topics;
+use super::schema_evolution::SchemaEvolution;
 use super::summary::Summary;
 use super::table_template::TableTemplate;
 use super::topic_format::FormatOverride;
@@ -31,6 +32,8 @@ pub struct RouteConfig {
     pub version: Option<String>,
     /// What its topics' records are, where they aren't as `[format]` says.
     pub format: FormatOverride,
+    /// What is done about tables and columns that the destination lacks; `None`: as `[apply]` says.
+    pub schema_evolution: Option<SchemaEvolution>,
 }
 
 /// Whether other topics than this one may be led to its table, by its own route or by another one. Which topics there
@@ -71,7 +74,12 @@ impl RouteConfig {
         let version = self.version.as_ref();
         let version = version.map_or(String::new(), |column| format!(" version {column}"));
         let format = self.format.describe();
-        let route = format!("{} -> {}{key}{version}{format}", self.topic, self.table);
+        let evolution = self.schema_evolution.map(SchemaEvolution::name);
+        let evolution = evolution.map_or(String::new(), |word| format!(" schema_evolution {word}"));
+        let route = format!(
+            "{} -> {}{key}{version}{format}{evolution}",
+            self.topic, self.table
+        );
         summary.add(&format!("route[{index}]"), route);
     }
 
@@ -115,6 +123,7 @@ impl RouteConfig {
             whole_rows,
             version: reader.read(&key("version"), parse_string),
             format: FormatOverride::from_reader(reader, &format!("route[{index}]")),
+            schema_evolution: SchemaEvolution::read(reader, &key("schema_evolution")),
         })
     }
 }
@@ -156,6 +165,7 @@ mod tests {
             whole_rows: false,
             version: None,
             format: FormatOverride::default(),
+            schema_evolution: None,
         })
     }
 

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 mod logical;
+mod source_column;
 pub use logical::Logical;
+pub use source_column::{Parameters, SourceColumn, integer_of};
 
 /// Deeper than any envelope or row; bounds the recursion over a schema that someone else wrote.
 const MAX_DEPTH: usize = 32;
@@ -31,6 +33,8 @@ pub struct Field {
     pub optional: bool,
     /// The value that Connect writes where there is none, in its JSON.
     pub default: Option<Box<Value>>,
+    /// The column that it comes from, if the schema tells of it.
+    pub source: Option<Box<SourceColumn>>,
 }
 
 /// Connect's types.
@@ -118,13 +122,6 @@ struct Node {
     values: Option<Box<Node>>,
 }
 
-/// Connect writes parameters as strings; other writers of the format use numbers.
-#[derive(Deserialize)]
-struct Parameters {
-    scale: Option<Value>,
-    length: Option<Value>,
-}
-
 impl Node {
     fn into_field(self, depth: usize) -> Result<Field, SchemaError> {
         if depth >= MAX_DEPTH {
@@ -151,20 +148,16 @@ impl Node {
             ),
             _ => Kind::Unknown,
         };
-        let (scale, length) = match &self.parameters {
-            Some(parameters) => (
-                integer_parameter(&parameters.scale),
-                integer_parameter(&parameters.length),
-            ),
-            None => (None, None),
-        };
+        let parameters = self.parameters.as_ref();
+        let parameter = |name| integer_of(parameters?.get(name));
         Ok(Field {
             name: Arc::from(self.field.unwrap_or_default()),
             kind,
             logical: self.name.as_deref().map(Logical::from_name),
-            scale,
-            length,
+            scale: parameter("scale"),
+            length: parameter("length"),
             optional: self.optional,
+            source: parameters.and_then(SourceColumn::from_parameters),
             default: self.default,
         })
     }
@@ -182,13 +175,6 @@ fn inner_field(
 
 fn incomplete_schema(expected: &'static str, missing: &'static str) -> SchemaError {
     SchemaError::Incomplete { expected, missing }
-}
-
-fn integer_parameter(parameter: &Option<Value>) -> Option<i32> {
-    match parameter.as_ref()? {
-        Value::String(text) => text.parse().ok(),
-        other => other.as_i64().and_then(|number| i32::try_from(number).ok()),
-    }
 }
 
 #[cfg(test)]
@@ -220,6 +206,11 @@ mod tests {
             (price.logical, price.scale),
             (Some(Logical::Decimal), Some(2046))
         );
+        assert_eq!(
+            price.source.as_ref().and_then(|source| source.precision),
+            Some(5)
+        );
+        assert_eq!(id.source, None);
         let flags = after.find_field("flags").expect("flags");
         assert_eq!(
             (flags.logical, flags.length),

@@ -4,9 +4,11 @@
 //! written as a worker would write them, in transactions that are rolled back.
 
 mod bookkeeping;
+mod ddl;
 mod dead_letter_topic;
 mod destination;
 mod event_identity;
+mod evolution;
 mod finding;
 mod kafka;
 mod ledger_facts;
@@ -34,7 +36,7 @@ mod values;
 
 use deadpool_postgres::Object;
 
-use crate::cli::{Check, Trial};
+use crate::cli::Check;
 use crate::config::Config;
 use crate::ledger::migrate;
 use crate::operator::check::destination::{ObservedDestination, answer_in_time};
@@ -53,11 +55,14 @@ use crate::operator::terminal;
 /// # Errors
 /// There are problems: how many. All of them have been printed.
 pub async fn run_check(config: &Config, check: &Check) -> Result<(), CommandError> {
-    let report = examine_setup(config, check.trial).await;
-    terminal::print(&if check.json {
-        report.as_json_lines()
-    } else {
-        report.as_text()
+    let report = examine_setup(config, check).await;
+    if check.ddl {
+        terminal::print_error(&report.as_text());
+    }
+    terminal::print(&match (check.ddl, check.json) {
+        (true, _) => report.ddl.clone(),
+        (false, true) => report.as_json_lines(),
+        (false, false) => report.as_text(),
     });
     match report.count_problems() {
         0 => Ok(()),
@@ -65,7 +70,7 @@ pub async fn run_check(config: &Config, check: &Check) -> Result<(), CommandErro
     }
 }
 
-async fn examine_setup(config: &Config, trial: Trial) -> Report {
+async fn examine_setup(config: &Config, check: &Check) -> Report {
     let (mut kafka, mut destination) = tokio::join!(
         look_at_kafka(config),
         destination::judge_destination(config)
@@ -90,7 +95,7 @@ async fn examine_setup(config: &Config, trial: Trial) -> Report {
     let ledger = has_ledger.then_some(config.postgres.schema.as_str());
     let asked = Asked {
         config,
-        trial,
+        trial: check.trial,
         ledger,
     };
     for found in &kafka.topics {
@@ -108,6 +113,9 @@ async fn examine_setup(config: &Config, trial: Trial) -> Report {
     report.findings.extend(findings);
     report.findings.extend(judge_awaited(&report.topics));
     judge_orders(&asked, &kafka, destination.client.as_ref(), &mut report).await;
+    if check.ddl {
+        report.ddl = ddl::write_ddl(destination.client.as_ref(), &report.topics).await;
+    }
     report
 }
 

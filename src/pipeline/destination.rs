@@ -8,6 +8,7 @@ use deadpool_postgres::{Object, Pool};
 use crate::config::LaterEvents;
 use crate::ledger::Ledger;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::evolve::Evolution;
 use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::resolve::Resolver;
 use crate::pipeline::transaction::BatchTransaction;
@@ -36,6 +37,7 @@ impl Destination {
     pub fn new(
         pool: Pool,
         catalogue: Arc<Catalogue>,
+        evolution: Arc<Evolution>,
         ledger: Arc<Ledger>,
         later_events: LaterEvents,
         reading: Arc<Reading>,
@@ -43,7 +45,7 @@ impl Destination {
         Self {
             pool,
             ledger,
-            resolver: Resolver::new(catalogue, reading.clone()),
+            resolver: Resolver::new(catalogue, evolution, reading.clone()),
             later_events,
             reading,
         }

@@ -9,6 +9,7 @@ use crate::format::change::{Change, Operation};
 use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::{Entry, EntryState};
+use crate::pipeline::evolve::Evolution;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::key_identities::{Asker, identify_keys};
 use crate::rows::mapping::{Mapping, Mappings};
@@ -25,14 +26,20 @@ const OBJECTIONS_A_LOOK: u32 = 8;
 pub struct Resolver {
     /// What is known of tables.
     pub catalogue: Arc<Catalogue>,
+    evolution: Arc<Evolution>,
     mappings: Locked<Mappings>,
 }
 
 impl Resolver {
-    /// With what is known of the destination's tables, and what the configuration says of values.
-    pub fn new(catalogue: Arc<Catalogue>, reading: Arc<Reading>) -> Self {
+    /// With what is known of the destination's tables, what gives them what events ask for, and what the configuration says of values.
+    pub fn new(
+        catalogue: Arc<Catalogue>,
+        evolution: Arc<Evolution>,
+        reading: Arc<Reading>,
+    ) -> Self {
         Self {
             catalogue,
+            evolution,
             mappings: Locked::new(Mappings::new(reading)),
         }
     }
@@ -53,7 +60,7 @@ impl Resolver {
         let mut tables: HashMap<usize, Arc<Table>, foldhash::fast::RandomState> =
             HashMap::default(); // by their names' addresses
         let mut reread = HashSet::new();
-        self.read_new_tables(client, batch).await;
+        self.prepare_tables(client, batch).await?;
         'anew: loop {
             let mut changes = Vec::with_capacity(batch.entries.len());
             for (at, entry) in batch.entries.iter_mut().enumerate() {
@@ -104,8 +111,9 @@ impl Resolver {
         }
     }
 
-    /// Those of the batch's tables that nobody has read yet are read together.
-    async fn read_new_tables(&self, client: &mut Object, batch: &Batch<'_>) {
+    /// Those of the batch's tables that nobody has read yet are read together; and all are given what its events ask for,
+    /// as far as `schema_evolution` allows.
+    async fn prepare_tables(&self, client: &mut Object, batch: &Batch<'_>) -> Result<(), Failure> {
         let mut seen: HashSet<usize, foldhash::fast::RandomState> = HashSet::default();
         let changes = batch
             .entries
@@ -116,6 +124,8 @@ impl Resolver {
         let names: Vec<&TableName> = names.map(|name| &**name).collect();
         let catalogue = &self.catalogue;
         catalogue.read_new_tables(client, names.into_iter()).await;
+        let evolution = &self.evolution;
+        evolution.evolve_tables(client, catalogue, batch).await
     }
 
     /// Finds out which rows the changes are about, and those events that are refused: Postgres is asked where the

@@ -25,6 +25,7 @@ use crate::pipeline::breaker::Breaker;
 use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::dropped_fetches::DroppedFetches;
+use crate::pipeline::evolve::Evolution;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
@@ -88,11 +89,13 @@ impl Worker {
             ledger.clone(),
         ));
         let merged = feeds.merged_tables().clone();
+        let reading = Arc::new(Reading::new(&config.format));
         let parts = LaneParts {
             config,
             pool: pool.clone(),
             catalogue: Arc::new(Catalogue::verified_by(facts_query(&config.postgres.schema))),
-            reading: Arc::new(Reading::new(&config.format)),
+            evolution: Arc::new(Evolution::new(config, reading.clone())),
+            reading,
             ledger: ledger.clone(),
             letters,
             registry: Registry::from_config(config)?.map(Arc::new),
@@ -142,6 +145,7 @@ struct LaneParts<'c> {
     config: &'c Config,
     pool: Pool,
     catalogue: Arc<Catalogue>,
+    evolution: Arc<Evolution>,
     reading: Arc<Reading>,
     ledger: Arc<Ledger>,
     letters: Arc<DeadLetters>,
@@ -158,6 +162,7 @@ impl LaneParts<'_> {
         Destination::new(
             self.pool.clone(),
             self.catalogue.clone(),
+            self.evolution.clone(),
             self.ledger.clone(),
             self.config.dead_letter.later_events,
             self.reading.clone(),

@@ -29,6 +29,27 @@ pub fn while_connecting(error: &tokio_postgres::Error) -> Failure {
     }
 }
 
+/// No row is to blame for a statement that defines a table, whatever the code, and its message quotes none.
+pub fn while_defining(error: &tokio_postgres::Error) -> Failure {
+    let Some(db) = error.as_db_error() else {
+        return client_failure(error);
+    };
+    match db.code().code() {
+        // somebody else has made the same in the meantime
+        "23505" | "42701" | "42710" | "42P06" | "42P07" => {
+            database_failure(db, Verdict::Retry, true)
+        }
+        // it takes too long, and would take as long again
+        "57014" => database_failure(db, Verdict::Systemic, true),
+        _ => match verdict_on(db) {
+            Verdict::Reject(_) | Verdict::Early | Verdict::TooMuch => {
+                database_failure(db, Verdict::Systemic, true)
+            }
+            verdict => database_failure(db, verdict, true),
+        },
+    }
+}
+
 fn verdict_on(db: &DbError) -> Verdict {
     match db.code().code() {
         // a partition of the table is missing, for this row and the next ones

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::format::change::{Change, Fields, Operation, Shape};
 use crate::format::key_move::KeyMove;
 use crate::format::schema::Field;
+use crate::rows::evolution::suggest_column;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
@@ -393,8 +394,9 @@ fn map_fields(
             return Err(Failure::new(
                 Verdict::Systemic,
                 format!(
-                    "table {} has no column {name}, which its events carry; add it: ALTER TABLE {} ADD COLUMN …",
-                    table.name, table.name
+                    "table {} has no column {name}, which its events carry; {}",
+                    table.name,
+                    suggest_column(&table.name, name)
                 ),
             ));
         };

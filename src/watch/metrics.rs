@@ -26,6 +26,8 @@ pub const APPLY_SECONDS: &str = "landfall_apply_seconds";
 pub const DEAD_LETTERS: &str = "landfall_dead_letters_total";
 /// Rows that deletes have left since they are spelled otherwise, by table.
 pub const ROWS_LEFT: &str = "landfall_rows_left_total";
+/// Statements that made or altered destination tables, by kind.
+pub const DDL_STATEMENTS: &str = "landfall_ddl_statements_total";
 /// Attempts at a batch that failed, by [`Verdict`].
 pub const FAILED_ATTEMPTS: &str = "landfall_failed_attempts_total";
 /// Records that are not applied yet, by partition.
@@ -53,6 +55,7 @@ pub const ALL: &[&str] = &[
     APPLY_SECONDS,
     DEAD_LETTERS,
     ROWS_LEFT,
+    DDL_STATEMENTS,
     FAILED_ATTEMPTS,
     LAG,
     WATERMARK,
@@ -212,6 +215,10 @@ fn describe_metrics() {
         "Rows by table that a delete has found equal to its key and left, as they are spelled otherwise"
     );
     describe_counter!(
+        DDL_STATEMENTS,
+        "Statements that made or altered destination tables, by kind (create_schema, create_table, add_column, alter_type)"
+    );
+    describe_counter!(
         FAILED_ATTEMPTS,
         "Attempts at a batch that failed, by verdict (retry, early, unavailable, systemic, reject)"
     );
@@ -277,6 +284,11 @@ pub fn count_dead_letter(table: &str, reason: Reason) {
 /// Rows that a delete has left, since they are spelled otherwise.
 pub fn count_left_rows(table: &str, rows: u64) {
     counter!(ROWS_LEFT, "table" => table.to_owned()).increment(rows);
+}
+
+/// A statement that made or altered a destination table.
+pub fn count_ddl(kind: &'static str) {
+    counter!(DDL_STATEMENTS, "kind" => kind).increment(1);
 }
 
 /// An attempt at a batch that failed.

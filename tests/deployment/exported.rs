@@ -144,6 +144,7 @@ fn record_each() {
     metrics::record_landed_batch(1, 1.0);
     metrics::count_dead_letter("public.t", Reason::Value);
     metrics::count_left_rows("public.t", 1);
+    metrics::count_ddl("create_table");
     metrics::count_failed_attempt(Verdict::Retry);
     metrics::set_position(&source, 1, Some(1));
     metrics::set_assigned_partitions(1);

@@ -60,6 +60,17 @@ pub struct Source {
 impl Source {
     /// `tables` are to be equal on both sides; `sql` makes them at the source, with what is in them first.
     pub async fn new(world: &World, format: Format, tables: &[&'static str], sql: &[&str]) -> Self {
+        Self::with(world, format, tables, sql, &[]).await
+    }
+
+    /// The same with more of the connector's settings.
+    pub async fn with(
+        world: &World,
+        format: Format,
+        tables: &[&'static str],
+        sql: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
         let database = format!("{}_source", world.name);
         let admin = world::connect(&format!("{}/postgres", stack().postgres)).await;
         admin
@@ -86,6 +97,9 @@ impl Source {
         let converters = format.converters();
         for (name, value) in converters.as_object().unwrap() {
             config[name.as_str()] = value.clone();
+        }
+        for (name, value) in settings {
+            config[*name] = (*value).into();
         }
         dev_with_input("connector", &["put", &world.name, "-"], &config.to_string());
         dev("connector", &["wait", &world.name]);

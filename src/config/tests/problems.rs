@@ -193,10 +193,18 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
 
 #[test]
 fn a_key_of_later_work_is_unknown_yet() {
-    for key in ["apply.stop_after", "apply.schema_evolution"] {
-        let (table, name) = key.split_once('.').unwrap();
-        let line = problem(&format!("[{table}]\n{name} = 'x'"));
-        assert!(line.contains("unknown key; allowed: "), "{key}: {line}");
+    let line = problem("[apply]\nstop_after = 'x'");
+    assert!(line.contains("unknown key; allowed: "), "{line}");
+}
+
+#[test]
+fn a_schema_evolution_that_there_is_not_names_those_that_there_are() {
+    let route = "[[route]]\ntopic = 'a'\ntable = 'b'\nschema_evolution = 'basic'";
+    for more in ["[apply]\nschema_evolution = 'basic'", route] {
+        let line = problem(more);
+        let allowed =
+            r#"schema_evolution: found "basic"; allowed: "none", "add_columns", "create""#;
+        assert!(line.contains(allowed), "{line}");
     }
 }
 

@@ -50,6 +50,7 @@ impl<'n> FieldBuilder<'n> {
             length: None,
             optional: false,
             default: None,
+            source: None,
         };
         let Some(node) = self.nodes.get(id) else {
             return Ok(field);
@@ -70,6 +71,7 @@ impl<'n> FieldBuilder<'n> {
         field.logical = meaning.logical;
         field.scale = meaning.scale;
         field.length = meaning.length;
+        field.source = meaning.source.clone();
         Ok(field)
     }
 
@@ -134,6 +136,7 @@ impl<'n> FieldBuilder<'n> {
                 field.logical = other.logical;
                 field.scale = other.scale;
                 field.length = other.length;
+                field.source = other.source;
                 other.kind
             }
             Form::Choice(branches) => {
@@ -154,5 +157,6 @@ fn plain_field(name: &str, kind: Kind, logical: Option<Logical>) -> Field {
         length: None,
         optional: false,
         default: None,
+        source: None,
     }
 }

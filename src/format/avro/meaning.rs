@@ -1,17 +1,17 @@
 //! What a type's attributes say: Connect's own (`connect.name`, `connect.parameters`, `connect.type`),
 //! which Debezium writes, and else Avro's `logicalType`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::format::avro::node::Meaning;
-use crate::format::schema::{Kind, Logical};
+use crate::format::schema::{Kind, Logical, Parameters, SourceColumn, integer_of};
 
-pub(super) type Object = Map<String, Value>;
+pub(super) type Object = Parameters;
 
 /// `base` is the type that is annotated, without whose own form a logical type means nothing.
 pub(super) fn read_meaning(object: &Object, base: &str) -> Meaning {
     let parameters = object.get("connect.parameters").and_then(Value::as_object);
-    let parameter = |name| integer_attribute(parameters?.get(name)?);
+    let parameter = |name| integer_of(parameters?.get(name));
     let (logical_type, connect_name) = (
         text_attribute(object, "logicalType"),
         text_attribute(object, "connect.name"),
@@ -23,17 +23,27 @@ pub(super) fn read_meaning(object: &Object, base: &str) -> Meaning {
     };
     // Avro's default is a scale of 0
     let declared = by_avro == Some(Logical::Decimal);
-    let scale = declared.then(|| object.get("scale").map_or(Some(0), integer_attribute));
+    let scale = declared.then(|| match object.get("scale") {
+        None => Some(0),
+        scale => integer_of(scale),
+    });
     let kind = match text_attribute(object, "connect.type") {
         Some("int8") if base == "int" => Some(Kind::Int8),
         Some("int16") if base == "int" => Some(Kind::Int16),
         _ => None,
     };
+    let mut source = parameters.and_then(SourceColumn::from_parameters);
+    let precision = integer_of(object.get("precision")).filter(|_| declared);
+    if precision.is_some() {
+        let told = source.get_or_insert_default();
+        told.precision = told.precision.or(precision);
+    }
     Meaning {
         logical,
         scale: parameter("scale").or(scale.flatten()),
         length: parameter("length"),
         kind,
+        source,
     }
 }
 
@@ -56,12 +66,4 @@ fn of_logical_type(name: &str, base: &str) -> Option<Logical> {
 
 pub(super) fn text_attribute<'v>(object: &'v Object, name: &str) -> Option<&'v str> {
     object.get(name)?.as_str()
-}
-
-/// Connect writes its parameters as strings, Avro its attributes as numbers.
-fn integer_attribute(value: &Value) -> Option<i32> {
-    match value {
-        Value::String(text) => text.parse().ok(),
-        other => other.as_i64()?.try_into().ok(),
-    }
 }

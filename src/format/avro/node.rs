@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::format::schema::{Kind, Logical};
+use crate::format::schema::{Kind, Logical, SourceColumn};
 
 pub(super) type NodeId = usize;
 
@@ -92,6 +92,8 @@ pub(super) struct Meaning {
     pub length: Option<i32>,
     /// Connect's type, where it is narrower than Avro's.
     pub kind: Option<Kind>,
+    /// The column that it comes from, if Connect's parameters tell of it.
+    pub source: Option<Box<SourceColumn>>,
 }
 
 impl Form {

@@ -7,6 +7,7 @@ use crate::operator::check::merged::SampledOrder;
 use crate::operator::check::observe::Origin;
 use crate::operator::check::trial::AwaitedParents;
 use crate::operator::terminal::json_line;
+use crate::rows::evolution::WantedTable;
 
 /// All that a check found.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Report {
     pub topics: Vec<TopicLine>,
     /// What is wrong.
     pub findings: Vec<Finding>,
+    /// The statements that would give tables what their events ask for, if they are asked for.
+    pub ddl: String,
 }
 
 /// Kafka, as it was found.
@@ -103,6 +106,9 @@ pub struct TopicLine {
     /// Sampled events that wait for rows of other tables.
     #[serde(skip)]
     pub awaited: Option<AwaitedParents>,
+    /// What its sampled events ask of the table.
+    #[serde(skip)]
+    pub wanted: Option<WantedTable>,
     /// `ok`, `warning`, `problem` or `not checked`.
     pub state: &'static str,
 }
@@ -156,6 +162,7 @@ pub mod tests {
                 ordered_by: "partition",
                 order: SampledOrder::default(),
                 awaited: None,
+                wanted: None,
                 state: "problem",
             }],
             findings: vec![

@@ -6,13 +6,11 @@ use crate::format::change::Change;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::values;
+use crate::rows::evolution::{MAX_NAME_BYTES, explain_column_name};
 use crate::rows::sql::quote;
 use crate::rows::table::Table;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
-
-/// An identifier's length that Postgres doesn't cut off, in bytes.
-const MAX_NAME_BYTES: usize = 63;
 
 /// What a table must be able to do.
 pub struct Needs {
@@ -138,10 +136,24 @@ fn judge_columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
     if lacking.is_empty() {
         return None;
     }
+    let table = &relation.table.name;
+    let impossible: Vec<String> = lacking
+        .iter()
+        .filter_map(|name| explain_column_name(table, name))
+        .collect();
     let add: Vec<String> = lacking
         .iter()
+        .filter(|name| explain_column_name(table, name).is_none())
         .map(|name| format!("ADD COLUMN {} …", quote(name)))
         .collect();
+    let mut remedies = impossible;
+    if !add.is_empty() {
+        remedies.push(format!(
+            "ALTER TABLE {} {}, each with a type that takes the source's values (`landfall check --ddl` prints the statements)",
+            quote_name(table),
+            add.join(", ")
+        ));
+    }
     Some(Finding::problem(
         "columns_missing",
         format!(
@@ -149,11 +161,7 @@ fn judge_columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
             relation.table.name,
             lacking.join(", ")
         ),
-        format!(
-            "ALTER TABLE {} {}, each with a type that takes the source's values",
-            quote_name(&relation.table.name),
-            add.join(", ")
-        ),
+        remedies.join("; "),
     ))
 }
 

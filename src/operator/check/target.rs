@@ -7,6 +7,7 @@ use deadpool_postgres::Object;
 use crate::cli::Trial;
 use crate::config::Config;
 use crate::operator::check::destination;
+use crate::operator::check::evolution::{ForeseenTable, foresee_table};
 use crate::operator::check::finding::{Finding, Severity};
 use crate::operator::check::observe::{Origin, TableSample};
 use crate::operator::check::relation::{self, Relation};
@@ -52,6 +53,8 @@ impl TargetJudge<'_, '_> {
         let (config, needs, table) = (self.asked.config, self.needs, &self.target.table);
         let mut findings = Vec::from_iter(table_fit::judge_name(table));
         if let Some(client) = client {
+            let foreseen = self.foresee(client, line).await;
+            let is_altered = foreseen.as_ref().is_some_and(ForeseenTable::is_altered);
             match read_relation(config, client, table, needs).await {
                 Ok(relation) => {
                     let missing = table_fit::find_missing_columns(&relation, needs);
@@ -61,18 +64,36 @@ impl TargetJudge<'_, '_> {
                     let changes = &self.target.sample.changes;
                     let judged = table_fit::judge_table(&relation, needs, changes, &reading);
                     findings.extend(judged);
-                    if relation.usage && line.missing_privileges.is_empty() {
+                    // what is to be altered can't be tried as it is
+                    let is_ready = relation.usage && !is_altered;
+                    if is_ready && line.missing_privileges.is_empty() {
                         let trial = self.try_target(client, &relation, &reading, &mut findings);
                         line.awaited = trial.await;
                     }
                 }
                 Err(finding) => findings.push(finding),
             }
+            if let Some(foreseen) = foreseen {
+                let policy = config.schema_evolution_of(&self.topic.name);
+                let lacks = ["table_missing", "columns_missing", "name_too_long"];
+                let is_told = is_altered || !foreseen.plan.obstacles.is_empty();
+                findings.retain(|finding| !is_told || !lacks.contains(&finding.code));
+                findings.extend(foreseen.judge(policy));
+            }
         }
         findings
             .into_iter()
             .map(|finding| as_certain_as(self.target.origin, finding.of_table(table)))
             .collect()
+    }
+
+    /// What `run` would do about what the table lacks. That Postgres can't be asked is told elsewhere.
+    async fn foresee(&self, client: &Object, line: &mut TopicLine) -> Option<ForeseenTable> {
+        let (config, topic) = (self.asked.config, &self.topic.name);
+        let foreseen = foresee_table(client, config, topic, &self.target.sample.changes).await;
+        let foreseen = foreseen.ok().flatten()?;
+        line.wanted = Some(foreseen.wanted.clone());
+        Some(foreseen)
     }
 
     /// Has the sample written, unless it isn't to be, and adds what is refused.

@@ -253,6 +253,7 @@ fn describe_topic(
         ordered_by: "partition",
         order: SampledOrder::default(),
         awaited: None,
+        wanted: None,
         state: "ok",
     }
 }

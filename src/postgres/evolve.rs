@@ -1,0 +1,159 @@
+//! Runs what brings a destination table to what its events ask for: in a transaction of its own, which waits but shortly
+//! for locks, and of which several workers do one after the other.
+
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::config::SchemaEvolution;
+use crate::failpoint;
+use crate::postgres::describe_tables::describe_tables;
+use crate::postgres::failure::while_defining;
+use crate::postgres::settings::begin_pinned;
+use crate::postgres::unnamed_statements::UnnamedStatements;
+use crate::rows::evolution::{Ddl, ExtensionTypes, Plan, WantedTable, plan_table};
+use crate::table_name::TableName;
+use crate::verdict::{Failure, Verdict};
+use crate::watch::metrics;
+
+/// Whoever writes to the table waits behind us meanwhile. What takes longer, as a large table is written anew for a wider
+/// column, is for a person to run when it suits.
+const TIMEOUTS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '30s'";
+
+/// Of Landfall's workers that define the same table, or the same schema, one goes on at a time.
+const TAKE_TURNS: &str = "\
+    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 4848017))";
+
+const HAS_SCHEMA: &str = "\
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+
+const EXTENSION_TYPES: &str = "\
+    SELECT t.typname::text, n.nspname::text FROM pg_catalog.pg_type t \
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+    WHERE t.typname = ANY ($1) AND EXISTS (SELECT FROM pg_catalog.pg_depend d \
+        WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')";
+
+/// Brings the table to what its events want, as far as the policy allows. Whoever had known the table has to read it again.
+/// `wanted`: what they want, of a database with these types of extensions.
+///
+/// # Errors
+/// Nothing was done then. Systemic: no statement helps, or Postgres doesn't let us run it; locked: the table is used.
+/// Each names the statements.
+pub async fn evolve_table(
+    client: &mut Object,
+    name: &TableName,
+    policy: SchemaEvolution,
+    wanted: impl Fn(&ExtensionTypes) -> WantedTable,
+) -> Result<Plan, Failure> {
+    // dropped, it is rolled back
+    let tx = begin_pinned(client).await?;
+    tx.batch_execute(TIMEOUTS).await?;
+    take_turns(&tx, name).await?;
+    let plan = plan_now(&tx, name, policy, &wanted).await?;
+    if !plan.obstacles.is_empty() {
+        return Err(Failure::new(Verdict::Systemic, plan.obstacles.join("; ")));
+    }
+    for ddl in &plan.statements {
+        let done = tx.batch_execute(&ddl.sql).await;
+        done.map_err(|error| explain_refusal(&error, name, policy, &plan.statements))?;
+    }
+    if plan.statements.is_empty() {
+        return Ok(plan);
+    }
+    let left = plan_now(&tx, name, policy, &wanted).await?;
+    if !left.statements.is_empty() {
+        let what = format!(
+            "{name} isn't what its statements make it, as a view, an index, a sequence or a type has its name; rename that, or send the events elsewhere with a [[route]]"
+        );
+        return Err(Failure::new(Verdict::Systemic, what));
+    }
+    failpoint::reach("ddl_before_commit");
+    let done = tx.commit().await;
+    done.map_err(|error| explain_refusal(&error, name, policy, &plan.statements))?;
+    for ddl in &plan.statements {
+        metrics::count_ddl(ddl.kind.name());
+        tracing::info!(table = %name, statement = ddl.sql, "the destination was given what events ask for (schema_evolution)");
+    }
+    failpoint::reach("ddl_after_commit");
+    Ok(plan)
+}
+
+/// What is to be done about the table, as it is now.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn plan_now(
+    client: &impl UnnamedStatements,
+    name: &TableName,
+    policy: SchemaEvolution,
+    wanted: impl Fn(&ExtensionTypes) -> WantedTable,
+) -> Result<Plan, Failure> {
+    let extensions = read_extension_types(client).await?;
+    let now = describe_tables(client, &[name]).await?.into_iter().next();
+    let has_schema = has_schema(client, name).await?;
+    Ok(plan_table(
+        now.as_ref(),
+        has_schema,
+        &wanted(&extensions),
+        policy,
+    ))
+}
+
+/// First that of the schema, where it isn't there: so nobody waits for somebody who waits for him.
+async fn take_turns(tx: &Transaction<'_>, name: &TableName) -> Result<(), Failure> {
+    let mut turns = vec![format!("landfall ddl {} {}", name.schema, name.name)];
+    if !has_schema(tx, name).await? {
+        turns.insert(0, format!("landfall ddl {}", name.schema));
+    }
+    for turn in turns {
+        let turn: (&(dyn ToSql + Sync), Type) = (&turn, Type::TEXT);
+        tx.query_typed(TAKE_TURNS, &[turn]).await?;
+    }
+    Ok(())
+}
+
+async fn has_schema(client: &impl UnnamedStatements, name: &TableName) -> Result<bool, Failure> {
+    let schema: (&(dyn ToSql + Sync), Type) = (&name.schema, Type::TEXT);
+    Ok(client.query_typed_one(HAS_SCHEMA, &[schema]).await?.get(0))
+}
+
+/// The types of extensions that columns can be made of.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn read_extension_types(
+    client: &impl UnnamedStatements,
+) -> Result<ExtensionTypes, Failure> {
+    let names: &[&str] = &ExtensionTypes::NAMES;
+    let names: (&(dyn ToSql + Sync), Type) = (&names, Type::TEXT_ARRAY);
+    let rows = client.query_typed(EXTENSION_TYPES, &[names]).await?;
+    let types = rows.iter().map(|row| (row.get(0), row.get(1)));
+    Ok(ExtensionTypes(types.collect()))
+}
+
+/// What Postgres said, and what a person can do about it.
+fn explain_refusal(
+    error: &tokio_postgres::Error,
+    name: &TableName,
+    policy: SchemaEvolution,
+    statements: &[Ddl],
+) -> Failure {
+    let failure = while_defining(error);
+    if failure.verdict == Verdict::Unavailable {
+        return failure;
+    }
+    let sql: Vec<String> = statements
+        .iter()
+        .map(|ddl| ddl.sql.replace('\n', " ") + ";")
+        .collect();
+    let message = format!(
+        "table {name} can't be given what its events ask for (schema_evolution = {:?}): {}; let our role do so, or run by hand: {}",
+        policy.name(),
+        failure.log_line,
+        sql.join(" ")
+    );
+    Failure {
+        log_line: message.clone(),
+        message,
+        ..failure
+    }
+}

@@ -1,0 +1,216 @@
+//! The statements by which a table comes to what its events ask for.
+
+use super::column_type::ColumnType;
+use super::names::{explain_column_name, explain_table_name};
+use super::wanted::{WantedColumn, WantedTable, Wants};
+use super::width::{Width, compare_width};
+use crate::config::SchemaEvolution;
+use crate::rows::sql::quote;
+use crate::rows::table::{Column, Table};
+use crate::table_name::TableName;
+
+/// What a statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DdlKind {
+    CreateSchema,
+    CreateTable,
+    AddColumn,
+    AlterType,
+}
+
+impl DdlKind {
+    /// The value of the metric's label.
+    pub fn name(self) -> &'static str {
+        match self {
+            DdlKind::CreateSchema => "create_schema",
+            DdlKind::CreateTable => "create_table",
+            DdlKind::AddColumn => "add_column",
+            DdlKind::AlterType => "alter_type",
+        }
+    }
+}
+
+/// One statement, without its semicolon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ddl {
+    pub kind: DdlKind,
+    pub sql: String,
+    /// What a person who looks at it should know.
+    pub comment: Option<String>,
+}
+
+/// What is to be done so that a table takes its events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which they are run.
+    pub statements: Vec<Ddl>,
+    /// Why no statement helps: each with what does. None is run then.
+    pub obstacles: Vec<String>,
+    /// Statements for a person, who knows what they cost: events get along without them, but for some values.
+    pub by_hand: Vec<String>,
+}
+
+impl Plan {
+    /// Whether nothing needs to be done or said.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty() && self.obstacles.is_empty() && self.by_hand.is_empty()
+    }
+}
+
+/// What has to be done about the table `now`, `None` where there is none, for the events that want it so.
+/// `has_schema`: whether a table that is missing could be made in its schema.
+pub fn plan_table(
+    now: Option<&Table>,
+    has_schema: bool,
+    wanted: &WantedTable,
+    policy: SchemaEvolution,
+) -> Plan {
+    let mut plan = Plan::default();
+    match (now, policy) {
+        (_, SchemaEvolution::None) | (None, SchemaEvolution::AddColumns) => {}
+        (None, SchemaEvolution::Create) => plan.create_table(wanted, has_schema),
+        (Some(now), _) => plan.alter_table(now, wanted, policy == SchemaEvolution::Create),
+    }
+    plan
+}
+
+impl Plan {
+    fn create_table(&mut self, wanted: &WantedTable, has_schema: bool) {
+        let name = &wanted.name;
+        self.obstacles.extend(explain_table_name(name));
+        let mut keys = wanted.keys.iter();
+        let key = match (keys.next(), keys.next()) {
+            (Some(key), None) => key.as_slice(),
+            (None, _) => {
+                self.obstacles.push(format!(
+                    "table {name} does not exist, and its events have no key that it could have: name one with key in the [[route]], or create the table"
+                ));
+                &[]
+            }
+            (Some(_), Some(_)) => {
+                self.obstacles.push(format!(
+                    "table {name} does not exist, and its events have several keys: name one with key in the [[route]], or create the table"
+                ));
+                &[]
+            }
+        };
+        let columns = wanted.columns.iter();
+        let mut lines: Vec<String> = columns
+            .filter_map(|column| {
+                let found = self.require_type(name, column)?;
+                let defined = define_column(column, found, wanted.is_required(column));
+                Some(match &column.comment {
+                    Some(comment) => format!("-- {comment}\n  {defined}"),
+                    None => defined,
+                })
+            })
+            .collect();
+        let key: Vec<String> = key.iter().map(|column| quote(column)).collect();
+        lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
+        if !self.obstacles.is_empty() {
+            return;
+        }
+        if !has_schema {
+            let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote(&name.schema));
+            self.add(DdlKind::CreateSchema, sql);
+        }
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS {} (\n  {}\n)",
+            quote_table(name),
+            lines.join(",\n  ")
+        );
+        self.add(DdlKind::CreateTable, sql);
+    }
+
+    fn alter_table(&mut self, now: &Table, wanted: &WantedTable, may_widen: bool) {
+        for column in &wanted.columns {
+            let known = now.column_index(&column.name);
+            match known.and_then(|at| now.columns.get(at)) {
+                None => self.add_column(wanted, column),
+                Some(known) if may_widen => self.widen_column(wanted, known, column),
+                Some(_) => {}
+            }
+        }
+        if !self.obstacles.is_empty() {
+            self.statements.clear();
+        }
+    }
+
+    /// A column that allows no null and has no default comes as one that allows null: the rows that are there have no value
+    /// for it.
+    fn add_column(&mut self, wanted: &WantedTable, column: &WantedColumn) {
+        let Some(found) = self.require_type(&wanted.name, column) else {
+            return;
+        };
+        let required = wanted.is_required(column) && column.default.is_some();
+        let sql = format!(
+            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {}",
+            quote_table(&wanted.name),
+            define_column(column, found, required)
+        );
+        self.add(DdlKind::AddColumn, sql);
+        if let Some(ddl) = self.statements.last_mut() {
+            ddl.comment = column.comment.clone();
+        }
+    }
+
+    fn widen_column(&mut self, wanted: &WantedTable, known: &Column, column: &WantedColumn) {
+        let Wants::Type(found) = &column.wants else {
+            return; // its values are as the column reads them
+        };
+        if known.generated || known.of_domain || !known.is_of_postgres() {
+            return;
+        }
+        let alter = |to: &ColumnType| {
+            let (table, column) = (quote_table(&wanted.name), quote(&column.name));
+            format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}")
+        };
+        match compare_width(&known.pg_type, found) {
+            Width::Enough => {}
+            Width::WidenTo(wider) => self.add(DdlKind::AlterType, alter(&wider)),
+            Width::ByHand(other) => self.by_hand.push(alter(&other)),
+        }
+    }
+
+    /// The type of a column that is to be made; or notes why it can't be.
+    fn require_type<'w>(
+        &mut self,
+        table: &TableName,
+        column: &'w WantedColumn,
+    ) -> Option<&'w ColumnType> {
+        let name = &column.name;
+        if let Some(obstacle) = explain_column_name(table, name) {
+            self.obstacles.push(obstacle);
+            return None;
+        }
+        match &column.wants {
+            Wants::Type(found) => return Some(found),
+            Wants::Untold => self.obstacles.push(format!(
+                "no schema of its events tells of which type the column {name} of {table} is, and nothing is guessed: `landfall check --ddl` proposes statements to look at and run"
+            )),
+            Wants::Differing(one, other) => self.obstacles.push(format!(
+                "the column {name} of {table} is {one} by one of its events' schemas and {other} by another: create it with a type that takes both"
+            )),
+        }
+        None
+    }
+
+    fn add(&mut self, kind: DdlKind, sql: String) {
+        self.statements.push(Ddl {
+            kind,
+            sql,
+            comment: None,
+        });
+    }
+}
+
+fn define_column(column: &WantedColumn, found: &ColumnType, required: bool) -> String {
+    let not_null = if required { " NOT NULL" } else { "" };
+    let default = column.default.as_ref();
+    let default = default.map_or(String::new(), |literal| format!(" DEFAULT {literal}"));
+    format!("{} {found}{not_null}{default}", quote(&column.name))
+}
+
+fn quote_table(name: &TableName) -> String {
+    format!("{}.{}", quote(&name.schema), quote(&name.name))
+}

@@ -1,0 +1,174 @@
+//! The table that events ask for: all that their shapes tell together, whichever versions of a schema they are of.
+
+use std::collections::BTreeSet;
+
+use super::column_type::{ColumnType, ExtensionTypes};
+use super::default_value::default_literal;
+use super::meaning::type_of_field;
+use super::width::common_type;
+use crate::format::change::{Change, Fields, Operation};
+use crate::format::schema::Field;
+use crate::rows::value::Reading;
+use crate::table_name::TableName;
+
+/// A column as events ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedColumn {
+    /// As the table is to have it.
+    pub name: String,
+    /// What holds all values that the schemas allow.
+    pub wants: Wants,
+    /// The shapes of rows that have it and allow no null.
+    required: usize,
+    /// As an SQL literal.
+    pub(super) default: Option<String>,
+    /// What people are told of it, where it is no more than a proposal.
+    pub(super) comment: Option<String>,
+}
+
+/// A type, as far as schemas tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    Type(ColumnType),
+    /// No schema tells.
+    Untold,
+    /// Two versions of the schema have types that nothing holds both of.
+    Differing(ColumnType, ColumnType),
+}
+
+/// A table as events ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedTable {
+    /// The destination table.
+    pub name: TableName,
+    /// In the events' order; those of the key that rows lack come first.
+    pub columns: Vec<WantedColumn>,
+    /// The key's columns, in each form that the events have it.
+    pub keys: BTreeSet<Vec<String>>,
+    /// How many shapes of whole rows there were.
+    rows: usize,
+}
+
+impl WantedTable {
+    /// What the changes of this table ask for, one of each shape. `reading` as for values, which defaults are too.
+    pub fn of_changes(
+        name: &TableName,
+        changes: &[&Change<'_>],
+        reading: &Reading,
+        extensions: &ExtensionTypes,
+    ) -> Self {
+        let mut wanted = Self {
+            name: name.clone(),
+            columns: Vec::new(),
+            keys: BTreeSet::new(),
+            rows: 0,
+        };
+        for change in changes {
+            if change.operation != Operation::Truncate {
+                wanted.add_shape(change, reading, extensions);
+            }
+        }
+        wanted
+    }
+
+    fn add_shape(&mut self, change: &Change<'_>, reading: &Reading, extensions: &ExtensionTypes) {
+        let key: Vec<String> = change.key.names().iter().map(ToString::to_string).collect();
+        let is_row = !change.row.is_empty();
+        self.rows += usize::from(is_row);
+        let in_key = in_schema_order(&change.key);
+        let missing = in_key
+            .into_iter()
+            .filter(|(name, _)| !change.row.names().iter().any(|n| **n == **name));
+        let in_row = in_schema_order(&change.row).into_iter();
+        let of_row = in_row.map(|(name, field)| (name, field.or(change.key.field_of(0, name))));
+        for (name, field) in missing.chain(of_row) {
+            let column = describe_column(name, field, is_row, reading, extensions);
+            self.add_column(column, key.iter().any(|column| column == name));
+        }
+        if !key.is_empty() {
+            self.keys.insert(key);
+        }
+    }
+
+    fn add_column(&mut self, column: WantedColumn, is_of_key: bool) {
+        let known = self.columns.iter_mut().find(|c| c.name == column.name);
+        let Some(known) = known else {
+            self.columns.push(WantedColumn {
+                // Debezium writes the 0 of a type where a sequence gives the value
+                default: column.default.filter(|_| !is_of_key),
+                ..column
+            });
+            return;
+        };
+        known.required += column.required;
+        known.default = column
+            .default
+            .filter(|_| !is_of_key)
+            .or(known.default.take());
+        known.wants = match (&known.wants, column.wants) {
+            (Wants::Untold, wants) => wants,
+            (known, Wants::Untold) => known.clone(),
+            (Wants::Type(one), Wants::Type(other)) => match common_type(one, &other) {
+                Some(common) => Wants::Type(common),
+                None => Wants::Differing(one.clone(), other),
+            },
+            (Wants::Differing(..), _) => known.wants.clone(),
+            (_, differing @ Wants::Differing(..)) => differing,
+        };
+    }
+
+    /// Adds what other events of the same table ask for.
+    pub fn add_wanted(&mut self, other: Self) {
+        for column in other.columns {
+            self.add_column(column, false);
+        }
+        self.keys.extend(other.keys);
+        self.rows += other.rows;
+    }
+
+    /// Whether every row has the column, and a value in it.
+    pub(super) fn is_required(&self, column: &WantedColumn) -> bool {
+        let in_key = || self.keys.iter().any(|key| key.contains(&column.name));
+        self.rows > 0 && column.required == self.rows || in_key()
+    }
+}
+
+/// The fields that are columns, with their schemas, in the source's order.
+fn in_schema_order<'f>(fields: &'f Fields<'_>) -> Vec<(&'f str, Option<&'f Field>)> {
+    let names = fields.names().iter().enumerate();
+    let mut all: Vec<(&str, Option<&Field>)> = names
+        .filter(|(at, _)| !fields.is_fact(*at))
+        .map(|(at, name)| (&**name, fields.field_of(at, name)))
+        .collect();
+    if let Some(schema) = fields.schema() {
+        let place = |name: &str| {
+            schema
+                .fields()
+                .iter()
+                .position(|field| &*field.name == name)
+        };
+        all.sort_by_cached_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    }
+    all
+}
+
+fn describe_column(
+    name: &str,
+    field: Option<&Field>,
+    is_row: bool,
+    reading: &Reading,
+    extensions: &ExtensionTypes,
+) -> WantedColumn {
+    let found = field.and_then(|field| type_of_field(field, extensions));
+    let default = match (field, &found) {
+        (Some(field), Some(found)) => default_literal(field, found, reading),
+        _ => None,
+    };
+    WantedColumn {
+        name: name.to_owned(),
+        required: usize::from(is_row && field.is_some_and(|field| !field.optional)),
+        wants: found.map_or(Wants::Untold, Wants::Type),
+        default,
+        comment: None,
+    }
+}
