@@ -120,6 +120,16 @@ impl Config {
         self.format.registry.as_ref().filter(|_| needs)
     }
 
+    /// Whether any table is ever given what its events ask for.
+    pub fn evolves_schemas(&self) -> bool {
+        let of_routes = self
+            .routes
+            .iter()
+            .filter_map(|route| route.schema_evolution);
+        let mut all = of_routes.chain([self.apply.schema_evolution]);
+        all.any(|policy| policy != SchemaEvolution::None)
+    }
+
     /// What is done about tables and columns that the topic's events have and the destination hasn't.
     pub fn schema_evolution_of(&self, topic: &str) -> SchemaEvolution {
         let route = self.route_for(topic).map(|(route, _)| route);

@@ -65,6 +65,9 @@ impl Evolution {
         catalogue: &Catalogue,
         batch: &Batch<'_>,
     ) -> Result<(), Failure> {
+        if !self.config.evolves_schemas() {
+            return Ok(());
+        }
         for ((name, policy), changes) in self.group_changes(batch) {
             let evolved = self.evolve(client, catalogue, (name, policy), &changes);
             evolved.await.map_err(|failure| failure.about_table(name))?;
