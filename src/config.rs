@@ -11,6 +11,7 @@ mod format;
 mod http;
 mod kafka;
 mod kafka_property;
+mod lineage;
 mod lines;
 mod load;
 mod log;
@@ -22,6 +23,8 @@ mod registry;
 mod retry;
 mod route;
 mod route_reach;
+mod route_writes;
+mod row_shape;
 mod schema_evolution;
 mod schemaless;
 mod secret;
@@ -43,11 +46,14 @@ pub use error::ConfigError;
 pub use format::FormatConfig;
 pub use http::HttpConfig;
 pub use kafka::KafkaConfig;
+pub use lineage::{Fact, Lineage};
 pub use log::{LogConfig, LogFormat};
 pub use postgres::PostgresConfig;
 pub use registry::{Login, RegistryConfig};
 pub use retry::{RetryConfig, WhenUnavailable};
 pub use route::{RouteConfig, may_meet_others};
+pub use route_writes::{Deletes, WriteMode};
+pub use row_shape::{FieldChoice, Mask, RowShape};
 pub use schema_evolution::SchemaEvolution;
 pub use schemaless::{BytesForm, DecimalForm, SchemalessColumns, SchemalessConfig, TimeUnit};
 pub use secret::Secret;
@@ -135,6 +141,13 @@ impl Config {
         let route = self.route_for(topic).map(|(route, _)| route);
         let own = route.and_then(|route| route.schema_evolution);
         own.unwrap_or(self.apply.schema_evolution)
+    }
+
+    /// Whether the topic's deletes are applied, be it that rows are only marked.
+    pub fn applies_deletes(&self, topic: &str) -> bool {
+        let default = self.apply.deletes;
+        let route = self.route_for(topic);
+        route.map_or(default, |(route, _)| route.shape.applies_deletes(default))
     }
 
     /// All settings without the secrets, for the line logged at start.

@@ -3,6 +3,7 @@
 
 pub mod binary;
 mod civil;
+mod delete_mark;
 pub mod evolution;
 pub mod fold;
 pub mod foreign_keys;

@@ -46,6 +46,7 @@ mod replay;
 mod reported;
 mod retention;
 mod round_trips;
+mod shaped;
 mod shutdown;
 mod stale;
 mod standing;

@@ -1,13 +1,17 @@
 //! `[[route]]`: which table a topic's events land in.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use figment::value::Value;
 use regex::Regex;
 
 use super::reader::Reader;
 use super::route_reach::may_merge_topics;
+use super::route_writes::WriteMode;
+use super::row_shape::RowShape;
 use super::schema_evolution::SchemaEvolution;
+use super::secret::{Secret, read_secret};
 use super::summary::Summary;
 use super::table_template::TableTemplate;
 use super::topic_format::FormatOverride;
@@ -34,6 +38,8 @@ pub struct RouteConfig {
     pub format: FormatOverride,
     /// What is done about tables and columns that the destination lacks; `None`: as `[apply]` says.
     pub schema_evolution: Option<SchemaEvolution>,
+    /// How rows differ from what the events say.
+    pub shape: Arc<RowShape>,
 }
 
 /// Whether other topics than this one may be led to its table, by its own route or by another one. Which topics there
@@ -76,14 +82,15 @@ impl RouteConfig {
         let format = self.format.describe();
         let evolution = self.schema_evolution.map(SchemaEvolution::name);
         let evolution = evolution.map_or(String::new(), |word| format!(" schema_evolution {word}"));
+        let shape = self.shape.describe();
         let route = format!(
-            "{} -> {}{key}{version}{format}{evolution}",
+            "{} -> {}{key}{version}{format}{shape}{evolution}",
             self.topic, self.table
         );
         summary.add(&format!("route[{index}]"), route);
     }
 
-    fn from_reader(reader: &mut Reader, index: usize) -> Option<Self> {
+    fn from_reader(reader: &mut Reader, index: usize, mask_key: Option<&Secret>) -> Option<Self> {
         let key = |name: &str| format!("route[{index}].{name}");
         let topic = reader.read_required(&key("topic"), |found| {
             let text = parse_string(found)?;
@@ -115,15 +122,32 @@ impl RouteConfig {
             }
             said
         });
+        let version = reader.read(&key("version"), parse_string);
+        let route = format!("route[{index}]");
+        let shape = RowShape::from_reader(
+            reader,
+            &route,
+            (columns.as_deref().unwrap_or_default(), version.as_deref()),
+            mask_key,
+        );
+        if shape.write == WriteMode::Append {
+            for name in ["key", "version"] {
+                if reader.is_set(&key(name)) {
+                    let problem = "has no meaning with write = \"append\": each change is a row";
+                    reader.note_problem(&key(name), problem);
+                }
+            }
+        }
         Some(Self {
             topic: topic?,
             table: table??,
             key: columns,
             fixed_key,
             whole_rows,
-            version: reader.read(&key("version"), parse_string),
+            version,
             format: FormatOverride::from_reader(reader, &format!("route[{index}]")),
             schema_evolution: SchemaEvolution::read(reader, &key("schema_evolution")),
+            shape: Arc::new(shape),
         })
     }
 }
@@ -137,8 +161,9 @@ pub(super) fn read_all(reader: &mut Reader) -> Vec<RouteConfig> {
         _ if found.from_environment => Err(because("routes are written in the file, as [[route]]")),
         _ => Err(allowed("tables, each under [[route]]")),
     });
+    let mask_key = read_secret(reader, "apply.mask_key");
     (0..count)
-        .filter_map(|index| RouteConfig::from_reader(reader, index))
+        .filter_map(|index| RouteConfig::from_reader(reader, index, mask_key.as_ref()))
         .collect()
 }
 
@@ -166,6 +191,7 @@ mod tests {
             version: None,
             format: FormatOverride::default(),
             schema_evolution: None,
+            shape: Arc::default(),
         })
     }
 

@@ -4,6 +4,7 @@
 mod examples;
 mod problems;
 mod registry;
+mod row_shapes;
 mod secrets;
 mod variables;
 

@@ -139,6 +139,19 @@ pub(super) fn parse_list(found: &Found) -> Result<Vec<String>, Refusal> {
     Ok(texts)
 }
 
+/// A table of names, each with a text. `what` says so, for the message.
+pub(super) fn texts_by_name(
+    found: &Found,
+    what: &str,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let texts = found.value.as_dict().and_then(|dict| {
+        let texts = dict.iter();
+        let texts = texts.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        texts.collect::<Option<BTreeMap<_, _>>>()
+    });
+    texts.ok_or_else(|| allowed(what))
+}
+
 fn list_in_variable(text: &str) -> Result<Vec<String>, Refusal> {
     if !text.trim_start().starts_with('[') {
         return Ok(text.split(',').map(|part| part.trim().to_owned()).collect());

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::format::event_id::Parts;
 use crate::format::key_move::KeyMove;
+use crate::format::landing::Landing;
 use crate::format::schema::Field;
 use crate::format::source_position::SourcePosition;
 use crate::format::stream_ends::StreamStanding;
@@ -164,6 +165,8 @@ pub struct Change<'r> {
     pub version: Option<Arc<str>>,
     /// Whether its source had come further.
     pub standing: StreamStanding,
+    /// How it is written.
+    pub landing: Landing,
 }
 
 /// By what a change is put in order among the changes of its row.
@@ -215,6 +218,9 @@ impl<'r> Change<'r> {
 
     /// By which letters and later events of the change's row meet it, as far as the key's JSON tells.
     pub fn key_hashes(&self) -> KeyHashes {
+        if self.landing == Landing::Appended {
+            return KeyHashes::of_key(event_hash(&self.table, &self.id.to_string()));
+        }
         let old_key = self.old_key.as_deref();
         KeyHashes {
             key: row_hash(&self.table, &self.key),
@@ -248,6 +254,7 @@ impl<'r> RowKey<'r> {
             order: RowOrder::Partition,
             version: None,
             standing: StreamStanding::default(),
+            landing: Landing::default(),
         })
     }
 }
@@ -262,6 +269,15 @@ pub fn row_hash(table: &TableName, key: &Fields<'_>) -> i64 {
         parts.add_part(name.as_bytes());
         parts.add_part(raw.as_bytes());
     }
+    i64::from_le_bytes(parts.first_8_bytes())
+}
+
+/// The hash of a row that its event alone tells from others: of the table, and the event's id as text.
+pub fn event_hash(table: &TableName, id: &str) -> i64 {
+    let mut parts = Parts::new();
+    parts.add_part(table.schema.as_bytes());
+    parts.add_part(table.name.as_bytes());
+    parts.add_part(id.as_bytes());
     i64::from_le_bytes(parts.first_8_bytes())
 }
 
@@ -322,6 +338,7 @@ impl<'r> Unplaced<'r> {
             },
             version: None,
             standing: StreamStanding::default(),
+            landing: Landing::default(),
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct Decoder {
     merged: Arc<MergedTables>,
     /// Whether truncates are applied (`apply.truncates`).
     truncates: bool,
+    /// Deletes are decoded whatever routes say of them.
+    all_deletes: bool,
     topics: HashMap<Arc<str>, TopicDecoder, RandomState>,
 }
 
@@ -66,6 +68,7 @@ impl Decoder {
             deletes,
             merged: Arc::default(),
             truncates: false,
+            all_deletes: false,
             topics: HashMap::default(),
         }
     }
@@ -88,7 +91,7 @@ impl Decoder {
     /// The same, but deletes are decoded even if they aren't applied.
     pub fn with_deletes(self) -> Self {
         Self {
-            deletes: true,
+            all_deletes: true,
             ..self
         }
     }
@@ -143,7 +146,10 @@ impl Decoder {
     pub fn row_key<'r>(&mut self, record: &'r Record, arena: &'r Bump) -> Option<RowKey<'r>> {
         let (reader, topic) = self.reader_and_topic(record);
         let key = key_fields(reader, record, topic, arena).ok()?;
-        topic.row_key(key, arena)
+        let row = topic.row_key(key, arena)?;
+        let facts = topic.lander.note_facts(record, None);
+        let key = topic.lander.land_key(row.key, &facts, arena).ok()?;
+        Some(RowKey { key, ..row })
     }
 
     /// `memory` is the partition's; the record's own delete or row, and its table, are noted there. What can't
@@ -158,7 +164,24 @@ impl Decoder {
         topic_id: Option<Uuid>,
         memory: &mut PartitionMemory,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let truncates = self.truncates;
+        let decoded = self.decode_and_land(record, arena, topic_id, memory);
+        decoded.map_err(|refusal| {
+            let topic = self.topics.get(&record.source.topic);
+            match topic.is_some_and(|topic| topic.lander.masks()) {
+                true => refusal.without_quotes(),
+                false => refusal,
+            }
+        })
+    }
+
+    fn decode_and_land<'r>(
+        &mut self,
+        record: &'r Record,
+        arena: &'r Bump,
+        topic_id: Option<Uuid>,
+        memory: &mut PartitionMemory,
+    ) -> Result<Decoded<'r>, Undecodable> {
+        let (truncates, deletes, all_deletes) = (self.truncates, self.deletes, self.all_deletes);
         let (reader, topic) = self.reader_and_topic(record);
         let key = key_fields(reader, record, topic, arena);
         let envelope = match reader.read_event(record, topic, arena) {
@@ -178,6 +201,8 @@ impl Decoder {
         };
         let other_key = operation.and_then(|operation| find_other_key(record, operation));
         let other_key = other_key.map(|header| reader.read_other_key(header, topic, arena));
+        let source = envelope.as_ref().map(|envelope| &*envelope.source);
+        let facts = topic.lander.note_facts(record, source);
         let incoming = Incoming {
             record,
             arena,
@@ -186,17 +211,21 @@ impl Decoder {
             memory,
         };
         let decoded = match envelope {
-            Some(envelope) if envelope.op == "t" => match truncates {
-                true => topic.decode_truncate(incoming, &envelope),
-                false => Ok(Decoded::Nothing(Operation::Truncate.name())),
-            },
+            Some(envelope) if envelope.op == "t" => {
+                match truncates && topic.lander.shape().empties_tables() {
+                    true => topic.decode_truncate(incoming, &envelope),
+                    false => Ok(Decoded::Nothing(Operation::Truncate.name())),
+                }
+            }
             Some(envelope) => topic.decode_event(incoming, key, envelope),
+            None if topic.lander.appends() => Ok(Decoded::Nothing(Operation::Tombstone.name())),
             None => topic.decode_tombstone(incoming, key),
         }?;
-        Ok(match self.deletes {
+        let decoded = match all_deletes || topic.lander.shape().applies_deletes(deletes) {
             true => decoded,
             false => without_deletes(decoded),
-        })
+        };
+        topic.lander.land_event(decoded, &facts, arena)
     }
 
     /// What reads records, and what is known of this one's topic.
@@ -306,8 +335,8 @@ fn key_fields<'r>(
     match reader.read_key(record, topic, arena) {
         Ok(ReadKey::Fields(fields)) => Ok(fields),
         Ok(ReadKey::Single(raw)) => topic.name_single_key(raw, arena),
-        // the route says which columns are the key, so the record's own may be anything
-        Err(_) if topic.has_routed_key() => Ok(Fields::default()),
+        // the route says which columns are the key, or there is none: the record's own may be anything
+        Err(_) if topic.has_routed_key() || topic.lander.appends() => Ok(Fields::default()),
         Err(e) => {
             let message = format!("the key can't be read: {e}");
             refuse_message(Stage::KeyConverter, &e, message)

@@ -70,6 +70,9 @@ fn identify_by_source(incoming: &mut Incoming<'_, '_>, event: &EventTraits<'_, '
     if order.is_none() && event.may_tell_order(position.as_ref()) {
         memory.ordered_since = memory.ordered_since.max(Some(time_ms + 1));
     }
+    if order.is_none() && event.is_without_key() {
+        return incoming.id_of_coordinates();
+    }
     match event.begin_identity(position, order.as_ref(), &mut memory.positions) {
         None => incoming.id_of_coordinates(),
         Some(identity) if !is_full => identity.into_id(),
@@ -100,6 +103,11 @@ impl EventTraits<'_, '_> {
     /// it is sent again.
     fn time_ms(&self) -> i64 {
         self.source.ts_ms.unwrap_or(0)
+    }
+
+    /// Whether nothing tells its row from others, which may stand at its position too.
+    fn is_without_key(&self) -> bool {
+        self.key.is_empty() && self.operation != Operation::Truncate
     }
 
     /// Whether its place in its transaction would be part of its id.

@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::config::RowShape;
 use crate::format::change::Fields;
+use crate::format::column_name::may_stand_for;
 use crate::format::respelled::RespelledColumn;
 use crate::format::source_position::SourceId;
 use crate::locked::Locked;
@@ -47,13 +49,17 @@ pub struct FeedFacts {
 
 impl FeedFacts {
     /// Whether such keys may be spelled in several ways for one row: its records have several keys then, each of which
-    /// may be in another partition.
-    pub fn keeps_spelling_of(&self, key: &Fields<'_>) -> bool {
+    /// may be in another partition. `shape`: which columns the key's fields have.
+    pub fn keeps_spelling_of(&self, key: &Fields<'_>, shape: &RowShape) -> bool {
         let Some(columns) = &self.respelled else {
             return false;
         };
         key.iter().enumerate().any(|(at, (name, raw))| {
-            let column = columns.iter().find(|column| column.name == name);
+            let named = shape.column_of(name);
+            let is_named = |column: &&RespelledColumn| {
+                column.name == named || may_stand_for(named, &column.name)
+            };
+            let column = columns.iter().find(is_named);
             column.is_some_and(|column| column.is_spelled_freely(|| key.field_of(at, name), raw))
         })
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::config::RowShape;
 use crate::format::change::{Fields, RowOrder};
 use crate::format::debezium::Source;
 use crate::format::merged_tables::{FeedFacts, MergedTables, Merging};
@@ -33,8 +34,10 @@ pub(super) struct Unordered<'c, 'r> {
     pub source: &'c Source<'r>,
     /// Read by a snapshot.
     pub snapshot: bool,
-    /// The row's key.
+    /// The row's key,
     pub key: &'c Fields<'r>,
+    /// and which columns its fields have.
+    pub shape: &'c RowShape,
     /// Whether the row's key doesn't tell the record's, so that one row's records can be in several partitions.
     pub of_other_key: bool,
 }
@@ -113,7 +116,7 @@ impl RowOrders {
             merging: facts.merging,
             partitions: facts.partitions,
             gave_way: facts.gave_way,
-            respelled: facts.keeps_spelling_of(change.key),
+            respelled: facts.keeps_spelling_of(change.key, change.shape),
         });
         let facts = facts.unwrap_or_default();
         let counted = facts.merging != Merging::Unlearned && facts.partitions > 0;

@@ -9,12 +9,13 @@ use crate::config::{
     Envelope as EnvelopeKind, FormatConfig, RouteConfig, TopicFormat, may_meet_others,
 };
 use crate::format::before_row::BeforeRow;
-use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, Unplaced};
+use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, RowOrder, Unplaced};
 use crate::format::debezium::{Envelope, KnownBy, Source};
 use crate::format::envelope_words::EnvelopeWords;
 use crate::format::event_id::{self, Parts};
 use crate::format::identify::{EventTraits, identify_event, stand_in_stream};
 use crate::format::key_move::KeyMove;
+use crate::format::landing::{Lander, Landing};
 use crate::format::merged_tables::MergedTables;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
@@ -24,6 +25,7 @@ use crate::format::schema_cache::SchemaCache;
 use crate::format::single_key::SingleKey;
 use crate::format::stable_hash::RowHasher;
 use crate::format::stream_ends::StreamStanding;
+use crate::format::unavailable::Unavailable;
 use crate::format::undecodable::{Undecodable, refuse_record, refuse_topic};
 use crate::letter::Stage;
 use crate::record::Record;
@@ -45,6 +47,7 @@ pub struct TopicDecoder {
     /// Of the headers that name a row's other key.
     pub(super) header_schema: SchemaCache,
     rows: RowHasher,
+    pub(super) lander: Lander,
 }
 
 /// Where the configuration sends the topic.
@@ -146,6 +149,8 @@ impl TopicDecoder {
         let route = first.as_ref().map(|(route, _)| *route);
         let versioned = route.is_some_and(|route| route.version.is_some());
         let asks_positions = versioned || may_meet_others(routes, topic);
+        let shape = route.map_or_else(Arc::default, |route| route.shape.clone());
+        let unavailable = Unavailable::new(&config.unavailable_placeholder);
         // a row alone says nothing of the row before it, whose key is taken for the same
         let tells_no_before = matches!(format.envelope, EnvelopeKind::Flat | EnvelopeKind::Trigger);
         let new_key = |route: &RouteConfig, columns: Vec<String>| {
@@ -170,6 +175,7 @@ impl TopicDecoder {
             value_schema: SchemaCache::default(),
             header_schema: SchemaCache::default(),
             rows: RowHasher::default(),
+            lander: Lander::new(shape, unavailable),
         }
     }
 
@@ -178,9 +184,11 @@ impl TopicDecoder {
         matches!(&self.route, Some(TopicRoute { key: Some(_), .. }))
     }
 
-    /// Whether the row as it was is needed: for the key or the version of a row that is gone.
+    /// Whether the row as it was is needed: for the key or the version of a row that is gone, or where that is a row itself.
     pub fn needs_before(&self) -> bool {
-        self.has_routed_key() || self.route.as_ref().is_some_and(|r| r.version.is_some())
+        self.has_routed_key()
+            || self.lander.appends()
+            || self.route.as_ref().is_some_and(|r| r.version.is_some())
     }
 
     /// The column of the route that tells a row's versions apart.
@@ -247,7 +255,9 @@ impl TopicDecoder {
         let known_by = envelope.known_by;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
         let key = self.compare_single_key(key, row.as_ref().filter(|_| !removes));
+        // where each change is a row, no tombstone asks for its delete
         let delete = incoming.delete_to_note(&key, removes);
+        let delete = delete.filter(|_| !self.lander.appends());
         let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
         let record_key = self.has_routed_key().then(|| key.clone());
         let of_other_key = self.has_other_key(&key);
@@ -273,15 +283,20 @@ impl TopicDecoder {
         let id = identify_event(&mut incoming, &traits)?;
         self.remember_event(incoming.memory, delete, named);
         let version = self.version();
-        let carried = row.filter(|_| !removes || version.is_some());
-        let order = self.orders.order_change(&Unordered {
-            incoming: &incoming,
-            table: &table,
-            source: &envelope.source,
-            snapshot: operation == Operation::Read,
-            key: &key,
-            of_other_key,
-        });
+        let appends = self.lander.appends();
+        let carried = row.filter(|_| !removes || version.is_some() || appends);
+        let order = match appends {
+            true => RowOrder::Partition,
+            false => self.orders.order_change(&Unordered {
+                incoming: &incoming,
+                table: &table,
+                source: &envelope.source,
+                snapshot: operation == Operation::Read,
+                key: &key,
+                shape: self.lander.shape(),
+                of_other_key,
+            }),
+        };
         // where its row has a position, that tells whether it comes too late
         let standing = match order.is_merged() {
             false if known_by == KnownBy::Source => {
@@ -302,6 +317,7 @@ impl TopicDecoder {
             order,
             version,
             standing,
+            landing: Landing::Row,
         }))
     }
 
@@ -355,6 +371,7 @@ impl TopicDecoder {
             order: Default::default(),
             version: None,
             standing: stand_in_stream(&mut incoming, &envelope.source, (operation, id)),
+            landing: Landing::Row,
         }))
     }
 
@@ -449,6 +466,7 @@ impl TopicDecoder {
                 ..
             }) => Ok(single.name_value(raw, arena)),
             Some(TopicRoute { key: Some(_), .. }) => Ok(Fields::default()),
+            _ if self.lander.appends() => Ok(Fields::default()),
             _ => refuse_topic(
                 Reason::MissingKey,
                 Stage::KeyConverter,
@@ -482,7 +500,7 @@ impl TopicDecoder {
         {
             return routed.pick_fields(&key, row, arena);
         }
-        if key.is_empty() {
+        if key.is_empty() && !self.lander.appends() {
             return refuse_topic(
                 Reason::MissingKey,
                 Stage::KeyConverter,

@@ -28,9 +28,23 @@ pub enum Blame {
     Topic,
     /// The set-up, whatever was landed: all that a converter writes is like it.
     Converter,
+    /// The set-up, whatever was landed: its route asks of its events what can't be done.
+    Route,
 }
 
 impl Undecodable {
+    /// The same where the record isn't to be quoted, as values of it are masked.
+    pub fn without_quotes(self) -> Self {
+        if self.blame != Blame::Record || self.reason != Reason::Undecodable {
+            return self; // which name fields alone
+        }
+        let message = "it can't be read as an event; what is wrong with it isn't told, as the [[route]] masks values";
+        Self {
+            message: message.to_owned(),
+            ..self
+        }
+    }
+
     /// Of a tombstone on its own whose table nothing tells.
     pub fn without_table() -> Self {
         Self {
@@ -53,6 +67,16 @@ pub fn refuse_record<T>(
         stage,
         message: message.into(),
         blame: Blame::Record,
+    })
+}
+
+/// The same of what the route can't make of its events.
+pub fn refuse_route<T>(message: String) -> Result<T, Undecodable> {
+    Err(Undecodable {
+        reason: Reason::Undecodable,
+        stage: Stage::Transformation,
+        message,
+        blame: Blame::Route,
     })
 }
 

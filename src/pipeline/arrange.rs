@@ -119,6 +119,7 @@ mod tests {
             layout: layout.clone(),
             key: vec![text(*key)],
             old_key: old_key.map(|key| vec![text(key)].into()),
+            old_mark: None,
             identity: None,
             old_identity: None,
             moves: None,

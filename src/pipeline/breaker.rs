@@ -120,7 +120,8 @@ impl Breaker {
         let found = errors.find(|(record, blame, _)| {
             let source = &record.source;
             let has_landed = || self.has_landed_any(batch, source);
-            *blame == Blame::Converter || !batch.has_event_of(&source.topic) && !has_landed()
+            matches!(blame, Blame::Converter | Blame::Route)
+                || !batch.has_event_of(&source.topic) && !has_landed()
         });
         let Some((record, blame, why)) = found else {
             return Ok(());
@@ -132,11 +133,11 @@ impl Breaker {
                  or made dead letters with dead_letter.breaker.ratio = 1.0",
                 source.topic
             ),
-            Blame::Topic | Blame::Record => format!("topic {}: {why}", source.topic),
+            Blame::Topic | Blame::Route | Blame::Record => format!("topic {}: {why}", source.topic),
         };
         let from = match blame {
             Blame::Topic => batch.first_offset_of(source).unwrap_or(offset),
-            Blame::Converter | Blame::Record => offset,
+            Blame::Converter | Blame::Route | Blame::Record => offset,
         };
         let failure = Failure::new(Verdict::Systemic, why);
         Err(failure.about_records(source, from, offset))

@@ -16,7 +16,8 @@ use crate::rows::statement::{ask_column, ask_ranks};
 use crate::verdict::{Failure, Verdict};
 
 /// Has Postgres compare the versions of the changes with each other, and with those of their rows: the destination's,
-/// or the one that is `recorded` of a row that is gone. The rows are claimed.
+/// or the one that is `recorded` of a row that is gone; the greater one of a row that is there all the same, marked as
+/// deleted. The rows are claimed.
 ///
 /// # Errors
 /// As Postgres says.
@@ -44,12 +45,9 @@ pub async fn compare_versions(
                 continue;
             }
             current.insert(change.row, CurrentVersion::default());
-            let text = match there.get(&change.row) {
-                Some(text) => text.clone(),
-                None => gone(&change.row),
-            };
+            let texts = [there.get(&change.row).cloned().flatten(), gone(&change.row)];
             let is_there = there.contains_key(&change.row);
-            before.push((change.row, is_there, add_text(text)));
+            before.push((change.row, is_there, texts.map(&mut add_text)));
         }
         let of_changes: Vec<(usize, Option<usize>)> = group
             .changes
@@ -58,8 +56,8 @@ pub async fn compare_versions(
             .collect();
         let places = rank_texts(tx, &group, &texts).await?;
         let place = |text: Option<usize>| places.get(text?).copied().flatten();
-        for (row, is_there, text) in before {
-            let rank = place(text);
+        for (row, is_there, texts) in before {
+            let rank = texts.into_iter().filter_map(place).max();
             current.insert(row, CurrentVersion { is_there, rank });
         }
         let told = of_changes.into_iter();

@@ -35,8 +35,11 @@ pub struct Row<'a, 'r> {
     pub texts: Cow<'a, [Text<'r>]>,
     /// Whether the changes together carry the whole row.
     pub whole: bool,
-    /// Whether all of them only fill in what later ones have left out.
+    /// Whether all of them only fill in what later ones have left out, or mark the row as deleted: nothing is written of a
+    /// row that isn't there.
     pub fills: bool,
+    /// Whether all of them mark the row as deleted.
+    pub marks: bool,
 }
 
 /// A change that carries only part of a row which an earlier change of the batch deleted. The index
@@ -61,9 +64,11 @@ pub fn fold<'a, 'r>(
         let key = |key: &'a [Text<'r>]| (table, layout.key.as_slice(), key);
         if let Some(former) = change.former_key() {
             let at = *by_key.entry(key(former.row_texts())).or_insert(nets.len());
-            match nets.get_mut(at) {
-                Some(net) => net.fold_removal(change, former),
-                None => nets.push(Net::from_removal(change, former)),
+            match (&change.old_mark, nets.get_mut(at)) {
+                (None, Some(net)) => net.fold_removal(change, former),
+                (None, None) => nets.push(Net::from_removal(change, former)),
+                (Some(mark), Some(net)) => net.fold_in(mark, index)?,
+                (Some(mark), None) => nets.push(Net::from_change(mark)),
             }
         }
         let own = change.own_key().row_texts();
@@ -128,7 +133,13 @@ impl<'a, 'r> Net<'a, 'r> {
     fn fold_in(&mut self, change: &'a RowChange<'r>, index: usize) -> Result<(), PartOfDeletedRow> {
         match (change.effect, &mut self.row) {
             (Effect::Part, None) => return Err(PartOfDeletedRow(index)),
-            (Effect::Fill, None) => return Ok(()),
+            (Effect::Fill | Effect::Marked, None) => return Ok(()),
+            // as a delete, it names the row that is spelled as it is
+            (Effect::Marked, Some(row))
+                if !row.fills && !self.key.is_spelled_as(change.own_key()) =>
+            {
+                return Ok(());
+            }
             (Effect::Gone, _) => {
                 self.fold_removal(change, change.own_key());
                 return Ok(());
@@ -136,7 +147,8 @@ impl<'a, 'r> Net<'a, 'r> {
             (effect, Some(row)) if !covers_columns(&change.layout, &self.layout) => {
                 let columns = row.overlay_values(&self.layout.columns, change);
                 row.whole |= effect == Effect::Whole;
-                row.fills &= effect == Effect::Fill;
+                row.fills &= effect.fills();
+                row.marks &= effect == Effect::Marked;
                 self.layout = Cow::Owned(Arc::new(Layout {
                     columns,
                     ..Layout::clone(&change.layout)
@@ -145,10 +157,12 @@ impl<'a, 'r> Net<'a, 'r> {
             // it says all that the earlier ones said
             (effect, row) => {
                 let whole = effect == Effect::Whole || row.as_ref().is_some_and(|r| r.whole);
-                let fills = effect == Effect::Fill && row.as_ref().is_some_and(|r| r.fills);
+                let fills = effect.fills() && row.as_ref().is_some_and(|r| r.fills);
+                let marks = effect == Effect::Marked && row.as_ref().is_some_and(|r| r.marks);
                 *row = Row::from_change(change).map(|row| Row {
                     whole,
                     fills,
+                    marks,
                     ..row
                 });
                 self.layout = Cow::Borrowed(&change.layout);
@@ -170,7 +184,8 @@ impl<'a, 'r> Row<'a, 'r> {
         (change.effect != Effect::Gone).then(|| Self {
             texts: Cow::Borrowed(&change.texts),
             whole: change.effect == Effect::Whole,
-            fills: change.effect == Effect::Fill,
+            fills: change.effect.fills(),
+            marks: change.effect == Effect::Marked,
         })
     }
 

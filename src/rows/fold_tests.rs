@@ -25,6 +25,7 @@ fn change(
         }),
         key: vec![text(id)],
         old_key: None,
+        old_mark: None,
         identity: None,
         old_identity: None,
         moves: None,

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use crate::format::change::{Change, event_hash};
 use crate::format::event_id::Parts;
 use crate::letter::KeyHashes;
 use crate::rows::key_kind::KeyKind;
-use crate::rows::row_change::{Layout, RowChange, Text};
+use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_move::RowMove;
 use crate::rows::table::Sameness;
 
@@ -74,12 +75,33 @@ impl<'r> RowChange<'r> {
     /// By which letters and later events of the change's row meet it. An event that takes the row's values to another
     /// key has the move for a second one: no later event of its key says what becomes of that.
     pub fn key_hashes(&self) -> KeyHashes {
+        if self.is_appended() {
+            let event = self
+                .own_key()
+                .row_texts()
+                .first()
+                .and_then(Option::as_deref);
+            let table = &self.layout.table.name;
+            return KeyHashes::of_key(event_hash(table, event.unwrap_or_default()));
+        }
         let hash = |key| i64::from_le_bytes(first_bytes(&identify_row(&self.layout, key)));
         let of_move = || self.moves.as_deref().and_then(RowMove::letter_hash);
         KeyHashes {
             key: hash(self.own_key()),
             old_key: self.former_key().map(hash).or_else(of_move),
         }
+    }
+
+    /// A row that no key tells from others is known by its event, wherever changes of one key meet.
+    pub(super) fn known_by_event(mut self, change: &Change<'_>) -> Self {
+        if self.is_appended() {
+            self.identity = Some(Arc::new(KeyIdentity {
+                texts: [Some(change.id.to_string().into())].into(),
+                spelling: None,
+            }));
+            (self.effect, self.created, self.moves) = (Effect::Whole, true, None);
+        }
+        self
     }
 
     /// Takes what was found out about the keys. A key that only changes its spelling changes nothing: the row
@@ -89,10 +111,13 @@ impl<'r> RowChange<'r> {
         own: Option<Arc<KeyIdentity>>,
         former: Option<Arc<KeyIdentity>>,
     ) {
+        if let Some(mark) = &mut self.old_mark {
+            mark.identity.clone_from(&former);
+        }
         (self.identity, self.old_identity) = (own, former);
         let same_row = |former: Key<'_, '_>| former.row_texts() == self.own_key().row_texts();
         if self.former_key().is_some_and(same_row) {
-            (self.old_key, self.old_identity) = (None, None);
+            (self.old_key, self.old_identity, self.old_mark) = (None, None, None);
         }
     }
 }

@@ -24,6 +24,7 @@ fn change(table: &Arc<Table>, id: &'static str, name: &'static str) -> RowChange
         }),
         key: vec![Some(id.into()), Some(name.into())],
         old_key: None,
+        old_mark: None,
         identity: None,
         old_identity: None,
         moves: None,

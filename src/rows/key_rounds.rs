@@ -29,7 +29,8 @@ pub fn split_by_key<'c, 'r>(changes: &'c [&'c RowChange<'r>]) -> Vec<Round<'c, '
 
 /// The round of each change; `None` if all are of the first. A table's round ends when its key changes.
 fn number_rounds(changes: &[&RowChange<'_>]) -> Option<Vec<usize>> {
-    let mut keys: HashMap<*const Table, (&[usize], usize), foldhash::fast::RandomState> =
+    type By<'l> = (&'l [usize], &'l [usize]);
+    let mut keys: HashMap<*const Table, (By<'_>, usize), foldhash::fast::RandomState> =
         HashMap::default();
     let mut rounds = Vec::new();
     let mut last = (std::ptr::null(), 0);
@@ -37,9 +38,14 @@ fn number_rounds(changes: &[&RowChange<'_>]) -> Option<Vec<usize>> {
         let layout = &*change.layout;
         if last.0 != std::ptr::from_ref(layout) {
             let table = std::ptr::from_ref(&*layout.table);
-            let (key, round) = keys.entry(table).or_insert((&layout.key, 0));
-            if *key != layout.key {
-                (*key, *round) = (&layout.key, *round + 1);
+            // rows of their own are inserted in arrival order, which one statement for each set of columns would lose
+            let by: By<'_> = match layout.key.is_empty() {
+                true => (&[], &layout.columns),
+                false => (&layout.key, &[]),
+            };
+            let (known, round) = keys.entry(table).or_insert((by, 0));
+            if *known != by {
+                (*known, *round) = (by, *round + 1);
                 rounds.resize_with(at, Default::default);
             }
             last = (layout, *round);
@@ -68,6 +74,7 @@ mod tests {
             }),
             key: vec![Some(text.into())],
             old_key: None,
+            old_mark: None,
             identity: None,
             old_identity: None,
             moves: None,

@@ -83,6 +83,13 @@ impl Content {
                     |at: &usize| !row.layout.columns.contains(at) && !table.is_computed(*at);
                 Some(columns.filter(is_left_out).collect())
             }
+            // it says nothing of what the row has else, which a change that comes late may still tell
+            Effect::Marked => {
+                let columns = 0..row.table().columns.len();
+                let is_left_out =
+                    |at: &usize| !row.layout.columns.contains(at) && !row.table().is_computed(*at);
+                Some(columns.filter(is_left_out).collect())
+            }
             Effect::Fill | Effect::Gone => return None,
         };
         Some(Self {

@@ -1,6 +1,8 @@
 //! How the fields of one shape of events become the columns of one table. It follows from the names
 //! alone, so it is found once and then holds for every event of that shape.
 
+mod landing;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::format::change::{Change, Fields, Operation, Shape};
 use crate::format::key_move::KeyMove;
+use crate::format::landing::Landing;
 use crate::format::schema::Field;
+use crate::rows::delete_mark::MarkColumn;
 use crate::rows::evolution::suggest_column;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_move::RowMove;
@@ -27,6 +31,8 @@ pub struct Mapping {
     row: Vec<Slot>,
     layout: Arc<Layout>,
     removes: bool,
+    /// The column that says whether the row is deleted, and what is written of a row that is, if it stays.
+    mark: Option<(MarkColumn, Arc<Layout>)>,
     /// Whether a column of the key rounds what it is given, so that two keys could become one.
     rounds_key: bool,
     reading: Arc<Reading>,
@@ -54,6 +60,8 @@ struct Slot {
 enum From {
     Key,
     Row,
+    /// No field: the mapping's mark.
+    Mark,
 }
 
 impl Mapping {
@@ -67,12 +75,19 @@ impl Mapping {
         table: &Arc<Table>,
         reading: Arc<Reading>,
     ) -> Result<Self, Failure> {
+        if change.landing == Landing::Appended {
+            return Self::of_appended(change, table, reading);
+        }
         table.refuse_hidden_rows()?;
         let key = map_key(&change.key, table, &reading)?;
         let removes = change.operation.removes_row();
+        let mark = MarkColumn::of_change(change, table)?;
         let mut row = Vec::new();
         if !removes {
             row = map_fields(&change.row, From::Row, table, &reading)?;
+            if let Some(mark) = &mark {
+                row.push(landing::slot_of_mark(mark, &row, table)?);
+            }
             // the key belongs to the row even where `after` leaves it out
             for slot in &key {
                 if !row.iter().any(|s| s.column == slot.column) {
@@ -86,6 +101,16 @@ impl Mapping {
             key: key.iter().map(|slot| slot.column).collect(),
             columns: row.iter().map(|slot| slot.column).collect(),
         });
+        let mark = mark.map(|mark| {
+            let mut columns = layout.key.clone();
+            columns.push(mark.column);
+            columns.sort_unstable();
+            let layout = Layout {
+                columns,
+                ..Layout::clone(&layout)
+            };
+            (mark, Arc::new(layout))
+        });
         let columns = key.iter().filter_map(|slot| table.columns.get(slot.column));
         let rounds_key = columns
             .map(|column| &column.pg_type)
@@ -95,6 +120,7 @@ impl Mapping {
             row,
             layout,
             removes,
+            mark,
             rounds_key,
             reading,
             told: AtomicU64::new(0),
@@ -130,6 +156,11 @@ impl Mapping {
                 }
             }
         }
+        if self.removes && self.mark.is_some() {
+            let moves = move_of_change(change, Vec::new());
+            let marked = self.mark_row(change, key);
+            return Ok(RowChange { moves, ..marked });
+        }
         let old_key = self.map_old_key(change, &key)?;
         let mut texts = Vec::with_capacity(self.row.len());
         for slot in &self.row {
@@ -139,21 +170,23 @@ impl Mapping {
                 Value::Unavailable => return self.map_partial_change(change, key, old_key),
             }
         }
-        Ok(RowChange {
+        let effect = match self.removes {
+            true => Effect::Gone,
+            false => Effect::Whole,
+        };
+        let row = RowChange {
             layout: self.layout.clone(),
             key,
+            old_mark: self.mark_old_row(change, old_key.as_deref()),
             old_key,
             identity: None,
             old_identity: None,
             moves: move_of_change(change, Vec::new()),
             texts,
-            effect: if self.removes {
-                Effect::Gone
-            } else {
-                Effect::Whole
-            },
+            effect,
             created: matches!(change.operation, Operation::Create | Operation::Read),
-        })
+        };
+        Ok(row.known_by_event(change))
     }
 
     /// The same for an event that leaves something out.
@@ -188,9 +221,10 @@ impl Mapping {
             Some(_) => Some(RowMove::Within(left_out).into()),
             None => move_of_change(change, left_out),
         };
-        Ok(RowChange {
+        let row = RowChange {
             layout: Arc::new(layout),
             key,
+            old_mark: self.mark_old_row(change, old_key.as_deref()),
             old_key,
             identity: None,
             old_identity: None,
@@ -198,7 +232,8 @@ impl Mapping {
             texts,
             effect: Effect::Part,
             created: false,
-        })
+        };
+        Ok(row.known_by_event(change))
     }
 
     /// The key that the row had before, if it is another one for Postgres too. What holds a null, or what
@@ -244,6 +279,11 @@ impl Mapping {
         match slot.from {
             From::Key => self.read_field(slot, &change.key),
             From::Row => self.read_field(slot, &change.row),
+            From::Mark => {
+                let mark = self.mark.as_ref();
+                let text = mark.and_then(|(mark, _)| mark.text(change, false, &self.reading));
+                Ok(text.map_or(Value::Null, Value::Text))
+            }
         }
     }
 
@@ -386,7 +426,13 @@ fn map_fields(
 ) -> Result<Vec<Slot>, Failure> {
     let mut slots = Vec::with_capacity(fields.names().len() + 1);
     for (position, name) in fields.names().iter().enumerate() {
-        let place = table.column_index(name);
+        let place = table.find_column(name).map_err(|several| {
+            let message = format!(
+                "table {} has several columns that {name} of its events may mean ({several}), and none of that name: say which with rename in the [[route]]",
+                table.name
+            );
+            Failure::new(Verdict::Systemic, message)
+        })?;
         let Some((column, target)) = place.and_then(|at| Some((at, table.columns.get(at)?))) else {
             if fields.is_fact(position) {
                 continue;
@@ -417,6 +463,7 @@ fn map_fields(
             cuts_moment: from == From::Row && value::is_moment(pg_type),
         });
     }
+    landing::refuse_two_names(&slots, fields, table)?;
     // a name twice in one object: the last wins, as in every JSON parser
     slots.reverse();
     slots.sort_by_key(|slot| slot.column);
@@ -447,13 +494,14 @@ pub struct Mappings {
     reading: Arc<Reading>,
 }
 
-/// Key's and row's shape, the table, whether it removes: by address.
-type Shapes = (usize, usize, usize, bool);
+/// Key's and row's shape, the table, whether it removes: by address. And how it is written.
+type Shapes = (usize, usize, usize, bool, usize);
 
 /// What has these addresses is kept as long as the mapping is, so that nothing else gets them.
 struct KnownMapping {
     mapping: Arc<Mapping>,
     _shapes: [Option<Arc<Shape>>; 2],
+    _mark: Option<Arc<str>>,
 }
 
 impl Mappings {
@@ -481,6 +529,11 @@ impl Mappings {
             address(&change.row.shape),
             Arc::as_ptr(table).addr(),
             change.operation.removes_row(),
+            match &change.landing {
+                Landing::Row => 0,
+                Landing::Appended => 1,
+                Landing::Marked(mark) => mark.column.as_ptr().addr(),
+            },
         );
         if let Some(known) = self.known.get(&shapes) {
             return Ok(known.mapping.clone());
@@ -492,6 +545,10 @@ impl Mappings {
         let known = KnownMapping {
             mapping: mapping.clone(),
             _shapes: [change.key.shape.clone(), change.row.shape.clone()],
+            _mark: match &change.landing {
+                Landing::Marked(mark) => Some(mark.column.clone()),
+                Landing::Row | Landing::Appended => None,
+            },
         };
         self.known.insert(shapes, known);
         Ok(mapping)

@@ -25,6 +25,7 @@ fn change(
     row: &[(&str, &'static str)],
 ) -> Change<'static> {
     Change {
+        landing: Landing::Row,
         id: Uuid::nil(),
         table: Arc::new(crate::table_name::TableName::new("public", "t")),
         operation,

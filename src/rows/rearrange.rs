@@ -131,13 +131,20 @@ impl Kept<'_> {
     /// The change without what comes too late.
     fn cut_change<'r>(&self, slot: usize, mut change: RowChange<'r>) -> RowChange<'r> {
         if let Some(missing) = self.fills.get(&slot)
-            && change.effect != Effect::Gone
+            && !matches!(change.effect, Effect::Gone | Effect::Marked)
         {
             change = cut_to_missing(change, missing);
         }
         let Some(parts) = self.parts.get(slot).filter(|_| change.old_key.is_some()) else {
             return change;
         };
+        if let (false, true, Some(mark)) = (
+            parts.row,
+            parts.old_row,
+            change.old_mark.take_if(|_| !parts.row),
+        ) {
+            return *mark;
+        }
         match (parts.row, parts.old_row, change.old_key) {
             (false, true, Some(old_key)) => RowChange {
                 layout: Arc::new(Layout {
@@ -146,6 +153,7 @@ impl Kept<'_> {
                 }),
                 key: old_key.into_vec(),
                 old_key: None,
+                old_mark: None,
                 identity: change.old_identity,
                 old_identity: None,
                 moves: None,
@@ -155,6 +163,7 @@ impl Kept<'_> {
             },
             (true, false, _) => RowChange {
                 old_key: None,
+                old_mark: None,
                 old_identity: None,
                 ..change
             },

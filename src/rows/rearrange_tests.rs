@@ -20,6 +20,7 @@ fn changes(came: &[Came<'_>]) -> Vec<EntryChange<'static>> {
             layout: layout.clone(),
             key: vec![text(key)],
             old_key: old_key.map(|key| vec![text(key)].into()),
+            old_mark: None,
             identity: None,
             old_identity: None,
             moves: None,

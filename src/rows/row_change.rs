@@ -16,7 +16,7 @@ pub type Text<'r> = Option<Cow<'r, str>>;
 pub struct Layout {
     /// The destination table.
     pub table: Arc<Table>,
-    /// The key's columns, in column order.
+    /// The key's columns, in column order; none if each change is a row of its own, or all rows are gone.
     pub key: Vec<usize>,
     /// The row's, in column order; none if it is gone.
     pub columns: Vec<usize>,
@@ -31,6 +31,8 @@ pub struct RowChange<'r> {
     pub key: Vec<Text<'r>>,
     /// The key that the row had before, if it was another one: the row of this key is deleted first.
     pub old_key: Option<Box<[Text<'r>]>>,
+    /// Where deleted rows stay, what becomes of that row instead: it is marked.
+    pub old_mark: Option<Box<RowChange<'r>>>,
     /// What the key is, where its texts don't tell it as they stand.
     pub identity: Option<Arc<KeyIdentity>>,
     /// The same of the old key.
@@ -55,8 +57,17 @@ pub enum Effect {
     Part,
     /// Only columns that later changes of the row, which are in already, have left out. Nothing, if the row isn't there.
     Fill,
+    /// A column says that the row is deleted. Nothing else of it changes, and nothing at all if it isn't there.
+    Marked,
     /// The row is deleted.
     Gone,
+}
+
+impl Effect {
+    /// Whether nothing is written of a row that isn't there.
+    pub fn fills(self) -> bool {
+        matches!(self, Self::Fill | Self::Marked)
+    }
 }
 
 impl RowChange<'_> {
@@ -74,6 +85,7 @@ impl RowChange<'_> {
             }),
             key: Vec::new(),
             old_key: None,
+            old_mark: None,
             identity: None,
             old_identity: None,
             moves: None,
@@ -83,7 +95,12 @@ impl RowChange<'_> {
         })
     }
 
-    /// Whether all rows of the table are gone. Any other change has a key.
+    /// Whether it is a row of its own, that nothing but its event tells from others.
+    pub fn is_appended(&self) -> bool {
+        self.effect != Effect::Gone && self.layout.key.is_empty()
+    }
+
+    /// Whether all rows of the table are gone.
     pub fn empties_table(&self) -> bool {
         self.effect == Effect::Gone && self.layout.key.is_empty()
     }

@@ -24,6 +24,7 @@ fn change(
         }),
         key: vec![Some(id.into())],
         old_key: None,
+        old_mark: None,
         identity: None,
         old_identity: None,
         moves: moves.map(Box::new),

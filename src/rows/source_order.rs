@@ -360,7 +360,8 @@ fn arrival_of<'r>(
         version: None,
         position: position.copied(),
         partition_id: event.partition_id,
-        gone: row.effect == Effect::Gone,
+        // a row that is marked is gone at its source
+        gone: matches!(row.effect, Effect::Gone | Effect::Marked),
     }))
 }
 

@@ -57,6 +57,7 @@ fn history(table: &Arc<Table>, ops: &str) -> Vec<HistoryEvent> {
             op => Operation::from_code(&op.to_string()).unwrap(),
         };
         let change = Change {
+            landing: Default::default(),
             id: Uuid::nil(),
             table: Arc::new(table.name.clone()),
             operation,

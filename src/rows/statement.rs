@@ -30,6 +30,10 @@ pub enum StatementKind {
     Update,
     /// Columns that later changes have left out; of rows that may be gone.
     Fill,
+    /// A column says that the row is deleted; of rows that are spelled as the delete is.
+    Mark,
+    /// Rows of their own, whatever rows there are; in arrival order.
+    Append,
 }
 
 /// Whether what is to be inserted may be there already. To have Postgres look first, with ON CONFLICT, is
@@ -93,17 +97,20 @@ pub fn build_statements<'n>(nets: &'n [Net<'_, '_>], conflicts: Conflicts) -> Ve
         let kind = match &net.row {
             None => StatementKind::Delete,
             Some(row) => match (row.whole, net.delete_first) {
+                (true, _) if net.layout.key.is_empty() => StatementKind::Append,
                 (true, true) => StatementKind::Replace,
                 (true, false) if net.created && conflicts == Conflicts::Unexpected => {
                     StatementKind::Insert
                 }
                 (true, false) => StatementKind::Upsert,
+                (false, _) if row.marks => StatementKind::Mark,
                 (false, _) if row.fills => StatementKind::Fill,
                 (false, _) => StatementKind::Update,
             },
         };
         let layout: &'n Arc<Layout> = &net.layout;
-        let spelled = kind == StatementKind::Delete && !net.any_spelling;
+        let removes = matches!(kind, StatementKind::Delete | StatementKind::Mark);
+        let spelled = removes && !net.any_spelling;
         let same = (Arc::as_ptr(layout), kind, spelled);
         let at = *known.entry(same).or_insert_with(|| {
             let shape = Shape::of_layout(layout, kind, spelled);
@@ -174,7 +181,9 @@ impl<'n> Group<'n> {
     }
 
     fn into_statement(mut self) -> Statement<'n> {
-        self.rows.sort_unstable_by_key(|(key, _)| *key);
+        if self.shape.kind != StatementKind::Append {
+            self.rows.sort_unstable_by_key(|(key, _)| *key);
+        }
         let (
             table,
             Shape {
@@ -194,11 +203,12 @@ impl<'n> Group<'n> {
         let forms = Forms::of_arrays(&columns);
         let sql = match kind {
             StatementKind::Delete => delete_sql(table, key, &forms, spelled),
-            StatementKind::Insert => insert_sql(table, written, &forms),
+            StatementKind::Insert | StatementKind::Append => insert_sql(table, written, &forms),
             StatementKind::Replace => upsert_sql(table, key, written, &forms, true),
             StatementKind::Upsert => upsert_sql(table, key, written, &forms, false),
             StatementKind::Update => update_sql(table, key, written, &forms),
-            StatementKind::Fill => fill_sql(table, key, written, &forms),
+            StatementKind::Fill => fill_sql(table, key, written, &forms, false),
+            StatementKind::Mark => fill_sql(table, key, written, &forms, spelled),
         };
         Statement {
             kind,
@@ -206,7 +216,7 @@ impl<'n> Group<'n> {
             sql,
             count_sql: (kind == StatementKind::Update)
                 .then(|| count_sql(table, key, written, &forms)),
-            respelled_sql: spelled.then(|| respelled_sql(table, key, &forms)),
+            respelled_sql: spelled.then(|| respelled_sql(table, key, written, &forms)),
             columns,
         }
     }

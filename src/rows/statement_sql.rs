@@ -76,9 +76,10 @@ fn assigned_parameter(table: &Table, column: usize, parameter: usize) -> String 
 
 /// `t."k"::"pg_catalog"."text" = u.c1::…::"pg_catalog"."text"`, byte by byte, of each column that keeps equal
 /// values as they were written.
-fn on_spelling(table: &Table, key: &[usize]) -> String {
+fn on_spelling(table: &Table, key: &[usize], written: &[usize]) -> String {
     let unique = table.unique_key(key);
-    let columns = key.iter().enumerate();
+    let columns = written.iter().enumerate();
+    let columns = columns.filter(|(_, c)| key.contains(c));
     let kept = columns.filter(|(_, c)| unique.is_some_and(|unique| unique.keeps_as_written(**c)));
     let text = r#""pg_catalog"."text""#;
     let pairs = kept.map(|(at, column)| {
@@ -248,19 +249,24 @@ pub(super) fn delete_sql(table: &Table, key: &[usize], forms: &Forms, spelled: b
         on_key(table, key, key, forms)
     );
     if spelled {
-        let _ = write!(sql, " AND {}", on_spelling(table, key));
+        let _ = write!(sql, " AND {}", on_spelling(table, key, key));
     }
     sql
 }
 
 /// Counts the rows of these keys that are spelled otherwise than any of them.
-pub(super) fn respelled_sql(table: &Table, key: &[usize], forms: &Forms) -> String {
+pub(super) fn respelled_sql(
+    table: &Table,
+    key: &[usize],
+    written: &[usize],
+    forms: &Forms,
+) -> String {
     format!(
         "SELECT count(*) FROM {} AS t, {} WHERE {} AND NOT ({})",
         own_rows(table),
         rows_subquery(forms),
-        on_key(table, key, key, forms),
-        on_spelling(table, key)
+        on_key(table, key, written, forms),
+        on_spelling(table, key, written)
     )
 }
 
@@ -287,16 +293,27 @@ pub(super) fn update_sql(table: &Table, key: &[usize], written: &[usize], forms:
     )
 }
 
-/// The same where a later change has written the row: its key stays as it is spelled.
-pub(super) fn fill_sql(table: &Table, key: &[usize], written: &[usize], forms: &Forms) -> String {
+/// The same where a later change has written the row: its key stays as it is spelled. `spelled`: only of rows that are
+/// spelled as the keys are.
+pub(super) fn fill_sql(
+    table: &Table,
+    key: &[usize],
+    written: &[usize],
+    forms: &Forms,
+    spelled: bool,
+) -> String {
     let filled = settable_columns(table, key, written).filter(|(_, c)| !key.contains(c));
-    format!(
+    let mut sql = format!(
         "UPDATE {} AS t SET {} FROM {} WHERE {}",
         own_rows(table),
         assign_columns(table, filled),
         rows_subquery(forms),
         on_key(table, key, written, forms)
-    )
+    );
+    if spelled {
+        let _ = write!(sql, " AND {}", on_spelling(table, key, written));
+    }
+    sql
 }
 
 fn assign_columns(table: &Table, columns: impl Iterator<Item = (usize, usize)>) -> String {

@@ -35,6 +35,7 @@ fn net(
         other_spellings: Vec::new(),
         any_spelling: false,
         row: is_row.then_some(Row {
+            marks: false,
             texts: Cow::Owned(texts),
             whole,
             fills: false,

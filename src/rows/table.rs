@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 
+use crate::format::column_name::may_stand_for;
 use crate::format::respelled::{RespelledColumn, RespelledValues};
 use crate::rows::key_kind::KeyKind;
 use crate::rows::sql::quote;
@@ -316,9 +317,27 @@ impl Table {
         }
     }
 
-    /// Where the column of this name stands in `columns`.
+    /// Where the column of this name stands in `columns`; else of the one whose name may stand for it.
     pub fn column_index(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        self.find_column(name).ok().flatten()
+    }
+
+    /// The same, where several may: their names.
+    ///
+    /// # Errors
+    /// Several columns may be meant, and none has the name.
+    pub fn find_column(&self, name: &str) -> Result<Option<usize>, String> {
+        if let Some(at) = self.by_name.get(name) {
+            return Ok(Some(*at));
+        }
+        let columns = self.columns.iter().enumerate();
+        let alike = columns.filter(|(_, column)| may_stand_for(name, &column.name));
+        let alike: Vec<usize> = alike.map(|(at, _)| at).collect();
+        match alike.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(*only)),
+            several => Err(self.column_names(several)),
+        }
     }
 
     /// Whether Postgres computes the column, which then takes no value.

@@ -21,6 +21,8 @@ pub enum NonEvent {
     WrongConverter(String),
     /// Not as the topic's records are said to be: what the decoder says of it, with the setting for it.
     OtherShape(String),
+    /// Its route asks what can't be done: what the decoder says of it.
+    NotOfRoute(String),
     /// Anything else: what the decoder says of it, which names no value.
     Undecodable(String),
 }
@@ -32,6 +34,7 @@ impl NonEvent {
         match refusal.blame {
             Blame::Converter => return NonEvent::WrongConverter(message()),
             Blame::Topic => return NonEvent::OtherShape(message()),
+            Blame::Route => return NonEvent::NotOfRoute(message()),
             Blame::Record => {}
         }
         if refusal.reason == Reason::MissingKey || refusal.stage == Stage::Transformation {
@@ -61,6 +64,7 @@ impl NonEvent {
             NonEvent::UnreadableKey => "events whose key can't be read",
             NonEvent::WrongConverter(message)
             | NonEvent::OtherShape(message)
+            | NonEvent::NotOfRoute(message)
             | NonEvent::Undecodable(message) => message,
         }
     }
@@ -83,6 +87,7 @@ impl NonEvent {
             NonEvent::OtherShape(_) => {
                 "until then nothing of the topic is landed; where events of it have been landed before, such records become dead letters"
             }
+            NonEvent::NotOfRoute(_) => "until then nothing of the topic is landed",
             NonEvent::Undecodable(_) => "otherwise they become dead letters",
         }
     }

@@ -18,8 +18,10 @@ pub struct Needs {
     pub keys: BTreeSet<Vec<String>>,
     /// All columns that the events carry, the key's included, in their order.
     pub columns: Vec<String>,
-    /// Whether rows are deleted (`apply.deletes`).
+    /// Whether rows are deleted.
     pub deletes: bool,
+    /// Whether each change is a row of its own, so that nothing has to tell rows apart.
+    pub appends: bool,
 }
 
 impl Needs {
@@ -49,6 +51,7 @@ impl Needs {
             keys,
             columns,
             deletes,
+            appends: false,
         }
     }
 }
@@ -126,7 +129,11 @@ pub fn find_missing_columns<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'
 pub fn find_missing_privileges(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
     crate::operator::check::relation::TABLE_PRIVILEGES
         .into_iter()
-        .filter(|privilege| needs.deletes || *privilege != "DELETE")
+        .filter(|privilege| match *privilege {
+            "DELETE" => needs.deletes,
+            "UPDATE" | "SELECT" => !needs.appends,
+            _ => true,
+        })
         .filter(|privilege| !relation.privileges.contains(privilege))
         .collect()
 }
@@ -135,6 +142,19 @@ fn judge_columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
     let lacking = find_missing_columns(relation, needs);
     if lacking.is_empty() {
         return None;
+    }
+    let mut several = lacking
+        .iter()
+        .filter_map(|name| Some((name, relation.table.find_column(name).err()?)));
+    if let Some((name, several)) = several.next() {
+        return Some(Finding::problem(
+            "columns_alike",
+            format!(
+                "table {} has several columns that {name} of its events may mean, and none of that name: {several}",
+                relation.table.name
+            ),
+            format!("say which with rename = {{ {name:?} = … }} in the topic's [[route]]"),
+        ));
     }
     let table = &relation.table.name;
     let impossible: Vec<String> = lacking
@@ -167,6 +187,9 @@ fn judge_columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
 
 fn judge_keys(relation: &Relation, needs: &Needs) -> Vec<Finding> {
     let table = &relation.table;
+    if needs.appends {
+        return Vec::new();
+    }
     if needs.keys.is_empty() && table.unique_keys.is_empty() {
         return vec![Finding::problem(
             "no_unique_index",

@@ -110,7 +110,7 @@ impl TargetJudge<'_, '_> {
         }
         let plan = TrialPlan {
             when: self.asked.trial,
-            deletes: config.apply.deletes,
+            deletes: config.applies_deletes(&self.topic.name),
             ledger: self.asked.ledger,
         };
         let outcome = try_sample(client, reading, sample, plan).await;

@@ -6,7 +6,8 @@ use bumpalo::Bump;
 use deadpool_postgres::Object;
 
 use crate::cli::Trial;
-use crate::config::{Config, Envelope, may_meet_others};
+use crate::config::{Config, Envelope, RouteConfig, WriteMode, may_meet_others};
+use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
 use crate::operator::check::event_identity::{judge_positions, judge_streams};
@@ -55,11 +56,9 @@ pub async fn judge_topic(
         Vec::new()
     });
     let route = config.route_for(&topic.name).map(|(route, _)| route);
-    let key = route.and_then(|route| route.key.as_deref());
-    let removes = config.apply.deletes || config.apply.truncates;
     for target in &targets {
         let has_truncates = emptied.contains(&target.table);
-        let needs = Needs::of_events(&target.sample.changes, key, removes);
+        let needs = find_needs(config, route, &target.sample.changes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let judge = TargetJudge {
             asked,
@@ -90,6 +89,25 @@ pub async fn judge_topic(
         lines.push(line);
     }
     (lines, findings)
+}
+
+/// What the events need of their table, as the route says it.
+fn find_needs(config: &Config, route: Option<&RouteConfig>, changes: &[Change<'_>]) -> Needs {
+    let (deletes, truncates) = (config.apply.deletes, config.apply.truncates);
+    let Some(route) = route else {
+        return Needs::of_events(changes, None, deletes || truncates);
+    };
+    let shape = &route.shape;
+    let removes = shape.removes_rows(deletes) || truncates && shape.empties_tables();
+    let appends = shape.write == WriteMode::Append;
+    // the columns' names, where the route's key has the fields'
+    let key = route.key.as_ref();
+    let key = key.map(|key| key.iter().map(|field| shape.column_of(field).to_owned()));
+    let key: Option<Vec<String>> = key.map(Iterator::collect);
+    Needs {
+        appends,
+        ..Needs::of_events(changes, key.as_deref(), removes)
+    }
 }
 
 fn observe_sample<'r>(
@@ -213,6 +231,7 @@ fn judge_non_events(observed: &Observed<'_>) -> Vec<Finding> {
         let remedy = non_event.suggest_remedy();
         match non_event {
             NonEvent::WrongConverter(_) => Finding::problem("wrong_converter", found, remedy),
+            NonEvent::NotOfRoute(_) => Finding::problem("route_unfit", found, remedy),
             // as `run` decides: tombstones don't show that the topic is what it is said to be
             NonEvent::OtherShape(_) if !observed.has_events() => {
                 Finding::problem("other_shape", found, remedy)

@@ -171,7 +171,7 @@ async fn find_altered_key(
     changes: &[(usize, RowChange<'_>)],
 ) -> Result<Option<Failure>, Failure> {
     let mut identities = Vec::new();
-    for (_, change) in changes {
+    for (_, change) in changes.iter().filter(|(_, change)| !change.is_appended()) {
         let identity = describe_identity(&change.layout);
         if !identities.contains(&identity) {
             identities.push(identity);

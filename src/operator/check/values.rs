@@ -2,6 +2,7 @@
 
 use crate::config::{DecimalForm, SchemalessConfig};
 use crate::format::change::Change;
+use crate::format::landing::Landing;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::undeclared::{Proposed, propose_setting};
@@ -25,7 +26,7 @@ pub fn find_required_columns(
         .map(|column| column.column.as_str())
         .filter(|name| {
             rows.iter()
-                .any(|change| change.row.get(name).is_none() && change.key.get(name).is_none())
+                .any(|change| !fills_column(relation, change, name))
         })
         .collect();
     (!left_out.is_empty()).then(|| {
@@ -39,6 +40,15 @@ pub fn find_required_columns(
             "give them a default, or drop NOT NULL",
         )
     })
+}
+
+/// Whether the change has a value for the column, in its row or its key, or as it marks deleted rows.
+fn fills_column(relation: &Relation, change: &Change<'_>, column: &str) -> bool {
+    let at = relation.table.column_index(column);
+    let is_it = |name: &str| relation.table.column_index(name) == at;
+    let mut names = change.row.names().iter().chain(change.key.names());
+    let marks = matches!(&change.landing, Landing::Marked(mark) if is_it(&mark.column));
+    marks || names.any(|name| is_it(name))
 }
 
 /// Events that leave an unchanged value out update the row that is there, and need no other column.
@@ -75,7 +85,7 @@ fn convert_value<'r>(
     let raw = change.row.values.get(position)?;
     let schema = change.row.schema();
     let field = schema.and_then(|schema| schema.field_at(position, name));
-    let schemaless = reading.schemaless_of(&relation.table.name, name);
+    let schemaless = reading.schemaless_of(&relation.table.name, &column.name);
     let pg_type = &column.pg_type;
     let conversion = Conversion::new(field, pg_type, schemaless);
     Some(conversion.to_text(raw, field, pg_type, reading))
@@ -91,7 +101,8 @@ fn assumed_scale(
 ) -> Option<i32> {
     let raw = change.row.values.get(position)?;
     let schema = change.row.schema();
-    let field = schema.and_then(|schema| schema.field_at(position, &column.name));
+    let name = change.row.names().get(position)?;
+    let field = schema.and_then(|schema| schema.field_at(position, name));
     let schemaless = reading.schemaless_of(&relation.table.name, &column.name);
     value::assumed_scale(field, &column.pg_type, schemaless).filter(|_| raw.contains('"'))
 }
@@ -106,15 +117,17 @@ pub fn judge_conversions(
     let mut findings = Vec::new();
     for column in &relation.table.columns {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
+        let own = relation.table.column_index(&column.name);
         let (mut values, mut nulls, mut refused, mut suspicious) = (0, 0, Vec::new(), 0);
         let mut rounded = 0;
         let mut assumed = None;
         for change in changes {
-            let mut names = change.row.names().iter();
-            let Some(at) = names.position(|name| **name == *column.name) else {
+            let mut fields = change.row.names().iter().enumerate();
+            let is_it = |name: &str| relation.table.column_index(name) == own;
+            let Some((at, field)) = fields.find(|(_, name)| is_it(name)) else {
                 continue;
             };
-            match convert_value(relation, change, (at, column.name.as_str()), reading) {
+            match convert_value(relation, change, (at, field), reading) {
                 None | Some(Ok(Value::Unavailable)) => {}
                 Some(Ok(Value::Null)) if takes_null => {}
                 Some(Ok(Value::Null)) => nulls += 1,
@@ -161,6 +174,12 @@ struct Refused<'c, 'r> {
     error: ValueError,
 }
 
+impl Refused<'_, '_> {
+    fn field(&self) -> &str {
+        self.change.row.names().get(self.at).map_or("", |name| name)
+    }
+}
+
 /// `all`: how many values were sampled.
 fn judge_refused(
     relation: &Relation,
@@ -186,7 +205,7 @@ fn judge_refused(
         let convert = |one: &Refused<'_, '_>| match convert_value(
             relation,
             one.change,
-            (one.at, name),
+            (one.at, one.field()),
             &reading,
         ) {
             Some(Ok(Value::Text(text))) => Some(text.into_owned()),

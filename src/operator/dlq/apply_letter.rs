@@ -10,6 +10,7 @@ use deadpool_postgres::Transaction;
 use crate::config::{Config, Idempotency};
 use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
+use crate::format::landing::Landing;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
 use crate::format::undecodable::Undecodable;
@@ -133,9 +134,14 @@ impl LetterApplier {
                 None => return Err(Refusal::Undecodable(Undecodable::without_table())),
             },
         };
+        // a row of its own is known by the event that the worker knew
+        let id = letter.event_id;
+        let change = Change { id, ..change };
         let (row, keys) = self.identify_row(tx, &change).await?;
         let earlier = letter.row;
-        if earlier.is_some() && !letter.key_hashes.is_some_and(|own| keys.contains(&own)) {
+        if change.landing == Landing::Appended {
+            // no other event is about its row
+        } else if earlier.is_some() && !letter.key_hashes.is_some_and(|own| keys.contains(&own)) {
             // its key was unknown, or routes have changed since: later events were not put in order with it
             if !self.force {
                 return Ok(ReplayOutcome::RowUnknown);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::format::change::Change;
-use crate::rows::row_change::{Effect, Layout, RowChange, Text};
+use crate::rows::row_change::{Layout, RowChange, Text};
 use crate::rows::row_sequence::{ANY_PARTITION, Arrival};
 use crate::rows::source_order::{OtherSourceOf, SourceOrder};
 use crate::rows::value::{Conversion, Reading, Value};
@@ -159,19 +159,20 @@ pub(super) fn find_version<'r>(
         );
         return Err(Failure::new(Verdict::Systemic, message));
     };
-    if row.effect != Effect::Gone {
+    if !change.operation.removes_row() {
         let place = row.layout.columns.iter().position(|c| *c == column);
         let text = place.and_then(|place| row.texts.get(place)?.clone());
         return Ok(Some((column, text)));
     }
     let names = change.row.names();
-    let place = names.iter().position(|field| **field == **name);
+    let is_version = |field: &str| table.column_index(field) == Some(column);
+    let place = names.iter().position(|field| is_version(field));
     let (Some(place), Some(pg)) = (place, table.columns.get(column)) else {
         return Ok(Some((column, None)));
     };
     let field = change.row.schema().and_then(|schema| {
         let fields = schema.fields();
-        fields.iter().find(|field| *field.name == **name)
+        fields.iter().find(|field| is_version(&field.name))
     });
     let raw = change.row.values.get(place).copied().unwrap_or("null");
     // what can't be read, or stands for a value that isn't logged, tells nothing
