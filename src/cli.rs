@@ -38,7 +38,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   landfall check
   landfall check --json | jq         One object a line
-  landfall check --trial never       Reads only
+  landfall check --static            Reads only, and leaves Postgres untouched
 
 A few events of each topic are written as `run` would write them, each table's in a transaction of
 at most some seconds that is always rolled back. What can't be rolled back: numbers that sequences
@@ -171,7 +171,11 @@ impl Run {
 pub struct Check {
     /// Whether to have Postgres try the sampled events, in transactions that are always rolled back.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "careful")]
-    pub trial: Trial,
+    trial: Trial,
+
+    /// Leave Postgres untouched: the same as --trial never.
+    #[arg(long = "static", conflicts_with = "trial")]
+    is_static: bool,
 
     /// Print the statements that schema_evolution = "create" would run, for psql; what is found goes to standard error.
     #[arg(long, conflicts_with = "json")]
@@ -180,6 +184,16 @@ pub struct Check {
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Check {
+    /// Whether sampled events are tried.
+    pub fn trial(&self) -> Trial {
+        match self.is_static {
+            true => Trial::Never,
+            false => self.trial,
+        }
+    }
 }
 
 /// When `check` has sampled events tried.
@@ -258,6 +272,20 @@ mod tests {
         assert_eq!((help.kind(), help.exit_code()), (ErrorKind::DisplayHelp, 0));
         assert!(help.to_string().contains("Examples:"));
         assert_eq!(parse(&["landfall", "--version"]).exit_code(), 0);
+    }
+
+    #[test]
+    fn a_static_check_tries_nothing() {
+        let trial = |words: &[&str]| {
+            let cli = Cli::try_parse_from([&["landfall", "check"], words].concat());
+            match cli.map(|cli| cli.command) {
+                Ok(Command::Check(check)) => Some(check.trial()),
+                _ => None,
+            }
+        };
+        assert_eq!(trial(&["--static"]), Some(Trial::Never));
+        assert_eq!(trial(&[]), Some(Trial::Careful));
+        assert_eq!(trial(&["--static", "--trial", "always"]), None);
     }
 
     #[test]

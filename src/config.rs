@@ -4,11 +4,13 @@
 //! and no message, `Debug` or summary shows a secret.
 
 mod apply;
+mod connect_option;
 mod dead_letter;
 mod environment;
 mod error;
 mod format;
 mod http;
+mod idle_route;
 mod kafka;
 mod kafka_property;
 mod lineage;
@@ -16,6 +18,7 @@ mod lines;
 mod load;
 mod log;
 mod nearest;
+mod posix_regex;
 mod postgres;
 mod postgres_url;
 mod reader;
@@ -28,6 +31,7 @@ mod row_shape;
 mod schema_evolution;
 mod schemaless;
 mod secret;
+mod start_at;
 mod summary;
 mod table_template;
 #[cfg(test)]
@@ -45,6 +49,7 @@ pub use dead_letter::{BreakerConfig, DeadLetterConfig, LaterEvents};
 pub use error::ConfigError;
 pub use format::FormatConfig;
 pub use http::HttpConfig;
+pub use idle_route::{IdleRoute, written_pattern};
 pub use kafka::KafkaConfig;
 pub use lineage::{Fact, Lineage};
 pub use log::{LogConfig, LogFormat};
@@ -57,6 +62,7 @@ pub use row_shape::{FieldChoice, Mask, RowShape};
 pub use schema_evolution::SchemaEvolution;
 pub use schemaless::{BytesForm, DecimalForm, SchemalessColumns, SchemalessConfig, TimeUnit};
 pub use secret::Secret;
+pub use start_at::StartAt;
 pub use summary::Summary;
 pub use table_template::TableTemplate;
 pub use tls::{ClientCertificate, Tls, TlsMode};

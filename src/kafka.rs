@@ -24,6 +24,7 @@ mod cursor;
 pub mod dead_letter_topic;
 pub mod dead_letters;
 mod error;
+pub mod first_look;
 pub mod group;
 pub mod group_consumer;
 pub mod inbox;

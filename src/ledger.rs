@@ -4,7 +4,8 @@
 //! - In a batch's transaction, put together as [`Ledger`]: `watermarks` (how far each partition is, and the
 //!   fence), `event_ids` (what was applied) with its `days`, `letters` (what was put aside), `moved_rows` (what rows
 //!   had under another key), `row_positions` and `feeds` (the order of rows that come through several partitions).
-//! - Where reading goes on: `resume`, which is pure; what goes first, `partition_starts`.
+//! - Where reading goes on: `resume`, which is pure; what goes first, `partition_starts`; where partitions begin
+//!   that were never had, `first_starts`.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
 //! - For an operator: `standstills`, `overview`, `rights`, `forget_partitions`.
 //! - The tables themselves: `migrate` creates them, `letter_indexes` what needs no migration, `retention` forgets what is old.
@@ -12,6 +13,7 @@
 pub mod days;
 pub mod event_ids;
 pub mod feeds;
+pub mod first_starts;
 pub mod forget_partitions;
 pub mod forgotten_letters;
 pub mod letter_filter;

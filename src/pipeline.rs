@@ -32,6 +32,8 @@ mod entry;
 mod event_place;
 mod evolve;
 mod find_start;
+mod first_starts;
+mod idle_routes;
 mod in_flight;
 mod isolate;
 mod jumps;

@@ -37,6 +37,7 @@ mod many_letters;
 mod mariadb;
 mod merged;
 mod moved;
+mod moving;
 mod operations;
 mod order;
 mod outage;

@@ -6,42 +6,48 @@ use std::path::Path;
 
 use figment::value::{Dict, Value};
 
+use super::connect_option::advise_on_option;
 use super::kafka_property::{may_be_secret, property_of};
 use super::reader::Reader;
 use super::secret::{SecretFileError, read_secret_file};
+use super::start_at::{STARTS, StartAt};
 use super::summary::Summary;
 use super::topic_pattern::TopicPattern;
-use super::value::{allowed, parse_list, parse_string, show_value};
+use super::value::{
+    Found, Refusal, allowed, because, one_of, parse_list, parse_string, show_value, word_for,
+};
 
 const PROPERTIES_KEY: &str = "kafka.properties";
 const WHO_COMMITS: &str =
     "Landfall commits an offset itself, after Postgres has committed its events";
 
-const ISOLATION_LEVEL: &str = "isolation.level";
-
-/// Properties that Landfall sets itself, and why.
-const OWNED_PROPERTIES: [(&str, &str); 9] = [
-    ("bootstrap.servers", "set kafka.brokers instead"),
-    ("metadata.broker.list", "set kafka.brokers instead"),
-    ("group.id", "set kafka.group instead"),
-    ("enable.auto.commit", WHO_COMMITS),
-    ("enable.auto.offset.store", WHO_COMMITS),
+/// Properties that Landfall sets itself, why, and the value that says what happens anyway.
+const OWNED_PROPERTIES: [(&str, &str, Option<&str>); 9] = [
+    ("bootstrap.servers", "set kafka.brokers instead", None),
+    ("metadata.broker.list", "set kafka.brokers instead", None),
+    ("group.id", "set kafka.group instead", None),
+    ("enable.auto.commit", WHO_COMMITS, Some("false")),
+    ("enable.auto.offset.store", WHO_COMMITS, Some("false")),
     (
         "enable.partition.eof",
         "Landfall sets it, to know when a partition has been read to its end",
+        Some("true"),
     ),
     (
         "auto.offset.reset",
-        "a new group starts at the earliest offset; later, a lost position is an error and \
-         never a silent jump",
+        "kafka.start says where a partition begins that this destination never had: set kafka.start = \"latest\" \
+         instead; later, a lost position is an error and never a silent jump",
+        Some("earliest"),
     ),
     (
-        ISOLATION_LEVEL,
+        "isolation.level",
         "what read_uncommitted brings of aborted transactions never happened at the source; take it out",
+        Some("read_committed"),
     ),
     (
         "statistics.interval.ms",
         "Landfall sets it, for its own metrics",
+        None,
     ),
 ];
 
@@ -54,6 +60,8 @@ pub struct KafkaConfig {
     pub group: String,
     /// Names and patterns of the topics to read. Never empty.
     pub topics: Vec<TopicPattern>,
+    /// Where partitions begin that this destination never had.
+    pub start: StartAt,
     /// librdkafka's, secrets included: show them with `shown_properties`.
     pub properties: BTreeMap<String, String>,
 }
@@ -83,16 +91,17 @@ impl KafkaConfig {
         summary.add("kafka.group", &self.group);
         let topics: Vec<&str> = self.topics.iter().map(|topic| topic.as_str()).collect();
         summary.add("kafka.topics", topics.join(","));
+        summary.add("kafka.start", word_for(&STARTS, self.start));
         for (name, value) in self.shown_properties() {
             summary.add(&format!("kafka.properties.{name}"), value);
         }
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
-        let brokers = reader.read_required("kafka.brokers", parse_string);
+        let brokers = reader.read_required("kafka.brokers", parse_brokers);
         let group = reader.read_or("kafka.group", "landfall".to_owned(), parse_string);
         let topics = reader
-            .read_required("kafka.topics", parse_list)
+            .read_required("kafka.topics", parse_topics)
             .map(|texts| {
                 texts
                     .iter()
@@ -103,11 +112,13 @@ impl KafkaConfig {
                     })
                     .collect()
             });
+        let start = reader.read_or("kafka.start", StartAt::Earliest, one_of(&STARTS));
         let properties = read_properties(reader);
         Some(Self {
             brokers: brokers?,
             group,
             topics: topics?,
+            start,
             properties,
         })
     }
@@ -119,8 +130,36 @@ impl fmt::Debug for KafkaConfig {
             .field("brokers", &self.brokers)
             .field("group", &self.group)
             .field("topics", &self.topics)
+            .field("start", &self.start)
             .field("properties", &BTreeMap::from_iter(self.shown_properties()))
             .finish()
+    }
+}
+
+/// As text with commas between, or as a list.
+fn parse_brokers(found: &Found) -> Result<String, Refusal> {
+    match found.value {
+        Value::Array(..) => Ok(parse_list(found)?.join(",")),
+        _ => parse_string(found),
+    }
+}
+
+/// A list; or one pattern, or names with commas between, as Kafka Connect has them.
+fn parse_topics(found: &Found) -> Result<Vec<String>, Refusal> {
+    match found.value {
+        Value::String(_, text) if !found.from_environment && text.starts_with('^') => {
+            Ok(vec![text.clone()])
+        }
+        Value::String(_, text) if !found.from_environment => {
+            Ok(text.split(',').map(|name| name.trim().to_owned()).collect())
+        }
+        Value::Dict(_, dict) if dict.contains_key("regex") => {
+            let option = advise_on_option("topics.regex").unwrap_or_default();
+            Err(because(format!(
+                "topics.regex is an option of Kafka Connect's; here: {option}"
+            )))
+        }
+        _ => parse_list(found),
     }
 }
 
@@ -148,7 +187,8 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::new();
     for (property, (name, value)) in chosen {
         match read_property(&name, &value) {
-            Ok(text) => _ = properties.insert(property, text),
+            Ok(Some(text)) => _ = properties.insert(property, text),
+            Ok(None) => {}
             Err(error) => refuse_property(reader, &name, &value, error),
         }
     }
@@ -168,22 +208,32 @@ enum PropertyError {
     NoScalar(String),
 }
 
-fn read_property(name: &str, value: &Value) -> Result<String, PropertyError> {
-    let as_it_is = name == ISOLATION_LEVEL && value.as_str() == Some("read_committed");
-    let owned = OWNED_PROPERTIES.iter().find(|(owned, _)| *owned == name);
-    if let Some((_, why)) = owned.filter(|_| !as_it_is) {
-        return Err(PropertyError::Owned(why));
+/// `None`: it says what is so anyway.
+fn read_property(name: &str, value: &Value) -> Result<Option<String>, PropertyError> {
+    let owned = OWNED_PROPERTIES.iter().find(|(owned, ..)| *owned == name);
+    if let Some((_, why, as_it_is)) = owned {
+        return match as_it_is.is_some() && show_scalar(value).as_deref() == *as_it_is {
+            true => Ok(None), // not all of librdkafka's clients know it
+            false => Err(PropertyError::Owned(why)),
+        };
     }
     if property_of(name) != name {
         let path = value
             .as_str()
             .ok_or_else(|| PropertyError::NoPath(show_value(value)))?;
-        return Ok(read_secret_file(Path::new(path))?.expose().to_owned());
+        return Ok(Some(read_secret_file(Path::new(path))?.expose().to_owned()));
     }
+    match show_scalar(value) {
+        None => Err(PropertyError::NoScalar(show_value(value))),
+        text => Ok(text),
+    }
+}
+
+fn show_scalar(value: &Value) -> Option<String> {
     match value {
-        Value::String(_, text) => Ok(text.clone()),
-        Value::Num(..) | Value::Bool(..) => Ok(show_value(value)),
-        _ => Err(PropertyError::NoScalar(show_value(value))),
+        Value::String(_, text) => Some(text.clone()),
+        Value::Num(..) | Value::Bool(..) => Some(show_value(value)),
+        _ => None,
     }
 }
 

@@ -103,6 +103,16 @@ fn read_config(
     }
 }
 
+/// Kafka Connect's options can't all be TOML: `value.converter` is a text and a table there.
+fn hint_at_connector(text: &str) -> &'static str {
+    match text.contains("connector.class") || text.contains("value.converter") {
+        true => {
+            "; if it is a connector's configuration: `landfall import-connector FILE` makes a landfall.toml of it"
+        }
+        false => "",
+    }
+}
+
 /// A reader of what the file and the environment say together, and whether the file could
 /// be read to its end.
 fn open_reader(
@@ -133,11 +143,8 @@ fn open_reader(
                     .span()
                     .and_then(|span| text.get(..span.start))
                     .map(|before| before.matches('\n').count() + 1);
-                problems.push(in_file(
-                    name,
-                    line,
-                    format!("not TOML: {}", error.message()),
-                ));
+                let text = format!("not TOML: {}{}", error.message(), hint_at_connector(text));
+                problems.push(in_file(name, line, text));
             }
         },
     }

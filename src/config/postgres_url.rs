@@ -16,6 +16,8 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 pub(super) enum PostgresUrlError {
     #[error("allowed: a URL that starts with postgres:// or postgresql://")]
     Scheme,
+    #[error("is a JDBC URL; allowed: {0}, with the password in postgres.password_file")]
+    Jdbc(String),
     #[error(transparent)]
     Tls(#[from] TlsParameterError),
     /// tokio-postgres names the parameter that it refuses, never its value.
@@ -32,7 +34,7 @@ pub(super) fn parse_url(url: &str) -> Result<(tokio_postgres::Config, Tls), Post
     let rest = SCHEMES
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme))
-        .ok_or(PostgresUrlError::Scheme)?;
+        .ok_or_else(|| refuse_scheme(url))?;
     // A question mark may be part of the password, so look for the query behind it.
     let query = rest.find('@').unwrap_or(0);
     let query = rest[query..].find('?').map(|at| query + at);
@@ -62,6 +64,31 @@ pub(super) fn parse_url(url: &str) -> Result<(tokio_postgres::Config, Tls), Post
     });
     check_host(&connection)?;
     Ok((connection, tls))
+}
+
+/// A JDBC URL with what it would be here: the user, the server, the database, and how TLS is used.
+fn refuse_scheme(url: &str) -> PostgresUrlError {
+    let Some(rest) = url.strip_prefix("jdbc:postgresql://") else {
+        return PostgresUrlError::Scheme;
+    };
+    let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let in_place = |c: char| c.is_ascii_alphanumeric() || ".-_,:[]/".contains(c);
+    if place.contains("//") || !place.chars().all(in_place) {
+        // something else than servers and a database, a password maybe
+        return PostgresUrlError::Jdbc("postgres://user@host:port/database".to_owned());
+    }
+    let value_of = |wanted: &str| {
+        let mut all = parameters.split('&').filter_map(|it| it.split_once('='));
+        all.find(|(name, _)| *name == wanted)
+            .map(|(_, value)| value)
+    };
+    let user = value_of("user").unwrap_or("user");
+    let tls = match (value_of("sslmode"), value_of("ssl")) {
+        (Some(mode), _) => format!("?sslmode={mode}"),
+        (None, Some("true")) => "?sslmode=require".to_owned(),
+        (None, _) => String::new(),
+    };
+    PostgresUrlError::Jdbc(format!("postgres://{user}@{place}{tls}"))
 }
 
 /// For people: user, hosts and database, nothing else.
@@ -122,6 +149,18 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn a_jdbc_url_is_refused_with_the_right_one_and_without_a_password() {
+        let refused = |url: &str| parse_url(url).unwrap_err().to_string();
+        let url = "jdbc:postgresql://db.example:6432/shop?user=ann&password=hunter2&ssl=true&currentSchema=raw";
+        assert_eq!(
+            refused(url),
+            "is a JDBC URL; allowed: postgres://ann@db.example:6432/shop?sslmode=require, with the password in postgres.password_file"
+        );
+        let odd = refused("jdbc:postgresql://ann:hunter2@db/shop");
+        assert!(!odd.contains("hunter2") && odd.contains("postgres://user@host:port/database"));
+    }
 
     #[test]
     fn tls_parameters_are_taken_out_and_the_others_stay() {

@@ -8,6 +8,9 @@ use super::table_template::TableTemplate;
 /// name doesn't take up.
 pub(super) fn may_merge_topics(pattern: &str, table: &TableTemplate) -> bool {
     let is_taken_up = |capture: &str| table.captures().any(|taken| taken == capture);
+    if is_taken_up("0") {
+        return false; // the whole name
+    }
     // a pattern that this can't read is none that the configuration takes
     regex_syntax::parse(pattern).is_ok_and(|pattern| varies_outside(&pattern, &is_taken_up))
 }
@@ -21,7 +24,8 @@ fn varies_outside(pattern: &Hir, is_taken_up: &impl Fn(&str) -> bool) -> bool {
             repetition.max != Some(repetition.min) || varies_outside(&repetition.sub, is_taken_up)
         }
         HirKind::Capture(capture) => {
-            let taken_up = capture.name.as_deref().is_some_and(is_taken_up);
+            let named = capture.name.as_deref().is_some_and(is_taken_up);
+            let taken_up = named || is_taken_up(&capture.index.to_string());
             !taken_up && varies_outside(&capture.sub, is_taken_up)
         }
         HirKind::Concat(parts) => parts.iter().any(|part| varies_outside(part, is_taken_up)),
@@ -55,5 +59,7 @@ mod tests {
             "shop[.](?<schema>[^.]+)[.](?<t>.+)",
             "${schema}.${t}"
         ));
+        assert!(!merges("shop[.]([^.]+)[.](?<t>.+)", "$1.${2}") && !merges("a|b", "raw.${0}"));
+        assert!(merges("shop[.]([^.]+)[.](.+)", "public.$2"));
     }
 }

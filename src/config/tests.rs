@@ -2,6 +2,7 @@
 //! ones is in `problems`.
 
 mod examples;
+mod idle_routes;
 mod problems;
 mod registry;
 mod row_shapes;

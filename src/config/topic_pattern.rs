@@ -2,6 +2,8 @@
 
 use regex::Regex;
 
+use super::posix_regex::{NotPosix, rewrite_to_posix};
+
 /// Says which names Kafka takes.
 pub(super) const TOPIC_NAME: &str =
     "a topic name (letters, digits, '.', '_', '-', at most 249 of them)";
@@ -11,11 +13,8 @@ pub(super) const TOPIC_NAME: &str =
 pub(super) enum TopicPatternError {
     #[error("found {0:?}; allowed: {TOPIC_NAME}, or a regex that starts with ^")]
     NoTopicName(String),
-    #[error(
-        "{pattern:?}: librdkafka's POSIX regexes have no {construct}; \
-         write [0-9] for a digit, ( ) for a group"
-    )]
-    NotPosix { pattern: String, construct: String },
+    #[error("{pattern:?} can't be rewritten for librdkafka, which subscribes to it: {why}")]
+    NotPosix { pattern: String, why: NotPosix },
     #[error("{pattern:?} is not a regex: {}", describe_regex_error(error))]
     NoRegex {
         pattern: String,
@@ -27,17 +26,31 @@ pub(super) enum TopicPatternError {
 #[derive(Debug, Clone)]
 pub enum TopicPattern {
     Name(String),
-    /// Written with a leading `^`. It is librdkafka that subscribes to it, so the pattern
-    /// means the same in its (POSIX) syntax as in this one. The end is not anchored.
-    Regex(Regex),
+    /// Written with a leading `^`. The end is not anchored.
+    Regex(TopicRegex),
+}
+
+/// A pattern of topics in both syntaxes. It is librdkafka that subscribes to it, so it has to mean the same in its own, POSIX's.
+#[derive(Debug, Clone)]
+pub struct TopicRegex {
+    written: Regex,
+    posix: String,
 }
 
 impl TopicPattern {
-    /// As it is written, which is also what librdkafka's subscribe takes.
+    /// As it is written.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Name(name) => name,
-            Self::Regex(regex) => regex.as_str(),
+            Self::Regex(regex) => regex.written.as_str(),
+        }
+    }
+
+    /// As librdkafka's subscribe takes it.
+    pub fn to_posix(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Regex(regex) => &regex.posix,
         }
     }
 
@@ -46,7 +59,7 @@ impl TopicPattern {
         match self {
             Self::Name(name) => name.clone(),
             // the first ^ is for librdkafka, which knows patterns by it
-            Self::Regex(regex) => format!("^.*({}).*", regex.as_str()),
+            Self::Regex(regex) => format!("^.*({}).*", regex.posix),
         }
     }
 
@@ -54,8 +67,13 @@ impl TopicPattern {
     pub fn matches_topic(&self, topic: &str) -> bool {
         match self {
             Self::Name(name) => name == topic,
-            Self::Regex(regex) => regex.is_match(topic),
+            Self::Regex(regex) => regex.written.is_match(topic),
         }
+    }
+
+    /// What was a name or a pattern of `kafka.topics` once; `None` if it is none.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
     }
 
     /// The error says what is wrong with the text, and what is allowed.
@@ -68,13 +86,18 @@ impl TopicPattern {
                 Err(TopicPatternError::NoTopicName(pattern))
             };
         }
-        if let Some(construct) = foreign_construct(text) {
-            return Err(TopicPatternError::NotPosix { pattern, construct });
-        }
-        match Regex::new(text) {
-            Ok(regex) => Ok(Self::Regex(regex)),
-            Err(error) => Err(TopicPatternError::NoRegex { pattern, error }),
-        }
+        let written = match Regex::new(text) {
+            Ok(regex) => regex,
+            Err(error) => return Err(TopicPatternError::NoRegex { pattern, error }),
+        };
+        let posix = match is_posix(text) {
+            true => pattern,
+            false => match rewrite_to_posix(text) {
+                Ok(posix) => posix,
+                Err(why) => return Err(TopicPatternError::NotPosix { pattern, why }),
+            },
+        };
+        Ok(Self::Regex(TopicRegex { written, posix }))
     }
 }
 
@@ -90,21 +113,24 @@ pub(super) fn describe_regex_error(error: &regex::Error) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-/// What Rust's regexes have and POSIX extended ones read as something else: `\d` is the
-/// letter d there, and a subscription would silently miss topics.
-fn foreign_construct(pattern: &str) -> Option<String> {
-    let after = |two: &[char]| matches!(two, ['\\', c] if c.is_ascii_alphanumeric());
-    let lazy = |two: &[char]| matches!(two, ['*' | '+' | '?' | '}', '?'] | ['(', '?']);
+/// Whether POSIX extended regexes read the pattern as Rust's do: `\d` is the letter d there, and a subscription would silently miss topics.
+fn is_posix(pattern: &str) -> bool {
+    let is_escape = |two: &[char]| matches!(two, ['\\', c] if c.is_ascii_alphanumeric());
+    let is_lazy = |two: &[char]| matches!(two, ['*' | '+' | '?' | '}', '?'] | ['(', '?']);
+    let is_set = |two: &[char]| matches!(two, ['&', '&'] | ['-', '-'] | ['~', '~']);
     let chars: Vec<char> = pattern.chars().collect();
     let mut rest = chars.as_slice();
     while let [first, second, ..] = rest {
-        if after(&[*first, *second]) || lazy(&[*first, *second]) {
-            return Some(format!("{first}{second}"));
+        let two = &[*first, *second];
+        if is_escape(two) || is_lazy(two) || is_set(two) {
+            return false;
         }
         // An escaped character says nothing about what follows it.
-        rest = rest.get(if *first == '\\' { 2 } else { 1 }..)?;
+        rest = rest
+            .get(if *first == '\\' { 2 } else { 1 }..)
+            .unwrap_or_default();
     }
-    None
+    true
 }
 
 #[cfg(test)]
@@ -148,17 +174,20 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_librdkafka_reads_otherwise_is_refused() {
-        for wrong in [r"^shop\d+", "^(?:a|b)", "^a+?", r"^\w+", "^a{2}?"] {
-            assert!(
-                matches!(
-                    TopicPattern::parse(wrong),
-                    Err(TopicPatternError::NotPosix { .. })
-                ),
-                "{wrong}"
-            );
+    fn a_pattern_that_librdkafka_reads_otherwise_is_rewritten_for_it_and_no_other() {
+        let posix = |text: &str| TopicPattern::parse(text).unwrap().to_posix().to_owned();
+        assert_eq!(posix(r"^shop\d+"), "^shop[0-9]+");
+        assert_eq!(posix("^(?:a|bc)+?"), "^(a|bc)+");
+        for same in [
+            r"^a\\?b(c|d)?\.[0-9]{2}$",
+            r"^shop\.public\.",
+            "^[[:alpha:]]+-x",
+        ] {
+            assert_eq!(posix(same), same);
         }
-        assert!(TopicPattern::parse(r"^a\\?b(c|d)?\.[0-9]{2}$").is_ok());
+        assert_eq!(TopicPattern::parse(r"^\w+").unwrap().as_str(), r"^\w+");
+        let error = TopicPattern::parse(r"^shop\b").unwrap_err().to_string();
+        assert!(error.contains("no word boundaries"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use figment::value::{Dict, Value};
 
+use super::connect_option::advise_on_option;
 use super::environment::variable_for;
 use super::error::Problem;
 use super::nearest::{nearest_key, split_key};
@@ -15,6 +16,15 @@ pub(super) fn find_unknown_keys(reader: &Reader) -> Vec<Problem> {
     let mut problems = Vec::new();
     keys.walk_table("", &reader.root, &mut problems);
     problems
+}
+
+/// Whether an option of Kafka Connect's is in the table.
+fn has_option(table: &str, dict: &Dict) -> bool {
+    dict.iter().any(|(name, value)| {
+        let key = format!("{table}.{name}");
+        advise_on_option(&key).is_some()
+            || value.as_dict().is_some_and(|dict| has_option(&key, dict))
+    })
 }
 
 /// What is set, compared with what the reader was asked for.
@@ -42,6 +52,10 @@ impl UnknownKeys<'_> {
                 Value::Dict(_, dict) if self.is_known_table(&key) => {
                     self.walk_table(&key, dict, problems);
                 }
+                // `connection.url = …` is a table within a table to TOML
+                Value::Dict(_, dict) if has_option(&key, dict) => {
+                    self.walk_table(&key, dict, problems);
+                }
                 _ => problems.push(Problem {
                     place: self.reader.place_of(Some(value), &key),
                     text: if self.is_known_table(&key) {
@@ -57,6 +71,9 @@ impl UnknownKeys<'_> {
     }
 
     fn explain_unknown(&self, key: &str, value: &Value) -> String {
+        if let Some(advice) = advise_on_option(key) {
+            return format!("is an option of Kafka Connect's; here: {advice}");
+        }
         let tables = self
             .reader
             .known

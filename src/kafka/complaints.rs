@@ -116,6 +116,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::config::StartAt;
 
     #[test]
     fn a_secret_in_librdkafkas_words_is_not_repeated() {
@@ -124,6 +125,7 @@ mod tests {
             brokers: "127.0.0.1:1".to_owned(),
             group: "landfall".to_owned(),
             topics: Vec::new(),
+            start: StartAt::Earliest,
             properties: BTreeMap::from(properties.map(|(n, v)| (n.to_owned(), v.to_owned()))),
         });
         let error = KafkaError::Global(RDKafkaErrorCode::Authentication);

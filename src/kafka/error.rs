@@ -49,6 +49,15 @@ pub enum Error {
         partition: TopicPartition,
         why: String,
     },
+    /// Where logs begin and end, or where the group would go on, isn't told at all.
+    #[error("Kafka can't be asked for offsets: {0}")]
+    Offsets(ClientError),
+    /// Of one partition it isn't told where its log begins and ends, or where the group would go on.
+    #[error("{partition}: Kafka doesn't tell its offsets: {why}")]
+    OffsetsUntold {
+        partition: TopicPartition,
+        why: String,
+    },
     /// No answer to the question for topic ids came in time.
     #[error("Kafka did not answer a DescribeTopics request in time")]
     TopicIdsUnanswered,

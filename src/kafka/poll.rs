@@ -60,7 +60,7 @@ pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, SeekQueu
         .iter()
         .map(|topic| match has_broker_assign(config) {
             true => topic.to_whole_name(),
-            false => topic.as_str().to_owned(),
+            false => topic.to_posix().to_owned(),
         })
         .collect();
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();

@@ -113,6 +113,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "forgotten_letters",
         include_str!("../../migrations/0027_forgotten_letters.sql"),
     ),
+    (
+        30,
+        "first_starts",
+        include_str!("../../migrations/0030_first_starts.sql"),
+    ),
 ];
 
 /// Whoever lands with an older build queues behind a lock that is waited for, at most this long at the first try. Their

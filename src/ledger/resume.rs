@@ -14,6 +14,23 @@ pub struct Watermark {
     pub topic_id: Option<Uuid>,
     /// Everything below this offset has been applied.
     pub next_offset: i64,
+    /// Where `kafka.start` had the partition begin: nothing below was landed here, and no id is known of it.
+    pub started_at: Option<i64>,
+}
+
+impl Watermark {
+    /// By how much a log is shorter that ends before the watermark.
+    pub fn short_of(self, log: LogState) -> ShortLog {
+        ShortLog {
+            next_offset: self.next_offset,
+            high: log.high,
+        }
+    }
+
+    /// Whether nothing was landed since `kafka.start` had the partition begin: no id tells what is new of its log.
+    pub fn is_as_started(&self) -> bool {
+        self.started_at == Some(self.next_offset)
+    }
 }
 
 /// What Kafka says of a partition.
@@ -134,9 +151,16 @@ fn begin_log(log: LogState, why: ResumeReason) -> Resume {
         watermark: Watermark {
             topic_id: log.topic_id,
             next_offset: log.low,
+            started_at: None,
         },
         why,
     }
+}
+
+/// Where the log of this watermark begins for this destination: where `kafka.start` had it begin, unless that was lost.
+fn first_offset(known: Watermark, log: LogState) -> i64 {
+    let started_at = known.started_at.filter(|offset| *offset <= log.high);
+    started_at.map_or(log.low, |offset| offset.max(log.low))
 }
 
 /// `ids_decide`: events are recognised by their ids too. Where they aren't, offsets are believed.
@@ -156,7 +180,14 @@ pub fn plan_resume(
         (Some(before), Some(now)) if before != now => {
             return Ok(from_start(ResumeReason::Recreated));
         }
-        _ if known.next_offset > log.high => return Ok(from_start(ResumeReason::Doubtful)),
+        _ if known.next_offset > log.high => {
+            let first = first_offset(known, log);
+            let mut resumed = from_start(ResumeReason::Doubtful);
+            (resumed.start, resumed.floor) = (first, first);
+            resumed.watermark.next_offset = first;
+            resumed.watermark.started_at = known.started_at.filter(|offset| *offset <= first);
+            return Ok(resumed);
+        }
         _ if known.next_offset < log.low => {
             return Err(Gap {
                 next_offset: known.next_offset,
@@ -165,7 +196,8 @@ pub fn plan_resume(
         }
         _ => {}
     }
-    let committed = log.committed.unwrap_or(log.low).max(log.low);
+    let first = first_offset(known, log);
+    let committed = log.committed.unwrap_or(first).max(first);
     let same = known.topic_id.is_some() && known.topic_id == log.topic_id;
     let sure = same || !ids_decide;
     let watermark = Watermark {
@@ -174,7 +206,7 @@ pub fn plan_resume(
     };
     let start = match committed.min(known.next_offset) {
         start if sure || start == known.next_offset => start,
-        start => (start - DOUBTFUL_REWIND_OFFSETS).max(log.low),
+        start => (start - DOUBTFUL_REWIND_OFFSETS).max(first),
     };
     let why = match committed.cmp(&known.next_offset) {
         _ if !sure => ResumeReason::Doubtful,
@@ -201,6 +233,7 @@ mod tests {
         Some(Watermark {
             topic_id,
             next_offset,
+            started_at: None,
         })
     }
 
@@ -312,6 +345,26 @@ mod tests {
             outcome(at(None, 5_000), log(None, 0, 9_000, Some(5_000))),
             (5_000, 5_000, ResumeReason::Doubtful)
         );
+    }
+
+    #[test]
+    fn where_the_configuration_had_a_partition_begin_nothing_before_it_is_read_as_new() {
+        let started = |next_offset| {
+            at(None, next_offset).map(|it| Watermark {
+                started_at: Some(40),
+                ..it
+            })
+        };
+        // doubtful, as no topic id is told, and the group has committed nothing yet
+        let resume = outcome(started(40), log(None, 0, 90, None));
+        assert_eq!(resume, (40, 40, ResumeReason::Doubtful));
+        let resume = outcome(started(70), log(None, 0, 50, None));
+        assert_eq!(resume, (40, 40, ResumeReason::Doubtful));
+        // what lies there was written since
+        let resume = outcome(started(70), log(None, 0, 30, None));
+        assert_eq!(resume, (0, 0, ResumeReason::Doubtful));
+        let resume = outcome(started(40), log(A, 0, 90, Some(10)));
+        assert_eq!(resume.0, 40);
     }
 
     #[test]

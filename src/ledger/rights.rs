@@ -7,9 +7,10 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 13] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 14] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("topics", "SELECT, INSERT, UPDATE"),
+    ("asked_topics", "SELECT, INSERT, UPDATE"),
     ("partition_starts", "SELECT, INSERT, UPDATE"),
     ("processed_events", "SELECT, INSERT, UPDATE, DELETE"),
     ("day_writes", "SELECT, INSERT, DELETE"),

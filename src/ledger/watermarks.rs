@@ -102,7 +102,7 @@ impl Watermarks {
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
              positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends, EXISTS (SELECT FROM {0}.partition_starts s WHERE s.topic = p.topic \
              AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}'), stands_since IS NOT NULL, \
-             CASE WHEN leader_epoch_at = next_offset THEN leader_epoch END, cut_after \
+             CASE WHEN leader_epoch_at = next_offset THEN leader_epoch END, cut_after, started_at \
              FROM {0}.partitions p WHERE topic = $1 AND partition = $2",
             self.schema
         );
@@ -120,6 +120,7 @@ impl Watermarks {
             watermark: Watermark {
                 topic_id: row.get(1),
                 next_offset: row.get(2),
+                started_at: row.get(16),
             },
             batch: row.get(3),
             memory: PartitionMemory {
@@ -156,13 +157,13 @@ impl Watermarks {
         let (sql, expected) = match before {
             None => (
                 // by what its topic's events were known so far, in whatever partition they were
-                "INSERT INTO {}.partitions (topic, partition, topic_id, next_offset, batch, consumer_group, full_ids_since, ordered_since) \
-                 SELECT $1, $2, $3, $4, $5, $6, coalesce(max(full_ids_since), 0), max(ordered_since) FROM {}.partitions \
+                "INSERT INTO {}.partitions (topic, partition, topic_id, next_offset, batch, consumer_group, started_at, full_ids_since, ordered_since) \
+                 SELECT $1, $2, $3, $4, $5, $6, $8::bigint, coalesce(max(full_ids_since), 0), max(ordered_since) FROM {}.partitions \
                  WHERE topic = $1 HAVING $7::uuid IS NULL ON CONFLICT DO NOTHING",
                 None,
             ),
             Some(row) => (
-                "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, \
+                "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, started_at = $8, \
                  open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, leader_epoch = NULL, cut_after = CASE WHEN topic_id = $3 THEN cut_after END, updated_at = now() \
                  WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
@@ -181,6 +182,7 @@ impl Watermarks {
                     (&batch, Type::UUID),
                     (&self.group, Type::TEXT),
                     (&expected, Type::UUID),
+                    (&watermark.started_at, Type::INT8),
                 ],
             )
             .await?;
@@ -201,6 +203,7 @@ impl Watermarks {
     ) -> Result<(), Failure> {
         let sql = format!(
             "UPDATE {}.partitions SET next_offset = $2, leader_epoch_at = $2, cut_after = least(cut_after, leader_epoch), batch = $3, \
+             started_at = CASE WHEN started_at <= $2 THEN started_at END, \
              consumer_group = $4, open_deletes = '{{}}', positions = '{{}}', updated_at = now() WHERE partition_id = $1 AND batch = $5",
             self.schema
         );

@@ -15,6 +15,7 @@ mod ledger_facts;
 mod merged;
 mod non_event;
 mod observe;
+mod patterns;
 mod properties;
 mod registry;
 mod relation;
@@ -22,6 +23,7 @@ mod report;
 mod sample;
 mod server;
 mod spread;
+mod starts;
 mod table_fit;
 mod target;
 #[cfg(test)]
@@ -43,8 +45,10 @@ use crate::operator::check::destination::{ObservedDestination, answer_in_time};
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::{ObservedCluster, observe_cluster};
 use crate::operator::check::ledger_facts::LedgerFacts;
+use crate::operator::check::patterns::{count_matches, judge_routes};
 use crate::operator::check::report::{KafkaLine, PostgresLine, Report};
 use crate::operator::check::spread::judge_spread;
+use crate::operator::check::starts::Starts;
 use crate::operator::check::topic::Asked;
 use crate::operator::check::trial::judge_awaited;
 use crate::operator::command_error::CommandError;
@@ -82,6 +86,9 @@ async fn examine_setup(config: &Config, check: &Check) -> Report {
     };
     report.findings.append(&mut kafka.findings);
     if kafka.brokers.is_some() {
+        let topics: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
+        report.patterns = count_matches(config, &topics);
+        report.findings.extend(judge_routes(config, &topics));
         judge_topic_settings(config, &kafka, &mut report).await;
     }
     report.findings.append(&mut destination.findings);
@@ -95,7 +102,7 @@ async fn examine_setup(config: &Config, check: &Check) -> Report {
     let ledger = has_ledger.then_some(config.postgres.schema.as_str());
     let asked = Asked {
         config,
-        trial: check.trial,
+        trial: check.trial(),
         ledger,
     };
     for found in &kafka.topics {
@@ -112,9 +119,11 @@ async fn examine_setup(config: &Config, check: &Check) -> Report {
     let findings = merged::judge_merged_tables(&mut report.topics);
     report.findings.extend(findings);
     report.findings.extend(judge_awaited(&report.topics));
-    judge_orders(&asked, &kafka, destination.client.as_ref(), &mut report).await;
+    let client = destination.client.as_ref();
+    judge_orders(&asked, &kafka, client, &mut report).await;
+    judge_starts(&asked, &kafka, &destination, &mut report).await;
     if check.ddl {
-        report.ddl = ddl::write_ddl(destination.client.as_ref(), &report.topics).await;
+        report.ddl = ddl::write_ddl(client, &report.topics).await;
     }
     report
 }
@@ -150,6 +159,30 @@ async fn judge_orders(
     report
         .findings
         .extend(facts.warn_of_late_topics(&report.topics));
+}
+
+/// Where partitions would begin, unless the ledger can't be read.
+async fn judge_starts(
+    asked: &Asked<'_>,
+    kafka: &ObservedCluster,
+    destination: &ObservedDestination,
+    report: &mut Report,
+) {
+    let config = asked.config;
+    let server = destination.server.as_ref();
+    let is_new = server.is_some_and(|server| server.schema_version == Some(0));
+    let starts = match (destination.client.as_ref(), asked.ledger) {
+        (Some(client), Some(schema)) => {
+            let starts = Starts::read_ledger(client, schema, config);
+            answer_in_time(starts).await.ok()
+        }
+        _ => is_new.then(Starts::default),
+    };
+    if let Some(starts) = starts {
+        let (lines, findings) = starts.judge_topics(config, &kafka.topics);
+        report.starts = lines;
+        report.findings.extend(findings);
+    }
 }
 
 /// Can the dead letter topic be created or written, and how long do topics keep events?

@@ -40,6 +40,7 @@ pub fn find_cut(
     let Watermark {
         topic_id,
         next_offset,
+        ..
     } = row.watermark;
     let Some(epoch) = row.leader_epoch else {
         return Cut::None;
@@ -64,11 +65,14 @@ pub fn find_cut(
     }
 }
 
-/// Whether the log is shorter than what was landed of it, and neither epochs nor ids tell what of it is new.
+/// Whether the log is shorter than what was landed of it, and neither epochs nor ids tell what of it is new: there are no ids
+/// of what was landed before `kafka.start` had the partition begin either.
 pub fn find_short_log(row: &PartitionRow, log: &LogState, ids_decide: bool) -> Option<ShortLog> {
     let watermark = row.watermark;
-    let is_same = watermark.topic_id.is_some() && watermark.topic_id == log.topic_id;
-    let is_short = is_same && watermark.next_offset > log.high && !ids_decide;
+    let as_started = watermark.is_as_started();
+    let is_told = watermark.topic_id.is_some() || as_started;
+    let is_same = is_told && watermark.topic_id == log.topic_id;
+    let is_short = is_same && watermark.next_offset > log.high && (as_started || !ids_decide);
     is_short.then_some(ShortLog {
         next_offset: watermark.next_offset,
         high: log.high,

@@ -11,6 +11,7 @@ fn row(topic_id: Option<Uuid>, next_offset: i64, leader_epoch: Option<i32>) -> P
         watermark: Watermark {
             topic_id,
             next_offset,
+            started_at: None,
         },
         batch: Uuid::nil(),
         memory: PartitionMemory::default(),
@@ -89,6 +90,12 @@ fn a_log_that_is_too_short_stands_still_where_neither_epochs_nor_ids_tell_what_i
     let short = find_short_log(&unknown, &log(600), false).unwrap();
     assert_eq!((short.next_offset, short.high), (1_000, 600));
     assert_eq!(find_short_log(&unknown, &log(1_000), false), None);
+    // no ids are known of what somebody else has landed
+    let mut taken_over = row(TOPIC, 1_000, None);
+    taken_over.watermark.started_at = Some(1_000);
+    assert!(find_short_log(&taken_over, &log(600), true).is_some());
+    taken_over.watermark.next_offset = 1_001;
+    assert_eq!(find_short_log(&taken_over, &log(600), true), None);
 }
 
 #[test]

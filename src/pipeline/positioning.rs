@@ -188,7 +188,9 @@ impl Positions {
                 owned.is_undecided = is_undecided;
                 owned.has_siblings = partitions > 1;
                 owned.is_at_end = start >= log.high;
-                owned.is_untried = matches!(resumed.why, ResumeReason::New) || start == 0;
+                owned.is_untried = matches!(resumed.why, ResumeReason::New)
+                    || start == 0
+                    || row.watermark.is_as_started();
                 Ok(TakenUp::Owned(Box::new(owned)))
             }
             None => Ok(TakenUp::NotOurs),

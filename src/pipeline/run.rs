@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::kafka::dead_letter_topic;
 use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
+use crate::pipeline::first_starts::settle_first_starts;
 use crate::pipeline::leave_pauses::LeavePauses;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::topic_watch::find_recreated_topic;
@@ -59,6 +60,10 @@ pub async fn run(
     stop: CancellationToken,
     patience: Option<Duration>,
 ) -> Result<(), RunError> {
+    let settled = settle_first_starts(config, &pool, &health, &stop);
+    if !wait_with_patience(patience, &health, settled).await?? {
+        return Ok(());
+    }
     let run = Run {
         config,
         pool,

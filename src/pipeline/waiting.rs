@@ -15,9 +15,9 @@ use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::health::{self, Health};
 
-/// Waits for one lane, or for the bookkeeping schema.
+/// Waits for one lane, or for what must be there before there are lanes.
 pub struct Waiting {
-    who: LaneOrSchema,
+    who: LaneOrSetup,
     health: Arc<Health>,
     retry: RetryConfig,
     /// Between two attempts while something is set up wrongly: `dead_letter.breaker.open`.
@@ -25,7 +25,7 @@ pub struct Waiting {
 }
 
 /// Who waits, and who may end it.
-enum LaneOrSchema {
+enum LaneOrSetup {
     Lane {
         number: usize,
         /// A rebalance, or the end of the process, asks the lane to let go.
@@ -38,6 +38,8 @@ enum LaneOrSchema {
         schema: String,
         stop: CancellationToken,
     },
+    /// Where partitions begin that were never read.
+    FirstStarts { stop: CancellationToken },
 }
 
 impl Waiting {
@@ -49,7 +51,7 @@ impl Waiting {
         health: Arc<Health>,
         config: &Config,
     ) -> Self {
-        let who = LaneOrSchema::Lane {
+        let who = LaneOrSetup::Lane {
             number,
             inbox,
             pool,
@@ -59,7 +61,7 @@ impl Waiting {
 
     /// How the bookkeeping schema is waited for, before there are lanes.
     pub fn of_schema(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
-        let who = LaneOrSchema::Schema {
+        let who = LaneOrSetup::Schema {
             database: config.postgres.display_url(),
             schema: config.postgres.schema.clone(),
             stop,
@@ -67,7 +69,12 @@ impl Waiting {
         Self::new(who, health, config)
     }
 
-    fn new(who: LaneOrSchema, health: Arc<Health>, config: &Config) -> Self {
+    /// How it is waited for, before there are lanes, that it can be settled where partitions begin.
+    pub fn of_first_starts(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
+        Self::new(LaneOrSetup::FirstStarts { stop }, health, config)
+    }
+
+    fn new(who: LaneOrSetup, health: Arc<Health>, config: &Config) -> Self {
         Self {
             who,
             health,
@@ -116,22 +123,25 @@ impl Waiting {
 
     /// The next attempt asks over a new session: one keeps what it was told at its start.
     pub fn renew_sessions(&self) {
-        if let LaneOrSchema::Lane { pool, .. } = &self.who {
+        if let LaneOrSetup::Lane { pool, .. } = &self.who {
             pool.retain(|_, _| false);
         }
     }
 
     fn log_failure(&self, failure: &Failure) {
         match &self.who {
-            LaneOrSchema::Schema {
+            LaneOrSetup::Schema {
                 database, schema, ..
             } => {
                 tracing::warn!(database, schema, error = %failure, "can't prepare the bookkeeping schema yet; waiting");
             }
-            LaneOrSchema::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
+            LaneOrSetup::FirstStarts { .. } => {
+                tracing::warn!(error = %failure, "it can't be settled yet where partitions begin that were never read (kafka.start); waiting, and nothing is read meanwhile");
+            }
+            LaneOrSetup::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
                 tracing::error!(lane = number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; `landfall check` says more; probing every {:?}", self.repair_probe);
             }
-            LaneOrSchema::Lane { number, .. } => {
+            LaneOrSetup::Lane { number, .. } => {
                 tracing::warn!(lane = number, error = %failure, "waiting; nothing is lost or dead-lettered meanwhile");
             }
         }
@@ -145,7 +155,7 @@ impl Waiting {
     /// The wait is over, if there was one.
     pub fn tell_going_on(&self) {
         let waited = self.health.note_going_on(self.who.name());
-        if let LaneOrSchema::Lane { number, .. } = &self.who
+        if let LaneOrSetup::Lane { number, .. } = &self.who
             && waited
         {
             tracing::info!(lane = number, "going on");
@@ -155,7 +165,7 @@ impl Waiting {
     /// How long to pause before the next attempt.
     pub fn pause_after(&self, verdict: Verdict, delays: &mut Delays) -> Duration {
         match (&self.who, verdict) {
-            (LaneOrSchema::Lane { .. }, Verdict::Systemic) => self.repair_probe,
+            (LaneOrSetup::Lane { .. }, Verdict::Systemic) => self.repair_probe,
             _ => delays.next_delay(),
         }
     }
@@ -180,19 +190,22 @@ impl Waiting {
     }
 }
 
-impl LaneOrSchema {
+impl LaneOrSetup {
     fn name(&self) -> health::Waiter {
         match self {
-            LaneOrSchema::Lane { number, .. } => health::Waiter::Lane(*number),
-            LaneOrSchema::Schema { .. } => health::Waiter::BookkeepingSchema,
+            LaneOrSetup::Lane { number, .. } => health::Waiter::Lane(*number),
+            LaneOrSetup::Schema { .. } => health::Waiter::BookkeepingSchema,
+            LaneOrSetup::FirstStarts { .. } => health::Waiter::FirstStarts,
         }
     }
 
     /// Returns once the wait is to end.
     async fn is_needed(&self) {
         match self {
-            LaneOrSchema::Lane { inbox, .. } => inbox.wait_for_drain_request().await,
-            LaneOrSchema::Schema { stop, .. } => stop.cancelled().await,
+            LaneOrSetup::Lane { inbox, .. } => inbox.wait_for_drain_request().await,
+            LaneOrSetup::Schema { stop, .. } | LaneOrSetup::FirstStarts { stop } => {
+                stop.cancelled().await;
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::dropped_fetches::DroppedFetches;
 use crate::pipeline::evolve::Evolution;
+use crate::pipeline::idle_routes::warn_of_idle_routes;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
@@ -124,6 +125,7 @@ impl Worker {
             worker_sessions: WorkerSessions::new(&config.postgres.schema, &config.kafka.group),
         };
         watches.spawn(session_watch.watch_sessions());
+        watches.spawn(warn_of_idle_routes(topics.clone(), config.clone()));
         watches.spawn(watch_topics(topics, consumer.clone()));
         watches.spawn(make_wanted_days(pool, ledger.clone()));
         let mut retention = JoinSet::new();

@@ -21,6 +21,8 @@ const PARENT_WAIT_MEMORY: Duration = Duration::from_secs(3);
 pub enum Waiter {
     /// The process before it has lanes: its bookkeeping schema isn't there yet.
     BookkeepingSchema,
+    /// The process before it has lanes: it isn't settled yet where partitions begin.
+    FirstStarts,
     Lane(usize),
 }
 
@@ -28,6 +30,7 @@ impl fmt::Display for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Waiter::BookkeepingSchema => f.write_str("bookkeeping schema"),
+            Waiter::FirstStarts => f.write_str("kafka.start"),
             Waiter::Lane(number) => write!(f, "lane {number}"),
         }
     }

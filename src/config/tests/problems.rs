@@ -294,7 +294,7 @@ fn a_property_that_landfall_owns_is_refused_with_the_reason() {
         ("enable.auto.commit", "after Postgres has committed"),
         ("enable.auto.offset.store", "after Postgres has committed"),
         ("enable.partition.eof", "Landfall sets it"),
-        ("auto.offset.reset", "earliest offset"),
+        ("auto.offset.reset", "set kafka.start = \"latest\""),
         ("isolation.level", "aborted transactions"),
         ("statistics.interval.ms", "Landfall sets it"),
     ] {
@@ -306,8 +306,112 @@ fn a_property_that_landfall_owns_is_refused_with_the_reason() {
 
 #[test]
 fn a_property_that_says_what_landfall_does_anyway_is_taken() {
-    let committed = "[kafka.properties]\n\"isolation.level\" = 'read_committed'";
-    assert!(load(&minimal_and(committed), &[]).is_ok());
+    for anyway in [
+        "isolation.level = 'read_committed'",
+        "auto.offset.reset = 'earliest'",
+        "enable.auto.commit = false",
+        "enable.auto.offset.store = 'false'",
+    ] {
+        let text = format!("[kafka.properties]\n{anyway}");
+        let config = load(&minimal_and(&text), &[]).unwrap();
+        assert!(config.kafka.properties.is_empty(), "{anyway}");
+    }
+}
+
+#[test]
+fn an_option_of_kafka_connect_leads_to_the_key_for_it() {
+    for (more, key, says) in [
+        (
+            "connection.url = 'jdbc:postgresql://db/w'",
+            "kafka.connection.url",
+            "set postgres.url",
+        ),
+        (
+            "[apply]\nbatch.size = 3000",
+            "apply.batch.size",
+            "set apply.batch_rows",
+        ),
+        (
+            "[apply]\n\"delete.enabled\" = true",
+            "apply.delete.enabled",
+            "set apply.deletes",
+        ),
+        (
+            "errors.deadletterqueue.topic.name = 'd'",
+            "postgres.errors.deadletterqueue.topic.name",
+            "set dead_letter.topic",
+        ),
+        (
+            "[format]\nschema.registry.url = 'http://r'",
+            "format.schema.registry.url",
+            "set format.registry.url",
+        ),
+        (
+            "[connection]\nuser = 'x'",
+            "connection.user",
+            "put the user into postgres.url",
+        ),
+        (
+            "[[route]]\ntopic = 'a'\ntable = 'a'\npk.fields = 'id'",
+            "route[0].pk.fields",
+            "set key of the [[route]]",
+        ),
+    ] {
+        let in_kafka = key.starts_with("kafka.");
+        let text = match in_kafka {
+            true => minimal_and("").replace("[kafka]", &format!("[kafka]\n{more}")),
+            false => minimal_and(more),
+        };
+        let lines = problems(&text, &[]);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        let said = format!("{key}: is an option of Kafka Connect's; here: {says}");
+        assert!(lines[0].contains(&said), "{lines:#?}");
+    }
+    // one problem for each, under the line of each
+    let two = problems(
+        &minimal_and("[connector]\ntasks.max = 1\nname = 'sink'\nbatch.size = 1"),
+        &[],
+    );
+    assert_eq!(two.len(), 3, "{two:#?}");
+    assert!(two[0].starts_with("landfall.toml:"), "{two:#?}");
+}
+
+#[test]
+fn a_pasted_connector_that_is_no_toml_is_taken_for_what_it_is() {
+    let text = "value.converter = 'x'\nvalue.converter.schemas.enable = true";
+    let lines = problems(text, &[]);
+    assert!(lines[0].contains("landfall import-connector"), "{lines:#?}");
+}
+
+#[test]
+fn topics_and_brokers_are_taken_as_people_write_them() {
+    let load = |topics: &str, brokers: &str| {
+        let text = format!(
+            "[kafka]\nbrokers = {brokers}\ntopics = {topics}\n[postgres]\nurl = 'postgres://db/w'"
+        );
+        let kafka = load(&text, &[]).unwrap().kafka;
+        let topics: Vec<String> = kafka.topics.iter().map(|t| t.as_str().to_owned()).collect();
+        (kafka.brokers, topics.join(" "))
+    };
+    let expected = |topics: &str| ("a:1,b:2".to_owned(), topics.to_owned());
+    assert_eq!(
+        load("'shop.a, shop.b'", "['a:1', 'b:2']"),
+        expected("shop.a shop.b")
+    );
+    assert_eq!(
+        load("'^shop[.][a-z]{1,3}'", "'a:1,b:2'"),
+        expected("^shop[.][a-z]{1,3}")
+    );
+    let text = minimal_and("").replace("[kafka]", "[kafka]\ntopics.regex = 'shop.*'");
+    let text = text
+        .lines()
+        .filter(|line| !line.starts_with("topics ="))
+        .collect::<Vec<_>>();
+    let lines = problems(&text.join("\n"), &[]);
+    assert!(
+        lines[0].contains("set kafka.topics, a list, the pattern with ^"),
+        "{lines:#?}"
+    );
 }
 
 #[test]
@@ -349,7 +453,7 @@ key = ['id', 'id']
         problems(&minimal_and(text), &[]),
         [
             "landfall.toml:11: route[0].topic: \"(\" is not a regex: unclosed group",
-            "landfall.toml:15: route[1].table: \"${b}\": ${b} is not a named capture of the route's topic; it has a",
+            "landfall.toml:15: route[1].table: \"${b}\": ${b} is no capture of the route's topic; it has a",
             "landfall.toml:19: route[2].key: names a column twice",
         ]
     );

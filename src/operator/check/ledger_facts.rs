@@ -67,6 +67,7 @@ impl LedgerFacts {
         let known = Watermark {
             topic_id: applied.topic_id,
             next_offset: applied.next_offset,
+            started_at: None, // it makes no difference to a gap
         };
         let log = LogState {
             topic_id: topic.id.and_then(TopicId::known),

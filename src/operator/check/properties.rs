@@ -23,6 +23,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::config::StartAt;
 
     fn found(properties: &[(&str, &str)]) -> Vec<String> {
         let own = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
@@ -30,6 +31,7 @@ mod tests {
             brokers: "127.0.0.1:1".to_owned(),
             group: "landfall".to_owned(),
             topics: Vec::new(),
+            start: StartAt::Earliest,
             properties: BTreeMap::from_iter(properties.iter().map(own)),
         };
         let findings = judge_properties(&config, &Complaints::new(&config));

@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::merged::SampledOrder;
 use crate::operator::check::observe::Origin;
+use crate::operator::check::patterns::PatternLine;
+use crate::operator::check::starts::StartLine;
 use crate::operator::check::trial::AwaitedParents;
 use crate::operator::terminal::json_line;
 use crate::rows::evolution::WantedTable;
@@ -18,8 +20,12 @@ pub struct Report {
     pub postgres: PostgresLine,
     /// The registry's side; `None` if records need none.
     pub registry: Option<RegistryLine>,
+    /// What the configuration's patterns match.
+    pub patterns: Vec<PatternLine>,
     /// Each topic with each table that it leads to.
     pub topics: Vec<TopicLine>,
+    /// Where reading would begin; each topic once for each way in which partitions of it begin.
+    pub starts: Vec<StartLine>,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// The statements that would give tables what their events ask for, if they are asked for.
@@ -127,15 +133,24 @@ impl Report {
             Kafka(&'a KafkaLine),
             Postgres(&'a PostgresLine),
             Registry(&'a RegistryLine),
+            Pattern(&'a PatternLine),
             Topic(&'a TopicLine),
+            Start(&'a StartLine),
         }
         let sides = [
             ReportLine::Kafka(&self.kafka),
             ReportLine::Postgres(&self.postgres),
         ];
         let registry = self.registry.iter().map(ReportLine::Registry);
+        let patterns = self.patterns.iter().map(ReportLine::Pattern);
         let topics = self.topics.iter().map(ReportLine::Topic);
-        let lines = sides.into_iter().chain(registry).chain(topics);
+        let starts = self.starts.iter().map(ReportLine::Start);
+        let lines = sides
+            .into_iter()
+            .chain(registry)
+            .chain(patterns)
+            .chain(topics)
+            .chain(starts);
         let findings = self.findings.iter().map(json_line);
         lines.map(|line| json_line(&line)).chain(findings).collect()
     }

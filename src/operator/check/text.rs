@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use crate::operator::check::finding::Severity;
 use crate::operator::check::observe::Origin;
+use crate::operator::check::patterns::list_patterns;
 use crate::operator::check::report::{RegistryLine, Report, TopicLine};
+use crate::operator::check::starts::list_starts;
 use crate::operator::terminal::{counted, format_table, printable};
 
 impl Report {
@@ -34,6 +36,8 @@ impl Report {
                 format_table(["topic", "schemas"], schemas, &[])
             );
         }
+        text.push_str(&list_patterns(&self.patterns));
+        text.push_str(&list_starts(&self.starts, &self.kafka.group));
         text.push_str(&self.list_orders());
         for severity in [Severity::Problem, Severity::Warning] {
             text.push_str(&self.list_findings(severity));

@@ -47,8 +47,6 @@ pub fn choose_topics(
 
 #[cfg(test)]
 mod tests {
-    use regex::Regex;
-
     use super::*;
 
     fn topic(name: &str) -> ClusterTopic {
@@ -63,7 +61,7 @@ mod tests {
         let patterns = [
             TopicPattern::Name("orders".to_owned()),
             TopicPattern::Name("odrers".to_owned()),
-            TopicPattern::Regex(Regex::new("^shop[.]").unwrap()),
+            TopicPattern::read("^shop[.]").unwrap(),
         ];
         let (chosen, findings) = choose_topics(&patterns, &[topic("other"), topic("orders")]);
         assert_eq!(chosen, [topic("orders")]);

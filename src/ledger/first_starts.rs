@@ -1,0 +1,202 @@
+//! Where partitions begin that this destination never had, as `kafka.start` says. It is settled for all topics that are
+//! met for the first time in one transaction, as watermarks, before any of them is read: from then on a restart, a
+//! rebalance and another process find it there, and nobody decides anew.
+//!
+//! Why: `docs/decisions/01`.
+
+use std::collections::HashSet;
+
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use crate::config::{StartAt, TopicPattern};
+use crate::ledger::resume::LogState;
+use crate::postgres::settings::begin_pinned;
+use crate::postgres::unnamed_statements::UnnamedStatements;
+use crate::rows::sql::quote;
+use crate::verdict::Failure;
+
+/// The topics that `kafka.start` has nothing to say of.
+#[derive(Default)]
+pub struct MetTopics {
+    /// Those that were read before.
+    known: HashSet<String>,
+    /// What was asked for before: topics of these that weren't there then were created since.
+    asked_for: Vec<TopicPattern>,
+}
+
+/// A topic that is met for the first time, and where its partitions begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstStart {
+    /// The topic's name.
+    pub topic: String,
+    /// Which topic of this name it is; `None`: the broker doesn't tell.
+    pub topic_id: Option<Uuid>,
+    /// How many partitions it has: those that come later begin at their beginning.
+    pub partitions: i32,
+    /// Where these of them begin; all others begin at their beginning.
+    pub offsets: Vec<(i32, i64)>,
+}
+
+/// Where a partition begins of a topic that is met for the first time. `None`: at its beginning, wherever that is by then.
+pub fn find_first_start(start: StartAt, log: &LogState) -> Option<i64> {
+    match start {
+        StartAt::Earliest => None,
+        StartAt::Group => log.committed,
+        StartAt::Latest => Some(log.high),
+    }
+}
+
+impl MetTopics {
+    /// Reads which topics were met before.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn read_met(
+        client: &impl UnnamedStatements,
+        schema: &str,
+        group: &str,
+        start: StartAt,
+    ) -> Result<Self, Failure> {
+        let schema = quote(schema);
+        let sql = format!(
+            "SELECT topic FROM {schema}.topics UNION SELECT topic FROM {schema}.partitions"
+        );
+        let rows = client.query_typed(&sql, &[]).await?;
+        let mut met = Self {
+            known: rows.iter().map(|row| row.get(0)).collect(),
+            asked_for: Vec::new(),
+        };
+        if start == StartAt::Latest {
+            let sql = format!("SELECT topics FROM {schema}.asked_topics WHERE consumer_group = $1");
+            let row = client
+                .query_typed_opt(&sql, &[(&group, Type::TEXT)])
+                .await?;
+            let texts: Vec<String> = row.map(|row| row.get(0)).unwrap_or_default();
+            let patterns = texts.iter().filter_map(|text| TopicPattern::read(text));
+            met.asked_for = patterns.collect();
+        }
+        Ok(met)
+    }
+
+    /// Whether `kafka.start` decides where the topic's partitions begin.
+    pub fn is_met_first(&self, topic: &str) -> bool {
+        let mut asked_for = self.asked_for.iter();
+        !self.known.contains(topic) && !asked_for.any(|pattern| pattern.matches_topic(topic))
+    }
+}
+
+/// Enters where the partitions of topics begin, and what was asked for, all or nothing. Returns the names of those topics that
+/// nobody has entered before.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn enter_first_starts(
+    client: &mut Object,
+    schema: &str,
+    group: &str,
+    starts: &[FirstStart],
+    asked_for: Option<&[&str]>,
+) -> Result<HashSet<String>, Failure> {
+    let schema = &quote(schema);
+    let tx = begin_pinned(client).await?;
+    let entered = enter_topics(&tx, schema, starts).await?;
+    for start in starts.iter().filter(|it| entered.contains(&it.topic)) {
+        enter_watermarks(&tx, schema, group, start).await?;
+    }
+    if let Some(asked_for) = asked_for {
+        let sql = format!(
+            "INSERT INTO {schema}.asked_topics (consumer_group, topics) VALUES ($1, $2) \
+             ON CONFLICT (consumer_group) DO UPDATE SET topics = $2"
+        );
+        let asked_for = [
+            (&group as _, Type::TEXT),
+            (&asked_for as _, Type::TEXT_ARRAY),
+        ];
+        tx.execute_typed(&sql, &asked_for).await?;
+    }
+    tx.commit().await?;
+    Ok(entered)
+}
+
+/// Returns the names of those that weren't there.
+async fn enter_topics(
+    tx: &Transaction<'_>,
+    schema: &str,
+    starts: &[FirstStart],
+) -> Result<HashSet<String>, Failure> {
+    // in one order, so that of two processes one waits for the other
+    let mut topics: Vec<&FirstStart> = starts.iter().collect();
+    topics.sort_unstable_by(|one, other| one.topic.cmp(&other.topic));
+    let names: Vec<&str> = topics.iter().map(|it| it.topic.as_str()).collect();
+    let ids: Vec<Option<Uuid>> = topics.iter().map(|it| it.topic_id).collect();
+    let counts: Vec<i32> = topics.iter().map(|it| it.partitions).collect();
+    let sql = format!(
+        "INSERT INTO {schema}.topics (topic, topic_id, partition_count) \
+         SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[]) ON CONFLICT DO NOTHING RETURNING topic"
+    );
+    let topics: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&names, Type::TEXT_ARRAY),
+        (&ids, Type::UUID_ARRAY),
+        (&counts, Type::INT4_ARRAY),
+    ];
+    let rows = tx.query_typed(&sql, &topics).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+async fn enter_watermarks(
+    tx: &Transaction<'_>,
+    schema: &str,
+    group: &str,
+    start: &FirstStart,
+) -> Result<(), Failure> {
+    let (numbers, offsets): (Vec<i32>, Vec<i64>) = start.offsets.iter().copied().unzip();
+    let sql = format!(
+        "INSERT INTO {schema}.partitions (topic, partition, topic_id, next_offset, batch, consumer_group, full_ids_since, started_at) \
+         SELECT $1, number, $2, begins, gen_random_uuid(), $3, 0, begins \
+         FROM unnest($4::int[], $5::bigint[]) AS u(number, begins) ON CONFLICT DO NOTHING"
+    );
+    let watermarks: [(&(dyn ToSql + Sync), Type); 5] = [
+        (&start.topic, Type::TEXT),
+        (&start.topic_id, Type::UUID),
+        (&group, Type::TEXT),
+        (&numbers, Type::INT4_ARRAY),
+        (&offsets, Type::INT8_ARRAY),
+    ];
+    tx.execute_typed(&sql, &watermarks).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(committed: Option<i64>) -> LogState {
+        LogState {
+            topic_id: None,
+            low: 3,
+            high: 90,
+            committed,
+        }
+    }
+
+    #[test]
+    fn a_partition_begins_where_the_configuration_says_and_else_at_its_beginning() {
+        let find = |start, committed| find_first_start(start, &log(committed));
+        assert_eq!(find(StartAt::Earliest, Some(50)), None);
+        assert_eq!(find(StartAt::Group, Some(50)), Some(50));
+        assert_eq!(find(StartAt::Group, None), None);
+        assert_eq!(find(StartAt::Latest, Some(50)), Some(90));
+    }
+
+    #[test]
+    fn a_topic_that_was_read_or_asked_for_before_is_not_met_first() {
+        let met = MetTopics {
+            known: HashSet::from(["orders".to_owned()]),
+            asked_for: vec![TopicPattern::read("^shop[.]").unwrap()],
+        };
+        assert!(!met.is_met_first("orders") && !met.is_met_first("shop.new"));
+        assert!(met.is_met_first("other"));
+    }
+}
