@@ -1,6 +1,7 @@
 //! Tables become what their events' schemas tell, as far as `schema_evolution` allows, and no event is lost or doubled by it.
 
 mod crashes;
+mod mariadb;
 mod policies;
 mod proposals;
 mod real;

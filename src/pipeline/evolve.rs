@@ -162,7 +162,7 @@ impl Evolution {
         let mut proposed = self.proposed.lock();
         for statement in statements {
             if proposed.insert(statement.clone()) {
-                tracing::warn!(table = %name, statement, "a column isn't of the type that its events' schema tells, and may not take all their values: look at the statement, which is never run by itself");
+                tracing::warn!(table = %name, statement, "a column isn't of the type that its events' schema tells, and may not take all their values; look at the statement, which is never run by itself");
             }
         }
     }

@@ -209,3 +209,29 @@ async fn a_column_that_no_table_can_have_is_named_with_what_the_route_can_do() {
     assert!(line.contains("it has 64 bytes"), "{line}");
     assert!(!line.contains("ADD COLUMN"), "{line}");
 }
+
+#[tokio::test]
+async fn a_name_that_something_else_has_is_told_and_nothing_is_counted_as_made() {
+    let mut world = World::new("evolve_taken", 1).await;
+    create(&mut world);
+    let name = topic(&mut world, "taken", 1).await;
+    world
+        .db
+        .batch_execute("CREATE INDEX taken ON t (version)")
+        .await
+        .unwrap();
+    let row = json!({ "id": 1, "version": 1, "added": "a" });
+    world
+        .kafka
+        .produce(&name, &[insert("taken", &list(), row)])
+        .await;
+    let worker = world.run();
+    worker
+        .says(&["public.taken isn't what its statements make it", "index"])
+        .await;
+    let made = worker.metric("landfall_ddl_statements_total", &[]).await;
+    assert_eq!(made, 0.0);
+    world.db.batch_execute("DROP INDEX taken").await.unwrap();
+    until_column(&world, "taken", "added").await;
+    world.until_count("SELECT count(*) FROM taken", 1).await;
+}
