@@ -78,6 +78,20 @@ Everything that Kafka still has of it is read and applied once more, from the fi
 running worker notices within seconds. The rows that the events wrote stay as they are, so empty
 the table first if they should not be there. The role needs DELETE on the bookkeeping tables.";
 
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  landfall import-connector jdbc-sink.json > landfall.toml
+  landfall import-connector jdbc-sink.json debezium-source.json connect-distributed.properties
+                                     What else tells of the topics: the source that fills them,
+                                     the worker's brokers and converters
+  curl -s connect:8083/connectors?expand=info | landfall import-connector -
+                                     All of a Connect cluster's sinks
+
+Reads the JDBC sinks of Confluent, Aiven and Debezium and Confluent Cloud's PostgresSink, as JSON or
+as .properties. The configuration goes to standard output, without any password. Standard error says
+what became of each option: mapped, not needed, differs, no counterpart, to decide. It exits with 0 if
+a configuration was written, whatever is to decide, and with 2 if none was.";
+
 /// Lands Kafka change events in Postgres, each exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(name = "landfall", version, after_help = EXAMPLES)]
@@ -119,6 +133,9 @@ pub enum Command {
     /// Let a topic be processed again, from its first record on.
     #[command(after_help = FORGET_EXAMPLES)]
     Forget(Forget),
+    /// Turn Kafka Connect's JDBC sinks into a configuration.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    ImportConnector(ImportConnector),
 }
 
 impl Cli {
@@ -234,6 +251,17 @@ pub struct Forget {
     /// Only this partition of it.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: Option<i32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct ImportConnector {
+    /// Connectors' configurations, in JSON or as .properties; - is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+
+    /// Where Kafka is, which a connector's file doesn't say.
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub brokers: Option<String>,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use landfall::ledger::letter_indexes::create_missing_indexes;
 use landfall::ledger::migrate;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
-use landfall::operator::{check, dlq, forget, prune, status, terminal};
+use landfall::operator::{check, dlq, forget, import_connector, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
 use landfall::watch::{http, metrics, telemetry};
@@ -26,6 +26,16 @@ fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _failpoints = landfall::failpoint::read_plan();
     let cli = Cli::parse_or_exit();
+    // it makes a configuration, and needs none
+    if let Command::ImportConnector(asked) = &cli.command {
+        return match import_connector::run_import(asked) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                terminal::print_error(&format!("landfall: {error}"));
+                ExitCode::from(2)
+            }
+        };
+    }
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
         Err(error) => {
@@ -73,6 +83,7 @@ async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Er
         Command::Status(asked) => status::show_status(config, asked.json).await,
         Command::Dlq(dlq) => dlq::run_command(config, &dlq.command).await,
         Command::Forget(what) => forget::forget_topic(config, &what).await,
+        Command::ImportConnector(asked) => return Ok(import_connector::run_import(&asked)?),
     }
     .map_err(Into::into)
 }

@@ -30,6 +30,7 @@ mod group;
 mod grown_topics;
 mod house;
 mod identity;
+mod import_connector;
 mod isolation;
 mod ledger;
 mod letters;
