@@ -85,6 +85,7 @@ pub(super) fn plain_field(name: &str, kind: Kind, logical: Option<Logical>) -> F
         length: None,
         optional: true,
         default: None,
+        source: None,
     }
 }
 

@@ -67,6 +67,7 @@ impl MarkColumn {
             length: None,
             optional: true,
             default: None,
+            source: None,
         };
         let (field, raw) = (Some(&millis).filter(|_| deleted)?, time.to_string());
         let conversion = Conversion::new(Some(field), pg_type, Default::default());

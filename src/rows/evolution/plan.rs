@@ -80,6 +80,7 @@ impl Plan {
         self.obstacles.extend(explain_table_name(name));
         let mut keys = wanted.keys.iter();
         let key = match (keys.next(), keys.next()) {
+            _ if wanted.appended => &[],
             (Some(key), None) => key.as_slice(),
             (None, _) => {
                 self.obstacles.push(format!(
@@ -106,7 +107,9 @@ impl Plan {
             })
             .collect();
         let key: Vec<String> = key.iter().map(|column| quote(column)).collect();
-        lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
+        if !wanted.appended {
+            lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
+        }
         if !self.obstacles.is_empty() {
             return;
         }
@@ -124,8 +127,14 @@ impl Plan {
 
     fn alter_table(&mut self, now: &Table, wanted: &WantedTable, may_widen: bool) {
         for column in &wanted.columns {
-            let known = now.column_index(&column.name);
+            let known = match now.find_column(&column.name) {
+                Ok(known) => known,
+                // whoever maps the events says which, and how to tell them apart
+                Err(_) => continue,
+            };
             match known.and_then(|at| now.columns.get(at)) {
+                // a row that is marked may be so by a column of either kind
+                Some(_) if column.is_of_mark() => {}
                 None => self.add_column(wanted, column),
                 Some(known) if may_widen => self.widen_column(wanted, known, column),
                 Some(_) => {}
@@ -162,7 +171,7 @@ impl Plan {
             return;
         }
         let alter = |to: &ColumnType| {
-            let (table, column) = (quote_table(&wanted.name), quote(&column.name));
+            let (table, column) = (quote_table(&wanted.name), quote(&known.name));
             format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}")
         };
         match compare_width(&known.pg_type, found) {

@@ -7,6 +7,7 @@ use super::default_value::default_literal;
 use super::meaning::type_of_field;
 use super::width::common_type;
 use crate::format::change::{Change, Fields, Operation};
+use crate::format::landing::Landing;
 use crate::format::schema::Field;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
@@ -24,6 +25,27 @@ pub struct WantedColumn {
     pub(super) default: Option<String>,
     /// What people are told of it, where it is no more than a proposal.
     pub(super) comment: Option<String>,
+    /// It says that rows are deleted, and no event has it.
+    is_mark: bool,
+}
+
+impl WantedColumn {
+    /// Whether it is there for nothing but to tell that rows are deleted.
+    pub(super) fn is_of_mark(&self) -> bool {
+        self.is_mark
+    }
+
+    /// When a row was deleted that stays (`soft_delete`), for whoever has no such column yet.
+    fn of_mark(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            wants: Wants::Type(ColumnType::plain("timestamptz")),
+            required: 0,
+            default: None,
+            comment: None,
+            is_mark: true,
+        }
+    }
 }
 
 /// A type, as far as schemas tell.
@@ -45,6 +67,8 @@ pub struct WantedTable {
     pub columns: Vec<WantedColumn>,
     /// The key's columns, in each form that the events have it.
     pub keys: BTreeSet<Vec<String>>,
+    /// Each change is a row of its own: there is no key, and a row may lack any column, as that of a delete does.
+    pub appended: bool,
     /// How many shapes of whole rows there were.
     rows: usize,
 }
@@ -61,6 +85,7 @@ impl WantedTable {
             name: name.clone(),
             columns: Vec::new(),
             keys: BTreeSet::new(),
+            appended: false,
             rows: 0,
         };
         for change in changes {
@@ -72,6 +97,18 @@ impl WantedTable {
     }
 
     fn add_shape(&mut self, change: &Change<'_>, reading: &Reading, extensions: &ExtensionTypes) {
+        match &change.landing {
+            Landing::Row => {}
+            Landing::Marked(mark) => self.add_column(WantedColumn::of_mark(&mark.column), false),
+            Landing::Appended => {
+                self.appended = true;
+                for (name, field) in in_schema_order(&change.row) {
+                    let column = describe_column(name, field, false, reading, extensions);
+                    self.add_column(column, false);
+                }
+                return;
+            }
+        }
         let key: Vec<String> = change.key.names().iter().map(ToString::to_string).collect();
         let is_row = !change.row.is_empty();
         self.rows += usize::from(is_row);
@@ -123,6 +160,7 @@ impl WantedTable {
             self.add_column(column, false);
         }
         self.keys.extend(other.keys);
+        self.appended |= other.appended;
         self.rows += other.rows;
     }
 
@@ -170,5 +208,6 @@ fn describe_column(
         wants: found.map_or(Wants::Untold, Wants::Type),
         default,
         comment: None,
+        is_mark: false,
     }
 }
