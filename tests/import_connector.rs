@@ -102,7 +102,6 @@ fn each_public_connector_becomes_the_configuration_that_is_written_beside_it() {
 /// What is written and isn't read yet. Each goes as its key comes.
 const TO_COME: &[&str] = &[
     "kafka.start: unknown key",
-    "apply.schema_evolution: unknown key",
     "].write: unknown key",
     "].columns: unknown key",
     "].rename: unknown key",
@@ -317,8 +316,10 @@ fn whatever_stands_in_a_connectors_file_nothing_panics_and_what_is_made_is_toml(
             );
         }
     };
-    for sample in samples().iter().filter(|sample| sample.ends_with(".json")) {
-        let whole = text(sample);
+    let samples = samples().into_iter();
+    let samples = samples.filter(|sample| sample.ends_with(".json"));
+    for (nth, sample) in samples.enumerate() {
+        let whole = text(&sample);
         // cut, and with one byte changed
         for at in (0..whole.len()).step_by(37) {
             try_it(&whole.as_bytes()[..at]);
@@ -341,7 +342,7 @@ fn whatever_stands_in_a_connectors_file_nothing_panics_and_what_is_made_is_toml(
             .cloned()
             .collect();
         for (at, option) in options.iter().enumerate() {
-            for nasty in NASTY.iter().skip(at % 3).step_by(3) {
+            for nasty in NASTY.iter().skip((nth + at) % 7).step_by(7) {
                 let mut changed = parsed.clone();
                 changed.pointer_mut(place).unwrap()[option] = (*nasty).into();
                 try_it(changed.to_string().as_bytes());

@@ -23,6 +23,7 @@ pub const TARGETS: &[Target] = &[
     targets::connect_schema::TARGET,
     targets::headers::TARGET,
     targets::configuration::TARGET,
+    targets::connectors::TARGET,
 ];
 
 /// The target of this name.

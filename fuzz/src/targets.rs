@@ -3,6 +3,7 @@
 pub mod avro;
 pub mod configuration;
 pub mod connect_schema;
+pub mod connectors;
 pub mod envelopes;
 pub mod headers;
 

@@ -63,6 +63,24 @@ pub fn run_import(asked: &ImportConnector) -> Result<(), ImportError> {
 pub fn import_connectors(files: &[String], brokers: Option<&str>) -> Result<Imported, ImportError> {
     let mut found = Found::default();
     files.iter().try_for_each(|file| found.read_file(file))?;
+    combine_connectors(&found, files, brokers)
+}
+
+/// The same of one file's bytes, for those who have no file. How it is read, its name says.
+///
+/// # Errors
+/// They are no sink's configuration.
+pub fn import_bytes(file: &str, bytes: &[u8]) -> Result<Imported, ImportError> {
+    let mut found = Found::default();
+    found.add_bytes(file, bytes.to_vec())?;
+    combine_connectors(&found, &[file.to_owned()], None)
+}
+
+fn combine_connectors(
+    found: &Found,
+    files: &[String],
+    brokers: Option<&str>,
+) -> Result<Imported, ImportError> {
     let worker = found.connectors.iter().find(|one| one.kind == Kind::Worker);
     let mut sections = Vec::new();
     let mut sources = Vec::new();

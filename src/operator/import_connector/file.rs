@@ -30,7 +30,16 @@ impl Found {
     /// # Errors
     /// It can't be read, or holds something else.
     pub fn read_file(&mut self, file: &str) -> Result<(), ImportError> {
-        let text = read_text(file)?;
+        let bytes = read_bytes(file)?;
+        self.add_bytes(file, bytes)
+    }
+
+    /// Adds what stands in a file of this name.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn add_bytes(&mut self, file: &str, bytes: Vec<u8>) -> Result<(), ImportError> {
+        let text = read_text(file, bytes)?;
         if file.ends_with(".properties") {
             let options = parse_properties(file, &text)?;
             self.connectors
@@ -92,7 +101,7 @@ impl Found {
     }
 }
 
-fn read_text(file: &str) -> Result<String, ImportError> {
+fn read_bytes(file: &str) -> Result<Vec<u8>, ImportError> {
     let unreadable = |error| ImportError::Unreadable {
         file: file.to_owned(),
         error,
@@ -113,6 +122,10 @@ fn read_text(file: &str) -> Result<String, ImportError> {
             limit: LARGEST_FILE,
         });
     }
+    Ok(bytes)
+}
+
+fn read_text(file: &str, bytes: Vec<u8>) -> Result<String, ImportError> {
     let text = String::from_utf8(bytes).map_err(|error| ImportError::NoText {
         file: file.to_owned(),
         at: error.utf8_error().valid_up_to(),
