@@ -225,3 +225,65 @@ async fn a_field_of_the_records_key_may_be_left_out_or_masked_where_it_tells_no_
         ["(1,1,hidden)", "(2,2,hidden)", "(3,2,hidden)"]
     );
 }
+
+#[tokio::test]
+async fn a_triggers_actions_are_appended_once_each_without_any_key() {
+    let mut world = trail("append_trigger").await;
+    world.set("[route]", "envelope = \"trigger\"");
+    let action = |id: i64, word: &str, version: i64| {
+        let value =
+            json!({ "action_id": id, "id": 7, "version": version, "body": "b", "action": word });
+        Event {
+            value: Some(value.to_string().into_bytes()),
+            ..Event::default()
+        }
+    };
+    let actions = [
+        action(1, "INSERT", 1),
+        action(2, "UPDATE", 2),
+        action(3, "DELETE", 2),
+    ];
+    land(&world, &actions).await;
+    land(&world, &actions).await;
+    assert_eq!(
+        rows(&world).await,
+        ["create 7 1 b", "update 7 2 b", "delete 7 2 b"]
+    );
+}
+
+#[tokio::test]
+async fn a_trail_that_makes_itself_has_no_key_and_takes_what_events_leave_out() {
+    let mut world = shaped_world("append_create", "x int", "write = \"append\"").await;
+    world.sql("DROP TABLE s").await;
+    world.set("[route]", "schema_evolution = \"create\"");
+    world.set("route.lineage", "op = \"op\"");
+    let schema = json!({ "type": "struct", "fields": [
+        { "type": "int64", "optional": false, "field": "id" },
+        { "type": "int64", "optional": false, "field": "version" },
+        { "type": "string", "optional": true, "field": "body" }]});
+    let envelope = json!({ "type": "struct", "fields": [
+        { "type": "struct", "optional": true, "field": "after", "fields": schema["fields"] },
+        { "type": "struct", "optional": true, "field": "before", "fields": schema["fields"] }]});
+    let with_schema = |mut event: Event| {
+        let payload: serde_json::Value =
+            serde_json::from_slice(event.value.as_ref().unwrap()).unwrap();
+        let value = json!({ "schema": envelope, "payload": payload });
+        event.value = Some(value.to_string().into_bytes());
+        let key: serde_json::Value = serde_json::from_slice(event.key.as_ref().unwrap()).unwrap();
+        let of_key = json!({ "type": "struct", "fields": [schema["fields"][0]] });
+        let key = json!({ "schema": of_key, "payload": key });
+        event.key = Some(key.to_string().into_bytes());
+        event
+    };
+    let events = [
+        row("c", 1, 7, 1),
+        row("u", 2, 7, 2),
+        change("d", 3, 7, None),
+    ];
+    land(&world, &events.map(with_schema)).await;
+    let rows = "SELECT concat_ws(' ', op, id, version) FROM s ORDER BY version NULLS LAST";
+    assert_eq!(
+        world.texts(rows).await,
+        ["create 7 1", "update 7 2", "delete 7"]
+    );
+}
