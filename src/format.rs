@@ -35,7 +35,7 @@ mod row_orders;
 mod row_shaper;
 pub mod schema;
 pub mod schema_cache;
-mod single_key;
+pub mod single_key;
 pub mod source_position;
 mod stable_hash;
 mod stand_in;

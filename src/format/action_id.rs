@@ -5,10 +5,12 @@
 
 use uuid::Uuid;
 
+use crate::format::change::Operation;
 use crate::format::debezium::Action;
 use crate::format::event_id::{Identity, Parts};
 use crate::format::key_text::plain_json;
 use crate::format::positions::SeenChange;
+use crate::format::stable_hash::chain_hash;
 use crate::format::topic_decoder::Incoming;
 use crate::format::undecodable::{Undecodable, refuse_record};
 use crate::letter::Stage;
@@ -18,7 +20,7 @@ use crate::verdict::Reason;
 /// Stands for the entry of a log, of which there is none: actions aren't written side by side.
 const ALL_ACTIONS: u64 = 1;
 
-/// The event's id. `content`: the hash of all that it says.
+/// The event's id. `row`: the hash of the row's own fields.
 ///
 /// # Errors
 /// The same action said something else not long ago: which of the two is to be believed isn't known.
@@ -26,8 +28,9 @@ pub(super) fn identify_action(
     incoming: &mut Incoming<'_, '_>,
     action: Action<'_>,
     table: &TableName,
-    content: u64,
+    (operation, row): (Operation, u64),
 ) -> Result<Uuid, Undecodable> {
+    let content = chain_hash(row, operation.name().as_bytes());
     let plain = plain_json(action.id);
     let id = plain.trim_matches('"'); // a number and a text of the same digits are one id
     let mut parts = Parts::new();
@@ -43,7 +46,7 @@ pub(super) fn identify_action(
             "an action with this id came before and said something else (action {}): ids must tell actions apart",
             id.chars().take(40).collect::<String>()
         );
-        return refuse_record(Reason::Undecodable, Stage::Transformation, message);
+        return refuse_record(Reason::Undecodable, Stage::ValueConverter, message);
     }
     positions.note_change(seen);
     let mut identity = Identity::new("trigger", action.time_ms);

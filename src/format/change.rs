@@ -111,6 +111,12 @@ impl<'r> Fields<'r> {
         self.shape.as_ref()?.schema.as_ref()
     }
 
+    /// Whether any field isn't the row's own.
+    pub fn has_facts(&self) -> bool {
+        let shape = self.shape.as_ref();
+        shape.is_some_and(|shape| !shape.facts.is_empty())
+    }
+
     /// Whether the field at this place says something of the event, and isn't the row's own.
     pub fn is_fact(&self, at: usize) -> bool {
         let shape = self.shape.as_ref();

@@ -51,6 +51,8 @@ pub enum KnownBy<'r> {
     /// Its place at its source.
     #[default]
     Source,
+    /// The same, where no time is told that stays the same when it is sent again: a number that rises with the place.
+    Place(i64),
     /// Its record's place in Kafka: it tells no other.
     Coordinates,
     /// An id of its own.

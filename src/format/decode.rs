@@ -290,7 +290,9 @@ fn explain_value<'r>(
             .other_shape()
             .or_else(|| look_at_value(reader, record, format)),
     };
-    if let Some(what) = looks_like.and_then(Lookalike::as_bookkeeping) {
+    let key = record.key.as_deref();
+    let bookkeeping = looks_like.filter(|other| other.is_bookkeeping_of(key));
+    if let Some(what) = bookkeeping.and_then(Lookalike::as_bookkeeping) {
         return Ok(Decoded::Nothing(what));
     }
     match looks_like {

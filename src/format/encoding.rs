@@ -96,7 +96,7 @@ impl MessageReader {
         let event = match value {
             None => return Ok(None),
             Some(ReadValue::Envelope(envelope)) => topic.words.translate_envelope(envelope, arena),
-            Some(ReadValue::Row(row)) => topic.words.read_row(row),
+            Some(ReadValue::Row(row)) => topic.words.read_row(row, record.key.as_deref()),
         };
         event.map(Some)
     }

@@ -158,8 +158,14 @@ fn what_a_transform_adds_says_what_happened_and_is_no_column_of_the_row_s_own() 
 }
 
 #[test]
-fn a_single_key_is_that_of_the_routes_column_until_a_row_says_otherwise() {
+fn a_single_key_is_that_of_the_routes_column_once_a_row_has_shown_it() {
     let mut topic = Topic::flat(ROUTE);
+    let refused = |topic: &mut Topic, key| topic.refusal(Some(key), None).reason;
+    assert_eq!(
+        refused(&mut topic, "7"),
+        Reason::MissingKey,
+        "nothing has shown it"
+    );
     for key in [
         "7",
         r#""7""#,
@@ -173,19 +179,72 @@ fn a_single_key_is_that_of_the_routes_column_until_a_row_says_otherwise() {
     let text = topic.change(Some("plain text"), None);
     assert_eq!(values(&text.key), [("id", r#""plain text""#)]);
     // Java's way to write a struct as a text tells no value
+    assert_eq!(refused(&mut topic, "Struct{id=7}"), Reason::MissingKey);
+    // what it knows is the partition's, whoever decodes it
+    let other = Topic::flat(ROUTE);
+    let mut topic = Topic {
+        decoder: other.decoder,
+        ..topic
+    };
     assert_eq!(
-        topic.refusal(Some("Struct{id=7}"), None).reason,
-        Reason::MissingKey
+        topic.change(Some("7"), None).operation,
+        Operation::Tombstone
     );
-    // a key that is something else than the column
-    topic.change(Some("8"), Some(r#"{"id":7,"name":"x"}"#));
-    assert_eq!(topic.refusal(Some("9"), None).reason, Reason::MissingKey);
+    // a row without a value there tells nothing, one with another that keys are something else
+    topic.change(Some("8"), Some(r#"{"id":8}"#));
+    topic.change(Some("9"), Some(r#"{"id":7,"name":"x"}"#));
+    assert_eq!(refused(&mut topic, "7"), Reason::MissingKey);
     // keys that are text, also where they look like numbers
     let mut topic = Topic::flat(&ROUTE.replace("key =", "key_encoding = \"string\"\nkey ="));
+    topic.change(Some("1e3"), Some(r#"{"id":"1e3"}"#));
     assert_eq!(
         values(&topic.change(Some("1e3"), None).key),
         [("id", r#""1e3""#)]
     );
+}
+
+#[test]
+fn a_table_may_have_columns_that_an_envelope_has_fields_of() {
+    for row in [
+        r#"{"id":1,"status":"live","event_count":3,"name":"x"}"#,
+        r#"{"id":1,"before":"a","after":"b","source":"web"}"#,
+        r#"{"id":1,"ddl":"x","position":3}"#,
+        r#"{"id":1,"tableChanges":2}"#,
+        r#"{"id":1,"updateDescription":"x","operationType":"y","fullDocument":"z"}"#,
+    ] {
+        let change = Topic::flat(ROUTE).change(None, Some(row));
+        assert_eq!(change.operation, Operation::Update, "{row}");
+    }
+    // a sign of life has the connector's name for a key
+    let alone = Topic::flat("[[route]]\ntopic = \"t\"\ntable = \"t\"\n");
+    let mut alone = alone;
+    let change = alone.change(KEY, Some(r#"{"ts_ms":1}"#));
+    assert_eq!(change.operation, Operation::Update);
+}
+
+#[test]
+fn what_a_flat_row_says_beside_itself_makes_no_other_event_of_it() {
+    let mut topic = Topic::flat(ROUTE);
+    let row = |sent: i64| {
+        format!(
+            r#"{{"id":1,"__op":"u","__lsn":42,"__source_ts_ms":1793491200000,"__ts_ms":{sent},"__sequence":"[null,\"{sent}\"]"}}"#
+        )
+    };
+    let first = topic.change(None, Some(&row(5)));
+    assert_eq!(first.id, topic.change(None, Some(&row(9))).id);
+    assert_eq!(topic.memory.positions.doubt, None);
+    // a tombstone tells no place: what is sent again around it must be as new as it will be
+    topic.change(KEY, None);
+    assert_ne!(first.id, topic.change(None, Some(&row(5))).id);
+}
+
+#[test]
+fn an_unwrapped_delete_whose_key_may_stand_in_for_another_names_no_row() {
+    let mut topic = Topic::flat(&ROUTE.replace("\"id\"", "\"no\""));
+    let deleted = r#"{"id":7,"no":0,"__deleted":"true"}"#;
+    assert!(topic.change(Some(r#"{"id":7}"#), Some(deleted)).hides_key);
+    let deleted = r#"{"id":7,"no":5,"__deleted":"true"}"#;
+    assert!(!topic.change(Some(r#"{"id":7}"#), Some(deleted)).hides_key);
 }
 
 #[test]
@@ -327,8 +386,7 @@ fn an_envelope_without_op_and_source_is_told_by_its_rows() {
 
 #[test]
 fn a_topic_of_another_shape_is_named_with_the_setting_for_it() {
-    let envelope =
-        r#"{"before":null,"after":{"id":1},"source":{"table":"t","schema":"s"},"op":"c"}"#;
+    let envelope = r#"{"before":null,"after":{"id":1},"source":{"connector":"mysql","table":"t","schema":"s"},"op":"c"}"#;
     let mongo = r#"{"after":"{\"_id\":1}","source":{"connector":"mongodb"},"op":"c"}"#;
     let unwrapped = r#"{"id":1,"__op":"c","__deleted":"false"}"#;
     let replicate =

@@ -49,13 +49,17 @@ impl EnvelopeWords {
         }
     }
 
-    /// What a row says that is all there is of an event.
+    /// What a row says that is all there is of an event; `key`: the record's.
     ///
     /// # Errors
     /// It is no row of the envelope's.
-    pub fn read_row<'r>(&mut self, row: Fields<'r>) -> Result<Envelope<'r>, MessageError> {
+    pub fn read_row<'r>(
+        &mut self,
+        row: Fields<'r>,
+        key: Option<&[u8]>,
+    ) -> Result<Envelope<'r>, MessageError> {
         match self {
-            Self::Flat(rows) => rows.read_row(row),
+            Self::Flat(rows) => rows.read_row(row, key),
             Self::Trigger(rows) => rows.read_row(row),
             Self::Debezium | Self::PgReplicateKafka => {
                 Ok(Envelope::of_row(Cow::Borrowed("u"), row))

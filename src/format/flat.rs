@@ -30,8 +30,8 @@ struct FlatShape {
     /// The same, with the fields that aren't the row's own.
     marked: Arc<Shape>,
     facts: Vec<(usize, Fact)>,
-    /// What such records are, if they aren't rows.
-    other: Option<Lookalike>,
+    /// They may be something else than rows, which their values tell.
+    may_be_other: bool,
 }
 
 /// What a field says that isn't the row's own.
@@ -56,11 +56,18 @@ impl FlatRows {
     ///
     /// # Errors
     /// It is no row, but another envelope.
-    pub fn read_row<'r>(&mut self, row: Fields<'r>) -> Result<Envelope<'r>, MessageError> {
+    pub fn read_row<'r>(
+        &mut self,
+        row: Fields<'r>,
+        key: Option<&[u8]>,
+    ) -> Result<Envelope<'r>, MessageError> {
         let Some(shape) = self.find_shape(&row) else {
             return Ok(Envelope::of_row(Cow::Borrowed("u"), row)); // no field at all
         };
-        if let Some(other) = shape.other {
+        if shape.may_be_other
+            && let Some(other) = look_at_row(&row)
+            && (other.as_bookkeeping().is_none() || other.is_bookkeeping_of(key))
+        {
             return Err(MessageError::OtherShape(other));
         }
         let row = Fields {
@@ -74,7 +81,7 @@ impl FlatRows {
                 continue;
             };
             match fact {
-                Fact::Op => envelope.op = Cow::Borrowed(raw.trim_matches('"')),
+                Fact::Op => envelope.op = Cow::Borrowed(code_of_row(raw)?),
                 Fact::Deleted => is_deleted = matches!(*raw, "true" | "\"true\""),
                 Fact::Source(field) => envelope.source.set_field(*field, raw),
                 Fact::Else => {}
@@ -113,7 +120,11 @@ impl FlatShape {
             .filter_map(|(at, name)| Some((at, Fact::of_field(name, prefix)?)))
             .collect();
         let names: Vec<&str> = read.names.iter().map(AsRef::as_ref).collect();
-        let other = Lookalike::of_flat_names(&names);
+        let looks_like = Lookalike::of_names(&names);
+        let is_row = matches!(
+            looks_like,
+            None | Some(Lookalike::Row | Lookalike::Unwrapped)
+        );
         let marked = if facts.is_empty() {
             read.clone()
         } else {
@@ -127,8 +138,22 @@ impl FlatShape {
             read: read.clone(),
             marked,
             facts,
-            other,
+            may_be_other: !is_row,
         }
+    }
+}
+
+/// What else than a row it is, if it is anything else.
+fn look_at_row(row: &Fields<'_>) -> Option<Lookalike> {
+    let names: Vec<&str> = row.names().iter().map(AsRef::as_ref).collect();
+    Lookalike::of_flat_row(&names, |name| row.get(name))
+}
+
+/// What happened to a row, as a field with its operation says: nothing but that is an event of a row's.
+fn code_of_row(raw: &str) -> Result<&str, MessageError> {
+    match raw.trim_matches('"') {
+        code @ ("c" | "r" | "u" | "d") => Ok(code),
+        other => Err(MessageError::unknown_operation(other, "c, r, u or d")),
     }
 }
 

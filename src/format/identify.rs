@@ -47,11 +47,12 @@ pub(super) fn identify_event(
     event: &EventTraits<'_, '_>,
 ) -> Result<Uuid, Undecodable> {
     match event.known_by {
-        KnownBy::Source => Ok(identify_by_source(incoming, event)),
+        KnownBy::Source | KnownBy::Place(_) => Ok(identify_by_source(incoming, event)),
         KnownBy::Coordinates => Ok(incoming.id_of_coordinates()),
         KnownBy::Action(action) => {
             let content = event.content.unwrap_or_default();
-            identify_action(incoming, action, event.table, content)
+            let said = (event.operation, content);
+            identify_action(incoming, action, event.table, said)
         }
     }
 }
@@ -102,7 +103,10 @@ impl EventTraits<'_, '_> {
     /// Commit at the source, or the snapshot's time: never when the event was sent, which is another time when
     /// it is sent again.
     fn time_ms(&self) -> i64 {
-        self.source.ts_ms.unwrap_or(0)
+        match self.known_by {
+            KnownBy::Place(number) => number,
+            _ => self.source.ts_ms.unwrap_or(0),
+        }
     }
 
     /// Whether nothing tells its row from others, which may stand at its position too.

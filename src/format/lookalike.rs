@@ -33,7 +33,38 @@ pub enum Lookalike {
     Json,
 }
 
+/// All fields that Debezium's BEGIN and END of a transaction have.
+const MARKER: [&str; 5] = ["status", "id", "event_count", "data_collections", "ts_ms"];
+
+/// All that its schema changes have, and its own memory of them.
+const SCHEMA_CHANGE: [&str; 9] = [
+    "source",
+    "position",
+    "ts_ms",
+    "ts_us",
+    "ts_ns",
+    "databaseName",
+    "schemaName",
+    "ddl",
+    "tableChanges",
+];
+
+/// What the key of Debezium's sign of life holds.
+const HEARTBEAT_KEY: &[u8] = b"serverName";
+
 impl Lookalike {
+    /// Whether a record with this key is what the connector writes about itself. A row may be like it but for its key.
+    pub fn is_bookkeeping_of(self, key: Option<&[u8]>) -> bool {
+        let is_of_heartbeat = |key: &[u8]| {
+            key.windows(HEARTBEAT_KEY.len())
+                .any(|part| part == HEARTBEAT_KEY)
+        };
+        match self {
+            Self::Heartbeat => key.is_some_and(is_of_heartbeat),
+            other => other.as_bookkeeping().is_some(),
+        }
+    }
+
     /// By the bytes of a value that can't be read in this encoding; `None`: they look like nothing that is known.
     pub fn of_bytes(value: &[u8], encoding: Encoding) -> Option<Self> {
         let is_framed = value.len() >= 5 && value.first() == Some(&0);
@@ -84,16 +115,15 @@ impl Lookalike {
     /// By the names of the fields alone. `None`: a part of an envelope, or nothing at all.
     pub(super) fn of_names(names: &[&str]) -> Option<Self> {
         let has = |name| names.contains(&name);
-        let is_schema_change = || {
-            let tells_ddl = has("ddl") && (has("databaseName") || has("position") || has("source"));
-            tells_ddl || has("tableChanges")
-        };
+        let are_of = |known: &[&str]| names.iter().all(|name| known.contains(name));
         let of_mongo = || has("updateDescription") || has("fullDocument") && has("operationType");
         let parts = ["before", "after", "op"].map(has);
         Some(match parts.iter().filter(|there| **there).count() {
             _ if names == ["ts_ms"] => Self::Heartbeat,
-            _ if has("status") && has("id") && has("event_count") => Self::TransactionMarker,
-            _ if is_schema_change() => Self::SchemaChange,
+            _ if has("status") && has("data_collections") && are_of(&MARKER) => {
+                Self::TransactionMarker
+            }
+            _ if has("ddl") && has("databaseName") && are_of(&SCHEMA_CHANGE) => Self::SchemaChange,
             _ if of_mongo() => Self::MongoDb,
             2.. => Self::Debezium,
             0 if names.iter().any(|name| name.starts_with("__")) => Self::Unwrapped,
@@ -102,14 +132,27 @@ impl Lookalike {
         })
     }
 
-    /// What else than a flat row a value with fields of these names is, if it is anything else.
-    pub(super) fn of_flat_names(names: &[&str]) -> Option<Self> {
-        match Self::of_names(names)? {
-            Self::Unwrapped | Self::Row => None,
-            // a table may have columns of such names
-            Self::Debezium if !names.contains(&"source") => None,
-            other => Some(other),
-        }
+    /// What else than a row a value with fields of these names is, if it is anything else. A table may have columns of any
+    /// names: `value_of` a field tells whether it is what it is called. JSON texts.
+    pub(super) fn of_flat_row<'v>(
+        names: &[&str],
+        value_of: impl Fn(&str) -> Option<&'v str>,
+    ) -> Option<Self> {
+        let begins =
+            |name: &str, with: &[char]| value_of(name).is_some_and(|raw| raw.starts_with(with));
+        let is_source = || {
+            let source = value_of("source").unwrap_or_default();
+            source.starts_with('{')
+                && (source.contains("\"connector\"") || source.contains("\"ts_ms\""))
+        };
+        let is_event = match Self::of_names(names)? {
+            Self::Unwrapped | Self::Row => false,
+            Self::Heartbeat | Self::TransactionMarker => true,
+            Self::SchemaChange => begins("source", &['{']),
+            Self::MongoDb => names.contains(&"documentKey") && begins("documentKey", &['{']),
+            _ => is_source(),
+        };
+        Self::of_names(names).filter(|_| is_event)
     }
 
     /// What connectors write about themselves carries nothing to land, in whatever topic.

@@ -4,6 +4,7 @@
 use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::positions::Positions;
+use crate::format::single_key::KeyBelief;
 use crate::format::stream_ends::StreamEnds;
 use crate::record::Record;
 
@@ -27,6 +28,8 @@ pub struct PartitionMemory {
     /// The log was cut once, and records of later leader epochs than this one were written after that, at offsets that
     /// others had had before.
     pub cut_after: Option<i32>,
+    /// Whether keys that are single values are those of the route's key column.
+    pub key_belief: KeyBelief,
 }
 
 impl PartitionMemory {
@@ -40,6 +43,7 @@ impl PartitionMemory {
             ordered_since: self.ordered_since,
             stream_ends: self.stream_ends.clone(),
             cut_after: self.cut_after,
+            key_belief: self.key_belief,
         }
     }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bumpalo::Bump;
 
 use crate::format::change::Operation;
-use crate::format::debezium::Envelope;
+use crate::format::debezium::{Envelope, KnownBy};
 use crate::format::lookalike::Lookalike;
 use crate::format::message_error::MessageError;
 
@@ -32,6 +32,8 @@ pub(super) fn translate_envelope<'r>(
     source.table = source.table.take().or(envelope.named.table.take());
     if let Some(place) = source.lsn.and_then(log_place) {
         source.lsn = Some(arena.alloc_str(&place.to_string()));
+        // its ts_ms are when it was sent
+        envelope.known_by = KnownBy::Place(i64::try_from(place).unwrap_or(i64::MAX));
     }
     source.tx_id = source.tx_id.or(source.xid);
     Ok(envelope)

@@ -6,7 +6,7 @@ use bumpalo::Bump;
 
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Fields, Shape};
-use crate::format::undecodable::{Undecodable, refuse_topic};
+use crate::format::undecodable::{Undecodable, refuse_record, refuse_topic};
 use crate::letter::Stage;
 use crate::verdict::Reason;
 
@@ -54,11 +54,13 @@ impl RoutedKey {
                 (Some(raw), _) => (row, raw),
                 (None, Some(raw)) => (Some(key), raw),
                 (None, None) => {
-                    return refuse_topic(
-                        Reason::MissingKey,
-                        Stage::Transformation,
-                        format!("the route's key column {column} is not in the event"),
-                    );
+                    let message = format!("the route's key column {column} is not in the event");
+                    let (reason, stage) = (Reason::MissingKey, Stage::Transformation);
+                    return match row {
+                        Some(_) => refuse_topic(reason, stage, message),
+                        // a tombstone, as any topic may have
+                        None => refuse_record(reason, stage, message),
+                    };
                 }
             };
             schema = from.and_then(Fields::schema);

@@ -1,56 +1,133 @@
 //! A record's key that is a single value without a name (StringConverter's, or a primitive schema's), where the route
 //! names one column as the key: the value is that column's.
 //!
-//! Not everybody who writes such a key means the row's: if a row shows that its column has another value, the topic's
-//! keys are believed no more.
+//! Not everybody who writes such a key means the row's. Until a row has shown that its column has the key's value, a
+//! tombstone of such a key names no row, and a delete is taken by its row alone; once a row has shown another value,
+//! keys of the partition are believed no more.
 
 use std::sync::Arc;
 
 use bumpalo::Bump;
 
 use crate::format::change::{Fields, Shape};
+use crate::format::key_text::plain_json;
 
-/// What a topic's single keys are.
+/// What is known of a partition's single keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyBelief {
+    /// No row has shown it.
+    #[default]
+    Unknown,
+    /// They are the values of the route's column.
+    Confirmed,
+    /// A row had another value there.
+    Doubted,
+}
+
+impl KeyBelief {
+    /// As `partitions.key_belief` has it.
+    pub fn to_number(self) -> i16 {
+        match self {
+            Self::Unknown => 0,
+            Self::Confirmed => 1,
+            Self::Doubted => 2,
+        }
+    }
+
+    /// Reads what [`KeyBelief::to_number`] wrote.
+    pub fn from_number(number: i16) -> Self {
+        match number {
+            0 => Self::Unknown,
+            1 => Self::Confirmed,
+            _ => Self::Doubted,
+        }
+    }
+}
+
+/// What a topic's single keys are called.
 pub(super) struct SingleKey {
     /// The column alone.
     shape: Arc<Shape>,
-    /// A row had another value there.
-    doubted: bool,
 }
 
 impl SingleKey {
     pub fn new(column: &str) -> Self {
         Self {
             shape: Arc::new(Shape::new(vec![column.into()], None)),
-            doubted: false,
         }
     }
 
-    /// The key with its column's name; no fields if keys aren't believed.
+    /// The key with its column's name.
     pub fn name_value<'r>(&self, raw: &'r str, arena: &'r Bump) -> Fields<'r> {
-        if self.doubted {
-            return Fields::default();
-        }
         Fields {
             shape: Some(self.shape.clone()),
             values: arena.alloc_slice_copy(&[raw]),
         }
     }
 
-    /// The same key, unless the row contradicts it.
-    pub fn compare_with_row<'r>(&mut self, key: Fields<'r>, row: &Fields<'r>) -> Fields<'r> {
-        let is_single = key
-            .shape
-            .as_ref()
-            .is_some_and(|shape| Arc::ptr_eq(shape, &self.shape));
-        let Some((column, raw)) = key.iter().next().filter(|_| is_single) else {
+    /// Whether the key is one that was named here.
+    pub fn is_single(&self, key: &Fields<'_>) -> bool {
+        let shape = key.shape.as_ref();
+        shape.is_some_and(|shape| Arc::ptr_eq(shape, &self.shape))
+    }
+
+    /// The key as far as it is believed; no fields, if it isn't. `row` is what the event leaves behind, if it leaves a row: it
+    /// may tell.
+    pub fn believe<'r>(
+        &self,
+        key: Fields<'r>,
+        row: Option<&Fields<'r>>,
+        belief: &mut KeyBelief,
+    ) -> Fields<'r> {
+        if !self.is_single(&key) {
             return key;
-        };
-        let is_other = |of_row: &str| of_row.trim_matches('"') != raw.trim_matches('"');
-        if row.get(column).is_some_and(is_other) {
-            self.doubted = true;
-            return Fields::default();
         }
-        key
+        if let (Some((column, raw)), Some(row)) = (key.iter().next(), row)
+            && let Some(of_row) = row.get(column).filter(|of_row| *of_row != "null")
+            && *belief != KeyBelief::Doubted
+        {
+            *belief = match text_of(of_row) == text_of(raw) {
+                true => KeyBelief::Confirmed,
+                false => KeyBelief::Doubted,
+            };
+            if *belief == KeyBelief::Doubted {
+                tracing::warn!(
+                    column,
+                    "a record's key isn't the value of the route's key column: keys of its partition that are single values are believed no more, and their tombstones become dead letters"
+                );
+            }
+        }
+        match belief {
+            KeyBelief::Confirmed => key,
+            KeyBelief::Unknown | KeyBelief::Doubted => Fields::default(),
+        }
+    }
+}
+
+/// One text for a value, be it written as a text or as a number.
+fn text_of(raw: &str) -> String {
+    let plain = plain_json(raw);
+    match serde_json::from_str::<String>(&plain) {
+        // the digits of a number that a converter has made a text of
+        Ok(text) => plain_json(&text).into_owned(),
+        Err(_) => plain.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_and_a_number_of_the_same_digits_are_one_key() {
+        for (one, other) in [
+            ("1", "\"1\""),
+            ("1.0", "\"1\""),
+            ("\"M\\u00fcller\"", "\"Müller\""),
+        ] {
+            assert_eq!(text_of(one), text_of(other), "{one} {other}");
+        }
+        assert_ne!(text_of("\"a\""), text_of("\"b\""));
+        assert_ne!(text_of("1"), text_of("\"01\""));
     }
 }

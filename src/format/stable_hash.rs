@@ -20,13 +20,18 @@ pub struct RowHasher {
 }
 
 impl RowHasher {
-    /// The hash of a row: of its fields' names and texts. Their order doesn't count: another converter may
-    /// write them in another.
+    /// The hash of a row: of its own fields' names and texts. Their order doesn't count: another converter may
+    /// write them in another. What else an event says may differ when it is sent again.
     pub fn hash_row(&mut self, row: &Fields<'_>) -> u64 {
-        let fields = row.values.iter().zip(self.hash_names(row));
-        fields.fold(0, |sum, (value, name)| {
+        let add = |sum: u64, (name, value): (&u64, &&str)| {
             sum.wrapping_add(chain_hash(*name, value.as_bytes()))
-        })
+        };
+        let fields = self.hash_names(row).iter().zip(row.values);
+        if row.has_facts() {
+            let own = fields.enumerate().filter(|(at, _)| !row.is_fact(*at));
+            return own.map(|(_, field)| field).fold(0, add);
+        }
+        fields.fold(0, add)
     }
 
     fn hash_names(&mut self, row: &Fields<'_>) -> &[u64] {

@@ -19,10 +19,11 @@ use crate::format::landing::{Lander, Landing};
 use crate::format::merged_tables::MergedTables;
 use crate::format::open_deletes::key_hash;
 use crate::format::partition_memory::PartitionMemory;
+use crate::format::positions::Doubt;
 use crate::format::routed_key::{OldKey, RoutedKey};
 use crate::format::row_orders::{RowOrders, Unordered, is_other_key};
 use crate::format::schema_cache::SchemaCache;
-use crate::format::single_key::SingleKey;
+use crate::format::single_key::{KeyBelief, SingleKey};
 use crate::format::stable_hash::RowHasher;
 use crate::format::stream_ends::StreamStanding;
 use crate::format::unavailable::Unavailable;
@@ -97,17 +98,17 @@ impl Incoming<'_, '_> {
     }
 
     /// What the open deletes are to learn of an event: its key, and whether it opens a delete. `None`: nothing.
-    fn delete_to_note(&self, key: &Fields<'_>, removes: bool) -> Option<(u64, bool)> {
+    fn delete_to_note(&self, key: Option<&Fields<'_>>, removes: bool) -> Option<(u64, bool)> {
         // a row closes a delete of its key, if any is open
         let noted = removes || !self.memory.open_deletes.is_empty();
         let key = noted.then(|| self.hash_record_key(key)).flatten()?;
         Some((key, removes))
     }
 
-    /// By what a tombstone and its delete know each other: the fields of the record's key, or else its bytes. `None`: it
-    /// has no key.
-    fn hash_record_key(&self, key: &Fields<'_>) -> Option<u64> {
-        if !key.is_empty() {
+    /// By what a tombstone and its delete know each other: the fields of the record's key, where it is a struct, or else its
+    /// bytes. `None`: it has no key.
+    fn hash_record_key(&self, key: Option<&Fields<'_>>) -> Option<u64> {
+        if let Some(key) = key.filter(|key| !key.is_empty()) {
             return Some(key_hash(key));
         }
         let bytes = self
@@ -155,7 +156,9 @@ impl TopicDecoder {
         let tells_no_before = matches!(format.envelope, EnvelopeKind::Flat | EnvelopeKind::Trigger);
         let new_key = |route: &RouteConfig, columns: Vec<String>| {
             let fixed = route.fixed_key || tells_no_before;
-            RoutedKey::new(columns, fixed, route.whole_rows || tells_no_before)
+            // a delete that was unwrapped has the row as Debezium's `before` has it, stand-ins included
+            let is_action = format.envelope == EnvelopeKind::Trigger;
+            RoutedKey::new(columns, fixed, route.whole_rows || is_action)
         };
         Self {
             format,
@@ -254,13 +257,19 @@ impl TopicDecoder {
         let table = self.require_table(named, "event")?;
         let known_by = envelope.known_by;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
-        let key = self.compare_single_key(key, row.as_ref().filter(|_| !removes));
         // where each change is a row, no tombstone asks for its delete
-        let delete = incoming.delete_to_note(&key, removes);
+        let delete = incoming.delete_to_note(self.struct_of(&key), removes);
         let delete = delete.filter(|_| !self.lander.appends());
+        let told = key.clone();
+        let left = row.as_ref().filter(|_| !removes);
+        let key = self.believe_key(key, left, incoming.memory);
         let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
         let record_key = self.has_routed_key().then(|| key.clone());
-        let of_other_key = self.has_other_key(&key);
+        // records are spread by their keys, be they believed to be the row's yet or not
+        let of_other_key = match incoming.memory.key_belief {
+            KeyBelief::Doubted => self.has_other_key(&key),
+            KeyBelief::Unknown | KeyBelief::Confirmed => self.has_other_key(&told),
+        };
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
         let told = record_key
             .as_ref()
@@ -299,7 +308,7 @@ impl TopicDecoder {
         };
         // where its row has a position, that tells whether it comes too late
         let standing = match order.is_merged() {
-            false if known_by == KnownBy::Source => {
+            false if matches!(known_by, KnownBy::Source | KnownBy::Place(_)) => {
                 stand_in_stream(&mut incoming, &envelope.source, (operation, id))
             }
             true | false => StreamStanding::Onward,
@@ -381,7 +390,8 @@ impl TopicDecoder {
         incoming: Incoming<'_, 'r>,
         key: Fields<'r>,
     ) -> Result<Decoded<'r>, Undecodable> {
-        let hash = incoming.hash_record_key(&key);
+        let hash = incoming.hash_record_key(self.struct_of(&key));
+        let key = self.believe_key(key, None, incoming.memory);
         if hash.is_some_and(|hash| incoming.memory.open_deletes.close_delete(hash)) {
             return Ok(Decoded::BelongsToDelete);
         }
@@ -395,6 +405,10 @@ impl TopicDecoder {
                 }
             };
             return refuse_record(Reason::MissingKey, Stage::KeyConverter, message);
+        }
+        if self.format.envelope == EnvelopeKind::Flat {
+            // it tells no place at its source: sent again it is new, and so must be what is sent again around it
+            incoming.memory.positions.raise_doubt(Doubt::Missing);
         }
         let id = incoming.id_of_coordinates();
         let other_key = incoming.other_key.clone();
@@ -412,6 +426,7 @@ impl TopicDecoder {
 
     /// Which row a record is about whose value can't be read.
     pub fn row_key<'r>(&mut self, key: Fields<'r>, arena: &'r Bump) -> Option<RowKey<'r>> {
+        self.struct_of(&key)?;
         let key = self.choose_key(key, None, arena).ok()?;
         Some(RowKey {
             table: self.table_of_event(None),
@@ -475,15 +490,26 @@ impl TopicDecoder {
         }
     }
 
-    /// A key that is a single value is believed as long as no row says otherwise.
-    fn compare_single_key<'r>(&mut self, key: Fields<'r>, row: Option<&Fields<'r>>) -> Fields<'r> {
-        let single = self
-            .route
-            .as_mut()
-            .and_then(|route| route.single_key.as_mut());
-        match (single, row) {
-            (Some(single), Some(row)) => single.compare_with_row(key, row),
-            _ => key,
+    fn single_key(&self) -> Option<&SingleKey> {
+        self.route.as_ref()?.single_key.as_ref()
+    }
+
+    /// The key, unless it is a single value that was given a name.
+    fn struct_of<'k, 'r>(&self, key: &'k Fields<'r>) -> Option<&'k Fields<'r>> {
+        let single = self.single_key();
+        Some(key).filter(|key| !single.is_some_and(|single| single.is_single(key)))
+    }
+
+    /// The key as far as it is believed to be the row's.
+    fn believe_key<'r>(
+        &self,
+        key: Fields<'r>,
+        row: Option<&Fields<'r>>,
+        memory: &mut PartitionMemory,
+    ) -> Fields<'r> {
+        match self.single_key() {
+            Some(single) => single.believe(key, row, &mut memory.key_belief),
+            None => key,
         }
     }
 

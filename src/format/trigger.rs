@@ -67,8 +67,7 @@ impl TriggerRows {
                 let field = self.fields.time.as_deref().unwrap_or_default();
                 time_of(time).ok_or_else(|| MessageError::NoActionTime(field.to_owned()))?
             }
-            None => id
-                .parse()
+            None => (id.trim_matches('"').parse())
                 .ok()
                 .filter(|id| (0..MOST_NUMBER).contains(id))
                 .unwrap_or(0),

@@ -118,6 +118,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "first_starts",
         include_str!("../../migrations/0030_first_starts.sql"),
     ),
+    (
+        32,
+        "key_belief",
+        include_str!("../../migrations/0032_key_belief.sql"),
+    ),
 ];
 
 /// Whoever lands with an older build queues behind a lock that is waited for, at most this long at the first try. Their

@@ -10,6 +10,7 @@ use crate::format::named_tables::NamedTables;
 use crate::format::open_deletes::OpenDeletes;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::positions::{Doubt, Positions};
+use crate::format::single_key::KeyBelief;
 use crate::format::stream_ends::StreamEnds;
 use crate::ledger::resume::Watermark;
 use crate::postgres::unnamed_statements::UnnamedStatements;
@@ -102,7 +103,7 @@ impl Watermarks {
             "SELECT partition_id, topic_id, next_offset, batch, open_deletes, consumer_group, \
              positions, position_doubt, full_ids_since, ordered_since, event_table, stream_ends, EXISTS (SELECT FROM {0}.partition_starts s WHERE s.topic = p.topic \
              AND s.topic_id IS NOT DISTINCT FROM p.topic_id AND s.others = '{{}}'), stands_since IS NOT NULL, \
-             CASE WHEN leader_epoch_at = next_offset THEN leader_epoch END, cut_after, started_at \
+             CASE WHEN leader_epoch_at = next_offset THEN leader_epoch END, cut_after, started_at, key_belief \
              FROM {0}.partitions p WHERE topic = $1 AND partition = $2",
             self.schema
         );
@@ -134,6 +135,7 @@ impl Watermarks {
                 ordered_since: row.get(9),
                 stream_ends: StreamEnds::from_bigints(&row.get::<_, Vec<i64>>(11)),
                 cut_after: row.get(15),
+                key_belief: KeyBelief::from_number(row.get(17)),
             },
             group: row.get(5),
             gave_way: row.get(12),
@@ -164,7 +166,7 @@ impl Watermarks {
             ),
             Some(row) => (
                 "UPDATE {}.partitions SET topic_id = $3, next_offset = $4, batch = $5, consumer_group = $6, started_at = $8, \
-                 open_deletes = '{}', positions = '{}', event_table = NULL, is_overtaken = false, leader_epoch = NULL, cut_after = CASE WHEN topic_id = $3 THEN cut_after END, updated_at = now() \
+                 open_deletes = '{}', positions = '{}', key_belief = 0, event_table = NULL, is_overtaken = false, leader_epoch = NULL, cut_after = CASE WHEN topic_id = $3 THEN cut_after END, updated_at = now() \
                  WHERE topic = $1 AND partition = $2 AND batch = $7",
                 Some(row.batch),
             ),
@@ -252,6 +254,7 @@ impl Watermarks {
         let streams = lists(|memory| memory.stream_ends.to_bigints());
         let tables: Vec<_> = memories().map(|m| text_array(&m.tables)).collect();
         let leaders: Vec<_> = moves.iter().map(|m| m.leader_epoch).collect();
+        let beliefs: Vec<i16> = memories().map(|m| m.key_belief.to_number()).collect();
         let doubts = memories().map(|m| Doubt::to_number(m.positions.doubt));
         let (doubts, ordered): (Vec<_>, Vec<_>) =
             doubts.zip(memories().map(|m| m.ordered_since)).unzip();
@@ -260,9 +263,9 @@ impl Watermarks {
         let sql = format!(
             "UPDATE {0}.partitions p SET next_offset = u.next, batch = $6, open_deletes = u.deletes::bigint[], \
              positions = u.positions::bigint[], position_doubt = u.doubt, ordered_since = u.ordered, \
-             event_table = u.tables::text[], stream_ends = u.streams::bigint[], leader_epoch = u.leader, leader_epoch_at = u.next, consumer_group = $7, updated_at = now() \
-             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[], $12::text[], $13::int[]) \
-             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams, leader) \
+             event_table = u.tables::text[], stream_ends = u.streams::bigint[], leader_epoch = u.leader, leader_epoch_at = u.next, key_belief = u.belief, consumer_group = $7, updated_at = now() \
+             FROM unnest($1::int[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::text[], $9::smallint[], $10::bigint[], $11::text[], $12::text[], $13::int[], $14::smallint[]) \
+             AS u(id, seen, was, next, deletes, positions, doubt, ordered, tables, streams, leader, belief) \
              WHERE p.partition_id = u.id AND p.batch = u.seen AND p.next_offset = u.was \
              RETURNING EXISTS (SELECT FROM (SELECT FROM {0}.dead_letters ORDER BY id LIMIT 1) any_at_all), \
              EXISTS (SELECT FROM (SELECT FROM {0}.dead_letters WHERE state = 'parked' ORDER BY key_hash LIMIT 1) any_parked), p.partition_id, p.is_overtaken",
@@ -285,6 +288,7 @@ impl Watermarks {
                     (&tables, Type::TEXT_ARRAY),
                     (&streams, Type::TEXT_ARRAY),
                     (&leaders, Type::INT4_ARRAY),
+                    (&beliefs, Type::INT2_ARRAY),
                 ],
             )
             .await?;

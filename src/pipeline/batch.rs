@@ -436,7 +436,7 @@ impl<'r> Batch<'r> {
     pub fn has_event_of(&self, topic: &str) -> bool {
         let of_topic = |e: &&Entry<'_>| *e.record.source.topic == *topic;
         let mut entries = self.entries.iter().filter(of_topic);
-        entries.any(|e| e.is_refused() == Some(false))
+        entries.any(|e| e.is_refused() == Some(false) || e.duplicate && e.change.is_some())
     }
 
     /// The offset of the partition's first record in the batch.

@@ -1,10 +1,12 @@
 //! When so many of the last events were refused that something else must be wrong: nothing more is taken in of their
 //! partition then, instead of pouring the stream into the dead letter topic.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::config::BreakerConfig;
 use crate::format::undecodable::Blame;
+use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
@@ -13,12 +15,16 @@ use crate::verdict::{Failure, Verdict};
 /// topic, are no bad records: the set-up doesn't fit the topic.
 const NEVER_ACCEPTED: usize = 5;
 
+/// The topics of which this process has landed an event.
+pub type LandedTopics = Arc<Locked<HashSet<Arc<str>>>>;
+
 /// The last events of a lane's partitions, and how many of them were refused.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     ratio: f64,
     window: usize,
     partitions: HashMap<TopicPartition, LastEvents>,
+    landed: LandedTopics,
 }
 
 /// A partition's last events.
@@ -94,7 +100,13 @@ impl Breaker {
             ratio: config.ratio,
             window: config.window,
             partitions: HashMap::new(),
+            landed: Arc::default(),
         }
+    }
+
+    /// The same, beside others: what one of them lands of a topic the others know.
+    pub fn beside(self, landed: LandedTopics) -> Self {
+        Self { landed, ..self }
     }
 
     /// # Errors
@@ -117,11 +129,15 @@ impl Breaker {
     /// into dead letters and such records (tombstones) as any topic has.
     fn judge_setup(&self, batch: &Batch<'_>) -> Result<(), Failure> {
         let mut errors = batch.list_setup_errors();
+        let mut fitting: HashMap<&TopicPartition, bool> = HashMap::new();
+        let mut fits = |source| {
+            let looked = fitting.entry(source);
+            *looked.or_insert_with(|| {
+                batch.has_event_of(&source.topic) || self.has_landed_any(batch, source)
+            })
+        };
         let found = errors.find(|(record, blame, _)| {
-            let source = &record.source;
-            let has_landed = || self.has_landed_any(batch, source);
-            matches!(blame, Blame::Converter | Blame::Route)
-                || !batch.has_event_of(&source.topic) && !has_landed()
+            matches!(blame, Blame::Converter | Blame::Route) || !fits(&record.source)
         });
         let Some((record, blame, why)) = found else {
             return Ok(());
@@ -133,7 +149,11 @@ impl Breaker {
                  or made dead letters with dead_letter.breaker.ratio = 1.0",
                 source.topic
             ),
-            Blame::Topic | Blame::Route | Blame::Record => format!("topic {}: {why}", source.topic),
+            Blame::Topic => format!(
+                "topic {}: {why}; if it is this record alone, let it be a dead letter with dead_letter.breaker.ratio = 1.0",
+                source.topic
+            ),
+            Blame::Route | Blame::Record => format!("topic {}: {why}", source.topic),
         };
         let from = match blame {
             Blame::Topic => batch.first_offset_of(source).unwrap_or(offset),
@@ -178,14 +198,11 @@ impl Breaker {
         Err(failure.about_records(source, offset(trip.first), offset(trip.last)))
     }
 
-    /// Whether an event of the partition's topic was ever landed, as far as this lane can tell.
+    /// Whether an event of the partition's topic was ever landed, as far as this process can tell.
     fn has_landed_any(&self, batch: &Batch<'_>, source: &TopicPartition) -> bool {
         let mut advances = batch.advances.iter();
         let untried = advances.any(|a| a.source == *source && a.held.is_untried);
-        let of_topic = |(other, last): (&TopicPartition, &LastEvents)| {
-            last.any_landed && other.topic == source.topic
-        };
-        !untried || self.partitions.iter().any(of_topic)
+        !untried || self.landed.lock().contains(&source.topic)
     }
 
     /// The batch is in.
@@ -198,6 +215,9 @@ impl Breaker {
             }
             if let Some(last) = self.partitions.get_mut(source) {
                 events.for_each(|refused| last.note_event(refused, window));
+                if last.any_landed && !self.landed.lock().contains(&source.topic) {
+                    self.landed.lock().insert(source.topic.clone());
+                }
             }
         }
     }

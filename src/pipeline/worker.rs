@@ -21,7 +21,7 @@ use crate::ledger::table_facts::facts_query;
 use crate::ledger::worker_sessions::WorkerSessions;
 use crate::ledger::{Ledger, retention};
 use crate::pipeline::before_commit::BeforeCommit;
-use crate::pipeline::breaker::Breaker;
+use crate::pipeline::breaker::{Breaker, LandedTopics};
 use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::dropped_fetches::DroppedFetches;
@@ -96,6 +96,7 @@ impl Worker {
             pool: pool.clone(),
             catalogue: Arc::new(Catalogue::verified_by(facts_query(&config.postgres.schema))),
             evolution: Arc::new(Evolution::new(config, reading.clone())),
+            landed: LandedTopics::default(),
             reading,
             ledger: ledger.clone(),
             letters,
@@ -148,6 +149,7 @@ struct LaneParts<'c> {
     pool: Pool,
     catalogue: Arc<Catalogue>,
     evolution: Arc<Evolution>,
+    landed: LandedTopics,
     reading: Arc<Reading>,
     ledger: Arc<Ledger>,
     letters: Arc<DeadLetters>,
@@ -201,7 +203,7 @@ impl LaneParts<'_> {
             positions: self.positions.clone(),
             waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),
             feeds: self.feeds.clone(),
-            breaker: Breaker::new(&config.dead_letter.breaker),
+            breaker: Breaker::new(&config.dead_letter.breaker).beside(self.landed.clone()),
             conflicts_expected_for: 0,
             lock_patience: LockPatience::default(),
             most_events: None,

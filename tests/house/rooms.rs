@@ -54,6 +54,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
             "open_deletes",
             "partition_memory",
             "positions",
+            "single_key",
             "stream_ends",
         ],
     ),
