@@ -44,6 +44,17 @@ impl KeyBelief {
     }
 }
 
+/// What a converter makes of a struct that takes it for a text.
+const STRUCT_AS_TEXT: &str = "Struct{";
+
+/// How a single key is written.
+enum Written {
+    Plain,
+    /// As the text of a struct with the column first.
+    InStruct(String),
+    ElseInStruct,
+}
+
 /// What a topic's single keys are called.
 pub(super) struct SingleKey {
     /// The column alone.
@@ -57,11 +68,32 @@ impl SingleKey {
         }
     }
 
-    /// The key with its column's name.
+    /// The key with its column's name; no fields if it is the text of a struct that doesn't begin with the column.
     pub fn name_value<'r>(&self, raw: &'r str, arena: &'r Bump) -> Fields<'r> {
+        let raw = match self.value_of_struct(raw) {
+            Written::Plain => raw,
+            Written::InStruct(text) => arena.alloc_str(&serde_json::Value::from(text).to_string()),
+            Written::ElseInStruct => return Fields::default(),
+        };
         Fields {
             shape: Some(self.shape.clone()),
             values: arena.alloc_slice_copy(&[raw]),
+        }
+    }
+
+    /// What Java's text of a struct has for the column. Nothing tells where in it a value ends, but a row that has the same.
+    fn value_of_struct(&self, raw: &str) -> Written {
+        let text = serde_json::from_str::<String>(raw).unwrap_or_default();
+        let Some(fields) = text.strip_prefix(STRUCT_AS_TEXT) else {
+            return Written::Plain;
+        };
+        let column = self.shape.names.first().map_or("", |name| &**name);
+        let value = fields
+            .strip_prefix(column)
+            .and_then(|rest| rest.strip_prefix('='));
+        match value.and_then(|value| value.strip_suffix('}')) {
+            Some(value) => Written::InStruct(value.to_owned()),
+            None => Written::ElseInStruct,
         }
     }
 

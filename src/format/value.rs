@@ -29,15 +29,9 @@ pub enum ReadKey<'r> {
     Single(&'r str),
 }
 
-/// What Java writes of a struct that is taken for a text: nothing tells where in it a value ends.
-const STRUCT_AS_TEXT: &str = "Struct{";
-
 impl<'r> ReadKey<'r> {
-    /// A key that is text by itself; one that can't be told apart has no fields.
+    /// A key that is text by itself.
     pub fn of_text(text: &str, arena: &'r Bump) -> Self {
-        if text.starts_with(STRUCT_AS_TEXT) {
-            return Self::Fields(Fields::default());
-        }
         let quoted = serde_json::Value::from(text).to_string();
         Self::Single(arena.alloc_str(&quoted))
     }

@@ -84,3 +84,26 @@ async fn what_a_connector_writes_about_itself_is_passed_over_in_any_topic() {
         ("1:1".to_owned(), 0)
     );
 }
+
+/// As StringConverter makes them of Debezium's keys.
+#[tokio::test]
+async fn envelopes_with_keys_that_are_text_land_whole_and_their_tombstones_are_no_letters() {
+    let world = world("other_text_keys", 1, &[]).await;
+    let with_key = |mut event: Event, id: i64| {
+        event.key = Some(format!("Struct{{id={id}}}").into_bytes());
+        event
+    };
+    let events = [
+        with_key(events::insert(10, 1, 1), 1),
+        with_key(events::insert(11, 2, 1), 2),
+        with_key(events::update(12, 1, 2), 1),
+        with_key(events::delete(13, 2), 2),
+        with_key(events::tombstone(2), 2),
+    ];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    assert_eq!(
+        (rows(&world).await, letters(&world).await),
+        ("1:2".to_owned(), 0)
+    );
+}

@@ -1,6 +1,6 @@
 use super::super::reader::Reader;
 use super::super::{
-    BytesForm, DecimalForm, LaterEvents, SchemalessConfig, TimeUnit, WhenUnavailable,
+    BytesForm, DecimalForm, Envelope, LaterEvents, SchemalessConfig, TimeUnit, WhenUnavailable,
 };
 use super::*;
 use crate::table_name::TableName;
@@ -141,4 +141,63 @@ fn a_column_may_have_a_scale_and_a_unit_of_its_own() {
     for said in ["scales.public.t.price=3", "units.at=millis"] {
         assert!(summary.contains(said), "{summary}");
     }
+}
+
+/// A sample, a topic of its, the envelope that its records have, and their table.
+const SAMPLES: [(&str, &str, Envelope, Option<&str>); 7] = [
+    (
+        include_str!("../../../config/samples/jdbc-source-avro.toml"),
+        "crm.contacts",
+        Envelope::Flat,
+        Some("crm.contacts"),
+    ),
+    (
+        include_str!("../../../config/samples/unwrapped.toml"),
+        "shop.public.orders",
+        Envelope::Flat,
+        Some("public.orders"),
+    ),
+    (
+        include_str!("../../../config/samples/pg-replicate-kafka.toml"),
+        "users",
+        Envelope::PgReplicateKafka,
+        Some("public.users"),
+    ),
+    (
+        include_str!("../../../config/samples/trigger-outbox.toml"),
+        "bf_employee_cdc",
+        Envelope::Trigger,
+        Some("public.employees"),
+    ),
+    (
+        include_str!("../../../config/samples/trigger-outbox.toml"),
+        "bf_salary_cdc",
+        Envelope::Trigger,
+        Some("public.salary_changes"),
+    ),
+    (
+        include_str!("../../../config/samples/tenants-mysql.toml"),
+        "monitor-4_acme_shop_order_line",
+        Envelope::Debezium,
+        Some("acme.order_line"),
+    ),
+    (
+        include_str!("../../../config/samples/bookings.toml"),
+        "cdc.bookings.heartbeat",
+        Envelope::Debezium,
+        None,
+    ),
+];
+
+#[test]
+fn each_sample_is_right_and_reads_its_topics_as_what_they_are() {
+    for (text, topic, envelope, table) in SAMPLES {
+        let config = Config::parse(text).unwrap_or_else(|error| panic!("{topic}: {error}"));
+        assert!(config.subscribes_to(topic), "{topic}");
+        assert_eq!(config.format_of(topic).envelope, envelope, "{topic}");
+        let found = config.route_for(topic).map(|(_, table)| table.to_string());
+        assert_eq!(found.as_deref(), table, "{topic}");
+    }
+    let samples = std::fs::read_dir("config/samples").unwrap().count();
+    assert_eq!(samples, 6, "each of them is tried here");
 }
