@@ -11,6 +11,7 @@
 //! - The tables themselves: `migrate` creates them, `letter_indexes` what needs no migration, `retention` forgets what is old.
 
 pub mod days;
+pub mod destination_tables;
 pub mod event_ids;
 pub mod feeds;
 pub mod first_starts;
@@ -38,6 +39,7 @@ pub mod worker_sessions;
 
 use crate::config::Idempotency;
 use crate::ledger::days::Days;
+use crate::ledger::destination_tables::DestinationTables;
 use crate::ledger::event_ids::EventIds;
 use crate::ledger::feeds::Feeds;
 use crate::ledger::letters::Letters;
@@ -65,6 +67,8 @@ pub struct Ledger {
     pub letters: Letters,
     /// Which topics lead to which tables.
     pub feeds: Feeds,
+    /// Which tables there have been.
+    pub destination_tables: DestinationTables,
     /// Where the last change of a row stands at its source.
     pub row_positions: RowPositions,
     /// By what rows with positions are told.
@@ -79,6 +83,7 @@ impl Ledger {
     /// The tables of `schema`, written on behalf of the consumer group.
     pub fn new(schema: &str, group: &str, idempotency: Idempotency) -> Self {
         let (feeds, row_positions) = (Feeds::new(schema), RowPositions::new(schema));
+        let destination_tables = DestinationTables::new(schema);
         let row_identities = RowIdentities::new(schema);
         let schema = quote(schema);
         let event_ids = EventIds::new(schema.clone(), idempotency);
@@ -90,6 +95,7 @@ impl Ledger {
             event_ids,
             letters: Letters::new(schema.clone(), group.to_owned()),
             feeds,
+            destination_tables,
             row_positions,
             row_identities,
             moved_rows: MovedRows::new(schema.clone()),

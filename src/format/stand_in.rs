@@ -20,6 +20,13 @@ pub(super) fn may_stand_in(raw: &str, field: Option<&Field>) -> bool {
         || !takes_null && is_zero(raw)
 }
 
+/// Whether the default that the schema has may be no more than a zero of its type, which Debezium writes where the source's
+/// default is a function, or where it can't read it: only for a column that takes no null.
+pub fn is_default_invented(field: &Field) -> bool {
+    let default = field.default.as_deref();
+    !field.optional && default.is_some_and(|default| is_zero(&default.to_string()))
+}
+
 fn is_value(raw: &str, expected: &Value) -> bool {
     let Ok(value) = serde_json::from_str::<Value>(raw) else {
         return false;

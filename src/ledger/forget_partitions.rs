@@ -145,14 +145,16 @@ async fn forget_positions(
             tx.execute_typed(&delete, &bounds).await?;
         }
         if !is_shared {
-            let sql = format!(
-                "DELETE FROM {schema}.row_identities WHERE schema_name = $1 AND table_name = $2"
-            );
-            let of_table = [
-                (&name.schema as _, Type::TEXT),
-                (&name.name as _, Type::TEXT),
-            ];
-            tx.execute_typed(&sql, &of_table).await?;
+            for of_tables in ["row_identities", "destination_tables"] {
+                let sql = format!(
+                    "DELETE FROM {schema}.{of_tables} WHERE schema_name = $1 AND table_name = $2"
+                );
+                let of_table = [
+                    (&name.schema as _, Type::TEXT),
+                    (&name.name as _, Type::TEXT),
+                ];
+                tx.execute_typed(&sql, &of_table).await?;
+            }
         }
     }
     if partition_ids.is_some() {

@@ -119,6 +119,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         include_str!("../../migrations/0030_first_starts.sql"),
     ),
     (
+        31,
+        "destination_tables",
+        include_str!("../../migrations/0031_destination_tables.sql"),
+    ),
+    (
         32,
         "key_belief",
         include_str!("../../migrations/0032_key_belief.sql"),

@@ -8,6 +8,7 @@ use deadpool_postgres::Object;
 
 use crate::config::{Config, SchemaEvolution};
 use crate::format::change::{Change, Operation, Shape};
+use crate::ledger::Ledger;
 use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::EntryState;
@@ -25,11 +26,14 @@ const MOST_SHAPES: usize = 1_024;
 /// Gives tables what their events ask for. All lanes share one.
 pub struct Evolution {
     config: Config,
+    ledger: Arc<Ledger>,
     reading: Arc<Reading>,
     /// Shapes that their table takes as it is known.
     fitting: Locked<HashMap<ShapeKey, KeptShapes>>,
     /// The statements that were proposed once.
     proposed: Locked<HashSet<String>>,
+    /// The tables of which the ledger says that there have been such.
+    met: Locked<HashSet<TableName>>,
 }
 
 /// Table as it is known, key's and row's shape: by address.
@@ -46,13 +50,37 @@ type Groups<'c, 'r> = BTreeMap<(&'c TableName, SchemaEvolution), Vec<&'c Change<
 
 impl Evolution {
     /// As the configuration allows. `reading`: what it says of values.
-    pub fn new(config: &Config, reading: Arc<Reading>) -> Self {
+    pub fn new(config: &Config, ledger: Arc<Ledger>, reading: Arc<Reading>) -> Self {
         Self {
             config: config.clone(),
+            ledger,
             reading,
             fitting: Locked::default(),
             proposed: Locked::default(),
+            met: Locked::default(),
         }
+    }
+
+    /// Has the ledger know that these tables are there, before events are landed in them; whatever the policy, which may
+    /// become another one.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    pub async fn note_tables(&self, client: &Object, tables: &[Arc<Table>]) -> Result<(), Failure> {
+        let new: Vec<&TableName> = {
+            let met = self.met.lock();
+            let names = tables.iter().map(|table| &table.name);
+            names.filter(|name| !met.contains(*name)).collect()
+        };
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.ledger
+            .destination_tables
+            .enter_met(client, &new)
+            .await?;
+        self.met.lock().extend(new.into_iter().cloned());
+        Ok(())
     }
 
     /// Gives the batch's tables what its events ask for.
@@ -98,8 +126,11 @@ impl Evolution {
         let of_known = wanted(&ExtensionTypes::default());
         let plan = plan_table(known.as_deref(), true, &of_known, policy);
         let mut by_hand = plan.by_hand;
+        let notes = self.ledger.destination_tables.table_notes();
         if !plan.statements.is_empty() || !plan.obstacles.is_empty() {
-            by_hand = evolve_table(client, name, policy, wanted).await?.by_hand;
+            by_hand = evolve_table(client, name, policy, &notes, wanted)
+                .await?
+                .by_hand;
             catalogue.forget_table(name);
         } else if let Some(table) = known {
             self.note_fitting(&table, changes);

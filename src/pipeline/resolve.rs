@@ -106,6 +106,7 @@ impl Resolver {
             batch.tables.extend(tables.into_values());
             batch.tables.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             batch.tables.dedup_by(|a, b| Arc::ptr_eq(a, b));
+            self.evolution.note_tables(client, &batch.tables).await?;
             self.identify_rows(client, batch, &mut changes).await?;
             return Ok(changes);
         }

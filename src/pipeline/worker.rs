@@ -95,7 +95,7 @@ impl Worker {
             config,
             pool: pool.clone(),
             catalogue: Arc::new(Catalogue::verified_by(facts_query(&config.postgres.schema))),
-            evolution: Arc::new(Evolution::new(config, reading.clone())),
+            evolution: Arc::new(Evolution::new(config, ledger.clone(), reading.clone())),
             landed: LandedTopics::default(),
             reading,
             ledger: ledger.clone(),

@@ -32,6 +32,14 @@ const EXTENSION_TYPES: &str = "\
     WHERE t.typname = ANY ($1) AND EXISTS (SELECT FROM pg_catalog.pg_depend d \
         WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')";
 
+/// What is asked and noted about a table that is made. Each statement has the parameters schema and name.
+pub struct TableNotes {
+    /// A row if there has been such a table; in it, whether the one that is there is one that Landfall made.
+    pub find: String,
+    /// Notes that Landfall made the table that is there.
+    pub enter_made: String,
+}
+
 /// Brings the table to what its events want, as far as the policy allows. Whoever had known the table has to read it again.
 /// `wanted`: what they want, of a database with these types of extensions.
 ///
@@ -42,13 +50,17 @@ pub async fn evolve_table(
     client: &mut Object,
     name: &TableName,
     policy: SchemaEvolution,
+    notes: &TableNotes,
     wanted: impl Fn(&ExtensionTypes) -> WantedTable,
 ) -> Result<Plan, Failure> {
     // dropped, it is rolled back
     let tx = begin_pinned(client).await?;
     tx.batch_execute(TIMEOUTS).await?;
     take_turns(&tx, name).await?;
-    let plan = plan_now(&tx, name, policy, &wanted).await?;
+    let mut plan = plan_now(&tx, name, policy, &wanted).await?;
+    if plan.makes_table() && find_note(&tx, name, notes).await?.is_some() {
+        plan.obstacles = vec![explain_gone(name)];
+    }
     if !plan.obstacles.is_empty() {
         return Err(Failure::new(Verdict::Systemic, plan.obstacles.join("; ")));
     }
@@ -65,6 +77,10 @@ pub async fn evolve_table(
             "{name} isn't what its statements make it, as a view, an index, a sequence or a type has its name; rename that, or send the events elsewhere with a [[route]]"
         );
         return Err(Failure::new(Verdict::Systemic, what));
+    }
+    if plan.makes_table() {
+        tx.execute_typed(&notes.enter_made, &parameters_of(name))
+            .await?;
     }
     failpoint::reach("ddl_before_commit");
     let done = tx.commit().await;
@@ -96,6 +112,28 @@ pub async fn plan_now(
         &wanted(&extensions),
         policy,
     ))
+}
+
+/// Whether the table is one that Landfall made; `None`: there has been none of this name.
+async fn find_note(
+    tx: &Transaction<'_>,
+    name: &TableName,
+    notes: &TableNotes,
+) -> Result<Option<bool>, Failure> {
+    let row = tx
+        .query_typed_opt(&notes.find, &parameters_of(name))
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+fn parameters_of(name: &TableName) -> [(&(dyn ToSql + Sync), Type); 2] {
+    [(&name.schema, Type::TEXT), (&name.name, Type::TEXT)]
+}
+
+fn explain_gone(name: &TableName) -> String {
+    format!(
+        "table {name} does not exist any more, and events were landed in it: made anew, it would lack them; restore it, or let the topics that lead to it be landed from their beginning in a new one (`landfall forget --topic`)"
+    )
 }
 
 /// First that of the schema, where it isn't there: so nobody waits for somebody who waits for him.

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::column_type::ColumnType;
 use crate::format::schema::{Field, Kind};
+use crate::format::stand_in::is_default_invented;
 use crate::rows::value::{Reading, Value, to_text};
 
 /// The default as an SQL literal; `None`: there is none, or it is no value of such a column.
@@ -13,6 +14,9 @@ pub(super) fn default_literal(
     reading: &Reading,
 ) -> Option<String> {
     let told = field.default.as_ref()?;
+    if is_default_invented(field) {
+        return None; // the source may well have another one
+    }
     if !is_of_kind(told, &field.kind) {
         return None; // Postgres would refuse the table for it
     }

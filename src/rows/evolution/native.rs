@@ -44,6 +44,8 @@ fn find_type(
         "VARBIT" => ColumnType::bits("varbit", length),
         "HSTORE" => extensions.find("hstore")?,
         "CITEXT" => extensions.find("citext")?,
+        // Postgres', which keeps the text: blanks, order, doubled names. MySQL's keeps none of them, and has no length
+        "JSON" if length.is_some() => ColumnType::plain("json"),
         "DATETIME" => ColumnType::plain("timestamp"),
         name if is_numeric(name) => ColumnType::numeric(length, scale.or(Some(0))),
         name => ColumnType::plain(written_as_text(name)?),
@@ -92,6 +94,7 @@ fn suits(found: &ColumnType, field: &Field) -> bool {
     match found.name {
         "numeric" | "money" => is_text || is_number(field),
         "bit" | "varbit" => field.logical == Some(Logical::Bits) || field.kind == Kind::Boolean,
+        "json" => field.logical == Some(Logical::Json),
         "hstore" => field.logical == Some(Logical::Json) || matches!(field.kind, Kind::Map(_)),
         _ => is_text,
     }

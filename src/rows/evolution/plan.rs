@@ -51,6 +51,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether one of the statements makes the table.
+    pub fn makes_table(&self) -> bool {
+        let mut kinds = self.statements.iter().map(|ddl| ddl.kind);
+        kinds.any(|kind| kind == DdlKind::CreateTable)
+    }
+
     /// Whether nothing needs to be done or said.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty() && self.obstacles.is_empty() && self.by_hand.is_empty()
@@ -145,18 +151,26 @@ impl Plan {
         }
     }
 
-    /// A column that allows no null and has no default comes as one that allows null: the rows that are there have no value
-    /// for it.
+    /// Rows that are there have the default of a column that allows no null, as they have it at the source; else they have
+    /// no value for it, and the column comes as one that allows null.
     fn add_column(&mut self, wanted: &WantedTable, column: &WantedColumn) {
         let Some(found) = self.require_type(&wanted.name, column) else {
             return;
         };
         let required = wanted.is_required(column) && column.default.is_some();
-        let sql = format!(
-            "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {}",
-            quote_table(&wanted.name),
-            define_column(column, found, required)
-        );
+        let table = quote_table(&wanted.name);
+        let sql = match &column.default {
+            Some(default) if !required => {
+                let name = quote(&column.name);
+                format!(
+                    "ALTER TABLE {table} ADD COLUMN {name} {found}, ALTER COLUMN {name} SET DEFAULT {default}"
+                )
+            }
+            _ => format!(
+                "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {}",
+                define_column(column, found, required)
+            ),
+        };
         self.add(DdlKind::AddColumn, sql);
         if let Some(ddl) = self.statements.last_mut() {
             ddl.comment = column.comment.clone();

@@ -29,6 +29,12 @@ pub(super) fn compare_width(now: &PgType, wanted: &ColumnType) -> Width {
 /// The one of two types that holds the values of the other as well, or one that is wider than both.
 pub(super) fn common_type(one: &ColumnType, other: &ColumnType) -> Option<ColumnType> {
     let (now, then) = (one.to_pg_type(), other.to_pg_type());
+    if (one.name, other.name) == ("bit", "bit") && one != other && !one.is_array && !other.is_array
+    {
+        // each takes no more and no fewer than its own
+        let most = bits_of(one).max(bits_of(other));
+        return Some(ColumnType::bits("varbit", Some(most)));
+    }
     if one == other || holds(&now, other) {
         return Some(one.clone());
     }
@@ -56,6 +62,8 @@ fn holds(now: &PgType, wanted: &ColumnType) -> bool {
         ("float8", "float4") => true,
         ("numeric", "numeric") => wider_numeric(now, wanted).is_none(),
         ("varchar" | "bpchar", "varchar" | "bpchar" | "text") => longer_text(now, wanted).is_none(),
+        ("bit", "bit") => now.modifier == bits_of(wanted),
+        ("varbit", "bit" | "varbit") => now.modifier < 0 || now.modifier >= bits_of(wanted),
         ("text", wanted) => SCALARS.contains(&wanted),
         (now, wanted) => now == wanted,
     }
@@ -76,6 +84,10 @@ fn widen(now: &PgType, wanted: &ColumnType) -> Option<ColumnType> {
             let ((_, scale), whole) = (digits_of(now)?, whole_digits(name)?);
             Some(ColumnType::numeric(Some(whole + scale), Some(scale)))
         }
+        ("varbit", "bit" | "varbit") => Some(match bits_of(wanted) {
+            i32::MAX => ColumnType::plain("varbit"),
+            bits => ColumnType::bits("varbit", Some(bits)),
+        }),
         // the blanks of a bpchar would begin to count
         ("varchar", "varchar" | "bpchar" | "text") => longer_text(now, wanted),
         _ => None,
@@ -102,7 +114,7 @@ const SCALARS: [&str; 13] = [
 /// Types that hold another type's values in part, so that the difference shows with some of them only.
 fn holds_in_part(name: &str) -> bool {
     let others = [
-        "numeric", "float4", "float8", "bool", "date", "varchar", "bpchar",
+        "numeric", "float4", "float8", "bool", "date", "varchar", "bpchar", "bit",
     ];
     others.contains(&name) || whole_digits(name).is_some()
 }
@@ -114,6 +126,14 @@ fn whole_digits(name: &str) -> Option<i32> {
         "int4" => Some(10),
         "int8" => Some(19),
         _ => None,
+    }
+}
+
+/// How many bits a `bit(n)` or a `varbit(n)` takes.
+fn bits_of(bits: &ColumnType) -> i32 {
+    match bits.size {
+        Size::Length(length) => length,
+        _ => i32::MAX,
     }
 }
 

@@ -117,6 +117,43 @@ fn a_column_is_added_without_not_null_where_rows_would_have_no_value() {
 }
 
 #[test]
+fn rows_that_are_there_get_no_default_that_they_need_not_have_at_the_source() {
+    let there = table("orders", "id:int8", &[&["id"]]);
+    let chosen = r#"{"field":"a","type":"string","optional":true,"default":"new"}"#;
+    let added = plan(Some(&there), &[change(&[ID], &[ID, chosen])], AddColumns);
+    assert_eq!(
+        sql(&added),
+        [
+            "ALTER TABLE \"shop\".\"orders\" ADD COLUMN \"a\" text, ALTER COLUMN \"a\" SET DEFAULT 'new'"
+        ]
+    );
+    for (kind, default) in [
+        ("string", "\"\""),
+        ("string", "\"{}\""),
+        ("string", "\"00000000-0000-0000-0000-000000000000\""),
+        ("string", "\"1970-01-01T00:00:00Z\""),
+        ("int64", "0"),
+        ("boolean", "false"),
+    ] {
+        let column =
+            format!(r#"{{"field":"a","type":"{kind}","optional":false,"default":{default}}}"#);
+        let changes = [change(&[ID], &[ID, &column])];
+        let added = plan(Some(&there), &changes, AddColumns);
+        let added = sql(&added)[0];
+        assert!(
+            !added.contains("DEFAULT") && !added.contains("NOT NULL"),
+            "{added}"
+        );
+        let made = plan(None, &changes, Create);
+        let made = sql(&made)[0];
+        assert!(
+            !made.contains("DEFAULT") && made.matches("NOT NULL").count() == 2,
+            "{made}"
+        );
+    }
+}
+
+#[test]
 fn columns_are_widened_under_create_alone_and_never_narrowed() {
     let changes = [change(&[ID], &[ID, NAME, BIG_COUNT])];
     let narrow = table("orders", "id:int4 name:text count:int2", &[&["id"]]);

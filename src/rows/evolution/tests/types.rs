@@ -300,6 +300,12 @@ fn the_sources_own_type_comes_first_where_values_are_written_for_it() {
             "\"2024-01-01T00:00:00Z\"",
         ),
         (
+            "JSON|2147483647",
+            "string io.debezium.data.Json",
+            "json",
+            "\"{}\"",
+        ),
+        (
             "JSONB|2147483647",
             "string io.debezium.data.Json",
             "jsonb",
@@ -408,7 +414,13 @@ fn a_default_is_the_value_that_the_schema_tells_as_a_literal() {
     let cases = [
         (r#"{"type":"int32","default":7}"#, Some("'7'")),
         (r#"{"type":"int32"}"#, None),
-        (r#"{"type":"boolean","default":false}"#, Some("'false'")),
+        (r#"{"type":"boolean","default":true}"#, Some("'true'")),
+        // perhaps a function's
+        (r#"{"type":"boolean","default":false}"#, None),
+        (
+            r#"{"type":"boolean","optional":true,"default":false}"#,
+            Some("'false'"),
+        ),
         (r#"{"type":"string","default":"it's"}"#, Some("'it''s'")),
         (
             r#"{"type":"string","default":"\\'; DROP TABLE t; --"}"#,
@@ -419,8 +431,8 @@ fn a_default_is_the_value_that_the_schema_tells_as_a_literal() {
             Some("'2024-01-01'"),
         ),
         (
-            r#"{"type":"int64","name":"io.debezium.time.MicroTimestamp","default":0}"#,
-            Some("'1970-01-01 00:00:00'"),
+            r#"{"type":"int64","name":"io.debezium.time.MicroTimestamp","default":86400000000}"#,
+            Some("'1970-01-02 00:00:00'"),
         ),
         (
             r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2"},"default":"BNI="}"#,

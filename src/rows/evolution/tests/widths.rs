@@ -13,6 +13,7 @@ fn column_type(text: &'static str) -> ColumnType {
         .collect();
     match (name, sizes.as_slice()) {
         ("numeric", [precision, scale]) => ColumnType::numeric(Some(*precision), Some(*scale)),
+        ("bit" | "varbit", [length]) => ColumnType::bits(name, Some(*length)),
         (name, [length]) => ColumnType::characters(name, Some(*length)),
         (name, _) => match name.strip_suffix("[]") {
             Some(name) => ColumnType::plain(name).array_of(),
@@ -37,6 +38,15 @@ fn a_column_becomes_wider_only_where_what_it_holds_stays_what_it_is() {
         ("varchar", "text", "enough"),
         ("text", "varchar(10)", "enough"),
         ("bpchar(3)", "bpchar(4)", "by hand character(4)"),
+        ("bit(8)", "bit(8)", "enough"),
+        // its values would be other ones, with zeros behind them
+        ("bit(8)", "bit(16)", "by hand bit(16)"),
+        ("bit(8)", "varbit(8)", "by hand bit varying(8)"),
+        ("varbit(8)", "varbit(16)", "to bit varying(16)"),
+        ("varbit(8)", "bit(16)", "to bit varying(16)"),
+        ("varbit(8)", "varbit", "to bit varying"),
+        ("varbit(16)", "varbit(8)", "enough"),
+        ("varbit", "varbit(8)", "enough"),
         ("numeric(10,2)", "numeric(12,2)", "to numeric(12,2)"),
         ("numeric(10,2)", "numeric(10,4)", "to numeric(12,4)"),
         ("numeric(10,2)", "numeric(8,4)", "to numeric(12,4)"),
