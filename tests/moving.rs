@@ -71,6 +71,65 @@ async fn a_group_goes_on_where_it_stands_and_no_row_goes_back() {
 }
 
 #[tokio::test]
+async fn a_destination_that_has_lost_its_bookkeeping_begins_not_where_landfall_itself_has_committed()
+ {
+    let mut world = taken_over("take_over_own", 1, 5).await;
+    start_at(&mut world, "group");
+    world.catch_up().await;
+    assert_eq!(written(&world).await, (5, 8));
+    world
+        .sql("DROP SCHEMA landfall CASCADE; TRUNCATE t, audit")
+        .await;
+    let worker = world.catch_up().await;
+    let rows = "SELECT count(*) FROM t WHERE version = 5";
+    assert_eq!(world.count(rows).await, 8, "{}", worker.log());
+    let of_all = "SELECT coalesce(sum(applied), 0)::bigint FROM (SELECT next_offset AS applied FROM landfall.partitions WHERE started_at IS NULL) p";
+    assert_eq!(world.count(of_all).await, 40);
+    worker
+        .says(&[
+            "Landfall itself has committed the group's offsets",
+            "begins at its beginning",
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_group_that_has_committed_nothing_is_waited_for_and_what_is_new_later_is_not() {
+    let mut world = taken_over("take_over_wrong", 1, 5).await;
+    let pattern = format!("^{}[.]public", world.name);
+    world.topics = vec![pattern];
+    let other = format!("{}.other", world.topic);
+    world.kafka.create_topic(&other, 1).await;
+    world.kafka.produce(&other, &version(8, 6)).await;
+    start_at(&mut world, "group");
+    let worker = world.run();
+    let wrong = format!("has committed nothing of {other}: is it the right one");
+    worker
+        .says(&["waiting, and nothing is read meanwhile", &wrong])
+        .await;
+    assert_eq!(world.count("SELECT count(*) FROM landfall.topics").await, 0);
+    // settled once somebody says where to begin
+    world.kafka.reset(world.group(), &other, 1, 0).await;
+    world
+        .until_count("SELECT count(*) FROM t WHERE version = 6", 8)
+        .await;
+    assert_eq!(worker.stop().await.0, Some(0));
+    let new = format!("{}.new", world.topic);
+    world.kafka.create_topic(&new, 1).await;
+    world.kafka.produce(&new, &version(8, 7)).await;
+    let worker = world.catch_up().await;
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM t WHERE version = 7")
+            .await,
+        8
+    );
+    worker
+        .says(&["kafka.start says nothing of topics", "topics=2"])
+        .await;
+}
+
+#[tokio::test]
 async fn a_crash_at_any_seam_of_the_first_batch_decides_nothing_anew() {
     for seam in SEAMS {
         let mut world = taken_over(&format!("take_over_{seam}"), 1, 5).await;

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::failpoint;
 use crate::kafka::group_consumer::GroupConsumer;
+use crate::kafka::offsets::COMMIT_MARK;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 
@@ -87,6 +88,9 @@ fn commit_assigned(consumer: &GroupConsumer, offsets: BTreeMap<TopicPartition, i
     }
     if list.count() == 0 {
         return;
+    }
+    for mut element in list.elements() {
+        element.set_metadata(COMMIT_MARK);
     }
     match consumer.commit_offsets(&list) {
         Ok(()) => failpoint::reach("after_offset_commit"),

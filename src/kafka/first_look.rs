@@ -22,6 +22,15 @@ pub struct UnreadTopic {
     pub partitions: BTreeMap<i32, UnreadPartition>,
 }
 
+impl UnreadTopic {
+    /// Whether it has records, and the group has committed nothing of any partition.
+    pub fn is_uncommitted(&self) -> bool {
+        let partitions = || self.partitions.values();
+        partitions().any(|log| log.low < log.high)
+            && partitions().all(|log| log.committed.is_none())
+    }
+}
+
 /// A partition that wasn't read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadPartition {
@@ -31,6 +40,8 @@ pub struct UnreadPartition {
     pub high: i64,
     /// Where the group would go on; `None` if it has committed nothing.
     pub committed: Option<i64>,
+    /// Whether Landfall itself has committed that.
+    pub is_own: bool,
 }
 
 /// Looks at every topic that is `wanted`, by its name. Each partition has been told, or there is an error. Blocks its thread, for a
@@ -77,6 +88,7 @@ pub fn look_at_topics(
             low,
             high,
             committed: told(&committed),
+            is_own: committed.own.contains(&source),
         };
         if let Some(topic) = unread.get_mut(&*source.topic) {
             topic.partitions.insert(source.partition, partition);
@@ -92,12 +104,9 @@ fn ask_offsets(
     asked: &[TopicPartition],
 ) -> Result<[PartitionOffsets; 3], Error> {
     let told = |answer: Result<PartitionOffsets, ClientError>| match answer {
-        Ok(offsets) => match offsets.untold.into_iter().next() {
+        Ok(mut offsets) => match offsets.untold.pop() {
             Some((source, why)) => Err(untold(source, why)),
-            None => Ok(PartitionOffsets {
-                known: offsets.known,
-                untold: Vec::new(),
-            }),
+            None => Ok(offsets),
         },
         Err(error) => Err(Error::Offsets(error)),
     };

@@ -1,7 +1,7 @@
 //! The questions about offsets: where logs begin and end, and what the group has committed. Whoever
 //! asks brings the client to ask with. Each question blocks its thread, `timeout` at most.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::{Client, ClientContext};
@@ -12,11 +12,17 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::partition_list::{list_offsets, list_partitions, offset_of, partition_of};
 use crate::record::TopicPartition;
 
+/// What Landfall writes beside the offsets that it commits: they say what reached one destination, which may be lost or
+/// restored, and so aren't where a destination begins that never had them. Other tools leave it empty or write their own.
+pub(super) const COMMIT_MARK: &str = "landfall";
+
 /// What Kafka told of some partitions.
 #[derive(Debug, Default)]
 pub struct PartitionOffsets {
     /// Only of those that have an offset: a group may have committed none.
     pub known: HashMap<TopicPartition, i64>,
+    /// Those of them that Landfall itself has committed.
+    pub own: HashSet<TopicPartition>,
     /// The partitions that Kafka doesn't tell about, in the order of the answer, each with the reason.
     pub untold: Vec<(TopicPartition, String)>,
 }
@@ -29,6 +35,10 @@ impl From<TopicPartitionList> for PartitionOffsets {
             if let Err(error) = element.error() {
                 offsets.untold.push((source, error.to_string()));
             } else if let Some(offset) = offset_of(&element) {
+                // only what a group has committed has it; brokers keep it as text
+                if element.metadata() == COMMIT_MARK {
+                    offsets.own.insert(source.clone());
+                }
                 offsets.known.insert(source, offset);
             }
         }

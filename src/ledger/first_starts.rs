@@ -24,6 +24,8 @@ pub struct MetTopics {
     known: HashSet<String>,
     /// What was asked for before: topics of these that weren't there then were created since.
     asked_for: Vec<TopicPattern>,
+    /// Something was settled for the group here, or read.
+    is_group_known: bool,
 }
 
 /// A topic that is met for the first time, and where its partitions begin.
@@ -39,11 +41,22 @@ pub struct FirstStart {
     pub offsets: Vec<(i32, i64)>,
 }
 
+/// What an operator must know and can do when `kafka.start = "group"` finds nothing of topics that have records, at the take-over.
+pub fn uncommitted_message(group: &str, topics: &str) -> String {
+    format!(
+        "the group {group} has committed nothing of {topics}: is it the right one? A connector's is connect-<its name>, and offsets expire once \
+         a group has been idle. Set kafka.group to the group that is taken over from; or commit where to begin: kafka-consumer-groups \
+         --group {group} --topic … --reset-offsets --to-earliest --execute; or set kafka.start = \"earliest\", to have all topics from their beginning"
+    )
+}
+
 /// Where a partition begins of a topic that is met for the first time. `None`: at its beginning, wherever that is by then.
-pub fn find_first_start(start: StartAt, log: &LogState) -> Option<i64> {
+/// `is_own`: Landfall itself has committed the group's offset. It says what reached a destination whose bookkeeping is lost or
+/// restored by now, and what this one may lack.
+pub fn find_first_start(start: StartAt, log: &LogState, is_own: bool) -> Option<i64> {
     match start {
         StartAt::Earliest => None,
-        StartAt::Group => log.committed,
+        StartAt::Group => log.committed.filter(|_| !is_own),
         StartAt::Latest => Some(log.high),
     }
 }
@@ -67,7 +80,18 @@ impl MetTopics {
         let mut met = Self {
             known: rows.iter().map(|row| row.get(0)).collect(),
             asked_for: Vec::new(),
+            is_group_known: false,
         };
+        if start == StartAt::Group {
+            let sql = format!(
+                "SELECT EXISTS (SELECT FROM {schema}.asked_topics WHERE consumer_group = $1) \
+                 OR EXISTS (SELECT FROM {schema}.partitions WHERE consumer_group = $1)"
+            );
+            let row = client
+                .query_typed_one(&sql, &[(&group, Type::TEXT)])
+                .await?;
+            met.is_group_known = row.get(0);
+        }
         if start == StartAt::Latest {
             let sql = format!("SELECT topics FROM {schema}.asked_topics WHERE consumer_group = $1");
             let row = client
@@ -78,6 +102,17 @@ impl MetTopics {
             met.asked_for = patterns.collect();
         }
         Ok(met)
+    }
+
+    /// Whether `kafka.start = "group"` takes the group over from another sink now, so that it has committed something of what is there. What comes later
+    /// is new at the source, and nobody has read it.
+    pub fn is_take_over(&self) -> bool {
+        !self.is_group_known
+    }
+
+    /// How many of the `wanted` topics were read before: `kafka.start` says nothing of them.
+    pub fn count_known(&self, wanted: impl Fn(&str) -> bool) -> usize {
+        self.known.iter().filter(|topic| wanted(topic)).count()
     }
 
     /// Whether `kafka.start` decides where the topic's partitions begin.
@@ -183,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_partition_begins_where_the_configuration_says_and_else_at_its_beginning() {
-        let find = |start, committed| find_first_start(start, &log(committed));
+        let find = |start, committed| find_first_start(start, &log(committed), false);
         assert_eq!(find(StartAt::Earliest, Some(50)), None);
         assert_eq!(find(StartAt::Group, Some(50)), Some(50));
         assert_eq!(find(StartAt::Group, None), None);
@@ -191,10 +226,18 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_that_landfall_has_committed_itself_is_not_where_a_new_destination_begins() {
+        let own = |start| find_first_start(start, &log(Some(50)), true);
+        assert_eq!(own(StartAt::Group), None);
+        assert_eq!(own(StartAt::Latest), Some(90));
+    }
+
+    #[test]
     fn a_topic_that_was_read_or_asked_for_before_is_not_met_first() {
         let met = MetTopics {
             known: HashSet::from(["orders".to_owned()]),
             asked_for: vec![TopicPattern::read("^shop[.]").unwrap()],
+            is_group_known: false,
         };
         assert!(!met.is_met_first("orders") && !met.is_met_first("shop.new"));
         assert!(met.is_met_first("other"));

@@ -121,6 +121,19 @@ pub fn other_log_message(source: &TopicPartition, log: ShortLog, schema: &str) -
     )
 }
 
+/// What an operator must know and can do when a log that `kafka.start` had begin later than at its beginning may be another topic's.
+pub fn doubted_start_message(source: &TopicPartition, log: ShortLog, schema: &str) -> String {
+    let ShortLog { next_offset, high } = log;
+    let (topic, partition, on) = (&source.topic, source.partition, next_offset.min(high));
+    format!(
+        "the destination was landed up to offset {next_offset}, from where kafka.start had it begin, but the log ends at {high}, or the group has no committed \
+         offset of it: was the topic deleted and created again? The brokers tell no topic ids. If it is another topic now, have all of it applied: \
+         landfall forget --topic {topic} --partition {partition}. If it is the same, go on at offset {on}: UPDATE {schema}.partitions \
+         SET next_offset = {on}, started_at = {on}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {partition}",
+        topic.replace('\'', "''"),
+    )
+}
+
 /// What an operator must know and can do when Kafka's retention has overtaken the sink.
 pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
     let Gap { next_offset, low } = gap;

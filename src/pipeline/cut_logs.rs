@@ -79,6 +79,17 @@ pub fn find_short_log(row: &PartitionRow, log: &LogState, ids_decide: bool) -> O
     })
 }
 
+/// Whether nobody can tell that the log is the one that was landed since `kafka.start` had it begin: no topic ids are told, and it
+/// ends before the watermark, or the group's offset went with the topic. A topic that was created again has records below
+/// the start that were never landed, and no id tells them from those that were to be left out.
+pub fn is_start_doubted(row: &PartitionRow, log: &LogState) -> bool {
+    let watermark = row.watermark;
+    let is_untold = watermark.topic_id.is_none() && log.topic_id.is_none();
+    let is_landed = watermark.started_at.is_some() && !watermark.is_as_started();
+    let is_other = watermark.next_offset > log.high || log.committed.is_none();
+    is_untold && is_landed && is_other
+}
+
 /// The epoch to seek with: that of the last record that was landed, unless it has led nowhere.
 pub fn epoch_to_seek(row: &PartitionRow, jumps: Option<Jumps>) -> Option<i32> {
     let is_doubted = jumps.is_some_and(|jumps| jumps.back >= JUMPS_TO_DOUBT);

@@ -99,6 +99,27 @@ fn a_log_that_is_too_short_stands_still_where_neither_epochs_nor_ids_tell_what_i
 }
 
 #[test]
+fn without_topic_ids_a_log_that_began_later_is_doubted_once_it_is_short_or_its_offset_is_gone() {
+    let mut begun = row(None, 1_000, None);
+    begun.watermark.started_at = Some(400);
+    let untold = |high, committed| LogState {
+        topic_id: None,
+        committed,
+        ..log(high)
+    };
+    assert!(!is_start_doubted(&begun, &untold(1_000, Some(900))));
+    assert!(is_start_doubted(&begun, &untold(600, Some(900))));
+    assert!(is_start_doubted(&begun, &untold(1_400, None)));
+    // a topic that tells its id is told from another one
+    assert!(!is_start_doubted(&begun, &log(1_400)));
+    // nothing was landed, as a person said who has looked
+    begun.watermark.started_at = Some(1_000);
+    assert!(!is_start_doubted(&begun, &untold(1_400, None)));
+    begun.watermark.started_at = None;
+    assert!(!is_start_doubted(&begun, &untold(600, None)));
+}
+
+#[test]
 fn an_epoch_that_leads_back_again_and_again_is_asked_for_and_believed_no_more() {
     let known = row(TOPIC, 1_000, Some(4));
     let (once, twice) = (jumps(0, 3, 1), jumps(0, 3, 2));

@@ -5,9 +5,11 @@
 use deadpool_postgres::Object;
 
 use crate::kafka::log_cuts::EpochEnd;
-use crate::ledger::resume::{LogState, ShortLog, other_log_message, short_log_message};
+use crate::ledger::resume::{
+    LogState, ShortLog, doubted_start_message, other_log_message, short_log_message,
+};
 use crate::ledger::watermarks::PartitionRow;
-use crate::pipeline::cut_logs::{Cut, find_cut, find_short_log, follow_cut};
+use crate::pipeline::cut_logs::{Cut, find_cut, find_short_log, follow_cut, is_start_doubted};
 use crate::pipeline::destination::Destination;
 use crate::pipeline::jumps::Jumps;
 use crate::pipeline::positioning::Positions;
@@ -70,6 +72,10 @@ impl Positions {
                     high: log.high,
                 };
                 LandedLog::Lost(other_log_message(source, other, ledger.quoted_schema()))
+            }
+            Ok(AskedCut::None) if is_start_doubted(&row, log) => {
+                let short = row.watermark.short_of(*log);
+                LandedLog::Lost(doubted_start_message(source, short, ledger.quoted_schema()))
             }
             Ok(AskedCut::None) => match find_short_log(&row, log, ledger.keeps_ids()) {
                 Some(short) => {

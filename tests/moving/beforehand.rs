@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{start_at, taken_over};
+use super::{start_at, taken_over, version};
 use crate::commands::landfall;
 use crate::support::World;
 
@@ -51,6 +51,22 @@ async fn where_partitions_begin_is_told_as_run_decides_it() {
     let (text, starts) = check(&world, "start");
     assert_eq!(json!(starts), start("end", 0, 80), "{text}");
     assert!(text.contains("80 events before it left out"), "{text}");
+}
+
+#[tokio::test]
+async fn a_group_that_has_committed_nothing_is_a_problem() {
+    let mut world = taken_over("check_wrong_group", 1, 5).await;
+    let other = format!("{}.other", world.topic);
+    world.kafka.create_topic(&other, 1).await;
+    world.kafka.produce(&other, &version(8, 6)).await;
+    world.topics.push(other.clone());
+    start_at(&mut world, "group");
+    let (text, problems) = check(&world, "problem");
+    assert_eq!(problems.len(), 1, "{text}");
+    assert_eq!(problems[0]["code"], "group_uncommitted");
+    let found = problems[0]["found"].as_str().expect("text");
+    assert!(found.contains(&format!("nothing of {other}: ")), "{found}");
+    assert!(found.contains("connect-<its name>"), "{found}");
 }
 
 #[tokio::test]

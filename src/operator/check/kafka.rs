@@ -107,6 +107,7 @@ impl ObservedCluster {
                         low,
                         high,
                         next: committed.known.get(&source).copied(),
+                        is_own: committed.own.contains(&source),
                     }),
                     Err(error) => self.findings.push(unreadable_partition(&source, &error)),
                 }

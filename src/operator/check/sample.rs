@@ -52,6 +52,8 @@ pub struct SampledPartition {
     pub high: i64,
     /// Where the group would go on.
     pub next: Option<i64>,
+    /// Whether Landfall itself has committed that.
+    pub is_own: bool,
 }
 
 impl SampledPartition {
@@ -76,6 +78,11 @@ impl SampledTopic {
             .iter()
             .map(|p| (p.high - p.low).max(0))
             .sum()
+    }
+
+    /// Whether it has records, and the group has committed nothing of any partition.
+    pub fn is_uncommitted(&self) -> bool {
+        self.count_offsets() > 0 && self.partitions.iter().all(|p| p.next.is_none())
     }
 
     /// Whether the group has committed what is at this place: it was dealt with before.
@@ -169,6 +176,7 @@ mod tests {
                 low,
                 high,
                 next,
+                is_own: false,
             }
             .first_sampled()
         };

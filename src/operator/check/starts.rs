@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, StartAt};
 use crate::kafka::topic_ids::TopicId;
-use crate::ledger::first_starts::{MetTopics, find_first_start};
+use crate::ledger::first_starts::{MetTopics, find_first_start, uncommitted_message};
 use crate::ledger::overview::list_partitions;
 use crate::ledger::resume::{LogState, Watermark, gap_message, plan_resume, short_log_message};
 use crate::operator::check::finding::Finding;
@@ -116,7 +116,23 @@ impl Starts {
             lines.extend(ways.into_values());
         }
         findings.extend(warn_of_read_again(config, &read_again));
+        findings.extend(self.judge_group(config, topics));
         (lines, findings)
+    }
+
+    /// One for all topics that `run` would wait for: of which the group has committed nothing.
+    fn judge_group(&self, config: &Config, topics: &[SampledTopic]) -> Option<Finding> {
+        let is_take_over = config.kafka.start == StartAt::Group && self.met.is_take_over();
+        let waits = |topic: &&SampledTopic| {
+            is_take_over && self.met.is_met_first(&topic.name) && topic.is_uncommitted()
+        };
+        let names: Vec<&str> = topics.iter().filter(waits).map(|it| &*it.name).collect();
+        let found = match names.is_empty() {
+            true => return None,
+            false => uncommitted_message(&config.kafka.group, &join_names(&names)),
+        };
+        let remedy = "as it is, `run` waits with all topics, and settles nothing";
+        Some(Finding::problem("group_uncommitted", found, remedy))
     }
 
     /// In which way the partition begins, and at which offset.
@@ -140,7 +156,7 @@ impl Starts {
             };
         }
         let first = match self.met.is_met_first(&topic.name) {
-            true => find_first_start(config.kafka.start, &log),
+            true => find_first_start(config.kafka.start, &log, partition.is_own),
             false => None,
         };
         match (first, config.kafka.start) {
@@ -210,7 +226,14 @@ fn warn_of_read_again(config: &Config, topics: &[(&str, i64)]) -> Option<Finding
         "{whose}never landed here: would be read from the beginning, although the group {group} has committed offsets with {events} events before them, \
          which are read once more: rows that are there go back to older versions first"
     );
-    let remedy = "set kafka.start = \"group\" to go on at the group's committed offsets; leave it, if this destination is to have all of it";
+    let remedy = match config.kafka.start {
+        StartAt::Group => {
+            "Landfall itself has committed them, for bookkeeping that isn't here: if it was lost, leave it so; else see that postgres.schema and the database are the right ones, or set the group's offsets by hand (kafka-consumer-groups --reset-offsets)"
+        }
+        _ => {
+            "set kafka.start = \"group\" to go on at the group's committed offsets; leave it, if this destination is to have all of it"
+        }
+    };
     let finding = Finding::warning("read_from_beginning", found, remedy);
     Some(match others {
         [] => finding.of_topic(first),
