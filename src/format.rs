@@ -38,7 +38,7 @@ pub mod schema_cache;
 pub mod single_key;
 pub mod source_position;
 mod stable_hash;
-mod stand_in;
+pub mod stand_in;
 pub mod stream_ends;
 pub mod topic_decoder;
 mod trigger;
