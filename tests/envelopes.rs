@@ -33,19 +33,19 @@ fn record(key: Option<&str>, value: &Value) -> Event {
 }
 
 /// Rows as `id:version`.
-async fn rows(world: &World) -> String {
+pub(crate) async fn rows(world: &World) -> String {
     let sql = "SELECT coalesce(string_agg(id || ':' || version, ' ' ORDER BY id), '-') FROM t";
     world.db.query_one(sql, &[]).await.expect(sql).get(0)
 }
 
-async fn letters(world: &World) -> i64 {
+pub(crate) async fn letters(world: &World) -> i64 {
     world
         .count("SELECT count(*) FROM landfall.dead_letters")
         .await
 }
 
 /// The worker is killed at each seam in turn, and others land the rest: `events` bring 200 rows to version 4.
-async fn survives_crashes(mut world: World, events: &[Event]) -> World {
+pub(crate) async fn survives_crashes(mut world: World, events: &[Event]) -> World {
     world.set("apply", "batch_rows = 100");
     world.kafka.produce(&world.topic, events).await;
     for seam in ["before_commit", "after_commit", "after_offset_commit"] {

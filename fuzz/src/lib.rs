@@ -20,6 +20,8 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     targets::envelopes::TARGET,
     targets::avro::TARGET,
+    targets::registered::JSON_SCHEMA,
+    targets::registered::PROTOBUF,
     targets::connect_schema::TARGET,
     targets::headers::TARGET,
     targets::configuration::TARGET,

@@ -6,6 +6,7 @@ pub mod connect_schema;
 pub mod connectors;
 pub mod envelopes;
 pub mod headers;
+pub mod registered;
 
 /// An input of several parts, with a byte between them that no UTF-8 text has.
 const BETWEEN_PARTS: u8 = 0xff;

@@ -30,12 +30,16 @@ pub enum Envelope {
 }
 
 /// How keys or values are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Encoding {
     #[default]
     Json,
     /// In Confluent's wire format.
     Avro,
+    /// JSON in Confluent's wire format, whose JSON Schema is in the registry.
+    JsonSchema,
+    /// In Confluent's wire format.
+    Protobuf,
     /// Text as it stands, as StringConverter writes it: keys alone.
     Text,
 }
@@ -54,11 +58,17 @@ pub(super) const ENVELOPES: [(&str, Envelope); 4] = [
     ("trigger", Envelope::Trigger),
     ("pg-replicate-kafka", Envelope::PgReplicateKafka),
 ];
-pub(super) const ENCODINGS: [(&str, Encoding); 2] =
-    [("json", Encoding::Json), ("avro", Encoding::Avro)];
-pub(super) const KEY_ENCODINGS: [(&str, Encoding); 3] = [
+pub(super) const ENCODINGS: [(&str, Encoding); 4] = [
     ("json", Encoding::Json),
     ("avro", Encoding::Avro),
+    ("json-schema", Encoding::JsonSchema),
+    ("protobuf", Encoding::Protobuf),
+];
+pub(super) const KEY_ENCODINGS: [(&str, Encoding); 5] = [
+    ("json", Encoding::Json),
+    ("avro", Encoding::Avro),
+    ("json-schema", Encoding::JsonSchema),
+    ("protobuf", Encoding::Protobuf),
     ("string", Encoding::Text),
 ];
 
@@ -77,7 +87,7 @@ impl Encoding {
 
     /// Whether the schemas are in a registry.
     pub fn needs_registry(self) -> bool {
-        matches!(self, Self::Avro)
+        matches!(self, Self::Avro | Self::JsonSchema | Self::Protobuf)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Avro in Confluent's wire format: a zero byte, four bytes of schema id, the datum.
+//! Avro's datums, as they stand in Confluent's wire format (`src/format/framed.rs`).
 //!
 //! A schema is compiled once ([`Plan`]). A datum is then walked by its plan, straight from its bytes to
 //! the JSON text of each field as Connect's JsonConverter would have written it, so that all that is
@@ -11,10 +11,8 @@
 //!
 //! Why: `docs/decisions/14`.
 
-mod apicurio;
 mod bytes;
 mod compile;
-mod decoder;
 mod envelope;
 mod error;
 mod fields;
@@ -30,35 +28,5 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use apicurio::{Half, explain_missing_frame};
-pub use decoder::{AvroDecoder, KnownSchema};
 pub use error::{AvroError, AvroSchemaError};
 pub use plan::{Plan, Texts};
-
-/// What a registered schema is identified by. Never negative in Confluent's registry, whose type is Java's int.
-pub type SchemaId = i32;
-
-const MAGIC_BYTE: u8 = 0;
-
-/// Takes a message apart into the id of its schema and its datum.
-///
-/// # Errors
-/// It isn't in Confluent's wire format.
-pub fn strip_frame(message: &[u8]) -> Result<(SchemaId, &[u8]), AvroError> {
-    match message {
-        [MAGIC_BYTE, rest @ ..] => {
-            let Some((id, datum)) = rest.split_first_chunk() else {
-                return Err(AvroError::Truncated);
-            };
-            match SchemaId::from_be_bytes(*id) {
-                // no registry has a schema 0: it is the beginning of a longer id
-                0 if datum.len() >= apicurio::ID_SURPLUS_BYTES => Err(AvroError::ApicurioId),
-                id @ 0.. => Ok((id, datum)),
-                _ => Err(AvroError::Id),
-            }
-        }
-        [b'{' | b'"' | b'[', ..] => Err(AvroError::LooksLikeJson),
-        [other, ..] => Err(AvroError::Magic(*other)),
-        [] => Err(AvroError::Truncated),
-    }
-}

@@ -11,9 +11,9 @@ use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use crate::config::{Config, Envelope, FormatConfig, RouteConfig, TopicFormat};
-use crate::format::avro::{KnownSchema, SchemaId};
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey};
 use crate::format::encoding::MessageReader;
+use crate::format::framed::{KnownSchema, SchemaId};
 use crate::format::key_move::find_other_key;
 use crate::format::lookalike::Lookalike;
 use crate::format::merged_tables::MergedTables;
@@ -121,7 +121,9 @@ impl Decoder {
             };
             let format = self.format_of(&record.source.topic);
             if format.needs_registry() {
-                self.reader.avro.find_unknown(records, format, &mut unknown);
+                self.reader
+                    .framed
+                    .find_unknown(records, format, &mut unknown);
             }
         }
         unknown
@@ -129,17 +131,17 @@ impl Decoder {
 
     /// Remembers what the registry answered for [`Decoder::unknown_schemas`].
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, KnownSchema>) {
-        self.reader.avro.learn_schemas(known);
+        self.reader.framed.learn_schemas(known);
     }
 
     /// What the registry didn't have it may have now.
     pub fn forget_refused_schemas(&mut self) {
-        self.reader.avro.forget_refused();
+        self.reader.framed.forget_refused();
     }
 
     /// A key or a value as JSON, if it isn't text by itself and its schema is known.
     pub fn message_as_json(&self, message: &[u8]) -> Option<String> {
-        self.reader.avro.to_json(message)
+        self.reader.framed.to_json(message)
     }
 
     /// Which row a record that can't be decoded is about, as far as its key and its topic tell.
@@ -312,7 +314,7 @@ fn look_at_value(
     format: TopicFormat,
 ) -> Option<Lookalike> {
     let value = record.value.as_ref()?.whole_value();
-    match reader.avro.to_json(&value) {
+    match reader.framed.to_json(&value) {
         Some(text) if format.encoding.needs_registry() => Lookalike::of_json(&text),
         _ => Lookalike::of_bytes(&value, format.encoding),
     }
@@ -339,10 +341,17 @@ fn key_fields<'r>(
         Ok(ReadKey::Single(raw)) => topic.name_single_key(raw, arena),
         // the route says which columns are the key, or there is none: the record's own may be anything
         Err(_) if topic.has_routed_key() || topic.lander.appends() => Ok(Fields::default()),
-        Err(e) => {
-            let message = format!("the key can't be read: {e}");
-            refuse_message(Stage::KeyConverter, &e, message)
-        }
+        Err(e) => match e.other_shape() {
+            Some(other) => refuse_topic(
+                Reason::Undecodable,
+                Stage::KeyConverter,
+                other.explain_key(topic.format),
+            ),
+            None => {
+                let message = format!("the key can't be read: {e}");
+                refuse_message(Stage::KeyConverter, &e, message)
+            }
+        },
     }
 }
 

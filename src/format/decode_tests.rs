@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Config;
 use crate::format::change::{Change, Operation, key_json};
+use crate::format::framed::{RegisteredSchema, SchemaType};
 use crate::format::undecodable::Blame;
 use crate::record::{Header, TopicPartition};
 use crate::table_name::TableName;
@@ -567,8 +568,8 @@ fn apicurios_own_framings_are_told_by_name_and_blamed_on_the_set_up() {
 fn a_header_of_apicurios_that_was_handed_on_does_no_harm() {
     let mut decoder = avro_decoder();
     let schema = r#"{"type":"record","name":"k","fields":[{"name":"id","type":"int"}]}"#;
-    let plan = crate::format::avro::Plan::compile(schema, &[]).unwrap();
-    decoder.learn_schemas(HashMap::from([(7, KnownSchema::Plan(Arc::new(plan)))]));
+    let schema = RegisteredSchema::compile(SchemaType::Avro, schema, &[]).unwrap();
+    decoder.learn_schemas(HashMap::from([(7, KnownSchema::Schema(Arc::new(schema)))]));
     let tombstone = avro_record(Some(&[0, 0, 0, 0, 7, 2]), None, "apicurio.key.globalId");
     let decoded = decode(&mut decoder, &tombstone).unwrap();
     assert!(matches!(decoded, Decoded::Unplaced(t) if values(&t.key) == [("id", "1")]));
@@ -583,6 +584,42 @@ fn of_records_that_have_no_frame_few_ids_are_asked_for() {
     };
     let asked = |header| decoder.unknown_schemas(&records(header)).len();
     assert_eq!((asked("apicurio.key.globalId"), asked("trace")), (4, 100));
+}
+
+#[test]
+fn a_schema_of_another_type_is_the_topics_set_up_and_told_with_its_setting() {
+    let mut decoder = avro_decoder();
+    let avro = r#"{"type":"record","name":"k","fields":[{"name":"id","type":"int"}]}"#;
+    let of = |(kind, schema)| {
+        let schema = RegisteredSchema::compile(kind, schema, &[]).unwrap();
+        KnownSchema::Schema(Arc::new(schema))
+    };
+    let json = of((SchemaType::Json, r#"{"type":"object"}"#));
+    decoder.learn_schemas(HashMap::from([
+        (7, of((SchemaType::Avro, avro))),
+        (8, json),
+    ]));
+    let (right, wrong): (&[u8], &[u8]) = (&[0, 0, 0, 0, 7, 2], b"\0\0\0\0\x08{}");
+    let error = decode(&mut decoder, &avro_record(Some(right), Some(wrong), "")).unwrap_err();
+    assert_eq!(
+        (error.blame, error.stage),
+        (Blame::Topic, Stage::ValueConverter)
+    );
+    assert!(
+        error.message.contains("set encoding = \"json-schema\""),
+        "{}",
+        error.message
+    );
+    let error = decode(&mut decoder, &avro_record(Some(wrong), None, "")).unwrap_err();
+    assert_eq!(
+        (error.blame, error.stage),
+        (Blame::Topic, Stage::KeyConverter)
+    );
+    assert!(
+        error.message.contains("set key_encoding = \"json-schema\""),
+        "{}",
+        error.message
+    );
 }
 
 /// Valid messages with bytes changed, cut out, doubled and swapped: an answer each time.

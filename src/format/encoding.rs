@@ -3,21 +3,20 @@
 use bumpalo::Bump;
 
 use crate::config::{Encoding, Envelope as EnvelopeKind};
-use crate::format::avro::{AvroDecoder, Half, explain_missing_frame};
 use crate::format::change::Fields;
 use crate::format::debezium::Envelope;
+use crate::format::framed::{FramedReader, Half, explain_missing_frame};
 use crate::format::header_text::quote_values;
 use crate::format::message_error::MessageError;
 use crate::format::topic_decoder::TopicDecoder;
 use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::record::Record;
-use crate::record::body::Body;
 
 /// Reads keys and values, whatever encodings their topics have.
 #[derive(Default)]
 pub struct MessageReader {
     /// Knows the schemas that were learnt so far.
-    pub avro: AvroDecoder,
+    pub framed: FramedReader,
 }
 
 impl MessageReader {
@@ -34,14 +33,15 @@ impl MessageReader {
         let Some(bytes) = record.key.as_deref().filter(|k| !k.is_empty()) else {
             return Ok(ReadKey::Fields(Fields::default()));
         };
-        if topic.format.key_encoding == Encoding::Avro {
-            let key = self.avro.read_key(bytes, arena);
+        let encoding = topic.format.key_encoding;
+        if encoding.needs_registry() {
+            let key = self.framed.read_key(bytes, encoding, arena);
             return key.map_err(|e| explain_missing_frame(e, record, Half::Key));
         }
         let text = std::str::from_utf8(bytes).map_err(MessageError::KeyNoText)?;
-        match topic.format.key_encoding {
+        match encoding {
             Encoding::Text => Ok(ReadKey::of_text(text, arena)),
-            Encoding::Json | Encoding::Avro => topic.key_schema.read_key(text, arena),
+            _ => topic.key_schema.read_key(text, arena),
         }
     }
 
@@ -53,8 +53,9 @@ impl MessageReader {
         topic: &mut TopicDecoder,
         arena: &'r Bump,
     ) -> Fields<'r> {
-        if topic.format.key_encoding == Encoding::Avro && header.first() == Some(&0) {
-            let key = self.avro.read_key(header, arena).ok();
+        let encoding = topic.format.key_encoding;
+        if encoding.needs_registry() && header.first() == Some(&0) {
+            let key = self.framed.read_key(header, encoding, arena).ok();
             return key.and_then(ReadKey::into_fields).unwrap_or_default();
         }
         let Ok(text) = std::str::from_utf8(header) else {
@@ -87,11 +88,16 @@ impl MessageReader {
                 with_before: topic.needs_before(),
             },
         };
-        let value = match topic.format.encoding {
-            Encoding::Avro => self.read_avro(record, body, wanted, arena)?,
-            Encoding::Json | Encoding::Text => {
-                topic.value_schema.read_value(body, wanted, arena)?
+        let encoding = topic.format.encoding;
+        let value = match encoding.needs_registry() {
+            true => {
+                let value = self.framed.read_value(body, encoding, wanted, arena);
+                value.map_err(|e| {
+                    let error = explain_missing_frame(e, record, Half::Value);
+                    MessageError::Value(Box::new(error))
+                })?
             }
+            false => topic.value_schema.read_value(body, wanted, arena)?,
         };
         let event = match value {
             None => return Ok(None),
@@ -99,18 +105,5 @@ impl MessageReader {
             Some(ReadValue::Row(row)) => topic.words.read_row(row, record.key.as_deref()),
         };
         event.map(Some)
-    }
-
-    fn read_avro<'r>(
-        &mut self,
-        record: &Record,
-        body: &Body,
-        wanted: Wanted,
-        arena: &'r Bump,
-    ) -> Result<Option<ReadValue<'r>>, MessageError> {
-        self.avro.read_value(body, wanted, arena).map_err(|e| {
-            let error = explain_missing_frame(e, record, Half::Value);
-            MessageError::Value(Box::new(error))
-        })
     }
 }

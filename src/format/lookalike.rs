@@ -27,6 +27,8 @@ pub enum Lookalike {
     Row,
     /// In Confluent's wire format.
     RegistryFramed,
+    /// The same, by a schema of this encoding.
+    Registered(Encoding),
     /// In the framing of AWS Glue's registry.
     GlueFramed,
     /// JSON.
@@ -70,17 +72,21 @@ impl Lookalike {
         let is_framed = value.len() >= 5 && value.first() == Some(&0);
         // a version, a compression, a uuid
         let is_glues = value.len() >= 18 && matches!(value, [3, 0 | 5, ..]);
-        if encoding == Encoding::Avro {
-            let begins = |first| value.trim_ascii_start().first() == Some(&first);
-            let is_json =
-                || begins(b'{') && serde_json::from_slice::<Map<String, Value>>(value).is_ok();
+        let is_json = |text: &[u8]| {
+            text.trim_ascii_start().first() == Some(&b'{')
+                && serde_json::from_slice::<Map<String, Value>>(text).is_ok()
+        };
+        if encoding.needs_registry() {
             return match () {
                 () if is_glues => Some(Self::GlueFramed),
-                () if is_json() => Some(Self::Json),
+                () if is_json(value) => Some(Self::Json),
                 () => None,
             };
         }
         match () {
+            () if is_framed && value.get(5..).is_some_and(is_json) => {
+                Some(Self::Registered(Encoding::JsonSchema))
+            }
             () if is_framed => Some(Self::RegistryFramed),
             () if is_glues => Some(Self::GlueFramed),
             () => Self::of_json(std::str::from_utf8(value).ok()?),
@@ -170,7 +176,7 @@ impl Lookalike {
         let (looks_like, remedy) = self.describe();
         let (envelope, encoding) = (format.envelope.name(), format.encoding.name());
         let configured = match self {
-            Self::RegistryFramed | Self::GlueFramed | Self::Json => {
+            Self::RegistryFramed | Self::Registered(_) | Self::GlueFramed | Self::Json => {
                 format!("its encoding is configured as {encoding}")
             }
             _ => format!("its envelope is configured as {envelope}"),
@@ -182,6 +188,20 @@ impl Lookalike {
             _ => "",
         };
         format!("its records look like {looks_like}, and {configured}: {remedy}{more}")
+    }
+
+    /// The same of a topic whose keys are by schemas of another encoding.
+    pub fn explain_key(self, format: TopicFormat) -> String {
+        let (looks_like, _) = self.describe();
+        let configured = format.key_encoding.name();
+        let remedy = match self {
+            Self::Registered(encoding) => encoding.name(),
+            _ => "json",
+        };
+        format!(
+            "its keys look like {looks_like}, and their encoding is configured as {configured}: set key_encoding = {remedy:?} \
+             in the topic's [[route]], or under [format] for all topics"
+        )
     }
 
     fn describe(self) -> (&'static str, &'static str) {
@@ -212,6 +232,18 @@ impl Lookalike {
             ),
             Self::RegistryFramed => (
                 "messages with a schema registry's frame (they begin with a zero byte)",
+                "set encoding = \"avro\", or \"protobuf\" if that is what their schemas are of, in the topic's [[route]], or under [format] for all topics, and format.registry.url",
+            ),
+            Self::Registered(Encoding::JsonSchema) => (
+                "JSON in Confluent's wire format, by a JSON Schema",
+                "set encoding = \"json-schema\" in the topic's [[route]], or under [format] for all topics, and format.registry.url",
+            ),
+            Self::Registered(Encoding::Protobuf) => (
+                "Protobuf in Confluent's wire format",
+                "set encoding = \"protobuf\" in the topic's [[route]], or under [format] for all topics, and format.registry.url",
+            ),
+            Self::Registered(_) => (
+                "Avro in Confluent's wire format",
                 "set encoding = \"avro\" in the topic's [[route]], or under [format] for all topics, and format.registry.url",
             ),
             Self::GlueFramed => (

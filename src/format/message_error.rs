@@ -2,8 +2,10 @@
 
 use std::str::Utf8Error;
 
-use crate::format::avro::{AvroError, SchemaId};
+use crate::format::avro::AvroError;
+use crate::format::framed::{FrameError, SchemaId};
 use crate::format::lookalike::Lookalike;
+use crate::format::protobuf::ProtobufError;
 use crate::format::schema::SchemaError;
 
 /// Why the bytes of a key or a value can't be read. May quote the record.
@@ -32,7 +34,7 @@ pub enum MessageError {
     NoEnvelope(serde_json::Error),
     /// Not in Confluent's wire format.
     #[error("it {0}")]
-    Frame(AvroError),
+    Frame(FrameError),
     /// Not what its Avro schema says.
     #[error("by schema {id} it {error}")]
     Avro {
@@ -40,6 +42,14 @@ pub enum MessageError {
         id: SchemaId,
         /// What is wrong with the bytes.
         error: AvroError,
+    },
+    /// Not what its Protobuf schema says.
+    #[error("by schema {id} it {error}")]
+    Protobuf {
+        /// The id of the schema.
+        id: SchemaId,
+        /// What is wrong with the bytes.
+        error: ProtobufError,
     },
     /// There is no such schema, or it is none that can be used: why.
     #[error("{0}")]
@@ -64,7 +74,7 @@ pub enum MessageError {
     /// Not of the topic's envelope, but of another shape that is known.
     #[error("the value is not of the topic's envelope")]
     OtherShape(Lookalike),
-    /// What is wrong with an Avro value.
+    /// What is wrong with a value that a registry's schema describes.
     #[error("the value can't be read: {0}")]
     Value(Box<MessageError>),
 }
@@ -97,9 +107,7 @@ impl MessageError {
     /// Whether a converter is set so that all that it writes is like this.
     pub fn is_of_setup(&self) -> bool {
         match self {
-            Self::Frame(error) => {
-                matches!(error, AvroError::ApicurioId | AvroError::ApicurioHeader)
-            }
+            Self::Frame(error) => error.is_of_setup(),
             Self::Value(error) => error.is_of_setup(),
             _ => false,
         }

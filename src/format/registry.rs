@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use futures::stream;
 
 use crate::config::{Config, RegistryConfig};
-use crate::format::avro::{KnownSchema, Plan, SchemaId};
+use crate::format::framed::{KnownSchema, RegisteredSchema, SchemaId};
 use crate::format::registry::answer::Registered;
 use crate::format::registry::client::{Answer, Client};
 use crate::format::registry::error::LookupError;
@@ -38,7 +38,7 @@ const SECOND_QUESTION_DELAY: Duration = Duration::from_millis(500);
 pub struct Registry {
     client: Client,
     /// An id means one schema for ever. That there is none may change, so that isn't kept.
-    plans: Locked<HashMap<SchemaId, Arc<Plan>>>,
+    schemas: Locked<HashMap<SchemaId, Arc<RegisteredSchema>>>,
 }
 
 /// A subject's version with a schema.
@@ -66,7 +66,7 @@ impl Registry {
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {
         Ok(Self {
             client: Client::new(config)?,
-            plans: Locked::default(),
+            schemas: Locked::default(),
         })
     }
 
@@ -129,22 +129,22 @@ impl Registry {
     }
 
     async fn fetch_known(&self, id: SchemaId) -> Result<KnownSchema, Failure> {
-        let plans = || self.plans.lock();
-        if let Some(plan) = plans().get(&id) {
-            return Ok(KnownSchema::Plan(plan.clone()));
+        let schemas = || self.schemas.lock();
+        if let Some(schema) = schemas().get(&id) {
+            return Ok(KnownSchema::Schema(schema.clone()));
         }
-        match self.fetch_plan(id).await {
-            Ok(plan) => {
-                let plan = Arc::new(plan);
-                plans().insert(id, plan.clone());
-                Ok(KnownSchema::Plan(plan))
+        match self.fetch_schema(id).await {
+            Ok(schema) => {
+                let schema = Arc::new(schema);
+                schemas().insert(id, schema.clone());
+                Ok(KnownSchema::Schema(schema))
             }
             Err(LookupError::Unusable(why)) => Ok(KnownSchema::Refused(why)),
             Err(LookupError::Failed(failure)) => Err(failure),
         }
     }
 
-    async fn fetch_plan(&self, id: SchemaId) -> Result<Plan, LookupError> {
+    async fn fetch_schema(&self, id: SchemaId) -> Result<RegisteredSchema, LookupError> {
         let path = ["schemas", "ids", &id.to_string()];
         let body = match self.client.get(&path).await? {
             Answer::Found(body) => body,
@@ -158,10 +158,15 @@ impl Registry {
         };
         let registered = Registered::parse_answer(&body)
             .map_err(|e| e.tell_more(|why| format!("schema {id}: {why}")))?;
-        let referred = refer::resolve_references(&self.client, registered.references)
+        let Registered {
+            schema,
+            kind,
+            references,
+        } = registered;
+        let referred = refer::resolve_references(&self.client, kind, references)
             .await
             .map_err(|e| e.tell_more(|why| format!("schema {id} {why}")))?;
-        Plan::compile(&registered.schema, &referred)
+        RegisteredSchema::compile(kind, &schema, &referred)
             .map_err(|e| LookupError::Unusable(format!("schema {id} can't be used: {e}")))
     }
 

@@ -81,6 +81,20 @@ pub fn parse(raw: &str) -> Result<Field, SchemaError> {
 }
 
 impl Field {
+    /// Of this kind, and nothing more.
+    pub fn of_kind(name: Arc<str>, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            logical: None,
+            scale: None,
+            length: None,
+            optional: false,
+            default: None,
+            source: None,
+        }
+    }
+
     /// The field of that name, if this is a struct that has it.
     pub fn find_field(&self, name: &str) -> Option<&Field> {
         self.fields().iter().find(|field| &*field.name == name)

@@ -4,68 +4,13 @@
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use serde_json::Value;
 
-use crate::format::change::{Fields, Shape};
-use crate::format::debezium::Envelope;
-use crate::format::json_object::Object;
+use crate::format::change::Shape;
+use crate::format::json_message::{EventSchema, Message};
 use crate::format::message_error::MessageError;
-use crate::format::schema::{self, Field};
 use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::format::wrapper::{PAYLOAD, Wrapper, begins_like_wrapper};
 use crate::record::body::{self, Body};
-
-/// The schema of a key or of an envelope, read once and shared by all events that bring it.
-#[derive(Clone)]
-struct EventSchema {
-    /// The struct itself: a key's fields.
-    whole: Arc<Field>,
-    /// An envelope's row, `after`.
-    row: Option<Arc<Field>>,
-}
-
-impl EventSchema {
-    fn parse(raw: &str) -> Result<Self, MessageError> {
-        let whole = schema::parse(raw)?;
-        let row = whole.find_field("after").cloned().map(Arc::new);
-        Ok(Self {
-            whole: Arc::new(whole),
-            row,
-        })
-    }
-}
-
-/// What a key or a value says, and by which schema.
-struct Message<'r> {
-    /// JSON.
-    payload: &'r str,
-    schema: Option<EventSchema>,
-}
-
-impl<'r> Message<'r> {
-    fn new(payload: &'r str, schema: Option<EventSchema>) -> Self {
-        Self {
-            payload: payload.trim_ascii(),
-            schema,
-        }
-    }
-
-    fn is_null(&self) -> bool {
-        self.payload == "null"
-    }
-
-    /// A number, a text, true or false.
-    fn is_single(&self) -> bool {
-        let is_scalar = |value| !matches!(value, Value::Null | Value::Array(_) | Value::Object(_));
-        !self.payload.starts_with(['{', '['])
-            && serde_json::from_str(self.payload).is_ok_and(is_scalar)
-    }
-
-    /// Nothing that begins like JSON's objects and lists.
-    fn is_text(&self) -> bool {
-        !self.payload.starts_with(['{', '['])
-    }
-}
 
 /// Reads a topic's keys or values, and keeps the `schema` parts that they brought lately. One comes with
 /// every message (4 kB of a 4.5 kB record), hardly ever changes, and is recognised instead of being read again.
@@ -88,17 +33,17 @@ impl SchemaCache {
         arena: &'r Bump,
     ) -> Result<ReadKey<'r>, MessageError> {
         if let Some(message) = self.recognise_message(text)
-            && let Ok(key) = self.read_key_payload(&message, arena)
+            && let Ok(key) = message.read_key(&mut self.shape, arena)
         {
             return Ok(key);
         }
         if begins_like_wrapper(text)
             && let Some(message) = self.unwrap_message(text)?
         {
-            return self.read_key_payload(&message, arena);
+            return message.read_key(&mut self.shape, arena);
         }
         let message = Message::new(text, None);
-        let key = match self.read_key_payload(&message, arena) {
+        let key = match message.read_key(&mut self.shape, arena) {
             Ok(key) => key,
             Err(_) if message.is_text() => return Ok(ReadKey::of_text(text, arena)),
             Err(error) => return Err(error),
@@ -108,20 +53,9 @@ impl SchemaCache {
             && fields.get(PAYLOAD).is_some()
             && let Some(message) = self.unwrap_message(text)?
         {
-            return self.read_key_payload(&message, arena);
+            return message.read_key(&mut self.shape, arena);
         }
         Ok(key)
-    }
-
-    fn read_key_payload<'r>(
-        &mut self,
-        message: &Message<'r>,
-        arena: &'r Bump,
-    ) -> Result<ReadKey<'r>, MessageError> {
-        if message.is_single() {
-            return Ok(ReadKey::Single(message.payload));
-        }
-        self.read_fields(message, arena).map(ReadKey::Fields)
     }
 
     /// A value, with or without its wrapper; `None` where it is null.
@@ -144,7 +78,7 @@ impl SchemaCache {
         };
         if let Ok(schema) = self.schema_of_head(head)
             && let Ok(value) =
-                self.read_payload(&Message::new(payload, Some(schema)), wanted, arena)
+                Message::new(payload, Some(schema)).read_value(&mut self.shape, wanted, arena)
         {
             return Ok(value);
         }
@@ -161,20 +95,20 @@ impl SchemaCache {
         arena: &'r Bump,
     ) -> Result<Option<ReadValue<'r>>, MessageError> {
         if let Some(message) = self.recognise_message(text)
-            && let Ok(value) = self.read_payload(&message, wanted, arena)
+            && let Ok(value) = message.read_value(&mut self.shape, wanted, arena)
         {
             return Ok(value);
         }
         if begins_like_wrapper(text)
             && let Some(message) = self.unwrap_message(text)?
         {
-            return self.read_payload(&message, wanted, arena);
+            return message.read_value(&mut self.shape, wanted, arena);
         }
-        let refusal = match self.read_payload(&Message::new(text, None), wanted, arena) {
+        let refusal = match Message::new(text, None).read_value(&mut self.shape, wanted, arena) {
             // any object is a row, also a wrapper that begins with something else
             Ok(Some(ReadValue::Row(row))) if row.get(PAYLOAD).is_some() => {
                 return match self.unwrap_message(text)? {
-                    Some(message) => self.read_payload(&message, wanted, arena),
+                    Some(message) => message.read_value(&mut self.shape, wanted, arena),
                     None => Ok(Some(ReadValue::Row(row))),
                 };
             }
@@ -183,40 +117,9 @@ impl SchemaCache {
         };
         // the same around an envelope
         match self.unwrap_message(text) {
-            Ok(Some(message)) => self.read_payload(&message, wanted, arena),
+            Ok(Some(message)) => message.read_value(&mut self.shape, wanted, arena),
             _ => Err(refusal),
         }
-    }
-
-    fn read_fields<'r>(
-        &mut self,
-        message: &Message<'r>,
-        arena: &'r Bump,
-    ) -> Result<Fields<'r>, MessageError> {
-        if message.is_null() {
-            return Ok(Fields::default());
-        }
-        let schema = message.schema.as_ref().map(|schema| &schema.whole);
-        Object::new(&mut self.shape, schema, arena).read_fields(message.payload)
-    }
-
-    fn read_payload<'r>(
-        &mut self,
-        message: &Message<'r>,
-        wanted: Wanted,
-        arena: &'r Bump,
-    ) -> Result<Option<ReadValue<'r>>, MessageError> {
-        if message.is_null() {
-            return Ok(None);
-        }
-        let Wanted::Envelope { with_before } = wanted else {
-            let row = self.read_fields(message, arena)?;
-            return Ok(Some(ReadValue::Row(row)));
-        };
-        let schema = message.schema.as_ref().and_then(|s| s.row.as_ref());
-        let row = Object::new(&mut self.shape, schema, arena);
-        let envelope = Envelope::parse(message.payload, row, with_before)?;
-        Ok(Some(ReadValue::Envelope(envelope)))
     }
 
     /// Recognises a wrapper by the bytes that it begins with. Whether it ends behind its payload shows when the

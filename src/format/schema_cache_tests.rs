@@ -1,4 +1,6 @@
 use super::*;
+use crate::format::change::Fields;
+use crate::format::json_object::Object;
 use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::record::body::Heads;
 

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::format::avro::SchemaId;
 use crate::format::decode::Decoder;
+use crate::format::framed::SchemaId;
 use crate::format::registry::Registry;
 use crate::pipeline::retry_policy::Concerned;
 use crate::pipeline::waiting::Waiting;

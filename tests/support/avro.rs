@@ -32,8 +32,18 @@ impl Registry {
     }
 
     pub fn register_with(&self, subject: &str, schema: &Json, references: Json) -> i32 {
-        let url = format!("{}/subjects/{subject}/versions", self.url);
         let body = json!({ "schema": schema.to_string(), "references": references });
+        self.post_version(subject, &body)
+    }
+
+    /// A schema's text, of this type: AVRO, JSON, PROTOBUF.
+    pub fn register_text(&self, subject: &str, kind: &str, schema: &str, references: Json) -> i32 {
+        let body = json!({ "schema": schema, "schemaType": kind, "references": references });
+        self.post_version(subject, &body)
+    }
+
+    fn post_version(&self, subject: &str, body: &Json) -> i32 {
+        let url = format!("{}/subjects/{subject}/versions", self.url);
         let mut answer = ureq::post(&url)
             .header("Content-Type", "application/vnd.schemaregistry.v1+json")
             .send(body.to_string())

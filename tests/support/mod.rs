@@ -14,6 +14,7 @@ pub mod own_kafka;
 pub mod own_postgres;
 pub mod own_registry;
 pub mod pooler;
+pub mod protobuf;
 pub mod proxy;
 pub mod repository;
 pub mod source;

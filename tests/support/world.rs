@@ -89,14 +89,24 @@ impl World {
 
     /// Records are in Avro, their schemas in the stack's registry.
     pub fn use_avro(&mut self) -> Registry {
+        self.use_registry_for("avro")
+    }
+
+    /// Records are of this encoding, their schemas in the stack's registry.
+    pub fn use_registry_for(&mut self, encoding: &str) -> Registry {
         let registry = Registry::at(&stack().registry);
-        self.use_registry(&registry.url);
+        self.use_registry_at(&registry.url, encoding);
         registry
     }
 
     /// Records are in Avro.
     pub fn use_registry(&mut self, url: &str) {
-        self.set("format", "encoding = \"avro\"");
+        self.use_registry_at(url, "avro");
+    }
+
+    /// Records are of this encoding.
+    pub fn use_registry_at(&mut self, url: &str, encoding: &str) {
+        self.set("format", &format!("encoding = \"{encoding}\""));
         self.set("format.registry", &format!("url = \"{url}\""));
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Decimal, Schema};
-use landfall::format::avro::{AvroDecoder, KnownSchema, Plan, SchemaId};
+use landfall::format::framed::{FramedReader, KnownSchema, RegisteredSchema, SchemaId, SchemaType};
 use landfall::record::Record;
 
 use crate::{COLUMNS, SOURCE, TIME, record};
@@ -121,9 +121,12 @@ pub fn records(events: usize) -> Vec<Record> {
 }
 
 /// That knows their schemas.
-pub fn decoder() -> AvroDecoder {
-    let plan = |schema: &str| KnownSchema::Plan(Plan::compile(schema, &[]).expect("a plan").into());
-    let mut decoder = AvroDecoder::default();
+pub fn decoder() -> FramedReader {
+    let plan = |schema: &str| {
+        let schema = RegisteredSchema::compile(SchemaType::Avro, schema, &[]).expect("a plan");
+        KnownSchema::Schema(schema.into())
+    };
+    let mut decoder = FramedReader::default();
     decoder.learn_schemas(HashMap::from([
         (KEY, plan(KEY_SCHEMA)),
         (ENVELOPE, plan(&envelope_schema())),

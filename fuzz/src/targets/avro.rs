@@ -1,7 +1,8 @@
 //! A schema of Avro's and a datum of it, read as an envelope, as a row, and for people.
 
 use bumpalo::Bump;
-use landfall::format::avro::{Plan, Texts, strip_frame};
+use landfall::format::avro::{Plan, Texts};
+use landfall::format::framed::strip_frame;
 
 use super::split_input;
 use crate::Target;

@@ -11,6 +11,7 @@ use crate::format::avro::fields;
 use crate::format::avro::node::{Form, Member, Node, NodeId};
 use crate::format::avro::write::Walk;
 use crate::format::change::{Fields, Shape};
+use crate::format::framed::Referred;
 use crate::format::schema::Field;
 
 /// A schema compiled to nodes, with what reading a key or an envelope needs.
@@ -45,9 +46,9 @@ impl Plan {
     ///
     /// # Errors
     /// One of them is no schema of Avro's.
-    pub fn compile(schema: &str, referred: &[String]) -> Result<Self, AvroSchemaError> {
+    pub fn compile(schema: &str, referred: &[Referred]) -> Result<Self, AvroSchemaError> {
         let mut compiler = Compiler::default();
-        for schema in referred {
+        for Referred { schema, .. } in referred {
             compiler.add_schema(schema)?;
         }
         let node = compiler.add_schema(schema)?;

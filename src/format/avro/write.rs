@@ -5,6 +5,7 @@ use crate::format::avro::bytes::Bytes;
 use crate::format::avro::error::AvroError;
 use crate::format::avro::node::{Branch, Form, Member, Node, NodeId};
 use crate::format::avro::scalar;
+use crate::format::json_text;
 
 /// Deeper than any row; a type that holds itself could go on without taking a byte.
 const MAX_DEPTH: usize = 64;
@@ -80,14 +81,16 @@ impl<'p, 'b> Walk<'p, 'b> {
             } else {
                 "false"
             }),
-            Form::Int => scalar::push_integer(self.input.read_int()?.into(), out),
-            Form::Long => scalar::push_integer(self.input.read_long()?, out),
-            Form::Float => scalar::push_float(f32::from_le_bytes(self.input.take_array()?), out),
-            Form::Double => scalar::push_double(f64::from_le_bytes(self.input.take_array()?), out),
-            Form::Bytes => scalar::push_base64(self.input.read_bytes()?, out),
-            Form::String => scalar::push_string(self.input.read_text()?, out),
-            Form::Fixed(size) => scalar::push_base64(self.input.take_bytes(*size)?, out),
-            Form::Uuid => scalar::push_uuid(self.input.take_array()?, out),
+            Form::Int => json_text::push_integer(self.input.read_int()?.into(), out),
+            Form::Long => json_text::push_integer(self.input.read_long()?, out),
+            Form::Float => json_text::push_float(f32::from_le_bytes(self.input.take_array()?), out),
+            Form::Double => {
+                json_text::push_double(f64::from_le_bytes(self.input.take_array()?), out)
+            }
+            Form::Bytes => json_text::push_base64(self.input.read_bytes()?, out),
+            Form::String => json_text::push_string(self.input.read_text()?, out),
+            Form::Fixed(size) => json_text::push_base64(self.input.take_bytes(*size)?, out),
+            Form::Uuid => json_text::push_uuid(self.input.take_array()?, out),
             Form::Duration => scalar::push_duration(self.input.take_array()?, out),
             Form::BigDecimal => scalar::push_big_decimal(self.input.read_bytes()?, out)?,
             Form::Enum(symbols) => out.push_str(self.read_symbol(symbols)?),
@@ -97,7 +100,7 @@ impl<'p, 'b> Walk<'p, 'b> {
             }
             Form::Map(value) => {
                 return self.write_list(out, ["{", "}"], |w, out| {
-                    scalar::push_string(w.input.read_text()?, out);
+                    json_text::push_string(w.input.read_text()?, out);
                     out.push(':');
                     w.write_value(*value, out)
                 });

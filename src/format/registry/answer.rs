@@ -2,14 +2,17 @@
 
 use serde::Deserialize;
 
+use crate::format::framed::SchemaType;
 use crate::format::registry::error::LookupError;
 use crate::verdict::{Failure, Verdict};
 
 /// A schema as it is registered.
 #[derive(Debug)]
 pub struct Registered {
-    /// The schema's JSON text.
+    /// The schema's text.
     pub schema: String,
+    /// What it is written in.
+    pub kind: SchemaType,
     /// The types that the schema takes from others.
     pub references: Vec<Reference>,
 }
@@ -17,6 +20,9 @@ pub struct Registered {
 /// A type that a schema takes from another one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash)]
 pub struct Reference {
+    /// By which name the schema refers to the other one.
+    #[serde(default)]
+    pub name: String,
     /// The subject under which the other schema is registered.
     pub subject: String,
     /// The version within the subject.
@@ -36,7 +42,7 @@ impl Registered {
     /// Reads the answer to a question for a schema.
     ///
     /// # Errors
-    /// No registry answers like that; or the schema isn't one of Avro.
+    /// No registry answers like that; or its schemas are of a type that isn't known.
     pub fn parse_answer(body: &[u8]) -> Result<Self, LookupError> {
         let body: Body = serde_json::from_slice(body).map_err(|e| {
             let what = format!(
@@ -46,17 +52,21 @@ impl Registered {
             );
             Failure::new(Verdict::Systemic, what)
         })?;
-        match body.kind.as_deref() {
-            None | Some("AVRO") => Ok(Self {
-                schema: body.schema,
-                references: body.references.unwrap_or_default(),
-            }),
-            Some(other) => {
-                let other: String = other.chars().take(40).collect();
-                let why = format!("it is not of Avro but of {other:?}");
-                Err(LookupError::Unusable(why))
-            }
-        }
+        let Some(kind) = SchemaType::from_word(body.kind.as_deref()) else {
+            let other: String = body
+                .kind
+                .iter()
+                .flat_map(|it| it.chars())
+                .take(40)
+                .collect();
+            let why = format!("its type {other:?} is none that Landfall reads");
+            return Err(LookupError::Unusable(why));
+        };
+        Ok(Self {
+            schema: body.schema,
+            kind,
+            references: body.references.unwrap_or_default(),
+        })
     }
 }
 
@@ -87,8 +97,8 @@ mod tests {
         );
         let refers = refers.unwrap().references;
         assert_eq!((refers[0].subject.as_str(), refers[0].version), ("s", 3));
-        let other = read(r#"{"schema":"x","schemaType":"PROTOBUF"}"#).unwrap_err();
-        assert!(matches!(other, LookupError::Unusable(why) if why.contains("PROTOBUF")));
+        let other = read(r#"{"schema":"x","schemaType":"THRIFT"}"#).unwrap_err();
+        assert!(matches!(other, LookupError::Unusable(why) if why.contains("THRIFT")));
         for none in ["", "<html>", "[]", "{}", r#"{"schema":7}"#] {
             let LookupError::Failed(failure) = read(none).unwrap_err() else {
                 panic!("{none}");

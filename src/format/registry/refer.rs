@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::vec::IntoIter;
 
+use crate::format::framed::{Referred, SchemaType};
 use crate::format::registry::answer::{Reference, Registered};
 use crate::format::registry::client::{Answer, Client};
 use crate::format::registry::error::LookupError;
@@ -17,19 +18,22 @@ const MAX_REFERENCES: usize = 256;
 /// The registry can't be asked; or one of them can't be used, which completes "the schema …".
 pub async fn resolve_references(
     client: &Client,
+    kind: SchemaType,
     references: Vec<Reference>,
-) -> Result<Vec<String>, LookupError> {
+) -> Result<Vec<Referred>, LookupError> {
     let mut resolved = Vec::new();
-    let mut met: HashSet<Reference> = HashSet::new();
+    // by subject and version: by whichever name, it is one schema
+    let mut met: HashSet<(String, i64)> = HashSet::new();
     // each schema with those of its references that are still to be looked at; the first has none to keep
-    let mut open: Vec<(Option<String>, IntoIter<Reference>)> = vec![(None, references.into_iter())];
+    let mut open: Vec<(Option<Referred>, IntoIter<Reference>)> =
+        vec![(None, references.into_iter())];
     while let Some((_, references)) = open.last_mut() {
         let Some(reference) = references.next() else {
             let done = open.pop();
             resolved.extend(done.and_then(|(schema, _)| schema));
             continue;
         };
-        if !met.insert(reference.clone()) {
+        if !met.insert((reference.subject.clone(), reference.version)) {
             continue;
         }
         if met.len() > MAX_REFERENCES || open.len() > MAX_REFERENCE_DEPTH {
@@ -37,23 +41,40 @@ pub async fn resolve_references(
                 "refers to more than {MAX_REFERENCES} others, or they are nested deeper than {MAX_REFERENCE_DEPTH}"
             )));
         }
-        let Reference { subject, version } = &reference;
-        let registered = fetch_reference(client, &reference).await.map_err(|e| {
-            e.tell_more(|why| format!("refers to subject {subject:?} version {version}, {why}"))
-        })?;
-        open.push((Some(registered.schema), registered.references.into_iter()));
+        let Reference {
+            name,
+            subject,
+            version,
+        } = &reference;
+        let registered = fetch_reference(client, kind, &reference)
+            .await
+            .map_err(|e| {
+                e.tell_more(|why| format!("refers to subject {subject:?} version {version}, {why}"))
+            })?;
+        let referred = Referred {
+            name: name.clone(),
+            schema: registered.schema,
+        };
+        open.push((Some(referred), registered.references.into_iter()));
     }
     Ok(resolved)
 }
 
 async fn fetch_reference(
     client: &Client,
+    kind: SchemaType,
     reference: &Reference,
 ) -> Result<Registered, LookupError> {
     let version = reference.version.to_string();
     let path = ["subjects", &reference.subject, "versions", &version];
     match client.get(&path).await? {
-        Answer::Found(body) => Registered::parse_answer(&body),
+        Answer::Found(body) => {
+            let registered = Registered::parse_answer(&body)?;
+            match registered.kind == kind {
+                true => Ok(registered),
+                false => Err(LookupError::Unusable("which is of another type".to_owned())),
+            }
+        }
         Answer::Missing => Err(LookupError::Unusable(
             "which the registry doesn't have".to_owned(),
         )),

@@ -114,7 +114,7 @@ async fn what_the_registry_does_not_have_is_refused_after_asking_twice() {
         let server = server(&[("/schemas/ids/7", answers), TYPES]);
         match learn(&registry(&[&server.url]), 7).await.unwrap() {
             KnownSchema::Refused(why) => Some(why),
-            KnownSchema::Plan(_) => None,
+            KnownSchema::Schema(_) => None,
         }
     };
     let why = refused(&[(404, MISSING)]).await.unwrap();
@@ -124,13 +124,8 @@ async fn what_the_registry_does_not_have_is_refused_after_asking_twice() {
     assert!(refused(&[(422, "")]).await.is_some());
     let late = schema("\"int\"", "[]");
     assert!(refused(&[(404, MISSING), (200, &late)]).await.is_none());
-    let protobuf = r#"{"schema":"x","schemaType":"PROTOBUF"}"#;
-    assert!(
-        refused(&[(200, protobuf)])
-            .await
-            .unwrap()
-            .contains("PROTOBUF")
-    );
+    let thrift = r#"{"schema":"x","schemaType":"THRIFT"}"#;
+    assert!(refused(&[(200, thrift)]).await.unwrap().contains("THRIFT"));
     let broken = schema("{}", "[]");
     assert!(
         refused(&[(200, &broken)])
@@ -151,7 +146,7 @@ async fn a_schema_is_kept_and_a_failure_is_not() {
     for _ in 0..2 {
         assert!(matches!(
             learn(&registry, 7).await,
-            Ok(KnownSchema::Plan(_))
+            Ok(KnownSchema::Schema(_))
         ));
     }
     assert_eq!(server.asked.lock().unwrap().len(), 2);
@@ -169,7 +164,7 @@ async fn urls_are_asked_in_turn_until_one_has_it() {
     let registry = registry(&["http://127.0.0.1:1", &behind.url, &broken.url, &good.url]);
     assert!(matches!(
         learn(&registry, 7).await,
-        Ok(KnownSchema::Plan(_))
+        Ok(KnownSchema::Schema(_))
     ));
     // none has it, and one says so
     assert!(learn(&registry, 8).await.is_err());
@@ -189,7 +184,7 @@ async fn references_are_followed_but_not_in_circles_and_not_for_ever() {
     ]);
     assert!(matches!(
         learn(&registry(&[&circle.url]), 7).await,
-        Ok(KnownSchema::Plan(_))
+        Ok(KnownSchema::Schema(_))
     ));
 
     let chain: Vec<(String, String)> = (0..40)

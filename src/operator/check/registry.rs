@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::config::Config;
-use crate::format::avro::{KnownSchema, SchemaId, strip_frame};
 use crate::format::decode::Decoder;
+use crate::format::framed::{KnownSchema, SchemaId, strip_frame};
 use crate::format::registry::Registry;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::report::RegistryLine;

@@ -191,7 +191,7 @@ impl LetterApplier {
         self.catalogue.forget_all();
     }
 
-    /// A key or a value as JSON, if it is in Avro and can be read.
+    /// A key or a value as JSON, if it is by a schema of a registry and can be read.
     pub fn message_as_json(&self, message: Option<&[u8]>) -> Option<String> {
         self.decoder.message_as_json(message?)
     }

@@ -50,7 +50,7 @@ pub async fn show_letter(config: &Config, client: Object, show: &Show) -> Result
     let shown = ShownLetter {
         letter,
         row,
-        record: show_avro_as_json(record, &replayer.applier),
+        record: show_as_json(record, &replayer.applier),
         others,
         outcome,
     };
@@ -94,8 +94,8 @@ async fn read_others(
     Ok(letters)
 }
 
-/// What was written in Avro becomes the JSON that it means.
-fn show_avro_as_json(record: Fetched, applier: &LetterApplier) -> Fetched {
+/// What was written by a schema of a registry becomes the JSON that it means.
+fn show_as_json(record: Fetched, applier: &LetterApplier) -> Fetched {
     let Fetched::Record(record) = record else {
         return record;
     };

@@ -5,6 +5,7 @@ use bumpalo::Bump;
 
 use super::{encode, plan};
 use crate::format::avro::{AvroError, Plan, Texts};
+use crate::format::framed::Referred;
 use crate::format::schema::{Kind, Logical};
 
 /// As registered by Debezium 3.6, shortened.
@@ -265,7 +266,11 @@ fn a_schema_may_refer_to_others() {
         r#"{"type":"enum","name":"shop.Mood","symbols":["calm"]}"#.to_owned(),
         r#"{"type":"record","name":"shop.Person","fields":[{"name":"mood","type":"Mood"}]}"#
             .to_owned(),
-    ];
+    ]
+    .map(|schema| Referred {
+        name: String::new(),
+        schema,
+    });
     let schema = r#"{"type":"record","name":"shop.Order","fields":[{"name":"by","type":"Person"},{"name":"for","type":["null","shop.Person"]}]}"#;
     let plan = Plan::compile(schema, &referred).unwrap();
     assert_eq!(

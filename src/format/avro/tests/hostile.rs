@@ -6,24 +6,11 @@ use bumpalo::Bump;
 
 use super::{encode, plan, text};
 use crate::format::avro::error::{AvroError, AvroSchemaError};
-use crate::format::avro::{Plan, Texts, strip_frame};
+use crate::format::avro::{Plan, Texts};
 
 /// The largest positive long, as a count or a length.
 const MOST: [u8; 10] = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
 const LEAST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-
-#[test]
-fn a_message_has_a_zero_byte_an_id_and_a_datum() {
-    assert_eq!(strip_frame(&[0, 0, 0, 1, 2, 9, 9]), Ok((258, &[9, 9][..])));
-    assert_eq!(strip_frame(&[0, 0, 0, 0, 7]), Ok((7, &[][..])));
-    assert_eq!(strip_frame(&[0, 0, 0, 1]), Err(AvroError::Truncated));
-    assert_eq!(strip_frame(&[]), Err(AvroError::Truncated));
-    assert_eq!(strip_frame(&[3, 0, 0, 0, 7]), Err(AvroError::Magic(3)));
-    assert_eq!(strip_frame(b"{\"id\":1}"), Err(AvroError::LooksLikeJson));
-    assert_eq!(strip_frame(&[0, 0x80, 0, 0, 0]), Err(AvroError::Id));
-    let apicurio = [0, 0, 0, 0, 0, 0, 0, 0, 7, 2];
-    assert_eq!(strip_frame(&apicurio), Err(AvroError::ApicurioId));
-}
 
 #[test]
 fn what_is_cut_off_or_has_more_is_refused_at_each_place() {

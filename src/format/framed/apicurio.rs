@@ -4,7 +4,7 @@
 //! At their defaults these converters write an id of eight bytes behind the magic byte. With `headers.enabled=true` they
 //! write no frame at all, and the id into a header of the record.
 
-use crate::format::avro::error::AvroError;
+use crate::format::framed::error::FrameError;
 use crate::format::message_error::MessageError;
 use crate::record::Record;
 
@@ -47,7 +47,7 @@ pub fn explain_missing_frame(error: MessageError, record: &Record, half: Half) -
         | MessageError::SchemaNotAsked(_)
             if has_id_header(record, half) =>
         {
-            MessageError::Frame(AvroError::ApicurioHeader)
+            MessageError::Frame(FrameError::ApicurioHeader)
         }
         other => other,
     }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use crate::config::TopicFormat;
-use crate::format::avro::apicurio::{Half, has_id_header};
-use crate::format::avro::{Plan, SchemaId, Texts, strip_frame};
+use crate::config::{Encoding, TopicFormat};
+use crate::format::avro::Texts;
+use crate::format::change::Shape;
+use crate::format::framed::apicurio::{Half, has_id_header};
+use crate::format::framed::{KnownSchema, RegisteredSchema, SchemaId, strip_frame};
 use crate::format::key_move::iter_other_keys;
+use crate::format::lookalike::Lookalike;
 use crate::format::message_error::MessageError;
 use crate::format::value::{ReadKey, ReadValue, Wanted};
 use crate::record::Record;
@@ -19,22 +22,16 @@ use crate::record::body::Body;
 /// whoever has encoded the record anew.
 const MOST_DOUBTFUL_IDS: usize = 4;
 
-/// What is known of an id.
-#[derive(Clone, Debug)]
-pub enum KnownSchema {
-    Plan(Arc<Plan>),
-    /// There is no such schema, or it is none that can be used: why.
-    Refused(String),
-}
-
-/// The schemas that a lane has learned, and the buffer that it reads with.
+/// The schemas that a lane has learned, and what it reads with.
 #[derive(Default)]
-pub struct AvroDecoder {
+pub struct FramedReader {
     known: HashMap<SchemaId, KnownSchema, foldhash::fast::RandomState>,
     texts: Texts,
+    /// What the last message of each schema looked like, of those that are read by way of JSON.
+    shapes: HashMap<SchemaId, Arc<Shape>, foldhash::fast::RandomState>,
 }
 
-impl AvroDecoder {
+impl FramedReader {
     /// Adds the ids of the records' schemas of which nothing is known yet; the records are of topics of this format.
     pub fn find_unknown(
         &self,
@@ -70,7 +67,7 @@ impl AvroDecoder {
         }
     }
 
-    /// Remembers what the registry answered for [`AvroDecoder::find_unknown`].
+    /// Remembers what the registry answered for [`FramedReader::find_unknown`].
     pub fn learn_schemas(&mut self, known: HashMap<SchemaId, KnownSchema>) {
         self.known.extend(known);
     }
@@ -78,19 +75,32 @@ impl AvroDecoder {
     /// A schema that wasn't there may be registered since.
     pub fn forget_refused(&mut self) {
         self.known
-            .retain(|_, known| matches!(known, KnownSchema::Plan(_)));
+            .retain(|_, known| matches!(known, KnownSchema::Schema(_)));
     }
 
-    /// The fields of a key; none where it is null.
+    /// A key: its fields, none where it is null; or a single value.
     ///
     /// # Errors
-    /// It isn't what its schema says, or there is no such schema.
+    /// It isn't what its schema says, there is no such schema, or it is one of another encoding.
     pub fn read_key<'r>(
         &mut self,
-        message: &[u8],
+        message: &'r [u8],
+        encoding: Encoding,
         arena: &'r Bump,
     ) -> Result<ReadKey<'r>, MessageError> {
-        let (plan, id, datum) = self.find_plan(message)?;
+        let (schema, id, datum) = self.find_schema(message, encoding)?;
+        let plan = match &*schema {
+            RegisteredSchema::Avro(plan) => plan,
+            RegisteredSchema::Json(schema) => {
+                let key = schema.message(datum).map_err(MessageError::KeyNoText)?;
+                return key.read_key(self.shapes.entry(id).or_default(), arena);
+            }
+            RegisteredSchema::Protobuf(schema) => {
+                let key = schema.message(datum, arena);
+                let key = key.map_err(|error| MessageError::Protobuf { id, error })?;
+                return key.read_key(self.shapes.entry(id).or_default(), arena);
+            }
+        };
         let refuse = |error| MessageError::Avro { id, error };
         if !plan.is_record() {
             let text = plan.to_json(datum).map_err(refuse)?;
@@ -103,14 +113,27 @@ impl AvroDecoder {
     /// A value; `None` where it is null.
     ///
     /// # Errors
-    /// As for [`AvroDecoder::read_key`], or it isn't what is wanted.
+    /// As for [`FramedReader::read_key`], or it isn't what is wanted.
     pub fn read_value<'r>(
         &mut self,
-        message: &Body,
+        message: &'r Body,
+        encoding: Encoding,
         wanted: Wanted,
         arena: &'r Bump,
     ) -> Result<Option<ReadValue<'r>>, MessageError> {
-        let (plan, id, datum) = self.find_plan(own_bytes(message))?;
+        let (schema, id, datum) = self.find_schema(own_bytes(message), encoding)?;
+        let plan = match &*schema {
+            RegisteredSchema::Avro(plan) => plan,
+            RegisteredSchema::Json(schema) => {
+                let value = schema.message(datum).map_err(MessageError::ValueNoText)?;
+                return value.read_value(self.shapes.entry(id).or_default(), wanted, arena);
+            }
+            RegisteredSchema::Protobuf(schema) => {
+                let value = schema.message(datum, arena);
+                let value = value.map_err(|error| MessageError::Protobuf { id, error })?;
+                return value.read_value(self.shapes.entry(id).or_default(), wanted, arena);
+            }
+        };
         let texts = &mut self.texts;
         let read = match wanted {
             Wanted::Envelope { with_before } => plan
@@ -126,24 +149,39 @@ impl AvroDecoder {
 
     /// As JSON, for people; `None` if it can't be read.
     pub fn to_json(&self, message: &[u8]) -> Option<String> {
-        let (plan, _, datum) = self.find_plan(message).ok()?;
-        plan.to_json(datum).ok()
+        let (id, datum) = strip_frame(message).ok()?;
+        let KnownSchema::Schema(schema) = self.known.get(&id)? else {
+            return None;
+        };
+        match &**schema {
+            RegisteredSchema::Avro(plan) => plan.to_json(datum).ok(),
+            RegisteredSchema::Json(_) => Some(std::str::from_utf8(datum).ok()?.to_owned()),
+            RegisteredSchema::Protobuf(schema) => schema.to_json(datum).ok(),
+        }
     }
 
-    fn find_plan<'m>(
+    /// The schema of a message that is to be of this encoding, its id, and what is written by it.
+    fn find_schema<'m>(
         &self,
         message: &'m [u8],
-    ) -> Result<(Arc<Plan>, SchemaId, &'m [u8]), MessageError> {
+        encoding: Encoding,
+    ) -> Result<(Arc<RegisteredSchema>, SchemaId, &'m [u8]), MessageError> {
         let (id, datum) = strip_frame(message).map_err(MessageError::Frame)?;
         match self.known.get(&id) {
-            Some(KnownSchema::Plan(plan)) => Ok((plan.clone(), id, datum)),
+            Some(KnownSchema::Schema(schema)) if schema.encoding() == encoding => {
+                Ok((schema.clone(), id, datum))
+            }
+            Some(KnownSchema::Schema(schema)) => {
+                let other = Lookalike::Registered(schema.encoding());
+                Err(MessageError::OtherShape(other))
+            }
             Some(KnownSchema::Refused(why)) => Err(MessageError::SchemaRefused(why.clone())),
             None => Err(MessageError::SchemaNotAsked(id)),
         }
     }
 }
 
-/// What begins like JSON's wrapper is kept in two parts, and is no Avro: its first will do.
+/// What begins like JSON's wrapper is kept in two parts, and has no frame: its first will do.
 fn own_bytes(body: &Body) -> &[u8] {
     match body.head_and_rest() {
         (Some(head), _) => head,
