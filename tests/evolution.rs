@@ -2,6 +2,7 @@
 
 mod crashes;
 mod gone;
+mod loosened;
 mod mariadb;
 mod policies;
 mod proposals;

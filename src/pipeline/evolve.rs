@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 
@@ -13,15 +14,18 @@ use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::EntryState;
 use crate::postgres::catalogue::Catalogue;
-use crate::postgres::evolve::evolve_table;
-use crate::rows::evolution::{ExtensionTypes, WantedTable, plan_table};
+use crate::postgres::evolve::{Part, evolve_table};
+use crate::rows::evolution::{Ddl, DdlKind, ExtensionTypes, Plan, WantedTable, plan_table};
 use crate::rows::table::Table;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
-use crate::verdict::{Failure, sqlstate};
+use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// Where events have another shape each time, what is known of them isn't kept for ever.
 const MOST_SHAPES: usize = 1_024;
+
+/// A column that couldn't be widened as somebody used its table.
+const UNTIL_TRIED_AGAIN: Duration = Duration::from_mins(5);
 
 /// Gives tables what their events ask for. All lanes share one.
 pub struct Evolution {
@@ -32,6 +36,8 @@ pub struct Evolution {
     fitting: Locked<HashMap<ShapeKey, KeptShapes>>,
     /// The statements that were proposed once.
     proposed: Locked<HashSet<String>>,
+    /// The statements that aren't run, and when they are tried again, if ever.
+    refused: Locked<HashMap<String, Option<Instant>>>,
     /// The tables of which the ledger says that there have been such.
     met: Locked<HashSet<TableName>>,
 }
@@ -57,6 +63,7 @@ impl Evolution {
             reading,
             fitting: Locked::default(),
             proposed: Locked::default(),
+            refused: Locked::default(),
             met: Locked::default(),
         }
     }
@@ -124,15 +131,41 @@ impl Evolution {
             WantedTable::of_changes(name, changes, &self.reading, extensions)
         };
         let of_known = wanted(&ExtensionTypes::default());
-        let plan = plan_table(known.as_deref(), true, &of_known, policy);
+        let mut plan = plan_table(known.as_deref(), true, &of_known, policy);
+        let left = self.leave_out_refused(&mut plan);
+        if !plan.statements.is_empty() && name.schema == self.config.postgres.schema {
+            let why = format!(
+                "table {name} is in the schema of Landfall's own bookkeeping (postgres.schema), where nothing is made or altered for events; send them elsewhere with a [[route]]"
+            );
+            return Err(Failure::new(Verdict::Systemic, why));
+        }
+        let is_fitting = plan.statements.is_empty() && plan.obstacles.is_empty();
+        let (needed, widening) = split(plan.statements);
         let mut by_hand = plan.by_hand;
         let notes = self.ledger.destination_tables.table_notes();
-        if !plan.statements.is_empty() || !plan.obstacles.is_empty() {
-            by_hand = evolve_table(client, name, policy, &notes, wanted)
+        if !needed.is_empty() || !plan.obstacles.is_empty() {
+            let asked = (policy, Part::Needed);
+            by_hand = evolve_table(client, name, asked, &notes, wanted)
                 .await?
                 .by_hand;
             catalogue.forget_table(name);
-        } else if let Some(table) = known {
+            // what isn't there now is done, or isn't to be
+            self.note_refused(
+                needed
+                    .into_iter()
+                    .filter(|ddl| ddl.kind == DdlKind::DropNotNull),
+                None,
+            );
+        }
+        if !widening.is_empty() {
+            let asked = (policy, Part::Widening);
+            let done = evolve_table(client, name, asked, &notes, wanted).await;
+            catalogue.forget_table(name);
+            self.go_on_without(name, widening, done)?;
+        } else if let Some(table) = known
+            && is_fitting
+            && !left
+        {
             self.note_fitting(&table, changes);
         }
         self.propose(name, by_hand);
@@ -188,6 +221,51 @@ impl Evolution {
         }
     }
 
+    /// Whether some were left out.
+    fn leave_out_refused(&self, plan: &mut Plan) -> bool {
+        let refused = self.refused.lock();
+        let now = Instant::now();
+        let before = plan.statements.len();
+        plan.statements.retain(|ddl| {
+            let until = refused.get(&ddl.sql);
+            until.is_none_or(|until| until.is_some_and(|until| until <= now))
+        });
+        plan.statements.len() < before
+    }
+
+    /// `until`: when they are tried again, if ever.
+    fn note_refused(&self, statements: impl Iterator<Item = Ddl>, until: Option<Instant>) {
+        let mut refused = self.refused.lock();
+        refused.extend(statements.map(|ddl| (ddl.sql, until)));
+    }
+
+    /// Most values fit a column that isn't widened: those that don't are refused one by one, and said to be.
+    ///
+    /// # Errors
+    /// Postgres is away.
+    fn go_on_without(
+        &self,
+        name: &TableName,
+        widening: Vec<Ddl>,
+        done: Result<Plan, Failure>,
+    ) -> Result<(), Failure> {
+        let failure = match done {
+            Ok(_) => return Ok(()),
+            Err(failure) if failure.verdict == Verdict::Unavailable => return Err(failure),
+            Err(failure) => failure,
+        };
+        let passes = matches!(failure.verdict, Verdict::Locked | Verdict::Retry);
+        let until = passes.then(|| Instant::now() + UNTIL_TRIED_AGAIN);
+        let is_new = widening
+            .iter()
+            .any(|ddl| !self.refused.lock().contains_key(&ddl.sql));
+        if is_new {
+            tracing::warn!(table = %name, error = failure.log_line, "a column stays narrower than its events' schema tells, and the events go on: a value that is too much for it is refused; run the statements when it suits");
+        }
+        self.note_refused(widening.into_iter(), until);
+        Ok(())
+    }
+
     /// Says once which statements would make a column take all values that its events may have.
     fn propose(&self, name: &TableName, statements: Vec<String>) {
         let mut proposed = self.proposed.lock();
@@ -197,6 +275,12 @@ impl Evolution {
             }
         }
     }
+}
+
+/// Those that events need, and those that widen columns.
+fn split(statements: Vec<Ddl>) -> (Vec<Ddl>, Vec<Ddl>) {
+    let is_needed = |ddl: &Ddl| ddl.kind != DdlKind::AlterType;
+    statements.into_iter().partition(is_needed)
 }
 
 fn shape_key(table: &Arc<Table>, change: &Change<'_>) -> ShapeKey {

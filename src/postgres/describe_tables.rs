@@ -37,7 +37,9 @@ const COLUMNS: &str = "\
         FROM element i JOIN pg_catalog.pg_type t ON t.oid = i.type WHERE t.typtype = 'd' \
     ) \
     SELECT a.attname::text, n.nspname::text, t.typname::text, b.modifier, e.typname::text, \
-           a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid, i.modifier, b.relation \
+           a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid, i.modifier, b.relation, \
+           a.attnotnull, CASE WHEN a.attcollation <> t.typcollation THEN (SELECT pg_catalog.format('%I.%I', s.nspname, l.collname) \
+               FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace s ON s.oid = l.collnamespace WHERE l.oid = a.attcollation) END \
     FROM base b \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = b.relation AND a.attnum = b.attnum \
     JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
@@ -191,6 +193,8 @@ fn read_column(row: &Row) -> Column {
         },
         generated: !row.get::<_, String>(5).is_empty(),
         identity_always: row.get::<_, String>(6) == "a",
+        not_null: row.get(11),
+        collation: row.get(12),
         of_domain: row.get(8),
     }
 }

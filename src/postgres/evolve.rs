@@ -10,7 +10,7 @@ use crate::postgres::describe_tables::describe_tables;
 use crate::postgres::failure::while_defining;
 use crate::postgres::settings::begin_pinned;
 use crate::postgres::unnamed_statements::UnnamedStatements;
-use crate::rows::evolution::{Ddl, ExtensionTypes, Plan, WantedTable, plan_table};
+use crate::rows::evolution::{Ddl, DdlKind, ExtensionTypes, Plan, WantedTable, plan_table};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::metrics;
@@ -40,6 +40,24 @@ pub struct TableNotes {
     pub enter_made: String,
 }
 
+/// Which of the statements are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Without which events can't be landed. Of columns that take no null, only those of a table that Landfall made are
+    /// loosened: a person may have meant it so.
+    Needed,
+    /// Without which most events can be landed all the same.
+    Widening,
+}
+
+impl Part {
+    fn has(self, ddl: &Ddl, is_ours: bool) -> bool {
+        let is_widening = ddl.kind == DdlKind::AlterType;
+        let is_left = ddl.kind == DdlKind::DropNotNull && !is_ours;
+        is_widening == (self == Part::Widening) && !is_left
+    }
+}
+
 /// Brings the table to what its events want, as far as the policy allows. Whoever had known the table has to read it again.
 /// `wanted`: what they want, of a database with these types of extensions.
 ///
@@ -49,7 +67,7 @@ pub struct TableNotes {
 pub async fn evolve_table(
     client: &mut Object,
     name: &TableName,
-    policy: SchemaEvolution,
+    (policy, part): (SchemaEvolution, Part),
     notes: &TableNotes,
     wanted: impl Fn(&ExtensionTypes) -> WantedTable,
 ) -> Result<Plan, Failure> {
@@ -58,7 +76,10 @@ pub async fn evolve_table(
     tx.batch_execute(TIMEOUTS).await?;
     take_turns(&tx, name).await?;
     let mut plan = plan_now(&tx, name, policy, &wanted).await?;
-    if plan.makes_table() && find_note(&tx, name, notes).await?.is_some() {
+    let note = find_note(&tx, name, notes).await?;
+    let is_part = |ddl: &Ddl| part.has(ddl, note == Some(true));
+    plan.statements.retain(is_part);
+    if plan.makes_table() && note.is_some() {
         plan.obstacles = vec![explain_gone(name)];
     }
     if !plan.obstacles.is_empty() {
@@ -72,7 +93,7 @@ pub async fn evolve_table(
         return Ok(plan);
     }
     let left = plan_now(&tx, name, policy, &wanted).await?;
-    if !left.statements.is_empty() {
+    if left.statements.iter().any(is_part) {
         let what = format!(
             "{name} isn't what its statements make it, as a view, an index, a sequence or a type has its name; rename that, or send the events elsewhere with a [[route]]"
         );

@@ -40,6 +40,10 @@ pub struct Column {
     pub generated: bool,
     /// GENERATED ALWAYS AS IDENTITY: may be inserted with OVERRIDING SYSTEM VALUE, never updated.
     pub identity_always: bool,
+    /// NOT NULL, of the column itself.
+    pub not_null: bool,
+    /// Quoted and with its schema, if it isn't the type's own.
+    pub collation: Option<String>,
     /// Of a domain. Whoever may create operators can have some for it that come before the base type's.
     pub of_domain: bool,
 }

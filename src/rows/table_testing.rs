@@ -21,6 +21,8 @@ pub fn table(name: &str, columns: &str, unique: &[&[&str]]) -> Arc<Table> {
             cast: format!("\"pg_catalog\".\"{bare}\""),
             generated: kind.ends_with('='),
             identity_always: kind.ends_with('!'),
+            not_null: false,
+            collation: None,
             of_domain: false,
         }
     };

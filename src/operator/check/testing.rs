@@ -38,6 +38,8 @@ pub fn table(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Table {
         cast: (*pg_type).to_owned(),
         generated: false,
         identity_always: false,
+        not_null: false,
+        collation: None,
         of_domain: false,
     };
     Table::new(

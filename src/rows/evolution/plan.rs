@@ -16,6 +16,7 @@ pub enum DdlKind {
     CreateTable,
     AddColumn,
     AlterType,
+    DropNotNull,
 }
 
 impl DdlKind {
@@ -26,6 +27,7 @@ impl DdlKind {
             DdlKind::CreateTable => "create_table",
             DdlKind::AddColumn => "add_column",
             DdlKind::AlterType => "alter_type",
+            DdlKind::DropNotNull => "drop_not_null",
         }
     }
 }
@@ -146,8 +148,28 @@ impl Plan {
                 Some(_) => {}
             }
         }
+        if may_widen {
+            self.loosen_columns(now, wanted);
+        }
         if !self.obstacles.is_empty() {
             self.statements.clear();
+        }
+    }
+
+    /// Columns that took no null as the first events had a value for each row, and of which later ones have none.
+    fn loosen_columns(&mut self, now: &Table, wanted: &WantedTable) {
+        for (at, known) in now.columns.iter().enumerate() {
+            let in_key = || now.unique_keys.iter().any(|key| key.columns.contains(&at));
+            if !known.not_null || known.generated || known.identity_always || in_key() {
+                continue;
+            }
+            let mut columns = wanted.columns.iter();
+            let column = columns.find(|column| now.find_column(&column.name) == Ok(Some(at)));
+            if wanted.may_lack(column) {
+                let (table, name) = (quote_table(&wanted.name), quote(&known.name));
+                let sql = format!("ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL");
+                self.add(DdlKind::DropNotNull, sql);
+            }
         }
     }
 
@@ -186,7 +208,10 @@ impl Plan {
         }
         let alter = |to: &ColumnType| {
             let (table, column) = (quote_table(&wanted.name), quote(&known.name));
-            format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}")
+            // else it would become the type's own, and compare as nobody asked it to
+            let collation = known.collation.as_ref();
+            let collation = collation.map_or(String::new(), |own| format!(" COLLATE {own}"));
+            format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}{collation}")
         };
         match compare_width(&known.pg_type, found) {
             Width::Enough => {}

@@ -21,6 +21,10 @@ pub struct WantedColumn {
     pub wants: Wants,
     /// The shapes of rows that have it and allow no null.
     required: usize,
+    /// The shapes of rows that have it.
+    present: usize,
+    /// Whether one of those allows null.
+    takes_null: bool,
     /// As an SQL literal.
     pub(super) default: Option<String>,
     /// What people are told of it, where it is no more than a proposal.
@@ -41,6 +45,8 @@ impl WantedColumn {
             name: name.to_owned(),
             wants: Wants::Type(ColumnType::plain("timestamptz")),
             required: 0,
+            present: 0,
+            takes_null: true,
             default: None,
             comment: None,
             is_mark: true,
@@ -138,6 +144,8 @@ impl WantedTable {
             return;
         };
         known.required += column.required;
+        known.present += column.present;
+        known.takes_null |= column.takes_null;
         known.default = column
             .default
             .filter(|_| !is_of_key)
@@ -162,6 +170,12 @@ impl WantedTable {
         self.keys.extend(other.keys);
         self.appended |= other.appended;
         self.rows += other.rows;
+    }
+
+    /// Whether rows may have no value for a column of the table: by a schema, or as they lack it.
+    pub(super) fn may_lack(&self, column: Option<&WantedColumn>) -> bool {
+        let present = column.map_or(0, |column| column.present);
+        present < self.rows || column.is_some_and(|column| column.takes_null)
     }
 
     /// Whether every row has the column, and a value in it.
@@ -206,6 +220,8 @@ fn describe_column(
         name: name.to_owned(),
         required: usize::from(is_row && field.is_some_and(|field| !field.optional)),
         wants: found.map_or(Wants::Untold, Wants::Type),
+        present: usize::from(is_row),
+        takes_null: is_row && field.is_some_and(|field| field.optional),
         default,
         comment: None,
         is_mark: false,

@@ -1,5 +1,7 @@
 //! Which statements are run, and which never.
 
+use std::sync::Arc;
+
 use super::super::plan_table;
 use super::{change, plan, sql, wanted};
 use crate::config::SchemaEvolution::{self, AddColumns, Create};
@@ -150,6 +152,41 @@ fn rows_that_are_there_get_no_default_that_they_need_not_have_at_the_source() {
             !made.contains("DEFAULT") && made.matches("NOT NULL").count() == 2,
             "{made}"
         );
+    }
+}
+
+#[test]
+fn a_column_that_is_widened_keeps_its_collation() {
+    let mut there = Arc::into_inner(table("orders", "id:int8 name:varchar", &[&["id"]]))
+        .expect("it is nobody else's");
+    there.columns[1].pg_type.modifier = 7;
+    there.columns[1].collation = Some(r#""shop"."german""#.to_owned());
+    let widened = plan(Some(&there), &[change(&[ID], &[ID, NAME])], Create);
+    assert_eq!(
+        sql(&widened),
+        [
+            "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"name\" TYPE text COLLATE \"shop\".\"german\""
+        ]
+    );
+}
+
+#[test]
+fn a_column_takes_null_once_rows_have_none_for_it_under_create_alone() {
+    let mut there = Arc::into_inner(table("orders", "id:int8 count:int4 name:text", &[&["id"]]))
+        .expect("it is nobody else's");
+    for column in &mut there.columns {
+        column.not_null = true;
+    }
+    let loose = "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"name\" DROP NOT NULL";
+    for row in [&[ID, COUNT, NAME][..], &[ID, COUNT]] {
+        let changes = [change(&[ID], row)];
+        assert_eq!(sql(&plan(Some(&there), &changes, Create)), [loose]);
+        assert!(plan(Some(&there), &changes, AddColumns).is_empty());
+    }
+    let name = r#"{"field":"name","type":"string","optional":false}"#;
+    for row in [&[ID, COUNT, name][..], &["id", "count", "name"], &[]] {
+        let changes = [change(&[ID], row)];
+        assert!(plan(Some(&there), &changes, Create).is_empty(), "{row:?}");
     }
 }
 
