@@ -104,8 +104,8 @@ impl MetTopics {
         Ok(met)
     }
 
-    /// Whether `kafka.start = "group"` takes the group over from another sink now, so that it has committed something of what is there. What comes later
-    /// is new at the source, and nobody has read it.
+    /// Whether `kafka.start = "group"` takes the group over from another sink now, so that it has committed something of what
+    /// is there. What comes later is new at the source, and nobody has read it.
     pub fn is_take_over(&self) -> bool {
         !self.is_group_known
     }
