@@ -70,6 +70,17 @@ impl FieldChoice {
 }
 
 impl RowShape {
+    /// The fields that the route speaks of.
+    pub fn named_fields(&self) -> impl Iterator<Item = &str> {
+        let chosen = match &self.fields {
+            FieldChoice::All => None,
+            FieldChoice::Only(fields) | FieldChoice::AllBut(fields) => Some(fields.iter()),
+        };
+        let others = self.rename.keys().chain(self.mask.keys());
+        let all = chosen.into_iter().flatten().chain(others);
+        all.map(String::as_str)
+    }
+
     /// The column of a field.
     pub fn column_of<'f>(&'f self, field: &'f str) -> &'f str {
         self.rename.get(field).map_or(field, String::as_str)
@@ -201,6 +212,14 @@ impl RowShape {
         if let Some(column) = marked.filter(|column| lineage.contains(column)) {
             let problem = format!("lineage has the column {column} already");
             reader.note_problem(&format!("{route}.soft_delete"), problem);
+        }
+        for (column, field) in self.rename.iter().map(|(field, column)| (column, field)) {
+            if self.mask.contains_key(column) && !self.rename.contains_key(column) {
+                let problem = format!(
+                    "{column} is the column of {field}: mask names fields of the events, as {field} = …"
+                );
+                reader.note_problem(&format!("{route}.mask"), problem);
+            }
         }
         if self.write == WriteMode::Append && marked.is_some() {
             let problem = "with write = \"append\" each delete is a row of its own";

@@ -8,6 +8,7 @@ use bumpalo::Bump;
 
 use crate::config::{Fact, Mask, RowShape};
 use crate::format::change::{Fields, Operation, Shape};
+use crate::format::column_name::may_stand_for;
 use crate::format::facts::{Facts, fact_schema, plain_field};
 use crate::format::schema::{Field, Kind};
 use crate::format::unavailable::Unavailable;
@@ -101,13 +102,26 @@ impl RowShaper {
         })
     }
 
+    /// How the route calls a field: by its name, or else by one that may stand for it and is no other field's, as columns are
+    /// found. What is hidden or left out must be so however a connector writes its name.
+    fn name_said<'f>(&'f self, field: &'f str, from: &Shape) -> &'f str {
+        let is_fields = |name: &str| from.names.iter().any(|other| **other == *name);
+        let mut names = self.shape.named_fields();
+        if self.shape.named_fields().any(|name| name == field) {
+            return field;
+        }
+        let alike = names.find(|name| may_stand_for(field, name) && !is_fields(name));
+        alike.unwrap_or(field)
+    }
+
     fn add_plan(&mut self, from: Arc<Shape>, part: Part) -> Result<usize, Undecodable> {
         if self.plans.len() >= MOST_PLANS {
             self.plans.clear();
         }
         let mut columns = Columns::default();
         for (at, field) in from.names.iter().enumerate() {
-            if !self.shape.fields.has(field) {
+            let said = self.name_said(field, &from);
+            if !self.shape.fields.has(said) {
                 if part == Part::Key {
                     let key = self.shape.fields.key();
                     return refuse_route(format!(
@@ -116,10 +130,13 @@ impl RowShaper {
                 }
                 continue;
             }
-            let column = self.shape.column_of(field);
+            let column = match self.shape.rename.get(said) {
+                Some(column) => column.as_str(),
+                None => field,
+            };
             let schema = from.schema.as_ref().and_then(|s| s.field_at(at, field));
             let text = || Some(plain_field(column, Kind::String, None));
-            let (cell, schema) = match self.shape.mask.get(&**field) {
+            let (cell, schema) = match self.shape.mask.get(said) {
                 None => (Cell::Field(at), schema.map(|s| renamed(s, column))),
                 Some(Mask::Hash) => (Cell::Hashed(at), text()),
                 Some(_) if part == Part::Key => {

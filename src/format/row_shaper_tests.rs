@@ -176,3 +176,19 @@ fn what_would_leave_out_a_key_or_write_two_fields_into_one_column_is_the_set_ups
     let error = shaped(&masks, fields(&ROW[..1], None), Part::Key).unwrap_err();
     assert!(error.contains("only be hashed"), "{error}");
 }
+
+#[test]
+fn what_is_hidden_or_left_out_is_so_however_a_connector_writes_its_name() {
+    let shape = RowShape {
+        fields: FieldChoice::AllBut(names(&["e-mail"])),
+        mask: texts(&[("ssn", Mask::Null)]),
+        ..RowShape::default()
+    };
+    let row = [("ID", "1"), ("SSN", "\"1\""), ("E_MAIL", "\"a@x\"")];
+    let left = shaped(&shape, fields(&row, None), Part::Row).unwrap();
+    assert_eq!(left, ["ID=1", "SSN:String=null"]);
+    // another field that has the name is another field
+    let row = [("ssn", "\"1\""), ("SSN", "\"2\"")];
+    let left = shaped(&shape, fields(&row, None), Part::Row).unwrap();
+    assert_eq!(left, ["ssn:String=null", "SSN=\"2\""]);
+}

@@ -308,7 +308,8 @@ impl TopicDecoder {
         };
         // where its row has a position, that tells whether it comes too late
         let standing = match order.is_merged() {
-            false if matches!(known_by, KnownBy::Source | KnownBy::Place(_)) => {
+            // what was appended can't go back, and the ids alone tell what comes again
+            false if !appends && matches!(known_by, KnownBy::Source | KnownBy::Place(_)) => {
                 stand_in_stream(&mut incoming, &envelope.source, (operation, id))
             }
             true | false => StreamStanding::Onward,

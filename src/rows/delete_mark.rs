@@ -73,7 +73,8 @@ impl MarkColumn {
         let conversion = Conversion::new(Some(field), pg_type, Default::default());
         match conversion.convert_value(&raw, Some(field), pg_type, reading) {
             Ok(Value::Text(text)) => Some(Cow::Owned(text.into_owned())),
-            _ => None,
+            // no moment that Postgres has: it is deleted all the same
+            _ => Some(Cow::Borrowed("now")),
         }
     }
 }
