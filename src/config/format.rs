@@ -52,11 +52,10 @@ impl FormatConfig {
         FormatOverride::default().apply_over(self.all)
     }
 
-    /// Of Avro.
-    #[cfg(test)]
-    pub fn of_avro() -> Self {
+    /// Of keys and values that are written so, and else as by default.
+    pub fn of_encoding(encoding: Encoding) -> Self {
         Self {
-            all: FormatOverride::of_encoding(Encoding::Avro),
+            all: FormatOverride::of_encoding(encoding).with_defaults(),
             ..Self::default()
         }
     }

@@ -118,7 +118,7 @@ impl FormatOverride {
         }
     }
 
-    #[cfg(test)]
+    /// Of keys and values that are written so.
     pub fn of_encoding(encoding: Encoding) -> Self {
         Self {
             encoding: Some(encoding),

@@ -46,7 +46,7 @@ fn decoder() -> Decoder {
 }
 
 fn avro_decoder() -> Decoder {
-    decoder().with_format(FormatConfig::of_avro())
+    decoder().with_format(FormatConfig::of_encoding(crate::config::Encoding::Avro))
 }
 
 /// Of a test, which ends soon.

@@ -450,8 +450,9 @@ fn a_topic_of_another_converter_stops_the_lane_at_its_first_record_and_is_named_
         window: 100,
         open: std::time::Duration::from_secs(1),
     };
-    let mut decoder =
-        Decoder::new(Vec::new().into(), true).with_format(crate::config::FormatConfig::of_avro());
+    let mut decoder = Decoder::new(Vec::new().into(), true).with_format(
+        crate::config::FormatConfig::of_encoding(crate::config::Encoding::Avro),
+    );
     let framed = Record {
         key: Some(vec![0, 0, 0, 0, 0, 0, 0, 0, 7, 2].into()),
         ..record(5, 1)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Decimal, Schema};
-use landfall::format::framed::{FramedReader, KnownSchema, RegisteredSchema, SchemaId, SchemaType};
+use landfall::format::framed::{KnownSchema, RegisteredSchema, SchemaId, SchemaType};
 use landfall::record::Record;
 
 use crate::{COLUMNS, SOURCE, TIME, record};
@@ -120,16 +120,14 @@ pub fn records(events: usize) -> Vec<Record> {
     (0..events).map(event).collect()
 }
 
-/// That knows their schemas.
-pub fn decoder() -> FramedReader {
+/// Their schemas, by their ids.
+pub fn schemas() -> HashMap<SchemaId, KnownSchema> {
     let plan = |schema: &str| {
         let schema = RegisteredSchema::compile(SchemaType::Avro, schema, &[]).expect("a plan");
         KnownSchema::Schema(schema.into())
     };
-    let mut decoder = FramedReader::default();
-    decoder.learn_schemas(HashMap::from([
+    HashMap::from([
         (KEY, plan(KEY_SCHEMA)),
         (ENVELOPE, plan(&envelope_schema())),
-    ]));
-    decoder
+    ])
 }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use landfall::config::{Encoding, FormatConfig};
 use landfall::format::change::{Change, Decoded};
 use landfall::format::decode::Decoder;
-use landfall::format::encoding::Encoding;
 use landfall::format::partition_memory::PartitionMemory;
 use landfall::record::body::{Body, Heads};
 use landfall::record::{Record, TopicPartition};
@@ -137,7 +137,12 @@ fn record(id: usize, key: Vec<u8>, value: Body) -> Record {
 }
 
 fn decoder(encoding: Encoding) -> Decoder {
-    Decoder::new(Vec::new().into(), true).with_encoding(encoding)
+    let decoder = Decoder::new(Vec::new().into(), true);
+    let mut decoder = decoder.with_format(FormatConfig::of_encoding(encoding));
+    if encoding.needs_registry() {
+        decoder.learn_schemas(avro::schemas());
+    }
+    decoder
 }
 
 fn decode<'r>(decoder: &mut Decoder, records: &'r [Record], arena: &'r Bump) -> Vec<Change<'r>> {
@@ -169,6 +174,8 @@ fn table() -> Arc<Table> {
         cast: format!(r#""pg_catalog"."{kind}""#),
         generated: false,
         identity_always: false,
+        not_null: false,
+        collation: None,
     };
     let name = TableName {
         schema: "public".to_owned(),
@@ -202,11 +209,7 @@ fn steps(c: &mut Criterion) {
     let encodings = [
         ("JSON with schema", records(true), Encoding::Json),
         ("JSON without schema", records(false), Encoding::Json),
-        (
-            "Avro",
-            avro::records(EVENTS),
-            Encoding::Avro(avro::decoder()),
-        ),
+        ("Avro", avro::records(EVENTS), Encoding::Avro),
     ];
     for (name, records, encoding) in encodings {
         let mut decoder = decoder(encoding);
