@@ -136,7 +136,7 @@ impl Waiting {
                 tracing::warn!(database, schema, error = %failure, "can't prepare the bookkeeping schema yet; waiting");
             }
             LaneOrSetup::FirstStarts { .. } => {
-                tracing::warn!(error = %failure, "it can't be settled yet where partitions begin that were never read (kafka.start); waiting, and nothing is read meanwhile");
+                tracing::warn!(error = %failure, "it can't be settled yet where partitions begin that were never read, as kafka.start has it; waiting, and nothing is read meanwhile");
             }
             LaneOrSetup::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
                 tracing::error!(lane = number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; `landfall check` says more; probing every {:?}", self.repair_probe);
