@@ -126,9 +126,7 @@ impl Config {
 
     /// The registry, if any topic's records need it.
     pub fn registry_in_use(&self) -> Option<&RegistryConfig> {
-        let of_routes = self.routes.iter().map(|route| route.format);
-        let mut all = of_routes.chain([FormatOverride::default()]);
-        let needs = all.any(|said| said.apply_over(self.format.all).needs_registry());
+        let needs = self.format.needs_registry(&self.routes);
         self.format.registry.as_ref().filter(|_| needs)
     }
 

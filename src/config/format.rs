@@ -52,6 +52,13 @@ impl FormatConfig {
         FormatOverride::default().apply_over(self.all)
     }
 
+    /// Whether any topic's records need a registry, by what is said of all and of these routes' own.
+    pub fn needs_registry(&self, routes: &[RouteConfig]) -> bool {
+        let of_routes = routes.iter().map(|route| route.format);
+        let mut all = of_routes.chain([FormatOverride::default()]);
+        all.any(|said| said.apply_over(self.all).needs_registry())
+    }
+
     /// Of keys and values that are written so, and else as by default.
     pub fn of_encoding(encoding: Encoding) -> Self {
         Self {

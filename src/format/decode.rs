@@ -101,17 +101,10 @@ impl Decoder {
         known.unwrap_or_else(|| find_format(&self.routes, &self.format, topic))
     }
 
-    /// Whether a registry may be needed for a record of any topic.
-    fn may_need_registry(&self) -> bool {
-        let of_routes = self.routes.iter().map(|route| route.format);
-        let mut all = of_routes.chain([Default::default()]);
-        all.any(|said| said.apply_over(self.format.all).needs_registry())
-    }
-
     /// The ids of the records' schemas that must be learned before these are decoded.
     pub fn unknown_schemas(&self, records: &[Record]) -> BTreeSet<SchemaId> {
         let mut unknown = BTreeSet::new();
-        if !self.may_need_registry() {
+        if !self.format.needs_registry(&self.routes) {
             return unknown;
         }
         // most of a batch's records are beside others of their topic

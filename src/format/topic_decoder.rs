@@ -260,15 +260,15 @@ impl TopicDecoder {
         // where each change is a row, no tombstone asks for its delete
         let delete = incoming.delete_to_note(self.struct_of(&key), removes);
         let delete = delete.filter(|_| !self.lander.appends());
-        let told = key.clone();
+        // records are spread by their keys, be they believed to be the row's yet or not
+        let told_other = self.has_other_key(&key);
         let left = row.as_ref().filter(|_| !removes);
         let key = self.believe_key(key, left, incoming.memory);
         let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
         let record_key = self.has_routed_key().then(|| key.clone());
-        // records are spread by their keys, be they believed to be the row's yet or not
         let of_other_key = match incoming.memory.key_belief {
             KeyBelief::Doubted => self.has_other_key(&key),
-            KeyBelief::Unknown | KeyBelief::Confirmed => self.has_other_key(&told),
+            KeyBelief::Unknown | KeyBelief::Confirmed => told_other,
         };
         let key = self.choose_key(key, row.as_ref(), incoming.arena)?;
         let told = record_key

@@ -21,6 +21,8 @@ mod row_rules;
 mod sink;
 mod source;
 mod subscription;
+#[cfg(test)]
+mod testing;
 mod toml_text;
 mod transforms;
 

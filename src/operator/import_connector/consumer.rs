@@ -196,21 +196,11 @@ fn as_text(name: &str, value: &str) -> Property {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+    use crate::operator::import_connector::testing::sink_with;
 
     fn read(options: &[(&str, &str)]) -> (Vec<Property>, Section) {
-        let class = (
-            "connector.class",
-            "io.confluent.connect.jdbc.JdbcSinkConnector",
-        );
-        let options = [&[class], options].concat();
-        let options: BTreeMap<String, String> = options
-            .iter()
-            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-            .collect();
-        let sink = Connector::recognise("f.json", None, options).unwrap();
+        let sink = sink_with(options);
         let mut section = Section::about(&sink);
         let properties = read_properties(&sink, None, &mut section);
         (properties, section)

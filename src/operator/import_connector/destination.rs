@@ -198,18 +198,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::operator::import_connector::testing::sink_with;
 
     fn read(options: &[(&str, &str)]) -> (Destination, Section) {
-        let class = (
-            "connector.class",
-            "io.confluent.connect.jdbc.JdbcSinkConnector",
-        );
-        let options = [&[class], options].concat();
-        let options: BTreeMap<String, String> = options
-            .iter()
-            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-            .collect();
-        let sink = Connector::recognise("f.json", None, options).unwrap();
+        let sink = sink_with(options);
         let mut section = Section::about(&sink);
         let destination = Destination::read(&sink, &mut section).unwrap();
         (destination, section)
