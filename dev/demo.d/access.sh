@@ -28,10 +28,13 @@ database() {
 
 query() { database "$1" --command="$2"; }
 
+# tables_of DATABASE: those that are there; Landfall makes one of the destination's.
+tables_of() { query "$1" "SELECT name FROM string_to_table('${TABLES[*]}', ' ') name WHERE to_regclass(name) IS NOT NULL"; }
+
 # count_rows DATABASE: a line "table count" for each table.
 count_rows() {
   local table sql=''
-  for table in "${TABLES[@]}"; do sql+="${sql:+ UNION ALL }SELECT '$table ' || count(*) FROM $table"; done
+  for table in $(tables_of "$1"); do sql+="${sql:+ UNION ALL }SELECT '$table ' || count(*) FROM $table"; done
   query "$1" "$sql ORDER BY 1"
 }
 

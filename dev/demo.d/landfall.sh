@@ -24,7 +24,7 @@ landfall_runs() { kill -0 "$LANDFALL_PID" 2>/dev/null; }
 
 start_landfall() {
   local started=$EPOCHREALTIME deadline=$((SECONDS + PATIENCE)) any='' table
-  for table in "${TABLES[@]}"; do any+="${any:+ OR }EXISTS (SELECT FROM $table)"; done
+  for table in $(tables_of "$DESTINATION"); do any+="${any:+ OR }EXISTS (SELECT FROM $table)"; done
   launch
   until [[ $(query "$DESTINATION" "SELECT $any") == t ]]; do
     landfall_runs || fail_with_log "landfall run ended by itself, exit code $(landfall_exit_code)"
@@ -107,5 +107,6 @@ clean_up() {
   show_cursor
   [[ -z $FETCH_PID ]] || kill "$FETCH_PID" 2>/dev/null || true
   [[ -z $CHANGES_PID ]] || kill "$CHANGES_PID" 2>/dev/null || true
+  [[ -z $OUTBOX_PID ]] || kill "$OUTBOX_PID" 2>/dev/null || true
   [[ -z $LANDFALL_PID ]] || process_stop "$DEMO/landfall.pid" TERM
 }

@@ -3,9 +3,9 @@
 # From whatever an earlier run left to fresh databases, no topics and a new connector.
 
 GROUP=landfall-demo
-TOPICS='demo\.public\..*'
+TOPICS='demo\.(public|flat\.public|outbox)\..*'
 LETTERS=landfall-demo.dlq
-SLOT=landfall_demo
+CONNECTORS=() # their names
 
 remove_earlier_run() {
   # Its end may have been kill -9.
@@ -32,7 +32,7 @@ delete_connector() {
 
 # Unlike its topics, the group can't be deleted while it has members; they may only just have died.
 remove_topics() {
-  kafka topics --delete --if-exists --topic "($TOPICS|$LETTERS)" >/dev/null
+  kafka topics --delete --if-exists --topic "(demo\..*|$LETTERS)" >/dev/null
   for _ in {1..20}; do
     if "$DEV/kafka" consumer-groups --delete --group "$GROUP" >"$DEMO/kafka-tool.txt" 2>&1 ||
       grep -q GroupIdNotFound "$DEMO/kafka-tool.txt"; then return; fi
@@ -66,26 +66,33 @@ create_databases() {
     query postgres "CREATE DATABASE $name"
     database "$name" --file="$DEV/demo.d/tables.sql"
   done
-  database "$SOURCE" --single-transaction --file="$DEV/demo.d/source.sql" --file="$DEV/demo.d/rows.sql" >/dev/null
+  database "$SOURCE" --single-transaction --file="$DEV/demo.d/source.sql" --file="$DEV/demo.d/outbox.sql" --file="$DEV/demo.d/rows.sql" >/dev/null
   database "$DESTINATION" --file="$DEV/demo.d/destination.sql"
   counts=$(count_rows "$SOURCE" | sed ':next; s/\B[0-9]\{3\}\>/,&/; t next' | paste -sd ' ')
-  tell "$SOURCE has rows ($counts), $DESTINATION the same tables, empty"
+  tell "$SOURCE has rows ($counts), $DESTINATION the same tables, empty, but for deliveries: Landfall makes it"
 }
 
-# A name of its own for each run: Connect would remember how far the earlier one had read.
+# start_connector NAME FILE…: what the files say, a later one instead of an earlier one.
 start_connector() {
-  CONNECTOR=landfall-demo-$(date +%s)
-  local parts=("$DEV/demo.d/connector.json")
+  # A name of its own for each run: Connect would remember how far the earlier one had read.
+  local name=landfall-demo-$1-$(date +%s) config=$DEMO/connector-$1.json parts=("${@:2}")
   if [[ $ENCODING == avro ]]; then parts+=("$DEV/demo.d/avro.json"); fi
   jq --slurp add "${parts[@]}" |
-    sed "s/@PGPORT@/$LANDFALL_STACK_PGPORT/; s|@REGISTRY@|${LANDFALL_STACK_REGISTRY:-}|" >"$DEMO/connector.json"
-  { "$DEV/connector" put "$CONNECTOR" "$DEMO/connector.json" && "$DEV/connector" wait "$CONNECTOR"; } 2>"$DEMO/connector.err" ||
+    sed "s/@PGPORT@/$LANDFALL_STACK_PGPORT/; s|@REGISTRY@|${LANDFALL_STACK_REGISTRY:-}|" >"$config"
+  { "$DEV/connector" put "$name" "$config" && "$DEV/connector" wait "$name"; } 2>"$DEMO/connector.err" ||
     fail "$(<"$DEMO/connector.err")" "More in $(shown "$STATE/connect/log"); then make demo"
+  CONNECTORS+=("$name")
+}
+
+start_connectors() {
   local deadline=$((SECONDS + PATIENCE))
-  until kafka topics --list | grep -q '^demo\.public\.'; do
-    ((SECONDS < deadline)) || fail "the connector runs, but sends nothing to Kafka" "Look at $(shown "$STATE/connect/log"); then make demo"
+  start_connector envelopes "$DEV/demo.d/connector.json"
+  start_connector flat "$DEV/demo.d/connector.json" "$DEV/demo.d/flat.json"
+  until [[ $(kafka topics --list | grep -oE '^demo\.(flat\.)?public\.' | sort -u | wc -l) == 2 ]]; do
+    ((SECONDS < deadline)) || fail "the connectors run, but send nothing to Kafka" "Look at $(shown "$STATE/connect/log"); then make demo"
   done
-  tell "connector $CONNECTOR writes its snapshot to topics demo.public.…, 4 partitions each"
+  tell "${CONNECTORS[0]} writes its snapshot as envelopes to demo.public.…, 4 partitions each"
+  tell "${CONNECTORS[1]} unwraps its rows (ExtractNewRecordState): demo.flat.public.deliveries"
 }
 
 write_configuration() {
@@ -98,6 +105,6 @@ write_configuration() {
   sed "s/@KAFKA@/$LANDFALL_STACK_KAFKA/; s/@PGPORT@/$LANDFALL_STACK_PGPORT/; s/@HTTP_PORT@/$HTTP_PORT/" \
     "$DEV/demo.d/landfall.toml" >"$DEMO/landfall.toml"
   [[ $ENCODING == json ]] ||
-    sed -i "s|^encoding = .*|encoding = \"avro\"                   # in Confluent's wire format\n\n[format.registry]\nurl = \"$LANDFALL_STACK_REGISTRY/apis/ccompat/v7\"|" \
+    sed -i "0,/^encoding/s|^encoding = .*|encoding = \"avro\"                   # in Confluent's wire format\n\n[format.registry]\nurl = \"$LANDFALL_STACK_REGISTRY/apis/ccompat/v7\"|" \
       "$DEMO/landfall.toml"
 }

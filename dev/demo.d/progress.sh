@@ -21,8 +21,8 @@ measure() {
 by_table() {
   awk -v tables="${TABLES[*]}" '
     BEGIN { n = split(tables, table, " ") }
-    /^#/ || !match($0, /topic="demo\.public\.[a-z]*"/) { next }
-    { name = substr($0, RSTART + 19, RLENGTH - 20) }
+    /^#/ || !match($0, /topic="demo\.[a-z.]*"/) { next }
+    { name = substr($0, RSTART, RLENGTH - 1); sub(/.*\./, "", name) }
     /^landfall_events_total{/ && /outcome="applied"/ { applied[name] += $NF }
     /^landfall_lag_events{/ { lag[name] += $NF }
     END { for (i = 1; i <= n; i++) printf "%s %d %d\n", table[i], applied[table[i]], lag[table[i]] }'

@@ -7,6 +7,7 @@ PROBLEMS=()
 prove() {
   REFUSED=$(<"$DEMO/refused.txt")
   compare_tables
+  compare_made_table
   account_for_events
   account_for_letters
   account_for_reading_again
@@ -31,9 +32,9 @@ compare_tables() {
     source=$(wc -l <"$DEMO/source.rows") destination=$(wc -l <"$DEMO/destination.rows")
     # A row that differs is a line on both sides.
     differing=$(sed -n 's/^[<>] //p' "$DEMO/$table.diff" | key_of_row "$table" | sort -u | wc -l)
-    note=''
+    note=${CAME_AS[$table]:-envelopes}
     if [[ $table == orders ]]; then
-      note=$(only_the_refused_row) || PROBLEMS+=("orders: only order $REFUSED may be missing, see $(shown "$DEMO/orders.diff")")
+      note+=$(only_the_refused_row) || PROBLEMS+=("orders: only order $REFUSED may be missing, see $(shown "$DEMO/orders.diff")")
     elif ((differing)); then
       PROBLEMS+=("$table: $differing rows differ, see $(shown "$DEMO/$table.diff")")
     fi
@@ -42,12 +43,27 @@ compare_tables() {
   rm -f "$DEMO"/{source,destination}.rows
 }
 
+# describe_table DATABASE TABLE: a line for each column, and the key's columns.
+describe_table() {
+  query "$1" "SELECT attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END
+      FROM pg_attribute WHERE attrelid = '$2'::regclass AND attnum > 0 ORDER BY attnum"
+  query "$1" "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '$2'::regclass AND contype = 'p'"
+}
+
+compare_made_table() {
+  if diff <(describe_table "$SOURCE" deliveries) <(describe_table "$DESTINATION" deliveries) >"$DEMO/deliveries-made.diff"; then
+    tell "deliveries was made by Landfall from its events' schemas: columns, types, NOT NULL and key are the source's"
+  else
+    PROBLEMS+=("deliveries was made otherwise than it is at the source, see $(shown "$DEMO/deliveries-made.diff")")
+  fi
+}
+
 key_of_row() { if [[ $1 == tickets ]]; then cut -f 1,2; else cut -f 1; fi; }
 
 only_the_refused_row() {
   local lines
   lines=$(grep '^[<>]' "$DEMO/orders.diff") || return 1
-  [[ $lines == "< $REFUSED"$'\t'* && $(wc -l <<<"$lines") == 1 ]] && echo "order $REFUSED, which the destination must refuse"
+  [[ $lines == "< $REFUSED"$'\t'* && $(wc -l <<<"$lines") == 1 ]] && echo ", without order $REFUSED, which the destination must refuse"
 }
 
 # save_outcomes: what became of the events, once the counters account for every record that Kafka holds.
@@ -60,19 +76,25 @@ save_outcomes() {
   done
 }
 
-records_in_kafka() { awk -F : '/^demo\./ { n += $3 } END { print n + 0 }' "$DEMO/log-ends.txt"; }
+# records_in_kafka [TOPIC]: of all topics that carry rows, else of one.
+records_in_kafka() {
+  awk -F : -v topic="${1:-}" '/^demo\./ && (topic == "" || $1 == topic) { n += $3 } END { print n + 0 }' "$DEMO/log-ends.txt"
+}
 
 outcome() { awk -v outcome="$1" '$1 == outcome { n = $2 } END { print n + 0 }' "$DEMO/outcomes.txt"; }
 
 account_for_events() {
-  local records applied duplicates skipped letters ids
+  local records applied duplicates skipped letters ids again
+  again=$(($(records_in_kafka "$OUTBOX") - $(count_actions)))
   records=$(records_in_kafka) applied=$(outcome applied) duplicates=$(outcome duplicate) skipped=$(outcome skipped) letters=$(outcome dead_lettered)
   ids=$(query "$DESTINATION" 'SELECT count(*) FROM landfall.processed_events')
   step "Events"
   tell "$(grouped "$records") records in Kafka: $(grouped "$applied") applied, $(grouped "$duplicates") recognised as already applied," \
     "$(grouped "$skipped") tombstones and other records without a row, $letters dead letter"
+  tell "$(grouped "$again") actions of the outbox were sent twice, and known by their action_id"
   tell "$(grouped "$ids") event ids in landfall.processed_events, written in the transactions that wrote the rows"
   ((applied + duplicates + skipped + letters == records)) || PROBLEMS+=("the outcomes don't add up to the $records records in Kafka")
+  ((duplicates >= again)) || PROBLEMS+=("$again actions were sent twice, but $duplicates events were recognised as applied already")
   ((ids == applied)) || PROBLEMS+=("$applied events were applied, but $ids ids are recorded")
 }
 

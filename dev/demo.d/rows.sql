@@ -42,4 +42,20 @@ SELECT 1 + n % 10000, format('%s%s', 1 + n / 10000, (ARRAY ['A', 'B', 'C'])[1 + 
        CASE WHEN n % 2 = 0 THEN timestamptz '2025-02-01 20:00+00' + n * interval '1 second' END
 FROM generate_series(0, 29999) n;
 
+INSERT INTO deliveries (order_id, parcel, carrier, fee, weight, promised_on, left_at, arrived_at, stops, label, signed)
+SELECT n, md5('parcel ' || n)::uuid, (ARRAY ['post', 'courier', 'bike'])[1 + n % 3], round((random() * 20)::numeric, 2),
+       CASE WHEN n % 3 > 0 THEN trim_scale((random() * 30)::numeric) END,
+       CASE WHEN n % 4 > 0 THEN date '2025-01-01' + n % 365 END,
+       CASE WHEN n % 2 = 0 THEN timestamp '2025-01-01' + n * interval '7.003 seconds' END,
+       CASE WHEN n % 4 = 0 THEN timestamptz '2025-01-02 00:00+01' + n * interval '7.000003 seconds' END,
+       CASE WHEN n % 5 > 0 THEN ARRAY ['depot', 'say "hi"', NULL] ELSE '{}' END,
+       CASE WHEN n % 2 = 0 THEN jsonb_build_object('to', format('Door %s', n), 'fragile', n % 10 = 0) END,
+       n % 4 = 0
+FROM generate_series(1, 10000) n;
+
+INSERT INTO employees (name, team, salary, hired_on, skills, changed_at)
+SELECT format('Émile "%s"', n), CASE WHEN n % 5 > 0 THEN format('Team %s', n % 5) END, 30000 + round((random() * 50000)::numeric, 2),
+       date '2010-01-01' + n, jsonb_build_array(format('level %s', n % 4), n), timestamptz '2025-01-01 00:00+01' + n * interval '1.000001 seconds'
+FROM generate_series(1, 2000) n;
+
 ANALYZE;

@@ -6,7 +6,7 @@ wait_until() {
   local condition=$1 what=$2 started=$SECONDS
   until "$condition"; do
     landfall_runs || fail_with_log "landfall run ended by itself, exit code $(landfall_exit_code)"
-    connector_runs || fail "Debezium's connector failed" "Its reason: dev/connector status $CONNECTOR | jq -r .tasks[].trace; then make demo"
+    connectors_run || fail "Debezium's connector $FAILED failed" "Its reason: dev/connector status $FAILED | jq -r .tasks[].trace; then make demo"
     ((SECONDS - started < PATIENCE)) ||
       fail_with_log "after $PATIENCE s, it is still not so that $what (LANDFALL_DEMO_PATIENCE=600 waits longer)"
     show_progress
@@ -15,7 +15,11 @@ wait_until() {
   progressed "$what"
 }
 
-connector_runs() { [[ $("$DEV/connector" status "$CONNECTOR" 2>/dev/null) != *FAILED* ]]; }
+connectors_run() {
+  for FAILED in "${CONNECTORS[@]}"; do
+    [[ $("$DEV/connector" status "$FAILED" 2>/dev/null) != *FAILED* ]] || return 1
+  done
+}
 
 snapshot_landed() { [[ $(count_rows "$SOURCE") == "$(count_rows "$DESTINATION")" ]]; }
 
@@ -23,6 +27,9 @@ start_changes() {
   begin_progress
   make_changes >"$DEMO/changes.log" 2>&1 {LOCK_FD}>&- &
   CHANGES_PID=$!
+  # As after a crash that took its position: the producer begins anew.
+  send_actions "$CHANGES_PID" >"$DEMO/outbox.log" 2>&1 {LOCK_FD}>&- &
+  OUTBOX_PID=$!
 }
 
 # The refused row comes in the middle: what follows it must arrive.
@@ -48,7 +55,8 @@ changes_made() {
 # that is no row.
 debezium_sent_everything() {
   query "$SOURCE" "SELECT pg_logical_emit_message(false, 'landfall-demo', 'are you there?')" >/dev/null
-  [[ $(query "$SOURCE" "SELECT confirmed_flush_lsn >= '$(<"$DEMO/changes-end.txt")' FROM pg_replication_slots WHERE slot_name = '$SLOT'") == t ]]
+  [[ $(query "$SOURCE" "SELECT bool_and(confirmed_flush_lsn >= '$(<"$DEMO/changes-end.txt")') FROM pg_replication_slots
+      WHERE database = '$SOURCE'") == t ]]
 }
 
 # read_log_ends: a line "topic:partition:end" each, of the tables' topics and of the dead letters'.
