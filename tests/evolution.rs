@@ -7,7 +7,7 @@ mod mariadb;
 mod policies;
 mod proposals;
 mod real;
-mod schemas;
+pub mod schemas;
 mod several;
 
 use serde_json::json;

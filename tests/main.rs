@@ -50,6 +50,7 @@ mod replay;
 mod reported;
 mod retention;
 mod round_trips;
+mod samples;
 mod shaped;
 mod shutdown;
 mod stale;

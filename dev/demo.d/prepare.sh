@@ -32,7 +32,7 @@ delete_connector() {
 
 # Unlike its topics, the group can't be deleted while it has members; they may only just have died.
 remove_topics() {
-  kafka topics --delete --if-exists --topic "(demo\..*|$LETTERS)" >/dev/null
+  kafka topics --delete --if-exists --topic "($TOPICS|demo\.(flat\.)?message|$LETTERS)" >/dev/null
   for _ in {1..20}; do
     if "$DEV/kafka" consumer-groups --delete --group "$GROUP" >"$DEMO/kafka-tool.txt" 2>&1 ||
       grep -q GroupIdNotFound "$DEMO/kafka-tool.txt"; then return; fi

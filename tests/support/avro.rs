@@ -115,7 +115,8 @@ impl Encoder {
     }
 }
 
-fn message((id, schema): &(i32, Schema), json: Json) -> Vec<u8> {
+/// In Confluent's wire format.
+pub fn message((id, schema): &(i32, Schema), json: Json) -> Vec<u8> {
     let value = untyped(&json).resolve(schema).expect("fits its schema");
     let writer = GenericDatumWriter::builder(schema)
         .build()

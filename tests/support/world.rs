@@ -22,6 +22,8 @@ pub struct World {
     directory: TempDir,
     /// What the configuration says beyond the defaults: section → lines.
     pub settings: BTreeMap<&'static str, Vec<String>>,
+    /// The configuration as a whole, in place of what the settings make.
+    pub whole: Option<String>,
     pub topics: Vec<String>,
 }
 
@@ -69,6 +71,7 @@ impl World {
             database_url,
             directory: tempfile::tempdir().expect("a directory"),
             settings: BTreeMap::new(),
+            whole: None,
         };
         // short enough for the tests that wait for it, long enough for a busy machine
         world.set("kafka.properties", "\"session.timeout.ms\" = 6000");
@@ -138,6 +141,7 @@ impl World {
                 None => text += &(header + &lines),
             }
         }
+        let text = self.whole.clone().unwrap_or(text);
         let path = self.directory.path().join("landfall.toml");
         // renamed into place: a worker that was started a moment ago may be reading it
         let new = path.with_extension("new");

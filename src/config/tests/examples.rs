@@ -144,7 +144,7 @@ fn a_column_may_have_a_scale_and_a_unit_of_its_own() {
 }
 
 /// A sample, a topic of its, the envelope that its records have, and their table.
-const SAMPLES: [(&str, &str, Envelope, Option<&str>); 7] = [
+const SAMPLES: [(&str, &str, Envelope, Option<&str>); 10] = [
     (
         include_str!("../../../config/samples/jdbc-source-avro.toml"),
         "crm.contacts",
@@ -183,9 +183,27 @@ const SAMPLES: [(&str, &str, Envelope, Option<&str>); 7] = [
     ),
     (
         include_str!("../../../config/samples/bookings.toml"),
-        "cdc.bookings.heartbeat",
+        "cdc.heartbeat.bookings",
         Envelope::Debezium,
         None,
+    ),
+    (
+        include_str!("../../../config/samples/debezium-jdbc-sink.toml"),
+        "inventory.public.orders",
+        Envelope::Debezium,
+        Some("public.inventory_public_orders"),
+    ),
+    (
+        include_str!("../../../config/samples/audit-trail.toml"),
+        "ledger.public.accounts",
+        Envelope::Debezium,
+        Some("audit.accounts"),
+    ),
+    (
+        include_str!("../../../config/samples/service-protobuf.toml"),
+        "pricing.prices",
+        Envelope::Flat,
+        Some("public.prices"),
     ),
 ];
 
@@ -199,5 +217,5 @@ fn each_sample_is_right_and_reads_its_topics_as_what_they_are() {
         assert_eq!(found.as_deref(), table, "{topic}");
     }
     let samples = std::fs::read_dir("config/samples").unwrap().count();
-    assert_eq!(samples, 6, "each of them is tried here");
+    assert_eq!(samples, 9, "each of them is tried here");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::format::change::Change;
+use crate::format::change::{Change, Fields};
 use crate::operator::check::finding::Finding;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::values;
@@ -16,7 +16,8 @@ use crate::table_name::TableName;
 pub struct Needs {
     /// The key's columns, in each form that the events have it; none if nothing tells.
     pub keys: BTreeSet<Vec<String>>,
-    /// All columns that the events carry, the key's included, in their order.
+    /// All columns that the events carry, the key's included, in their order. What an envelope tells of the event beside its row
+    /// (`action_id`, `__deleted`) is none: it is landed only where the table has a column for it.
     pub columns: Vec<String>,
     /// Whether rows are deleted.
     pub deletes: bool,
@@ -30,8 +31,10 @@ impl Needs {
         let mut columns = Vec::new();
         let mut keys = BTreeSet::new();
         for change in changes {
-            let names = |fields: &crate::format::change::Fields<'_>| -> Vec<String> {
-                fields.names().iter().map(ToString::to_string).collect()
+            let names = |fields: &Fields<'_>| -> Vec<String> {
+                let names = fields.names().iter().enumerate();
+                let own = names.filter(|(at, _)| !fields.is_fact(*at));
+                own.map(|(_, name)| name.to_string()).collect()
             };
             let key = names(&change.key);
             for name in key.iter().cloned().chain(names(&change.row)) {
