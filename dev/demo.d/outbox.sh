@@ -9,6 +9,12 @@ send_actions() {
   actions_while_runs "${1:-}" | kafka console-producer --topic "$OUTBOX" --reader-property parse.key=true
 }
 
+# start_producer PID: in the background, as long as that process has changes to make.
+start_producer() {
+  send_actions "$1" >"$DEMO/outbox.log" 2>&1 {LOCK_FD}>&- &
+  OUTBOX_PID=$!
+}
+
 # A line "employee<tab>action as JSON" each, in the order of their ids.
 actions_while_runs() {
   local last=0 runs batch

@@ -74,8 +74,9 @@ create_databases() {
 
 # start_connector NAME FILE…: what the files say, a later one instead of an earlier one.
 start_connector() {
-  # A name of its own for each run: Connect would remember how far the earlier one had read.
-  local name=landfall-demo-$1-$(date +%s) config=$DEMO/connector-$1.json parts=("${@:2}")
+  local name config=$DEMO/connector-$1.json parts=("${@:2}")
+  # Another one in each run: Connect would remember how far the earlier one had read.
+  name=landfall-demo-$1-$(date +%s)
   if [[ $ENCODING == avro ]]; then parts+=("$DEV/demo.d/avro.json"); fi
   jq --slurp add "${parts[@]}" |
     sed "s/@PGPORT@/$LANDFALL_STACK_PGPORT/; s|@REGISTRY@|${LANDFALL_STACK_REGISTRY:-}|" >"$config"

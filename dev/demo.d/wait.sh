@@ -28,8 +28,7 @@ start_changes() {
   make_changes >"$DEMO/changes.log" 2>&1 {LOCK_FD}>&- &
   CHANGES_PID=$!
   # As after a crash that took its position: the producer begins anew.
-  send_actions "$CHANGES_PID" >"$DEMO/outbox.log" 2>&1 {LOCK_FD}>&- &
-  OUTBOX_PID=$!
+  start_producer "$CHANGES_PID"
 }
 
 # The refused row comes in the middle: what follows it must arrive.
