@@ -3,6 +3,7 @@
 mod action_id;
 pub mod avro;
 mod before_row;
+mod cause_words;
 pub mod change;
 pub mod column_name;
 pub mod debezium;

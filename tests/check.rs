@@ -1,5 +1,6 @@
 //! `landfall check` finds everything that is wrong at once, and changes nothing.
 
+mod causes;
 mod ledger;
 mod trial;
 

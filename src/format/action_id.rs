@@ -12,10 +12,8 @@ use crate::format::key_text::plain_json;
 use crate::format::positions::SeenChange;
 use crate::format::stable_hash::chain_hash;
 use crate::format::topic_decoder::Incoming;
-use crate::format::undecodable::{Undecodable, refuse_record};
-use crate::letter::Stage;
+use crate::format::undecodable::{Undecodable, refuse_value};
 use crate::table_name::TableName;
-use crate::verdict::Reason;
 
 /// Stands for the entry of a log, of which there is none: actions aren't written side by side.
 const ALL_ACTIONS: u64 = 1;
@@ -46,7 +44,10 @@ pub(super) fn identify_action(
             "an action with this id came before and said something else (action {}): ids must tell actions apart",
             id.chars().take(40).collect::<String>()
         );
-        return refuse_record(Reason::Undecodable, Stage::ValueConverter, message);
+        return refuse_value(
+            message,
+            "an action with an id that came before says something else: ids must tell actions apart",
+        );
     }
     positions.note_change(seen);
     let mut identity = Identity::new("trigger", action.time_ms);

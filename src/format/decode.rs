@@ -296,7 +296,7 @@ fn explain_value<'r>(
             Stage::ValueConverter,
             other.explain(format),
         ),
-        _ => refuse_message(Stage::ValueConverter, error, error.to_string()),
+        _ => refuse_message(Stage::ValueConverter, error, ""),
     }
 }
 
@@ -340,10 +340,7 @@ fn key_fields<'r>(
                 Stage::KeyConverter,
                 other.explain_key(topic.format),
             ),
-            None => {
-                let message = format!("the key can't be read: {e}");
-                refuse_message(Stage::KeyConverter, &e, message)
-            }
+            None => refuse_message(Stage::KeyConverter, &e, "the key can't be read: "),
         },
     }
 }

@@ -27,7 +27,7 @@ use crate::format::single_key::{KeyBelief, SingleKey};
 use crate::format::stable_hash::RowHasher;
 use crate::format::stream_ends::StreamStanding;
 use crate::format::unavailable::Unavailable;
-use crate::format::undecodable::{Undecodable, refuse_record, refuse_topic};
+use crate::format::undecodable::{Undecodable, refuse_record, refuse_topic, refuse_value};
 use crate::letter::Stage;
 use crate::record::Record;
 use crate::table_name::TableName;
@@ -564,10 +564,9 @@ fn without_row<'r>(op: &str) -> Result<Decoded<'r>, Undecodable> {
         "m" => Ok(Decoded::Nothing("message")),
         other => {
             let found: String = other.chars().take(20).collect();
-            refuse_record(
-                Reason::Undecodable,
-                Stage::ValueConverter,
+            refuse_value(
                 format!("op is {found:?}; expected c, r, u, d, t or m"),
+                "op is none that is known; expected c, r, u, d, t or m",
             )
         }
     }

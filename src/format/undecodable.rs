@@ -1,5 +1,6 @@
 //! Why a record can't be a change.
 
+use crate::format::cause_words::describe_cause;
 use crate::format::change::Unplaced;
 use crate::format::message_error::MessageError;
 use crate::letter::Stage;
@@ -14,6 +15,8 @@ pub struct Undecodable {
     pub stage: Stage,
     /// What is wrong, for people.
     pub message: String,
+    /// The same in words that quote nothing and are the same for every record with which it is wrong.
+    pub cause: String,
     /// What is to blame.
     pub blame: Blame,
 }
@@ -51,21 +54,35 @@ impl Undecodable {
             reason: Reason::Undecodable,
             stage: Stage::Transformation,
             message: Unplaced::REFUSAL.to_owned(),
+            cause: Unplaced::REFUSAL.to_owned(),
             blame: Blame::Record,
         }
     }
 }
 
-/// The error that says why, as any function's result.
+/// The error that says why, as any function's result; the message quotes nothing.
 pub fn refuse_record<T>(
     reason: Reason,
     stage: Stage,
     message: impl Into<String>,
 ) -> Result<T, Undecodable> {
+    let message = message.into();
     Err(Undecodable {
         reason,
         stage,
-        message: message.into(),
+        cause: message.clone(),
+        message,
+        blame: Blame::Record,
+    })
+}
+
+/// The same of a value of the record, which the message quotes and the cause doesn't.
+pub fn refuse_value<T>(message: String, cause: impl Into<String>) -> Result<T, Undecodable> {
+    Err(Undecodable {
+        reason: Reason::Undecodable,
+        stage: Stage::ValueConverter,
+        message,
+        cause: cause.into(),
         blame: Blame::Record,
     })
 }
@@ -75,21 +92,19 @@ pub fn refuse_route<T>(message: String) -> Result<T, Undecodable> {
     Err(Undecodable {
         reason: Reason::Undecodable,
         stage: Stage::Transformation,
+        cause: message.clone(),
         message,
         blame: Blame::Route,
     })
 }
 
-/// The same of a key or a value whose bytes can't be read; `message` has the error in words.
-pub fn refuse_message<T>(
-    stage: Stage,
-    error: &MessageError,
-    message: String,
-) -> Result<T, Undecodable> {
+/// The same of a key or a value whose bytes can't be read; `what` stands before the error in words.
+pub fn refuse_message<T>(stage: Stage, error: &MessageError, what: &str) -> Result<T, Undecodable> {
     Err(Undecodable {
         reason: Reason::Undecodable,
         stage,
-        message,
+        message: format!("{what}{error}"),
+        cause: format!("{what}{}", describe_cause(error)),
         blame: match error.is_of_setup() {
             true => Blame::Converter,
             false => Blame::Record,
@@ -103,10 +118,12 @@ pub fn refuse_topic<T>(
     stage: Stage,
     message: impl Into<String>,
 ) -> Result<T, Undecodable> {
+    let message = message.into();
     Err(Undecodable {
         reason,
         stage,
-        message: message.into(),
+        cause: message.clone(),
+        message,
         blame: Blame::Topic,
     })
 }

@@ -4,6 +4,7 @@
 //! written as a worker would write them, in transactions that are rolled back.
 
 mod bookkeeping;
+mod causes;
 mod ddl;
 mod dead_letter_topic;
 mod destination;
@@ -20,6 +21,7 @@ mod properties;
 mod registry;
 mod relation;
 mod report;
+mod required_columns;
 mod sample;
 mod server;
 mod spread;

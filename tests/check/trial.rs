@@ -137,7 +137,7 @@ async fn a_null_is_told_where_postgres_refuses_it_and_not_where_a_trigger_fills_
 }
 
 #[tokio::test]
-async fn a_delete_whose_key_its_column_cant_read_is_told() {
+async fn deletes_whose_key_their_column_cant_read_are_a_problem_though_inserts_are_landed() {
     let id = "018f3f5e-0000-7000-8000-000000000001";
     let key = |id: &str| json!({ "id": id });
     let records = [
@@ -149,12 +149,15 @@ async fn a_delete_whose_key_its_column_cant_read_is_told() {
 
     let (code, out, err) = check(&world.config_file(), &["--json"]);
 
-    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(code, Some(1), "{out}{err}");
     let refused = refusals(&out);
     assert_eq!(refused.len(), 1, "{out}");
     assert_eq!(refused[0]["sqlstate"], "22P02", "{out}");
     assert_eq!(refused[0]["column"], "id", "{out}");
     assert_eq!(refused[0]["offset"], 1, "{out}");
+    assert_eq!(refused[0]["events"], 1, "{out}");
+    assert_eq!(refused[0]["of_events"], 2, "{out}");
+    assert!(out.contains("all deletes are refused"), "{out}");
     assert!(!format!("{out}{err}").contains("hunter2"), "{out}{err}");
 }
 
@@ -273,12 +276,12 @@ async fn children_whose_parents_come_through_another_topic_and_rows_that_swap_ar
     assert_eq!(code, Some(0), "{text}{err}");
     assert!(text.ends_with("\nno problems\n"), "{text}");
 
-    // once nothing brings the parents, it is worth a word
+    // once nothing brings the parents, all of them would become letters
     world.topics.retain(|topic| *topic == children);
     let (code, out, err) = check(&world.config_file(), &["--json"]);
-    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(code, Some(1), "{out}{err}");
     assert_eq!(
-        codes(&objects(&out), "warning"),
+        codes(&objects(&out), "problem"),
         ["parents_missing"],
         "{out}"
     );
@@ -368,7 +371,9 @@ async fn nothing_is_removed_in_a_trial_where_deletes_arent_applied() {
     );
 
     let (_, out, _) = check(&world.config_file(), &["--json"]);
-    assert_eq!(codes(&objects(&out), "problem"), ["key_hidden"], "{out}");
+    // as all deletes are
+    let problems = ["event_refused", "key_hidden"];
+    assert_eq!(codes(&objects(&out), "problem"), problems, "{out}");
     assert_eq!(refusals(&out).len(), 1, "{out}");
     assert_eq!(refusals(&out)[0]["sqlstate"], "P0001", "{out}");
 

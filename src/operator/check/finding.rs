@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::operator::check::observe::Place;
+use crate::verdict::{Reason, Verdict};
+
 /// How bad a finding is, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -14,7 +17,7 @@ pub enum Severity {
     Warning,
 }
 
-/// The sampled event that a finding is about, and what was said of it.
+/// The first of the sampled events that a finding is about, and what was said of all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AboutEvent {
     /// The partition that it was read from.
@@ -29,6 +32,39 @@ pub struct AboutEvent {
     pub sqlstate: Option<String>,
     /// What a worker makes of it.
     pub verdict: &'static str,
+    /// The reason of its dead letter, if it would become one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// How many sampled events have the same cause,
+    #[serde(rename = "events")]
+    pub count: usize,
+    /// of how many that got as far.
+    #[serde(rename = "of_events")]
+    pub reached: usize,
+}
+
+impl AboutEvent {
+    /// Of events that aren't asked about at Postgres and would become dead letters for this reason.
+    pub fn of_letters(first: Place, reason: Reason, count: usize, reached: usize) -> Self {
+        Self {
+            partition: first.partition,
+            offset: first.offset,
+            column: None,
+            sqlstate: None,
+            verdict: Verdict::Reject(reason).name(),
+            reason: Some(reason.name()),
+            count,
+            reached,
+        }
+    }
+
+    /// The same of this column's value.
+    pub fn of_column(self, column: &str) -> Self {
+        Self {
+            column: Some(column.to_owned()),
+            ..self
+        }
+    }
 }
 
 impl fmt::Display for AboutEvent {

@@ -12,9 +12,12 @@ use crate::format::named_tables::NamedTables;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::positions::Doubt;
 use crate::format::topic_decoder::topic_name_as_table;
+use crate::operator::check::causes::Causes;
+use crate::operator::check::finding::AboutEvent;
 use crate::operator::check::non_event::NonEvent;
 use crate::record::Record;
 use crate::table_name::TableName;
+use crate::verdict::Reason;
 
 /// Where a topic's table is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +50,21 @@ pub struct TableSample<'r> {
 }
 
 impl<'r> TableSample<'r> {
+    /// What is told of events that would become dead letters; `first`: the first of them, by its position here.
+    pub fn tell_first(
+        &self,
+        first: usize,
+        reason: Reason,
+        count: usize,
+        reached: usize,
+    ) -> AboutEvent {
+        let place = self.places.get(first).copied().unwrap_or(Place {
+            partition: 0,
+            offset: 0,
+        });
+        AboutEvent::of_letters(place, reason, count, reached)
+    }
+
     fn add_change(&mut self, change: Change<'r>, place: Place) {
         let before = self.places.iter().rposition(|other| *other < place);
         let at = before.map_or(0, |before| before + 1);
@@ -60,8 +78,8 @@ impl<'r> TableSample<'r> {
 pub struct Observed<'r> {
     /// The changes, by the table that they lead to.
     pub tables: BTreeMap<TableName, TableSample<'r>>,
-    /// How many records of each kind are no events.
-    pub non_events: BTreeMap<NonEvent, usize>,
+    /// The records that are no events, by why.
+    pub non_events: Causes<NonEvent, Place>,
     /// Events that carry nothing to land, by what they are.
     pub nothing: BTreeMap<&'static str, usize>,
     /// Truncates that are to be applied,
@@ -113,7 +131,7 @@ pub fn observe_records<'r>(
             Ok(Decoded::BelongsToDelete) => {}
             Err(refusal) => {
                 let non_event = NonEvent::of_record(record, &refusal);
-                *observed.non_events.entry(non_event).or_default() += 1;
+                observed.non_events.note_sample(non_event, place, None);
             }
         }
     }
@@ -134,6 +152,16 @@ pub fn observe_records<'r>(
 }
 
 impl<'r> Observed<'r> {
+    /// How many records could be landed or put aside, and aren't skipped for what they are.
+    pub fn count_reached(&self) -> usize {
+        let changes: usize = self
+            .tables
+            .values()
+            .map(|sample| sample.changes.len())
+            .sum();
+        changes + self.truncates + self.unplaced + self.non_events.count_samples()
+    }
+
     /// Whether any record is an event, and no lone tombstone.
     pub fn has_events(&self) -> bool {
         let is_event = |change: &Change<'_>| change.operation != Operation::Tombstone;

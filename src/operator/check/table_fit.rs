@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::format::change::{Change, Fields};
 use crate::operator::check::finding::Finding;
+use crate::operator::check::observe::TableSample;
 use crate::operator::check::relation::Relation;
+use crate::operator::check::required_columns::find_required_columns;
 use crate::operator::check::values;
 use crate::rows::evolution::{MAX_NAME_BYTES, explain_column_name};
 use crate::rows::sql::quote;
@@ -104,15 +106,16 @@ pub fn report_missing(table: &TableName, needs: &Needs, similar: &[TableName]) -
 pub fn judge_table(
     relation: &Relation,
     needs: &Needs,
-    changes: &[Change<'_>],
+    sample: &TableSample<'_>,
     reading: &Reading,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let changes = &sample.changes;
     findings.extend(judge_columns(relation, needs));
     findings.extend(judge_keys(relation, needs));
     findings.extend(find_hidden_keys(relation, needs, changes));
-    findings.extend(values::find_required_columns(relation, changes, reading));
-    findings.extend(values::judge_conversions(relation, changes, reading));
+    findings.extend(find_required_columns(relation, sample, reading));
+    findings.extend(values::judge_conversions(relation, sample, reading));
     findings.extend(judge_rights(relation, needs));
     if let Some((what, remedy)) = relation.table.explain_hidden_rows() {
         findings.push(Finding::problem("row_security", what, remedy));

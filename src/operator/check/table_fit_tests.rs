@@ -4,6 +4,7 @@ use super::*;
 use crate::format::change::Decoded;
 use crate::format::decode::Decoder;
 use crate::format::partition_memory::PartitionMemory;
+use crate::operator::check::observe::Place;
 use crate::operator::check::relation::{NotNull, TABLE_PRIVILEGES};
 use crate::operator::check::testing::{event, table as table_with};
 use crate::record::Record;
@@ -38,7 +39,15 @@ fn judged(relation: &Relation, records: &[Record]) -> Vec<Finding> {
         })
         .collect();
     let needs = Needs::of_events(&changes, None, true);
-    judge_table(relation, &needs, &changes, &Reading::default())
+    let places = (0..changes.len()).map(|at| Place {
+        partition: 0,
+        offset: at as i64,
+    });
+    let sample = TableSample {
+        places: places.collect(),
+        changes,
+    };
+    judge_table(relation, &needs, &sample, &Reading::default())
 }
 
 fn codes(findings: &[Finding]) -> Vec<&str> {
@@ -154,7 +163,13 @@ fn a_required_column_must_be_in_every_whole_row() {
         .to_vec();
     let findings = judged(&relation, &[event("c", KEY, r#"{"id":1}"#)]);
     assert_eq!(codes(&findings), ["required_columns"]);
-    assert!(findings[0].found.ends_with(": name"));
+    let told = "1 of 1 sampled events don't carry: name;";
+    assert!(findings[0].is_problem() && findings[0].found.contains(told));
+    // as a worker sees it: it may be this one row
+    let whole = event("c", KEY, r#"{"id":1,"name":"a"}"#);
+    let findings = judged(&relation, &[whole, event("c", KEY, r#"{"id":1}"#)]);
+    assert_eq!(codes(&findings), ["required_columns"]);
+    assert!(!findings[0].is_problem() && findings[0].found.contains("1 of 2"));
     // an update that leaves a value out updates what is there
     let partial = event(
         "u",

@@ -61,8 +61,8 @@ impl TargetJudge<'_, '_> {
                     line.missing_columns = missing.into_iter().map(str::to_owned).collect();
                     line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
                     let reading = Arc::new(Reading::new(&config.format));
-                    let changes = &self.target.sample.changes;
-                    let judged = table_fit::judge_table(&relation, needs, changes, &reading);
+                    let sample = &self.target.sample;
+                    let judged = table_fit::judge_table(&relation, needs, sample, &reading);
                     findings.extend(judged);
                     // what is to be altered can't be tried as it is
                     let is_ready = relation.usage && !is_altered;
@@ -121,7 +121,7 @@ impl TargetJudge<'_, '_> {
         let known = Known {
             postgres: &config.postgres,
             table: &self.target.table,
-            places: &sample.places,
+            sample,
             is_landed: &|place| self.topic.is_committed(place),
             is_told: &is_told,
         };

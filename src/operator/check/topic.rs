@@ -10,17 +10,17 @@ use crate::config::{Config, Envelope, RouteConfig, WriteMode, may_meet_others};
 use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
+use crate::operator::check::causes::{tell_letter, weigh_finding};
 use crate::operator::check::event_identity::{judge_positions, judge_streams};
-use crate::operator::check::finding::{Finding, Severity};
+use crate::operator::check::finding::{AboutEvent, Finding, Severity};
 use crate::operator::check::merged::{SampledOrder, learn_partitions, learn_respelled_keys};
-use crate::operator::check::non_event::{self, NonEvent};
+use crate::operator::check::non_event::{self, NonEvent, NonEventKind};
 use crate::operator::check::observe::{self, Observed, TableSample, observe_records};
 use crate::operator::check::registry::Schemas;
 use crate::operator::check::report::TopicLine;
 use crate::operator::check::sample::SampledTopic;
 use crate::operator::check::table_fit::Needs;
 use crate::operator::check::target::{TargetJudge, TargetTable};
-use crate::operator::check::values::weigh_finding;
 
 /// What is asked of a topic.
 pub struct Asked<'c> {
@@ -223,23 +223,33 @@ fn judge_sample(config: &Config, topic: &SampledTopic, observed: &Observed<'_>) 
         .collect()
 }
 
-/// Each kind of them. One of several may still be all there is.
+/// Each cause. One of several may still be all there is.
 fn judge_non_events(observed: &Observed<'_>) -> Vec<Finding> {
-    let (all, odd) = (observed.records, observed.non_events.values().sum());
-    let kinds = observed.non_events.iter().map(|(non_event, count)| {
-        let found = format!("{count} of {all} sampled records: {}", non_event.describe());
-        let remedy = non_event.suggest_remedy();
-        match non_event {
-            NonEvent::WrongConverter(_) => Finding::problem("wrong_converter", found, remedy),
-            NonEvent::NotOfRoute(_) => Finding::problem("route_unfit", found, remedy),
-            // as `run` decides: tombstones don't show that the topic is what it is said to be
-            NonEvent::OtherShape(_) if !observed.has_events() => {
+    let reached = observed.count_reached();
+    // as `run` decides: tombstones don't show that the topic is what it is said to be
+    let is_throughout = !observed.has_events() && observed.truncates == 0;
+    let causes = observed.non_events.iter().map(|alike| {
+        let (NonEvent { kind, reason, .. }, count) = (&alike.cause, alike.count);
+        let about = AboutEvent::of_letters(alike.first, *reason, count, reached);
+        let found = format!(
+            "{count} of {reached} sampled records: {}; {about}",
+            alike.cause.describe()
+        );
+        let remedy = kind.suggest_remedy();
+        match kind {
+            NonEventKind::WrongConverter => Finding::problem("wrong_converter", found, remedy),
+            NonEventKind::NotOfRoute => Finding::problem("route_unfit", found, remedy),
+            NonEventKind::OtherShape if is_throughout => {
                 Finding::problem("other_shape", found, remedy)
             }
-            _ => weigh_finding("not_change_events", found, remedy, odd, all),
+            _ => {
+                let remedy = format!("{remedy}; {}", tell_letter(*reason));
+                weigh_finding("not_change_events", found, &remedy, is_throughout)
+            }
         }
+        .of_event(about)
     });
-    kinds.collect()
+    causes.collect()
 }
 
 /// The state of what has these findings: that of the worst.

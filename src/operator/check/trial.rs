@@ -5,6 +5,7 @@
 mod blamed_column;
 mod held_rows;
 mod judged;
+mod refused_sample;
 mod search;
 mod triggers;
 

@@ -2,64 +2,14 @@
 
 use crate::config::{DecimalForm, SchemalessConfig};
 use crate::format::change::Change;
-use crate::format::landing::Landing;
+use crate::operator::check::causes::{Causes, tell_letter, weigh_finding};
 use crate::operator::check::finding::Finding;
+use crate::operator::check::observe::TableSample;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::undeclared::{Proposed, propose_setting};
 use crate::rows::table::Column;
 use crate::rows::value::{self, Conversion, Reading, Value, ValueError};
-
-/// Columns that take no null, have no default, and are left out by events.
-pub fn find_required_columns(
-    relation: &Relation,
-    changes: &[Change<'_>],
-    reading: &Reading,
-) -> Option<Finding> {
-    let rows: Vec<&Change<'_>> = changes
-        .iter()
-        .filter(|change| !change.operation.removes_row() && is_whole(relation, change, reading))
-        .collect();
-    let left_out: Vec<&str> = relation
-        .not_null
-        .iter()
-        .filter(|column| !column.has_default)
-        .map(|column| column.column.as_str())
-        .filter(|name| {
-            rows.iter()
-                .any(|change| !fills_column(relation, change, name))
-        })
-        .collect();
-    (!left_out.is_empty()).then(|| {
-        Finding::problem(
-            "required_columns",
-            format!(
-                "table {} has columns that are NOT NULL without a default and that its events don't carry: {}",
-                relation.table.name,
-                left_out.join(", ")
-            ),
-            "give them a default, or drop NOT NULL",
-        )
-    })
-}
-
-/// Whether the change has a value for the column, in its row or its key, or as it marks deleted rows.
-fn fills_column(relation: &Relation, change: &Change<'_>, column: &str) -> bool {
-    let at = relation.table.column_index(column);
-    let is_it = |name: &str| relation.table.column_index(name) == at;
-    let mut names = change.row.names().iter().chain(change.key.names());
-    let marks = matches!(&change.landing, Landing::Marked(mark) if is_it(&mark.column));
-    marks || names.any(|name| is_it(name))
-}
-
-/// Events that leave an unchanged value out update the row that is there, and need no other column.
-fn is_whole(relation: &Relation, change: &Change<'_>, reading: &Reading) -> bool {
-    !change.row.iter().enumerate().any(|(at, (name, _))| {
-        matches!(
-            convert_value(relation, change, (at, name), reading),
-            Some(Ok(Value::Unavailable))
-        )
-    })
-}
+use crate::verdict::Reason;
 
 /// Whether a value of the change's row isn't one of its column's, which [`judge_conversions`] tells.
 pub fn is_unfit(relation: &Relation, change: &Change<'_>, reading: &Reading) -> bool {
@@ -69,7 +19,8 @@ pub fn is_unfit(relation: &Relation, change: &Change<'_>, reading: &Reading) -> 
     })
 }
 
-fn convert_value<'r>(
+/// What the value of a change's field comes out as in its column; nothing, if it isn't written.
+pub fn convert_value<'r>(
     relation: &Relation,
     change: &Change<'r>,
     (position, name): (usize, &str),
@@ -111,17 +62,53 @@ fn assumed_scale(
 /// warning.
 pub fn judge_conversions(
     relation: &Relation,
-    changes: &[Change<'_>],
+    sample: &TableSample<'_>,
     reading: &Reading,
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for column in &relation.table.columns {
+    let columns = relation.table.columns.iter();
+    let judged = columns.flat_map(|column| {
+        let values = SampledValues::of_column(relation, column, sample, reading);
+        values.judge_column(relation, column, sample, reading)
+    });
+    judged.collect()
+}
+
+/// What a sample's events have for one column.
+#[derive(Default)]
+struct SampledValues<'s, 'r> {
+    /// How many values convert.
+    fitting: usize,
+    /// Nulls that the column doesn't take.
+    nulls: Causes<(), usize>,
+    /// Values that don't convert, by why.
+    refused: Causes<ValueError, RefusedValue<'s, 'r>>,
+    /// Those of them for which nothing tells what they mean.
+    undeclared: Vec<RefusedValue<'s, 'r>>,
+    suspicious: usize,
+    rounded: usize,
+    /// The scale that is assumed of decimals in base64.
+    assumed: Option<i32>,
+}
+
+/// A value that doesn't convert: of which event of the sample, and which of its fields.
+#[derive(Clone, Copy)]
+struct RefusedValue<'s, 'r> {
+    event: usize,
+    change: &'s Change<'r>,
+    field: usize,
+}
+
+impl<'s, 'r> SampledValues<'s, 'r> {
+    fn of_column(
+        relation: &Relation,
+        column: &Column,
+        sample: &'s TableSample<'r>,
+        reading: &Reading,
+    ) -> Self {
         let takes_null = !relation.not_null.iter().any(|c| c.column == column.name);
         let own = relation.table.column_index(&column.name);
-        let (mut values, mut nulls, mut refused, mut suspicious) = (0, 0, Vec::new(), 0);
-        let mut rounded = 0;
-        let mut assumed = None;
-        for change in changes {
+        let mut values = Self::default();
+        for (event, change) in sample.changes.iter().enumerate() {
             let mut fields = change.row.names().iter().enumerate();
             let is_it = |name: &str| relation.table.column_index(name) == own;
             let Some((at, field)) = fields.find(|(_, name)| is_it(name)) else {
@@ -130,105 +117,141 @@ pub fn judge_conversions(
             match convert_value(relation, change, (at, field), reading) {
                 None | Some(Ok(Value::Unavailable)) => {}
                 Some(Ok(Value::Null)) if takes_null => {}
-                Some(Ok(Value::Null)) => nulls += 1,
+                Some(Ok(Value::Null)) => values.nulls.note_sample((), event, None),
                 Some(Ok(Value::Text(text))) => {
-                    values += 1;
+                    values.fitting += 1;
                     let scale = assumed_scale(relation, column, change, at, reading);
-                    assumed = assumed.or(scale);
-                    suspicious += usize::from(looks_like_placeholder(&text));
+                    values.assumed = values.assumed.or(scale);
+                    values.suspicious += usize::from(looks_like_placeholder(&text));
                     let is_narrow = column.pg_type.name == "float4";
-                    rounded += usize::from(is_narrow && loses_digits(&text));
+                    values.rounded += usize::from(is_narrow && loses_digits(&text));
                 }
-                Some(Err(error)) => refused.push(Refused { change, at, error }),
+                Some(Err(error)) => {
+                    let field = at;
+                    let refused = RefusedValue {
+                        event,
+                        change,
+                        field,
+                    };
+                    let is_undeclared = error.is_undeclared();
+                    values.undeclared.extend(is_undeclared.then_some(refused));
+                    values.refused.note_sample(error, refused, None);
+                }
             }
         }
-        let (name, table) = (&column.name, &relation.table.name);
-        let all = values + nulls + refused.len();
-        findings.extend(judge_refused(relation, column, &refused, all, reading));
-        findings.extend(assumed.map(|scale| suspect_scale(relation, column, scale)));
-        if nulls > 0 {
+        values
+    }
+
+    /// How many there are that are to be written.
+    fn count_all(&self) -> usize {
+        self.fitting + self.nulls.count_samples() + self.refused.count_samples()
+    }
+
+    fn judge_column(
+        &self,
+        relation: &Relation,
+        column: &Column,
+        sample: &TableSample<'_>,
+        reading: &Reading,
+    ) -> Vec<Finding> {
+        let (name, table, all) = (&column.name, &relation.table.name, self.count_all());
+        let mut findings = self.judge_refused(relation, column, sample, reading);
+        findings.extend(
+            self.assumed
+                .map(|scale| suspect_scale(relation, column, scale)),
+        );
+        for nulls in self.nulls.iter() {
+            let count = nulls.count;
+            let about = sample.tell_first(nulls.first, Reason::Constraint, count, all);
             let found = format!(
-                "column {name} of {table} is NOT NULL, and {nulls} of {all} sampled events have a null there"
+                "column {name} of {table} is NOT NULL, and {count} of {all} sampled events have a null there; {about}"
             );
-            findings.push(weigh_finding("nulls", found, "drop NOT NULL", nulls, all));
+            let remedy = format!("drop NOT NULL; {}", tell_letter(Reason::Constraint));
+            let finding = weigh_finding("nulls", found, &remedy, count >= all);
+            findings.push(finding.of_event(about.of_column(name)));
         }
-        if rounded > 0 {
+        if self.rounded > 0 {
             let found = format!(
-                "column {name} of {table} is a real, and {rounded} of {all} sampled values have more digits than it holds: they are rounded"
+                "column {name} of {table} is a real, and {} of {all} sampled values have more digits than it holds: they are rounded",
+                self.rounded
             );
             let remedy = "make it a double precision, if the source's is one";
             findings.push(Finding::warning("floats_rounded", found, remedy));
         }
-        if suspicious > 0 {
-            let found = format!("column {name} of {table}: {suspicious} of {all} sampled values");
+        if self.suspicious > 0 {
+            let values = self.suspicious;
+            let found = format!("column {name} of {table}: {values} of {all} sampled values");
             findings.push(suspect_placeholder(found));
         }
+        findings
     }
-    findings
-}
 
-/// A value that doesn't convert: of which event, which of its fields, and why.
-struct Refused<'c, 'r> {
-    change: &'c Change<'r>,
-    at: usize,
-    error: ValueError,
-}
-
-impl Refused<'_, '_> {
-    fn field(&self) -> &str {
-        self.change.row.names().get(self.at).map_or("", |name| name)
-    }
-}
-
-/// `all`: how many values were sampled.
-fn judge_refused(
-    relation: &Relation,
-    column: &Column,
-    refused: &[Refused<'_, '_>],
-    all: usize,
-    reading: &Reading,
-) -> Option<Finding> {
-    let undeclared = refused.iter().find(|one| one.error.is_undeclared());
-    let why = undeclared.or(refused.first())?;
-    let (name, count) = (column.name.as_str(), refused.len());
-    let found = format!(
-        "column {name} of {} ({}) can't take {count} of {all} sampled values: {}",
-        relation.table.name, column.pg_type.name, why.error
-    );
-    if undeclared.is_none() {
-        let remedy = "give the column a type that fits the source's, or have the connector send schemas (schemas.enable)";
-        return Some(weigh_finding("values_unfit", found, remedy, count, all));
-    }
-    let read = |schemaless| {
-        let reading = reading.with_schemaless(schemaless);
-        let undeclared = refused.iter().filter(|one| one.error.is_undeclared());
-        let convert = |one: &Refused<'_, '_>| match convert_value(
-            relation,
-            one.change,
-            (one.at, one.field()),
-            &reading,
-        ) {
-            Some(Ok(Value::Text(text))) => Some(text.into_owned()),
-            _ => None,
+    fn judge_refused(
+        &self,
+        relation: &Relation,
+        column: &Column,
+        sample: &TableSample<'_>,
+        reading: &Reading,
+    ) -> Vec<Finding> {
+        let (all, odd) = (self.count_all(), self.refused.count_samples());
+        let tell = |error: &ValueError, count: usize| {
+            format!(
+                "column {} of {} ({}) can't take {count} of {all} sampled values: {error}",
+                column.name, relation.table.name, column.pg_type.name
+            )
         };
-        undeclared.map(convert).collect()
-    };
-    let base64 = SchemalessConfig {
-        decimals: Some(DecimalForm::Base64),
-        ..reading.schemaless
-    };
-    let proposed = Proposed {
-        column: format!("{}.{name}", relation.table.name),
-        scale: assumed_scale(
-            relation,
-            column,
-            why.change,
-            why.at,
-            &reading.with_schemaless(base64),
-        ),
-    };
-    let remedy = propose_setting(&why.error, reading.schemaless, &proposed, read);
-    Some(Finding::problem("values_undeclared", found, remedy))
+        let undeclared = self.refused.iter().find(|one| one.cause.is_undeclared());
+        if let Some(one) = undeclared {
+            let remedy = self.propose_setting(relation, column, &one.cause, one.first, reading);
+            let found = tell(&one.cause, odd);
+            return vec![Finding::problem("values_undeclared", found, remedy)];
+        }
+        let causes = self.refused.iter().map(|one| {
+            let about = sample.tell_first(one.first.event, Reason::Value, one.count, all);
+            let found = format!("{}; {about}", tell(&one.cause, one.count));
+            let remedy = format!(
+                "give the column a type that fits the source's, or have the connector send schemas (schemas.enable); {}",
+                tell_letter(Reason::Value)
+            );
+            // one of several causes may still be all there is
+            weigh_finding("values_unfit", found, &remedy, odd >= all)
+                .of_event(about.of_column(&column.name))
+        });
+        causes.collect()
+    }
+
+    /// What to set so that it is told what the values mean.
+    fn propose_setting(
+        &self,
+        relation: &Relation,
+        column: &Column,
+        error: &ValueError,
+        first: RefusedValue<'_, '_>,
+        reading: &Reading,
+    ) -> String {
+        let read = |schemaless| {
+            let reading = reading.with_schemaless(schemaless);
+            let convert = |one: &RefusedValue<'_, '_>| {
+                let name = one.change.row.names().get(one.field)?;
+                match convert_value(relation, one.change, (one.field, name), &reading) {
+                    Some(Ok(Value::Text(text))) => Some(text.into_owned()),
+                    _ => None,
+                }
+            };
+            self.undeclared.iter().map(convert).collect()
+        };
+        let base64 = SchemalessConfig {
+            decimals: Some(DecimalForm::Base64),
+            ..reading.schemaless
+        };
+        let base64 = reading.with_schemaless(base64);
+        let (change, field) = (first.change, first.field);
+        let proposed = Proposed {
+            column: format!("{}.{}", relation.table.name, column.name),
+            scale: assumed_scale(relation, column, change, field, &base64),
+        };
+        propose_setting(error, reading.schemaless, &proposed, read)
+    }
 }
 
 fn suspect_scale(relation: &Relation, column: &Column, scale: i32) -> Finding {
@@ -267,20 +290,4 @@ fn suspect_placeholder(values: String) -> Finding {
 fn looks_like_placeholder(text: &str) -> bool {
     let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (5..=80).contains(&text.len()) && text.starts_with("__") && text.bytes().all(is_of_word)
-}
-
-/// One odd record becomes a dead letter; if all are like it, the set-up is wrong.
-pub fn weigh_finding(
-    code: &'static str,
-    found: String,
-    remedy: &str,
-    odd: usize,
-    all: usize,
-) -> Finding {
-    if odd >= all {
-        Finding::problem(code, found, remedy)
-    } else {
-        let remedy = format!("{remedy}; as it is, these become dead letters");
-        Finding::warning(code, found, remedy)
-    }
 }
