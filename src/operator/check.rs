@@ -125,7 +125,7 @@ async fn examine_setup(config: &Config, check: &Check) -> Report {
     judge_orders(&asked, &kafka, client, &mut report).await;
     judge_starts(&asked, &kafka, &destination, &mut report).await;
     if check.ddl {
-        report.ddl = ddl::write_ddl(client, &report.topics).await;
+        report.ddl = ddl::write_ddl(client, ledger, &report.topics).await;
     }
     report
 }

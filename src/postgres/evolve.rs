@@ -43,18 +43,40 @@ pub struct TableNotes {
 /// Which of the statements are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Without which events can't be landed. Of columns that take no null, only those of a table that Landfall made are
-    /// loosened: a person may have meant it so.
+    /// Without which events can't be landed.
     Needed,
     /// Without which most events can be landed all the same.
     Widening,
 }
 
 impl Part {
-    fn has(self, ddl: &Ddl, is_ours: bool) -> bool {
+    fn has(self, ddl: &Ddl) -> bool {
         let is_widening = ddl.kind == DdlKind::AlterType;
-        let is_left = ddl.kind == DdlKind::DropNotNull && !is_ours;
-        is_widening == (self == Part::Widening) && !is_left
+        is_widening == (self == Part::Widening)
+    }
+}
+
+/// What is to be done about a table, by what is noted of it.
+pub struct NotedPlan {
+    /// What is done.
+    pub plan: Plan,
+    /// What would help, and is a person's to run: of columns that take no null, only those of a table that Landfall made
+    /// are loosened, as a person may have meant it so.
+    pub left: Vec<Ddl>,
+}
+
+impl NotedPlan {
+    /// `note`: whether the table is one that Landfall made; `None`: there has been none of this name.
+    fn of_plan(mut plan: Plan, name: &TableName, note: Option<bool>) -> Self {
+        let is_ours = note == Some(true);
+        let is_left = |ddl: &Ddl| ddl.kind == DdlKind::DropNotNull && !is_ours;
+        let (left, statements) = plan.statements.into_iter().partition(is_left);
+        plan.statements = statements;
+        if plan.makes_table() && note.is_some() {
+            plan.statements.clear();
+            plan.obstacles = vec![explain_gone(name)];
+        }
+        Self { plan, left }
     }
 }
 
@@ -75,13 +97,10 @@ pub async fn evolve_table(
     let tx = begin_pinned(client).await?;
     tx.batch_execute(TIMEOUTS).await?;
     take_turns(&tx, name).await?;
-    let mut plan = plan_now(&tx, name, policy, &wanted).await?;
-    let note = find_note(&tx, name, notes).await?;
-    let is_part = |ddl: &Ddl| part.has(ddl, note == Some(true));
-    plan.statements.retain(is_part);
-    if plan.makes_table() && note.is_some() {
-        plan.obstacles = vec![explain_gone(name)];
-    }
+    let mut plan = foresee_plan(&tx, name, policy, Some(notes), &wanted)
+        .await?
+        .plan;
+    plan.statements.retain(|ddl| part.has(ddl));
     if !plan.obstacles.is_empty() {
         return Err(Failure::new(Verdict::Systemic, plan.obstacles.join("; ")));
     }
@@ -92,8 +111,8 @@ pub async fn evolve_table(
     if plan.statements.is_empty() {
         return Ok(plan);
     }
-    let left = plan_now(&tx, name, policy, &wanted).await?;
-    if left.statements.iter().any(is_part) {
+    let after = foresee_plan(&tx, name, policy, Some(notes), &wanted).await?;
+    if after.plan.statements.iter().any(|ddl| part.has(ddl)) {
         let what = format!(
             "{name} isn't what its statements make it, as a view, an index, a sequence or a type has its name; rename that, or send the events elsewhere with a [[route]]"
         );
@@ -114,11 +133,26 @@ pub async fn evolve_table(
     Ok(plan)
 }
 
-/// What is to be done about the table, as it is now.
+/// What `run` would do about the table, as it is now and as is noted of it; without notes, as where there is no ledger yet.
 ///
 /// # Errors
 /// As Postgres says.
-pub async fn plan_now(
+pub async fn foresee_plan(
+    client: &impl UnnamedStatements,
+    name: &TableName,
+    policy: SchemaEvolution,
+    notes: Option<&TableNotes>,
+    wanted: impl Fn(&ExtensionTypes) -> WantedTable,
+) -> Result<NotedPlan, Failure> {
+    let plan = plan_now(client, name, policy, wanted).await?;
+    let note = match notes {
+        Some(notes) => find_note(client, name, notes).await?,
+        None => None,
+    };
+    Ok(NotedPlan::of_plan(plan, name, note))
+}
+
+async fn plan_now(
     client: &impl UnnamedStatements,
     name: &TableName,
     policy: SchemaEvolution,
@@ -137,11 +171,11 @@ pub async fn plan_now(
 
 /// Whether the table is one that Landfall made; `None`: there has been none of this name.
 async fn find_note(
-    tx: &Transaction<'_>,
+    client: &impl UnnamedStatements,
     name: &TableName,
     notes: &TableNotes,
 ) -> Result<Option<bool>, Failure> {
-    let row = tx
+    let row = client
         .query_typed_opt(&notes.find, &parameters_of(name))
         .await?;
     Ok(row.map(|row| row.get(0)))

@@ -50,7 +50,8 @@ async fn records_whose_values_alone_differ_have_one_cause_with_the_first_place_a
 }
 
 #[tokio::test]
-async fn records_that_differ_in_what_is_wrong_are_told_apart_and_are_a_problem_where_none_is_landed() {
+async fn records_that_differ_in_what_is_wrong_are_told_apart_and_are_a_problem_where_none_is_landed()
+ {
     let mut world = World::new("causes_apart", 1).await;
     table(&world, ODD).await;
     let heartbeat = Event::raw(r#"{"serverName":"test"}"#, r#"{"ts_ms":1}"#);
@@ -70,7 +71,10 @@ async fn records_that_differ_in_what_is_wrong_are_told_apart_and_are_a_problem_w
     for (cause, offset) in causes.iter().zip([1, 2]) {
         assert_eq!(cause["kind"], "problem", "{out}");
         assert_eq!(cause["offset"], offset, "{out}");
-        assert_eq!((&cause["events"], &cause["of_events"]), (&json!(1), &json!(2)));
+        assert_eq!(
+            (&cause["events"], &cause["of_events"]),
+            (&json!(1), &json!(2))
+        );
     }
     assert!(!out.contains("hunter2"), "{out}");
 }
@@ -99,5 +103,8 @@ async fn values_that_dont_convert_are_told_by_what_is_wrong_with_them() {
     let n = json!("n");
     let expected = [(&n, &json!(0), &json!(2)), (&n, &json!(2), &json!(1))];
     assert_eq!(told, expected, "{out}");
-    assert!(causes.iter().all(|cause| cause["reason"] == "value"), "{out}");
+    assert!(
+        causes.iter().all(|cause| cause["reason"] == "value"),
+        "{out}"
+    );
 }

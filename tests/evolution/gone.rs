@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::proposals::check;
 use super::schemas::{create, describe, insert, optional, required, topic};
 use crate::commands::done;
 use crate::support::World;
@@ -30,6 +31,15 @@ async fn waits_until_it_is_told_otherwise(name: &str, made_by_us: bool) {
     let sql = "SELECT count(*) FROM pg_tables WHERE tablename = 'made'";
     assert_eq!(world.count(sql).await, 0);
     worker.stop().await;
+    // `check` says what `run` says, and prints nothing that would make it anew
+    let gone = "table public.made does not exist any more";
+    let (code, ddl, findings) = check(&world.config_file(), &["--ddl"]);
+    assert_eq!(code, Some(1), "{findings}");
+    assert!(
+        findings.contains(gone) && ddl.contains(gone),
+        "{findings}{ddl}"
+    );
+    assert!(!ddl.contains("CREATE TABLE"), "{ddl}");
     done(&world, &format!("forget --topic {topic}"));
     world.catch_up().await;
     assert_eq!(describe(&world, "made").await[0], "id bigint not null");

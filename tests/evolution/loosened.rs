@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::proposals::check;
 use super::schemas::{create, describe, insert, optional, required, topic};
 use crate::support::World;
 use crate::support::world::locking_at;
@@ -25,6 +26,14 @@ async fn a_column_of_a_table_that_landfall_made_takes_null_once_its_events_do() 
         .kafka
         .produce(&topic, &[insert("made", &list, row)])
         .await;
+    let (code, ddl, findings) = check(&world.config_file(), &["--ddl"]);
+    assert_eq!(code, Some(0), "{findings}");
+    let loosens = r#"ALTER TABLE "public"."made" ALTER COLUMN "name" DROP NOT NULL;"#;
+    assert!(ddl.lines().any(|line| line == loosens), "{ddl}");
+    assert!(
+        findings.contains("`run` would alter table public.made"),
+        "{findings}"
+    );
     world.catch_up().await;
     assert_eq!(describe(&world, "made").await[1], "name text");
     // the column is gone at the source
@@ -56,6 +65,15 @@ async fn a_column_that_a_person_made_without_null_stays_so() {
     ];
     let events = rows.map(|row| insert("meant", &list, row));
     world.kafka.produce(&topic, &events).await;
+    let (_, ddl, findings) = check(&world.config_file(), &["--ddl"]);
+    let loosens = r#"ALTER TABLE "public"."meant" ALTER COLUMN "name" DROP NOT NULL;"#;
+    let told = format!("-- not run by itself, as Landfall didn't make the table: {loosens}");
+    assert!(ddl.lines().any(|line| line == told), "{ddl}");
+    assert!(!findings.contains("`run` would alter"), "{findings}");
+    assert!(
+        findings.contains("1 of 2 sampled events have a null there"),
+        "{findings}"
+    );
     world.catch_up().await;
     assert_eq!(describe(&world, "meant").await[1], "name text not null");
     assert_eq!(world.count("SELECT count(*) FROM meant").await, 1);

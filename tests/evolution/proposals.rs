@@ -8,7 +8,7 @@ use serde_json::json;
 use super::schemas::{create, describe, insert, optional, required, topic};
 use crate::support::{World, events};
 
-fn check(config: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub fn check(config: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_landfall"))
         .arg("check")
         .args(arguments)

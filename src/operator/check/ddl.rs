@@ -5,21 +5,27 @@ use std::collections::BTreeMap;
 use deadpool_postgres::Object;
 
 use crate::config::SchemaEvolution;
+use crate::ledger::destination_tables::DestinationTables;
 use crate::operator::check::destination::answer_in_time;
 use crate::operator::check::report::TopicLine;
 use crate::operator::terminal::printable;
-use crate::postgres::evolve::plan_now;
-use crate::rows::evolution::{Plan, WantedTable};
+use crate::postgres::evolve::{NotedPlan, foresee_plan};
+use crate::rows::evolution::WantedTable;
 use crate::table_name::TableName;
 
 /// The statements for all tables of these lines, as SQL and comments.
-pub async fn write_ddl(client: Option<&Object>, lines: &[TopicLine]) -> String {
+pub async fn write_ddl(
+    client: Option<&Object>,
+    ledger: Option<&str>,
+    lines: &[TopicLine],
+) -> String {
     let Some(client) = client else {
         return "-- Postgres can't be reached, and what its tables lack isn't known\n".to_owned();
     };
-    let mut text = String::new();
+    let notes = ledger.map(|schema| DestinationTables::new(schema).table_notes());
+    let (mut text, policy) = (String::new(), SchemaEvolution::Create);
     for (name, (topics, wanted)) in group_by_table(lines) {
-        let plan = plan_now(client, &name, SchemaEvolution::Create, |_| wanted.clone());
+        let plan = foresee_plan(client, &name, policy, notes.as_ref(), |_| wanted.clone());
         text += &comment(&format!("table {name}, of {}", topics.join(", ")));
         match answer_in_time(plan).await {
             Ok(plan) => text += &write_plan(&plan),
@@ -52,7 +58,8 @@ fn group_by_table(lines: &[TopicLine]) -> BTreeMap<TableName, (Vec<&str>, Wanted
     tables
 }
 
-fn write_plan(plan: &Plan) -> String {
+fn write_plan(noted: &NotedPlan) -> String {
+    let plan = &noted.plan;
     let mut text = String::new();
     for obstacle in &plan.obstacles {
         text += &comment(obstacle);
@@ -64,7 +71,11 @@ fn write_plan(plan: &Plan) -> String {
     for by_hand in &plan.by_hand {
         text += &comment(&format!("never run by itself: {by_hand};"));
     }
-    if plan.is_empty() {
+    for ddl in &noted.left {
+        let why = "not run by itself, as Landfall didn't make the table";
+        text += &comment(&format!("{why}: {};", ddl.sql));
+    }
+    if plan.is_empty() && noted.left.is_empty() {
         text += &comment("it has all that its sampled events ask for");
     }
     text

@@ -7,7 +7,7 @@ use crate::config::{Config, SchemaEvolution};
 use crate::format::change::Change;
 use crate::operator::check::destination::answer_in_time;
 use crate::operator::check::finding::Finding;
-use crate::postgres::evolve::{plan_now, read_extension_types};
+use crate::postgres::evolve::{TableNotes, foresee_plan, read_extension_types};
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::evolution::{DdlKind, ExtensionTypes, Plan, WantedTable};
 use crate::rows::sql::quote;
@@ -33,7 +33,7 @@ pub struct ForeseenTable {
     forbidden: Option<String>,
 }
 
-/// What `run` would do about the table of these events.
+/// What `run` would do about the table of these events. `notes`: the ledger's, if there is one.
 ///
 /// # Errors
 /// As Postgres says.
@@ -42,6 +42,7 @@ pub async fn foresee_table(
     config: &Config,
     topic: &str,
     changes: &[Change<'_>],
+    notes: Option<&TableNotes>,
 ) -> Result<Option<ForeseenTable>, Failure> {
     let Some(first) = changes.first() else {
         return Ok(None);
@@ -53,7 +54,8 @@ pub async fn foresee_table(
     let policy = config.schema_evolution_of(topic);
     let foreseen = async {
         let extensions = read_extension_types(client).await?;
-        let plan = plan_now(client, name, policy, wanted_of).await?;
+        let noted = foresee_plan(client, name, policy, notes, wanted_of).await?;
+        let plan = noted.plan;
         let forbidden = match plan.statements.is_empty() {
             true => None,
             false => find_forbidden(client, name).await?,

@@ -6,6 +6,7 @@ use deadpool_postgres::Object;
 
 use crate::cli::Trial;
 use crate::config::Config;
+use crate::ledger::destination_tables::DestinationTables;
 use crate::operator::check::destination;
 use crate::operator::check::evolution::{ForeseenTable, foresee_table};
 use crate::operator::check::finding::{Finding, Severity};
@@ -56,7 +57,11 @@ impl TargetJudge<'_, '_> {
             let foreseen = self.foresee(client, line).await;
             let is_altered = foreseen.as_ref().is_some_and(ForeseenTable::is_altered);
             match read_relation(config, client, table, needs).await {
-                Ok(relation) => {
+                Ok(mut relation) => {
+                    if let Some(foreseen) = &foreseen {
+                        let loosens = |column: &str| foreseen.plan.loosens_column(table, column);
+                        relation.not_null.retain(|known| !loosens(&known.column));
+                    }
                     let missing = table_fit::find_missing_columns(&relation, needs);
                     line.missing_columns = missing.into_iter().map(str::to_owned).collect();
                     line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
@@ -90,7 +95,10 @@ impl TargetJudge<'_, '_> {
     /// What `run` would do about what the table lacks. That Postgres can't be asked is told elsewhere.
     async fn foresee(&self, client: &Object, line: &mut TopicLine) -> Option<ForeseenTable> {
         let (config, topic) = (self.asked.config, &self.topic.name);
-        let foreseen = foresee_table(client, config, topic, &self.target.sample.changes).await;
+        let notes = self.asked.ledger.map(DestinationTables::new);
+        let notes = notes.map(|tables| tables.table_notes());
+        let changes = &self.target.sample.changes;
+        let foreseen = foresee_table(client, config, topic, changes, notes.as_ref()).await;
         let foreseen = foreseen.ok().flatten()?;
         line.wanted = Some(foreseen.wanted.clone());
         Some(foreseen)

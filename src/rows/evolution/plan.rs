@@ -59,6 +59,12 @@ impl Plan {
         kinds.any(|kind| kind == DdlKind::CreateTable)
     }
 
+    /// Whether one of the statements has this column take null.
+    pub fn loosens_column(&self, table: &TableName, column: &str) -> bool {
+        let sql = loosening(table, column);
+        self.statements.iter().any(|ddl| ddl.sql == sql)
+    }
+
     /// Whether nothing needs to be done or said.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty() && self.obstacles.is_empty() && self.by_hand.is_empty()
@@ -166,9 +172,7 @@ impl Plan {
             let mut columns = wanted.columns.iter();
             let column = columns.find(|column| now.find_column(&column.name) == Ok(Some(at)));
             if wanted.may_lack(column) {
-                let (table, name) = (quote_table(&wanted.name), quote(&known.name));
-                let sql = format!("ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL");
-                self.add(DdlKind::DropNotNull, sql);
+                self.add(DdlKind::DropNotNull, loosening(&wanted.name, &known.name));
             }
         }
     }
@@ -261,4 +265,9 @@ fn define_column(column: &WantedColumn, found: &ColumnType, required: bool) -> S
 
 fn quote_table(name: &TableName) -> String {
     format!("{}.{}", quote(&name.schema), quote(&name.name))
+}
+
+fn loosening(table: &TableName, column: &str) -> String {
+    let (table, column) = (quote_table(table), quote(column));
+    format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
 }
