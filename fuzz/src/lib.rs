@@ -22,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     targets::avro::TARGET,
     targets::registered::JSON_SCHEMA,
     targets::registered::PROTOBUF,
+    targets::registry::TARGET,
     targets::connect_schema::TARGET,
     targets::headers::TARGET,
     targets::configuration::TARGET,

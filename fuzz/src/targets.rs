@@ -7,6 +7,7 @@ pub mod connectors;
 pub mod envelopes;
 pub mod headers;
 pub mod registered;
+pub mod registry;
 
 /// An input of several parts, with a byte between them that no UTF-8 text has.
 const BETWEEN_PARTS: u8 = 0xff;

@@ -9,6 +9,7 @@
 mod answer;
 mod client;
 mod error;
+mod fetch;
 mod refer;
 
 use std::collections::{BTreeSet, HashMap};
@@ -20,10 +21,10 @@ use futures::stream;
 
 use crate::config::{Config, RegistryConfig};
 use crate::format::framed::{KnownSchema, RegisteredSchema, SchemaId};
-use crate::format::registry::answer::Registered;
-use crate::format::registry::client::{Answer, Client};
-use crate::format::registry::error::LookupError;
-pub use crate::format::registry::error::RegistrySetupError;
+pub use crate::format::registry::answer::{Version, parse_versions, says_missing};
+use crate::format::registry::client::Client;
+pub use crate::format::registry::error::{LookupError, RegistrySetupError};
+pub use crate::format::registry::fetch::{Answer, Ask, fetch_schema};
 use crate::locked::Locked;
 use crate::verdict::Failure;
 
@@ -39,15 +40,6 @@ pub struct Registry {
     client: Client,
     /// An id means one schema for ever. That there is none may change, so that isn't kept.
     schemas: Locked<HashMap<SchemaId, Arc<RegisteredSchema>>>,
-}
-
-/// A subject's version with a schema.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-pub struct Version {
-    /// The subject under which the schema is registered.
-    pub subject: String,
-    /// The version within the subject, counted from 1.
-    pub version: i64,
 }
 
 impl Registry {
@@ -133,7 +125,7 @@ impl Registry {
         if let Some(schema) = schemas().get(&id) {
             return Ok(KnownSchema::Schema(schema.clone()));
         }
-        match self.fetch_schema(id).await {
+        match fetch_schema(&self.client, id).await {
             Ok(schema) => {
                 let schema = Arc::new(schema);
                 schemas().insert(id, schema.clone());
@@ -144,32 +136,6 @@ impl Registry {
         }
     }
 
-    async fn fetch_schema(&self, id: SchemaId) -> Result<RegisteredSchema, LookupError> {
-        let path = ["schemas", "ids", &id.to_string()];
-        let body = match self.client.get(&path).await? {
-            Answer::Found(body) => body,
-            Answer::Missing => {
-                let why = format!("the registry has no schema with id {id}");
-                return Err(LookupError::Unusable(why));
-            }
-            Answer::Refused(why) => {
-                return Err(LookupError::Unusable(format!("schema {id}: {why}")));
-            }
-        };
-        let registered = Registered::parse_answer(&body)
-            .map_err(|e| e.tell_more(|why| format!("schema {id}: {why}")))?;
-        let Registered {
-            schema,
-            kind,
-            references,
-        } = registered;
-        let referred = refer::resolve_references(&self.client, kind, references)
-            .await
-            .map_err(|e| e.tell_more(|why| format!("schema {id} {why}")))?;
-        RegisteredSchema::compile(kind, &schema, &referred)
-            .map_err(|e| LookupError::Unusable(format!("schema {id} can't be used: {e}")))
-    }
-
     /// Under which subjects the id is registered; none if the registry doesn't tell.
     ///
     /// # Errors
@@ -177,7 +143,7 @@ impl Registry {
     pub async fn find_versions(&self, id: SchemaId) -> Result<Vec<Version>, Failure> {
         let path = ["schemas", "ids", &id.to_string(), "versions"];
         Ok(match self.client.get(&path).await? {
-            Answer::Found(body) => serde_json::from_slice(&body).unwrap_or_default(),
+            Answer::Found(body) => parse_versions(&body),
             Answer::Missing | Answer::Refused(_) => Vec::new(),
         })
     }

@@ -29,6 +29,15 @@ pub struct Reference {
     pub version: i64,
 }
 
+/// A subject's version with a schema.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Version {
+    /// The subject under which the schema is registered.
+    pub subject: String,
+    /// The version within the subject, counted from 1.
+    pub version: i64,
+}
+
 #[derive(Deserialize)]
 struct Body {
     schema: String,
@@ -68,6 +77,11 @@ impl Registered {
             references: body.references.unwrap_or_default(),
         })
     }
+}
+
+/// Under which subjects a schema is registered; none if that isn't what was answered.
+pub fn parse_versions(body: &[u8]) -> Vec<Version> {
+    serde_json::from_slice(body).unwrap_or_default()
 }
 
 /// Whether the body of a refusal says that there is no such subject, version or schema.

@@ -12,6 +12,7 @@ use reqwest::{Certificate, Identity, StatusCode, Url, redirect};
 use crate::config::{Login, RegistryConfig};
 use crate::format::registry::answer::says_missing;
 use crate::format::registry::error::RegistrySetupError;
+use crate::format::registry::fetch::{Answer, Ask};
 use crate::verdict::{Failure, Verdict};
 
 /// The schema of a thousand columns has some 200 kB.
@@ -27,16 +28,6 @@ pub struct Client {
     timeout: Duration,
     /// The URL that answered last is asked first.
     first: AtomicUsize,
-}
-
-/// What the registry says of a path.
-pub enum Answer {
-    /// The body of its answer.
-    Found(Vec<u8>),
-    /// The registry has no such thing.
-    Missing,
-    /// It is there, and of no use: why.
-    Refused(String),
 }
 
 impl Client {
@@ -86,32 +77,6 @@ impl Client {
             timeout: config.timeout,
             first: AtomicUsize::new(0),
         })
-    }
-
-    /// Asks one URL after the other until one has it.
-    ///
-    /// # Errors
-    /// None of them could be asked: `unavailable`, or `systemic` if time alone mends none of it.
-    pub async fn get(&self, path: &[&str]) -> Result<Answer, Failure> {
-        let first = self.first.load(Ordering::Relaxed);
-        let (mut refused, mut failures) = (None, Vec::new());
-        for at in (0..self.urls.len()).map(|at| (first + at) % self.urls.len()) {
-            let Some(url) = self.urls.get(at) else {
-                continue;
-            };
-            match self.ask_url(url, path).await {
-                Ok(Answer::Found(body)) => {
-                    self.first.store(at, Ordering::Relaxed);
-                    return Ok(Answer::Found(body));
-                }
-                Ok(other) => refused = refused.or(Some(other)),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        match refused {
-            Some(refused) => Ok(refused),
-            None => Err(join_failures(failures)),
-        }
     }
 
     /// Asks each URL for something that every registry answers alike.
@@ -223,6 +188,31 @@ impl Client {
             verdict,
             format!("the schema registry at {url} can't be asked: {what}"),
         )
+    }
+}
+
+impl Ask for Client {
+    /// Asks one URL after the other until one has it.
+    async fn get(&self, path: &[&str]) -> Result<Answer, Failure> {
+        let first = self.first.load(Ordering::Relaxed);
+        let (mut refused, mut failures) = (None, Vec::new());
+        for at in (0..self.urls.len()).map(|at| (first + at) % self.urls.len()) {
+            let Some(url) = self.urls.get(at) else {
+                continue;
+            };
+            match self.ask_url(url, path).await {
+                Ok(Answer::Found(body)) => {
+                    self.first.store(at, Ordering::Relaxed);
+                    return Ok(Answer::Found(body));
+                }
+                Ok(other) => refused = refused.or(Some(other)),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        match refused {
+            Some(refused) => Ok(refused),
+            None => Err(join_failures(failures)),
+        }
     }
 }
 

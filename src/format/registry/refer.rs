@@ -5,8 +5,8 @@ use std::vec::IntoIter;
 
 use crate::format::framed::{Referred, SchemaType};
 use crate::format::registry::answer::{Reference, Registered};
-use crate::format::registry::client::{Answer, Client};
 use crate::format::registry::error::LookupError;
+use crate::format::registry::fetch::{Answer, Ask};
 
 /// Schemas are written by people, a file each.
 const MAX_REFERENCE_DEPTH: usize = 16;
@@ -17,7 +17,7 @@ const MAX_REFERENCES: usize = 256;
 /// # Errors
 /// The registry can't be asked; or one of them can't be used, which completes "the schema …".
 pub async fn resolve_references(
-    client: &Client,
+    registry: &impl Ask,
     kind: SchemaType,
     references: Vec<Reference>,
 ) -> Result<Vec<Referred>, LookupError> {
@@ -46,7 +46,7 @@ pub async fn resolve_references(
             subject,
             version,
         } = &reference;
-        let registered = fetch_reference(client, kind, &reference)
+        let registered = fetch_reference(registry, kind, &reference)
             .await
             .map_err(|e| {
                 e.tell_more(|why| format!("refers to subject {subject:?} version {version}, {why}"))
@@ -61,13 +61,13 @@ pub async fn resolve_references(
 }
 
 async fn fetch_reference(
-    client: &Client,
+    registry: &impl Ask,
     kind: SchemaType,
     reference: &Reference,
 ) -> Result<Registered, LookupError> {
     let version = reference.version.to_string();
     let path = ["subjects", &reference.subject, "versions", &version];
-    match client.get(&path).await? {
+    match registry.get(&path).await? {
         Answer::Found(body) => {
             let registered = Registered::parse_answer(&body)?;
             match registered.kind == kind {
