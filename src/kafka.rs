@@ -18,6 +18,7 @@ mod broker_watch;
 mod chatter;
 mod client;
 pub mod commit;
+mod commit_mark;
 pub mod complaints;
 mod copy;
 mod cursor;

@@ -7,8 +7,10 @@ mod mariadb;
 mod policies;
 mod proposals;
 mod real;
+mod removed;
 pub mod schemas;
 mod several;
+mod sharing;
 
 use serde_json::json;
 

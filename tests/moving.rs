@@ -2,6 +2,7 @@
 //! `landfall check` says it beforehand.
 
 mod beforehand;
+mod later;
 
 use landfall::failpoint::SEAMS;
 

@@ -13,7 +13,17 @@ static TARGET: LazyLock<Option<&'static Target>> = LazyLock::new(|| {
     find_target(&name)
 });
 
-fuzz_target!(|input: &[u8]| {
+/// The fuzzer begins with the files of a folder: the target's seeds are put there, so that it needn't find out what JSON is.
+fn write_seeds() {
+    let (Some(target), Ok(folder)) = (*TARGET, std::env::var("LANDFALL_FUZZ_SEEDS")) else {
+        return;
+    };
+    for (number, seed) in target.seeds.iter().enumerate() {
+        let _ = std::fs::write(format!("{folder}/seed-{number}"), seed);
+    }
+}
+
+fuzz_target!(init: write_seeds(), |input: &[u8]| {
     if let Some(target) = *TARGET {
         (target.run)(input);
     }

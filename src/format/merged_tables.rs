@@ -356,6 +356,22 @@ impl MergedTables {
         }
     }
 
+    /// The topics that lead to a table, in order; also those that have told nothing as yet, and whose names sound like it.
+    pub fn list_likely_topics(&self, table: &TableName) -> Vec<Arc<str>> {
+        let known = self.known.lock();
+        let is_elsewhere = |topic: &Arc<str>| {
+            let tables = known.tables.get(topic).into_iter().flatten();
+            let mut evidence = tables.filter_map(|other| known.topics.get(other)?.get(topic));
+            evidence.any(|evidence| *evidence == Evidence::Certain)
+        };
+        let topics = known.topics.get(table).into_iter().flatten();
+        let likely = topics
+            .filter(|(topic, evidence)| **evidence == Evidence::Certain || !is_elsewhere(topic));
+        let mut topics: Vec<Arc<str>> = likely.map(|(topic, _)| topic.clone()).collect();
+        topics.sort_unstable();
+        topics
+    }
+
     /// The topics that are known to lead to a table, in order, for messages.
     pub fn list_topics(&self, table: &TableName) -> Vec<Arc<str>> {
         let known = self.known.lock();
@@ -445,6 +461,25 @@ mod tests {
         assert!(tables.version() > before);
         assert_eq!(merging(&tables, "a"), Merging::Several);
         assert!(tables.learn_feeds([feed("b")].into_iter()).is_empty());
+    }
+
+    #[test]
+    fn a_topic_whose_name_sounds_like_a_table_is_likely_to_lead_to_it_until_its_events_name_another()
+     {
+        let tables = MergedTables::default();
+        let (table, _) = feed("a");
+        let by_name = |topic| (feed(topic), Evidence::Name);
+        let partitions = ["a", "b"].map(|topic| (topic.into(), 1)).into();
+        tables.learn_topics(partitions, ["a", "b"].map(by_name).into_iter());
+        learn(&tables, "a");
+        let list = || {
+            let topics = tables.list_likely_topics(&table);
+            topics.iter().map(|it| it.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(list(), ["a", "b"]);
+        let other = TableName::new("public", "other");
+        tables.learn_feeds([(other, "b".into())].into_iter());
+        assert_eq!(list(), ["a"]);
     }
 
     #[test]

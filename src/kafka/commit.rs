@@ -9,8 +9,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 
 use crate::failpoint;
+use crate::kafka::commit_mark::COMMIT_MARK;
 use crate::kafka::group_consumer::GroupConsumer;
-use crate::kafka::offsets::COMMIT_MARK;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 

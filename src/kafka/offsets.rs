@@ -9,12 +9,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::commit_mark::find_marked;
 use crate::kafka::partition_list::{list_offsets, list_partitions, offset_of, partition_of};
 use crate::record::TopicPartition;
-
-/// What Landfall writes beside the offsets that it commits: they say what reached one destination, which may be lost or
-/// restored, and so aren't where a destination begins that never had them. Other tools leave it empty or write their own.
-pub(super) const COMMIT_MARK: &str = "landfall";
 
 /// What Kafka told of some partitions.
 #[derive(Debug, Default)]
@@ -30,13 +27,14 @@ pub struct PartitionOffsets {
 impl From<TopicPartitionList> for PartitionOffsets {
     fn from(answer: TopicPartitionList) -> Self {
         let mut offsets = Self::default();
-        for element in answer.elements() {
-            let source = partition_of(&element);
+        let marked = find_marked(&answer);
+        for (element, is_marked) in answer.elements().iter().zip(marked) {
+            let source = partition_of(element);
             if let Err(error) = element.error() {
                 offsets.untold.push((source, error.to_string()));
-            } else if let Some(offset) = offset_of(&element) {
-                // only what a group has committed has it; brokers keep it as text
-                if element.metadata() == COMMIT_MARK {
+            } else if let Some(offset) = offset_of(element) {
+                // only what a group has committed has it
+                if is_marked {
                     offsets.own.insert(source.clone());
                 }
                 offsets.known.insert(source, offset);

@@ -24,8 +24,19 @@ pub struct MetTopics {
     known: HashSet<String>,
     /// What was asked for before: topics of these that weren't there then were created since.
     asked_for: Vec<TopicPattern>,
+    /// The same as it is written; `None`: nothing was settled for the group yet.
+    asked_before: Option<Vec<String>>,
     /// Something was settled for the group here, or read.
     is_group_known: bool,
+}
+
+/// What is asked for from now on, if nobody has entered anything since it was read what was asked for before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedFor {
+    /// `kafka.topics`.
+    pub now: Vec<String>,
+    /// What was read; `None`: nothing was there.
+    pub before: Option<Vec<String>>,
 }
 
 /// A topic that is met for the first time, and where its partitions begin.
@@ -79,26 +90,23 @@ impl MetTopics {
         let rows = client.query_typed(&sql, &[]).await?;
         let mut met = Self {
             known: rows.iter().map(|row| row.get(0)).collect(),
-            asked_for: Vec::new(),
-            is_group_known: false,
+            ..Self::default()
         };
-        if start == StartAt::Group {
-            let sql = format!(
-                "SELECT EXISTS (SELECT FROM {schema}.asked_topics WHERE consumer_group = $1) \
-                 OR EXISTS (SELECT FROM {schema}.partitions WHERE consumer_group = $1)"
-            );
-            let row = client
-                .query_typed_one(&sql, &[(&group, Type::TEXT)])
-                .await?;
-            met.is_group_known = row.get(0);
+        if start == StartAt::Earliest {
+            return Ok(met);
         }
+        let sql = format!(
+            "SELECT (SELECT topics FROM {schema}.asked_topics WHERE consumer_group = $1), \
+             EXISTS (SELECT FROM {schema}.partitions WHERE consumer_group = $1)"
+        );
+        let row = client
+            .query_typed_one(&sql, &[(&group, Type::TEXT)])
+            .await?;
+        met.asked_before = row.get(0);
+        met.is_group_known = met.asked_before.is_some() || row.get(1);
         if start == StartAt::Latest {
-            let sql = format!("SELECT topics FROM {schema}.asked_topics WHERE consumer_group = $1");
-            let row = client
-                .query_typed_opt(&sql, &[(&group, Type::TEXT)])
-                .await?;
-            let texts: Vec<String> = row.map(|row| row.get(0)).unwrap_or_default();
-            let patterns = texts.iter().filter_map(|text| TopicPattern::read(text));
+            let texts = met.asked_before.iter().flatten();
+            let patterns = texts.filter_map(|text| TopicPattern::read(text));
             met.asked_for = patterns.collect();
         }
         Ok(met)
@@ -108,6 +116,11 @@ impl MetTopics {
     /// is there. What comes later is new at the source, and nobody has read it.
     pub fn is_take_over(&self) -> bool {
         !self.is_group_known
+    }
+
+    /// What was asked for when this was read.
+    pub fn asked_before(&self) -> Option<&Vec<String>> {
+        self.asked_before.as_ref()
     }
 
     /// How many of the `wanted` topics were read before: `kafka.start` says nothing of them.
@@ -122,8 +135,9 @@ impl MetTopics {
     }
 }
 
-/// Enters where the partitions of topics begin, and what was asked for, all or nothing. Returns the names of those topics that
-/// nobody has entered before.
+/// Enters where the partitions of topics begin, and what is asked for, all or nothing. Returns the names of those topics that
+/// nobody has entered before; `None`: another process has settled starts for the group meanwhile, and nothing is entered, as what
+/// was created since then isn't what was there at the first start.
 ///
 /// # Errors
 /// As Postgres says.
@@ -132,27 +146,45 @@ pub async fn enter_first_starts(
     schema: &str,
     group: &str,
     starts: &[FirstStart],
-    asked_for: Option<&[&str]>,
-) -> Result<HashSet<String>, Failure> {
+    asked_for: Option<&AskedFor>,
+) -> Result<Option<HashSet<String>>, Failure> {
     let schema = &quote(schema);
     let tx = begin_pinned(client).await?;
     let entered = enter_topics(&tx, schema, starts).await?;
     for start in starts.iter().filter(|it| entered.contains(&it.topic)) {
         enter_watermarks(&tx, schema, group, start).await?;
     }
-    if let Some(asked_for) = asked_for {
-        let sql = format!(
-            "INSERT INTO {schema}.asked_topics (consumer_group, topics) VALUES ($1, $2) \
-             ON CONFLICT (consumer_group) DO UPDATE SET topics = $2"
-        );
-        let asked_for = [
-            (&group as _, Type::TEXT),
-            (&asked_for as _, Type::TEXT_ARRAY),
-        ];
-        tx.execute_typed(&sql, &asked_for).await?;
+    if let Some(asked_for) = asked_for
+        && !enter_asked(&tx, schema, group, asked_for).await?
+    {
+        return Ok(None); // dropped, it is rolled back
     }
     tx.commit().await?;
-    Ok(entered)
+    Ok(Some(entered))
+}
+
+/// Returns whether what was asked for before is still what it was.
+async fn enter_asked(
+    tx: &Transaction<'_>,
+    schema: &str,
+    group: &str,
+    asked_for: &AskedFor,
+) -> Result<bool, Failure> {
+    let sql = match asked_for.before {
+        None => format!(
+            "INSERT INTO {schema}.asked_topics (consumer_group, topics) \
+             SELECT $1, $2 WHERE $3::text[] IS NULL ON CONFLICT DO NOTHING"
+        ),
+        Some(_) => format!(
+            "UPDATE {schema}.asked_topics SET topics = $2 WHERE consumer_group = $1 AND topics = $3"
+        ),
+    };
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        (&group, Type::TEXT),
+        (&asked_for.now, Type::TEXT_ARRAY),
+        (&asked_for.before, Type::TEXT_ARRAY),
+    ];
+    Ok(tx.execute_typed(&sql, &parameters).await? > 0)
 }
 
 /// Returns the names of those that weren't there.
@@ -237,7 +269,7 @@ mod tests {
         let met = MetTopics {
             known: HashSet::from(["orders".to_owned()]),
             asked_for: vec![TopicPattern::read("^shop[.]").unwrap()],
-            is_group_known: false,
+            ..MetTopics::default()
         };
         assert!(!met.is_met_first("orders") && !met.is_met_first("shop.new"));
         assert!(met.is_met_first("other"));

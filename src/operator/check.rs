@@ -44,6 +44,7 @@ use crate::cli::Check;
 use crate::config::Config;
 use crate::ledger::migrate;
 use crate::operator::check::destination::{ObservedDestination, answer_in_time};
+use crate::operator::check::evolution::judge_sharing;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::kafka::{ObservedCluster, observe_cluster};
 use crate::operator::check::ledger_facts::LedgerFacts;
@@ -119,6 +120,8 @@ async fn examine_setup(config: &Config, check: &Check) -> Report {
         }
     }
     let findings = merged::judge_merged_tables(&mut report.topics);
+    report.findings.extend(findings);
+    let findings = judge_sharing(config, &mut report.topics);
     report.findings.extend(findings);
     report.findings.extend(judge_awaited(&report.topics));
     let client = destination.client.as_ref();

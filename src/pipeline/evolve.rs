@@ -9,13 +9,16 @@ use deadpool_postgres::Object;
 
 use crate::config::{Config, SchemaEvolution};
 use crate::format::change::{Change, Operation, Shape};
+use crate::format::merged_tables::MergedTables;
 use crate::ledger::Ledger;
 use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::EntryState;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::evolve::{Part, evolve_table};
-use crate::rows::evolution::{Ddl, DdlKind, ExtensionTypes, Plan, WantedTable, plan_table};
+use crate::rows::evolution::{
+    Ddl, DdlKind, ExtensionTypes, Plan, WantedTable, find_sharing, plan_table,
+};
 use crate::rows::table::Table;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
@@ -32,6 +35,8 @@ pub struct Evolution {
     config: Config,
     ledger: Arc<Ledger>,
     reading: Arc<Reading>,
+    /// Which topics lead to which tables, as far as it is known.
+    merged: Arc<MergedTables>,
     /// Shapes that their table takes as it is known.
     fitting: Locked<HashMap<ShapeKey, KeptShapes>>,
     /// The statements that were proposed once.
@@ -55,12 +60,18 @@ struct KeptShapes {
 type Groups<'c, 'r> = BTreeMap<(&'c TableName, SchemaEvolution), Vec<&'c Change<'r>>>;
 
 impl Evolution {
-    /// As the configuration allows. `reading`: what it says of values.
-    pub fn new(config: &Config, ledger: Arc<Ledger>, reading: Arc<Reading>) -> Self {
+    /// As the configuration allows. `reading`: what it says of values; `merged`: which topics lead where, which grows.
+    pub fn new(
+        config: &Config,
+        ledger: Arc<Ledger>,
+        reading: Arc<Reading>,
+        merged: Arc<MergedTables>,
+    ) -> Self {
         Self {
             config: config.clone(),
             ledger,
             reading,
+            merged,
             fitting: Locked::default(),
             proposed: Locked::default(),
             refused: Locked::default(),
@@ -127,18 +138,15 @@ impl Evolution {
         {
             return Ok(());
         }
+        let sharing = find_sharing(&self.config, &self.merged.list_likely_topics(name));
         let wanted = |extensions: &ExtensionTypes| {
-            WantedTable::of_changes(name, changes, &self.reading, extensions)
+            let wanted = WantedTable::of_changes(name, changes, &self.reading, extensions);
+            wanted.shared_by(&sharing)
         };
         let of_known = wanted(&ExtensionTypes::default());
         let mut plan = plan_table(known.as_deref(), true, &of_known, policy);
         let left = self.leave_out_refused(&mut plan);
-        if !plan.statements.is_empty() && name.schema == self.config.postgres.schema {
-            let why = format!(
-                "table {name} is in the schema of Landfall's own bookkeeping (postgres.schema), where nothing is made or altered for events; send them elsewhere with a [[route]]"
-            );
-            return Err(Failure::new(Verdict::Systemic, why));
-        }
+        self.refuse_own_schema(name, &plan)?;
         let is_fitting = plan.statements.is_empty() && plan.obstacles.is_empty();
         let (needed, widening) = split(plan.statements);
         let mut by_hand = plan.by_hand;
@@ -170,6 +178,17 @@ impl Evolution {
         }
         self.propose(name, by_hand);
         Ok(())
+    }
+
+    /// Nothing is made or altered among Landfall's own tables.
+    fn refuse_own_schema(&self, name: &TableName, plan: &Plan) -> Result<(), Failure> {
+        if plan.statements.is_empty() || name.schema != self.config.postgres.schema {
+            return Ok(());
+        }
+        let why = format!(
+            "table {name} is in the schema of Landfall's own bookkeeping (postgres.schema), where nothing is made or altered for events; send them elsewhere with a [[route]]"
+        );
+        Err(Failure::new(Verdict::Systemic, why))
     }
 
     /// One event of each shape, by table; those of topics that nothing is done for are left out.

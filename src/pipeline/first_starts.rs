@@ -3,7 +3,7 @@
 //!
 //! Why: `docs/decisions/01`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
@@ -13,15 +13,19 @@ use crate::config::{Config, StartAt};
 use crate::kafka::first_look::{UnreadPartition, UnreadTopic, look_at_topics};
 use crate::kafka::topics::Topics;
 use crate::ledger::first_starts::{
-    FirstStart, MetTopics, enter_first_starts, find_first_start, uncommitted_message,
+    AskedFor, FirstStart, MetTopics, enter_first_starts, find_first_start, uncommitted_message,
 };
 use crate::ledger::resume::LogState;
+use crate::locked::Locked;
 use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::connection::connect;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::health::Health;
+
+/// By their names.
+type UnreadTopics = BTreeMap<String, UnreadTopic>;
 
 /// Has the ledger say where the partitions begin of topics that are met for the first time, waiting for a Kafka or a Postgres
 /// that can't be asked. Returns whether to go on.
@@ -56,41 +60,139 @@ pub(super) async fn settle_first_starts(
 
 /// Returns how many topics were known before.
 async fn settle(config: &Arc<Config>, topics: &Topics, pool: &Pool) -> Result<usize, Failure> {
+    loop {
+        if let Some(known) = try_to_settle(config, topics, pool).await? {
+            return Ok(known);
+        }
+    }
+}
+
+/// `None`: another process has done it meanwhile, and it is to be looked at anew.
+async fn try_to_settle(
+    config: &Arc<Config>,
+    topics: &Topics,
+    pool: &Pool,
+) -> Result<Option<usize>, Failure> {
     let (schema, kafka) = (&config.postgres.schema, &config.kafka);
     let client = connect(pool).await?;
     let met = MetTopics::read_met(&client, schema, &kafka.group, kafka.start).await?;
     drop(client); // others need it while Kafka is asked
     let is_take_over = kafka.start == StartAt::Group && met.is_take_over();
     let known = met.count_known(|topic| config.subscribes_to(topic));
-    let (config, topics) = (config.clone(), topics.clone());
-    let unread = ask_kafka(move || {
-        let wanted = |topic: &str| config.subscribes_to(topic) && met.is_met_first(topic);
-        look_at_topics(&config.kafka, &topics, wanted)
-    });
-    let unread = unread.await?;
+    let before = met.asked_before().cloned();
+    let wanted = {
+        let config = config.clone();
+        move |topic: &str| config.subscribes_to(topic) && met.is_met_first(topic)
+    };
+    let unread = look_at(config, topics, wanted).await?;
     if is_take_over {
         refuse_uncommitted(&kafka.group, &unread)?;
     }
-    let starts: Vec<FirstStart> = unread
-        .iter()
+    // a group of which nothing was there to be settled is still to be taken over
+    let is_settled = kafka.start == StartAt::Latest || !unread.is_empty();
+    let now = kafka.topics.iter().map(|topic| topic.as_str().to_owned());
+    let asked_for = is_settled.then(|| AskedFor {
+        now: now.collect(),
+        before,
+    });
+    let entered = enter(config, pool, &unread, asked_for.as_ref()).await?;
+    Ok(entered.then_some(known))
+}
+
+async fn look_at(
+    config: &Arc<Config>,
+    topics: &Topics,
+    wanted: impl Fn(&str) -> bool + Send + 'static,
+) -> Result<UnreadTopics, Failure> {
+    let (config, topics) = (config.clone(), topics.clone());
+    ask_kafka(move || look_at_topics(&config.kafka, &topics, wanted)).await
+}
+
+/// Enters where these topics begin, and tells it. Returns whether it could be, as nobody else has meanwhile.
+async fn enter(
+    config: &Config,
+    pool: &Pool,
+    unread: &UnreadTopics,
+    asked_for: Option<&AskedFor>,
+) -> Result<bool, Failure> {
+    let (schema, kafka) = (&config.postgres.schema, &config.kafka);
+    let planned = unread.iter();
+    let starts: Vec<FirstStart> = planned
         .map(|(name, topic)| plan_start(kafka.start, name, topic))
         .collect();
-    let asked_for: Vec<&str> = kafka.topics.iter().map(|topic| topic.as_str()).collect();
-    // a group of which nothing was there to be settled is still to be taken over
-    let is_settled = kafka.start == StartAt::Latest || !starts.is_empty();
-    let asked_for = is_settled.then_some(asked_for.as_slice());
     let mut client = connect(pool).await?;
-    let entered = enter_first_starts(&mut client, schema, &kafka.group, &starts, asked_for).await?;
+    let entered = enter_first_starts(&mut client, schema, &kafka.group, &starts, asked_for);
+    let Some(entered) = entered.await? else {
+        return Ok(false);
+    };
     for start in starts.iter().filter(|it| entered.contains(&it.topic)) {
         if let Some(topic) = unread.get(&start.topic) {
             tell_start(kafka.start, &kafka.group, start, &topic.partitions);
         }
     }
-    Ok(known)
+    Ok(true)
+}
+
+/// `kafka.start = "group"` for topics that nobody could see at the start, as we had no right to, or as they weren't there yet: where
+/// the group has committed offsets of one, somebody has landed it up to these. (`latest` can't tell a topic that was there from one
+/// that is new, and leaves nothing out that may be.)
+#[derive(Clone)]
+pub(super) struct LateTopics(Arc<LateStarts>);
+
+struct LateStarts {
+    config: Arc<Config>,
+    topics: Topics,
+    pool: Pool,
+    /// Those that the ledger knows, for certain.
+    settled: Locked<HashSet<Arc<str>>>,
+}
+
+impl LateTopics {
+    /// `None`: `kafka.start` has nothing to say of them.
+    pub fn new(config: &Config, topics: &Topics, pool: &Pool) -> Option<Self> {
+        (config.kafka.start == StartAt::Group).then(|| {
+            Self(Arc::new(LateStarts {
+                config: Arc::new(config.clone()),
+                topics: topics.clone(),
+                pool: pool.clone(),
+                settled: Locked::default(),
+            }))
+        })
+    }
+
+    /// Settles where a topic begins, before any partition of it is taken up.
+    ///
+    /// # Errors
+    /// Kafka or Postgres can't be asked; that of Kafka may be about this topic alone.
+    pub async fn settle_topic(&self, topic: &Arc<str>) -> Result<(), Failure> {
+        let LateStarts {
+            config,
+            topics,
+            pool,
+            settled,
+        } = &*self.0;
+        if settled.lock().contains(topic) {
+            return Ok(());
+        }
+        let (schema, kafka) = (&config.postgres.schema, &config.kafka);
+        let client = connect(pool).await?;
+        let met = MetTopics::read_met(&client, schema, &kafka.group, kafka.start).await?;
+        drop(client); // others need it while Kafka is asked
+        if met.is_met_first(topic) {
+            let wanted = topic.clone();
+            let unread = look_at(config, topics, move |it| it == &*wanted).await?;
+            if unread.is_empty() {
+                return Ok(()); // it is gone
+            }
+            enter(config, pool, &unread, None).await?;
+        }
+        settled.lock().insert(topic.clone());
+        Ok(())
+    }
 }
 
 /// A wrong group, or one whose offsets have expired, would have everything read from the beginning, and that for good.
-fn refuse_uncommitted(group: &str, unread: &BTreeMap<String, UnreadTopic>) -> Result<(), Failure> {
+fn refuse_uncommitted(group: &str, unread: &UnreadTopics) -> Result<(), Failure> {
     let uncommitted = unread.iter().filter(|(_, topic)| topic.is_uncommitted());
     let names: Vec<&str> = uncommitted.map(|(name, _)| name.as_str()).collect();
     if names.is_empty() {

@@ -18,6 +18,7 @@ use crate::pipeline::awaited_ends::AwaitedEnds;
 use crate::pipeline::cut_logs::epoch_to_seek;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::find_start::Start;
+use crate::pipeline::first_starts::LateTopics;
 use crate::pipeline::jumps::Jumps;
 use crate::pipeline::landed_log::LandedLog;
 use crate::pipeline::owned_partition::OwnedPartition;
@@ -34,6 +35,8 @@ pub struct Positions {
     seeks: SeekQueue,
     topics: Topics,
     merged: Arc<MergedTables>,
+    /// Where topics begin that are met while the worker runs.
+    late_topics: Option<LateTopics>,
     /// Where the logs end that partitions wait for.
     pub(super) awaited_ends: AwaitedEnds,
     /// A partition of which nothing is left to read is looked at, whether its log is still the one that was landed: nobody
@@ -82,8 +85,17 @@ impl Positions {
             seeks,
             topics,
             merged,
+            late_topics: None,
             awaited_ends: AwaitedEnds::default(),
             looks_at_ends: false,
+        }
+    }
+
+    /// The same where `kafka.start` has something to say of topics that are met later.
+    pub(super) fn settling_late(self, late_topics: Option<LateTopics>) -> Self {
+        Self {
+            late_topics,
+            ..self
         }
     }
 
@@ -130,6 +142,9 @@ impl Positions {
             AskedLog::Offline => return Ok(TakenUp::StandsStill(describe_offline(source))),
             AskedLog::Untold(unanswered) => return Ok(TakenUp::Untold(unanswered)),
         };
+        if let Some(standing) = self.settle_late(source).await? {
+            return Ok(TakenUp::StandsStill(standing));
+        }
         let ledger = &destination.ledger;
         let landed = self.find_landed(source, &mut log, destination, jumps);
         let (before, is_doubted) = match landed.await? {
@@ -194,6 +209,30 @@ impl Positions {
                 Ok(TakenUp::Owned(Box::new(owned)))
             }
             None => Ok(TakenUp::NotOurs),
+        }
+    }
+
+    /// What keeps it from being settled where the partition's topic begins, if it wasn't there at the first start.
+    ///
+    /// # Errors
+    /// As Postgres says.
+    async fn settle_late(&self, source: &TopicPartition) -> Result<Option<Standing>, Failure> {
+        let Some(late_topics) = &self.late_topics else {
+            return Ok(None);
+        };
+        match late_topics.settle_topic(&source.topic).await {
+            Ok(()) => Ok(None),
+            Err(failure) if failure.of_kafka => Ok(Some(Standing::Fails {
+                verdict: failure.verdict,
+                table: None,
+                awaits: BTreeSet::new(),
+                tried_alone: true,
+                text: format!(
+                    "it can't be settled yet where {} begins, as kafka.start has it: {failure}",
+                    source.topic
+                ),
+            })),
+            Err(failure) => Err(failure),
         }
     }
 

@@ -26,6 +26,7 @@ use crate::pipeline::caught_up::CaughtUp;
 use crate::pipeline::destination::Destination;
 use crate::pipeline::dropped_fetches::DroppedFetches;
 use crate::pipeline::evolve::Evolution;
+use crate::pipeline::first_starts::LateTopics;
 use crate::pipeline::idle_routes::warn_of_idle_routes;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::LaneDecoder;
@@ -95,14 +96,20 @@ impl Worker {
             config,
             pool: pool.clone(),
             catalogue: Arc::new(Catalogue::verified_by(facts_query(&config.postgres.schema))),
-            evolution: Arc::new(Evolution::new(config, ledger.clone(), reading.clone())),
+            evolution: Arc::new(Evolution::new(
+                config,
+                ledger.clone(),
+                reading.clone(),
+                merged.clone(),
+            )),
             landed: LandedTopics::default(),
             reading,
             ledger: ledger.clone(),
             letters,
             registry: Registry::from_config(config)?.map(Arc::new),
             positions: Positions::new(consumer.clone(), seeks, topics.clone(), merged)
-                .looking_at_ends(until_caught_up),
+                .looking_at_ends(until_caught_up)
+                .settling_late(LateTopics::new(config, &topics, &pool)),
             feeds,
             topics: topics.clone(),
             progress,

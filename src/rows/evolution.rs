@@ -16,12 +16,14 @@ mod names;
 mod native;
 mod plan;
 mod proposed;
+mod sharing;
 mod wanted;
 mod width;
 
 pub use column_type::{ColumnType, ExtensionTypes};
 pub use names::{MAX_NAME_BYTES, explain_column_name, suggest_column};
 pub use plan::{Ddl, DdlKind, Plan, plan_table};
+pub use sharing::{explain_sharing, find_sharing};
 pub use wanted::{WantedColumn, WantedTable, Wants};
 
 #[cfg(test)]

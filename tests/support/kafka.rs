@@ -250,9 +250,10 @@ impl Kafka {
 
     /// Sets the committed offsets of a group without members, as `kafka-consumer-groups` does.
     pub async fn reset(&self, group: &str, topic: &str, partitions: i32, offset: i64) {
-        let (group, topic) = (group.to_owned(), topic.to_owned());
+        let (group, topic, brokers) = (group.to_owned(), topic.to_owned(), self.brokers.clone());
         tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer = client()
+                .set("bootstrap.servers", &brokers)
                 .set("group.id", &group)
                 .create()
                 .expect("a consumer");

@@ -1,5 +1,7 @@
 //! What `schema_evolution` would do about a table that lacks what its events have.
 
+use std::collections::BTreeMap;
+
 use deadpool_postgres::Object;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -7,9 +9,12 @@ use crate::config::{Config, SchemaEvolution};
 use crate::format::change::Change;
 use crate::operator::check::destination::answer_in_time;
 use crate::operator::check::finding::Finding;
+use crate::operator::check::report::TopicLine;
 use crate::postgres::evolve::{TableNotes, foresee_plan, read_extension_types};
 use crate::postgres::unnamed_statements::UnnamedStatements;
-use crate::rows::evolution::{DdlKind, ExtensionTypes, Plan, WantedTable};
+use crate::rows::evolution::{
+    DdlKind, ExtensionTypes, Plan, WantedTable, explain_sharing, find_sharing,
+};
 use crate::rows::sql::quote;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
@@ -69,6 +74,38 @@ pub async fn foresee_table(
         }))
     };
     answer_in_time(foreseen).await
+}
+
+/// Notes in each line which topics share its table, and tells of tables that `run` would not make as they do.
+pub fn judge_sharing(config: &Config, lines: &mut [TopicLine]) -> Vec<Finding> {
+    let mut topics: BTreeMap<TableName, Vec<String>> = BTreeMap::new();
+    for line in lines.iter() {
+        if let Some(wanted) = &line.wanted {
+            let of_table = topics.entry(wanted.name.clone()).or_default();
+            of_table.push(line.topic.clone());
+        }
+    }
+    let mut findings = Vec::new();
+    for (name, topics) in topics {
+        let sharing = find_sharing(config, &topics);
+        let mut is_told = sharing.is_empty();
+        for line in lines.iter_mut() {
+            let wanted = line.wanted.as_mut();
+            let Some(wanted) = wanted.filter(|wanted| wanted.name == name) else {
+                continue;
+            };
+            wanted.sharing.clone_from(&sharing);
+            if line.makes_table && !wanted.appended && !is_told {
+                is_told = true;
+                findings.push(Finding::problem(
+                    "evolution_impossible",
+                    explain_sharing(&name, &sharing),
+                    format!("schema_evolution = \"create\" does nothing about {name} before that"),
+                ));
+            }
+        }
+    }
+    findings
 }
 
 async fn find_forbidden(client: &Object, name: &TableName) -> Result<Option<String>, Failure> {

@@ -115,6 +115,9 @@ pub struct TopicLine {
     /// What its sampled events ask of the table.
     #[serde(skip)]
     pub wanted: Option<WantedTable>,
+    /// Whether `run` would make the table.
+    #[serde(skip)]
+    pub makes_table: bool,
     /// `ok`, `warning`, `problem` or `not checked`.
     pub state: &'static str,
 }
@@ -178,6 +181,7 @@ pub mod tests {
                 order: SampledOrder::default(),
                 awaited: None,
                 wanted: None,
+                makes_table: false,
                 state: "problem",
             }],
             findings: vec![

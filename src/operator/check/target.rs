@@ -101,6 +101,7 @@ impl TargetJudge<'_, '_> {
         let foreseen = foresee_table(client, config, topic, changes, notes.as_ref()).await;
         let foreseen = foreseen.ok().flatten()?;
         line.wanted = Some(foreseen.wanted.clone());
+        line.makes_table = foreseen.plan.makes_table();
         Some(foreseen)
     }
 

@@ -283,6 +283,7 @@ fn describe_topic(
         order: SampledOrder::default(),
         awaited: None,
         wanted: None,
+        makes_table: false,
         state: "ok",
     }
 }

@@ -2,6 +2,7 @@
 
 use super::column_type::ColumnType;
 use super::names::{explain_column_name, explain_table_name};
+use super::sharing::explain_sharing;
 use super::wanted::{WantedColumn, WantedTable, Wants};
 use super::width::{Width, compare_width};
 use crate::config::SchemaEvolution;
@@ -92,6 +93,9 @@ impl Plan {
     fn create_table(&mut self, wanted: &WantedTable, has_schema: bool) {
         let name = &wanted.name;
         self.obstacles.extend(explain_table_name(name));
+        if !wanted.appended && !wanted.sharing.is_empty() {
+            self.obstacles.push(explain_sharing(name, &wanted.sharing));
+        }
         let mut keys = wanted.keys.iter();
         let key = match (keys.next(), keys.next()) {
             _ if wanted.appended => &[],

@@ -75,6 +75,8 @@ pub struct WantedTable {
     pub keys: BTreeSet<Vec<String>>,
     /// Each change is a row of its own: there is no key, and a row may lack any column, as that of a delete does.
     pub appended: bool,
+    /// The topics that lead to it, where nobody has said what tells their rows apart.
+    pub sharing: Vec<String>,
     /// How many shapes of whole rows there were.
     rows: usize,
 }
@@ -92,6 +94,7 @@ impl WantedTable {
             columns: Vec::new(),
             keys: BTreeSet::new(),
             appended: false,
+            sharing: Vec::new(),
             rows: 0,
         };
         for change in changes {
@@ -160,6 +163,14 @@ impl WantedTable {
             (Wants::Differing(..), _) => known.wants.clone(),
             (_, differing @ Wants::Differing(..)) => differing,
         };
+    }
+
+    /// The same of a table that these topics share.
+    pub fn shared_by(self, topics: &[String]) -> Self {
+        Self {
+            sharing: topics.to_vec(),
+            ..self
+        }
     }
 
     /// Adds what other events of the same table ask for.

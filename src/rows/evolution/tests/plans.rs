@@ -89,6 +89,21 @@ fn what_no_schema_tells_is_not_guessed() {
 }
 
 #[test]
+fn a_table_that_topics_share_is_not_made_unless_each_change_is_a_row_of_its_own() {
+    let topics = ["a.t".to_owned(), "b.t".to_owned()];
+    let shared = wanted(&[change(&[ID], &[ID])]).shared_by(&topics);
+    let refused = plan_table(None, true, &shared, Create);
+    assert_eq!(refused.statements, []);
+    assert!(refused.obstacles[0].contains("(a.t, b.t)"), "{refused:?}");
+    let mut appended = shared.clone();
+    appended.appended = true;
+    assert!(plan_table(None, true, &appended, Create).makes_table());
+    // a table that is there was made by somebody who knew
+    let there = table("orders", "id:int8", &[&["id"]]);
+    assert!(plan_table(Some(&there), true, &shared, Create).is_empty());
+}
+
+#[test]
 fn a_table_without_one_key_is_not_made() {
     let keyless = plan(None, &[change(&[], &[ID])], Create);
     assert!(keyless.obstacles[0].contains("no key"), "{keyless:?}");
