@@ -2,6 +2,9 @@
 //! reads, without their passwords; and what isn't such a thing is refused by name. `tests/import_connector/` holds the
 //! connectors, and beside each the configuration that it becomes.
 
+mod landed;
+mod shapes;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -125,11 +128,11 @@ fn the_folders_page_lists_each_connector_with_where_its_options_are_from() {
             .find(|line| line.starts_with(&format!("| `{name}` |")));
         let row = row.unwrap_or_else(|| panic!("no row for {name}"));
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
-        assert_eq!(cells.len(), 4, "{row}");
+        assert_eq!(cells.len(), 5, "{row}");
         assert!(
             ["none", "one", "more", "not"]
                 .iter()
-                .any(|edits| cells[3].trim().starts_with(edits)),
+                .any(|edits| cells[4].trim().starts_with(edits)),
             "{row}"
         );
     }

@@ -3,14 +3,17 @@
 //!
 //! Not everybody who writes such a key means the row's. Until a row has shown that its column has the key's value, a
 //! tombstone of such a key names no row, and a delete is taken by its row alone; once a row has shown another value,
-//! keys of the partition are believed no more.
+//! keys of the partition are believed no more. A row without the column (ksqlDB writes a key's column to the key alone)
+//! leaves it to the key: nothing else can be the column that the route names.
 
 use std::sync::Arc;
 
 use bumpalo::Bump;
 
 use crate::format::change::{Fields, Shape};
+use crate::format::column_name::may_stand_for;
 use crate::format::key_text::plain_json;
+use crate::format::schema::{Field, Kind};
 
 /// What is known of a partition's single keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,9 +65,14 @@ pub(super) struct SingleKey {
 }
 
 impl SingleKey {
-    pub fn new(column: &str) -> Self {
+    /// `is_text`: they are written as texts, which a column that is made of them is, too.
+    pub fn new(column: &str, is_text: bool) -> Self {
+        let text = || {
+            let column = Field::of_kind(column.into(), Kind::String);
+            Arc::new(Field::of_kind("".into(), Kind::Struct(vec![column])))
+        };
         Self {
-            shape: Arc::new(Shape::new(vec![column.into()], None)),
+            shape: Arc::new(Shape::new(vec![column.into()], is_text.then(text))),
         }
     }
 
@@ -115,13 +123,9 @@ impl SingleKey {
             return key;
         }
         if let (Some((column, raw)), Some(row)) = (key.iter().next(), row)
-            && let Some(of_row) = row.get(column).filter(|of_row| *of_row != "null")
             && *belief != KeyBelief::Doubted
         {
-            *belief = match text_of(of_row) == text_of(raw) {
-                true => KeyBelief::Confirmed,
-                false => KeyBelief::Doubted,
-            };
+            *belief = compare_with_row(column, raw, row, *belief);
             if *belief == KeyBelief::Doubted {
                 tracing::warn!(
                     column,
@@ -132,6 +136,23 @@ impl SingleKey {
         match belief {
             KeyBelief::Confirmed => key,
             KeyBelief::Unknown | KeyBelief::Doubted => Fields::default(),
+        }
+    }
+}
+
+/// What a row shows of a key that isn't doubted.
+fn compare_with_row(column: &str, key: &str, row: &Fields<'_>, belief: KeyBelief) -> KeyBelief {
+    match row.get(column) {
+        Some("null") => belief,
+        Some(of_row) if text_of(of_row) == text_of(key) => KeyBelief::Confirmed,
+        Some(_) => KeyBelief::Doubted,
+        None if belief == KeyBelief::Confirmed => belief,
+        None => {
+            let mut names = row.names().iter();
+            match names.any(|name| may_stand_for(name, column)) {
+                true => belief,
+                false => KeyBelief::Confirmed,
+            }
         }
     }
 }
@@ -161,5 +182,24 @@ mod tests {
         }
         assert_ne!(text_of("\"a\""), text_of("\"b\""));
         assert_ne!(text_of("1"), text_of("\"01\""));
+    }
+
+    fn row<'r>(names: &[&str], values: &'r [&'r str]) -> Fields<'r> {
+        let names = names.iter().map(|name| (*name).into()).collect();
+        Fields {
+            shape: Some(Arc::new(Shape::new(names, None))),
+            values,
+        }
+    }
+
+    #[test]
+    fn a_row_without_the_column_leaves_it_to_the_key_unless_another_field_may_stand_for_it() {
+        let compare = |row, belief| compare_with_row("id", "\"7\"", &row, belief);
+        let (unknown, confirmed) = (KeyBelief::Unknown, KeyBelief::Confirmed);
+        assert_eq!(compare(row(&["a"], &["1"]), unknown), confirmed);
+        assert_eq!(compare(row(&["ID"], &["1"]), unknown), unknown);
+        assert_eq!(compare(row(&["id"], &["7"]), unknown), confirmed);
+        assert_eq!(compare(row(&["id"], &["8"]), confirmed), KeyBelief::Doubted);
+        assert_eq!(compare(row(&["id"], &["null"]), unknown), unknown);
     }
 }

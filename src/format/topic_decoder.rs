@@ -6,7 +6,7 @@ use bumpalo::Bump;
 use uuid::Uuid;
 
 use crate::config::{
-    Envelope as EnvelopeKind, FormatConfig, RouteConfig, TopicFormat, may_meet_others,
+    Encoding, Envelope as EnvelopeKind, FormatConfig, RouteConfig, TopicFormat, may_meet_others,
 };
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, RowOrder, Unplaced};
@@ -166,7 +166,10 @@ impl TopicDecoder {
             route: first.map(|(route, table)| TopicRoute {
                 table,
                 single_key: match route.key.as_deref() {
-                    Some([column]) => Some(SingleKey::new(column)),
+                    Some([column]) => {
+                        let is_text = format.key_encoding == Encoding::Text;
+                        Some(SingleKey::new(column, is_text))
+                    }
                     _ => None,
                 },
                 version: route.version.as_deref().map(Arc::from),

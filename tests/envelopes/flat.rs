@@ -118,6 +118,28 @@ async fn a_row_that_is_sent_again_is_recognised_where_it_tells_its_place_at_the_
 }
 
 #[tokio::test]
+async fn a_single_key_fills_the_column_that_rows_havent_got_and_its_tombstone_removes_the_row() {
+    let world = world("flat_alone", 1, &[FLAT[0], "key_encoding = 'string'"]).await;
+    let body = |version: i64| json!({ "version": version, "body": "b" });
+    let events = [
+        record(Some("1"), &body(1)),
+        record(Some("2"), &body(1)),
+        record(Some("1"), &body(2)),
+    ];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    assert_eq!(rows(&world).await, "1:2 2:1");
+    // what the rows have shown is known after a restart
+    let tombstone = [record(Some("2"), &Value::Null)];
+    world.kafka.produce(&world.topic, &tombstone).await;
+    world.catch_up().await;
+    assert_eq!(
+        (rows(&world).await, letters(&world).await),
+        ("1:2".to_owned(), 0)
+    );
+}
+
+#[tokio::test]
 async fn keys_that_are_single_values_find_their_rows_and_their_tombstones_are_no_letters() {
     for (test, encoding, keys) in [
         ("flat_text", "key_encoding = 'string'", ["1", "2", "3"]),

@@ -130,7 +130,10 @@ fn untyped(json: &Json) -> Value {
     match json {
         Json::Null => Value::Null,
         Json::Bool(truth) => Value::Boolean(*truth),
-        Json::Number(number) => Value::Long(number.as_i64().expect("a whole number")),
+        Json::Number(number) => number.as_i64().map_or_else(
+            || Value::Double(number.as_f64().expect("a number")),
+            Value::Long,
+        ),
         Json::String(text) => Value::String(text.clone()),
         Json::Array(items) => Value::Array(items.iter().map(untyped).collect()),
         Json::Object(fields) => {

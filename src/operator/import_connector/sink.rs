@@ -133,11 +133,12 @@ fn choose_envelope(
         return ("debezium", "none that Landfall reads: see the report");
     }
     match (&shape.unwraps, source) {
+        // the sink's own unwrap lets rows pass as they are
+        (_, Some(source)) if source.sends_rows() => ("flat", "the source sends rows"),
         (Some(_), _) => (
             "debezium",
             "it was taken off in the sink, so it is in the topic",
         ),
-        (None, Some(source)) if source.sends_rows() => ("flat", "the source sends rows"),
         (None, Some(_)) => ("debezium", "the source sends envelopes"),
         (None, None) if sink.kind == Kind::Debezium => {
             ("debezium", "or \"flat\", if the source unwraps it")

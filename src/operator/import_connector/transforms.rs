@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::operator::import_connector::connector::{Connector, split_list};
+use crate::operator::import_connector::connector::{Connector, Kind, split_list};
 use crate::operator::import_connector::options::{Becomes, find_transform};
 use crate::operator::import_connector::report::{Part, Section};
 
@@ -42,6 +42,9 @@ pub struct Unwrap {
     pub prefix: String,
 }
 
+/// What becomes of an unwrap at the source.
+const ROWS_IN_TOPIC: &str = "format.envelope = \"flat\": the topic has the rows alone";
+
 /// The transform's own prefix of the fields that it adds.
 pub const PREFIX: &str = "__";
 
@@ -60,6 +63,13 @@ impl Transform<'_> {
 
     fn list(&self, option: &str) -> Vec<String> {
         self.text(option).map_or_else(Vec::new, split_list)
+    }
+
+    /// Whether the envelope is off before the topic has the records.
+    fn unwraps_at_source(&self) -> bool {
+        let unwraps = self.class.ends_with(".ExtractNewRecordState")
+            || self.class.ends_with(".UnwrapFromEnvelope");
+        unwraps && self.connector.kind == Kind::ChangeSource
     }
 
     /// What it is called in the report.
@@ -96,6 +106,7 @@ impl Transforms {
 
     fn add(&mut self, transform: &Transform, section: &mut Section) {
         let (part, text) = match find_transform(transform.class) {
+            Becomes::Key(_) if transform.unwraps_at_source() => (Part::Mapped, ROWS_IN_TOPIC),
             Becomes::Key(text) => (Part::Mapped, text),
             Becomes::NotNeeded(text) => (Part::NotNeeded, text),
             Becomes::Differs(text) => (Part::Differs, text),
