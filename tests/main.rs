@@ -40,6 +40,7 @@ mod mariadb;
 mod merged;
 mod moved;
 mod moving;
+mod mysql_types;
 mod operations;
 mod order;
 mod outage;

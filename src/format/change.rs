@@ -173,6 +173,8 @@ pub struct Change<'r> {
     pub standing: StreamStanding,
     /// How it is written.
     pub landing: Landing,
+    /// Its position is one of a binary log: it comes from MySQL or MariaDB, whose types of the same names hold more.
+    pub of_binlog: bool,
 }
 
 /// By what a change is put in order among the changes of its row.
@@ -261,6 +263,7 @@ impl<'r> RowKey<'r> {
             version: None,
             standing: StreamStanding::default(),
             landing: Landing::default(),
+            of_binlog: false,
         })
     }
 }
@@ -345,6 +348,7 @@ impl<'r> Unplaced<'r> {
             version: None,
             standing: StreamStanding::default(),
             landing: Landing::default(),
+            of_binlog: false,
         }
     }
 }

@@ -15,6 +15,7 @@ mod position;
 mod source;
 mod stream_position;
 mod transaction;
+pub use log_position::LogKind;
 pub use position::EventPosition;
 pub use source::{Source, SourceField};
 pub use stream_position::StreamPosition;

@@ -110,6 +110,19 @@ impl Field {
         likely.or_else(|| self.find_field(name))
     }
 
+    /// Whether numbers from 2^63 on are written as negative ones: MySQL's BIGINT UNSIGNED as a long, which is Debezium's
+    /// default (`bigint.unsigned.handling.mode`).
+    pub fn wraps_unsigned(&self) -> bool {
+        let source = self.source.as_ref();
+        self.kind == Kind::Int64 && source.is_some_and(|source| source.is_unsigned_long())
+    }
+
+    /// Whether it is a column of MySQL's ENUM, as `column.propagate.source.type` tells: a type of Postgres' has its own name.
+    pub fn is_of_mysql_enum(&self) -> bool {
+        let source = self.source.as_ref();
+        source.is_some_and(|source| source.type_name.as_deref() == Some("ENUM"))
+    }
+
     /// A struct's fields in order; nothing for any other kind.
     pub fn fields(&self) -> &[Field] {
         match &self.kind {

@@ -10,7 +10,7 @@ use crate::config::{
 };
 use crate::format::before_row::BeforeRow;
 use crate::format::change::{Change, Decoded, Fields, Operation, RowKey, RowOrder, Unplaced};
-use crate::format::debezium::{Envelope, KnownBy, Source};
+use crate::format::debezium::{Envelope, KnownBy, LogKind, Source};
 use crate::format::envelope_words::EnvelopeWords;
 use crate::format::event_id::{self, Parts};
 use crate::format::identify::{EventTraits, identify_event, stand_in_stream};
@@ -331,6 +331,7 @@ impl TopicDecoder {
             version,
             standing,
             landing: Landing::Row,
+            of_binlog: envelope.source.log_kind() == Some(LogKind::Binlog),
         }))
     }
 
@@ -385,6 +386,7 @@ impl TopicDecoder {
             version: None,
             standing: stand_in_stream(&mut incoming, &envelope.source, (operation, id)),
             landing: Landing::Row,
+            of_binlog: false, // it says nothing of columns
         }))
     }
 

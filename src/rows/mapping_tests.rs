@@ -26,6 +26,7 @@ fn change(
 ) -> Change<'static> {
     Change {
         landing: Landing::Row,
+        of_binlog: false,
         id: Uuid::nil(),
         table: Arc::new(crate::table_name::TableName::new("public", "t")),
         operation,

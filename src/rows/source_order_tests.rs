@@ -58,6 +58,7 @@ fn history(table: &Arc<Table>, ops: &str) -> Vec<HistoryEvent> {
         };
         let change = Change {
             landing: Default::default(),
+            of_binlog: false,
             id: Uuid::nil(),
             table: Arc::new(table.name.clone()),
             operation,

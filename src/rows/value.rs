@@ -176,6 +176,10 @@ impl Conversion {
         }
         let text = match meaning {
             Meaning::Plain | Meaning::Hstore => self.document_text(json, field, meaning),
+            Meaning::Wrapped => whole::unwrapped(json),
+            Meaning::Word => plain::word_text(json),
+            Meaning::Set => array::set_literal(json),
+            Meaning::UuidText => bytes::uuid_text(json),
             Meaning::JsonString => Ok(Cow::Borrowed(json.raw_text())),
             Meaning::JsonText => plain::json_text(json, family),
             Meaning::Date => times::date_text(json),

@@ -24,7 +24,7 @@ const MADE: [&str; 25] = [
     "fine timestamp without time zone",
     "stamp timestamp with time zone",
     "day date not null",
-    "clock time without time zone",
+    "clock interval", // which may be negative and longer than a day
     "made integer",
     "amount numeric(12,2) not null default 1.50",
     "large numeric(20,0)",

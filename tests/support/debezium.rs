@@ -16,7 +16,8 @@ pub enum Format {
 }
 
 impl Format {
-    fn converters(self) -> Value {
+    /// The properties of a connector that writes so.
+    pub fn converters(self) -> Value {
         let mut config = json!({});
         for part in ["key.converter", "value.converter"] {
             let mut set = |name: &str, value: &str| config[format!("{part}{name}")] = value.into();

@@ -40,14 +40,25 @@ impl MariaDb {
 
     /// Sets the connector, with these properties besides.
     pub fn connect(&self, more: Value) {
-        self.put_connector(more);
+        self.put_connector(&self.connector, more);
         dev("connector", &["wait", &self.connector]);
+    }
+
+    /// One more connector, whose topics begin with this name.
+    pub fn connect_as(&self, name: &str, more: Value) {
+        self.put_connector(name, more);
+        dev("connector", &["wait", name]);
+    }
+
+    /// Ends that one.
+    pub fn disconnect(&self, name: &str) {
+        dev("connector", &["delete", name]);
     }
 
     /// The same of one that runs. Nothing is sent with the old properties once this is done.
     pub fn connect_anew(&self, more: Value) {
         dev("connector", &["stop", &self.connector]);
-        self.put_connector(more);
+        self.put_connector(&self.connector, more);
         self.resume();
     }
 
@@ -56,26 +67,22 @@ impl MariaDb {
         dev("connector", &["wait", &self.connector]);
     }
 
-    fn put_connector(&self, more: Value) {
+    fn put_connector(&self, connector: &str, more: Value) {
         let port = std::fs::read_to_string(self.directory.join("port")).expect("it has a port");
         let mut config = json!({
             "connector.class": "io.debezium.connector.mariadb.MariaDbConnector", "tasks.max": "1",
             "database.hostname": "127.0.0.1", "database.port": port.trim(), "database.user": "debezium",
             "database.password": "debezium", "database.server.id": "5000", "database.ssl.mode": "disable",
-            "topic.prefix": self.connector, "database.include.list": "public",
+            "topic.prefix": connector, "database.include.list": "public",
             "bigint.unsigned.handling.mode": "precise",
             "schema.history.internal.kafka.bootstrap.servers": stack().kafka,
-            "schema.history.internal.kafka.topic": format!("{}.history", self.connector),
+            "schema.history.internal.kafka.topic": format!("{connector}.history"),
             "topic.creation.default.partitions": "3", "topic.creation.default.replication.factor": "1",
         });
         for (name, value) in more.as_object().expect("properties") {
             config[name.as_str()] = value.clone();
         }
-        dev_with_input(
-            "connector",
-            &["put", &self.connector, "-"],
-            &config.to_string(),
-        );
+        dev_with_input("connector", &["put", connector, "-"], &config.to_string());
     }
 
     /// How far the connector has read, once that is this far at least and no snapshot any more.

@@ -32,6 +32,12 @@ impl SourceColumn {
         };
         (told != Self::default()).then(|| Box::new(told))
     }
+
+    /// Whether it is of MySQL's numbers of 64 bits without a sign.
+    pub fn is_unsigned_long(&self) -> bool {
+        let name = self.type_name.as_deref();
+        name.is_some_and(|name| name.starts_with("BIGINT") && name.contains("UNSIGNED"))
+    }
 }
 
 /// Connect writes parameters as strings; other writers of the format use numbers.

@@ -5,23 +5,31 @@ use super::column_type::{ColumnType, ExtensionTypes};
 use super::native::type_by_source;
 use crate::format::schema::{Field, Kind, Logical};
 
+/// What is known besides the field.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) extensions: &'a ExtensionTypes,
+    /// [`Change::of_binlog`](crate::format::change::Change::of_binlog).
+    pub(super) of_binlog: bool,
+}
+
 /// The type of the column for such a field; `None`: nothing tells.
-pub(super) fn type_of_field(field: &Field, extensions: &ExtensionTypes) -> Option<ColumnType> {
+pub(super) fn type_of_field(field: &Field, known: Known<'_>) -> Option<ColumnType> {
     let told = |in_array, element| {
         let source = field.source.as_deref()?;
-        type_by_source(element, source, in_array, extensions)
+        type_by_source(element, source, in_array, known.extensions)
     };
     if let Some(native) = told(false, field) {
         return Some(native);
     }
     if let Some(logical) = field.logical
-        && let Some(found) = type_by_logical(field, logical, extensions)
+        && let Some(found) = type_by_logical(field, logical, known)
     {
         return Some(found);
     }
     match &field.kind {
         Kind::Array(element) => {
-            let of_element = told(true, element).or_else(|| type_of_field(element, extensions))?;
+            let of_element = told(true, element).or_else(|| type_of_field(element, known))?;
             Some(match is_listed(&of_element, element) {
                 true => of_element.array_of(),
                 false => ColumnType::plain("jsonb"),
@@ -41,7 +49,10 @@ fn is_listed(of_element: &ColumnType, element: &Field) -> bool {
 fn type_by_logical(
     field: &Field,
     logical: Logical,
-    extensions: &ExtensionTypes,
+    Known {
+        extensions,
+        of_binlog,
+    }: Known<'_>,
 ) -> Option<ColumnType> {
     let or_plain = |of_extension: &'static str, other: &'static str| {
         let found = extensions.find(of_extension);
@@ -49,6 +60,10 @@ fn type_by_logical(
     };
     Some(match logical {
         Logical::Date | Logical::ConnectDate => ColumnType::plain("date"),
+        // MySQL's TIME is a span of up to 838 hours, also a negative one. Postgres' `time` has the same name, its schema
+        // is the same, and `column.propagate.source.type` calls both TIME: only the log tells whose it is. (The units
+        // of `time.precision.mode=connect` have nulls in place of such spans.)
+        Logical::MicroTime | Logical::NanoTime if of_binlog => ColumnType::plain("interval"),
         Logical::Time | Logical::MicroTime | Logical::NanoTime | Logical::ConnectTime => {
             ColumnType::plain("time")
         }

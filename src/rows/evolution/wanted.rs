@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::column_type::{ColumnType, ExtensionTypes};
 use super::default_value::default_literal;
-use super::meaning::type_of_field;
+use super::meaning::{Known, type_of_field};
 use super::width::common_type;
 use crate::format::change::{Change, Fields, Operation};
 use crate::format::landing::Landing;
@@ -106,13 +106,20 @@ impl WantedTable {
     }
 
     fn add_shape(&mut self, change: &Change<'_>, reading: &Reading, extensions: &ExtensionTypes) {
+        let known = Known {
+            extensions,
+            of_binlog: change.of_binlog,
+        };
+        let describe = |name: &str, field: Option<&Field>, is_row| {
+            describe_column(name, field, is_row, reading, known)
+        };
         match &change.landing {
             Landing::Row => {}
             Landing::Marked(mark) => self.add_column(WantedColumn::of_mark(&mark.column), false),
             Landing::Appended => {
                 self.appended = true;
                 for (name, field) in in_schema_order(&change.row) {
-                    let column = describe_column(name, field, false, reading, extensions);
+                    let column = describe(name, field, false);
                     self.add_column(column, false);
                 }
                 return;
@@ -128,7 +135,7 @@ impl WantedTable {
         let in_row = in_schema_order(&change.row).into_iter();
         let of_row = in_row.map(|(name, field)| (name, field.or(change.key.field_of(0, name))));
         for (name, field) in missing.chain(of_row) {
-            let column = describe_column(name, field, is_row, reading, extensions);
+            let column = describe(name, field, is_row);
             self.add_column(column, key.iter().any(|column| column == name));
         }
         if !key.is_empty() {
@@ -220,9 +227,9 @@ fn describe_column(
     field: Option<&Field>,
     is_row: bool,
     reading: &Reading,
-    extensions: &ExtensionTypes,
+    known: Known<'_>,
 ) -> WantedColumn {
-    let found = field.and_then(|field| type_of_field(field, extensions));
+    let found = field.and_then(|field| type_of_field(field, known));
     let default = match (field, &found) {
         (Some(field), Some(found)) => default_literal(field, found, reading),
         _ => None,

@@ -59,7 +59,7 @@ fn holds(now: &PgType, wanted: &ColumnType) -> bool {
         return has >= needed;
     }
     match (now.name.as_str(), wanted.name) {
-        ("float8", "float4") => true,
+        ("float8", "float4") | ("interval", "time") => true,
         ("numeric", "numeric") => wider_numeric(now, wanted).is_none(),
         ("varchar" | "bpchar", "varchar" | "bpchar" | "text") => longer_text(now, wanted).is_none(),
         ("bit", "bit") => now.modifier == bits_of(wanted),

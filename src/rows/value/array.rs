@@ -71,6 +71,24 @@ pub(super) fn array_literal<'a>(
     })
 }
 
+/// The words of MySQL's SET, none of which can have a comma.
+pub(super) fn set_literal(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+    let words = json.as_string("a set as its words with commas between them")?;
+    let mut out = String::with_capacity(words.len() + 2);
+    out.push('{');
+    for (index, word) in words.split(',').enumerate() {
+        if words.is_empty() {
+            break; // no word, and not the empty one
+        }
+        if index > 0 {
+            out.push(',');
+        }
+        push_element(&mut out, word, ',');
+    }
+    out.push('}');
+    Ok(Cow::Owned(out))
+}
+
 /// An array within the array is a dimension more, unless the elements are written as JSON arrays themselves.
 fn is_dimension(element: &PgType) -> bool {
     !matches!(
@@ -112,6 +130,19 @@ mod tests {
         array(&format!(
             r#"{{"type":"{kind}","optional":true,"name":"{name}","parameters":{{"scale":"2"}}}}"#
         ))
+    }
+
+    #[test]
+    fn the_words_of_a_set_are_the_elements_of_an_array() {
+        let set = r#"{"type":"string","name":"io.debezium.data.EnumSet"}"#;
+        check(&[
+            ("\"a,c\"", set, "text[]", "{a,c}"),
+            ("\"a b,{c}\"", set, "varchar[]", r#"{"a b","{c}"}"#),
+            ("\"null\"", set, "text[]", r#"{"null"}"#),
+            ("\"\"", set, "text[]", "{}"),
+            ("\"a,c\"", set, "text", "a,c"),
+        ]);
+        refused("7", set, "text[]");
     }
 
     #[test]

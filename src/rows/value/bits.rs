@@ -28,7 +28,8 @@ pub(super) fn bit_string<'a>(
     if !matches!(
         family,
         Family::Bit | Family::Varbit | Family::Text | Family::Boolean | Family::Other
-    ) {
+    ) && !(declared && is_whole(family))
+    {
         return Err(family.unfit("a bit string"));
     }
     let length = match length {
@@ -49,6 +50,9 @@ pub(super) fn bit_string<'a>(
             allowed: "the length that its type gives",
         });
     }
+    if is_whole(family) {
+        return bits_number(&bytes);
+    }
     let bit = |place: usize| {
         bytes
             .get(place / 8)
@@ -60,6 +64,25 @@ pub(super) fn bit_string<'a>(
             .map(|place| if bit(place) { '1' } else { '0' })
             .collect(),
     ))
+}
+
+/// The types that hold bits as the number that they are, as MySQL itself reads them.
+fn is_whole(family: Family) -> bool {
+    matches!(family, Family::Integer | Family::Numeric)
+}
+
+fn bits_number(bytes: &[u8]) -> Result<Cow<'static, str>, ValueError> {
+    let mut number = 0_u64;
+    for (place, byte) in bytes.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+        if place >= 8 {
+            return Err(ValueError::OutOfRange {
+                what: "a bit string",
+                allowed: "64 bits, for a column of numbers",
+            });
+        }
+        number |= u64::from(*byte) << (8 * place);
+    }
+    Ok(Cow::Owned(number.to_string()))
 }
 
 /// Without a schema: a string of zeros and ones that has the column's length, or that can't be base64, is
@@ -109,6 +132,14 @@ mod tests {
             ("\"101\"", "", "varbit(8)", "101"),
             ("\"BQ==\"", &bits(3), "text", "101"),
             ("\"BQ==\"", &unlimited, "text", "101"),
+            ("\"BQ==\"", &bits(3), "int4", "5"),
+            ("\"\"", &bits(3), "int8", "0"),
+            (
+                "\"//////////8=\"",
+                &bits(64),
+                "numeric",
+                "18446744073709551615",
+            ),
         ]);
     }
 
@@ -117,7 +148,8 @@ mod tests {
         refused("\"/w==\"", &bits(7), "bit(7)");
         refused("\"BQ=\"", &bits(3), "bit(3)");
         refused("5", &bits(3), "bit(3)");
-        refused("\"BQ==\"", &bits(3), "int4");
+        refused("\"AAAAAAAAAAAB\"", &bits(72), "numeric");
+        refused("\"BQ==\"", &bits(2), "int4");
         refused("\"BQ==\"", &bits(2_000_000_000), "bit(3)");
         refused("\"101\"", "", "bit(8)");
         assert!(refused("\"1010\"", "", "varbit(8)").is_undeclared());

@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
+use uuid::Uuid;
+
 use super::error::{ValueError, malformed};
 use super::family::Family;
 use super::json::Json;
@@ -23,7 +25,8 @@ pub(super) fn decode_base64(json: Json<'_>, expected: &'static str) -> Result<Ve
         .map_err(|_| malformed(expected))
 }
 
-/// Bytes for a column of another type are refused: there is no one way to read them.
+/// Bytes for a bytea or, if they are 16, for a uuid. Those for a column of another type are refused: there is no one way
+/// to read them.
 pub(super) fn to_bytea<'a>(json: Json<'a>, family: Family) -> Result<Cow<'a, str>, ValueError> {
     const EXPECTED: &str = "bytes in base64";
     match (json, family) {
@@ -35,8 +38,30 @@ pub(super) fn to_bytea<'a>(json: Json<'a>, family: Family) -> Result<Cow<'a, str
             "\\x",
             &decode_base64(json, EXPECTED)?,
         ))),
+        (_, Family::Uuid) => {
+            let bytes = decode_base64(json, EXPECTED)?;
+            let uuid = Uuid::from_slice(&bytes).map_err(|_| family.unfit("other than 16 bytes"))?;
+            Ok(Cow::Owned(uuid.to_string()))
+        }
         _ => Err(family.unfit("bytes")),
     }
+}
+
+/// A string for a uuid: what Postgres reads as one, or 16 bytes in base64, which it reads in no way. That is what a
+/// BINARY(16) is in JSON without schemas and with `binary.handling.mode`.
+pub(super) fn uuid_text(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+    /// With its padding and without.
+    const ENCODED_LENGTHS: [usize; 2] = [24, 22];
+    let text = json.as_string("a uuid")?;
+    if !ENCODED_LENGTHS.contains(&text.len()) {
+        return Ok(text); // as nearly all
+    }
+    let bytes = STANDARD.decode(text.as_bytes());
+    let bytes = bytes.or_else(|_| URL_SAFE.decode(text.as_bytes()));
+    Ok(match bytes.map(|bytes| Uuid::from_slice(&bytes)) {
+        Ok(Ok(uuid)) => Cow::Owned(uuid.to_string()),
+        _ => text,
+    })
 }
 
 /// Bytes in a string, without a schema or with one that says string: in base64, as Connect's JSON writes them, or as
@@ -177,6 +202,30 @@ mod tests {
     }
 
     #[test]
+    fn sixteen_bytes_are_a_uuid_however_they_are_written() {
+        let (bytes, string) = (r#"{"type":"bytes"}"#, r#"{"type":"string"}"#);
+        let uuid = "00ff0203-0405-0607-0809-0a0b0c0dfe00";
+        check(&[
+            ("\"AP8CAwQFBgcICQoLDA3+AA==\"", bytes, "uuid", uuid),
+            ("\"AP8CAwQFBgcICQoLDA3+AA==\"", "", "uuid", uuid),
+            ("\"AP8CAwQFBgcICQoLDA3-AA\"", string, "uuid", uuid),
+            // binary.handling.mode=hex, which Postgres reads
+            (
+                "\"00ff02030405060708090a0b0c0dfe00\"",
+                string,
+                "uuid",
+                "00ff02030405060708090a0b0c0dfe00",
+            ),
+        ]);
+        check(&[(
+            "\"no uuid of 24 characters\"",
+            "",
+            "uuid",
+            "no uuid of 24 characters",
+        )]);
+    }
+
+    #[test]
     fn bytes_that_are_cut_or_for_another_type_are_refused() {
         let bytes = r#"{"type":"bytes"}"#;
         refused("\"AAH+/w=\"", bytes, "bytea");
@@ -185,6 +234,10 @@ mod tests {
         let message = refused("\"AAH+/w==\"", bytes, "text").to_string();
         assert_eq!(message, "bytes can't be written to a column of type text");
         refused("\"AAH+/w==\"", bytes, "jsonb");
-        refused("\"AAH+/w==\"", bytes, "uuid");
+        let message = refused("\"AAH+/w==\"", bytes, "uuid").to_string();
+        assert_eq!(
+            message,
+            "other than 16 bytes can't be written to a column of type uuid"
+        );
     }
 }

@@ -15,6 +15,14 @@ use crate::rows::table::PgType;
 pub(super) enum Meaning<'f> {
     /// The string's content, the number's digits, the boolean's word: Postgres reads it.
     Plain,
+    /// A negative number that stands for the one 2^64 above it.
+    Wrapped,
+    /// A word of MySQL's ENUM, whose commas may be written with a backslash.
+    Word,
+    /// A set's words with commas between them, for an array.
+    Set,
+    /// A uuid as text, or its bytes in base64.
+    UuidText,
     /// A string that holds a JSON document.
     JsonText,
     /// A string that is a text, for a column of documents.
@@ -119,11 +127,19 @@ pub(super) fn find_meaning<'f>(
     }
     match logical.and_then(|(field, logical)| by_logical(json, field, logical, family)) {
         Some(meaning) => Ok(meaning),
+        None if is_wrapped(json, field, family) => Ok(Meaning::Wrapped),
         None => {
             let kind = field.map(|field| &field.kind);
             by_column(json, kind, family, column, schemaless)
         }
     }
+}
+
+fn is_wrapped(json: Json<'_>, field: Option<&Field>, family: Family) -> bool {
+    let is_negative = matches!(json, Json::Number(digits) if digits.starts_with('-'));
+    is_negative
+        && (family.is_number() || matches!(family, Family::Money | Family::Text | Family::Json))
+        && field.is_some_and(Field::wraps_unsigned)
 }
 
 /// Whether the schema says of a string what it is, and that it is no document.
@@ -156,6 +172,8 @@ fn by_logical(
             length: field.length,
             declared: true,
         },
+        Logical::Enum if field.is_of_mysql_enum() => Meaning::Word,
+        Logical::EnumSet if family == Family::Array => Meaning::Set,
         Logical::Json if family == Family::Hstore => Meaning::Hstore,
         Logical::Json => Meaning::JsonText,
         Logical::Point if family == Family::Geometry => Meaning::Geometry,
@@ -266,6 +284,7 @@ fn string_meaning(kind: Option<&Kind>, family: Family, column: &PgType) -> Meani
         Family::Date | Family::Time | Family::Timestamp | Family::TimestampTz => Meaning::Iso,
         Family::Hstore => Meaning::Hstore,
         Family::Bytea => Meaning::EncodedBytes,
+        Family::Uuid => Meaning::UuidText,
         Family::Numeric | Family::Money if kind == Some(&Kind::Bytes) => Meaning::UndeclaredBytes,
         Family::Numeric | Family::Money if !is_string => Meaning::UndeclaredDecimal,
         Family::Integer | Family::Float if matches!(kind, None | Some(Kind::Unknown)) => {

@@ -30,7 +30,7 @@ impl Shortcut {
             }
             (Kind::String, Some(Logical::Uuid), Family::Uuid) => Some(Shortcut::Text),
             (Kind::Int16 | Kind::Int32 | Kind::Int64, None, Family::Integer)
-                if column.name != "oid" =>
+                if column.name != "oid" && !field.wraps_unsigned() =>
             {
                 Some(Shortcut::Whole)
             }

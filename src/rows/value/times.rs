@@ -84,7 +84,7 @@ pub(super) fn time_text(
     if !(0..=86_400).contains(&second) || (second == 86_400 && fraction > 0) {
         return Err(ValueError::OutOfRange {
             what: "a time of day",
-            allowed: "0 to 24 hours",
+            allowed: "0 to 24 hours; MySQL's longer and negative ones need a column of the type interval",
         });
     }
     let mut out = String::with_capacity(24);

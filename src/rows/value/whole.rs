@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::error::ValueError;
 use super::family::Family;
+use super::json::Json;
 
 /// More digits than the largest integer has: what needs them is written out by nobody.
 const MOST_DIGITS: i64 = 20;
@@ -25,6 +26,12 @@ pub(super) fn whole_json_number(text: Cow<'_, str>) -> Result<Cow<'_, str>, Valu
         });
     }
     Ok(whole)
+}
+
+/// A number of 64 bits without a sign that was written as one with a sign.
+pub(super) fn unwrapped(json: Json<'_>) -> Result<Cow<'_, str>, ValueError> {
+    let number = json.as_integer("a whole number of 64 bits")?;
+    Ok(Cow::Owned(number.cast_unsigned().to_string()))
 }
 
 pub(super) fn has_point(text: &str) -> bool {
@@ -87,6 +94,30 @@ mod tests {
 
     const DOUBLE: &str = r#"{"type":"double"}"#;
     const STRING: &str = r#"{"type":"string"}"#;
+
+    #[test]
+    fn an_unsigned_long_that_is_written_as_a_negative_one_is_what_the_source_has() {
+        let of = |name: &str| {
+            format!(
+                r#"{{"type":"int64","parameters":{{"__debezium.source.column.type":"{name}"}}}}"#
+            )
+        };
+        let (unsigned, zerofill) = (of("BIGINT UNSIGNED"), of("BIGINT UNSIGNED ZEROFILL"));
+        check(&[
+            ("-1", &unsigned, "numeric(20,0)", "18446744073709551615"),
+            (
+                "-9223372036854775808",
+                &zerofill,
+                "text",
+                "9223372036854775808",
+            ),
+            // Postgres refuses it, where nobody would have known
+            ("-1", &unsigned, "int8", "18446744073709551615"),
+            ("7", &unsigned, "int8", "7"),
+            ("-1", &of("BIGINT"), "int8", "-1"),
+            ("-1", r#"{"type":"int64"}"#, "numeric(20,0)", "-1"),
+        ]);
+    }
 
     #[test]
     fn a_number_without_a_fraction_lands_in_a_column_of_integers_however_it_is_written() {

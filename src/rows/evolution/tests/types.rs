@@ -2,17 +2,51 @@
 
 use super::super::column_type::ExtensionTypes;
 use super::super::default_value::default_literal;
-use super::super::meaning::type_of_field;
+use super::super::meaning::{Known, type_of_field};
 use super::{extensions, field};
 use crate::rows::value::{Reading, Value, to_text};
 
 /// The schema's type, its name if any, the column's type, and a value as it is written.
 type Case<'c> = (&'c str, &'c str, &'c str, &'c str);
 
+fn of(extensions: &ExtensionTypes) -> Known<'_> {
+    Known {
+        extensions,
+        of_binlog: false,
+    }
+}
+
+#[test]
+fn a_time_of_mysqls_is_a_span_and_one_of_postgres_a_time_of_day() {
+    for (kind, name, raw) in [
+        ("int64", "io.debezium.time.MicroTime", "-3020399000000"),
+        ("int64", "io.debezium.time.NanoTime", "3020399000000000"),
+    ] {
+        let field = field(&named(kind, name));
+        let extensions = ExtensionTypes::default();
+        let of_binlog = Known {
+            of_binlog: true,
+            ..of(&extensions)
+        };
+        let span = type_of_field(&field, of_binlog).expect("a type");
+        assert_eq!(span.to_string(), "interval");
+        let value = to_text(raw, Some(&field), &span.to_pg_type(), &Reading::default());
+        assert!(matches!(value, Ok(Value::Text(_))), "{value:?}");
+        let time = type_of_field(&field, of(&extensions)).expect("a type");
+        assert_eq!(time.to_string(), "time");
+        let refused = to_text(raw, Some(&field), &time.to_pg_type(), &Reading::default());
+        let message = refused.expect_err("no time of day").to_string();
+        assert!(
+            message.contains("a column of the type interval"),
+            "{message}"
+        );
+    }
+}
+
 fn check(cases: &[Case<'_>], describe: impl Fn(&str, &str) -> String, known: &ExtensionTypes) {
     for (kind, name, expected, raw) in cases {
         let field = field(&describe(kind, name));
-        let found = type_of_field(&field, known);
+        let found = type_of_field(&field, of(known));
         let sql = found.as_ref().map(ToString::to_string);
         assert_eq!(sql.as_deref(), Some(*expected), "{kind} {name}");
         let column = found.expect("a type").to_pg_type();
@@ -170,7 +204,10 @@ fn a_column_is_what_its_values_mean_or_else_how_they_are_written() {
     ];
     check(cases, named, &ExtensionTypes::default());
     assert_eq!(
-        type_of_field(&field(r#"{"type":"float16"}"#), &ExtensionTypes::default()),
+        type_of_field(
+            &field(r#"{"type":"float16"}"#),
+            of(&ExtensionTypes::default())
+        ),
         None
     );
 }
@@ -195,7 +232,7 @@ fn types_of_extensions_are_taken_where_the_database_has_them() {
     let nested = r#"{"type":"array","items":{"type":"array","items":{"type":"int32"}}}"#;
     let rows = r#"{"type":"array","items":{"type":"struct","fields":[]}}"#;
     for schema in [nested, rows] {
-        let found = type_of_field(&field(schema), &ExtensionTypes::default());
+        let found = type_of_field(&field(schema), of(&ExtensionTypes::default()));
         assert_eq!(found.expect("a type").to_string(), "jsonb", "{schema}");
     }
 }
@@ -450,7 +487,7 @@ fn a_default_is_the_value_that_the_schema_tells_as_a_literal() {
     ];
     for (schema, expected) in cases {
         let field = field(schema);
-        let column = type_of_field(&field, &ExtensionTypes::default()).expect("a type");
+        let column = type_of_field(&field, of(&ExtensionTypes::default())).expect("a type");
         let found = default_literal(&field, &column, &Reading::default());
         assert_eq!(found.as_deref(), expected, "{schema}");
     }
