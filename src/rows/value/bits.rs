@@ -25,11 +25,11 @@ pub(super) fn bit_string<'a>(
     declared: bool,
     family: Family,
 ) -> Result<Cow<'a, str>, ValueError> {
-    if !matches!(
-        family,
-        Family::Bit | Family::Varbit | Family::Text | Family::Boolean | Family::Other
-    ) && !(declared && is_whole(family))
-    {
+    let takes_bits = match family {
+        Family::Bit | Family::Varbit | Family::Text | Family::Boolean | Family::Other => true,
+        family => declared && is_whole(family),
+    };
+    if !takes_bits {
         return Err(family.unfit("a bit string"));
     }
     let length = match length {
