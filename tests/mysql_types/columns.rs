@@ -196,7 +196,7 @@ pub const COLUMNS: [Column; 50] = [
         ("FLOAT(m,d)", "fs", "float(7,3)"),
         ["-9999.5", "1234.567", "0", "0.001"],
         side("double precision", "{}", "{}::numeric(7,3)::text"),
-        side("real", "{}", "{}::numeric(7,3)::text"),
+        side("real", "{}", "{}::text::numeric(7,3)::text"),
     ),
     column(
         ("DOUBLE", "f8", "double"),
