@@ -255,7 +255,7 @@ pub const COLUMNS: [Column; 50] = [
             "'1000-01-01 00:00:00.000001'",
             "'9999-12-31 23:59:59.999999'",
             "'1970-01-01 00:00:00'",
-            "'1969-12-31 23:59:59.999999'",
+            "'1960-02-29 23:59:59.999999'",
         ],
         side("timestamp without time zone", "{}", OF_MICROS),
         side("timestamptz", "{}", OF_ZONED_MICROS),
