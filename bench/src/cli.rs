@@ -19,6 +19,8 @@ pub enum Command {
     Run,
     /// Only makes the topics of the workloads.
     Make,
+    /// Compares the tables that Landfall and the JDBC sink make by themselves; writes docs/tables-made.md.
+    Tables,
     /// Brings the stack up and leaves it so; otherwise each run starts it and ends it.
     Up,
     /// Only writes RESULTS.md and throughput.svg from the figures there are.

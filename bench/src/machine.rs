@@ -43,6 +43,15 @@ pub fn version(name: &str) -> String {
     value(&read("dev/versions.env"), name, '=')
 }
 
+/// The destination's.
+///
+/// # Errors
+/// If it isn't up.
+pub fn postgres_version(bench: &Bench) -> Result<String> {
+    let mut client = Database::destination(&bench.stack, "postgres")?.connect()?;
+    Ok(client.query_one("SHOW server_version", &[])?.get(0))
+}
+
 /// Lines for the results.
 ///
 /// # Errors
@@ -58,8 +67,7 @@ pub fn facts(bench: &Bench) -> Result<Vec<String>> {
         .unwrap_or_default()
         >> 20;
     let kernel = read("/proc/sys/kernel/osrelease");
-    let mut client = Database::destination(&bench.stack, "postgres")?.connect()?;
-    let postgres: String = client.query_one("SHOW server_version", &[])?.get(0);
+    let postgres = postgres_version(bench)?;
     Ok(vec![
         format!(
             "{cores} cores of {cpu}, {gigabytes} GiB, Linux {}; broker, sink and Postgres on this one machine",

@@ -27,6 +27,7 @@ mod sink;
 mod split;
 mod stack;
 mod table;
+mod tables;
 mod wait;
 mod warm_up;
 mod workload;
@@ -84,6 +85,7 @@ fn work(
                 }
             }
         }
+        Command::Tables => tables::compare(bench)?,
         Command::Up => {}
         Command::Render => results::render(bench, all, chosen)?,
         Command::Down => bench.stack.down()?,

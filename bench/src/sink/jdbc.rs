@@ -53,17 +53,24 @@ impl Connect {
             tuned,
         })
     }
+
+    /// Has it begin with a connector of this name.
+    ///
+    /// # Errors
+    /// If it refuses.
+    pub fn put_config(&self, name: &str, config: &Value) -> Result<()> {
+        let body = Body {
+            media_type: "application/json",
+            text: &config.to_string(),
+        };
+        let path = format!("/connectors/{name}/config");
+        self.address.request("PUT", &path, Some(body))
+    }
 }
 
 impl Worker for Connect {
     fn put(&self, bench: &Bench, task: &Task<'_>) -> Result<()> {
-        let config = connector_config(bench, task, self.tuned)?.to_string();
-        let path = format!("/connectors/{}/config", task.name);
-        let body = Body {
-            media_type: "application/json",
-            text: &config,
-        };
-        self.address.request("PUT", &path, Some(body))
+        self.put_config(task.name, &connector_config(bench, task, self.tuned)?)
     }
 
     fn delete(&self, name: &str) -> Result<()> {
