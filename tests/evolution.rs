@@ -1,5 +1,6 @@
 //! Tables become what their events' schemas tell, as far as `schema_evolution` allows, and no event is lost or doubled by it.
 
+mod beside_jdbc;
 mod crashes;
 mod gone;
 mod loosened;

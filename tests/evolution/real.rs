@@ -31,7 +31,7 @@ const ROWS: &str = "
 /// What the source says of each column, as the destination is to have it.
 const TYPES: [&str; 31] = [
     "id bigint not null",
-    "flag boolean not null", // its default, false, is what Debezium writes for a function, too
+    "flag boolean not null default false",
     "small smallint",
     "int integer",
     "real real",

@@ -62,7 +62,10 @@ pub struct Record {
 /// # Errors
 /// If a file isn't as described here.
 pub fn all() -> serde_json::Result<Vec<Fixture>> {
-    FILES.iter().map(|file| serde_json::from_str(file)).collect()
+    FILES
+        .iter()
+        .map(|file| serde_json::from_str(file))
+        .collect()
 }
 
 impl Column {
@@ -102,8 +105,14 @@ impl Fixture {
         let nullable = |name: &str, kind: Json| json!({ "name": name, "type": ["null", kind], "default": null });
         let told = |name: &str, kind: &str| json!({ "name": name, "type": kind });
         let source = json!([
-            told("version", "string"), told("connector", "string"), told("name", "string"), told("ts_ms", "long"),
-            told("db", "string"), told("schema", "string"), told("table", "string"), nullable("txId", json!("long")),
+            told("version", "string"),
+            told("connector", "string"),
+            told("name", "string"),
+            told("ts_ms", "long"),
+            told("db", "string"),
+            told("schema", "string"),
+            told("table", "string"),
+            nullable("txId", json!("long")),
             nullable("lsn", json!("long"))
         ]);
         let envelope = json!([
@@ -113,8 +122,12 @@ impl Fixture {
             told("op", "string"),
             nullable("ts_ms", json!("long"))
         ]);
-        (self.encoding == Encoding::Avro)
-            .then(|| [record("Key", json!(columns[..1])), record("Envelope", envelope)])
+        (self.encoding == Encoding::Avro).then(|| {
+            [
+                record("Key", json!(columns[..1])),
+                record("Envelope", envelope),
+            ]
+        })
     }
 
     /// A record for each row. `ids`: what the registry calls the schemas.
@@ -131,13 +144,17 @@ impl Fixture {
 
     fn row(&self, row: usize) -> Json {
         let fields = self.columns.iter();
-        fields.map(|c| (c.name.clone(), c.sent[row].clone())).collect()
+        fields
+            .map(|c| (c.name.clone(), c.sent[row].clone()))
+            .collect()
     }
 
     fn in_json(&self, row: usize) -> Record {
         let fields: Vec<Json> = self.columns.iter().map(|c| c.named("field")).collect();
-        let schema = |fields: &[Json]| json!({ "type": "struct", "optional": false, "fields": fields });
-        let wrap = |fields, payload| json!({ "schema": schema(fields), "payload": payload }).to_string();
+        let schema =
+            |fields: &[Json]| json!({ "type": "struct", "optional": false, "fields": fields });
+        let wrap =
+            |fields, payload| json!({ "schema": schema(fields), "payload": payload }).to_string();
         let key = json!({ "id": self.row(row)["id"] });
         Record {
             key: self.has_key.then(|| wrap(&fields[..1], key).into_bytes()),
@@ -145,7 +162,12 @@ impl Fixture {
         }
     }
 
-    fn in_avro(&self, row: usize, schemas: &[Json; 2], ids: [i32; 2]) -> Result<Record, Box<dyn Error>> {
+    fn in_avro(
+        &self,
+        row: usize,
+        schemas: &[Json; 2],
+        ids: [i32; 2],
+    ) -> Result<Record, Box<dyn Error>> {
         let after = self.row(row);
         let key = json!({ "id": after["id"] });
         let lsn = 1_000 + row;
@@ -163,7 +185,9 @@ impl Fixture {
 fn message(schema: &Json, id: i32, value: &Json) -> Result<Vec<u8>, Box<dyn Error>> {
     let schema = Schema::parse(&without_logical_types(schema))?;
     let value = untyped(value).resolve(&schema)?;
-    let datum = GenericDatumWriter::builder(&schema).build()?.write_value_to_vec(value)?;
+    let datum = GenericDatumWriter::builder(&schema)
+        .build()?
+        .write_value_to_vec(value)?;
     Ok([&[0][..], &id.to_be_bytes(), &datum].concat())
 }
 
@@ -172,7 +196,8 @@ fn without_logical_types(schema: &Json) -> Json {
     match schema {
         Json::Object(fields) => {
             let kept = fields.iter().filter(|(name, _)| *name != "logicalType");
-            kept.map(|(name, value)| (name.clone(), without_logical_types(value))).collect()
+            kept.map(|(name, value)| (name.clone(), without_logical_types(value)))
+                .collect()
         }
         Json::Array(items) => items.iter().map(without_logical_types).collect(),
         other => other.clone(),
@@ -192,7 +217,11 @@ fn untyped(json: &Json) -> Value {
         Json::Array(items) => Value::Array(items.iter().map(untyped).collect()),
         Json::Object(fields) => {
             let fields = fields.iter();
-            Value::Map(fields.map(|(name, value)| (name.clone(), untyped(value))).collect())
+            Value::Map(
+                fields
+                    .map(|(name, value)| (name.clone(), untyped(value)))
+                    .collect(),
+            )
         }
     }
 }

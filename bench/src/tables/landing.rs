@@ -37,7 +37,14 @@ pub fn land_by_landfall(bench: &Bench, topics: &Topics, into: &Database) -> Resu
     let path = bench.options.state.join("tables.toml");
     std::fs::write(&path, file)?;
     let mut command = Command::new(&bench.options.landfall);
-    command.args(["run", "--until-caught-up", "--fail-on-dead-letters", "--config"]).arg(&path);
+    command
+        .args([
+            "run",
+            "--until-caught-up",
+            "--fail-on-dead-letters",
+            "--config",
+        ])
+        .arg(&path);
     let output = command.output().context("starting Landfall")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "landfall run: {}", said.trim_end());
@@ -56,7 +63,9 @@ pub fn land_by_jdbc(bench: &Bench, topics: &Topics, into: &Database) -> Result<(
     let mut client = into.connect()?;
     wait::until("the JDBC sink has landed the rows", PATIENCE, || {
         worker.process().is_well()?;
-        let landed = topics.iter().all(|(fixture, _)| rows(&mut client, fixture) == 2);
+        let landed = topics
+            .iter()
+            .all(|(fixture, _)| rows(&mut client, fixture) == 2);
         Ok(landed.then_some(()))
     })
 }
@@ -67,8 +76,17 @@ fn rows(client: &mut Client, fixture: &Fixture) -> i64 {
     client.query_one(&sql, &[]).map_or(0, |row| row.get(0))
 }
 
-fn connector_config(bench: &Bench, fixture: &Fixture, topic: &str, into: &Database) -> Result<Value> {
-    let key_mode = if fixture.has_key { "record_key" } else { "record_value" };
+fn connector_config(
+    bench: &Bench,
+    fixture: &Fixture,
+    topic: &str,
+    into: &Database,
+) -> Result<Value> {
+    let key_mode = if fixture.has_key {
+        "record_key"
+    } else {
+        "record_value"
+    };
     let mut config = json!({
         "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
         "tasks.max": "1",

@@ -70,18 +70,32 @@ fn compare(client: &mut Client, fixture: &Fixture, column: &Column, made: &mut M
     let exact = column.types.iter().find(|kind| **kind == made.kind);
     if exact.is_none() {
         let wanted = column.types.first().map_or("", String::as_str);
-        made.lacks.insert(Facet::Type, format!("{} for {wanted}", made.kind));
+        made.lacks
+            .insert(Facet::Type, format!("{} for {wanted}", made.kind));
     }
     if made.is_required != column.is_required() {
-        let said = if made.is_required { "takes no null" } else { "takes null" };
+        let said = if made.is_required {
+            "takes no null"
+        } else {
+            "takes null"
+        };
         made.lacks.insert(Facet::Nullability, said.to_owned());
     }
     // what differs in spelling only is the same in the type that would be exact
-    let kind = exact.or(column.types.first()).map_or("text", String::as_str);
+    let kind = match exact
+        .or(column.types.first())
+        .map_or("text", String::as_str)
+    {
+        "json" => "jsonb", // texts of which nothing says whether they are equal
+        kind => kind,
+    };
     let mut is = |expression: &str, wanted: &Option<String>| {
-        let sql = format!("SELECT ({expression})::text::{kind} IS NOT DISTINCT FROM $1::text::{kind}");
+        let sql =
+            format!("SELECT ({expression})::text::{kind} IS NOT DISTINCT FROM $1::text::{kind}");
         // what the type doesn't take is another value
-        client.query_one(&sql, &[wanted]).is_ok_and(|row| row.get(0))
+        client
+            .query_one(&sql, &[wanted])
+            .is_ok_and(|row| row.get(0))
     };
     if !is(made.default.as_deref().unwrap_or("NULL"), &column.default) {
         let said = match (&column.default, &made.default) {
@@ -92,7 +106,10 @@ fn compare(client: &mut Client, fixture: &Fixture, column: &Column, made: &mut M
         made.lacks.insert(Facet::Default, said);
     }
     for (id, means) in fixture.columns[0].means.iter().flatten().zip(&column.means) {
-        let value = format!("SELECT {} FROM public.{} WHERE id::text = '{id}'", column.name, fixture.table);
+        let value = format!(
+            "SELECT {} FROM public.{} WHERE id::text = '{id}'",
+            column.name, fixture.table
+        );
         if !is(&value, means) {
             let said = format!("other values than '{}'", means.as_deref().unwrap_or("null"));
             made.lacks.insert(Facet::Values, said);

@@ -25,11 +25,19 @@ pub fn make_topic(bench: &Bench, fixture: &Fixture) -> Result<String> {
         made.map_err(|(topic, code)| anyhow!("{topic}: {code}"))?;
     }
     let mut ids = [0; 2];
-    for (schema, (id, half)) in fixture.schemas().iter().flatten().zip(ids.iter_mut().zip(["key", "value"])) {
+    for (schema, (id, half)) in fixture
+        .schemas()
+        .iter()
+        .flatten()
+        .zip(ids.iter_mut().zip(["key", "value"]))
+    {
         *id = register(bench, &format!("{topic}-{half}"), schema)?;
     }
     let producer: BaseProducer = config(&bench.kafka.brokers).create()?;
-    for record in fixture.records(ids).map_err(|e| anyhow!("{}: {e}", fixture.title))? {
+    for record in fixture
+        .records(ids)
+        .map_err(|e| anyhow!("{}: {e}", fixture.title))?
+    {
         let mut message = BaseRecord::<[u8], [u8]>::to(&topic).payload(&record.value);
         if let Some(key) = &record.key {
             message = message.key(key);
@@ -42,11 +50,25 @@ pub fn make_topic(bench: &Bench, fixture: &Fixture) -> Result<String> {
 
 /// Returns the schema's id.
 fn register(bench: &Bench, subject: &str, schema: &Value) -> Result<i32> {
-    let url = format!("{}/apis/ccompat/v7/subjects/{subject}/versions", bench.stack.value("REGISTRY")?);
+    let url = format!(
+        "{}/apis/ccompat/v7/subjects/{subject}/versions",
+        bench.stack.value("REGISTRY")?
+    );
     let body = json!({ "schema": schema.to_string() }).to_string();
     let mut curl = Command::new("curl");
-    curl.args(["--noproxy", "*", "--silent", "--show-error", "--fail-with-body", "--max-time", "60"]);
-    curl.args(["--header", "Content-Type: application/vnd.schemaregistry.v1+json"]);
+    curl.args([
+        "--noproxy",
+        "*",
+        "--silent",
+        "--show-error",
+        "--fail-with-body",
+        "--max-time",
+        "60",
+    ]);
+    curl.args([
+        "--header",
+        "Content-Type: application/vnd.schemaregistry.v1+json",
+    ]);
     let answer = curl.args(["--data-binary", &body, &url]).output()?;
     let said = String::from_utf8_lossy(&answer.stdout);
     ensure!(answer.status.success(), "{url}: {said}");

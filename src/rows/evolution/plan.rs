@@ -1,6 +1,7 @@
 //! The statements by which a table comes to what its events ask for.
 
 use super::column_type::ColumnType;
+use super::default_value::ColumnDefault;
 use super::names::{explain_column_name, explain_table_name};
 use super::sharing::explain_sharing;
 use super::wanted::{WantedColumn, WantedTable, Wants};
@@ -117,7 +118,10 @@ impl Plan {
         let mut lines: Vec<String> = columns
             .filter_map(|column| {
                 let found = self.require_type(name, column)?;
-                let defined = define_column(column, found, wanted.is_required(column));
+                let required = wanted.is_required(column);
+                let default = column.default.as_ref();
+                let default = default.filter(|default| required || !default.may_be_invented);
+                let defined = define_column(column, found, required, default);
                 Some(match &column.comment {
                     Some(comment) => format!("-- {comment}\n  {defined}"),
                     None => defined,
@@ -187,18 +191,20 @@ impl Plan {
         let Some(found) = self.require_type(&wanted.name, column) else {
             return;
         };
-        let required = wanted.is_required(column) && column.default.is_some();
+        let default = column.default.as_ref();
+        let default = default.filter(|default| !default.may_be_invented);
+        let required = wanted.is_required(column) && default.is_some();
         let table = quote_table(&wanted.name);
-        let sql = match &column.default {
+        let sql = match default {
             Some(default) if !required => {
-                let name = quote(&column.name);
+                let (name, default) = (quote(&column.name), &default.literal);
                 format!(
                     "ALTER TABLE {table} ADD COLUMN {name} {found}, ALTER COLUMN {name} SET DEFAULT {default}"
                 )
             }
             _ => format!(
                 "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {}",
-                define_column(column, found, required)
+                define_column(column, found, required, default)
             ),
         };
         self.add(DdlKind::AddColumn, sql);
@@ -260,10 +266,14 @@ impl Plan {
     }
 }
 
-fn define_column(column: &WantedColumn, found: &ColumnType, required: bool) -> String {
+fn define_column(
+    column: &WantedColumn,
+    found: &ColumnType,
+    required: bool,
+    default: Option<&ColumnDefault>,
+) -> String {
     let not_null = if required { " NOT NULL" } else { "" };
-    let default = column.default.as_ref();
-    let default = default.map_or(String::new(), |literal| format!(" DEFAULT {literal}"));
+    let default = default.map_or(String::new(), |d| format!(" DEFAULT {}", d.literal));
     format!("{} {found}{not_null}{default}", quote(&column.name))
 }
 

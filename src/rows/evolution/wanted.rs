@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::column_type::{ColumnType, ExtensionTypes};
-use super::default_value::default_literal;
+use super::default_value::{ColumnDefault, find_default};
 use super::meaning::{Known, type_of_field};
 use super::width::common_type;
 use crate::format::change::{Change, Fields, Operation};
@@ -25,8 +25,7 @@ pub struct WantedColumn {
     present: usize,
     /// Whether one of those allows null.
     takes_null: bool,
-    /// As an SQL literal.
-    pub(super) default: Option<String>,
+    pub(super) default: Option<ColumnDefault>,
     /// What people are told of it, where it is no more than a proposal.
     pub(super) comment: Option<String>,
     /// It says that rows are deleted, and no event has it.
@@ -231,7 +230,7 @@ fn describe_column(
 ) -> WantedColumn {
     let found = field.and_then(|field| type_of_field(field, known));
     let default = match (field, &found) {
-        (Some(field), Some(found)) => default_literal(field, found, reading),
+        (Some(field), Some(found)) => find_default(field, found, reading),
         _ => None,
     };
     WantedColumn {
