@@ -1,6 +1,7 @@
 //! How the fields of one shape of events become the columns of one table. It follows from the names
 //! alone, so it is found once and then holds for every event of that shape.
 
+mod field_column;
 mod landing;
 
 use std::borrow::Cow;
@@ -13,7 +14,6 @@ use crate::format::key_move::KeyMove;
 use crate::format::landing::Landing;
 use crate::format::schema::Field;
 use crate::rows::delete_mark::MarkColumn;
-use crate::rows::evolution::suggest_column;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::row_move::RowMove;
 use crate::rows::table::Table;
@@ -79,12 +79,12 @@ impl Mapping {
             return Self::of_appended(change, table, reading);
         }
         table.refuse_hidden_rows()?;
-        let key = map_key(&change.key, table, &reading)?;
+        let key = map_key(change, table, &reading)?;
         let removes = change.operation.removes_row();
         let mark = MarkColumn::of_change(change, table)?;
         let mut row = Vec::new();
         if !removes {
-            row = map_fields(&change.row, From::Row, table, &reading)?;
+            row = map_fields(change, From::Row, table, &reading)?;
             if let Some(mark) = &mark {
                 row.push(landing::slot_of_mark(mark, &row, table)?);
             }
@@ -385,13 +385,13 @@ fn explain_hidden_key(change: &Change<'_>) -> Failure {
 
 /// The key's columns in column order. They must tell the rows of the table apart: the events of any other
 /// key would write, or remove, rows that they don't mean.
-fn map_key(fields: &Fields<'_>, table: &Table, reading: &Reading) -> Result<Vec<Slot>, Failure> {
-    let key = map_fields(fields, From::Key, table, reading)?;
+fn map_key(change: &Change<'_>, table: &Table, reading: &Reading) -> Result<Vec<Slot>, Failure> {
+    let key = map_fields(change, From::Key, table, reading)?;
     let columns: Vec<usize> = key.iter().map(|slot| slot.column).collect();
     if !columns.is_empty() && table.is_unique(&columns) {
         return Ok(key);
     }
-    let names = fields.names().iter();
+    let names = change.key.names().iter();
     let computed: Vec<usize> = names
         .filter_map(|name| table.column_index(name))
         .filter(|column| table.is_computed(*column))
@@ -419,32 +419,25 @@ fn map_key(fields: &Fields<'_>, table: &Table, reading: &Reading) -> Result<Vec<
 /// In column order; a column that Postgres computes is left out, for it takes no value: snapshots
 /// carry it all the same.
 fn map_fields(
-    fields: &Fields<'_>,
+    change: &Change<'_>,
     from: From,
     table: &Table,
     reading: &Reading,
 ) -> Result<Vec<Slot>, Failure> {
+    let fields = match from {
+        From::Key => &change.key,
+        From::Row | From::Mark => &change.row,
+    };
     let mut slots = Vec::with_capacity(fields.names().len() + 1);
     for (position, name) in fields.names().iter().enumerate() {
-        let place = table.find_column(name).map_err(|several| {
-            let message = format!(
-                "table {} has several columns that {name} of its events may mean ({several}), and none of that name: say which with rename in the [[route]]",
-                table.name
-            );
-            Failure::new(Verdict::Systemic, message)
-        })?;
-        let Some((column, target)) = place.and_then(|at| Some((at, table.columns.get(at)?))) else {
+        let Some(column) = field_column::find_place(name, change, from, table)? else {
             if fields.is_fact(position) {
                 continue;
             }
-            return Err(Failure::new(
-                Verdict::Systemic,
-                format!(
-                    "table {} has no column {name}, which its events carry; {}",
-                    table.name,
-                    suggest_column(&table.name, name)
-                ),
-            ));
+            return Err(field_column::explain_no_column(name, table));
+        };
+        let Some(target) = table.columns.get(column) else {
+            continue;
         };
         if table.is_computed(column) {
             continue;
@@ -463,7 +456,7 @@ fn map_fields(
             cuts_moment: from == From::Row && value::is_moment(pg_type),
         });
     }
-    landing::refuse_two_names(&slots, fields, table)?;
+    field_column::refuse_two_names(&slots, fields, table)?;
     // a name twice in one object: the last wins, as in every JSON parser
     slots.reverse();
     slots.sort_by_key(|slot| slot.column);

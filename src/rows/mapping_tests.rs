@@ -218,3 +218,40 @@ fn a_value_that_the_configured_meaning_does_not_fit_is_that_events_fault() {
         assert_eq!(failure.verdict, Verdict::Reject(Reason::Value), "{at}");
     }
 }
+
+#[test]
+fn a_column_that_a_field_names_exactly_is_no_other_fields() {
+    let orders = table("orders", "id:int4 status:text note:text", &[&["id"]]);
+    let update = |row: &[(&str, &'static str)]| change(Operation::Update, &[("id", "1")], row);
+    let alone = update(&[("id", "1"), ("Status", r#""a""#)]);
+    assert!(mapped(&alone, &orders).is_ok(), "its only name");
+    for both in [["status", "Status"], ["Status", "status"]] {
+        let (verdict, why) = refused(
+            &update(&[("id", "1"), (both[0], r#""a""#), (both[1], r#""b""#)]),
+            &orders,
+        );
+        assert_eq!(verdict, Verdict::Systemic);
+        assert!(
+            why.contains("have both Status and status") && why.contains(r#"ADD COLUMN "Status""#),
+            "{why}"
+        );
+    }
+    // each has its own once there is one
+    let both = table("orders", "id:int4 status:text Status:text", &[&["id"]]);
+    let row = update(&[("id", "1"), ("Status", r#""a""#), ("status", r#""b""#)]);
+    let row = mapped(&row, &both).unwrap();
+    assert_eq!(
+        row.texts,
+        [Some("1".into()), Some("b".into()), Some("a".into())]
+    );
+    // nor does a key take the column of another field of its row
+    let other = change(
+        Operation::Update,
+        &[("ID", "1")],
+        &[("ID", "1"), ("id", "9")],
+    );
+    assert_eq!(refused(&other, &orders).0, Verdict::Systemic);
+    // a key that the route names is in the row as the source writes it
+    let routed = update(&[("ID", "1"), ("note", r#""n""#)]);
+    assert!(mapped(&routed, &orders).is_ok());
+}

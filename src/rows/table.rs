@@ -331,11 +331,25 @@ impl Table {
     /// # Errors
     /// Several columns may be meant, and none has the name.
     pub fn find_column(&self, name: &str) -> Result<Option<usize>, String> {
+        self.find_column_beside(name, |_| false)
+    }
+
+    /// The same, for one field of an event. `is_beside`: whether the event has another of this very name, whose column is
+    /// nobody else's.
+    ///
+    /// # Errors
+    /// As for [`Table::find_column`].
+    pub fn find_column_beside(
+        &self,
+        name: &str,
+        is_beside: impl Fn(&str) -> bool,
+    ) -> Result<Option<usize>, String> {
         if let Some(at) = self.by_name.get(name) {
             return Ok(Some(*at));
         }
         let columns = self.columns.iter().enumerate();
-        let alike = columns.filter(|(_, column)| may_stand_for(name, &column.name));
+        let alike = columns
+            .filter(|(_, column)| may_stand_for(name, &column.name) && !is_beside(&column.name));
         let alike: Vec<usize> = alike.map(|(at, _)| at).collect();
         match alike.as_slice() {
             [] => Ok(None),

@@ -149,7 +149,8 @@ impl Plan {
 
     fn alter_table(&mut self, now: &Table, wanted: &WantedTable, may_widen: bool) {
         for column in &wanted.columns {
-            let known = match now.find_column(&column.name) {
+            let is_beside = |other: &str| column.is_beside(other);
+            let known = match now.find_column_beside(&column.name, is_beside) {
                 Ok(known) => known,
                 // whoever maps the events says which, and how to tell them apart
                 Err(_) => continue,
@@ -178,7 +179,10 @@ impl Plan {
                 continue;
             }
             let mut columns = wanted.columns.iter();
-            let column = columns.find(|column| now.find_column(&column.name) == Ok(Some(at)));
+            let column = columns.find(|column| {
+                let is_beside = |other: &str| column.is_beside(other);
+                now.find_column_beside(&column.name, is_beside) == Ok(Some(at))
+            });
             if wanted.may_lack(column) {
                 self.add(DdlKind::DropNotNull, loosening(&wanted.name, &known.name));
             }

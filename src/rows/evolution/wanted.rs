@@ -1,12 +1,13 @@
 //! The table that events ask for: all that their shapes tell together, whichever versions of a schema they are of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::column_type::{ColumnType, ExtensionTypes};
 use super::default_value::{ColumnDefault, find_default};
 use super::meaning::{Known, type_of_field};
 use super::width::common_type;
 use crate::format::change::{Change, Fields, Operation};
+use crate::format::column_name::{find_names_alike, may_stand_for};
 use crate::format::landing::Landing;
 use crate::format::schema::Field;
 use crate::rows::value::Reading;
@@ -30,12 +31,35 @@ pub struct WantedColumn {
     pub(super) comment: Option<String>,
     /// It says that rows are deleted, and no event has it.
     is_mark: bool,
+    /// Names of fields beside it in an event that may stand for it, and it for them: each is a column of its own.
+    beside: BTreeSet<String>,
 }
 
 impl WantedColumn {
+    /// Whether the column of this name is that of another field of the same events.
+    pub(super) fn is_beside(&self, column: &str) -> bool {
+        self.beside.contains(column)
+    }
+
+    /// Whether it is the same column as one of this name, as a table would have it that was made of the one alone.
+    fn is_column_of(&self, other: &Self) -> bool {
+        self.name == other.name
+            || may_stand_for(&self.name, &other.name)
+                && !self.is_mark
+                && !other.is_mark
+                && !self.is_beside(&other.name)
+                && !other.is_beside(&self.name)
+    }
+
     /// Whether it is there for nothing but to tell that rows are deleted.
     pub(super) fn is_of_mark(&self) -> bool {
         self.is_mark
+    }
+
+    fn beside(self, alike: &HashMap<&str, BTreeSet<&str>>) -> Self {
+        let names = alike.get(self.name.as_str()).into_iter().flatten();
+        let beside = names.map(ToString::to_string).collect();
+        Self { beside, ..self }
     }
 
     /// When a row was deleted that stays (`soft_delete`), for whoever has no such column yet.
@@ -49,6 +73,7 @@ impl WantedColumn {
             default: None,
             comment: None,
             is_mark: true,
+            beside: BTreeSet::new(),
         }
     }
 }
@@ -117,9 +142,10 @@ impl WantedTable {
             Landing::Marked(mark) => self.add_column(WantedColumn::of_mark(&mark.column), false),
             Landing::Appended => {
                 self.appended = true;
+                let alike = names_alike(&change.row, None);
                 for (name, field) in in_schema_order(&change.row) {
                     let column = describe(name, field, false);
-                    self.add_column(column, false);
+                    self.add_column(column.beside(&alike), false);
                 }
                 return;
             }
@@ -133,9 +159,16 @@ impl WantedTable {
             .filter(|(name, _)| !change.row.names().iter().any(|n| **n == **name));
         let in_row = in_schema_order(&change.row).into_iter();
         let of_row = in_row.map(|(name, field)| (name, field.or(change.key.field_of(0, name))));
-        for (name, field) in missing.chain(of_row) {
+        let of_key = names_alike(&change.row, Some(&change.key));
+        let of_row_alone = names_alike(&change.row, None);
+        let missing = missing.map(|field| (field, &of_key));
+        let of_row = of_row.map(|field| (field, &of_row_alone));
+        for ((name, field), alike) in missing.chain(of_row) {
             let column = describe(name, field, is_row);
-            self.add_column(column, key.iter().any(|column| column == name));
+            self.add_column(
+                column.beside(alike),
+                key.iter().any(|column| column == name),
+            );
         }
         if !key.is_empty() {
             self.keys.insert(key);
@@ -143,8 +176,9 @@ impl WantedTable {
     }
 
     fn add_column(&mut self, column: WantedColumn, is_of_key: bool) {
-        let known = self.columns.iter_mut().find(|c| c.name == column.name);
-        let Some(known) = known else {
+        let exact = self.columns.iter().position(|c| c.name == column.name);
+        let known = exact.or_else(|| self.columns.iter().position(|c| c.is_column_of(&column)));
+        let Some(known) = known.and_then(|at| self.columns.get_mut(at)) else {
             self.columns.push(WantedColumn {
                 // Debezium writes the 0 of a type where a sequence gives the value
                 default: column.default.filter(|_| !is_of_key),
@@ -155,6 +189,7 @@ impl WantedTable {
         known.required += column.required;
         known.present += column.present;
         known.takes_null |= column.takes_null;
+        known.beside.extend(column.beside);
         known.default = column
             .default
             .filter(|_| !is_of_key)
@@ -202,6 +237,16 @@ impl WantedTable {
     }
 }
 
+/// The row's names that may stand for each other, and the key's.
+fn names_alike<'n>(
+    row: &'n Fields<'_>,
+    key: Option<&'n Fields<'_>>,
+) -> HashMap<&'n str, BTreeSet<&'n str>> {
+    let key = key.map_or(&[][..], |key| key.names());
+    let names: Vec<&str> = row.names().iter().chain(key).map(AsRef::as_ref).collect();
+    find_names_alike(&names)
+}
+
 /// The fields that are columns, with their schemas, in the source's order.
 fn in_schema_order<'f>(fields: &'f Fields<'_>) -> Vec<(&'f str, Option<&'f Field>)> {
     let names = fields.names().iter().enumerate();
@@ -242,5 +287,6 @@ fn describe_column(
         default,
         comment: None,
         is_mark: false,
+        beside: BTreeSet::new(),
     }
 }

@@ -1,12 +1,11 @@
 //! Mappings where rows aren't simply written over and removed: each change is a row of its own, or a deleted row stays
 //! and says so.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::{From, Mapping, Slot, map_fields};
-use crate::format::change::{Change, Fields};
+use crate::format::change::Change;
 use crate::rows::delete_mark::MarkColumn;
 use crate::rows::row_change::{Effect, Layout, RowChange, Text};
 use crate::rows::table::Table;
@@ -20,7 +19,7 @@ impl Mapping {
         table: &Arc<Table>,
         reading: Arc<Reading>,
     ) -> Result<Self, Failure> {
-        let row = map_fields(&change.row, From::Row, table, &reading)?;
+        let row = map_fields(change, From::Row, table, &reading)?;
         if row.is_empty() {
             let message = format!("the event has no column of {}", table.name);
             return Err(Failure::new(Verdict::Reject(Reason::MissingKey), message));
@@ -77,32 +76,6 @@ impl Mapping {
         self.mark.as_ref()?;
         Some(Box::new(self.mark_row(change, old_key?.to_vec())))
     }
-}
-
-/// Two fields whose names may stand for one column would overwrite each other.
-pub(super) fn refuse_two_names(
-    slots: &[Slot],
-    fields: &Fields<'_>,
-    table: &Table,
-) -> Result<(), Failure> {
-    let mut seen: HashMap<usize, usize, foldhash::fast::RandomState> = HashMap::default();
-    let name = |at: usize| fields.names().get(at);
-    for slot in slots {
-        let Some(other) = seen.insert(slot.column, slot.position) else {
-            continue;
-        };
-        if let (Some(first), Some(second)) = (name(other), name(slot.position))
-            && first != second
-        {
-            let column = table.column_names(&[slot.column]);
-            let message = format!(
-                "{first} and {second} of the events of {} may both mean its column {column}: rename or exclude one of them in the [[route]]",
-                table.name
-            );
-            return Err(Failure::new(Verdict::Systemic, message));
-        }
-    }
-    Ok(())
 }
 
 /// Filled from no field. `row` has those that are.

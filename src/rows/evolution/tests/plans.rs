@@ -269,3 +269,31 @@ fn names_are_quoted_whatever_they_hold() {
         "{made:?}"
     );
 }
+
+#[test]
+fn fields_that_differ_in_case_are_columns_of_their_own_only_where_an_event_has_both() {
+    const UPPER: &str = r#"{"field":"NAME","type":"string","optional":true}"#;
+    let now = table("orders", "id:int8 name:text", &[&["id"]]);
+    let plan_of = |now, rows: &[&[&str]]| {
+        let changes: Vec<_> = rows.iter().map(|row| change(&[ID], row)).collect();
+        let plan = plan(now, &changes, Create);
+        sql(&plan).join("; ")
+    };
+    assert_eq!(plan_of(Some(&now), &[&[ID, UPPER]]), "");
+    let added = plan_of(Some(&now), &[&[ID, UPPER, NAME]]);
+    assert!(
+        added.contains(r#"ADD COLUMN IF NOT EXISTS "NAME" text"#),
+        "{added}"
+    );
+    // however events are spread over batches
+    let apart = plan_of(None, &[&[ID, UPPER], &[ID, NAME]]);
+    assert!(
+        apart.contains(r#""NAME" text"#) && !apart.contains(r#""name""#),
+        "{apart}"
+    );
+    let together = plan_of(None, &[&[ID, UPPER, NAME]]);
+    assert!(
+        together.contains(r#""NAME" text"#) && together.contains(r#""name" text"#),
+        "{together}"
+    );
+}
