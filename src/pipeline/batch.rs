@@ -432,6 +432,13 @@ impl<'r> Batch<'r> {
         })
     }
 
+    /// The tombstones without their deletes that would remove rows, each of which is its topic's alone to explain.
+    pub fn list_lone_tombstones(&self) -> impl Iterator<Item = &'r Record> {
+        let fresh = self.entries.iter().filter(|e| e.is_fresh());
+        let lone = fresh.filter(|e| e.is_lone_tombstone());
+        lone.map(|e| e.record)
+    }
+
     /// Whether an event of the topic is to be landed: no tombstone, which any topic may have.
     pub fn has_event_of(&self, topic: &str) -> bool {
         let of_topic = |e: &&Entry<'_>| *e.record.source.topic == *topic;

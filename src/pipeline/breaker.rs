@@ -8,6 +8,7 @@ use crate::config::BreakerConfig;
 use crate::format::undecodable::Blame;
 use crate::locked::Locked;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::topic_look::{DoubtfulRecord, TopicLook};
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
 
@@ -25,6 +26,8 @@ pub struct Breaker {
     window: usize,
     partitions: HashMap<TopicPartition, LastEvents>,
     landed: LandedTopics,
+    /// What a look at topics has found of which nothing was landed.
+    looks: HashMap<Arc<str>, TopicLook>,
 }
 
 /// A partition's last events.
@@ -101,6 +104,7 @@ impl Breaker {
             window: config.window,
             partitions: HashMap::new(),
             landed: Arc::default(),
+            looks: HashMap::new(),
         }
     }
 
@@ -118,8 +122,66 @@ impl Breaker {
             return Ok(());
         }
         self.judge_setup(batch)?;
+        self.judge_tombstones(batch)?;
         for (source, events) in batch.list_refusing() {
             self.judge_partition(batch, source, &events)?;
+        }
+        Ok(())
+    }
+
+    /// The records of the batch that can't be judged by themselves: they are as no record of their topic should be, or
+    /// tombstones, which mean in each shape of topics something else, and nothing of their topic was landed.
+    pub fn find_doubtful(&self, batch: &Batch<'_>) -> Vec<DoubtfulRecord> {
+        if self.ratio >= 1.0 {
+            return Vec::new();
+        }
+        let errors = batch.list_setup_errors();
+        let odd = errors.filter(|(_, blame, _)| *blame == Blame::Topic);
+        let records = odd
+            .map(|(record, ..)| record)
+            .chain(batch.list_lone_tombstones());
+        let mut seen: HashSet<&Arc<str>> = HashSet::new();
+        let doubtful = records.filter(|record| {
+            seen.insert(&record.source.topic) && !self.fits(batch, &record.source)
+        });
+        let doubtful = doubtful.map(|record| DoubtfulRecord {
+            source: record.source.clone(),
+            offset: record.offset,
+        });
+        doubtful.collect()
+    }
+
+    /// Notes what a look at a topic has found.
+    pub fn note_look(&mut self, topic: Arc<str>, look: TopicLook) {
+        self.looks.insert(topic, look);
+    }
+
+    /// Whether anything tells that the partition's topic is as it is said to be.
+    fn fits(&self, batch: &Batch<'_>, source: &TopicPartition) -> bool {
+        self.looks.get(&source.topic) == Some(&TopicLook::AsConfigured)
+            || batch.has_event_of(&source.topic)
+            || self.has_landed_any(batch, source)
+    }
+
+    /// # Errors
+    /// A tombstone of a topic that holds records of another shape alone: nothing tells what it means.
+    fn judge_tombstones(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+        for record in batch.list_lone_tombstones() {
+            let source = &record.source;
+            let why = match self.looks.get(&source.topic) {
+                Some(TopicLook::Other(why)) => why,
+                Some(TopicLook::Unread) => "what else it holds can't be read now",
+                Some(TopicLook::AsConfigured | TopicLook::Nothing) | None => continue,
+            };
+            if self.fits(batch, source) {
+                continue;
+            }
+            let why = format!(
+                "topic {}: {why}; its tombstones wait until an event of it is as is configured",
+                source.topic
+            );
+            let failure = Failure::new(Verdict::Systemic, why);
+            return Err(failure.about_records(source, record.offset, record.offset));
         }
         Ok(())
     }
@@ -132,9 +194,7 @@ impl Breaker {
         let mut fitting: HashMap<&TopicPartition, bool> = HashMap::new();
         let mut fits = |source| {
             let looked = fitting.entry(source);
-            *looked.or_insert_with(|| {
-                batch.has_event_of(&source.topic) || self.has_landed_any(batch, source)
-            })
+            *looked.or_insert_with(|| self.fits(batch, source))
         };
         let found = errors.find(|(record, blame, _)| {
             matches!(blame, Blame::Converter | Blame::Route) || !fits(&record.source)
@@ -150,7 +210,7 @@ impl Breaker {
                 source.topic
             ),
             Blame::Topic => format!(
-                "topic {}: {why}; if it is this record alone, let it be a dead letter with dead_letter.breaker.ratio = 1.0",
+                "topic {}: {why}; if it is this record alone, it is a dead letter as soon as the topic has an event as is configured, or with dead_letter.breaker.ratio = 1.0",
                 source.topic
             ),
             Blame::Route | Blame::Record => format!("topic {}: {why}", source.topic),

@@ -1,7 +1,7 @@
 //! Landing what a lane has read: batch after batch, until all of it is in. What follows a failed attempt
 //! is decided in `retry_policy`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use bumpalo::Bump;
@@ -16,6 +16,7 @@ use crate::pipeline::lane_decoder::Learned;
 use crate::pipeline::partition_order::decide_starts;
 use crate::pipeline::retry_policy::{Concerned, NextStep, RetryState};
 use crate::pipeline::set_aside::Probe;
+use crate::pipeline::topic_look::look_at_topics;
 use crate::pipeline::trial::{PublishedRejects, Trial};
 use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
@@ -61,6 +62,7 @@ async fn land_in_parts(
     let mut retry = RetryState::new(lane.waiting.retry());
     let mut deferred_trial = trial.clone();
     let mut others_wait = false;
+    let mut looked = HashSet::new();
     loop {
         arena.reset();
         if !leave_readable(lane, &mut in_flight).await {
@@ -82,6 +84,11 @@ async fn land_in_parts(
             deferred_trial = trial.clone();
             in_flight.defer_from(&from);
             continue;
+        }
+        let doubtful = lane.breaker.find_doubtful(&batch);
+        if !look_at_topics(lane, doubtful, &mut looked).await {
+            drop(batch);
+            return give_back(lane, in_flight, arena);
         }
         let deferred = find_deferred(lane, &in_flight, &batch);
         let batch = batch.resume_trial(trial, published);

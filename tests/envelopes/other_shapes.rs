@@ -69,6 +69,53 @@ async fn a_stray_record_among_events_that_land_is_a_letter_alone() {
 }
 
 #[tokio::test]
+async fn a_first_record_of_another_shape_is_a_letter_once_the_topic_has_events_as_configured() {
+    let mut world = world("other_first", 1, &[]).await;
+    world.set("apply", "batch_rows = 1"); // nothing is beside it
+    let stray = record(Some(r#"{"id":7}"#), &json!({ "id": 7, "version": 1 }));
+    world.kafka.produce(&world.topic, &[stray]).await;
+    let ran = landfall(&world, "run --until-caught-up --wait-for 2s");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.error.contains("envelope = \"flat\""), "{ran:?}");
+    assert_eq!(letters(&world).await, 0);
+    let events = [events::insert(10, 1, 1), events::insert(11, 2, 1)];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    assert_eq!(
+        (rows(&world).await, letters(&world).await),
+        ("1:1 2:1".to_owned(), 1)
+    );
+}
+
+#[tokio::test]
+async fn tombstones_alone_in_their_partition_remove_nothing_of_a_topic_of_another_shape() {
+    let mut world = world("other_tombstones", 2, &[]).await;
+    world.set("apply", "lanes = 2");
+    let there = "INSERT INTO t VALUES (1, 0, 'old'), (2, 0, 'old')";
+    world.db.batch_execute(there).await.expect(there);
+    let at = |partition: i32, key: &str, value: &Value| Event {
+        partition: Some(partition),
+        ..record(Some(key), value)
+    };
+    let events = [
+        at(0, r#"{"id":1}"#, &Value::Null),
+        at(1, r#"{"id":2}"#, &json!({ "id": 2, "version": 1 })),
+    ];
+    world.kafka.produce(&world.topic, &events).await;
+    let ran = landfall(&world, "run --until-caught-up --wait-for 2s");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.error.contains("tombstones wait"), "{ran:?}");
+    assert_eq!(
+        (rows(&world).await, letters(&world).await),
+        ("1:0 2:0".to_owned(), 0)
+    );
+    // once it is said what they are
+    world.set("[route]", "envelope = 'flat'");
+    world.catch_up().await;
+    assert_eq!(rows(&world).await, "2:1");
+}
+
+#[tokio::test]
 async fn what_a_connector_writes_about_itself_is_passed_over_in_any_topic() {
     let world = world("other_heartbeat", 1, &[]).await;
     let marker = json!({ "status": "BEGIN", "id": "5:6", "event_count": null, "data_collections": null, "ts_ms": 1 });
