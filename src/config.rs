@@ -179,6 +179,7 @@ impl Config {
         let format = FormatConfig::from_reader(reader, &routes);
         let postgres = PostgresConfig::from_reader(reader);
         let apply = ApplyConfig::from_reader(reader);
+        route::refuse_unidentified(&routes, &apply, reader);
         let retry = RetryConfig::from_reader(reader);
         let dead_letter = DeadLetterConfig::from_reader(reader, kafka.as_ref());
         let http = HttpConfig::from_reader(reader);

@@ -46,6 +46,7 @@ pub mod source_position;
 mod stable_hash;
 pub mod stand_in;
 pub mod stream_ends;
+mod told_row;
 pub mod topic_decoder;
 mod trigger;
 pub mod unavailable;

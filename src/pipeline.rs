@@ -59,6 +59,7 @@ mod session_watch;
 mod set_aside;
 mod stand_still;
 mod stuck;
+mod topic_look;
 mod topic_watch;
 mod transaction;
 mod trial;

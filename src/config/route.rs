@@ -6,6 +6,7 @@ use std::sync::Arc;
 use figment::value::Value;
 use regex::Regex;
 
+use super::apply::{ApplyConfig, Idempotency};
 use super::reader::Reader;
 use super::route_reach::may_merge_topics;
 use super::route_writes::WriteMode;
@@ -114,14 +115,8 @@ impl RouteConfig {
             }
             Ok(columns)
         });
-        let [fixed_key, whole_rows] = ["fixed_key", "whole_rows"].map(|name| {
-            let said = reader.read_or(&key(name), false, parse_boolean);
-            if said && columns.is_none() {
-                let problem = "is about the columns of key, which the route doesn't name";
-                reader.note_problem(&key(name), problem);
-            }
-            said
-        });
+        let [fixed_key, whole_rows] = ["fixed_key", "whole_rows"]
+            .map(|name| reader.read_or(&key(name), false, parse_boolean));
         let version = reader.read(&key("version"), parse_string);
         let route = format!("route[{index}]");
         let shape = RowShape::from_reader(
@@ -130,14 +125,10 @@ impl RouteConfig {
             (columns.as_deref().unwrap_or_default(), version.as_deref()),
             mask_key,
         );
-        if shape.write == WriteMode::Append {
-            for name in ["key", "version"] {
-                if reader.is_set(&key(name)) {
-                    let problem = "has no meaning with write = \"append\": each change is a row";
-                    reader.note_problem(&key(name), problem);
-                }
-            }
-        }
+        let appends = shape.write == WriteMode::Append;
+        // of rows that are appended it says what a delete tells
+        let of_key = [fixed_key, whole_rows && !appends];
+        refuse_meaningless(reader, &route, of_key, (columns.is_some(), appends));
         Some(Self {
             topic: topic?,
             table: table??,
@@ -165,6 +156,41 @@ pub(super) fn read_all(reader: &mut Reader) -> Vec<RouteConfig> {
     (0..count)
         .filter_map(|index| RouteConfig::from_reader(reader, index, mask_key.as_ref()))
         .collect()
+}
+
+/// Notes keys that say nothing beside what else a route says: whether it names a key, and whether rows are appended.
+/// `of_key`: `fixed_key` and `whole_rows`, as far as they are about the columns of the key.
+fn refuse_meaningless(
+    reader: &mut Reader,
+    route: &str,
+    of_key: [bool; 2],
+    (has_key, appends): (bool, bool),
+) {
+    let of_key = ["fixed_key", "whole_rows"].into_iter().zip(of_key);
+    for (name, _) in of_key.filter(|(_, said)| *said && !has_key) {
+        let problem = "is about the columns of key, which the route doesn't name";
+        reader.note_problem(&format!("{route}.{name}"), problem);
+    }
+    for name in ["key", "version"].into_iter().filter(|_| appends) {
+        let key = format!("{route}.{name}");
+        if reader.is_set(&key) {
+            let problem = "has no meaning with write = \"append\": each change is a row";
+            reader.note_problem(&key, problem);
+        }
+    }
+}
+
+/// Rows that are appended are told by their event's id alone: where none is kept, what a source sends again is a row again.
+pub(super) fn refuse_unidentified(
+    routes: &[RouteConfig],
+    apply: &ApplyConfig,
+    reader: &mut Reader,
+) {
+    let appends = |route: &RouteConfig| route.shape.write == WriteMode::Append;
+    if apply.idempotency == Idempotency::Offset && routes.iter().any(appends) {
+        let problem = "\"offset\" keeps no event ids, by which a [[route]] with write = \"append\" knows what its source sends again: such events would be rows twice";
+        reader.note_problem("apply.idempotency", problem);
+    }
 }
 
 /// The pattern as one that only matches a whole topic name.

@@ -86,6 +86,12 @@ impl<'r> Envelope<'r> {
             known_by: KnownBy::default(),
         }
     }
+
+    /// The same, of this topic: where nothing names its source, that is no other topic's, which may be of another database.
+    pub fn of_topic(mut self, topic: &'r str) -> Self {
+        self.source.name.get_or_insert(Cow::Borrowed(topic));
+        self
+    }
 }
 
 /// Whether a part of an envelope is there.

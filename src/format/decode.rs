@@ -180,7 +180,9 @@ impl Decoder {
         let (reader, topic) = self.reader_and_topic(record);
         let key = key_fields(reader, record, topic, arena);
         let envelope = match reader.read_event(record, topic, arena) {
-            Ok(envelope) => envelope,
+            // Debezium's always name it
+            Ok(envelope) if topic.format.envelope == Envelope::Debezium => envelope,
+            Ok(envelope) => envelope.map(|envelope| envelope.of_topic(&record.source.topic)),
             Err(error) => {
                 let explained = explain_value(reader, record, topic.format, &error);
                 return match (key, explained) {
@@ -213,7 +215,6 @@ impl Decoder {
                 }
             }
             Some(envelope) => topic.decode_event(incoming, key, envelope),
-            None if topic.lander.appends() => Ok(Decoded::Nothing(Operation::Tombstone.name())),
             None => topic.decode_tombstone(incoming, key),
         }?;
         let decoded = match all_deletes || topic.lander.shape().applies_deletes(deletes) {

@@ -44,9 +44,18 @@ impl Topic {
         key: Option<&str>,
         value: Option<&str>,
     ) -> Result<Decoded<'static>, Undecodable> {
+        self.decode_of("t", key, value)
+    }
+
+    fn decode_of(
+        &mut self,
+        topic: &str,
+        key: Option<&str>,
+        value: Option<&str>,
+    ) -> Result<Decoded<'static>, Undecodable> {
         let record = Record {
             source: TopicPartition {
-                topic: "t".into(),
+                topic: topic.into(),
                 partition: 0,
             },
             offset: self.next,
@@ -118,6 +127,23 @@ fn a_flat_row_is_known_by_its_coordinates_and_one_with_its_source_by_that() {
         r#"{"id":1,"__op":"u","__table":"t","__lsn":42,"__txId":7,"__source_ts_ms":1793491200000}"#,
     );
     assert_eq!(topic.change(None, row).id, topic.change(None, row).id);
+}
+
+#[test]
+fn rows_of_two_topics_are_of_two_sources_unless_they_name_one() {
+    let id_of = |topic: &str, named: &str| {
+        let row =
+            format!(r#"{{"id":1,"__op":"u",{named}"__lsn":42,"__source_ts_ms":1793491200000}}"#);
+        let any = "[[route]]\ntopic = \".*\"\ntable = \"public.t\"\nkey = [\"id\"]\n";
+        match Topic::flat(any).decode_of(topic, None, Some(&row)) {
+            Ok(Decoded::Change(change)) => change.id,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(id_of("a", ""), id_of("a", ""));
+    assert_ne!(id_of("a", ""), id_of("b", ""));
+    let named = r#""__name":"shop","#;
+    assert_eq!(id_of("a", named), id_of("b", named));
 }
 
 #[test]

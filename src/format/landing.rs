@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 
 use crate::config::{Deletes, Fact, RowShape, WriteMode};
-use crate::format::change::{Change, Decoded, Fields, Operation};
+use crate::format::change::{Change, Decoded, Fields, Operation, RowOrder};
 use crate::format::debezium::Source;
 use crate::format::facts::Facts;
 use crate::format::row_shaper::{Part, RowShaper};
@@ -127,6 +127,7 @@ impl Lander {
         if self.appends() {
             (change.old_key, change.key_move) = (None, None);
             change.landing = Landing::Appended;
+            change.order = RowOrder::Partition;
             if change.row.is_empty() {
                 change.row = change.key.clone(); // a delete that tells no more
             }
@@ -139,7 +140,12 @@ impl Lander {
         if self.shape.keeps_fields() {
             return Ok(change);
         }
-        let of_event = (facts, change.operation);
+        // a row that says what happened says it of a tombstone as of any delete
+        let said = match change.operation {
+            Operation::Tombstone if self.appends() => Operation::Delete,
+            operation => operation,
+        };
+        let of_event = (facts, said);
         let part = match removes && !self.appends() {
             true => Part::RowBefore,
             false => Part::Row,

@@ -26,6 +26,7 @@ use crate::format::schema_cache::SchemaCache;
 use crate::format::single_key::{KeyBelief, SingleKey};
 use crate::format::stable_hash::RowHasher;
 use crate::format::stream_ends::StreamStanding;
+use crate::format::told_row::ToldRows;
 use crate::format::unavailable::Unavailable;
 use crate::format::undecodable::{Undecodable, refuse_record, refuse_topic, refuse_value};
 use crate::letter::Stage;
@@ -49,6 +50,9 @@ pub struct TopicDecoder {
     pub(super) header_schema: SchemaCache,
     rows: RowHasher,
     pub(super) lander: Lander,
+    /// Whether the source logs whole rows, or sends them.
+    whole_rows: bool,
+    told_rows: ToldRows,
 }
 
 /// Where the configuration sends the topic.
@@ -154,11 +158,11 @@ impl TopicDecoder {
         let unavailable = Unavailable::new(&config.unavailable_placeholder);
         // a row alone says nothing of the row before it, whose key is taken for the same
         let tells_no_before = matches!(format.envelope, EnvelopeKind::Flat | EnvelopeKind::Trigger);
+        // a delete that was unwrapped has the row as Debezium's `before` has it, stand-ins included
+        let is_action = format.envelope == EnvelopeKind::Trigger;
+        let whole_rows = is_action || route.is_some_and(|route| route.whole_rows);
         let new_key = |route: &RouteConfig, columns: Vec<String>| {
-            let fixed = route.fixed_key || tells_no_before;
-            // a delete that was unwrapped has the row as Debezium's `before` has it, stand-ins included
-            let is_action = format.envelope == EnvelopeKind::Trigger;
-            RoutedKey::new(columns, fixed, route.whole_rows || is_action)
+            RoutedKey::new(columns, route.fixed_key || tells_no_before, whole_rows)
         };
         Self {
             format,
@@ -182,7 +186,15 @@ impl TopicDecoder {
             header_schema: SchemaCache::default(),
             rows: RowHasher::default(),
             lander: Lander::new(shape, unavailable),
+            whole_rows,
+            told_rows: ToldRows::default(),
         }
+    }
+
+    /// Whether a tombstone is all that says that a row is deleted: where each change is a row, it is one too, as it isn't
+    /// where an event of its own says so.
+    fn deletes_by_tombstones(&self) -> bool {
+        !self.lander.appends() || self.format.envelope == EnvelopeKind::Flat
     }
 
     /// Whether the route says which columns are the key.
@@ -260,9 +272,8 @@ impl TopicDecoder {
         let table = self.require_table(named, "event")?;
         let known_by = envelope.known_by;
         let (row, before) = rows_of_event(removes, envelope.before, envelope.after)?;
-        // where each change is a row, no tombstone asks for its delete
         let delete = incoming.delete_to_note(self.struct_of(&key), removes);
-        let delete = delete.filter(|_| !self.lander.appends());
+        let delete = delete.filter(|_| self.deletes_by_tombstones());
         // records are spread by their keys, be they believed to be the row's yet or not
         let told_other = self.has_other_key(&key);
         let left = row.as_ref().filter(|_| !removes);
@@ -296,7 +307,12 @@ impl TopicDecoder {
         self.remember_event(incoming.memory, delete, named);
         let version = self.version();
         let appends = self.lander.appends();
-        let carried = row.filter(|_| !removes || version.is_some() || appends);
+        let carried = match row {
+            Some(row) if removes && appends => {
+                Some((self.told_rows).keep_told(row, &key, self.whole_rows, incoming.arena))
+            }
+            row => row.filter(|_| !removes || version.is_some()),
+        };
         let order = match appends {
             true => RowOrder::Partition,
             false => self.orders.order_change(&Unordered {
@@ -401,6 +417,9 @@ impl TopicDecoder {
         if hash.is_some_and(|hash| incoming.memory.open_deletes.close_delete(hash)) {
             return Ok(Decoded::BelongsToDelete);
         }
+        if self.lander.appends() && (key.is_empty() || !self.deletes_by_tombstones()) {
+            return Ok(Decoded::Nothing(Operation::Tombstone.name())); // of which there is no row
+        }
         if key.is_empty() {
             let message = match hash {
                 None => {
@@ -412,7 +431,7 @@ impl TopicDecoder {
             };
             return refuse_record(Reason::MissingKey, Stage::KeyConverter, message);
         }
-        if self.format.envelope == EnvelopeKind::Flat {
+        if self.format.envelope == EnvelopeKind::Flat && !self.lander.appends() {
             // it tells no place at its source: sent again it is new, and so must be what is sent again around it
             incoming.memory.positions.raise_doubt(Doubt::Missing);
         }

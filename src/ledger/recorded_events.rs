@@ -7,6 +7,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::format::event_id::day_of;
+use crate::format::partition_memory::PartitionMemory;
+use crate::format::positions::{Doubt, Positions};
 use crate::ledger::days::day_writes::{NOTED_FOR, number_of};
 use crate::ledger::event_ids::is_forgotten;
 use crate::ledger::forgotten_letters::letter_counts;
@@ -118,6 +120,35 @@ impl RecordedEvents {
             [(&topic, Type::TEXT), (&partition, Type::INT4)];
         let row = tx.query_typed_one(&sql, &parameters).await?;
         Ok(row.get(0))
+    }
+
+    /// What a partition remembers of how its events are known: by that, one that is decoded anew has the id that the worker
+    /// gives it.
+    ///
+    /// # Errors
+    /// Postgres can't be asked.
+    pub async fn read_identities(
+        &self,
+        tx: &Transaction<'_>,
+        source: &TopicPartition,
+    ) -> Result<PartitionMemory, Failure> {
+        let sql = format!(
+            "SELECT position_doubt, full_ids_since, ordered_since FROM {}.partitions WHERE topic = $1 AND partition = $2",
+            self.schema
+        );
+        let (topic, partition) = (&*source.topic, source.partition);
+        let rows = tx
+            .query_typed(&sql, &[(&topic, Type::TEXT), (&partition, Type::INT4)])
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(PartitionMemory::default());
+        };
+        Ok(PartitionMemory {
+            positions: Positions::from_bigints(&[], Doubt::from_number(row.get(0))),
+            full_ids_since: row.get(1),
+            ordered_since: row.get(2),
+            ..PartitionMemory::default()
+        })
     }
 
     /// Whether an event is applied, and what became of its letter.

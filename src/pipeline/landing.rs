@@ -2,6 +2,7 @@
 //! is decided in `retry_policy`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bumpalo::Bump;
@@ -61,8 +62,7 @@ async fn land_in_parts(
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
     let mut deferred_trial = trial.clone();
-    let mut others_wait = false;
-    let mut looked = HashSet::new();
+    let (mut others_wait, mut looked) = (false, HashSet::new());
     loop {
         arena.reset();
         if !leave_readable(lane, &mut in_flight).await {
@@ -75,20 +75,14 @@ async fn land_in_parts(
                 false => return,
             }
         }
-        if trial.knew_table && batch.has_unplaced() {
-            note_reread(lane, batch); // it is named behind the few records that are tried
+        let Some(batch) = look_around(lane, batch, &trial, &mut looked).await else {
             return give_back(lane, in_flight, arena);
-        }
+        };
         if let Some(from) = cut_batch(lane, &batch, others_wait) {
             drop(batch);
             deferred_trial = trial.clone();
             in_flight.defer_from(&from);
             continue;
-        }
-        let doubtful = lane.breaker.find_doubtful(&batch);
-        if !look_at_topics(lane, doubtful, &mut looked).await {
-            drop(batch);
-            return give_back(lane, in_flight, arena);
         }
         let deferred = find_deferred(lane, &in_flight, &batch);
         let batch = batch.resume_trial(trial, published);
@@ -116,6 +110,23 @@ async fn land_in_parts(
             AfterBatch::LetGo => return give_back(lane, in_flight, arena),
         }
     }
+}
+
+/// Has looked at all that tells what the batch's records are; `None`: they have to be read again.
+async fn look_around<'r>(
+    lane: &mut Lane,
+    batch: Batch<'r>,
+    trial: &Trial,
+    looked: &mut HashSet<Arc<str>>,
+) -> Option<Batch<'r>> {
+    if trial.knew_table && batch.has_unplaced() {
+        note_reread(lane, batch); // it is named behind the few records that are tried
+        return None;
+    }
+    let doubtful = lane.breaker.find_doubtful(&batch);
+    look_at_topics(lane, doubtful, looked)
+        .await
+        .then_some(batch)
 }
 
 /// The batch's partitions are read again, to see whether they can go on.

@@ -90,7 +90,6 @@ async fn a_first_record_of_another_shape_is_a_letter_once_the_topic_has_events_a
 #[tokio::test]
 async fn tombstones_alone_in_their_partition_remove_nothing_of_a_topic_of_another_shape() {
     let mut world = world("other_tombstones", 2, &[]).await;
-    world.set("apply", "lanes = 2");
     let there = "INSERT INTO t VALUES (1, 0, 'old'), (2, 0, 'old')";
     world.db.batch_execute(there).await.expect(there);
     let at = |partition: i32, key: &str, value: &Value| Event {

@@ -287,3 +287,83 @@ async fn a_trail_that_makes_itself_has_no_key_and_takes_what_events_leave_out() 
         ["create 7 1", "update 7 2", "delete 7"]
     );
 }
+
+#[tokio::test]
+async fn a_delete_has_nothing_of_what_its_connector_fills_up_unless_whole_rows_are_logged() {
+    let mut world = shaped_world(
+        "append_told",
+        "seq bigserial, id bigint, version bigint, body text, op text",
+        "write = \"append\"",
+    )
+    .await;
+    world.set("route.lineage", "op = \"op\"");
+    // as Debezium writes it of REPLICA IDENTITY DEFAULT
+    let filled_up = |lsn| event("d", lsn, json!({ "id": 7, "version": 0, "body": null }));
+    land(&world, &[row("c", 1, 7, 5), filled_up(2)]).await;
+    assert_eq!(rows(&world).await, ["create 7 5 b", "delete 7 -"]);
+    world.set("[route]", "whole_rows = true");
+    land(&world, &[filled_up(3)]).await;
+    assert_eq!(rows(&world).await[2..], ["delete 7 0 -"]);
+}
+
+#[tokio::test]
+async fn a_flat_rows_tombstone_is_its_delete_and_a_row_of_its_own_once() {
+    let mut world = trail("append_flat").await;
+    world.set("[route]", "envelope = \"flat\"");
+    let flat = |id: i64, deleted: bool| Event {
+        key: Some(json!({ "id": id }).to_string().into_bytes()),
+        value: Some(
+            json!({ "id": id, "version": 1, "body": "b", "__deleted": deleted.to_string() })
+                .to_string()
+                .into_bytes(),
+        ),
+        ..Event::default()
+    };
+    // the second one belongs to the delete before it, the third one has no row
+    let keyless = Event::default();
+    let events = [
+        flat(1, false),
+        tombstone(1),
+        flat(2, true),
+        tombstone(2),
+        keyless,
+    ];
+    world.set("apply", "batch_rows = 3");
+    world.kafka.produce(&world.topic, &events).await;
+    let worker = world
+        .run_until("after_commit", 1)
+        .await_seam("after_commit")
+        .await;
+    worker.kill().await;
+    world.catch_up().await;
+    assert_eq!(
+        rows(&world).await,
+        ["update 1 1 b", "delete 1 -", "delete 2 1 b"]
+    );
+    assert_eq!(world.letters().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_letter_that_could_not_be_read_is_no_second_row_once_its_source_has_sent_it_again() {
+    let mut world = trail("append_sent_again").await;
+    world.set("dead_letter.breaker", "ratio = 1.0");
+    let flat = |lsn: i64| {
+        Event {
+        key: Some(json!({ "id": lsn }).to_string().into_bytes()),
+        value: Some(
+            json!({ "id": lsn, "version": 1, "body": "b", "__op": "c", "__lsn": lsn, "__source_ts_ms": 1_793_491_200_000_i64 })
+                .to_string()
+                .into_bytes(),
+        ),
+        ..Event::default()
+    }
+    };
+    land(&world, &[flat(1), flat(2)]).await;
+    assert_eq!(world.letters().await.len(), 2);
+    world.set("[route]", "envelope = \"flat\"");
+    land(&world, &[flat(1)]).await;
+    done(&world, "dlq replay");
+    // nor where it is sent again behind its replay
+    land(&world, &[flat(2)]).await;
+    assert_eq!(rows(&world).await, ["create 1 1 b", "create 2 1 b"]);
+}

@@ -143,3 +143,15 @@ fn a_hash_needs_a_key() {
     let problem = Config::parse(&text).unwrap_err().to_string();
     assert!(problem.contains("set apply.mask_key_file"), "{problem}");
 }
+
+#[test]
+fn rows_that_are_appended_need_the_ids_by_which_events_are_known() {
+    let text = minimal_and(
+        "\n[apply]\nidempotency = 'offset'\n[[route]]\ntopic = 'x'\ntable = 't'\nwrite = 'append'\n",
+    );
+    let problem = Config::parse(&text).unwrap_err().to_string();
+    assert!(
+        problem.contains("apply.idempotency: \"offset\" keeps no event ids"),
+        "{problem}"
+    );
+}

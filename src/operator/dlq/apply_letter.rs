@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 use deadpool_postgres::Transaction;
+use uuid::Uuid;
 
 use crate::config::{Config, Idempotency};
 use crate::format::change::{Change, Decoded, Operation};
 use crate::format::decode::Decoder;
+use crate::format::event_id;
 use crate::format::landing::Landing;
-use crate::format::partition_memory::PartitionMemory;
 use crate::format::registry::{Registry, RegistrySetupError};
 use crate::format::undecodable::Undecodable;
 use crate::ledger::letter_states::LetterStates;
@@ -121,7 +122,8 @@ impl LetterApplier {
             Eligibility::OnlyByForce(why) => return Ok(why.outcome_without_force()),
             Eligibility::Refused(outcome) => return Ok(outcome),
         };
-        let (arena, mut memory) = (Bump::new(), PartitionMemory::default());
+        let arena = Bump::new();
+        let mut memory = self.events.read_identities(tx, &letter.source).await?;
         let decoded = self
             .decoder
             .decode_record(record, &arena, None, &mut memory);
@@ -136,6 +138,7 @@ impl LetterApplier {
         };
         // a row of its own is known by the event that the worker knew
         let id = letter.event_id;
+        let told_id = told_id(&change, letter, record);
         let change = Change { id, ..change };
         let (row, keys) = self.identify_row(tx, &change).await?;
         let earlier = letter.row;
@@ -153,7 +156,7 @@ impl LetterApplier {
                 return Ok(ReplayOutcome::Behind(first.to_string()));
             }
         }
-        if !self.insert_event_id(tx, letter).await? {
+        if !self.insert_event_ids(tx, letter, told_id).await? {
             outcome = ReplayOutcome::InAlready;
         } else if !self.write_change(tx, letter, &change, row?).await? {
             outcome = ReplayOutcome::NotParked(LetterState::Superseded);
@@ -196,13 +199,21 @@ impl LetterApplier {
         self.decoder.message_as_json(message?)
     }
 
-    async fn insert_event_id(
+    /// Enters the letter's id, and the one that its event tells if the worker couldn't read it: so it is known whether its
+    /// source has sent it again since, and if it does so later. Returns whether both are new.
+    async fn insert_event_ids(
         &self,
         tx: &Transaction<'_>,
         letter: &Candidate,
+        told: Option<Uuid>,
     ) -> Result<bool, Failure> {
-        let (id, source) = (letter.event_id, &letter.source);
-        self.events.insert_event_id(tx, id, source).await
+        let source = &letter.source;
+        for id in std::iter::once(letter.event_id).chain(told) {
+            if !self.events.insert_event_id(tx, id, source).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The change as its table sees it, or why it can't be; and by which the letters of its row meet it: by what the
@@ -319,4 +330,10 @@ impl LetterApplier {
             TablesAre::Altered => Err(Refusal::TableAltered),
         }
     }
+}
+
+/// The id that the event itself tells, where the letter has another: the worker couldn't read it.
+fn told_id(change: &Change<'_>, letter: &Candidate, record: &Record) -> Option<Uuid> {
+    let is_told = change.id != event_id::id_of_coordinates(record, None, None);
+    (is_told && change.id != letter.event_id).then_some(change.id)
 }
