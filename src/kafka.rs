@@ -47,3 +47,8 @@ pub mod topics;
 pub mod unread_ends;
 
 pub use error::{ClientError, Error};
+
+/// The version of librdkafka that runs.
+pub fn librdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}

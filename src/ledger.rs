@@ -22,6 +22,7 @@ pub mod letter_indexes;
 pub mod letter_rows;
 pub mod letter_states;
 pub mod letters;
+pub mod measure;
 pub mod migrate;
 pub mod moved_rows;
 pub mod overview;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command, Run};
 use landfall::config::Config;
 use landfall::ledger::letter_indexes::create_missing_indexes;
@@ -13,6 +14,8 @@ use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, import_connector, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
+use landfall::watch::progress::Progress;
+use landfall::watch::sampled::Sampled;
 use landfall::watch::{http, metrics, telemetry};
 use landfall::{memory, pipeline, shutdown};
 
@@ -92,11 +95,21 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config.summary(), "starting");
     let stop = shutdown::on_signal()?;
     let recorder = metrics::install_recorder()?;
-    let health = Arc::new(Health::default());
-    let address = http::serve_endpoints(config.http.listen, health.clone(), recorder).await?;
+    metrics::limit_tables(config.http.metrics_tables);
+    metrics::set_build(landfall::kafka::librdkafka_version());
+    let (health, progress) = (Arc::new(Health::default()), Arc::new(Progress::default()));
+    let sampled = Arc::new(Sampled::default());
+    let address = http::serve_endpoints(
+        config.http.listen,
+        health.clone(),
+        recorder,
+        sampled.clone(),
+    )
+    .await?;
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     let worker_sessions = WorkerSessions::new(&config.postgres.schema, &config.kafka.group);
     let pool = connection::build_worker_pool(config, worker_sessions.enter_sql())?;
+    measure_when_asked(&sampled, progress.clone(), pool.clone());
     let patience = run.patience();
     let schema = pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop);
     if !pipeline::run::wait_with_patience(patience, &health, schema).await?? {
@@ -105,7 +118,7 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     // sessions that are older than the schema aren't entered there
     pool.retain(|_, _| false);
     pipeline::run::prepare_dead_letters(config, &stop).await;
-    pipeline::run::run(config, pool, health, stop, patience).await?;
+    pipeline::run::run(config, pool, health, progress, stop, patience).await?;
     let totals = &metrics::TOTALS;
     tracing::info!(
         applied = totals.applied.load(Relaxed),
@@ -119,6 +132,17 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
         events if events > 0 && run.fail_on_dead_letters => Err(PutAside { events }.into()),
         _ => Ok(()),
     }
+}
+
+/// What a scrape measures.
+fn measure_when_asked(sampled: &Sampled, progress: Arc<Progress>, pool: Pool) {
+    sampled.add(metrics::read_process);
+    sampled.add(move || progress.publish_lags());
+    sampled.add(move || {
+        let status = pool.status();
+        let used = status.size.saturating_sub(status.available);
+        metrics::set_pool(status.max_size, status.available, used, status.waiting);
+    });
 }
 
 /// What `--fail-on-dead-letters` makes a failure of.

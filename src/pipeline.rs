@@ -42,6 +42,7 @@ mod landing;
 mod lane;
 mod lane_decoder;
 mod lane_partitions;
+mod latency;
 mod learn_feeds;
 mod leave_pauses;
 mod lock_patience;
@@ -49,6 +50,7 @@ mod order;
 mod owned_partition;
 mod partition_order;
 mod pass_ends;
+mod paused_ends;
 mod place_entries;
 mod positioning;
 mod resolve;
@@ -83,6 +85,7 @@ use crate::pipeline::partition_order::decide_starts;
 use crate::pipeline::pass_ends::{note_positions, pass_ends, pass_last_ends};
 use crate::postgres::catalogue::TablesAre;
 use crate::verdict::Failure;
+use crate::watch::metrics::Stage;
 
 /// Runs a lane until its inbox ends: takes up partitions, and lands what is read of them.
 async fn run_lane(mut lane: Lane) {
@@ -143,34 +146,41 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         let outcome = before_commit.confirm_topics(batch).await?;
         return Ok(outcome.unwrap_or(AttemptOutcome::Committed));
     }
-    let mut client = destination.connect().await?;
+    let mut client = Stage::Connect.time(destination.connect()).await?;
     truncate::require_order(&client, &destination.ledger, before_commit, batch).await?;
-    let changes = destination.resolve_changes(&mut client, batch).await?;
+    let resolved = destination.resolve_changes(&mut client, batch);
+    let changes = Stage::Resolve.time(resolved).await?;
     if lane.feeds.learn_tables(batch) {
         return Ok(AttemptOutcome::DecodeAnew);
     }
-    destination.prepare_days(&client, batch).await?;
+    let prepared = destination.prepare_days(&client, batch);
+    Stage::Days.time(prepared).await?;
     failpoint::reach("before_transaction");
 
     // Kafka's answer is waited for last: its round trip is as long as all of Postgres' together
     let topics = before_commit.ask_about_topics(batch);
-    let tx = destination.begin_transaction(&mut client).await?;
+    let begun = destination.begin_transaction(&mut client);
+    let tx = Stage::Begin.time(begun).await?;
     // 1. The watermarks move, and fence: of two writers of a partition only one goes on.
-    let Fence::Held { letters, overtaken } = tx.move_watermarks(batch).await? else {
+    let moved = Stage::Watermarks.time(tx.move_watermarks(batch)).await?;
+    let Fence::Held { letters, overtaken } = moved else {
         return Ok(AttemptOutcome::Fenced);
     };
     let merged = lane.feeds.merged_tables();
     let overtaken = batch.topics_of(&overtaken);
     overtaken.for_each(|topic| _ = merged.note_gave_way(topic));
     // 2. Letters that were published while Postgres was away get their rows.
-    let letters = tx.insert_owed_letters(batch, letters).await?;
+    let owed = tx.insert_owed_letters(batch, letters);
+    let letters = Stage::OwedLetters.time(owed).await?;
     // 3. Ids are entered, which tells fresh events from duplicates.
-    if tx.insert_event_ids(batch, letters).await? == LedgerKnows::APart {
+    let ledger = Stage::EventIds.time(tx.insert_event_ids(batch, letters));
+    if ledger.await? == LedgerKnows::APart {
         return Ok(AttemptOutcome::SourceGoneBack);
     }
     // 4. The rows of fresh events are written, and their tables verified to be as the attempt takes them to
     // be. An event that Postgres refuses becomes a reject.
-    let written = tx.write_fresh_rows(batch, changes, letters).await;
+    let written = tx.write_fresh_rows(batch, changes, letters);
+    let written = Stage::Rows.time(written).await;
     if written.inspect_err(|failure| destination.forget_if_stale(batch, failure))?
         == TablesAre::Altered
     {
@@ -182,14 +192,16 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     }
     lane.breaker.judge_batch(batch)?;
     // 5. Rejects are delivered to the dead letter topic,
-    before_commit.deliver_rejects(batch).await?;
+    Stage::Delivery
+        .time(before_commit.deliver_rejects(batch))
+        .await?;
     // 6. and get their rows.
-    tx.insert_letters(batch).await?;
+    Stage::Letters.time(tx.insert_letters(batch)).await?;
     // 7. The topics are confirmed to be those that the lane took up.
-    if let Some(outcome) = topics.wait_for_answer().await? {
+    if let Some(outcome) = Stage::TopicCheck.time(topics.wait_for_answer()).await? {
         return Ok(outcome);
     }
     // 8. All of it is in, or nothing.
-    tx.commit().await?;
+    Stage::Commit.time(tx.commit()).await?;
     Ok(AttemptOutcome::Committed)
 }

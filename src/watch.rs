@@ -3,7 +3,9 @@
 pub mod health;
 pub mod http;
 pub mod kafka_health;
+mod lateness;
 pub mod metrics;
 pub mod progress;
+pub mod sampled;
 pub mod standing;
 pub mod telemetry;

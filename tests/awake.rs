@@ -55,7 +55,7 @@ async fn an_idle_worker_whose_brokers_go_away_says_so_once_and_goes_on_when_they
     let since = Instant::now();
     is_not_ready(&worker, "Kafka is away").await;
     assert!(since.elapsed() < Duration::from_secs(30));
-    let waiting = worker.metric(metrics::WAITING, &["unavailable"]).await;
+    let waiting = worker.metric(metrics::WAITING.name, &["unavailable"]).await;
     assert_eq!(waiting, 1.0);
     // each of Kafka's clients says the same again and again
     eventually("it has been away for long", async || {

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use landfall::verdict::Verdict;
 use landfall::watch::metrics;
+use landfall::watch::standing::Standing;
 use regex::Regex;
 
 use crate::support::repository::{files, root, text};
@@ -216,7 +218,59 @@ fn every_metric_in_the_documents_exists() {
     for page in pages() {
         for found in metric.find_iter(&text(&page)) {
             let name = found.as_str();
-            assert!(metrics::ALL.contains(&name), "{page}: {name}");
+            let exists = metrics::ALL.iter().any(|metric| metric.name == name);
+            assert!(exists, "{page}: {name}");
         }
+    }
+}
+
+/// Name, kind and labels of each metric that `docs/metrics.md` explains, in its order.
+fn explained_metrics() -> Vec<(String, String, Vec<String>)> {
+    let row = Regex::new(r"(?m)^\| `(\w+)` \| (\w+) \|([^|]*)\| .{20,} \|$").unwrap();
+    let page = text("docs/metrics.md");
+    let rows = row.captures_iter(&page);
+    let metrics = rows.map(|found| {
+        let labels = found[3]
+            .trim()
+            .split(", ")
+            .map(|label| label.trim_matches('`'));
+        let labels = labels.filter(|label| !label.is_empty());
+        let labels = labels.map(str::to_owned).collect();
+        (found[1].to_owned(), found[2].to_owned(), labels)
+    });
+    metrics.collect()
+}
+
+#[test]
+fn every_metric_is_explained_once_with_its_kind_and_its_labels() {
+    let mut explained = explained_metrics();
+    explained.sort();
+    let exported = metrics::ALL.iter().map(|metric| {
+        let labels = metric.labels.iter().map(|label| (*label).to_owned());
+        let labels = labels.collect::<Vec<_>>();
+        (
+            metric.name.to_owned(),
+            metric.kind.name().to_owned(),
+            labels,
+        )
+    });
+    let mut exported: Vec<_> = exported.collect();
+    exported.sort();
+    assert_eq!(explained, exported);
+}
+
+#[test]
+fn the_values_of_labels_that_are_few_are_all_explained() {
+    let page = text("docs/metrics.md");
+    let values = [
+        metrics::EventOutcome::ALL.map(|it| it.name()).to_vec(),
+        metrics::BatchOutcome::ALL.map(|it| it.name()).to_vec(),
+        metrics::Stage::ALL.map(|it| it.name()).to_vec(),
+        Verdict::ALL.map(|it| it.name()).to_vec(),
+        Standing::REASONS.to_vec(),
+        vec![metrics::OTHER_TABLES],
+    ];
+    for value in values.concat() {
+        assert!(page.contains(&format!("`{value}`")), "{value}");
     }
 }

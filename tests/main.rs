@@ -33,6 +33,7 @@ mod identity;
 mod import_connector;
 mod isolation;
 mod json_schema;
+mod lag;
 mod ledger;
 mod letters;
 mod many_letters;

@@ -72,7 +72,7 @@ async fn ends_the_batch_in_flight(test: &str, signal: Signal) {
     audit::assert_forward_only(&world.db).await;
     assert_eq!(
         successor
-            .metric(metrics::EVENTS, &["outcome=\"duplicate\""])
+            .metric(metrics::EVENTS.name, &["outcome=\"duplicate\""])
             .await,
         0.0
     );
@@ -162,11 +162,15 @@ async fn metrics_are_there_from_the_first_batch_on_and_all_of_them_are_described
         metrics::DDL_STATEMENTS,
         metrics::DEAD_LETTERS,
         metrics::FAILED_ATTEMPTS,
+        metrics::OPEN_LETTERS,
         metrics::ROWS_LEFT,
         metrics::STANDING,
+        metrics::STANDING_SINCE,
         metrics::WAITING,
-    ];
-    let expected: BTreeSet<&str> = metrics::ALL
+    ]
+    .map(|metric| metric.name);
+    let all: BTreeSet<&str> = metrics::ALL.iter().map(|metric| metric.name).collect();
+    let expected: Vec<&str> = all
         .iter()
         .copied()
         .filter(|name| !only_in_trouble.contains(name))
@@ -187,18 +191,18 @@ async fn metrics_are_there_from_the_first_batch_on_and_all_of_them_are_described
     .await;
     let (text, names) = told;
     for name in names {
-        assert!(metrics::ALL.contains(&&*name), "{name} is in no list");
+        assert!(all.contains(&*name), "{name} is in no list");
         assert!(text.contains(&format!("# HELP {name} ")), "{name}");
     }
     assert_eq!(
         worker
-            .metric(metrics::EVENTS, &["outcome=\"applied\""])
+            .metric(metrics::EVENTS.name, &["outcome=\"applied\""])
             .await,
         20.0
     );
-    assert_eq!(worker.metric(metrics::PARTITIONS, &[]).await, 1.0);
+    assert_eq!(worker.metric(metrics::PARTITIONS.name, &[]).await, 1.0);
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
-    assert_eq!(worker.metric(metrics::BUILD, &[&version]).await, 1.0);
+    assert_eq!(worker.metric(metrics::BUILD.name, &[&version]).await, 1.0);
 }
 
 #[tokio::test]

@@ -4,19 +4,22 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::reader::Reader;
 use super::summary::Summary;
-use super::value::{allowed, parse_string};
+use super::value::{allowed, integer_within, parse_string};
 
 /// `[http]`: the address of the page for health and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     /// Address and port to listen at.
     pub listen: SocketAddr,
+    /// How many tables metrics tell apart.
+    pub metrics_tables: usize,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
+            metrics_tables: 200,
         }
     }
 }
@@ -24,6 +27,7 @@ impl Default for HttpConfig {
 impl HttpConfig {
     pub(super) fn summarize(&self, summary: &mut Summary) {
         summary.add("http.listen", self.listen);
+        summary.add("http.metrics_tables", self.metrics_tables);
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Self {
@@ -32,6 +36,14 @@ impl HttpConfig {
                 allowed("an IP address and a port, such as \"127.0.0.1:9464\" or \"[::]:9464\"")
             })
         });
-        Self { listen }
+        let metrics_tables = reader.read_or(
+            "http.metrics_tables",
+            Self::default().metrics_tables,
+            integer_within(1..=100_000),
+        );
+        Self {
+            listen,
+            metrics_tables,
+        }
     }
 }

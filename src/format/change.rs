@@ -175,6 +175,9 @@ pub struct Change<'r> {
     pub landing: Landing,
     /// Its position is one of a binary log: it comes from MySQL or MariaDB, whose types of the same names hold more.
     pub of_binlog: bool,
+    /// When it was made at the source, else when its record was written, in milliseconds since 1970; 0 as long as nobody
+    /// has said so.
+    pub source_time: i64,
 }
 
 /// By what a change is put in order among the changes of its row.
@@ -264,6 +267,7 @@ impl<'r> RowKey<'r> {
             standing: StreamStanding::default(),
             landing: Landing::default(),
             of_binlog: false,
+            source_time: 0,
         })
     }
 }
@@ -349,6 +353,7 @@ impl<'r> Unplaced<'r> {
             standing: StreamStanding::default(),
             landing: Landing::default(),
             of_binlog: false,
+            source_time: 0,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 
-use crate::clock::time_since_1970;
+use crate::clock::now_ms;
 use crate::config::Fact;
 use crate::format::change::Operation;
 use crate::format::debezium::Source;
@@ -87,8 +87,4 @@ pub(super) fn plain_field(name: &str, kind: Kind, logical: Option<Logical>) -> F
         default: None,
         source: None,
     }
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(time_since_1970().as_millis()).unwrap_or(i64::MAX)
 }

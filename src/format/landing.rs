@@ -124,6 +124,7 @@ impl Lander {
         arena: &'r Bump,
     ) -> Result<Change<'r>, Undecodable> {
         let removes = change.operation.removes_row();
+        change.source_time = facts.source_time();
         if self.appends() {
             (change.old_key, change.key_move) = (None, None);
             change.landing = Landing::Appended;

@@ -348,6 +348,7 @@ impl TopicDecoder {
             standing,
             landing: Landing::Row,
             of_binlog: envelope.source.log_kind() == Some(LogKind::Binlog),
+            source_time: 0,
         }))
     }
 
@@ -403,6 +404,7 @@ impl TopicDecoder {
             standing: stand_in_stream(&mut incoming, &envelope.source, (operation, id)),
             landing: Landing::Row,
             of_binlog: false, // it says nothing of columns
+            source_time: 0,
         }))
     }
 

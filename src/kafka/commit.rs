@@ -13,6 +13,7 @@ use crate::kafka::commit_mark::COMMIT_MARK;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
+use crate::watch::metrics::Stage;
 
 /// Commits offsets while the lane works on; never two commits at a time, so that offsets only rise. A
 /// lane doesn't wait for Kafka: what it adds meanwhile goes into the next commit together.
@@ -92,7 +93,7 @@ fn commit_assigned(consumer: &GroupConsumer, offsets: BTreeMap<TopicPartition, i
     for mut element in list.elements() {
         element.set_metadata(COMMIT_MARK);
     }
-    match consumer.commit_offsets(&list) {
+    match Stage::OffsetCommit.time_now(|| consumer.commit_offsets(&list)) {
         Ok(()) => failpoint::reach("after_offset_commit"),
         Err(error) => log_failed_commit(&error),
     }

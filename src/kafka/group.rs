@@ -148,6 +148,29 @@ impl Group {
         }
     }
 
+    fn note_log_ends(&self, statistics: &Statistics) {
+        let reads_all = self.reads_all();
+        for (name, topic) in &statistics.topics {
+            let topic_name: Arc<str> = name.as_str().into();
+            for (partition, p) in &topic.partitions {
+                let source = TopicPartition {
+                    topic: topic_name.clone(),
+                    partition: *partition,
+                };
+                let known = |offset: i64| (offset >= 0).then_some(offset);
+                let (high, stable) = (known(p.hi_offset), known(p.ls_offset));
+                let readable = high.map(|high| stable.map_or(high, |stable| stable.min(high)));
+                let is_read = reads_all && self.assignment.find_started(&source).is_some();
+                (self.progress).note_log_end(&source, high, readable, is_read);
+            }
+        }
+    }
+
+    /// Whether no lane has more than it can take in: then no partition is paused for that, and librdkafka fetches of all.
+    pub fn reads_all(&self) -> bool {
+        self.inboxes.iter().all(|inbox| inbox.has_space())
+    }
+
     fn take_partitions(&self, consumer: &BaseConsumer<Group>, partitions: &TopicPartitionList) {
         self.health.note_joined();
         // Paused until its lane has read the watermark and said where to start.
@@ -165,6 +188,7 @@ impl Group {
         self.joined.store(true, Ordering::Release);
         let all = self.assignment.count_partitions();
         metrics::set_assigned_partitions(all);
+        metrics::count_rebalance("assigned");
         tracing::info!(
             assigned = partitions.count(),
             partitions = all,
@@ -199,9 +223,24 @@ impl Group {
             self.health.note_moving(source);
         });
         if !sources.is_empty() {
+            metrics::count_rebalance("revoked");
             tracing::info!(revoked = sources.len(), "partitions given up");
         }
     }
+}
+
+/// What librdkafka has fetched and not handed over.
+fn publish_queues(statistics: &Statistics) {
+    let partitions = statistics
+        .topics
+        .values()
+        .flat_map(|t| t.partitions.values());
+    // each tells of the queue that all share
+    let queued = partitions.map(|p| (p.fetchq_cnt, p.fetchq_size)).max();
+    let (events, bytes) = queued.unwrap_or_default();
+    let bytes = u64::try_from(bytes).unwrap_or_default();
+    let received = u64::try_from(statistics.rx_bytes).unwrap_or_default();
+    metrics::set_fetch_queue(u64::try_from(events).unwrap_or_default(), bytes, received);
 }
 
 /// What Kafka doesn't let us do, if that is the error, for people.
@@ -225,6 +264,7 @@ impl ConsumerContext for Group {
         if let Rebalance::Revoke(partitions) = rebalance {
             if consumer.assignment_lost() && !self.is_stopping() {
                 self.health.note_expelled();
+                metrics::count_rebalance("lost");
                 tracing::warn!(
                     "the consumer group doesn't take this process for a member any more: it didn't hear of it for a session's time, or its coordinator is away; joins again"
                 );
@@ -237,7 +277,10 @@ impl ConsumerContext for Group {
         match rebalance {
             Rebalance::Assign(partitions) => self.take_partitions(consumer, partitions),
             Rebalance::Revoke(_) => {}
-            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
+            Rebalance::Error(error) => {
+                metrics::count_rebalance("failed");
+                tracing::warn!(%error, "rebalance failed");
+            }
         }
     }
 
@@ -248,12 +291,11 @@ impl ClientContext for Group {
     fn stats(&self, statistics: Statistics) {
         self.brokers.note_statistics(&statistics, &self.health);
         self.unread_ends.note_statistics(&statistics);
-        for (name, topic) in &statistics.topics {
-            for (partition, p) in &topic.partitions {
-                let offset = |o: i64| (o >= 0).then_some(o);
-                self.progress
-                    .note_log_end(name, *partition, offset(p.hi_offset));
-            }
+        self.note_log_ends(&statistics);
+        publish_queues(&statistics);
+        for (lane, inbox) in self.inboxes.iter().enumerate() {
+            let (events, bytes) = inbox.size();
+            metrics::set_inbox(lane, events, bytes);
         }
     }
 

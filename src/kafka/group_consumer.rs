@@ -1,21 +1,25 @@
 //! The group's consumer, as those that don't poll have it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::error::Error;
 use crate::kafka::group::Group;
-use crate::kafka::offsets::fetch_committed;
+use crate::kafka::offsets::{fetch_committed, fetch_log_positions};
 use crate::kafka::partition_list::list_partitions;
 use crate::kafka::topics::TOPIC_QUERY_TIMEOUT;
 use crate::record::TopicPartition;
 
 /// How long leaving the group may take; dropping a consumer can hang.
 const GROUP_LEAVE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long Kafka may take to tell where logs end: whoever asks keeps the consumer from being closed.
+const END_QUERY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long to wait before looking again whether others have let go of the consumer.
 const LET_GO_INTERVAL: Duration = Duration::from_millis(10);
@@ -67,6 +71,18 @@ impl GroupConsumer {
             error,
         })?;
         Ok(committed.known.get(source).copied())
+    }
+
+    /// How far the logs of these partitions can be read: one question for all. Blocks its thread.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn readable_ends(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, i64>, Error> {
+        let ends = fetch_log_positions(&self.0, partitions, Offset::End, END_QUERY_TIMEOUT);
+        Ok(ends.map_err(Error::OffsetsAtTime)?.known)
     }
 
     /// Stops fetching a partition until it is positioned anew. Returns whether it is the lane's.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::config::ApplyConfig;
 use crate::locked::Locked;
 use crate::record::{LogPlace, Record, TopicPartition};
+use crate::watch::metrics::Stage;
 
 /// How many rows a batch grows to that waits for the parents of its rows,
 const GROWN_BATCH_ROWS: usize = 100_000;
@@ -198,6 +199,12 @@ impl Inbox {
         !self.state.lock().holds_a_batch(self)
     }
 
+    /// How many records are there, and the bytes of memory that they take.
+    pub fn size(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.records.len(), state.bytes)
+    }
+
     /// Waits until records were taken out, `timeout` at most.
     pub fn wait_for_space(&self, timeout: Duration) {
         let full = |state: &mut InboxState| state.is_full(self);
@@ -291,12 +298,14 @@ impl Inbox {
                     } else {
                         self.linger
                     };
-                    until = *since.get_or_insert(now) + linger;
+                    let since = *since.get_or_insert(now);
+                    until = since + linger;
                     if state.holds_a_batch(self) || now >= until {
                         let records = state.take_batch(self.paced_rows(), self.bytes);
                         let positions = state.take_positions();
                         drop(state);
                         self.space.notify_all();
+                        Stage::Collect.note(now - since);
                         return Work::Records(records, positions, busy);
                     }
                 }

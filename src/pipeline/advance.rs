@@ -22,6 +22,10 @@ pub struct Advance {
     pub leader_epoch: Option<i32>,
     /// What its records have left behind, after the batch.
     pub memory: PartitionMemory,
+    /// The offset of the first event that isn't a duplicate by its offset, and when that was made at the source.
+    pub first_event: Option<(i64, i64)>,
+    /// When the last such event was made, in milliseconds since 1970.
+    pub last_event: Option<i64>,
     /// Duplicates by offset.
     pub below_floor: u64,
     /// The first offset that was expected and didn't come. Compaction and transaction markers leave
@@ -70,6 +74,8 @@ impl Advance {
             next_offset: read_to,
             leader_epoch: held.read_epoch,
             memory: held.memory.clone(),
+            first_event: None,
+            last_event: None,
             below_floor: 0,
             gap: None,
             jump: None,
@@ -85,9 +91,19 @@ impl Advance {
             held,
             first_offset: first.offset,
             next_offset: first.offset,
+            first_event: None,
+            last_event: None,
             below_floor: 0,
             gap: None,
             jump: None,
+        }
+    }
+
+    /// Notes when an event was made at the source, if anything tells.
+    pub fn note_event(&mut self, offset: i64, source_time: Option<i64>) {
+        if let Some(time) = source_time {
+            self.first_event.get_or_insert((offset, time));
+            self.last_event = Some(time);
         }
     }
 

@@ -72,6 +72,7 @@ impl<'r> Batch<'r> {
                 continue;
             }
             let entry = Entry::decode_record(record, arena, advance, decoder);
+            advance.note_event(record.offset, entry.source_time());
             all_placed &= entry.key_without_table().is_none();
             is_ordered_by_source |= entry.is_ordered_by_source();
             entries.push(entry);
@@ -208,6 +209,14 @@ impl<'r> Batch<'r> {
         };
         let any = self.entries.iter().any(ahead);
         any.then_some(first)
+    }
+
+    /// The first event of each partition: its offset, and when it was made at the source.
+    pub fn first_events(&self) -> impl Iterator<Item = (&TopicPartition, i64, i64)> {
+        self.advances.iter().filter_map(|advance| {
+            let (offset, time) = advance.first_event?;
+            Some((&advance.source, offset, time))
+        })
     }
 
     /// How the batch moves the watermarks of its partitions.

@@ -126,6 +126,13 @@ impl<'r> Entry<'r> {
         entry
     }
 
+    /// When its event was made at the source, else when its record was written, in milliseconds since 1970, if anything
+    /// tells.
+    pub fn source_time(&self) -> Option<i64> {
+        let told = self.change.as_ref().map(|change| change.source_time);
+        told.filter(|time| *time > 0).or(self.record.timestamp)
+    }
+
     /// The key of a row whose table nothing has told yet.
     pub fn key_without_table(&self) -> Option<&Fields<'r>> {
         match (&self.unplaced, &self.row_key) {

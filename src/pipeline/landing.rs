@@ -23,7 +23,7 @@ use crate::postgres::catalogue::TablesAre;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::verdict::{Failure, Verdict, sqlstate};
-use crate::watch::metrics::BatchOutcome;
+use crate::watch::metrics::{BatchOutcome, Stage};
 
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's. Partitions that can't go on
 /// are set aside.
@@ -189,11 +189,14 @@ fn gather_batch<'r>(lane: &mut Lane, in_flight: &'r InFlight, arena: &'r Bump) -
     let owned = &lane.partitions.owned;
     let known = lane.feeds.merged_tables().version();
     let records = &in_flight.records;
-    let mut batch = Batch::gather_records(records, arena, owned, &mut lane.decoder.decoder);
+    let decoder = &mut lane.decoder.decoder;
+    let gather = || Batch::gather_records(records, arena, owned, decoder);
+    let mut batch = Stage::Decode.time_now(gather);
     batch.merged_version = known;
     if in_flight.is_whole() {
         batch.pass_ends();
     }
+    lane.partitions.progress.note_in_hand(batch.first_events());
     batch
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use futures::stream;
 
+use crate::clock::now_ms;
 use crate::kafka::inbox::Inbox;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::before_commit::BeforeCommit;
@@ -15,6 +16,7 @@ use crate::pipeline::destination::Destination;
 use crate::pipeline::dropped_fetches::DroppedFetches;
 use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
+use crate::pipeline::latency::record_latencies;
 use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::lock_patience::LockPatience;
 use crate::pipeline::positioning::{Positions, TakenUp};
@@ -192,7 +194,7 @@ impl Lane {
         self.waiting.tell_going_on();
         metrics::count_batch(BatchOutcome::Committed);
         if batch.moves_watermarks() {
-            metrics::record_landed_batch(batch.entries.len(), took.as_secs_f64());
+            metrics::record_landed_batch(batch.entries.len(), took);
         }
         // what waited for somebody else tells nothing of the destination
         if batch.trial.attempts == 0
@@ -206,6 +208,7 @@ impl Lane {
             );
         }
         count_outcomes(&batch);
+        record_latencies(&batch, now_ms());
         if self.destination.ledger.event_ids.are_kept() {
             tell_new_doubts(&batch);
         }

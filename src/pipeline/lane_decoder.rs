@@ -59,7 +59,7 @@ impl LaneDecoder {
         failures: HashMap<SchemaId, Failure>,
     ) -> Vec<Concerned> {
         let concerned = |(id, failure): (SchemaId, Failure)| {
-            metrics::count_failed_attempt(failure.verdict);
+            metrics::count_failed_attempt(&failure);
             let from = HashMap::new();
             (id, Concerned { from, failure })
         };

@@ -43,7 +43,8 @@ impl LanePartitions {
                 partition.batch = batch;
                 partition.memory = advance.memory;
                 partition.owed = Arc::default();
-                progress.note_applied(&advance.source, partition.next_offset);
+                let (next, last) = (partition.next_offset, advance.last_event);
+                progress.note_applied(&advance.source, next, last);
             }
         });
         self.committer.commit(offsets);
@@ -60,7 +61,7 @@ impl LanePartitions {
                 partition.batch = batch;
                 self.jumped.remove(source);
                 self.progress.note_read(source, end.offset);
-                self.progress.note_applied(source, end.offset);
+                self.progress.note_applied(source, end.offset, None);
             }
         }
         let offsets = ends.into_iter().map(|(source, end)| (source, end.offset));

@@ -176,6 +176,7 @@ fn settle_asked(
     behind.retain(|b| !overtaken.contains(&b.source));
     lane.partitions.take_up_again(overtaken);
     for Behind { source, end, .. } in behind {
+        lane.partitions.progress.note_drained(source, end.offset);
         if let Some(partition) = lane.partitions.owned.get_mut(source) {
             partition.confirmed = Some(end.offset);
         }

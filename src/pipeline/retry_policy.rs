@@ -187,7 +187,7 @@ impl RetryState {
         deferred: Deferred,
     ) -> NextStep {
         batch.trial.count_failure();
-        metrics::count_failed_attempt(failure.verdict);
+        metrics::count_failed_attempt(&failure);
         let reaction = reaction_to(failure.verdict, batch.trial.approach);
         match reaction {
             Reaction::TryAs(approach) => {

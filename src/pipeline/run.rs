@@ -19,6 +19,7 @@ use crate::pipeline::topic_watch::find_recreated_topic;
 use crate::pipeline::worker::Worker;
 use crate::postgres::sessions;
 use crate::watch::health::{Health, Waiter};
+use crate::watch::progress::Progress;
 
 /// How long batches in flight have to end once the process is told to stop. An attempt that is still running
 /// then has its statement cancelled. All bounds together are below ten seconds, as `shutdown` wants it.
@@ -57,6 +58,7 @@ pub async fn run(
     config: &Config,
     pool: Pool,
     health: Arc<Health>,
+    progress: Arc<Progress>,
     stop: CancellationToken,
     patience: Option<Duration>,
 ) -> Result<(), RunError> {
@@ -68,6 +70,7 @@ pub async fn run(
         config,
         pool,
         health,
+        progress,
         stop: &stop,
         patience,
     };
@@ -95,6 +98,7 @@ struct Run<'r> {
     config: &'r Config,
     pool: Pool,
     health: Arc<Health>,
+    progress: Arc<Progress>,
     stop: &'r CancellationToken,
     patience: Option<Duration>,
 }
@@ -105,7 +109,8 @@ impl Run<'_> {
         let (config, stop, health) = (self.config, self.stop, &self.health);
         let (until_caught_up, end) = (self.patience.is_some(), stop.child_token());
         let pool = self.pool.clone();
-        let worker = Worker::start(config, pool, health.clone(), end.clone(), until_caught_up)?;
+        let watched = (health.clone(), self.progress.clone());
+        let worker = Worker::start(config, pool, watched, end.clone(), until_caught_up)?;
         let Worker {
             mut lanes,
             mut retention,

@@ -17,6 +17,7 @@ use crate::kafka::inbox::Inbox;
 use crate::kafka::poll::subscribe;
 use crate::kafka::topics::Topics;
 use crate::ledger::days::make_days::make_wanted_days;
+use crate::ledger::measure::measure_regularly;
 use crate::ledger::table_facts::facts_query;
 use crate::ledger::worker_sessions::WorkerSessions;
 use crate::ledger::{Ledger, retention};
@@ -33,6 +34,7 @@ use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::lock_patience::LockPatience;
+use crate::pipeline::paused_ends::watch_paused_ends;
 use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
@@ -67,11 +69,11 @@ impl Worker {
     pub(super) fn start(
         config: &Config,
         pool: Pool,
-        health: Arc<Health>,
+        (health, progress): (Arc<Health>, Arc<Progress>),
         stop: CancellationToken,
         until_caught_up: bool,
     ) -> Result<Self, RunError> {
-        let (progress, group_health) = (Arc::new(Progress::default()), health.clone());
+        let group_health = health.clone();
         let new_inbox = |_| Arc::new(Inbox::new(&config.apply));
         let inboxes: Vec<Arc<Inbox>> = (0..config.apply.lanes).map(new_inbox).collect();
         let group = Group::new(inboxes.clone(), stop, health.clone(), progress.clone());
@@ -135,7 +137,10 @@ impl Worker {
         watches.spawn(session_watch.watch_sessions());
         watches.spawn(warn_of_idle_routes(topics.clone(), config.clone()));
         watches.spawn(watch_topics(topics, consumer.clone()));
-        watches.spawn(make_wanted_days(pool, ledger.clone()));
+        watches.spawn(watch_paused_ends(consumer.clone()));
+        watches.spawn(make_wanted_days(pool.clone(), ledger.clone()));
+        let schema = config.postgres.schema.clone();
+        watches.spawn(measure_regularly(pool, schema, ledger.clone()));
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), ledger, until_caught_up);
         retention.spawn(looking_after);

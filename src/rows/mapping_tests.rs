@@ -27,6 +27,7 @@ fn change(
     Change {
         landing: Landing::Row,
         of_binlog: false,
+        source_time: 0,
         id: Uuid::nil(),
         table: Arc::new(crate::table_name::TableName::new("public", "t")),
         operation,

@@ -59,6 +59,7 @@ fn history(table: &Arc<Table>, ops: &str) -> Vec<HistoryEvent> {
         let change = Change {
             landing: Default::default(),
             of_binlog: false,
+            source_time: 0,
             id: Uuid::nil(),
             table: Arc::new(table.name.clone()),
             operation,

@@ -285,7 +285,7 @@ mod tests {
             });
             for other in Verdict::ALL {
                 let lanes = if other == verdict { 2 } else { 0 };
-                let line = format!("{}{{verdict=\"{other}\"}} {lanes}\n", metrics::WAITING);
+                let line = format!("{}{{verdict=\"{other}\"}} {lanes}\n", metrics::WAITING.name);
                 let exported = exported.render();
                 assert!(exported.contains(&line), "{exported}");
             }
@@ -299,7 +299,7 @@ mod tests {
             let refused = Verdict::Reject(Reason::Constraint);
             Health::default().note_waiting(Waiter::Lane(0), refused, "why");
         });
-        let line = format!("{}{{verdict=\"reject\"}} 1\n", metrics::WAITING);
+        let line = format!("{}{{verdict=\"reject\"}} 1\n", metrics::WAITING.name);
         assert!(recorder.handle().render().contains(&line));
     }
 
@@ -307,7 +307,7 @@ mod tests {
     fn a_schema_that_is_waited_for_is_a_reason_and_in_the_gauge() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let exported = recorder.handle();
-        let line = format!("{}{{verdict=\"unavailable\"}}", metrics::WAITING);
+        let line = format!("{}{{verdict=\"unavailable\"}}", metrics::WAITING.name);
         ::metrics::with_local_recorder(&recorder, || {
             let health = Health::default();
             health.note_joined();

@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use crate::watch::health::Health;
+use crate::watch::sampled::Sampled;
 
 /// `http.listen` names an address that can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,7 @@ pub async fn serve_endpoints(
     listen: SocketAddr,
     health: Arc<Health>,
     metrics: PrometheusHandle,
+    sampled: Arc<Sampled>,
 ) -> Result<SocketAddr, ListenError> {
     let listener = TcpListener::bind(listen)
         .await
@@ -61,6 +63,7 @@ pub async fn serve_endpoints(
         .route(
             "/metrics",
             get(move || async move {
+                sampled.measure();
                 (
                     [("content-type", "text/plain; version=0.0.4")],
                     metrics.render(),

@@ -275,7 +275,8 @@ impl StandingPartitions {
     fn publish_counts(&self) {
         for why in Standing::REASONS {
             let standing = self.0.values().filter(|s| s.standing.name() == why);
-            metrics::set_standing_partitions(why, standing.count());
+            let since: Vec<SystemTime> = standing.map(|stood| stood.since).collect();
+            metrics::set_standing_partitions(why, since.len(), since.into_iter().min());
         }
     }
 }

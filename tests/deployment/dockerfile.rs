@@ -185,9 +185,9 @@ fn probe(port: u16) -> bool {
 async fn the_health_check_tells_alive_from_dead() {
     let metrics = PrometheusBuilder::new().build_recorder().handle();
     let anywhere = "127.0.0.1:0".parse().unwrap();
+    let health = Arc::new(Health::default());
     let alive =
-        landfall::watch::http::serve_endpoints(anywhere, Arc::new(Health::default()), metrics)
-            .await;
+        landfall::watch::http::serve_endpoints(anywhere, health, metrics, Arc::default()).await;
     assert!(probe(alive.unwrap().port()));
 
     let dead = std::net::TcpListener::bind(anywhere).unwrap();

@@ -1,12 +1,12 @@
 //! What `/metrics` really exports, and whether an expression asks for nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use landfall::record::TopicPartition;
-use landfall::verdict::{Reason, Verdict};
-use landfall::watch::metrics::{self, BatchOutcome, EventOutcome};
+use landfall::verdict::{Failure, Reason, Verdict};
+use landfall::watch::metrics::{self, BatchOutcome, EventOutcome, PartitionGauges, Stage};
 use landfall::watch::standing::Standing;
-use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::promql::{Selector, refers};
 
@@ -16,7 +16,7 @@ pub struct Exported {
 
 #[derive(Default)]
 struct Metric {
-    histogram: bool,
+    kind: String,
     labels: BTreeSet<String>,
 }
 
@@ -26,39 +26,41 @@ const BY_PROMETHEUS: [&str; 2] = ["job", "instance"];
 impl Exported {
     /// Records each metric once, and reads what is rendered.
     pub fn now() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = metrics::recorder_builder().unwrap().build_recorder();
         let handle = recorder.handle();
         ::metrics::with_local_recorder(&recorder, record_each);
         let mut metrics: BTreeMap<String, Metric> = BTreeMap::new();
+        let mut last = String::new();
         for line in handle.render().lines() {
             if let Some((name, kind)) = line
                 .strip_prefix("# TYPE ")
                 .and_then(|rest| rest.split_once(' '))
             {
-                // with buckets set it would be "histogram"
-                metrics.entry(name.to_owned()).or_default().histogram = kind == "summary";
+                metrics.entry(name.to_owned()).or_default().kind = kind.to_owned();
+                last = name.to_owned();
             } else if !line.is_empty() && !line.starts_with('#') {
                 let Selector { metric, labels } = refers(line).selectors.remove(0);
-                if let Some(metric) = metrics.get_mut(&metric) {
-                    let labels = labels.into_iter().map(|(label, _)| label);
-                    metric.labels.extend(labels.filter(|l| l != "quantile"));
-                }
+                assert!(metric.starts_with(&last), "{line}");
+                let labels = labels.into_iter().map(|(label, _)| label);
+                let known = &mut metrics.get_mut(&last).unwrap().labels;
+                known.extend(labels.filter(|label| label != "le"));
             }
         }
-        // recorded where the process's one recorder is installed
-        let build = metrics.entry(metrics::BUILD.to_owned()).or_default();
-        build.labels.insert("version".to_owned());
         Self { metrics }
     }
 
     /// The metric that a series belongs to.
     pub fn metric_of<'s>(&self, series: &'s str) -> Option<&'s str> {
         match self.metrics.get(series) {
-            Some(metric) => (!metric.histogram).then_some(series),
+            Some(metric) => (metric.kind != "histogram").then_some(series),
             None => ["_bucket", "_sum", "_count"]
                 .iter()
                 .find_map(|end| series.strip_suffix(end))
-                .filter(|name| self.metrics.get(*name).is_some_and(|m| m.histogram)),
+                .filter(|name| {
+                    self.metrics
+                        .get(*name)
+                        .is_some_and(|m| m.kind == "histogram")
+                }),
         }
     }
 
@@ -124,9 +126,10 @@ impl Exported {
 /// The values that there are, where they are few.
 fn values_of(metric: &str, label: &str) -> Option<BTreeSet<String>> {
     let names: Vec<&str> = match (metric, label) {
-        (metrics::EVENTS, "outcome") => EventOutcome::ALL.map(EventOutcome::name).into(),
-        (metrics::BATCHES, "outcome") => BatchOutcome::ALL.map(BatchOutcome::name).into(),
-        (metrics::STANDING, "why") => Standing::REASONS.into(),
+        ("landfall_events_total", "outcome") => EventOutcome::ALL.map(EventOutcome::name).into(),
+        ("landfall_batches_total", "outcome") => BatchOutcome::ALL.map(BatchOutcome::name).into(),
+        (_, "stage") => Stage::ALL.map(Stage::name).into(),
+        (_, "why") => Standing::REASONS.into(),
         (_, "verdict") => Verdict::ALL.map(Verdict::name).into(),
         (_, "reason") => Reason::ALL.map(Reason::name).into(),
         _ => return None,
@@ -139,25 +142,54 @@ fn record_each() {
         topic: "t".into(),
         partition: 0,
     };
+    metrics::set_build("2.0".to_owned());
     metrics::count_events("t", "public.t", "create", EventOutcome::Applied, 1);
     metrics::count_batch(BatchOutcome::Committed);
-    metrics::record_landed_batch(1, 1.0);
+    metrics::record_landed_batch(1, Duration::from_secs(1));
+    Stage::Rows.time_now(|| ());
+    let latencies = metrics::latencies_of("public.t");
+    latencies.source.record(1.0);
+    latencies.kafka.record(1.0);
     metrics::count_dead_letter("public.t", Reason::Value);
     metrics::count_left_rows("public.t", 1);
     metrics::count_ddl("create_table");
-    metrics::count_failed_attempt(Verdict::Retry);
-    metrics::set_position(&source, 1, Some(1));
+    metrics::count_failed_attempt(&Failure::new(Verdict::Retry, "why".to_owned()));
+    let mut partition = PartitionGauges::default();
+    partition.set_watermark(&source, 1);
+    partition.set_lag(&source, 1);
+    partition.set_lag_seconds(&source, 1.0);
+    partition.set_applied_time(&source, 1);
     metrics::set_assigned_partitions(1);
+    metrics::count_rebalance("assigned");
     metrics::note_pruned();
     metrics::set_waiting_lanes(Verdict::Systemic, 1);
-    metrics::set_standing_partitions("lost", 1);
+    metrics::set_standing_partitions("lost", 1, None);
+    metrics::set_inbox(0, 1, 1);
+    metrics::set_fetch_queue(1, 1, 1);
+    metrics::set_pool(1, 1, 1, 1);
+    metrics::set_open_letters([("public.t", "value", 1)].into_iter());
+    metrics::set_letters_read(0.0, 1);
+    metrics::set_oldest_day(1);
+    metrics::set_ledger_size("dead_letters", 1);
+    metrics::read_process();
 }
 
 #[test]
-fn these_are_all_metrics_there_are() {
+fn these_are_all_metrics_there_are_with_their_kinds_and_labels() {
     let exported = Exported::now();
-    let names: BTreeSet<&str> = exported.metrics.keys().map(String::as_str).collect();
-    assert_eq!(names, metrics::ALL.iter().copied().collect());
+    let exported: BTreeMap<&str, (&str, BTreeSet<&str>)> = exported
+        .metrics
+        .iter()
+        .map(|(name, metric)| {
+            let labels = metric.labels.iter().map(String::as_str);
+            (name.as_str(), (metric.kind.as_str(), labels.collect()))
+        })
+        .collect();
+    let described = metrics::ALL.iter().map(|metric| {
+        let labels = metric.labels.iter().copied().collect();
+        (metric.name, (metric.kind.name(), labels))
+    });
+    assert_eq!(exported, described.collect());
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::postgres::settings::begin_pinned;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::{Failure, sqlstate};
+use crate::watch::metrics;
 
 /// How often a step is tried that somebody is in the way of.
 const MAX_TRIES: u32 = 5;
@@ -29,6 +30,8 @@ const TRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long the lock is waited for that lets days in which were kept out, at the first try; twice as long at each next. Events
 /// wait for as long as it doesn't succeed.
 const FIRST_LET_IN: Duration = Duration::from_millis(50);
+
+const SECONDS_OF_DAY: u64 = 86_400;
 
 /// Rows that are deleted in one transaction.
 const MAX_DELETED_ROWS: i64 = 10_000;
@@ -88,6 +91,8 @@ impl Sweep<'_> {
         }
         let client: &tokio_postgres::Client = client;
         let (writes, days) = (&self.ledger.days.writes, self.find_days(client).await?);
+        let oldest = days.iter().map(|days| *days.start()).min();
+        metrics::set_oldest_day(oldest.unwrap_or_default() * SECONDS_OF_DAY);
         writes.forget_old(client, &days, self.retention).await
     }
 
