@@ -46,9 +46,5 @@ pub mod topic_settings;
 pub mod topics;
 pub mod unread_ends;
 
+pub use client::librdkafka_version;
 pub use error::{ClientError, Error};
-
-/// The version of librdkafka that runs.
-pub fn librdkafka_version() -> String {
-    rdkafka::util::get_rdkafka_version().1
-}

@@ -146,21 +146,19 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         let outcome = before_commit.confirm_topics(batch).await?;
         return Ok(outcome.unwrap_or(AttemptOutcome::Committed));
     }
-    let mut client = Stage::Connect.time(destination.connect()).await?;
+    let mut client = destination.connect().await?;
     truncate::require_order(&client, &destination.ledger, before_commit, batch).await?;
     let resolved = destination.resolve_changes(&mut client, batch);
     let changes = Stage::Resolve.time(resolved).await?;
     if lane.feeds.learn_tables(batch) {
         return Ok(AttemptOutcome::DecodeAnew);
     }
-    let prepared = destination.prepare_days(&client, batch);
-    Stage::Days.time(prepared).await?;
+    destination.prepare_days(&client, batch).await?;
     failpoint::reach("before_transaction");
 
     // Kafka's answer is waited for last: its round trip is as long as all of Postgres' together
     let topics = before_commit.ask_about_topics(batch);
-    let begun = destination.begin_transaction(&mut client);
-    let tx = Stage::Begin.time(begun).await?;
+    let tx = destination.begin_transaction(&mut client).await?;
     // 1. The watermarks move, and fence: of two writers of a partition only one goes on.
     let moved = Stage::Watermarks.time(tx.move_watermarks(batch)).await?;
     let Fence::Held { letters, overtaken } = moved else {

@@ -144,3 +144,8 @@ pub(super) fn close_consumer<C: ConsumerContext + 'static>(consumer: BaseConsume
     });
     let _ = wait.recv_timeout(CLOSE_TIMEOUT);
 }
+
+/// The version of librdkafka that runs.
+pub fn librdkafka_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}

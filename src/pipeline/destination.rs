@@ -20,6 +20,7 @@ use crate::rows::row_change::RowChange;
 use crate::rows::value::Reading;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
+use crate::watch::metrics::Stage;
 
 /// The Postgres that a lane lands its batches in.
 pub struct Destination {
@@ -56,7 +57,7 @@ impl Destination {
     /// # Errors
     /// As for [`connect`].
     pub async fn connect(&self) -> Result<Object, Failure> {
-        connect(&self.pool).await
+        Stage::Connect.time(connect(&self.pool)).await
     }
 
     /// Whether the batch is in: asked after a COMMIT whose answer got lost.
@@ -180,7 +181,8 @@ impl Destination {
     /// As Postgres says.
     pub async fn prepare_days(&self, client: &Object, batch: &Batch<'_>) -> Result<(), Failure> {
         let ids = batch.entries.iter().map(|e| e.id);
-        self.ledger.days.prepare_days(client, ids).await
+        let prepared = self.ledger.days.prepare_days(client, ids);
+        Stage::Days.time(prepared).await
     }
 
     /// Begins the transaction of an attempt.
@@ -192,7 +194,9 @@ impl Destination {
         client: &'t mut Object,
     ) -> Result<BatchTransaction<'t>, Failure> {
         let (catalogue, reading) = (&self.resolver.catalogue, &self.reading);
-        BatchTransaction::begin(client, &self.ledger, self.later_events, catalogue, reading).await
+        let (ledger, later_events) = (&self.ledger, self.later_events);
+        let begun = BatchTransaction::begin(client, ledger, later_events, catalogue, reading);
+        Stage::Begin.time(begun).await
     }
 }
 

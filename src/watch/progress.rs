@@ -137,7 +137,7 @@ impl Progress {
     }
 
     /// How far the log of an assigned partition goes, and how far it can be read, as librdkafka's statistics tell.
-    /// `is_read`: it isn't paused, so that they tell what is new.
+    /// `is_read`: it isn't paused; else they tell what was there when it was.
     pub fn note_log_end(
         &self,
         source: &TopicPartition,
@@ -145,12 +145,13 @@ impl Progress {
         readable: Option<i64>,
         is_read: bool,
     ) {
-        self.change_position(source, |p| {
-            p.high = high.or(p.high);
-            p.readable = readable.or(p.readable);
-            if is_read {
+        self.change_position(source, |p| match is_read {
+            true => {
+                p.high = high.or(p.high);
+                p.readable = readable.or(p.readable);
                 p.hear_of_end(now_ms());
             }
+            false => p.high = p.high.max(high),
         });
     }
 
@@ -281,5 +282,10 @@ mod tests {
         progress.note_log_end(&source, Some(20), Some(20), true);
         assert!(lag() < Some(5.0), "everything was in a moment ago");
         assert!(progress.list_at_end().is_empty());
+        progress.note_log_end(&source, Some(12), Some(12), false);
+        assert!(
+            progress.list_at_end().is_empty(),
+            "it is paused, and that is old"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What `/metrics` really exports, and whether an expression asks for nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landfall::record::TopicPartition;
 use landfall::verdict::{Failure, Reason, Verdict};
@@ -220,4 +220,48 @@ fn what_is_misspelt_is_found() {
     }
     let right = r#"sum by (le) (rate(landfall_apply_seconds_bucket{job="a"}[5m])) > on (job) up"#;
     assert_eq!(exported.unknown_in(right), Vec::<String>::new());
+}
+
+/// One partition and one table each, of which each kind of change has come, and none was refused.
+fn record_topics(topics: usize) {
+    for number in 0..topics {
+        let topic = format!("shop.public.table_{number}");
+        let table = format!("public.table_{number}");
+        let source = TopicPartition {
+            topic: topic.as_str().into(),
+            partition: 0,
+        };
+        for operation in ["create", "update", "delete"] {
+            metrics::count_events(&topic, &table, operation, EventOutcome::Applied, 1);
+        }
+        let latencies = metrics::latencies_of(&table);
+        latencies.source.record(1.0);
+        latencies.kafka.record(1.0);
+        let mut partition = PartitionGauges::default();
+        partition.set_watermark(&source, 1);
+        partition.set_lag(&source, 1);
+        partition.set_lag_seconds(&source, 1.0);
+        partition.set_applied_time(&source, 1);
+    }
+}
+
+#[test]
+fn a_scrape_of_a_thousand_topics_is_bounded() {
+    let recorder = metrics::recorder_builder().unwrap().build_recorder();
+    let handle = recorder.handle();
+    metrics::limit_tables(200);
+    ::metrics::with_local_recorder(&recorder, || record_topics(1_000));
+    let since = Instant::now();
+    let scraped = handle.render();
+    let lines = scraped.lines().count();
+    println!(
+        "{lines} lines, {} bytes, {:?}",
+        scraped.len(),
+        since.elapsed()
+    );
+    // four for the partition, three for its events; 16 lines of each histogram for tables that are told apart and for the others
+    let told_apart = 201 * 2 * 16;
+    assert!(lines <= 1_000 * 7 + told_apart + 20, "{lines} lines");
+    assert!(scraped.len() < 2 << 20, "{} bytes", scraped.len());
+    assert!(scraped.contains(&format!("table=\"{}\"", metrics::OTHER_TABLES)));
 }
