@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use landfall::cli::{Cli, Command, Run};
 use landfall::config::Config;
 use landfall::ledger::letter_indexes::create_missing_indexes;
@@ -109,7 +108,10 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     tracing::info!(%address, "serving /metrics, /healthz and /readyz");
     let worker_sessions = WorkerSessions::new(&config.postgres.schema, &config.kafka.group);
     let pool = connection::build_worker_pool(config, worker_sessions.enter_sql())?;
-    measure_when_asked(&sampled, progress.clone(), pool.clone());
+    sampled.add(metrics::read_process);
+    let (lags, connections) = (progress.clone(), pool.clone());
+    sampled.add(move || lags.publish_lags());
+    sampled.add(move || connection::publish_status(&connections));
     let patience = run.patience();
     let schema = pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop);
     if !pipeline::run::wait_with_patience(patience, &health, schema).await?? {
@@ -132,17 +134,6 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
         events if events > 0 && run.fail_on_dead_letters => Err(PutAside { events }.into()),
         _ => Ok(()),
     }
-}
-
-/// What a scrape measures.
-fn measure_when_asked(sampled: &Sampled, progress: Arc<Progress>, pool: Pool) {
-    sampled.add(metrics::read_process);
-    sampled.add(move || progress.publish_lags());
-    sampled.add(move || {
-        let status = pool.status();
-        let used = status.size.saturating_sub(status.available);
-        metrics::set_pool(status.max_size, status.available, used, status.waiting);
-    });
 }
 
 /// What `--fail-on-dead-letters` makes a failure of.

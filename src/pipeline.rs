@@ -168,8 +168,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     let overtaken = batch.topics_of(&overtaken);
     overtaken.for_each(|topic| _ = merged.note_gave_way(topic));
     // 2. Letters that were published while Postgres was away get their rows.
-    let owed = tx.insert_owed_letters(batch, letters);
-    let letters = Stage::OwedLetters.time(owed).await?;
+    let letters = tx.insert_owed_letters(batch, letters).await?;
     // 3. Ids are entered, which tells fresh events from duplicates.
     let ledger = Stage::EventIds.time(tx.insert_event_ids(batch, letters));
     if ledger.await? == LedgerKnows::APart {

@@ -21,6 +21,7 @@ use crate::rows::row_move::settle_moves;
 use crate::rows::source_order::{EntryChange, SourceOrder, explain_other_source};
 use crate::rows::value::Reading;
 use crate::verdict::Failure;
+use crate::watch::metrics::Stage;
 
 /// The transaction of one attempt at a batch. Dropped without [`BatchTransaction::commit`], it is rolled back.
 pub struct BatchTransaction<'t> {
@@ -80,7 +81,8 @@ impl<'t> BatchTransaction<'t> {
         there: LetterPresence,
     ) -> Result<LetterPresence, Failure> {
         let owed: Vec<_> = batch.owed_letters().cloned().collect();
-        self.ledger.letters.insert_letters(&self.tx, &owed).await?;
+        let inserted = self.ledger.letters.insert_letters(&self.tx, &owed);
+        Stage::OwedLetters.time(inserted).await?;
         Ok(LetterPresence {
             any: there.any || !owed.is_empty(),
             parked: there.parked || !owed.is_empty(),

@@ -17,6 +17,7 @@ use crate::postgres::sessions::{self, Connector, Known};
 use crate::postgres::settings::pin_session_sql;
 use crate::postgres::tls;
 use crate::verdict::{Failure, Verdict};
+use crate::watch::metrics;
 
 /// What is no matter of meaning. A machine that vanishes is noticed by the server in 20 seconds; what its session
 /// held is free then.
@@ -161,4 +162,11 @@ pub async fn connect(pool: &Pool) -> Result<Object, Failure> {
             format!("can't connect to Postgres: {other}"),
         ),
     })
+}
+
+/// Sets the gauges of the pool.
+pub fn publish_status(pool: &Pool) {
+    let status = pool.status();
+    let used = status.size.saturating_sub(status.available);
+    metrics::set_pool(status.max_size, status.available, used, status.waiting);
 }
