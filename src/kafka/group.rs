@@ -238,7 +238,6 @@ fn publish_queues(statistics: &Statistics) {
     // each tells of the queue that all share
     let queued = partitions.map(|p| (p.fetchq_cnt, p.fetchq_size)).max();
     let (events, bytes) = queued.unwrap_or_default();
-    let bytes = u64::try_from(bytes).unwrap_or_default();
     let received = u64::try_from(statistics.rx_bytes).unwrap_or_default();
     metrics::set_fetch_queue(u64::try_from(events).unwrap_or_default(), bytes, received);
 }
