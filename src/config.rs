@@ -31,6 +31,7 @@ mod row_shape;
 mod schema_evolution;
 mod schemaless;
 mod secret;
+mod service_url;
 mod start_at;
 mod summary;
 mod table_template;
@@ -39,6 +40,7 @@ mod tests;
 mod tls;
 mod topic_format;
 mod topic_pattern;
+mod tracing;
 mod trigger;
 mod units;
 mod unknown;
@@ -68,6 +70,7 @@ pub use table_template::TableTemplate;
 pub use tls::{ClientCertificate, Tls, TlsMode};
 pub use topic_format::{Encoding, Envelope, FormatOverride, TopicFormat};
 pub use topic_pattern::TopicPattern;
+pub use tracing::TracingConfig;
 pub use trigger::{FlatFields, TriggerFields};
 
 use crate::table_name::TableName;
@@ -97,6 +100,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[log]`: what is written to standard error.
     pub log: LogConfig,
+    /// `[tracing]`: where spans are sent.
+    pub tracing: TracingConfig,
 }
 
 impl Config {
@@ -169,6 +174,7 @@ impl Config {
         self.dead_letter.summarize(&self.kafka.group, &mut summary);
         self.http.summarize(&mut summary);
         self.log.summarize(&mut summary);
+        self.tracing.summarize(&mut summary);
         summary
     }
 
@@ -184,6 +190,7 @@ impl Config {
         let dead_letter = DeadLetterConfig::from_reader(reader, kafka.as_ref());
         let http = HttpConfig::from_reader(reader);
         let log = LogConfig::from_reader(reader);
+        let tracing = TracingConfig::from_reader(reader);
         Some(Self {
             kafka: kafka?,
             format,
@@ -194,6 +201,7 @@ impl Config {
             dead_letter,
             http,
             log,
+            tracing,
         })
     }
 }

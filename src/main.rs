@@ -15,7 +15,9 @@ use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
 use landfall::watch::progress::Progress;
 use landfall::watch::sampled::Sampled;
-use landfall::watch::{http, metrics, telemetry};
+use landfall::watch::spans::Scene;
+use landfall::watch::traces::Traces;
+use landfall::watch::{http, metrics, spans, telemetry};
 use landfall::{memory, pipeline, shutdown};
 
 /// A batch allocates a little for each of thousands of events, in one thread or another.
@@ -45,10 +47,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = telemetry::start_logging(&config.log) {
-        terminal::print_error(&format!("landfall: {error}"));
-        return ExitCode::from(2);
-    }
+    let traces = match start_telemetry(&config, &cli.command) {
+        Ok(traces) => traces,
+        Err(error) => {
+            terminal::print_error(&format!("landfall: {error}"));
+            return ExitCode::from(2);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -62,6 +67,9 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(run_command(&config, cli.command));
     // a hanging connection or commit must not keep the process alive
     runtime.shutdown_timeout(Duration::from_millis(500));
+    if let Some(traces) = traces {
+        traces.end();
+    }
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,6 +77,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The log, and the spans of a worker.
+fn start_telemetry(config: &Config, command: &Command) -> Result<Option<Traces>, Box<dyn Error>> {
+    let traces = match command {
+        Command::Run(_) => Traces::from_config(&config.tracing)?,
+        _ => None,
+    };
+    if traces.is_some() {
+        spans::set_scene(Scene::from_config(config));
+    }
+    telemetry::start_logging(&config.log, traces.as_ref())?;
+    Ok(traces)
 }
 
 async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {

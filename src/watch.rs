@@ -1,11 +1,16 @@
-//! What others see of a running worker: metrics, health, progress, the log.
+//! What others see of a running worker: metrics, health, progress, the log, spans.
 
 pub mod health;
 pub mod http;
+mod kept_traces;
 pub mod kafka_health;
 mod lateness;
+mod log_line;
 pub mod metrics;
 pub mod progress;
 pub mod sampled;
+pub mod spans;
 pub mod standing;
 pub mod telemetry;
+mod trace_links;
+pub mod traces;

@@ -7,10 +7,11 @@ use url::Url;
 
 use super::reader::Reader;
 use super::secret::{Secret, read_secret};
+use super::service_url::ServiceUrl;
 use super::tls::ClientCertificate;
 use super::topic_format::Encoding;
 use super::units::duration_within;
-use super::value::{Found, Refusal, allowed, because, parse_list, parse_string};
+use super::value::{Found, Refusal, parse_list, parse_string};
 
 const URL_KEY: &str = "format.registry.url";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -117,26 +118,10 @@ fn parse_urls(found: &Found) -> Result<Vec<Url>, Refusal> {
         }
         _ => parse_list(found)?,
     };
-    texts.iter().map(|text| parse_url(text)).collect()
+    texts.iter().map(|text| URL.parse(text)).collect()
 }
 
-fn parse_url(text: &str) -> Result<Url, Refusal> {
-    let mut url = Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .ok_or_else(|| allowed("one or several URLs, such as \"http://127.0.0.1:8081\""))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(because(
-            "holds a user or a password: set format.registry.username and format.registry.password instead",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(because(
-            "has a ? or a #: a registry's URL ends with its path",
-        ));
-    }
-    // what is asked for is put after it, as one more part of its path
-    let path = url.path().trim_end_matches('/').to_owned();
-    url.set_path(&path);
-    Ok(url)
-}
+const URL: ServiceUrl = ServiceUrl {
+    allowed: "one or several URLs, such as \"http://127.0.0.1:8081\"",
+    login: "format.registry.username and format.registry.password",
+};

@@ -80,16 +80,26 @@ where
 
 /// More than 0, at most 1.
 pub(super) fn parse_ratio(found: &Found) -> Result<f64, Refusal> {
-    let number = match found.value {
+    parse_number(found)
+        .filter(|ratio| *ratio > 0.0 && *ratio <= 1.0)
+        .ok_or_else(|| allowed("a number above 0, up to 1"))
+}
+
+/// From 0 to 1, both included.
+pub(super) fn parse_part(found: &Found) -> Result<f64, Refusal> {
+    parse_number(found)
+        .filter(|part| (0.0..=1.0).contains(part))
+        .ok_or_else(|| allowed("a number from 0 to 1"))
+}
+
+fn parse_number(found: &Found) -> Option<f64> {
+    match found.value {
         Value::String(_, text) if found.from_environment => text.parse().ok(),
         Value::Num(_, number) => number
             .to_f64()
             .or_else(|| number.to_u128().map(|n| n as f64)),
         _ => None,
-    };
-    number
-        .filter(|ratio| *ratio > 0.0 && *ratio <= 1.0)
-        .ok_or_else(|| allowed("a number above 0, up to 1"))
+    }
 }
 
 /// A number that is neither negative nor a fraction.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 use crate::failpoint;
 use crate::kafka::commit_mark::COMMIT_MARK;
@@ -14,6 +15,7 @@ use crate::kafka::group_consumer::GroupConsumer;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::watch::metrics::Stage;
+use crate::watch::spans;
 
 /// Commits offsets while the lane works on; never two commits at a time, so that offsets only rise. A
 /// lane doesn't wait for Kafka: what it adds meanwhile goes into the next commit together.
@@ -51,9 +53,12 @@ impl Committer {
         waiting.taken = true;
         drop(waiting);
         let (consumer, waiting) = (self.consumer.clone(), self.waiting.clone());
+        let span = spans::commit_offsets();
         // a synchronous commit blocks its thread
         self.at_work = Some(tokio::task::spawn_blocking(move || {
+            let mut span = Some(span); // of the batch that these offsets are of, and no later one
             while let Some(offsets) = take_waiting(&waiting) {
+                let _committing = span.take().map(Span::entered);
                 commit_assigned(&consumer, offsets);
             }
         }));

@@ -1,12 +1,13 @@
 //! A batch's rejects on their way to the dead letter topic.
 
 use futures::future::join_all;
+use tracing::Instrument as _;
 
 use crate::kafka::dead_letters::DeadLetters;
 use crate::letter::UnpublishedLetter;
 use crate::pipeline::batch::{Batch, Unpublished};
 use crate::verdict::Failure;
-use crate::watch::metrics;
+use crate::watch::{metrics, spans};
 
 /// Publishes those of the batch's rejects that aren't published yet, and returns once they are safe.
 ///
@@ -34,5 +35,11 @@ pub async fn deliver_rejects(letters: &DeadLetters, batch: &mut Batch<'_>) -> Re
         reject.published = Some(place);
         Ok(())
     });
-    join_all(deliveries).await.into_iter().collect()
+    let deliveries: Vec<_> = deliveries.collect();
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let span = spans::send_letters(deliveries.len());
+    let delivered = join_all(deliveries).instrument(span).await;
+    delivered.into_iter().collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bumpalo::Bump;
+use tracing::Instrument as _;
 
 use crate::pipeline::attempt_once;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
@@ -24,6 +25,7 @@ use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::verdict::{Failure, Verdict, sqlstate};
 use crate::watch::metrics::{BatchOutcome, Stage};
+use crate::watch::spans;
 
 /// Lands what was read: tries until it is in, or until it turns out to be somebody else's. Partitions that can't go on
 /// are set aside.
@@ -48,7 +50,9 @@ pub async fn land_probe(lane: &mut Lane, probe: Probe, arena: &mut Bump) {
 async fn land_tried(lane: &mut Lane, records: Vec<Record>, trial: Trial, arena: &mut Bump) {
     lane.decoder.decoder.forget_refused_schemas();
     let mut published = lane.aside.take_published();
-    land_in_parts(lane, records, trial, &mut published, arena).await;
+    let span = spans::process_records(lane.number, &records);
+    let landed = land_in_parts(lane, records, trial, &mut published, arena);
+    landed.instrument(span).await;
     lane.keep_published(published);
 }
 

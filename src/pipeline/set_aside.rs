@@ -20,6 +20,7 @@ use crate::record::{Record, TopicPartition};
 use crate::retry::Delays;
 use crate::table_name::TableName;
 use crate::verdict::{Concern, Failure, Verdict, sqlstate};
+use crate::watch::spans;
 use crate::watch::standing::Standing;
 
 /// So many of a partition's records are kept, or as many as tell that it can't go on,
@@ -273,6 +274,7 @@ impl Lane {
             of_source.push(record);
         }
         let soon = soon && by_source.len() > 1;
+        spans::note_failure(failure.verdict.name());
         let mut held = HashSet::new();
         for (source, records) in by_source {
             if !self.hold_aside(&source) {

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::{Object, Transaction};
 use futures::future::join;
+use tracing::Instrument as _;
 
 use crate::config::LaterEvents;
 use crate::failpoint;
@@ -22,6 +23,7 @@ use crate::rows::source_order::{EntryChange, SourceOrder, explain_other_source};
 use crate::rows::value::Reading;
 use crate::verdict::Failure;
 use crate::watch::metrics::Stage;
+use crate::watch::spans;
 
 /// The transaction of one attempt at a batch. Dropped without [`BatchTransaction::commit`], it is rolled back.
 pub struct BatchTransaction<'t> {
@@ -65,7 +67,8 @@ impl<'t> BatchTransaction<'t> {
         // sent together, in this order
         let pinned = pin_patience(&self.tx, batch.trial.patience);
         let moved = watermarks.move_watermarks(&self.tx, batch.id, &moves);
-        let (pinned, moved) = join(pinned, moved).await;
+        let span = spans::statement("UPDATE", Some(&"partitions"), moves.len());
+        let (pinned, moved) = join(pinned, moved).instrument(span).await;
         pinned?;
         moved
     }
@@ -99,7 +102,9 @@ impl<'t> BatchTransaction<'t> {
         batch: &mut Batch<'_>,
         letters: LetterPresence,
     ) -> Result<LedgerKnows, Failure> {
-        duplicates::insert_event_ids(&self.tx, self.ledger, batch, letters.any).await
+        let span = spans::statement("INSERT", Some(&"processed_events"), batch.entries.len());
+        let inserted = duplicates::insert_event_ids(&self.tx, self.ledger, batch, letters.any);
+        inserted.instrument(span).await
     }
 
     /// Writes the rows of those events that are no duplicates, and notes which are put aside; not, if a table
@@ -211,7 +216,12 @@ impl<'t> BatchTransaction<'t> {
     /// As Postgres says.
     pub async fn insert_letters(&self, batch: &Batch<'_>) -> Result<(), Failure> {
         let letters: Vec<_> = batch.published_letters().collect();
-        self.ledger.letters.insert_letters(&self.tx, &letters).await
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let span = spans::statement("INSERT", Some(&"dead_letters"), letters.len());
+        let inserted = self.ledger.letters.insert_letters(&self.tx, &letters);
+        inserted.instrument(span).await
     }
 
     /// Commits. Whether an error means that nothing is in has to be asked.
@@ -220,7 +230,8 @@ impl<'t> BatchTransaction<'t> {
     /// As Postgres says; or its answer got lost.
     pub async fn commit(self) -> Result<(), Failure> {
         failpoint::reach("before_commit");
-        self.tx.commit().await?;
+        let span = spans::statement("COMMIT", None, 1);
+        self.tx.commit().instrument(span).await?;
         failpoint::reach("after_commit");
         Ok(())
     }

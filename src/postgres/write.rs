@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use deadpool_postgres::Transaction;
 use futures::{TryFutureExt as _, poll};
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
+use tracing::Instrument as _;
 
 use crate::clock::time_since_1970;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
@@ -20,7 +21,7 @@ use crate::rows::statement::{self, Conflicts, Statement, StatementKind};
 use crate::rows::statement_sql::empty_sql;
 use crate::rows::table::Table;
 use crate::verdict::{Failure, Reason, Verdict};
-use crate::watch::metrics;
+use crate::watch::{metrics, spans};
 
 /// How long it isn't said again that deletes leave rows of a table, in seconds; each of them is counted.
 const TELL_INTERVAL: u64 = 600;
@@ -75,8 +76,10 @@ async fn write_rounds<T>(
         let statements = statement::build_statements(&nets, conflicts);
         let mut sent = SentAhead::default();
         for statement in &statements {
-            let written =
-                execute_statement(tx, statement).map_err(|f| f.about_table(&statement.table.name));
+            let table = &statement.table.name;
+            let span = spans::statement(statement.kind.operation(), Some(table), statement.row_count());
+            let written = execute_statement(tx, statement).map_err(|f| f.about_table(table));
+            let written = written.instrument(span);
             sent.send(written, statement.text_bytes()).await?;
             if statement.may_ask() {
                 // what it asks is about the table as it left it, and is answered though one behind it were refused

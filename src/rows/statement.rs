@@ -36,6 +36,20 @@ pub enum StatementKind {
     Append,
 }
 
+impl StatementKind {
+    /// SQL's word for it.
+    pub fn operation(self) -> &'static str {
+        match self {
+            StatementKind::Delete => "DELETE",
+            StatementKind::Insert | StatementKind::Upsert | StatementKind::Append => "INSERT",
+            StatementKind::Replace
+            | StatementKind::Update
+            | StatementKind::Fill
+            | StatementKind::Mark => "UPDATE",
+        }
+    }
+}
+
 /// Whether what is to be inserted may be there already. To have Postgres look first, with ON CONFLICT, is
 /// half of an insert's work, and in vain nearly always. So at first it isn't asked to: a conflict fails the
 /// attempt with SQLSTATE 23505, and the next one expects it.

@@ -2,10 +2,19 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::fmt::format::Format;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogConfig, LogFormat};
+use crate::watch::log_line::WithTrace;
+use crate::watch::spans;
+use crate::watch::traces::Traces;
 
 /// The variable that outdoes `log.level`.
 const LEVEL_VARIABLE: &str = "RUST_LOG";
@@ -22,29 +31,44 @@ pub enum TelemetryError {
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends this process's log to standard error from now on. Messages of libraries that use
-/// the `log` crate, such as librdkafka's, come along. Times are RFC 3339, in UTC.
+/// Sends this process's log to standard error from now on, and its spans to where `traces` sends them. Messages of
+/// libraries that use the `log` crate, such as librdkafka's, come along. Times are RFC 3339, in UTC.
 ///
 /// An error if `RUST_LOG` is no filter, or if logging was started before.
-pub fn start_logging(log: &LogConfig) -> Result<(), TelemetryError> {
+pub fn start_logging(log: &LogConfig, traces: Option<&Traces>) -> Result<(), TelemetryError> {
     let filter = log_filter(log, std::env::var(LEVEL_VARIABLE).ok())?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_timer(SystemTime)
-        .with_writer(stderr);
-    match log.format {
-        LogFormat::Text => builder
-            .compact()
-            .with_ansi(stderr().is_terminal())
-            .try_init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .try_init(),
+    // spans are sent, and not written
+    let written = filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET));
+    let lines = log_lines(log.format).with_filter(written);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(traces.map(Traces::layer))
+        .try_init()
+        .map_err(|error| TelemetryError::Start(Box::new(error)))
+}
+
+fn log_lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+{
+    let lines = fmt::layer().with_writer(stderr);
+    match format {
+        LogFormat::Text => {
+            let ansi = stderr().is_terminal();
+            let lines = lines.compact().with_timer(SystemTime).with_ansi(ansi);
+            let traced = |inner: Format<_, _>| WithTrace {
+                inner: inner.with_ansi(ansi),
+                format,
+            };
+            Box::new(lines.map_event_format(traced))
+        }
+        LogFormat::Json => {
+            let lines = lines.json().with_timer(SystemTime).flatten_event(true);
+            let lines = lines.with_current_span(true).with_span_list(false);
+            let traced = |inner| WithTrace { inner, format };
+            Box::new(lines.map_event_format(traced))
+        }
     }
-    .map_err(TelemetryError::Start)
 }
 
 fn log_filter(log: &LogConfig, overriding: Option<String>) -> Result<EnvFilter, TelemetryError> {

@@ -131,7 +131,7 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
         ),
         (
             "[format.registry]\nurl = 'http://r/?key=1'",
-            "has a ? or a #: a registry's URL ends with its path",
+            "has a ? or a #: the URL ends with its path",
         ),
         (
             "[format.registry]\ncert_file = 'c.pem'",
@@ -250,7 +250,7 @@ fn a_wrong_variable_is_named_as_it_is_written() {
     let expected = [
         "LANDFALL_APPLY__LANE: apply.lane: unknown key; did you mean LANDFALL_APPLY__LANES?",
         "LANDFALL_APPLY__LANES: apply.lanes: found \"many\"; allowed: a number from 1 to 64",
-        "LANDFALL_FLY__AWAY: fly: unknown key; allowed: apply, dead_letter, format, http, kafka, log, postgres, retry, route",
+        "LANDFALL_FLY__AWAY: fly: unknown key; allowed: apply, dead_letter, format, http, kafka, log, postgres, retry, route, tracing",
         "LANDFALL_KAFKA__PROPERTIES__GROUP_ID: kafka.properties.group.id: cannot be set: set kafka.group instead",
         "LANDFALL_KAFKA__TOPICS: kafka.topics: found \"[1, 2\"; allowed: a TOML list of texts, or texts with commas between",
         "LANDFALL_ROUTE__TOPIC: route: routes are written in the file, as [[route]]",

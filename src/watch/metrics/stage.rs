@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::Instrument as _;
+
 use super::record_stage;
+use crate::watch::spans;
 
 /// A stage of a batch's way: the `stage` label of [`STAGE_SECONDS`](super::STAGE_SECONDS). Those of the transaction are named
 /// for what their statements do.
@@ -81,11 +84,11 @@ impl Stage {
         }
     }
 
-    /// Does the work of the stage, and records how long it takes, also if it fails. Dropped before its end, it records
-    /// nothing.
+    /// Does the work of the stage, in a span of its own, and records how long it takes, also if it fails. Dropped before its
+    /// end, it records nothing.
     pub async fn time<T>(self, work: impl Future<Output = T>) -> T {
         let since = Instant::now();
-        let done = work.await;
+        let done = work.instrument(spans::step(self.name())).await;
         self.note(since.elapsed());
         done
     }
@@ -93,7 +96,7 @@ impl Stage {
     /// The same for work that waits for nobody.
     pub fn time_now<T>(self, work: impl FnOnce() -> T) -> T {
         let since = Instant::now();
-        let done = work();
+        let done = spans::step(self.name()).in_scope(work);
         self.note(since.elapsed());
         done
     }
