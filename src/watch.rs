@@ -2,8 +2,8 @@
 
 pub mod health;
 pub mod http;
-mod kept_traces;
 pub mod kafka_health;
+mod kept_traces;
 mod lateness;
 mod log_line;
 pub mod metrics;

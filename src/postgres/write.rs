@@ -77,7 +77,11 @@ async fn write_rounds<T>(
         let mut sent = SentAhead::default();
         for statement in &statements {
             let table = &statement.table.name;
-            let span = spans::statement(statement.kind.operation(), Some(table), statement.row_count());
+            let span = spans::statement(
+                statement.kind.operation(),
+                Some(table),
+                statement.row_count(),
+            );
             let written = execute_statement(tx, statement).map_err(|f| f.about_table(table));
             let written = written.instrument(span);
             sent.send(written, statement.text_bytes()).await?;

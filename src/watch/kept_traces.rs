@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry::Context;
+use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
@@ -74,7 +74,9 @@ impl<P: SpanProcessor> SpanProcessor for KeptTraces<P> {
 
     fn on_end(&self, span: SpanData) {
         let complete = self.complete(span);
-        complete.into_iter().for_each(|span| self.inner.on_end(span));
+        complete
+            .into_iter()
+            .for_each(|span| self.inner.on_end(span));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -87,5 +89,90 @@ impl<P: SpanProcessor> SpanProcessor for KeptTraces<P> {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.inner.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+    use crate::watch::spans;
+    use crate::watch::traces::spans_and_warnings;
+
+    /// The names of the spans that were handed on, in their order.
+    #[derive(Debug, Clone, Default)]
+    struct HandedOn(Arc<Locked<Vec<String>>>);
+
+    impl SpanProcessor for HandedOn {
+        fn on_start(&self, _: &mut Span, _: &Context) {}
+        fn on_end(&self, span: SpanData) {
+            self.0.lock().push(span.name.to_string());
+        }
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+
+    fn hand_on(ratio: f64, work: impl FnOnce()) -> Vec<String> {
+        let handed_on = HandedOn::default();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
+            .with_span_processor(KeptTraces::new(handed_on.clone(), ratio))
+            .build();
+        let layer = spans_and_warnings(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
+        let names = handed_on.0.lock().clone();
+        names
+    }
+
+    fn land(within: impl FnOnce()) {
+        let _batch = spans::process_records(0, &[]).entered();
+        drop(spans::step("decode").entered());
+        let _commit = spans::statement("COMMIT", None, 1).entered();
+        within();
+    }
+
+    #[test]
+    fn what_the_log_warns_of_is_sent_whatever_part_is_else() {
+        let names = hand_on(0.0, || {
+            land(|| tracing::info!(target: "landfall::test", "as always"));
+            land(|| tracing::warn!(target: "landfall::test", "put aside"));
+            land(|| tracing::warn!(target: "librdkafka", "somebody else's"));
+        });
+        assert_eq!(names, ["decode", "COMMIT", "process"]);
+    }
+
+    #[test]
+    fn a_part_of_the_rest_is_sent_and_all_or_nothing_of_each() {
+        let names = hand_on(0.25, || (0..400).for_each(|_| land(|| {})));
+        let batches = names.iter().filter(|name| *name == "process").count();
+        assert_eq!(names.len(), 3 * batches);
+        assert!((40..160).contains(&batches), "{batches} of 400");
+        assert_eq!(hand_on(1.0, || (0..9).for_each(|_| land(|| {}))).len(), 27);
+    }
+
+    #[test]
+    fn a_batch_that_is_tried_for_ever_keeps_its_newest_spans() {
+        let names = hand_on(1.0, || {
+            let _batch = spans::process_records(0, &[]).entered();
+            (0..2 * MOST_SPANS).for_each(|_| drop(spans::step("connect").entered()));
+            drop(spans::step("last").entered());
+        });
+        assert_eq!(names.len(), MOST_SPANS + 1);
+        assert_eq!(names[MOST_SPANS - 1..], ["last", "process"]);
+    }
+
+    #[test]
+    fn outside_of_a_batch_there_are_no_spans() {
+        let names = hand_on(1.0, || drop(spans::step("connect").entered()));
+        assert!(names.is_empty(), "{names:?}");
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::OnceLock;
 
+use tokio_postgres::config::Host;
 use tracing::field::Empty;
 use tracing::{Level, Span, info_span, span_enabled};
-use tokio_postgres::config::Host;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::config::Config;

@@ -3,7 +3,8 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing::Subscriber;
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, FilterFn, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Format;
 use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -37,9 +38,8 @@ pub enum TelemetryError {
 /// An error if `RUST_LOG` is no filter, or if logging was started before.
 pub fn start_logging(log: &LogConfig, traces: Option<&Traces>) -> Result<(), TelemetryError> {
     let filter = log_filter(log, std::env::var(LEVEL_VARIABLE).ok())?;
-    // spans are sent, and not written
-    let written = filter.and(filter_fn(|metadata| metadata.target() != spans::TARGET));
-    let lines = log_lines(log.format).with_filter(written);
+    let written = filter.and(no_spans());
+    let lines = log_lines(log.format, stderr().is_terminal(), stderr).with_filter(written);
     tracing_subscriber::registry()
         .with(lines)
         .with(traces.map(Traces::layer))
@@ -47,14 +47,24 @@ pub fn start_logging(log: &LogConfig, traces: Option<&Traces>) -> Result<(), Tel
         .map_err(|error| TelemetryError::Start(Box::new(error)))
 }
 
-fn log_lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+/// Spans are sent, and not written.
+pub(super) fn no_spans() -> FilterFn {
+    filter_fn(|metadata| metadata.target() != spans::TARGET)
+}
+
+/// Writes the log's lines. `ansi`: in colours, where they are for people.
+pub(super) fn log_lines<S, W>(
+    format: LogFormat,
+    ansi: bool,
+    to: W,
+) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'s> LookupSpan<'s>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_writer(stderr);
+    let lines = fmt::layer().with_writer(to);
     match format {
         LogFormat::Text => {
-            let ansi = stderr().is_terminal();
             let lines = lines.compact().with_timer(SystemTime).with_ansi(ansi);
             let traced = |inner: Format<_, _>| WithTrace {
                 inner: inner.with_ansi(ansi),

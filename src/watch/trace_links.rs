@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
-use opentelemetry::Context;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 use crate::record::{Header, Record};
@@ -38,5 +38,65 @@ impl Extractor for Headers<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.iter().map(|header| header.key.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::TopicPartition;
+
+    fn record(headers: &[(&str, &[u8])]) -> Record {
+        let header = |(key, value): &(&str, &[u8])| Header {
+            key: (*key).to_owned(),
+            value: Some(value.to_vec()),
+        };
+        Record {
+            source: TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            },
+            offset: 0,
+            timestamp: None,
+            key: None,
+            value: None,
+            headers: headers.iter().map(header).collect(),
+            epoch: 0,
+            leader_epoch: None,
+        }
+    }
+
+    fn parent(trace: u32) -> String {
+        format!("00-{trace:032x}-00f067aa0ba902b7-01")
+    }
+
+    #[test]
+    fn each_span_that_headers_name_is_linked_once_and_nothing_else_is() {
+        let (first, second) = (parent(1), parent(2));
+        let records = [
+            record(&[("traceparent", first.as_bytes())]),
+            record(&[]),
+            record(&[("traceparent", first.as_bytes())]),
+            record(&[("Traceparent", second.as_bytes()), ("tracestate", b"a=b")]),
+            record(&[(
+                "traceparent",
+                b"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            )]),
+            record(&[("traceparent", b"\xff\xfe")]),
+            record(&[("traceparent", b"")]),
+            record(&[("other", first.as_bytes())]),
+        ];
+        let linked: Vec<_> = linked_contexts(&records).collect();
+        let traces: Vec<String> = linked.iter().map(|c| c.trace_id().to_string()).collect();
+        assert_eq!(traces, [format!("{:032x}", 1), format!("{:032x}", 2)]);
+        assert_eq!(linked[1].trace_state().get("a"), Some("b"));
+    }
+
+    #[test]
+    fn no_more_spans_are_linked_than_the_specification_suggests() {
+        let records: Vec<Record> = (1..1000)
+            .map(|trace| record(&[("traceparent", parent(trace).as_bytes())]))
+            .collect();
+        assert_eq!(linked_contexts(&records).count(), MOST_LINKS);
     }
 }

@@ -5,16 +5,15 @@ use std::env::VarError;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::{TraceContextExt as _, TraceId, TracerProvider as _};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter as OtlpExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, Sampler, SdkTracerProvider, SpanData, SpanExporter,
+    BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter,
 };
 use tracing::Subscriber;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
@@ -67,7 +66,8 @@ impl Traces {
         };
         let ratio = variables.ratio.unwrap_or(config.sample_ratio);
         // by itself, it reads OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
-        let resource = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+        let resource = Resource::builder()
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
         let resource = match variables.names_service {
             true => resource,
             false => resource.with_service_name("landfall"),
@@ -81,24 +81,12 @@ impl Traces {
         Ok(Some(Self(provider)))
     }
 
-    /// Sees our spans, and the log's warnings within them.
+    /// Takes spans, and the log's warnings within them.
     pub fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'s> LookupSpan<'s>,
     {
-        let ours = filter_fn(|metadata| match metadata.is_span() {
-            true => metadata.target() == TARGET,
-            false => metadata.target().starts_with("landfall") && *metadata.level() <= LevelFilter::WARN,
-        })
-        .with_max_level_hint(LevelFilter::INFO);
-        tracing_opentelemetry::layer()
-            .with_tracer(self.0.tracer("landfall"))
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_error_events_to_status(false) // most of what the log tells is tried again
-            .with_filter(ours)
+        spans_and_warnings(self.0.tracer("landfall"))
     }
 
     /// Sends what hasn't been sent, for two seconds at most.
@@ -107,16 +95,36 @@ impl Traces {
     }
 }
 
+/// Takes our spans, and the log's warnings within them, which [`KeptTraces`] goes by.
+pub(super) fn spans_and_warnings<S>(tracer: SdkTracer) -> impl Layer<S>
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+{
+    let ours = filter_fn(|metadata| match metadata.is_span() {
+        true => metadata.target() == TARGET,
+        false => {
+            metadata.target().starts_with("landfall") && *metadata.level() <= LevelFilter::WARN
+        }
+    })
+    .with_max_level_hint(LevelFilter::INFO);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_error_events_to_status(false) // most of what the log tells is tried again
+        .with_filter(ours)
+}
+
 /// The trace of what this thread does now.
 pub fn current_trace() -> Option<TraceId> {
-    let span = tracing::Span::current();
-    if span.is_none() {
-        return None;
-    }
-    let context = span.context();
-    let context = context.span();
-    let context = context.span_context();
-    context.is_valid().then(|| context.trace_id())
+    // the layer keeps it there; tracing itself doesn't tell who writes a line which span it is in
+    Context::map_current(|context| {
+        let span = context.span();
+        let context = span.span_context();
+        context.is_valid().then(|| context.trace_id())
+    })
 }
 
 /// What variables say that the SDK doesn't read by itself.
@@ -140,16 +148,23 @@ impl Variables {
             "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
             "OTEL_EXPORTER_OTLP_PROTOCOL",
         ];
-        let protocol = protocols.into_iter().find_map(|name| Some((name, set(name)?)));
+        let protocol = protocols
+            .into_iter()
+            .find_map(|name| Some((name, set(name)?)));
         if let Some((variable, found)) = protocol.filter(|(_, found)| found != "http/protobuf") {
             let allowed = "http/protobuf, which collectors take at port 4318";
-            return Err(TracesError::Variable { variable, found, allowed });
+            return Err(TracesError::Variable {
+                variable,
+                found,
+                allowed,
+            });
         }
         let endpoints = [
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
             "OTEL_EXPORTER_OTLP_ENDPOINT",
         ];
-        let named = set("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|all| all.contains("service.name="));
+        let named =
+            set("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|all| all.contains("service.name="));
         Ok(Some(Self {
             have_endpoint: endpoints.into_iter().any(|name| set(name).is_some()),
             names_service: named || set("OTEL_SERVICE_NAME").is_some(),
@@ -171,7 +186,10 @@ fn read_ratio(set: &dyn Fn(&'static str) -> Option<String>) -> Result<Option<f64
         "always_off" => Ok(Some(0.0)),
         "traceidratio" => {
             let found = set(ARGUMENT).unwrap_or_else(|| "1.0".to_owned());
-            let ratio = found.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+            let ratio = found
+                .parse()
+                .ok()
+                .filter(|ratio| (0.0..=1.0).contains(ratio));
             ratio.map(Some).ok_or(TracesError::Variable {
                 variable: ARGUMENT,
                 found,
@@ -216,5 +234,74 @@ impl<E: SpanExporter> SpanExporter for TellingExporter<E> {
 
     fn set_resource(&mut self, resource: &Resource) {
         self.inner.set_resource(resource);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> Result<Option<Variables>, String> {
+        let read = |name: &str| {
+            let found = set.iter().find(|(key, _)| *key == name);
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .ok_or(VarError::NotPresent)
+        };
+        Variables::read(&read).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_variables_of_opentelemetry_say_where_how_many_and_whether() {
+        let none = read(&[]).unwrap().unwrap();
+        assert_eq!(
+            (none.have_endpoint, none.names_service, none.ratio),
+            (false, false, None)
+        );
+        let all = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a=b,service.name=sink"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
+        ];
+        let all = read(&all).unwrap().unwrap();
+        assert_eq!(
+            (all.have_endpoint, all.names_service, all.ratio),
+            (true, true, Some(0.5))
+        );
+        let ratio = |sampler| {
+            read(&[("OTEL_TRACES_SAMPLER", sampler)])
+                .unwrap()
+                .unwrap()
+                .ratio
+        };
+        assert_eq!(
+            (ratio("always_off"), ratio("traceidratio")),
+            (Some(0.0), Some(1.0))
+        );
+        for off in [
+            ("OTEL_SDK_DISABLED", "true"),
+            ("OTEL_TRACES_EXPORTER", "none"),
+        ] {
+            assert!(read(&[off]).unwrap().is_none(), "{off:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_variable_asks_for_in_vain_is_named_with_what_is_allowed() {
+        let wrong = [
+            [("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("", "")],
+            [("OTEL_TRACES_SAMPLER", "jaeger_remote"), ("", "")],
+            [
+                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", "7"),
+            ],
+        ];
+        let said = wrong.map(|set| read(&set).err().unwrap());
+        assert!(
+            said[0].contains("OTEL_EXPORTER_OTLP_PROTOCOL") && said[0].contains("http/protobuf")
+        );
+        assert!(said[1].contains("always_off"));
+        assert!(said[2].contains("OTEL_TRACES_SAMPLER_ARG") && said[2].contains("0 to 1"));
     }
 }
