@@ -1,5 +1,7 @@
 //! `[postgres]`: the destination.
 
+use tokio_postgres::config::Host;
+
 use super::postgres_url;
 use super::reader::Reader;
 use super::secret::{Secret, read_secret};
@@ -41,6 +43,27 @@ impl PostgresConfig {
     /// What the URL says of TLS; `postgres::tls::build_connector` makes a connector of it.
     pub fn tls(&self) -> &Tls {
         &self.tls
+    }
+
+    /// The database; the user's name stands for it where the URL names none.
+    pub fn database(&self) -> &str {
+        let user = || self.connection.get_user();
+        self.connection
+            .get_dbname()
+            .or_else(user)
+            .unwrap_or_default()
+    }
+
+    /// The first server that the URL names, and its port.
+    pub fn first_server(&self) -> (String, u16) {
+        let host = match self.connection.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => String::new(),
+        };
+        let port = self.connection.get_ports().first().copied();
+        (host, port.unwrap_or(5432))
     }
 
     /// The URL without its password and parameters.

@@ -98,10 +98,11 @@ mod tests {
 
     use opentelemetry::trace::TracerProvider as _;
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use tracing::{Level, event};
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
-    use crate::watch::spans;
+    use crate::watch::spans::{self, Scene};
     use crate::watch::traces::spans_and_warnings;
 
     /// The names of the spans that were handed on, in their order.
@@ -122,6 +123,7 @@ mod tests {
     }
 
     fn hand_on(ratio: f64, work: impl FnOnce()) -> Vec<String> {
+        spans::set_scene(Scene::default());
         let handed_on = HandedOn::default();
         let provider = SdkTracerProvider::builder()
             .with_sampler(Sampler::AlwaysOn)
@@ -143,9 +145,9 @@ mod tests {
     #[test]
     fn what_the_log_warns_of_is_sent_whatever_part_is_else() {
         let names = hand_on(0.0, || {
-            land(|| tracing::info!(target: "landfall::test", "as always"));
-            land(|| tracing::warn!(target: "landfall::test", "put aside"));
-            land(|| tracing::warn!(target: "librdkafka", "somebody else's"));
+            land(|| event!(target: "landfall::test", Level::INFO, "as always"));
+            land(|| event!(target: "landfall::test", Level::WARN, "put aside"));
+            land(|| event!(target: "librdkafka", Level::WARN, "somebody else's"));
         });
         assert_eq!(names, ["decode", "COMMIT", "process"]);
     }

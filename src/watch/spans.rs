@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::OnceLock;
 
-use tokio_postgres::config::Host;
 use tracing::field::Empty;
-use tracing::{Level, Span, info_span, span_enabled};
+use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::config::Config;
@@ -18,7 +17,7 @@ use crate::watch::trace_links::linked_contexts;
 pub const TARGET: &str = "landfall::span";
 
 /// What is the same in all spans of a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scene {
     /// The consumer group.
     pub group: String,
@@ -33,24 +32,19 @@ pub struct Scene {
 impl Scene {
     /// What the configuration names; of several servers the first.
     pub fn from_config(config: &Config) -> Self {
-        let connection = config.postgres.connection_config();
-        let host = match connection.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            Some(Host::Unix(path)) => path.display().to_string(),
-            None => String::new(),
-        };
+        let (host, port) = config.postgres.first_server();
         Self {
             group: config.kafka.group.clone(),
-            database: connection.get_dbname().unwrap_or_default().to_owned(),
+            database: config.postgres.database().to_owned(),
             host,
-            port: connection.get_ports().first().copied().unwrap_or(5432),
+            port,
         }
     }
 }
 
 static SCENE: OnceLock<Scene> = OnceLock::new();
 
-/// Says once what is the same in all spans.
+/// Says once what is the same in all spans. Before that there are none but of whole batches.
 pub fn set_scene(scene: Scene) {
     _ = SCENE.set(scene);
 }
@@ -108,9 +102,10 @@ pub fn note_failure(what: &'static str) {
     span.record("error.type", what);
 }
 
-/// Part of what the current span does; nothing, if there is none or nothing is sent.
+/// Part of what the current span does; nothing, if there is none or nothing is sent. (That isn't asked of tracing: a question
+/// that no span follows leaves its answer behind, by which the log would leave out its next line.)
 fn part(make: impl FnOnce() -> Span) -> Span {
-    match span_enabled!(target: TARGET, Level::INFO) && !Span::current().is_none() {
+    match SCENE.get().is_some() && !Span::current().is_none() {
         true => make(),
         false => Span::none(),
     }
