@@ -13,6 +13,7 @@ mod http;
 mod idle_route;
 mod kafka;
 mod kafka_property;
+mod letter_topics;
 mod lineage;
 mod lines;
 mod load;
@@ -53,6 +54,7 @@ pub use format::FormatConfig;
 pub use http::HttpConfig;
 pub use idle_route::{IdleRoute, written_pattern};
 pub use kafka::KafkaConfig;
+pub use letter_topics::LetterTopic;
 pub use lineage::{Fact, Lineage};
 pub use log::{LogConfig, LogFormat};
 pub use postgres::PostgresConfig;
@@ -105,11 +107,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// The topic that dead letters go to: `<group>.dlq` unless configured.
-    pub fn dead_letter_topic(&self) -> String {
-        self.dead_letter.topic_for(&self.kafka.group)
-    }
-
     /// Whether `kafka.topics` asks for this topic, by name or by a pattern.
     pub fn subscribes_to(&self, topic: &str) -> bool {
         self.kafka.subscribes_to(topic)
@@ -187,7 +184,7 @@ impl Config {
         let apply = ApplyConfig::from_reader(reader);
         route::refuse_unidentified(&routes, &apply, reader);
         let retry = RetryConfig::from_reader(reader);
-        let dead_letter = DeadLetterConfig::from_reader(reader, kafka.as_ref());
+        let dead_letter = DeadLetterConfig::from_reader(reader, kafka.as_ref(), &routes);
         let http = HttpConfig::from_reader(reader);
         let log = LogConfig::from_reader(reader);
         let tracing = TracingConfig::from_reader(reader);

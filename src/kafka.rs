@@ -7,7 +7,7 @@
 //! - Reading without a group: `reader` (by position, or a whole topic), `sample` (a little of many
 //!   partitions), both by a `cursor`.
 //! - Asking: `topics`, `topic_ids`, `topic_settings`, `log_cuts` and `offsets`; `observer` asks in the group's name.
-//! - Dead letters: `dead_letters` publishes them, `dead_letter_topic` creates their topic.
+//! - Dead letters: `dead_letters` publishes them, each to the topic that `letter_topics` knows; `dead_letter_topic` creates them.
 //! - Whether anybody answers: `broker_watch`; what librdkafka says by itself, told once: `chatter`.
 //! - What all need: `client` and `properties` (how clients are set up), `copy` (records out of
 //!   librdkafka's memory), `complaints` and `error` (what goes wrong).
@@ -31,6 +31,7 @@ pub mod group_consumer;
 pub mod inbox;
 pub mod incarnations;
 mod leader_epochs;
+mod letter_topics;
 pub mod log_cuts;
 pub mod observer;
 pub mod offsets;

@@ -315,7 +315,7 @@ async fn checking_changes_nothing() {
     assert_eq!(world.count(schemas).await, 0);
     assert_eq!(world.count("SELECT count(*) FROM t").await, 0);
     let (_, json, _) = check(&world.config_file(), &["--json"]);
-    assert_eq!(objects(&json)[0]["dead_letter_topic_exists"], false);
+    assert_eq!(objects(&json)[0]["dead_letter_topics"][0]["exists"], false);
 }
 
 #[tokio::test]

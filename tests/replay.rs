@@ -5,6 +5,7 @@ mod crashes;
 mod filters;
 mod lost;
 mod order;
+mod own_topics;
 mod parents;
 mod races;
 mod rounds;

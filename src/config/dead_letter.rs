@@ -4,18 +4,17 @@
 use std::time::Duration;
 
 use super::kafka::KafkaConfig;
+use super::letter_topics::{TOPIC_KEY, read_topic, refuse_loops};
 use super::reader::Reader;
+use super::route::RouteConfig;
 use super::summary::Summary;
-use super::topic_pattern::{TOPIC_NAME, TopicPattern, is_topic_name};
 use super::units::{duration_within, show_duration};
-use super::value::{allowed, integer_within, one_of, parse_ratio, parse_string, word_for};
-
-const TOPIC_KEY: &str = "dead_letter.topic";
+use super::value::{integer_within, one_of, parse_ratio, word_for};
 
 /// `[dead_letter]`: the topic of dead letters, and what follows a letter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetterConfig {
-    /// `None`: the group's name with `.dlq`. Ask `Config::dead_letter_topic`.
+    /// `None`: the group's name with `.dlq`. Ask `Config::dead_letter_topic_of`.
     pub topic: Option<String>,
     /// Partitions of the topic, if Landfall has to create it; `None`: as the broker has it.
     pub partitions: Option<i32>,
@@ -89,7 +88,7 @@ impl BreakerConfig {
 impl DeadLetterConfig {
     pub(super) fn summarize(&self, group: &str, summary: &mut Summary) {
         let or_default = |number: Option<i32>| number.map_or("default".into(), |n| n.to_string());
-        summary.add("dead_letter.topic", self.topic_for(group));
+        summary.add(TOPIC_KEY, self.topic_for(group));
         summary.add("dead_letter.partitions", or_default(self.partitions));
         summary.add("dead_letter.replication", or_default(self.replication));
         summary.add(
@@ -104,14 +103,13 @@ impl DeadLetterConfig {
     }
 
     /// `kafka` is `None` if it is wrong itself, which was noted.
-    pub(super) fn from_reader(reader: &mut Reader, kafka: Option<&KafkaConfig>) -> Self {
-        let topic = reader.read(TOPIC_KEY, |found| {
-            Some(parse_string(found)?)
-                .filter(|topic| is_topic_name(topic))
-                .ok_or_else(|| allowed(TOPIC_NAME))
-        });
+    pub(super) fn from_reader(
+        reader: &mut Reader,
+        kafka: Option<&KafkaConfig>,
+        routes: &[RouteConfig],
+    ) -> Self {
         let read = Self {
-            topic,
+            topic: read_topic(reader, TOPIC_KEY),
             partitions: reader.read("dead_letter.partitions", integer_within(1..=10_000)),
             replication: reader.read("dead_letter.replication", integer_within(1..=1_000)),
             later_events: reader.read_or(
@@ -122,37 +120,8 @@ impl DeadLetterConfig {
             breaker: BreakerConfig::from_reader(reader),
         };
         if let Some(kafka) = kafka {
-            read.refuse_loop(reader, kafka);
+            refuse_loops(reader, kafka, &read, routes);
         }
         read
-    }
-
-    /// A sink that reads its own dead letters would never come to an end.
-    fn refuse_loop(&self, reader: &mut Reader, kafka: &KafkaConfig) {
-        let topic = self.topic_for(&kafka.group);
-        if !is_topic_name(&topic) {
-            let text = format!(
-                "dead letters would go to {topic:?}, which is no topic name; set {TOPIC_KEY}"
-            );
-            return reader.note_problem("kafka.group", text);
-        }
-        let Some(reads_it) = kafka
-            .topics
-            .iter()
-            .find(|pattern| pattern.matches_topic(&topic))
-        else {
-            return;
-        };
-        let remedy = match reads_it {
-            TopicPattern::Name(_) => format!("take it out, or set {TOPIC_KEY} to another topic"),
-            TopicPattern::Regex(_) => {
-                format!("narrow the pattern, or set {TOPIC_KEY} to a topic that it does not match")
-            }
-        };
-        let text = format!(
-            "{:?} would read the dead letters' own topic {topic:?}; {remedy}",
-            reads_it.as_str()
-        );
-        reader.note_problem("kafka.topics", text);
     }
 }

@@ -7,6 +7,7 @@ use figment::value::Value;
 use regex::Regex;
 
 use super::apply::{ApplyConfig, Idempotency};
+use super::letter_topics::read_topic;
 use super::reader::Reader;
 use super::route_reach::may_merge_topics;
 use super::route_writes::WriteMode;
@@ -39,6 +40,8 @@ pub struct RouteConfig {
     pub format: FormatOverride,
     /// What is done about tables and columns that the destination lacks; `None`: as `[apply]` says.
     pub schema_evolution: Option<SchemaEvolution>,
+    /// Where its topics' letters go; `None`: as `[dead_letter]` says.
+    pub dead_letter_topic: Option<String>,
     /// How rows differ from what the events say.
     pub shape: Arc<RowShape>,
 }
@@ -83,9 +86,11 @@ impl RouteConfig {
         let format = self.format.describe();
         let evolution = self.schema_evolution.map(SchemaEvolution::name);
         let evolution = evolution.map_or(String::new(), |word| format!(" schema_evolution {word}"));
+        let letters = self.dead_letter_topic.as_ref();
+        let letters = letters.map_or(String::new(), |name| format!(" dead_letter_topic {name}"));
         let shape = self.shape.describe();
         let route = format!(
-            "{} -> {}{key}{version}{format}{shape}{evolution}",
+            "{} -> {}{key}{version}{format}{shape}{evolution}{letters}",
             self.topic, self.table
         );
         summary.add(&format!("route[{index}]"), route);
@@ -136,8 +141,9 @@ impl RouteConfig {
             fixed_key,
             whole_rows,
             version,
-            format: FormatOverride::from_reader(reader, &format!("route[{index}]")),
+            format: FormatOverride::from_reader(reader, &route),
             schema_evolution: SchemaEvolution::read(reader, &key("schema_evolution")),
+            dead_letter_topic: read_topic(reader, &key("dead_letter_topic")),
             shape: Arc::new(shape),
         })
     }
@@ -217,6 +223,7 @@ mod tests {
             version: None,
             format: FormatOverride::default(),
             schema_evolution: None,
+            dead_letter_topic: None,
             shape: Arc::default(),
         })
     }

@@ -1,11 +1,11 @@
-//! The dead letter topic itself: created if it isn't there.
+//! The dead letter topics themselves: created if they aren't there.
 
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
-use crate::config::Config;
+use crate::config::{Config, LetterTopic};
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::error::{ClientError, Error, is_passing};
@@ -17,7 +17,7 @@ const CREATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long Kafka may take to say whether the topic could be created.
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the dead letter topic isn't created.
+/// Why a dead letter topic isn't created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreationError {
     /// A property that librdkafka refuses.
@@ -43,50 +43,58 @@ impl CreationError {
     }
 }
 
-/// Creates the dead letter topic if it isn't there.
-///
-/// # Errors
-/// It isn't there and can't be created.
-pub async fn ensure_topic(config: &Config) -> Result<(), CreationError> {
-    let topic = config.dead_letter_topic();
+/// Creates those of the dead letter topics that aren't there. What can't be created hinders no other; returned is what
+/// has hindered each.
+pub async fn ensure_topics(config: &Config) -> Vec<CreationError> {
+    match create_topics(config).await {
+        Ok(refused) => refused,
+        Err(error) => vec![error],
+    }
+}
+
+async fn create_topics(config: &Config) -> Result<Vec<CreationError>, CreationError> {
+    let topics = config.dead_letter_topics();
     let admin: AdminClient<LoggingContext> = client_properties(config)
         .create_with_context(LoggingContext)
         .map_err(|e| CreationError::Client(ClientError(e)))?;
     let options = AdminOptions::new()
         .operation_timeout(Some(CREATION_TIMEOUT))
         .request_timeout(Some(CREATION_TIMEOUT));
+    let wanted = topics.iter().map(|topic| wanted_topic(config, &topic.name));
+    let wanted: Vec<NewTopic<'_>> = wanted.collect();
     let results = admin
-        .create_topics([&wanted_topic(config, &topic)], &options)
+        .create_topics(&wanted, &options)
         .await
         .map_err(|e| CreationError::Unanswered(ClientError(e)))?;
-    let error = match results.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) | None => return Ok(()),
-        Some(Err((_, error))) => error,
-    };
-    // whoever may not create it is told so even where it is there
-    let exists = tokio::task::spawn_blocking({
-        let topic = topic.clone();
-        move || {
-            let cluster = fetch_cluster(admin.inner(), CREATION_TIMEOUT);
-            cluster.is_ok_and(|c| c.topics.iter().any(|t| t.name == topic))
-        }
-    });
-    match exists.await {
-        Ok(true) => Ok(()),
-        _ => Err(creation_refused(topic, error)),
+    let refused = results.into_iter().filter_map(Result::err);
+    let mut refused: Vec<(String, RDKafkaErrorCode)> = refused
+        .filter(|(_, error)| *error != RDKafkaErrorCode::TopicAlreadyExists)
+        .collect();
+    if !refused.is_empty() {
+        // whoever may not create one is told so even where it is there
+        let asked = tokio::task::spawn_blocking(move || {
+            fetch_cluster(admin.inner(), CREATION_TIMEOUT).map(|cluster| cluster.topics)
+        });
+        let there = asked.await.ok().and_then(Result::ok).unwrap_or_default();
+        refused.retain(|(name, _)| there.iter().all(|topic| topic.name != *name));
     }
+    let of_refused = |topic: &LetterTopic| {
+        let (_, error) = refused.iter().find(|(name, _)| *name == topic.name)?;
+        Some(creation_refused(topic, *error))
+    };
+    Ok(topics.iter().filter_map(of_refused).collect())
 }
 
-/// Asks the broker to create the dead letter topic without doing so. What librdkafka says meanwhile is
+/// Asks the broker to create a dead letter topic without doing so. What librdkafka says meanwhile is
 /// added to `complaints`.
 ///
 /// # Errors
 /// The topic can't be created, or nobody knows.
 pub async fn validate_creation(
     config: &Config,
+    topic: &LetterTopic,
     complaints: &Complaints,
 ) -> Result<(), CreationError> {
-    let topic = config.dead_letter_topic();
     let admin: AdminClient<Complaints> = client_properties(config)
         .create_with_context(complaints.clone())
         .map_err(|e| CreationError::Client(ClientError(e)))?;
@@ -94,7 +102,7 @@ pub async fn validate_creation(
         .validate_only(true)
         .request_timeout(Some(VALIDATION_TIMEOUT));
     let results = admin
-        .create_topics([&wanted_topic(config, &topic)], &options)
+        .create_topics([&wanted_topic(config, &topic.name)], &options)
         .await
         .map_err(|e| CreationError::Unanswered(ClientError(e)))?;
     match results.into_iter().next() {
@@ -113,18 +121,18 @@ fn wanted_topic<'n>(config: &Config, name: &'n str) -> NewTopic<'n> {
     )
 }
 
-fn creation_refused(topic: String, error: RDKafkaErrorCode) -> CreationError {
-    let remedy = remedy_for(error, &topic);
+fn creation_refused(topic: &LetterTopic, error: RDKafkaErrorCode) -> CreationError {
     CreationError::Refused {
-        topic,
+        topic: topic.name.clone(),
         error,
-        remedy,
+        remedy: remedy_for(error, topic),
     }
 }
 
 /// What to do about a topic that the broker doesn't create.
-fn remedy_for(error: RDKafkaErrorCode, topic: &str) -> String {
+fn remedy_for(error: RDKafkaErrorCode, topic: &LetterTopic) -> String {
     use RDKafkaErrorCode as Code;
+    let LetterTopic { name: topic, key } = topic;
     match error {
         Code::InvalidReplicationFactor => {
             "set dead_letter.replication to a number of replicas that the cluster has brokers for"
@@ -139,7 +147,7 @@ fn remedy_for(error: RDKafkaErrorCode, topic: &str) -> String {
         Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => format!(
             "let the user create it (kafka-acls --add --allow-principal … --operation Create --topic {topic}), or create {topic} yourself"
         ),
-        Code::InvalidTopic => "set dead_letter.topic to a name that the cluster allows".to_owned(),
+        Code::InvalidTopic => format!("set {key} to a name that the cluster allows"),
         _ => format!("create {topic} yourself"),
     }
 }
@@ -169,6 +177,10 @@ mod tests {
     #[test]
     fn each_refusal_names_what_mends_it() {
         use RDKafkaErrorCode as Code;
+        let topic = LetterTopic {
+            name: "g.dlq".to_owned(),
+            key: "route.dead_letter_topic",
+        };
         for (error, says) in [
             (Code::InvalidReplicationFactor, "dead_letter.replication"),
             (Code::InvalidPartitions, "dead_letter.partitions"),
@@ -181,10 +193,10 @@ mod tests {
                 "--operation Create --topic g.dlq",
             ),
             (Code::PolicyViolation, "policy"),
-            (Code::InvalidTopic, "dead_letter.topic"),
+            (Code::InvalidTopic, "set route.dead_letter_topic"),
             (Code::RequestTimedOut, "create g.dlq yourself"),
         ] {
-            assert!(remedy_for(error, "g.dlq").contains(says), "{error:?}");
+            assert!(remedy_for(error, &topic).contains(says), "{error:?}");
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Why: `docs/decisions/11`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -13,6 +12,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use crate::config::Config;
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
+use crate::kafka::letter_topics::LetterTopics;
 use crate::letter::headers::{
     KEY_ADDED_HEADER, LEFT_OUT_HEADER, TIMESTAMP_HEADER, cut_text, own_headers, write_headers,
 };
@@ -27,13 +27,13 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Bytes of an error's message in a letter that was too large.
 const SHORT_MESSAGE_BYTES: usize = 512;
 
-/// Publishes letters to the dead letter topic, over a producer of its own.
+/// Publishes letters to the dead letter topics, over a producer of its own.
 pub struct DeadLetters {
     producer: FutureProducer<LoggingContext>,
     /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
     /// with others may be too large only together with them.
     alone: FutureProducer<LoggingContext>,
-    topic: Arc<str>,
+    topics: LetterTopics,
     group: String,
 }
 
@@ -63,12 +63,12 @@ impl DeadLetters {
         Ok(Self {
             producer: producer(&client)?,
             alone: producer(client.set("batch.num.messages", "1"))?,
-            topic: config.dead_letter_topic().into(),
+            topics: LetterTopics::new(config),
             group: config.kafka.group.clone(),
         })
     }
 
-    /// Publishes one letter: by itself if it is too large for the topic together with others, without
+    /// Publishes one letter, to the topic for its record's: by itself if it is too large for the topic together with others, without
     /// its value if it still is, and then without its key and its own headers; with its timestamp in a header, if
     /// the topic doesn't take it as it is; with a key of ours, if the topic takes none without.
     ///
@@ -82,7 +82,7 @@ impl DeadLetters {
                 Err(error) => error,
             };
             let Some(next) = form.form_after(&error, letter.record) else {
-                let topic = &self.topic;
+                let topic = self.topics.topic_for(&letter.record.source.topic);
                 let text = format!("can't publish to the dead letter topic {topic}: {error}");
                 let failure = Failure::of_kafka(verdict_on(&error), text);
                 let Record { source, offset, .. } = letter.record;
@@ -122,8 +122,8 @@ impl DeadLetters {
                 headers = headers.insert(Header { key, value });
             }
         }
-        let mut message: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(&self.topic).headers(headers);
+        let topic = self.topics.topic_for(&record.source.topic);
+        let mut message: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(&topic).headers(headers);
         let own_key = letter.event_id.to_string();
         message.key = match form.has_own_key {
             true => Some(own_key.as_bytes()),
@@ -142,7 +142,7 @@ impl DeadLetters {
         let delivery = producer.send(message, DELIVERY_TIMEOUT).await;
         let delivery = delivery.map_err(|(error, _)| error)?;
         Ok(Place {
-            topic: self.topic.clone(),
+            topic,
             partition: delivery.partition,
             offset: delivery.offset,
             left_out,

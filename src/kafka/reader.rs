@@ -75,7 +75,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// Everything that the topic holds now, partition by partition; `visit` says whether to go on.
+    /// Everything that the topic holds now, partition by partition; `visit` says whether to go on, as
+    /// is returned.
     /// A topic that isn't there holds nothing.
     ///
     /// # Errors
@@ -84,7 +85,7 @@ impl Reader {
         &mut self,
         topic: &str,
         mut visit: impl FnMut(Record) -> bool,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         for source in self.topics.partitions(|name| name == topic)? {
             let (low, high) = self.topics.log_ends(&source)?;
             if low >= high {
@@ -98,14 +99,14 @@ impl Reader {
                 match open.next_record(&source)? {
                     Some(record) if record.offset < high => {
                         if !visit(record) {
-                            return Ok(());
+                            return Ok(false);
                         }
                     }
                     _ => break,
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// How many records [`Reader::scan`] meets at most.

@@ -190,24 +190,14 @@ async fn judge_starts(
     }
 }
 
-/// Can the dead letter topic be created or written, and how long do topics keep events?
+/// Can letters be published, and how long do topics keep events?
 async fn judge_topic_settings(config: &Config, kafka: &ObservedCluster, report: &mut Report) {
-    if !kafka.has_dead_letter_topic {
-        let hindrance = dead_letter_topic::find_hindrance(config).await;
-        report.kafka.dead_letter_topic_creatable = match &hindrance {
-            None => Some(true),
-            Some(finding) if finding.is_problem() => Some(false),
-            Some(_) => None,
-        };
-        report.findings.extend(hindrance);
-    } else {
-        let lacks = dead_letter_topic::find_missing_right(config).await;
-        report.findings.extend(lacks);
-    }
+    let lines = &mut report.kafka.dead_letter_topics;
+    let findings = dead_letter_topic::judge_topics(config, lines).await;
+    report.findings.extend(findings);
     let sources: Vec<&str> = kafka.topics.iter().map(|topic| &*topic.name).collect();
-    let letters = config.dead_letter_topic();
-    let letters = kafka.has_dead_letter_topic.then_some(&*letters);
-    let findings = topic_retention::judge_retention(config, &sources, letters).await;
+    let letters: Vec<&str> = kafka.letter_topics.iter().map(String::as_str).collect();
+    let findings = topic_retention::judge_retention(config, &sources, &letters).await;
     report.findings.extend(findings);
 }
 
@@ -240,9 +230,10 @@ fn kafka_line(config: &Config, kafka: &ObservedCluster) -> KafkaLine {
         reachable: kafka.brokers.is_some(),
         broker_count: kafka.brokers,
         group: config.kafka.group.clone(),
-        dead_letter_topic: config.dead_letter_topic(),
-        dead_letter_topic_exists: kafka.brokers.map(|_| kafka.has_dead_letter_topic),
-        dead_letter_topic_creatable: None,
+        dead_letter_topics: dead_letter_topic::list_topics(
+            config,
+            kafka.brokers.map(|_| &*kafka.letter_topics),
+        ),
     }
 }
 

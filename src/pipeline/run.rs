@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::kafka::dead_letter_topic;
+use crate::kafka::dead_letter_topic::{self, CreationError};
 use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
 use crate::pipeline::first_starts::settle_first_starts;
@@ -32,7 +32,7 @@ const POLL_GRACE: Duration = Duration::from_secs(1);
 /// How long an attempt has to roll back what was cancelled, before it is dropped.
 const ROLLBACK_GRACE: Duration = Duration::from_millis(500);
 
-/// How long reading waits for the dead letter topic to be there.
+/// How long reading waits for the dead letter topics to be there.
 const PREPARATION_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// When brokers that don't answer are asked for it again.
@@ -230,13 +230,13 @@ async fn all_end(lanes: &mut JoinSet<()>, grace: Duration) -> bool {
     tokio::time::timeout(grace, ended).await.is_ok()
 }
 
-/// Creates the dead letter topic if need be. It isn't needed until something is put aside, so that
-/// it can't be created now is told and no more; brokers that don't answer are waited for beside everything else.
+/// Creates the dead letter topics if need be. None is needed until something is put aside, so that
+/// one can't be created now is told and no more; brokers that don't answer are waited for beside everything else.
 pub async fn prepare_dead_letters(config: &Config, stop: &CancellationToken) {
     let (config, stop) = (config.clone(), stop.clone());
     let prepared = tokio::spawn(async move {
         tokio::select! {
-            () = ensure_dead_letter_topic(&config) => {}
+            () = ensure_dead_letter_topics(&config) => {}
             () = stop.cancelled() => {}
         }
     });
@@ -244,19 +244,18 @@ pub async fn prepare_dead_letters(config: &Config, stop: &CancellationToken) {
     let _ = tokio::time::timeout(PREPARATION_PATIENCE, prepared).await;
 }
 
-async fn ensure_dead_letter_topic(config: &Config) {
+async fn ensure_dead_letter_topics(config: &Config) {
     loop {
-        match dead_letter_topic::ensure_topic(config).await {
-            Ok(()) => return,
-            Err(error) if error.is_passing() => tokio::time::sleep(PREPARATION_INTERVAL).await,
-            Err(error) => {
+        let hindrances = dead_letter_topic::ensure_topics(config).await;
+        if !hindrances.iter().any(CreationError::is_passing) {
+            for error in hindrances {
                 tracing::warn!(
-                    topic = config.dead_letter_topic(),
                     error = error.to_string(),
                     "the dead letter topic can't be looked after"
                 );
-                return;
             }
+            return;
         }
+        tokio::time::sleep(PREPARATION_INTERVAL).await;
     }
 }

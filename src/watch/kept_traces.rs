@@ -131,8 +131,7 @@ mod tests {
             .build();
         let layer = spans_and_warnings(provider.tracer("test"));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), work);
-        let names = handed_on.0.lock().clone();
-        names
+        std::mem::take(&mut *handed_on.0.lock())
     }
 
     fn land(within: impl FnOnce()) {

@@ -26,7 +26,8 @@ pub const TARGET: Target = Target {
 };
 
 /// Answers that come one after the other, whatever is asked; then it is away.
-struct Answers<'a>(Mutex<std::slice::Split<'a, u8, fn(&u8) -> bool>>);
+struct Answers<'a>(Mutex<Bodies<'a>>);
+type Bodies<'a> = std::slice::Split<'a, u8, fn(&u8) -> bool>;
 
 impl Ask for Answers<'_> {
     async fn get(&self, _path: &[&str]) -> Result<Answer, Failure> {

@@ -36,7 +36,7 @@ fn the_keys_that_the_example_comments_out_are_right_too() {
         .map(|line| format!("{line}\n"))
         .collect();
     let config = Config::parse(&text).unwrap();
-    assert_eq!(config.dead_letter_topic(), "landfall.dlq");
+    assert_eq!(config.dead_letter_topic_of("t"), "landfall.dlq");
     assert_eq!(config.routes.len(), 1);
     assert_eq!(config.kafka.properties.len(), 3);
 }
@@ -58,7 +58,7 @@ fn the_example_has_every_key_and_each_by_itself() {
 fn the_defaults_are_those_of_the_design() {
     let config = Config::parse(MINIMAL).unwrap();
     assert_eq!(config.kafka.group, "landfall");
-    assert_eq!(config.dead_letter_topic(), "landfall.dlq");
+    assert_eq!(config.dead_letter_topic_of("t"), "landfall.dlq");
     assert_eq!(config.postgres.schema, "landfall");
     assert!(config.postgres.migrate && config.apply.deletes);
     assert_eq!(config.apply.lanes, 4);
@@ -87,6 +87,38 @@ fn the_first_route_that_matches_decides() {
     assert_eq!(route.key.as_deref(), Some(&["id".to_owned()][..]));
     let (_, table) = config.route_for("other").unwrap();
     assert_eq!(table.to_string(), "public.rest");
+}
+
+#[test]
+fn letters_go_to_the_topic_of_the_first_route_that_matches_else_to_the_groups() {
+    let route =
+        |topic: &str, own: &str| format!("[[route]]\ntopic = '{topic}'\ntable = 't'\n{own}\n");
+    let own = |name: &str| format!("dead_letter_topic = '{name}'");
+    let routes = [
+        route("a", &own("a.dlq")),
+        route("b", ""),
+        route("[abc]", &own("abc.dlq")),
+        route("d", &own("a.dlq")),
+        route("e", &own("landfall.dlq")),
+    ];
+    let config = Config::parse(&minimal_and(&format!("\n{}", routes.concat()))).unwrap();
+    let of = |topic| config.dead_letter_topic_of(topic);
+    assert_eq!(
+        ["a", "b", "c", "d", "e", "f"].map(of),
+        [
+            "a.dlq",
+            "landfall.dlq",
+            "abc.dlq",
+            "a.dlq",
+            "landfall.dlq",
+            "landfall.dlq"
+        ]
+    );
+    let all = config.dead_letter_topics().into_iter();
+    let all: Vec<String> = all.map(|topic| topic.name).collect();
+    assert_eq!(all, ["landfall.dlq", "a.dlq", "abc.dlq"]);
+    let summary = config.summary().to_string();
+    assert!(summary.contains("dead_letter_topic abc.dlq"), "{summary}");
 }
 
 #[test]

@@ -436,6 +436,33 @@ fn the_dead_letters_topic_may_not_be_read() {
 }
 
 #[test]
+fn no_routes_letters_may_be_read_or_go_to_what_is_no_topic() {
+    let route = |name: &str| {
+        problem(&format!(
+            "[[route]]\ntopic = 'x'\ntable = 'x'\ndead_letter_topic = '{name}'"
+        ))
+    };
+    let line = route("shop.public.orders");
+    assert!(
+        line.ends_with(
+            "kafka.topics: \"shop.public.orders\" would read the dead letters' own topic \"shop.public.orders\"; \
+             take it out, or set route.dead_letter_topic to another topic"
+        ),
+        "{line}"
+    );
+    let wrong = route("a b");
+    assert!(
+        wrong.contains("route[0].dead_letter_topic") && wrong.contains("allowed: a topic name")
+    );
+    let text = format!("{MINIMAL}[[route]]\ntopic = 'x'\ntable = 'x'\ndead_letter_topic = 'x.dlq'");
+    let lines = problems(&text, &[("LANDFALL_KAFKA__TOPICS", "orders,^x")]);
+    assert!(
+        lines[0].contains("\"x.dlq\"; narrow the pattern, or set route.dead_letter_topic"),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn every_wrong_route_is_reported() {
     let text = "
 [[route]]

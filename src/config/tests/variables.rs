@@ -18,7 +18,7 @@ fn a_variable_wins_over_the_file() {
     assert!(!config.apply.deletes);
     assert!(config.apply.linger.is_zero());
     assert_eq!(config.apply.batch_bytes, 1 << 20);
-    assert_eq!(config.dead_letter_topic(), "letters");
+    assert_eq!(config.dead_letter_topic_of("t"), "letters");
     assert_eq!(config.log.format, crate::config::LogFormat::Json);
 }
 

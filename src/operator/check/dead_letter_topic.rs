@@ -1,16 +1,46 @@
-//! The dead letter topic: is it there, or could `run` create it, and may it be written?
+//! The dead letter topics: is each there, or could `run` create it, and may it be written?
 
-use crate::config::Config;
+use crate::config::{Config, LetterTopic};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::dead_letter_topic::{CreationError, validate_creation};
 use crate::kafka::topics::Topics;
 use crate::operator::check::finding::Finding;
+use crate::operator::check::report::LetterTopicLine;
+
+/// What is known of each of the topics: which of them are `there`; `None`: no broker answered.
+pub fn list_topics(config: &Config, there: Option<&[String]>) -> Vec<LetterTopicLine> {
+    let line = |LetterTopic { name, .. }| LetterTopicLine {
+        exists: there.map(|there| there.contains(&name)),
+        topic: name,
+        creatable: None,
+    };
+    config.dead_letter_topics().into_iter().map(line).collect()
+}
+
+/// Can each of the topics be created or written? Notes in its line whether it could be created.
+pub async fn judge_topics(config: &Config, lines: &mut [LetterTopicLine]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (line, topic) in lines.iter_mut().zip(config.dead_letter_topics()) {
+        if line.exists == Some(true) {
+            findings.extend(find_missing_right(config, &topic).await);
+            continue;
+        }
+        let hindrance = find_hindrance(config, &topic).await;
+        line.creatable = match &hindrance {
+            None => Some(true),
+            Some(finding) if finding.is_problem() => Some(false),
+            Some(_) => None,
+        };
+        findings.extend(hindrance);
+    }
+    findings
+}
 
 /// What hinders the broker from creating the topic: it is asked to, without doing so. `None`: nothing.
-pub async fn find_hindrance(config: &Config) -> Option<Finding> {
-    let topic = config.dead_letter_topic();
+async fn find_hindrance(config: &Config, wanted: &LetterTopic) -> Option<Finding> {
+    let topic = &wanted.name;
     let complaints = Complaints::new(&config.kafka);
-    let finding = match validate_creation(config, &complaints).await.err()? {
+    let finding = match validate_creation(config, wanted, &complaints).await.err()? {
         CreationError::Client(error) => {
             let found = complaints.without_secrets(&error.to_string());
             return Some(Finding::problem("kafka_property", found, "correct it"));
@@ -31,20 +61,20 @@ pub async fn find_hindrance(config: &Config) -> Option<Finding> {
             Finding::problem("dead_letter_topic", found, remedy)
         }
     };
-    Some(finding.of_topic(&topic))
+    Some(finding.of_topic(topic))
 }
 
 /// Whether the user may write the topic, which is there. `None`: nothing is wrong, or the brokers don't tell.
-pub async fn find_missing_right(config: &Config) -> Option<Finding> {
-    let (owned, topic) = (config.clone(), config.dead_letter_topic());
-    let name = topic.clone();
+async fn find_missing_right(config: &Config, there: &LetterTopic) -> Option<Finding> {
+    let LetterTopic { name: topic, key } = there;
+    let (owned, name) = (config.clone(), topic.clone());
     let asked = tokio::task::spawn_blocking(move || Topics::new(&owned)?.may_write(&name));
     let Ok(Ok(Some(false))) = asked.await else {
         return None;
     };
     let found = format!("the user may not write to the dead letter topic {topic}");
     let remedy = format!(
-        "allow it (kafka-acls --add --allow-principal … --operation Write --topic {topic}), or set dead_letter.topic; without it the first reject stops `run`"
+        "allow it (kafka-acls --add --allow-principal … --operation Write --topic {topic}), or set {key}; without it the first reject stops `run`"
     );
-    Some(Finding::problem("dead_letter_topic_forbidden", found, remedy).of_topic(&topic))
+    Some(Finding::problem("dead_letter_topic_forbidden", found, remedy).of_topic(topic))
 }

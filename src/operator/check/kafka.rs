@@ -27,8 +27,8 @@ const COORDINATOR_INTERVAL: Duration = Duration::from_millis(200);
 pub struct ObservedCluster {
     /// How many brokers there are; `None`: unreachable.
     pub brokers: Option<usize>,
-    /// Whether the dead letter topic is there.
-    pub has_dead_letter_topic: bool,
+    /// Those of the dead letter topics that are there.
+    pub letter_topics: Vec<String>,
     /// Those that `kafka.topics` asks for, in order of name.
     pub topics: Vec<SampledTopic>,
     /// What is wrong, in the order in which it was found.
@@ -87,8 +87,11 @@ impl ObservedCluster {
             }
         };
         self.brokers = Some(found.brokers.len());
-        let letters = config.dead_letter_topic();
-        self.has_dead_letter_topic = found.topics.iter().any(|topic| topic.name == letters);
+        let wanted = config.dead_letter_topics().into_iter();
+        let letters = wanted.map(|topic| topic.name);
+        self.letter_topics = letters
+            .filter(|name| found.topics.iter().any(|topic| topic.name == *name))
+            .collect();
         let (chosen, findings) = choose_topics(&config.kafka.topics, &found.topics);
         self.findings.extend(findings);
         let sources: Vec<TopicPartition> = chosen.iter().flat_map(ClusterTopic::sources).collect();

@@ -43,12 +43,19 @@ pub struct KafkaLine {
     pub broker_count: Option<usize>,
     /// `kafka.group`.
     pub group: String,
-    /// The name of the dead letter topic.
-    pub dead_letter_topic: String,
-    /// Whether the dead letter topic is there; `None` if no broker answered.
-    pub dead_letter_topic_exists: Option<bool>,
+    /// The topics that dead letters go to: `dead_letter.topic` first, then those of routes.
+    pub dead_letter_topics: Vec<LetterTopicLine>,
+}
+
+/// A dead letter topic, as it was found.
+#[derive(Debug, Default, Serialize)]
+pub struct LetterTopicLine {
+    /// Its name.
+    pub topic: String,
+    /// Whether it is there; `None` if no broker answered.
+    pub exists: Option<bool>,
     /// Whether `run` could create it; `None` if it is there, or nobody knows.
-    pub dead_letter_topic_creatable: Option<bool>,
+    pub creatable: Option<bool>,
 }
 
 /// Postgres, as it was found.

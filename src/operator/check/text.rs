@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::operator::check::finding::Severity;
 use crate::operator::check::observe::Origin;
 use crate::operator::check::patterns::list_patterns;
-use crate::operator::check::report::{RegistryLine, Report, TopicLine};
+use crate::operator::check::report::{LetterTopicLine, RegistryLine, Report, TopicLine};
 use crate::operator::check::starts::list_starts;
 use crate::operator::terminal::{counted, format_table, printable};
 
@@ -71,18 +71,14 @@ impl Report {
             return format!("kafka     {}: not reached", kafka.brokers);
         };
         let brokers = counted(count, "broker");
-        let letters = match (
-            kafka.dead_letter_topic_exists,
-            kafka.dead_letter_topic_creatable,
-        ) {
-            (Some(true), _) => "is there",
-            (_, Some(true)) => "is not there yet, `run` creates it",
-            (_, Some(false)) => "is not there, and `run` can't create it",
-            (_, None) => "is not there",
-        };
+        let letters = kafka.dead_letter_topics.iter();
+        let letters: Vec<String> = letters.map(LetterTopicLine::describe).collect();
+        let topics = if letters.len() > 1 { "topics" } else { "topic" };
         format!(
-            "kafka     {}: {brokers}; group {}; dead letter topic {} {letters}",
-            kafka.brokers, kafka.group, kafka.dead_letter_topic
+            "kafka     {}: {brokers}; group {}; dead letter {topics} {}",
+            kafka.brokers,
+            kafka.group,
+            letters.join("; ")
         )
     }
 
@@ -173,6 +169,18 @@ impl TopicLine {
             columns,
             self.state.to_owned(),
         ]
+    }
+}
+
+impl LetterTopicLine {
+    fn describe(&self) -> String {
+        let found = match (self.exists, self.creatable) {
+            (Some(true), _) => "is there",
+            (_, Some(true)) => "is not there yet, `run` creates it",
+            (_, Some(false)) => "is not there, and `run` can't create it",
+            (_, None) => "is not there",
+        };
+        format!("{} {found}", self.topic)
     }
 }
 

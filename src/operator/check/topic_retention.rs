@@ -24,22 +24,18 @@ enum Kept {
 }
 
 /// Warns of topics that keep events longer than the ledger keeps ids.
-pub async fn judge_retention(
-    config: &Config,
-    sources: &[&str],
-    letters: Option<&str>,
-) -> Vec<Finding> {
-    let names: Vec<&str> = sources.iter().copied().chain(letters).collect();
+pub async fn judge_retention(config: &Config, sources: &[&str], letters: &[&str]) -> Vec<Finding> {
+    let names = [sources, letters].concat();
     if names.is_empty() {
         return Vec::new();
     }
     let Ok(settings) = read_topic_settings(config, &names).await else {
         return Vec::new(); // said by others
     };
-    let of_letters = letters.and_then(|name| Some((name, settings.get(name)?)));
-    let compacted = of_letters.and_then(|(name, set)| warn_of_compaction(name, set));
+    let warn = |name: &&str| warn_of_compaction(name, settings.get(*name)?);
+    let compacted: Vec<Finding> = letters.iter().filter_map(warn).collect();
     if config.apply.idempotency == Idempotency::Offset {
-        return Vec::from_iter(compacted);
+        return compacted;
     }
     let kept = |name: &&str| {
         let kept = settings.get(*name).map_or(Kept::Unknown, kept_as_set);

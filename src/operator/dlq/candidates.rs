@@ -38,7 +38,7 @@ pub async fn find_candidates(
     };
     if !only_rows {
         let reading = new_progress_bar(store.count_published()?);
-        reading.set_message("reading the dead letter topic");
+        reading.set_message("reading the dead letter topics");
         let found = store.find_unrecorded(&replay.chosen, || reading.inc(1));
         letters.extend(found.await?);
         reading.finish_and_clear();

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::cli::ChosenLetters;
 use crate::config::Config;
+use crate::kafka;
 use crate::kafka::dead_letters::DeadLetters;
 use crate::kafka::reader::Reader;
 use crate::ledger::letter_filter::LetterFilter;
@@ -73,11 +74,14 @@ impl<'c> LetterStore<'c> {
     /// # Errors
     /// Kafka can't be asked.
     pub fn count_published(&self) -> Result<u64, CommandError> {
-        let topic = self.config.dead_letter_topic();
-        Ok(self.reader.count_offsets(&topic)?)
+        let topics = self.config.dead_letter_topics();
+        let mut counts = topics
+            .iter()
+            .map(|topic| self.reader.count_offsets(&topic.name));
+        Ok(counts.try_fold(0, |sum, count| Ok::<_, kafka::Error>(sum + count?))?)
     }
 
-    /// All of the group's letters that lie in the dead letter topic, have no row and aren't applied, in
+    /// All of the group's letters that lie in the dead letter topics, have no row and aren't applied, in
     /// the order of their partitions and offsets; the latest copy of each. Letters that the filters don't
     /// let through are there too, not chosen. `progress` is told of each record that was read.
     ///

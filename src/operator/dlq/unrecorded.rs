@@ -1,5 +1,5 @@
-//! Letters that lie in the dead letter topic and have no row: published in `dead_letter` mode while
-//! Postgres was away, or by an attempt that came to nothing. Found by reading the topic.
+//! Letters that lie in the dead letter topics and have no row: published in `dead_letter` mode while
+//! Postgres was away, or by an attempt that came to nothing. Found by reading the topics.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -21,7 +21,7 @@ use crate::verdict::Failure;
 /// Letters of which it is asked at once whether they are recorded.
 const ASKED_AT_ONCE: usize = 1_000;
 
-/// The latest copy of each of the group's letters in the topic that aren't recorded, by its event id; letters that the
+/// The latest copy of each of the group's letters in their topics that aren't recorded, by its event id; letters that the
 /// filters don't let through too, not chosen. `ask` says which are recorded; it is asked of some at a time, as there may be
 /// millions that are. `progress` is told of each record that was read.
 ///
@@ -34,7 +34,6 @@ pub fn scan_letters<Asked: Future<Output = Result<HashMap<Uuid, RecordedIn>, Fai
     ask: impl Fn(Vec<Uuid>) -> Asked,
     progress: impl Fn(),
 ) -> Result<BTreeMap<Uuid, Candidate>, CommandError> {
-    let topic = config.dead_letter_topic();
     let (mut found, mut unasked) = (BTreeMap::new(), BTreeMap::new());
     let mut failed = None;
     // reading blocks its thread, and nothing else is to be done meanwhile
@@ -48,14 +47,19 @@ pub fn scan_letters<Asked: Future<Output = Result<HashMap<Uuid, RecordedIn>, Fai
             }
             failed.is_none()
         };
-        reader.scan(&topic, |record| {
+        let mut visit = |record: Record| {
             progress();
             if let Some(mut letter) = read_candidate(&record, &config.kafka.group) {
                 letter.chosen = is_chosen(chosen, &letter);
                 unasked.insert(letter.event_id, letter);
             }
             unasked.len() < ASKED_AT_ONCE || keep(&mut unasked)
-        })?;
+        };
+        for topic in config.dead_letter_topics() {
+            if !reader.scan(&topic.name, &mut visit)? {
+                return Ok(()); // it has failed
+            }
+        }
         keep(&mut unasked);
         Ok::<_, kafka::Error>(())
     })?;
