@@ -169,7 +169,7 @@ async fn what_was_fetched_of_a_log_that_is_cut_behind_is_landed_and_so_is_a_topi
     for world in [&mut world, &mut idle] {
         // it stays in its group while the broker is away, and reads on
         let properties = world.settings.get_mut("kafka.properties").unwrap();
-        *properties = vec!["\"session.timeout.ms\" = 45000".to_owned()];
+        *properties = vec!["\"session.timeout.ms\" = 300000".to_owned()];
     }
     let topic = &world.topic;
     let inserts =

@@ -12,6 +12,9 @@ use crate::record::{Header, Record};
 /// How many links a span has at most, as OpenTelemetry's specification suggests.
 const MOST_LINKS: usize = 128;
 
+/// How long a header may be, in bytes: what W3C has a `tracestate` hold at least. What is longer is passed over.
+const LONGEST_VALUE: usize = 512;
+
 /// The spans that the records come from, each once, the first of them if they are many. Headers that name none are passed
 /// over: a record is landed all the same.
 pub fn linked_contexts(records: &[Record]) -> impl Iterator<Item = SpanContext> {
@@ -33,7 +36,10 @@ impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         let mut headers = self.0.iter();
         let header = headers.find(|header| header.key.eq_ignore_ascii_case(key))?;
-        std::str::from_utf8(header.value.as_deref()?).ok()
+        let value = header.value.as_deref()?;
+        std::str::from_utf8(value)
+            .ok()
+            .filter(|value| value.len() <= LONGEST_VALUE)
     }
 
     fn keys(&self) -> Vec<&str> {

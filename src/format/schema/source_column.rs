@@ -36,7 +36,9 @@ impl SourceColumn {
     /// Whether it is of MySQL's numbers of 64 bits without a sign.
     pub fn is_unsigned_long(&self) -> bool {
         let name = self.type_name.as_deref();
-        name.is_some_and(|name| name.starts_with("BIGINT") && name.contains("UNSIGNED"))
+        // as the table was made, in the words that were used then
+        let is_long = |name: &str| name.starts_with("BIGINT") || name.starts_with("INT8");
+        name.is_some_and(|name| is_long(name) && name.contains("UNSIGNED"))
     }
 }
 

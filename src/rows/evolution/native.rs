@@ -39,7 +39,7 @@ fn find_type(
         "VARCHAR" | "CHARACTER VARYING" | "NVARCHAR" => ColumnType::characters("varchar", length),
         "BPCHAR" | "CHAR" | "CHARACTER" | "NCHAR" => ColumnType::characters("bpchar", length),
         // Debezium has them as a long, in which the upper half is negative, or as a decimal
-        "BIGINT UNSIGNED" => ColumnType::numeric(Some(20), Some(0)),
+        "BIGINT UNSIGNED" | "INT8 UNSIGNED" => ColumnType::numeric(Some(20), Some(0)),
         "BIT" => ColumnType::bits("bit", length),
         "VARBIT" => ColumnType::bits("varbit", length),
         "HSTORE" => extensions.find("hstore")?,

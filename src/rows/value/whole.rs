@@ -114,6 +114,8 @@ mod tests {
             // Postgres refuses it, where nobody would have known
             ("-1", &unsigned, "int8", "18446744073709551615"),
             ("7", &unsigned, "int8", "7"),
+            ("-1", &of("INT8 UNSIGNED"), "text", "18446744073709551615"),
+            ("-1", &of("INT8"), "int8", "-1"),
             ("-1", &of("BIGINT"), "int8", "-1"),
             ("-1", r#"{"type":"int64"}"#, "numeric(20,0)", "-1"),
         ]);

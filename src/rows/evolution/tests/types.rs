@@ -383,6 +383,7 @@ fn the_sources_own_type_comes_first_where_values_are_written_for_it() {
         ("TINYINT UNSIGNED", "int16", "smallint", "200"),
         ("INT UNSIGNED", "int64", "bigint", "4294967295"),
         ("BIGINT UNSIGNED", "int64", "numeric(20,0)", "7"),
+        ("INT8 UNSIGNED", "int64", "numeric(20,0)", "7"),
         (
             "BIGINT(20) UNSIGNED ZEROFILL",
             "int64",
