@@ -284,7 +284,14 @@ async fn days_to_come_are_made_however_much_the_default_partition_holds() {
     // the next day may begin meanwhile
     let (near, far) = (day_name(&world, -3).await, day_name(&world, -7).await);
 
-    let said = prune(&world, &[]).await;
+    let mut said = prune(&world, &[]).await;
+    // a day whose table can't be had in time is made by the next prune
+    for _ in 0..5 {
+        if has(&world, &near).await && has(&world, &far).await {
+            break;
+        }
+        said = prune(&world, &[]).await;
+    }
 
     for day in [near, far] {
         assert!(has(&world, &day).await, "{said}");
