@@ -170,6 +170,8 @@ impl TopicDecoder {
             route: first.map(|(route, table)| TopicRoute {
                 table,
                 single_key: match route.key.as_deref() {
+                    // a field of the row becomes that column, whatever the record's key is
+                    Some([column]) if route.shape.rename.values().any(|to| to == column) => None,
                     Some([column]) => {
                         let is_text = format.key_encoding == Encoding::Text;
                         Some(SingleKey::new(column, is_text))
