@@ -75,7 +75,17 @@ struct Judge<'w> {
     looks: Looks,
 }
 
-impl Judge<'_> {
+impl<'w> Judge<'w> {
+    fn new(world: &'w World, worker: &'w Worker, times: Vec<i64>) -> Self {
+        Self {
+            world,
+            worker,
+            times,
+            seen: vec![0],
+            looks: Looks::default(),
+        }
+    }
+
     fn age_of_oldest(&self, applied: i64) -> f64 {
         let oldest = self.times.get(applied as usize);
         oldest.map_or(0.0, |made| (now_ms() - made) as f64 / 1_000.0)
@@ -106,13 +116,7 @@ async fn lag_is_right_in_steady_traffic_and_nothing_while_nothing_comes_with_and
     let world = World::new("lag_steady", 1).await;
     let worker = world.run();
     until_lag_is(&worker, &world.topic, 0, |lag| lag == 0.0).await;
-    let mut judge = Judge {
-        world: &world,
-        worker: &worker,
-        times: Vec::new(),
-        seen: vec![0],
-        looks: Looks::default(),
-    };
+    let mut judge = Judge::new(&world, &worker, Vec::new());
     for id in 0..40 {
         let made = now_ms();
         world
@@ -161,13 +165,7 @@ async fn lag_is_that_of_what_is_applied_next_while_two_hours_are_caught_up() {
     world.kafka.produce(&world.topic, &all).await;
     let worker = world.run();
     until_lag_is(&worker, &world.topic, 0, |_| true).await;
-    let mut judge = Judge {
-        world: &world,
-        worker: &worker,
-        times,
-        seen: vec![0],
-        looks: Looks::default(),
-    };
+    let mut judge = Judge::new(&world, &worker, times);
     let mut seen = Vec::new();
     eventually("everything is in", async || {
         seen.push(judge.look().await);
@@ -258,13 +256,7 @@ async fn lag_is_right_of_a_table_that_stands_still_and_of_those_that_move_beside
     let event = events::insert_into("missing", 1, 1).at(first);
     world.kafka.produce(&stopped, &[event]).await;
     worker.says(&["missing does not exist"]).await;
-    let mut judge = Judge {
-        world: &world,
-        worker: &worker,
-        times: Vec::new(),
-        seen: vec![0],
-        looks: Looks::default(),
-    };
+    let mut judge = Judge::new(&world, &worker, Vec::new());
     until_lag_is(&worker, &moving, 0, |lag| lag == 0.0).await;
     let mut standing = Looks::default();
     for id in 0.. {
