@@ -5,6 +5,7 @@ mod answers;
 mod document;
 mod runbook;
 mod shell;
+mod words;
 
 use std::time::{Duration, Instant};
 
