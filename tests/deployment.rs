@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 mod alerts;
+mod chart;
 mod compose;
 mod dashboard;
 mod dockerfile;

@@ -56,8 +56,8 @@ fetch_into() (
   folder=$1 how=$2
   shift 2
   [[ ! -d $folder ]] || exit 0
-  # One download at a time: Maven's local repository does not expect two writers.
-  hold_lock "$CACHE/lock" "downloads to $CACHE"
+  # One download at a time: Maven's local repository does not expect two writers. Who needs no Maven has a lock of its own.
+  hold_lock "$CACHE/${FETCH_LOCK:-lock}" "downloads to $CACHE"
   [[ ! -d $folder ]] || exit 0
   started=$SECONDS
   partial=$(mktemp -d "$CACHE/.partial.XXXXXX")

@@ -48,7 +48,7 @@ fn an_operator_finds_each_reason_of_a_dead_letter_where_to_begin() {
 
 #[test]
 fn each_state_of_a_dead_letter_and_each_verdict_is_among_the_words() {
-    let words = part("### Words", "\n## ");
+    let words = part("## Words", "\n## ");
     let states = LetterState::ALL.map(LetterState::name);
     for word in Verdict::ALL.map(Verdict::name).iter().chain(&states) {
         let explained =
