@@ -18,8 +18,11 @@ use super::summary::Summary;
 use super::table_template::TableTemplate;
 use super::topic_format::FormatOverride;
 use super::topic_pattern::describe_regex_error;
-use super::value::{allowed, because, parse_boolean, parse_list, parse_string};
+use super::value::{allowed, because, one_of, parse_boolean, parse_list, parse_string};
 use crate::table_name::TableName;
+
+/// `key_from`: whether records' keys are the values of the key's column.
+const KEY_FROM: [(&str, bool); 2] = [("value", false), ("record_key", true)];
 
 /// `[[route]]`: the table that a topic's events land in.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub struct RouteConfig {
     pub table: TableTemplate,
     /// The columns of the key; `None`: the fields of the record's key.
     pub key: Option<Vec<String>>,
+    /// Records' keys are single values, those of the one column of `key` (`key_from = "record_key"`).
+    pub key_in_record: bool,
     /// No update changes the columns of `key`, so that events needn't tell what they were before.
     pub fixed_key: bool,
     /// The source logs whole rows, so that what events say of the row before is believed, zeros and defaults too.
@@ -79,7 +84,12 @@ impl RouteConfig {
         let fixed = if self.fixed_key { " fixed" } else { "" };
         let whole = if self.whole_rows { " whole rows" } else { "" };
         let key = key.map_or(String::new(), |key| {
-            format!("{fixed} key {}{whole}", key.join(","))
+            let from = if self.key_in_record {
+                " key_from record_key"
+            } else {
+                ""
+            };
+            format!("{fixed} key {}{from}{whole}", key.join(","))
         });
         let version = self.version.as_ref();
         let version = version.map_or(String::new(), |column| format!(" version {column}"));
@@ -122,6 +132,7 @@ impl RouteConfig {
         });
         let [fixed_key, whole_rows] = ["fixed_key", "whole_rows"]
             .map(|name| reader.read_or(&key(name), false, parse_boolean));
+        let key_from = reader.read(&key("key_from"), one_of(&KEY_FROM));
         let version = reader.read(&key("version"), parse_string);
         let route = format!("route[{index}]");
         let shape = RowShape::from_reader(
@@ -134,10 +145,15 @@ impl RouteConfig {
         // of rows that are appended it says what a delete tells
         let of_key = [fixed_key, whole_rows && !appends];
         refuse_meaningless(reader, &route, of_key, (columns.is_some(), appends));
+        let key_in_record = key_from == Some(true);
+        if key_in_record && !appends {
+            refuse_ambiguous_key(reader, &key("key_from"), columns.as_deref(), &shape);
+        }
         Some(Self {
             topic: topic?,
             table: table??,
             key: columns,
+            key_in_record,
             fixed_key,
             whole_rows,
             version,
@@ -186,6 +202,25 @@ fn refuse_meaningless(
     }
 }
 
+/// A single value is one column's, and a column has one value.
+fn refuse_ambiguous_key(
+    reader: &mut Reader,
+    key_from: &str,
+    columns: Option<&[String]>,
+    shape: &RowShape,
+) {
+    let problem = match columns {
+        Some([column]) if shape.rename.values().any(|to| to == column) => {
+            format!("rename makes another field of the row {column}, which is the key's column")
+        }
+        Some([_]) => return,
+        _ => "is about keys that are single values, and needs their column: key = [\"id\"]; the fields of a key that has \
+              some are found by their names"
+            .to_owned(),
+    };
+    reader.note_problem(key_from, problem);
+}
+
 /// Rows that are appended are told by their event's id alone: where none is kept, what a source sends again is a row again.
 pub(super) fn refuse_unidentified(
     routes: &[RouteConfig],
@@ -218,6 +253,7 @@ mod tests {
             topic,
             table,
             key: None,
+            key_in_record: false,
             fixed_key: false,
             whole_rows: false,
             version: None,

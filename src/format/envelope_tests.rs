@@ -232,6 +232,26 @@ fn a_single_key_is_that_of_the_routes_column_once_a_row_has_shown_it() {
 }
 
 #[test]
+fn a_single_key_is_no_rows_that_lacks_its_column_unless_the_route_says_so() {
+    let mut topic = Topic::flat(ROUTE);
+    let without = topic.refusal(Some("7"), Some(r#"{"name":"x"}"#));
+    assert_eq!(without.reason, Reason::MissingKey);
+    let message = without.message;
+    assert!(message.contains("key_from = \"record_key\""), "{message}");
+    assert_eq!(topic.refusal(Some("7"), None).reason, Reason::MissingKey);
+    let mut topic = Topic::flat(&ROUTE.replace("key =", "key_from = \"record_key\"\nkey ="));
+    // the first record of all may be a tombstone
+    let tombstone = topic.change(Some("7"), None);
+    assert_eq!(values(&tombstone.key), [("id", "7")]);
+    let row = topic.change(Some("7"), Some(r#"{"name":"x"}"#));
+    assert_eq!(values(&row.key), [("id", "7")]);
+    // nor is it the column that a field of the row is renamed to
+    let renamed = "rename = { name = \"id\" }\nkey =";
+    let mut topic = Topic::flat(&ROUTE.replace("key =", renamed));
+    assert_eq!(topic.refusal(Some("7"), None).reason, Reason::MissingKey);
+}
+
+#[test]
 fn a_table_may_have_columns_that_an_envelope_has_fields_of() {
     for row in [
         r#"{"id":1,"status":"live","event_count":3,"name":"x"}"#,

@@ -54,7 +54,7 @@ impl RoutedKey {
                 (Some(raw), _) => (row, raw),
                 (None, Some(raw)) => (Some(key), raw),
                 (None, None) => {
-                    let message = format!("the route's key column {column} is not in the event");
+                    let message = self.describe_missing(column);
                     let (reason, stage) = (Reason::MissingKey, Stage::Transformation);
                     return match row {
                         Some(_) => refuse_topic(reason, stage, message),
@@ -79,6 +79,16 @@ impl RoutedKey {
             shape: Some(self.shape.clone()),
             values: values.into_bump_slice(),
         })
+    }
+
+    fn describe_missing(&self, column: &str) -> String {
+        let remedy = match &*self.columns {
+            [_] => {
+                "; if records' keys are its values, set key_from = \"record_key\" in the [[route]]"
+            }
+            _ => "",
+        };
+        format!("the route's key column {column} is not in the event{remedy}")
     }
 
     /// What an update says of the key that its row had before. `key` is the row's now.

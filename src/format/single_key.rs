@@ -3,15 +3,15 @@
 //!
 //! Not everybody who writes such a key means the row's. Until a row has shown that its column has the key's value, a
 //! tombstone of such a key names no row, and a delete is taken by its row alone; once a row has shown another value,
-//! keys of the partition are believed no more. A row without the column (ksqlDB writes a key's column to the key alone)
-//! leaves it to the key: nothing else can be the column that the route names.
+//! keys of the partition are believed no more. A row without the column says nothing of it: a key that records are spread by,
+//! of rows that leave a field out, looks the same. Where rows never have the column (ksqlDB writes a key's column to the key
+//! alone) the route says so (`key_from = "record_key"`), and keys are believed from the first one on.
 
 use std::sync::Arc;
 
 use bumpalo::Bump;
 
 use crate::format::change::{Fields, Shape};
-use crate::format::column_name::may_stand_for;
 use crate::format::key_text::plain_json;
 use crate::format::schema::{Field, Kind};
 
@@ -62,17 +62,21 @@ enum Written {
 pub(super) struct SingleKey {
     /// The column alone.
     shape: Arc<Shape>,
+    /// The route says that they are the column's values.
+    is_said: bool,
 }
 
 impl SingleKey {
-    /// `is_text`: they are written as texts, which a column that is made of them is, too.
-    pub fn new(column: &str, is_text: bool) -> Self {
+    /// `is_text`: they are written as texts, which a column that is made of them is, too. `is_said`: the route says that
+    /// they are the column's values.
+    pub fn new(column: &str, is_text: bool, is_said: bool) -> Self {
         let text = || {
             let column = Field::of_kind(column.into(), Kind::String);
             Arc::new(Field::of_kind("".into(), Kind::Struct(vec![column])))
         };
         Self {
             shape: Arc::new(Shape::new(vec![column.into()], is_text.then(text))),
+            is_said,
         }
     }
 
@@ -122,6 +126,9 @@ impl SingleKey {
         if !self.is_single(&key) {
             return key;
         }
+        if self.is_said && *belief == KeyBelief::Unknown {
+            *belief = KeyBelief::Confirmed;
+        }
         if let (Some((column, raw)), Some(row)) = (key.iter().next(), row)
             && *belief != KeyBelief::Doubted
         {
@@ -143,17 +150,9 @@ impl SingleKey {
 /// What a row shows of a key that isn't doubted.
 fn compare_with_row(column: &str, key: &str, row: &Fields<'_>, belief: KeyBelief) -> KeyBelief {
     match row.get(column) {
-        Some("null") => belief,
+        None | Some("null") => belief,
         Some(of_row) if text_of(of_row) == text_of(key) => KeyBelief::Confirmed,
         Some(_) => KeyBelief::Doubted,
-        None if belief == KeyBelief::Confirmed => belief,
-        None => {
-            let mut names = row.names().iter();
-            match names.any(|name| may_stand_for(name, column)) {
-                true => belief,
-                false => KeyBelief::Confirmed,
-            }
-        }
     }
 }
 
@@ -193,10 +192,11 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_the_column_leaves_it_to_the_key_unless_another_field_may_stand_for_it() {
+    fn a_row_without_the_column_says_nothing_of_the_key() {
         let compare = |row, belief| compare_with_row("id", "\"7\"", &row, belief);
         let (unknown, confirmed) = (KeyBelief::Unknown, KeyBelief::Confirmed);
-        assert_eq!(compare(row(&["a"], &["1"]), unknown), confirmed);
+        assert_eq!(compare(row(&["a"], &["1"]), unknown), unknown);
+        assert_eq!(compare(row(&["a"], &["1"]), confirmed), confirmed);
         assert_eq!(compare(row(&["ID"], &["1"]), unknown), unknown);
         assert_eq!(compare(row(&["id"], &["7"]), unknown), confirmed);
         assert_eq!(compare(row(&["id"], &["8"]), confirmed), KeyBelief::Doubted);

@@ -174,7 +174,7 @@ impl TopicDecoder {
                     Some([column]) if route.shape.rename.values().any(|to| to == column) => None,
                     Some([column]) => {
                         let is_text = format.key_encoding == Encoding::Text;
-                        Some(SingleKey::new(column, is_text))
+                        Some(SingleKey::new(column, is_text, route.key_in_record))
                     }
                     _ => None,
                 },

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::format::event_id::day_of;
 use crate::format::partition_memory::PartitionMemory;
 use crate::format::positions::{Doubt, Positions};
+use crate::format::single_key::KeyBelief;
 use crate::ledger::days::day_writes::{NOTED_FOR, number_of};
 use crate::ledger::event_ids::is_forgotten;
 use crate::ledger::forgotten_letters::letter_counts;
@@ -133,7 +134,7 @@ impl RecordedEvents {
         source: &TopicPartition,
     ) -> Result<PartitionMemory, Failure> {
         let sql = format!(
-            "SELECT position_doubt, full_ids_since, ordered_since FROM {}.partitions WHERE topic = $1 AND partition = $2",
+            "SELECT position_doubt, full_ids_since, ordered_since, key_belief FROM {}.partitions WHERE topic = $1 AND partition = $2",
             self.schema
         );
         let (topic, partition) = (&*source.topic, source.partition);
@@ -147,6 +148,7 @@ impl RecordedEvents {
             positions: Positions::from_bigints(&[], Doubt::from_number(row.get(0))),
             full_ids_since: row.get(1),
             ordered_since: row.get(2),
+            key_belief: KeyBelief::from_number(row.get(3)),
             ..PartitionMemory::default()
         })
     }

@@ -119,7 +119,8 @@ async fn a_row_that_is_sent_again_is_recognised_where_it_tells_its_place_at_the_
 
 #[tokio::test]
 async fn a_single_key_fills_the_column_that_rows_havent_got_and_its_tombstone_removes_the_row() {
-    let world = world("flat_alone", 1, &[FLAT[0], "key_encoding = 'string'"]).await;
+    let mut world = world("flat_alone", 1, &[FLAT[0], "key_encoding = 'string'"]).await;
+    world.set("[route]", "key_from = 'record_key'");
     let body = |version: i64| json!({ "version": version, "body": "b" });
     let events = [
         record(Some("1"), &body(1)),
@@ -136,6 +137,24 @@ async fn a_single_key_fills_the_column_that_rows_havent_got_and_its_tombstone_re
     assert_eq!(
         (rows(&world).await, letters(&world).await),
         ("1:2".to_owned(), 0)
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_says_is_the_rows_neither_makes_a_row_nor_removes_one() {
+    let world = world("flat_spread", 1, &[FLAT[0], "key_encoding = 'string'"]).await;
+    // 2 is a shop: rows are spread by it, and one lacks its id
+    let events = [
+        record(Some("2"), &json!({ "version": 1, "body": "no id" })),
+        record(None, &row(1, 1)),
+        record(None, &row(2, 1)),
+        record(Some("2"), &Value::Null),
+    ];
+    world.kafka.produce(&world.topic, &events).await;
+    world.catch_up().await;
+    assert_eq!(
+        (rows(&world).await, letters(&world).await),
+        ("1:1 2:1".to_owned(), 2)
     );
 }
 

@@ -485,3 +485,25 @@ key = ['id', 'id']
         ]
     );
 }
+
+#[test]
+fn a_key_that_is_a_single_value_needs_one_column_that_nothing_else_fills() {
+    let route = |more: &str| {
+        format!("[[route]]\ntopic = 't'\ntable = 't'\nkey_from = 'record_key'\n{more}")
+    };
+    for (more, says) in [
+        ("", "needs their column: key = [\"id\"]"),
+        ("key = ['a', 'b']", "needs their column: key = [\"id\"]"),
+        (
+            "key = ['id']\nrename = { name = 'id' }",
+            "rename makes another field of the row id, which is the key's column",
+        ),
+    ] {
+        let said = problem(&route(more));
+        assert!(
+            said.contains("route[0].key_from: ") && said.contains(says),
+            "{said}"
+        );
+    }
+    assert!(load(&minimal_and(&route("key = ['id']")), &[]).is_ok());
+}

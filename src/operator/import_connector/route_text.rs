@@ -127,6 +127,10 @@ fn write_route(text: &mut TomlText, sink: &Sink, route: &RoutedTable, defaults: 
 fn write_key(text: &mut TomlText, rules: &RowRules) {
     if !rules.key.is_empty() {
         text.add_key("key", list_of(&rules.key), "what tells rows apart");
+        if rules.key_in_record {
+            let why = "keys are its values, be they in the rows or not";
+            text.add_key("key_from", "record_key", why);
+        }
     } else if !rules.key_if_bare.is_empty() {
         text.add_example(
             "key",

@@ -10,6 +10,8 @@ use crate::operator::import_connector::transforms::Transforms;
 pub struct RowRules {
     /// `key`; empty: the fields of the record's key.
     pub key: Vec<String>,
+    /// `key_from = "record_key"`.
+    pub key_in_record: bool,
     /// The key if records' keys turn out to be single values.
     pub key_if_bare: Vec<String>,
     /// `write = "append"`.
@@ -115,7 +117,11 @@ fn read_key(
             let text = "keys are single values: name their column in route.key";
             section.say(option, Part::ToDecide, text);
         }
-        "record_key" if is_bare => rules.key = fields,
+        "record_key" if is_bare => {
+            let is_renamed = |column| rules.shape.rename.values().any(|to| to == column);
+            rules.key_in_record = matches!(&*fields, [column] if !is_renamed(column));
+            rules.key = fields;
+        }
         "record_key" => {
             section.say(
                 option,

@@ -63,8 +63,10 @@ impl Plan {
 
     /// Whether one of the statements has this column take null.
     pub fn loosens_column(&self, table: &TableName, column: &str) -> bool {
-        let sql = loosening(table, column);
-        self.statements.iter().any(|ddl| ddl.sql == sql)
+        let kept = loosening(table, column, true);
+        let dropped = loosening(table, column, false);
+        let mut all = self.statements.iter();
+        all.any(|ddl| ddl.sql == kept || ddl.sql == dropped)
     }
 
     /// Whether nothing needs to be done or said.
@@ -171,7 +173,9 @@ impl Plan {
         }
     }
 
-    /// Columns that took no null as the first events had a value for each row, and of which later ones have none.
+    /// Columns that took no null as the first events had a value for each row, and of which later ones have none. Such a
+    /// row has none here either: a default that its event's schema doesn't tell would put one in, which may even be a
+    /// zero that nobody but a converter ever named.
     fn loosen_columns(&mut self, now: &Table, wanted: &WantedTable) {
         for (at, known) in now.columns.iter().enumerate() {
             let in_key = || now.unique_keys.iter().any(|key| key.columns.contains(&at));
@@ -184,7 +188,10 @@ impl Plan {
                 now.find_column_beside(&column.name, is_beside) == Ok(Some(at))
             });
             if wanted.may_lack(column) {
-                self.add(DdlKind::DropNotNull, loosening(&wanted.name, &known.name));
+                let default = column.and_then(|column| column.default.as_ref());
+                let keeps_default = default.is_some_and(|default| !default.may_be_invented);
+                let sql = loosening(&wanted.name, &known.name, keeps_default);
+                self.add(DdlKind::DropNotNull, sql);
             }
         }
     }
@@ -285,7 +292,11 @@ fn quote_table(name: &TableName) -> String {
     format!("{}.{}", quote(&name.schema), quote(&name.name))
 }
 
-fn loosening(table: &TableName, column: &str) -> String {
+fn loosening(table: &TableName, column: &str, keeps_default: bool) -> String {
     let (table, column) = (quote_table(table), quote(column));
-    format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
+    let mut sql = format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL");
+    if !keeps_default {
+        sql += &format!(", ALTER COLUMN {column} DROP DEFAULT");
+    }
+    sql
 }

@@ -194,12 +194,17 @@ fn a_column_takes_null_once_rows_have_none_for_it_under_create_alone() {
     for column in &mut there.columns {
         column.not_null = true;
     }
-    let loose = "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"name\" DROP NOT NULL";
+    let kept = "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"name\" DROP NOT NULL";
+    let loose = &*format!("{kept}, ALTER COLUMN \"name\" DROP DEFAULT");
     for row in [&[ID, COUNT, NAME][..], &[ID, COUNT]] {
         let changes = [change(&[ID], row)];
         assert_eq!(sql(&plan(Some(&there), &changes, Create)), [loose]);
         assert!(plan(Some(&there), &changes, AddColumns).is_empty());
     }
+    // a default that the source tells stays
+    let name = r#"{"field":"name","type":"string","optional":true,"default":"new"}"#;
+    let changes = [change(&[ID], &[ID, COUNT, name])];
+    assert_eq!(sql(&plan(Some(&there), &changes, Create)), [kept]);
     let name = r#"{"field":"name","type":"string","optional":false}"#;
     for row in [&[ID, COUNT, name][..], &["id", "count", "name"], &[]] {
         let changes = [change(&[ID], row)];
