@@ -9,6 +9,7 @@ mod log_line;
 pub mod metrics;
 pub mod progress;
 pub mod sampled;
+mod span_queue;
 pub mod spans;
 pub mod standing;
 pub mod telemetry;

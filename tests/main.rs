@@ -60,6 +60,7 @@ mod standing;
 mod support;
 mod tombstones;
 mod topics;
+mod traces;
 mod truncates;
 mod values;
 mod verdicts;

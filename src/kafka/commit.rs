@@ -51,9 +51,9 @@ impl Committer {
             return;
         }
         waiting.taken = true;
+        let span = spans::commit_offsets(waiting.offsets.keys());
         drop(waiting);
         let (consumer, waiting) = (self.consumer.clone(), self.waiting.clone());
-        let span = spans::commit_offsets();
         // a synchronous commit blocks its thread
         self.at_work = Some(tokio::task::spawn_blocking(move || {
             let mut span = Some(span); // of the batch that these offsets are of, and no later one
@@ -119,7 +119,10 @@ fn log_failed_commit(error: &rdkafka::error::KafkaError) {
         ) => {
             tracing::debug!(%error, "offset commit skipped");
         }
-        _ => {
+        code => {
+            if let Some(code) = code {
+                spans::note_failure(&format!("{code:?}"));
+            }
             tracing::warn!(%error, "offset commit failed; after a restart these events are read again and counted as duplicates")
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Why: `docs/decisions/11`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -68,6 +69,11 @@ impl DeadLetters {
         })
     }
 
+    /// The topic for the record's letter.
+    pub fn topic_for(&self, record: &Record) -> Arc<str> {
+        self.topics.topic_for(&record.source.topic)
+    }
+
     /// Publishes one letter, to the topic for its record's: by itself if it is too large for the topic together with others, without
     /// its value if it still is, and then without its key and its own headers; with its timestamp in a header, if
     /// the topic doesn't take it as it is; with a key of ours, if the topic takes none without.
@@ -82,7 +88,7 @@ impl DeadLetters {
                 Err(error) => error,
             };
             let Some(next) = form.form_after(&error, letter.record) else {
-                let topic = self.topics.topic_for(&letter.record.source.topic);
+                let topic = self.topic_for(letter.record);
                 let text = format!("can't publish to the dead letter topic {topic}: {error}");
                 let failure = Failure::of_kafka(verdict_on(&error), text);
                 let Record { source, offset, .. } = letter.record;
@@ -122,7 +128,7 @@ impl DeadLetters {
                 headers = headers.insert(Header { key, value });
             }
         }
-        let topic = self.topics.topic_for(&record.source.topic);
+        let topic = self.topic_for(record);
         let mut message: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(&topic).headers(headers);
         let own_key = letter.event_id.to_string();
         message.key = match form.has_own_key {

@@ -2,12 +2,12 @@
 
 use deadpool_postgres::{Object, Transaction};
 use futures::future::join;
-use tracing::Instrument as _;
 
 use crate::config::LaterEvents;
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::watermarks::{Fence, LetterPresence};
+use crate::letter::Letter;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::duplicates::{self, LedgerKnows};
 use crate::pipeline::entry::Entry;
@@ -23,7 +23,7 @@ use crate::rows::source_order::{EntryChange, SourceOrder, explain_other_source};
 use crate::rows::value::Reading;
 use crate::verdict::Failure;
 use crate::watch::metrics::Stage;
-use crate::watch::spans;
+use crate::watch::spans::{Statement, run_statement};
 
 /// The transaction of one attempt at a batch. Dropped without [`BatchTransaction::commit`], it is rolled back.
 pub struct BatchTransaction<'t> {
@@ -47,8 +47,9 @@ impl<'t> BatchTransaction<'t> {
         catalogue: &'t Catalogue,
         reading: &'t Reading,
     ) -> Result<Self, Failure> {
+        let begin = Statement::of_transaction("BEGIN");
         Ok(Self {
-            tx: begin_unpinned(client).await?,
+            tx: run_statement(begin, begin_unpinned(client)).await?,
             ledger,
             later_events,
             catalogue,
@@ -67,10 +68,13 @@ impl<'t> BatchTransaction<'t> {
         // sent together, in this order
         let pinned = pin_patience(&self.tx, batch.trial.patience);
         let moved = watermarks.move_watermarks(&self.tx, batch.id, &moves);
-        let span = spans::statement("UPDATE", Some(&"partitions"), moves.len());
-        let (pinned, moved) = join(pinned, moved).instrument(span).await;
-        pinned?;
-        moved
+        let update = Statement::on("UPDATE", &"partitions", moves.len());
+        run_statement(update, async {
+            let (pinned, moved) = join(pinned, moved).await;
+            pinned?;
+            moved
+        })
+        .await
     }
 
     /// Inserts the letters that were published while Postgres was away. Returns which letters there are,
@@ -84,8 +88,7 @@ impl<'t> BatchTransaction<'t> {
         there: LetterPresence,
     ) -> Result<LetterPresence, Failure> {
         let owed: Vec<_> = batch.owed_letters().cloned().collect();
-        let inserted = self.ledger.letters.insert_letters(&self.tx, &owed);
-        Stage::OwedLetters.time(inserted).await?;
+        Stage::OwedLetters.time(self.insert_rows(&owed)).await?;
         Ok(LetterPresence {
             any: there.any || !owed.is_empty(),
             parked: there.parked || !owed.is_empty(),
@@ -102,9 +105,9 @@ impl<'t> BatchTransaction<'t> {
         batch: &mut Batch<'_>,
         letters: LetterPresence,
     ) -> Result<LedgerKnows, Failure> {
-        let span = spans::statement("INSERT", Some(&"processed_events"), batch.entries.len());
+        let insert = Statement::on("INSERT", &"processed_events", batch.entries.len());
         let inserted = duplicates::insert_event_ids(&self.tx, self.ledger, batch, letters.any);
-        inserted.instrument(span).await
+        run_statement(insert, inserted).await
     }
 
     /// Writes the rows of those events that are no duplicates, and notes which are put aside; not, if a table
@@ -216,12 +219,19 @@ impl<'t> BatchTransaction<'t> {
     /// As Postgres says.
     pub async fn insert_letters(&self, batch: &Batch<'_>) -> Result<(), Failure> {
         let letters: Vec<_> = batch.published_letters().collect();
+        self.insert_rows(&letters).await
+    }
+
+    async fn insert_rows(&self, letters: &[Letter]) -> Result<(), Failure> {
         if letters.is_empty() {
-            return Ok(());
+            return Ok(()); // as mostly
         }
-        let span = spans::statement("INSERT", Some(&"dead_letters"), letters.len());
-        let inserted = self.ledger.letters.insert_letters(&self.tx, &letters);
-        inserted.instrument(span).await
+        let insert = Statement::on("INSERT", &"dead_letters", letters.len());
+        run_statement(
+            insert,
+            self.ledger.letters.insert_letters(&self.tx, letters),
+        )
+        .await
     }
 
     /// Commits. Whether an error means that nothing is in has to be asked.
@@ -230,8 +240,8 @@ impl<'t> BatchTransaction<'t> {
     /// As Postgres says; or its answer got lost.
     pub async fn commit(self) -> Result<(), Failure> {
         failpoint::reach("before_commit");
-        let span = spans::statement("COMMIT", None, 1);
-        self.tx.commit().instrument(span).await?;
+        let committed = async { Ok(self.tx.commit().await?) };
+        run_statement(Statement::of_transaction("COMMIT"), committed).await?;
         failpoint::reach("after_commit");
         Ok(())
     }

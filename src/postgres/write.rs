@@ -8,7 +8,6 @@ use bytes::BytesMut;
 use deadpool_postgres::Transaction;
 use futures::{TryFutureExt as _, poll};
 use tokio_postgres::types::{self, IsNull, ToSql, Type, to_sql_checked};
-use tracing::Instrument as _;
 
 use crate::clock::time_since_1970;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
@@ -77,13 +76,10 @@ async fn write_rounds<T>(
         let mut sent = SentAhead::default();
         for statement in &statements {
             let table = &statement.table.name;
-            let span = spans::statement(
-                statement.kind.operation(),
-                Some(table),
-                statement.row_count(),
-            );
+            let told =
+                spans::Statement::on(statement.kind.operation(), table, statement.row_count());
             let written = execute_statement(tx, statement).map_err(|f| f.about_table(table));
-            let written = written.instrument(span);
+            let written = spans::run_statement(told, written);
             sent.send(written, statement.text_bytes()).await?;
             if statement.may_ask() {
                 // what it asks is about the table as it left it, and is answered though one behind it were refused

@@ -102,6 +102,24 @@ pub fn count_ddl(kind: &'static str) {
     counter!(DDL_STATEMENTS.name, "kind" => kind).increment(1);
 }
 
+/// What is told elsewhere, and of what too much waited to be told, or that nobody took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DroppedTelemetry {
+    /// Of batches.
+    Spans,
+    /// OpenLineage's.
+    LineageEvents,
+}
+
+/// So many were dropped.
+pub fn count_dropped_telemetry(what: DroppedTelemetry, count: usize) {
+    let kind = match what {
+        DroppedTelemetry::Spans => "spans",
+        DroppedTelemetry::LineageEvents => "lineage_events",
+    };
+    counter!(TELEMETRY_DROPPED.name, "kind" => kind).increment(count as u64);
+}
+
 /// An attempt at a batch that failed.
 pub fn count_failed_attempt(failure: &Failure) {
     let class = failure.sqlstate.as_deref().and_then(|code| code.get(..2));

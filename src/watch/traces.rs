@@ -2,6 +2,7 @@
 //! and go before the configuration.
 
 use std::env::VarError;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use opentelemetry_otlp::{ExporterBuildError, SpanExporter as OtlpExporter, WithE
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData,
+    SpanExporter,
 };
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -20,6 +22,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::TracingConfig;
 use crate::watch::kept_traces::KeptTraces;
+use crate::watch::metrics::{DroppedTelemetry, count_dropped_telemetry};
+use crate::watch::span_queue::SpanQueue;
 use crate::watch::spans::TARGET;
 
 /// How long a process that ends waits for its last spans to be taken.
@@ -60,8 +64,10 @@ impl Traces {
             }
             (None, false) => return Ok(None),
         }
+        let queue = Arc::new(SpanQueue::new(variables.queued_spans));
         let exporter = TellingExporter {
             inner: exporter.build()?,
+            queue: queue.clone(),
             fails: AtomicBool::new(false),
         };
         let ratio = variables.ratio.unwrap_or(config.sample_ratio);
@@ -72,11 +78,13 @@ impl Traces {
             true => resource,
             false => resource.with_service_name("landfall"),
         };
-        let sent = BatchSpanProcessor::builder(exporter).build();
+        // the rest of it the SDK reads by itself
+        let bounds = BatchConfigBuilder::default().with_max_queue_size(variables.queued_spans);
+        let sent = BatchSpanProcessor::builder(exporter).with_batch_config(bounds.build());
         let provider = SdkTracerProvider::builder()
             .with_resource(resource.build())
             .with_sampler(Sampler::AlwaysOn) // what is sent is decided at a trace's end
-            .with_span_processor(KeptTraces::new(sent, ratio))
+            .with_span_processor(KeptTraces::new(sent.build(), ratio, queue))
             .build();
         Ok(Some(Self(provider)))
     }
@@ -132,7 +140,11 @@ struct Variables {
     have_endpoint: bool,
     names_service: bool,
     ratio: Option<f64>,
+    queued_spans: usize,
 }
+
+/// How many spans wait to be sent at most, as OpenTelemetry has it, where the variable says nothing else.
+const QUEUED_SPANS: usize = 2_048;
 
 type Read<'r> = &'r dyn Fn(&str) -> Result<String, VarError>;
 
@@ -169,8 +181,21 @@ impl Variables {
             have_endpoint: endpoints.into_iter().any(|name| set(name).is_some()),
             names_service: named || set("OTEL_SERVICE_NAME").is_some(),
             ratio: read_ratio(&set)?,
+            queued_spans: read_queue(&set)?,
         }))
     }
+}
+
+fn read_queue(set: &dyn Fn(&'static str) -> Option<String>) -> Result<usize, TracesError> {
+    const VARIABLE: &str = "OTEL_BSP_MAX_QUEUE_SIZE";
+    let Some(found) = set(VARIABLE) else {
+        return Ok(QUEUED_SPANS);
+    };
+    found.parse().map_err(|_| TracesError::Variable {
+        variable: VARIABLE,
+        found,
+        allowed: "how many spans may wait, 2048 by itself",
+    })
 }
 
 /// The part of all traces that is sent. Whether a parent is sampled is nothing to a batch, which has none.
@@ -204,16 +229,22 @@ fn read_ratio(set: &dyn Fn(&'static str) -> Option<String>) -> Result<Option<f64
     }
 }
 
-/// Says once that spans aren't taken, and once that they are again.
+/// Says once that spans aren't taken, and once that they are again. Those that weren't are counted.
 #[derive(Debug)]
 struct TellingExporter<E> {
     inner: E,
+    queue: Arc<SpanQueue>,
     fails: AtomicBool,
 }
 
 impl<E: SpanExporter> SpanExporter for TellingExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let spans = batch.len();
         let outcome = self.inner.export(batch).await;
+        self.queue.leave(spans);
+        if outcome.is_err() {
+            count_dropped_telemetry(DroppedTelemetry::Spans, spans);
+        }
         match (&outcome, self.fails.swap(outcome.is_err(), Relaxed)) {
             (Err(error), false) => {
                 tracing::warn!(%error, "spans can't be sent: they are dropped until they are taken again");
@@ -296,6 +327,7 @@ mod tests {
                 ("OTEL_TRACES_SAMPLER", "traceidratio"),
                 ("OTEL_TRACES_SAMPLER_ARG", "7"),
             ],
+            [("OTEL_BSP_MAX_QUEUE_SIZE", "many"), ("", "")],
         ];
         let said = wrong.map(|set| read(&set).err().unwrap());
         assert!(
@@ -303,5 +335,6 @@ mod tests {
         );
         assert!(said[1].contains("always_off"));
         assert!(said[2].contains("OTEL_TRACES_SAMPLER_ARG") && said[2].contains("0 to 1"));
+        assert!(said[3].contains("OTEL_BSP_MAX_QUEUE_SIZE"));
     }
 }

@@ -153,6 +153,7 @@ fn record_each() {
     metrics::count_dead_letter("public.t", Reason::Value);
     metrics::count_left_rows("public.t", 1);
     metrics::count_ddl("create_table");
+    metrics::count_dropped_telemetry(metrics::DroppedTelemetry::Spans, 1);
     metrics::count_failed_attempt(&Failure::new(Verdict::Retry, "why".to_owned()));
     let mut partition = PartitionGauges::default();
     partition.set_watermark(&source, 1);

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod avro;
+pub mod collector;
 pub mod crowd;
 pub mod debezium;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod protobuf;
 pub mod proxy;
 pub mod repository;
 pub mod source;
+pub mod spans;
 pub mod stack;
 pub mod worker;
 pub mod world;

@@ -159,6 +159,11 @@ pub const DDL_STATEMENTS: Metric = counter(
     &["kind"],
     "Statements that made or altered destination tables, by kind (create_schema, create_table, add_column, alter_type)",
 );
+pub const TELEMETRY_DROPPED: Metric = counter(
+    "landfall_telemetry_dropped_total",
+    &["kind"],
+    "Spans and lineage events that nobody took, or of which too many waited, by kind (spans, lineage_events)",
+);
 pub const OPEN_LETTERS: Metric = gauge(
     "landfall_open_dead_letters",
     &["table", "reason"],
@@ -311,6 +316,7 @@ pub const ALL: &[Metric] = &[
     DEAD_LETTERS,
     ROWS_LEFT,
     DDL_STATEMENTS,
+    TELEMETRY_DROPPED,
     OPEN_LETTERS,
     OLDEST_LETTER,
     PARKED_KEYS,

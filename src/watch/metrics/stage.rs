@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::record_stage;
 use crate::watch::spans;
@@ -84,11 +84,27 @@ impl Stage {
         }
     }
 
-    /// Does the work of the stage, in a span of its own, and records how long it takes, also if it fails. Dropped before its
+    /// Its span. Work that is a statement, or that sends something, has the span of that, which says more; or none, where
+    /// there is nothing to do.
+    fn span(self) -> Span {
+        match self {
+            Stage::Begin
+            | Stage::Watermarks
+            | Stage::OwedLetters
+            | Stage::EventIds
+            | Stage::Delivery
+            | Stage::Letters
+            | Stage::Commit
+            | Stage::OffsetCommit => Span::none(),
+            own => spans::step(own.name()),
+        }
+    }
+
+    /// Does the work of the stage, in its span, and records how long it takes, also if it fails. Dropped before its
     /// end, it records nothing.
     pub async fn time<T>(self, work: impl Future<Output = T>) -> T {
         let since = Instant::now();
-        let done = work.instrument(spans::step(self.name())).await;
+        let done = work.instrument(self.span()).await;
         self.note(since.elapsed());
         done
     }
@@ -96,7 +112,7 @@ impl Stage {
     /// The same for work that waits for nobody.
     pub fn time_now<T>(self, work: impl FnOnce() -> T) -> T {
         let since = Instant::now();
-        let done = spans::step(self.name()).in_scope(work);
+        let done = self.span().in_scope(work);
         self.note(since.elapsed());
         done
     }
