@@ -7,21 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 use crate::support::collector::Collector;
-use crate::support::spans::SeenTrace;
+use crate::support::spans::{SeenTrace, producer_trace, traced_row};
 use crate::support::worker::Worker;
 use crate::support::{Event, World, events, eventually};
 
-fn trace_of(number: i64) -> String {
-    format!("{number:032x}")
-}
-
-/// Rows, each from a producer with a trace of its own.
 fn traced_rows(ids: std::ops::Range<i64>) -> Vec<Event> {
-    let traced = |id: i64| {
-        let parent = format!("00-{}-00f067aa0ba902b7-01", trace_of(id));
-        events::insert(id, id, 1).with_header("traceparent", &parent)
-    };
-    ids.map(traced).collect()
+    ids.map(traced_row).collect()
 }
 
 fn send_to(world: &mut World, endpoint: &str, ratio: f64) {
@@ -42,7 +33,7 @@ async fn a_batch_is_one_trace_of_its_steps_and_statements_that_is_linked_to_its_
     let traces = collector.traces();
     let with_rows: Vec<&SeenTrace> = traces.values().collect();
     assert!(!with_rows.is_empty(), "{traces:#?}");
-    let producers: BTreeSet<String> = (1..301).map(trace_of).collect();
+    let producers: BTreeSet<String> = (1..301).map(producer_trace).collect();
     for trace in with_rows {
         trace.assert_is_of_a_landed_batch(&world.topic, world.group(), &world.name);
         trace.assert_links_to(&producers);

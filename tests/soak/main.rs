@@ -15,6 +15,7 @@ mod broken;
 mod brokers;
 mod cluster;
 mod faults;
+mod jaeger;
 mod load;
 mod long;
 mod much;

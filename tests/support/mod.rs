@@ -8,6 +8,8 @@ pub mod crowd;
 pub mod debezium;
 pub mod events;
 pub mod guarded;
+#[allow(dead_code)] // the soak tests have one
+pub mod jaeger;
 pub mod kafka;
 pub mod letters;
 pub mod mariadb;

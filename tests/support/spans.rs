@@ -2,6 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::events::{self, Event};
+
+/// The trace of a producer.
+pub fn producer_trace(number: i64) -> String {
+    format!("0af7651916cd43dd{number:016x}")
+}
+
+/// A row, from a producer with a trace of its own.
+pub fn traced_row(id: i64) -> Event {
+    let parent = format!("00-{}-00f067aa0ba902b7-01", producer_trace(id));
+    events::insert(id, id, 1).with_header("traceparent", &parent)
+}
+
 #[derive(Clone, Debug)]
 pub struct SeenSpan {
     pub trace: String,
