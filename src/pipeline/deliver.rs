@@ -46,7 +46,8 @@ async fn publish(letters: &DeadLetters, unpublished: Unpublished<'_, '_>) -> Res
     };
     let place = letters.publish(&letter).await?;
     metrics::count_dead_letter(&table, reject.cause.reason);
-    tracing::warn!(partition = %record.source, offset = record.offset, event = %id, table, reason = reject.cause.reason.name(),
+    // a field called `event` would hide the message from who looks at the span in Jaeger
+    tracing::warn!(partition = %record.source, offset = record.offset, event_id = %id, table, reason = reject.cause.reason.name(),
         sqlstate = reject.cause.sqlstate, left_out_bytes = place.left_out, "record put aside as a dead letter");
     reject.published = Some(place);
     Ok(())
