@@ -4,13 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-mod alerts;
+use crate::support::repository::files;
+
+pub mod alerts;
 mod chart;
 mod compose;
-mod dashboard;
+pub mod dashboards;
 mod dockerfile;
-mod exported;
-mod promql;
+pub mod exported;
+pub mod promql;
+mod promtool;
 
 fn path(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
@@ -18,6 +21,14 @@ fn path(file: &str) -> PathBuf {
 
 fn text(file: &str) -> String {
     std::fs::read_to_string(path(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+}
+
+/// The files of a folder whose names end so, in their order.
+fn files_in(folder: &str, ending: &str) -> Vec<String> {
+    let mut files = files(folder);
+    files.retain(|file| file.ends_with(&format!(".{ending}")));
+    assert!(!files.is_empty(), "{folder}");
+    files
 }
 
 fn yaml(file: &str) -> serde_yaml::Value {

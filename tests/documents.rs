@@ -41,6 +41,7 @@ fn pages() -> Vec<String> {
         .into();
     pages.extend(files_ending("docs", ".md"));
     pages.extend(files_ending("deploy", ".md"));
+    pages.extend(files_ending("monitoring", ".md"));
     pages
 }
 

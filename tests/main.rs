@@ -64,4 +64,5 @@ mod traces;
 mod truncates;
 mod values;
 mod verdicts;
+mod watched;
 mod watermark;

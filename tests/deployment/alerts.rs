@@ -4,21 +4,27 @@ use regex::Regex;
 use serde_yaml::Value;
 
 use super::exported::Exported;
-use super::{compose, keys, path, texts, yaml};
+use super::{compose, files_in, keys, path, text, texts, yaml};
 
-const ALERTS: &str = "monitoring/alerts.yml";
+/// Where `runbook_url` leads; an operator puts the address of a copy in place of the host.
+const RUNBOOK: &str = "https://landfall.example/docs/operations.md#";
 
-fn rules() -> Vec<Value> {
-    let groups = yaml(ALERTS)["groups"].as_sequence().unwrap().clone();
-    groups
+/// The rules of all files in a folder of `monitoring/`.
+pub fn rules_in(folder: &str) -> Vec<Value> {
+    files_in(&format!("monitoring/{folder}"), "yml")
         .iter()
+        .flat_map(|file| yaml(file)["groups"].as_sequence().unwrap().clone())
         .inspect(|group| assert!(group["name"].is_string()))
         .flat_map(|group| group["rules"].as_sequence().unwrap().clone())
         .collect()
 }
 
+pub fn alerts() -> Vec<Value> {
+    rules_in("alerts")
+}
+
 #[test]
-fn prometheus_scrapes_landfall_where_it_listens() {
+fn prometheus_scrapes_landfall_where_it_listens_and_reads_every_rule() {
     let prometheus = yaml("monitoring/prometheus.yml");
     let jobs = prometheus["scrape_configs"].as_sequence().unwrap();
     assert_eq!(jobs.len(), 1);
@@ -30,25 +36,26 @@ fn prometheus_scrapes_landfall_where_it_listens() {
         listen.ip().is_unspecified(),
         "other containers can't reach {listen}"
     );
-    for file in texts(&prometheus["rule_files"]) {
-        assert!(path("monitoring").join(file).exists(), "{file}");
+    let folders = ["rules/*.yml", "alerts/*.yml"];
+    assert_eq!(texts(&prometheus["rule_files"]), folders);
+    let compose = yaml("docker-compose.yml");
+    let mounted = texts(&compose["services"]["prometheus"]["volumes"]);
+    for folder in folders.map(|pattern| pattern.split('/').next().unwrap()) {
+        let mount = format!("./monitoring/{folder}:/etc/prometheus/{folder}:ro");
+        assert!(mounted.contains(&mount.as_str()), "{mount}");
     }
 }
 
 #[test]
 fn every_alert_asks_for_what_is_exported_and_says_what_to_do() {
-    let exported = Exported::now();
+    let exported = Exported::with_rules_and_exporters();
     let named = Regex::new(r"\$labels\.(\w+)").unwrap();
-    for rule in rules() {
+    for rule in alerts() {
         let name = rule["alert"].as_str().unwrap();
         let allowed = ["alert", "annotations", "expr", "for", "labels"].map(str::to_owned);
         assert!(keys(&rule).is_subset(&allowed.into()), "{name}");
         let expression = rule["expr"].as_str().unwrap();
-        assert_eq!(
-            exported.unknown_in(expression),
-            Vec::<String>::new(),
-            "{name}"
-        );
+        assert_eq!(exported.unknown_in(expression), [""; 0], "{name}");
         if let Some(duration) = rule["for"].as_str() {
             assert!(humantime::parse_duration(duration).is_ok(), "{name}");
         }
@@ -72,36 +79,80 @@ fn every_alert_asks_for_what_is_exported_and_says_what_to_do() {
 }
 
 #[test]
-fn every_alert_has_a_case_in_its_own_tests() {
-    let alerts: Vec<String> = rules()
+fn every_alert_links_a_section_of_the_operators_document() {
+    let document = text("docs/operations.md");
+    // as they are told apart in a link
+    let sections: BTreeSet<String> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(str::to_lowercase)
+        .collect();
+    for rule in alerts() {
+        let name = rule["alert"].as_str().unwrap();
+        let link = rule["annotations"]["runbook_url"].as_str().unwrap();
+        let section = link.strip_prefix(RUNBOOK).unwrap();
+        assert_eq!(section, name.to_lowercase());
+        assert!(sections.contains(section), "{link}");
+    }
+    assert!(
+        path("docs/operations.md").exists()
+            && text("monitoring/README.md").contains("https://landfall.example")
+    );
+}
+
+#[test]
+fn every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_is_quiet() {
+    let alerts: Vec<String> = alerts()
         .iter()
         .map(|rule| rule["alert"].as_str().unwrap().to_owned())
         .collect();
     let unique: BTreeSet<&String> = alerts.iter().collect();
     assert_eq!(unique.len(), alerts.len());
-    let tests = yaml("monitoring/alerts.test.yml");
-    assert_eq!(texts(&tests["rule_files"]), ["alerts.yml"]);
-    let exported = Exported::now();
-    let mut tried = BTreeSet::new();
-    for test in tests["tests"].as_sequence().unwrap() {
-        for series in test["input_series"].as_sequence().unwrap() {
-            let series = series["series"].as_str().unwrap();
-            assert_eq!(
-                exported.unknown_in(series),
-                Vec::<String>::new(),
-                "{series}"
-            );
-        }
-        for case in test["promql_expr_test"].as_sequence().unwrap() {
-            for sample in case["exp_samples"].as_sequence().unwrap() {
-                let labels = sample["labels"].as_str().unwrap();
-                tried.extend(
-                    alerts
-                        .iter()
-                        .filter(|a| labels.contains(&format!("\"{a}\""))),
-                );
+    let exported = Exported::with_rules_and_exporters();
+    let (mut fires, mut quiet) = (BTreeSet::new(), BTreeSet::new());
+    let named_in = |text: &str| {
+        let named = |alert: &&String| text.contains(&format!("\"{alert}\""));
+        alerts.iter().filter(named).collect::<Vec<_>>()
+    };
+    for file in files_in("monitoring/tests", "yml") {
+        for test in yaml(&file)["tests"].as_sequence().unwrap() {
+            for series in test["input_series"].as_sequence().unwrap() {
+                let series = series["series"].as_str().unwrap();
+                assert_eq!(exported.unknown_in(series), [""; 0], "{series}");
+            }
+            for case in test["promql_expr_test"].as_sequence().unwrap() {
+                let samples = case["exp_samples"].as_sequence().unwrap();
+                for sample in samples {
+                    fires.extend(named_in(sample["labels"].as_str().unwrap()));
+                }
+                if samples.is_empty() {
+                    quiet.extend(named_in(case["expr"].as_str().unwrap()));
+                }
             }
         }
     }
-    assert_eq!(tried, unique);
+    assert_eq!(fires, unique);
+    assert_eq!(quiet, unique);
+}
+
+/// The head of the rules states them; that a panel tells the share of events within the target needs a range that ends there.
+#[test]
+fn the_objective_is_stated_once_and_the_histogram_can_tell_of_its_target() {
+    let rules = rules_in("rules");
+    let stated = |record: &str| -> f64 {
+        let rule = rules.iter().find(|rule| rule["record"] == record).unwrap();
+        let value = rule["expr"].as_str().unwrap();
+        let value = value.strip_prefix("vector(").unwrap().trim_end_matches(')');
+        value.parse().unwrap()
+    };
+    let target = stated("landfall:lag_target:seconds");
+    let objective = stated("landfall:lag_objective:ratio");
+    assert!(landfall::watch::metrics::LATENCY_SECONDS.contains(&target));
+    let panels = text("monitoring/grafana/dashboards/table.json");
+    assert!(panels.contains(&format!(r#"le=\"{target}\""#)));
+    let told = text("monitoring/README.md");
+    assert!(told.contains(&format!("**{target} seconds**")));
+    assert!(told.contains(&format!("**{} %**", objective * 100.0)));
+    let again = Regex::new(r"> ?(0\.0\d|60)\b").unwrap();
+    assert!(!again.is_match(&text("monitoring/alerts/slo.yml")));
 }

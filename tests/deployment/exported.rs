@@ -8,7 +8,12 @@ use landfall::verdict::{Failure, Reason, Verdict};
 use landfall::watch::metrics::{self, BatchOutcome, EventOutcome, PartitionGauges, Stage};
 use landfall::watch::standing::Standing;
 
+use super::alerts::rules_in;
 use super::promql::{Selector, refers};
+use super::text;
+
+/// What exporters that people run beside Landfall tell, with the names and labels that they have.
+pub const EXPORTERS: &str = "tests/deployment/exporters.prom";
 
 pub struct Exported {
     metrics: BTreeMap<String, Metric>,
@@ -18,6 +23,8 @@ pub struct Exported {
 struct Metric {
     kind: String,
     labels: BTreeSet<String>,
+    /// By a rule, which says all labels that it has.
+    is_recorded: bool,
 }
 
 /// Added to each series by Prometheus.
@@ -29,9 +36,33 @@ impl Exported {
         let recorder = metrics::recorder_builder().unwrap().build_recorder();
         let handle = recorder.handle();
         ::metrics::with_local_recorder(&recorder, record_each);
+        Self::read(&handle.render())
+    }
+
+    /// The same with what rules record, and what exporters beside Landfall tell.
+    pub fn with_rules_and_exporters() -> Self {
+        let mut all = Self::now();
+        all.metrics.extend(Self::read(&text(EXPORTERS)).metrics);
+        for rule in rules_in("rules") {
+            let name = rule["record"].as_str().unwrap().to_owned();
+            // as Prometheus has it: level:metric:operations, and the level is the labels
+            let (level, _) = name.split_once(':').unwrap();
+            let labels = level.split('_').filter(|label| *label != "landfall");
+            let metric = Metric {
+                kind: "gauge".to_owned(),
+                labels: labels.map(str::to_owned).collect(),
+                is_recorded: true,
+            };
+            all.metrics.insert(name, metric);
+        }
+        all
+    }
+
+    /// What a page of metrics has.
+    fn read(page: &str) -> Self {
         let mut metrics: BTreeMap<String, Metric> = BTreeMap::new();
         let mut last = String::new();
-        for line in handle.render().lines() {
+        for line in page.lines() {
             if let Some((name, kind)) = line
                 .strip_prefix("# TYPE ")
                 .and_then(|rest| rest.split_once(' '))
@@ -67,7 +98,11 @@ impl Exported {
     fn labels_of(&self, series: &str) -> BTreeSet<&str> {
         let mut labels = BTreeSet::from(BY_PROMETHEUS);
         if let Some(metric) = self.metric_of(series) {
-            labels.extend(self.metrics[metric].labels.iter().map(String::as_str));
+            let metric = &self.metrics[metric];
+            if metric.is_recorded {
+                labels.clear();
+            }
+            labels.extend(metric.labels.iter().map(String::as_str));
         }
         if series.ends_with("_bucket") {
             labels.insert("le");
@@ -107,6 +142,17 @@ impl Exported {
                 .map(|label| format!("label {label}")),
         );
         unknown
+    }
+
+    /// Whether a rule records it.
+    pub fn is_recorded(&self, series: &str) -> bool {
+        self.metrics.get(series).is_some_and(|m| m.is_recorded)
+    }
+
+    /// Whether it only rises.
+    pub fn is_counter(&self, series: &str) -> bool {
+        self.metric_of(series)
+            .is_some_and(|metric| ["counter", "histogram"].contains(&&*self.metrics[metric].kind))
     }
 
     /// The labels by which what an alert's expression yields can be told apart.
@@ -191,6 +237,15 @@ fn these_are_all_metrics_there_are_with_their_kinds_and_labels() {
         (metric.name, (metric.kind.name(), labels))
     });
     assert_eq!(exported, described.collect());
+}
+
+#[test]
+fn every_rule_records_from_what_is_exported() {
+    let exported = Exported::with_rules_and_exporters();
+    for rule in rules_in("rules") {
+        let expression = rule["expr"].as_str().unwrap();
+        assert_eq!(exported.unknown_in(expression), [""; 0], "{expression}");
+    }
 }
 
 #[test]

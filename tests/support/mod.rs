@@ -17,6 +17,7 @@ pub mod own_kafka;
 pub mod own_postgres;
 pub mod own_registry;
 pub mod pooler;
+pub mod prometheus;
 pub mod protobuf;
 pub mod proxy;
 pub mod repository;
