@@ -5,6 +5,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use super::names::{
     APPLY_SECONDS, BATCH_EVENTS, KAFKA_LATENCY, Metric, SOURCE_LATENCY, STAGE_SECONDS, describe_all,
 };
+use super::{DroppedTelemetry, count_dropped_telemetry};
 
 /// Of a batch, and of a part of its way.
 const WORK_SECONDS: &[f64] = &[
@@ -49,5 +50,9 @@ pub fn recorder_builder() -> Result<PrometheusBuilder, BuildError> {
 pub fn install_recorder() -> Result<PrometheusHandle, BuildError> {
     let handle = recorder_builder()?.install_recorder()?;
     describe_all();
+    // that none is dropped is worth seeing
+    for what in [DroppedTelemetry::Spans, DroppedTelemetry::LineageEvents] {
+        count_dropped_telemetry(what, 0);
+    }
     Ok(handle)
 }
