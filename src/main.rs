@@ -131,7 +131,7 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     let pool = connection::build_worker_pool(config, worker_sessions.enter_sql())?;
     sampled.add(metrics::read_process);
     let (lags, connections) = (progress.clone(), pool.clone());
-    sampled.add(move || lags.publish_lags());
+    sampled.add(move || lags.publish());
     sampled.add(move || connection::publish_status(&connections));
     let patience = run.patience();
     let schema = pipeline::bookkeeping_schema::wait_for_schema(config, &pool, &health, &stop);

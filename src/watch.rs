@@ -7,6 +7,7 @@ mod kept_traces;
 mod lateness;
 mod log_line;
 pub mod metrics;
+mod position;
 pub mod progress;
 pub mod sampled;
 mod span_queue;

@@ -1,5 +1,6 @@
 //! Whether any broker answers: an idle consumer asks for nothing that could fail. librdkafka's statistics tell it.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::statistics::{Broker, Statistics};
@@ -10,6 +11,9 @@ use crate::watch::health::Health;
 
 /// How long none may answer: connections come and go.
 const AWAY_AFTER: Duration = Duration::from_millis(2_500);
+
+/// A broker that is fetched from answers, whether there is something or not, after `fetch.wait.max.ms`: half a second.
+const FETCH_SILENCE_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long a connection may be silent. librdkafka asks for topics every ten seconds.
 const SILENCE_LIMIT: Duration = Duration::from_secs(20);
@@ -52,8 +56,20 @@ impl BrokerWatch {
 }
 
 fn answers(broker: &Broker) -> bool {
+    answered_within(broker, SILENCE_LIMIT)
+}
+
+fn answered_within(broker: &Broker, limit: Duration) -> bool {
     let silent = Duration::from_micros(u64::try_from(broker.rxidle).unwrap_or_default());
-    ["UP", "UPDATE"].contains(&&*broker.state) && silent < SILENCE_LIMIT
+    ["UP", "UPDATE"].contains(&&*broker.state) && silent < limit
+}
+
+/// The brokers that have just answered. Of partitions that are fetched from others, the statistics repeat what was once.
+pub(super) fn list_heard_of(statistics: &Statistics) -> HashSet<i32> {
+    let brokers = statistics.brokers.values();
+    let heard_of = brokers.filter(|broker| answered_within(broker, FETCH_SILENCE_LIMIT));
+    let ids = heard_of.map(|broker| broker.nodeid);
+    ids.filter(|id| *id >= 0).collect()
 }
 
 fn explain_silence(statistics: &Statistics) -> String {

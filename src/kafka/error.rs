@@ -40,6 +40,9 @@ pub enum Error {
         partition: TopicPartition,
         error: KafkaError,
     },
+    /// How far the group has come isn't told.
+    #[error("Kafka can't be asked for committed offsets: {0}")]
+    CommittedOffsets(KafkaError),
     /// Where the records of a time begin isn't told.
     #[error("Kafka can't be asked for offsets by time: {0}")]
     OffsetsAtTime(KafkaError),

@@ -15,7 +15,7 @@ use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
 use crate::kafka::assignment::Assignment;
-use crate::kafka::broker_watch::BrokerWatch;
+use crate::kafka::broker_watch::{BrokerWatch, list_heard_of};
 use crate::kafka::chatter;
 use crate::kafka::client::{log_client_error, log_librdkafka_line};
 use crate::kafka::error::is_passing;
@@ -27,7 +27,7 @@ use crate::locked::Locked;
 use crate::record::TopicPartition;
 use crate::watch::health::Health;
 use crate::watch::metrics;
-use crate::watch::progress::Progress;
+use crate::watch::progress::{Progress, ToldEnd};
 
 /// How long a batch in flight may hold up a rebalance: well below every session timeout.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -150,6 +150,7 @@ impl Group {
 
     fn note_log_ends(&self, statistics: &Statistics) {
         let reads_all = self.reads_all();
+        let heard_of = list_heard_of(statistics);
         for (name, topic) in &statistics.topics {
             let topic_name: Arc<str> = name.as_str().into();
             for (partition, p) in &topic.partitions {
@@ -160,8 +161,14 @@ impl Group {
                 let known = |offset: i64| (offset >= 0).then_some(offset);
                 let (high, stable) = (known(p.hi_offset), known(p.ls_offset));
                 let readable = high.map(|high| stable.map_or(high, |stable| stable.min(high)));
-                let is_read = reads_all && self.assignment.find_started(&source).is_some();
-                (self.progress).note_log_end(&source, high, readable, is_read);
+                let is_started = self.assignment.find_started(&source).is_some();
+                let told = ToldEnd {
+                    high,
+                    readable,
+                    leader: p.leader,
+                    is_fetched: reads_all && is_started && heard_of.contains(&p.broker),
+                };
+                self.progress.note_log_end(&source, told);
             }
         }
     }

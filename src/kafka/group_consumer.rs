@@ -85,6 +85,19 @@ impl GroupConsumer {
         Ok(ends.map_err(Error::OffsetsAtTime)?.known)
     }
 
+    /// Where the group would go on in these partitions, as far as it has committed anything: one question for all. Blocks its
+    /// thread.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused.
+    pub fn committed_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<HashMap<TopicPartition, i64>, Error> {
+        let committed = fetch_committed(&self.0, partitions, END_QUERY_TIMEOUT);
+        Ok(committed.map_err(Error::CommittedOffsets)?.known)
+    }
+
     /// Stops fetching a partition until it is positioned anew. Returns whether it is the lane's.
     pub fn hold_partition(&self, source: &TopicPartition, lane: usize) -> bool {
         if !self.group().assignment.mark_held(source, lane) {

@@ -1,3 +1,7 @@
+use std::collections::HashMap;
+
+use rdkafka::statistics::{Broker, Partition, Topic};
+
 use super::*;
 use crate::config::ApplyConfig;
 
@@ -34,4 +38,51 @@ fn partitions_given_up_are_gone_from_inbox_and_assignment_once_the_batch_in_flig
     list.add_partition("t", 0);
     group.give_up_partitions(&list);
     assert!(group.assignment.partitions_of(0).is_empty() && group.inbox_of(0).is_idle());
+}
+
+/// What librdkafka tells of the partition, whose log ends at 10, and of the broker that leads it.
+fn statistics(broker: i32, state: &str, silent_ms: i64) -> Statistics {
+    let leader = Broker {
+        nodeid: 1,
+        state: state.to_owned(),
+        rxidle: silent_ms * 1_000,
+        ..Broker::default()
+    };
+    let partition = Partition {
+        broker,
+        leader: broker,
+        hi_offset: 10,
+        ls_offset: 10,
+        ..Partition::default()
+    };
+    let topic = Topic {
+        partitions: HashMap::from([(0, partition)]),
+        ..Topic::default()
+    };
+    Statistics {
+        brokers: HashMap::from([("b".to_owned(), leader)]),
+        topics: HashMap::from([("t".to_owned(), topic)]),
+        ..Statistics::default()
+    }
+}
+
+#[test]
+fn an_end_is_heard_of_only_if_the_broker_that_is_fetched_from_answers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let group = runtime.block_on(async { group() });
+    group.assignment.add_partitions(&[partition()], 1);
+    let is_heard_of = |statistics: Statistics| {
+        group.progress.note_given_up(&partition());
+        group.progress.note_assigned(&partition());
+        group.note_log_ends(&statistics);
+        group.progress.list_untold_ends().is_empty()
+    };
+    let answers = || statistics(1, "UP", 500);
+    assert!(!is_heard_of(answers()), "nothing is read of it yet");
+    group.assignment.mark_started(&partition(), 0);
+    assert!(is_heard_of(answers()));
+    for (broker, state, silent_ms) in [(1, "UP", 4_000), (1, "TRY_CONNECT", 0), (-1, "UP", 500)] {
+        let repeated = statistics(broker, state, silent_ms);
+        assert!(!is_heard_of(repeated), "{broker} {state} {silent_ms}");
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::entry::Entry;
 use crate::table_name::TableName;
-use crate::watch::metrics::{LATENCY_SECONDS, Latencies, latencies_of};
+use crate::watch::metrics::{Latencies, latencies_of};
 
 /// Records of each event that was applied how long before `now` it was made at its source, and written to Kafka. `now`: when
 /// the batch became visible, in milliseconds since 1970.
@@ -33,25 +33,18 @@ fn are_alike(one: &Entry<'_>, next: &Entry<'_>) -> bool {
         && one.table() == next.table()
 }
 
-/// A partition's events mostly lie in the order of their times: between two of the same range all are of it, and are recorded
-/// at once.
+/// Events that follow each other were often made at once, and are recorded at once.
 fn record_run<T>(
     run: &[T],
     now: i64,
     time: &impl Fn(&T) -> Option<i64>,
     record: &impl Fn(f64, usize),
 ) {
-    let ago = |event: &T| Some((now - time(event)?).max(0) as f64 / 1_000.0);
-    let (Some(first), Some(last)) = (run.first().and_then(ago), run.last().and_then(ago)) else {
-        return;
-    };
-    let range = |seconds| LATENCY_SECONDS.partition_point(|end| *end < seconds);
-    if range(first) == range(last) {
-        return record((first + last) / 2.0, run.len());
+    for same in run.chunk_by(|one, next| time(one) == time(next)) {
+        if let Some(made) = same.first().and_then(time) {
+            record((now - made).max(0) as f64 / 1_000.0, same.len());
+        }
     }
-    let (earlier, later) = run.split_at(run.len() / 2);
-    record_run(earlier, now, time, record);
-    record_run(later, now, time, record);
 }
 
 #[cfg(test)]
@@ -60,27 +53,22 @@ mod tests {
 
     use super::*;
 
-    fn recorded(times: &[i64]) -> Vec<(f64, usize)> {
+    fn recorded(times: &[Option<i64>]) -> Vec<(f64, usize)> {
         let all = RefCell::new(Vec::new());
         let record = |seconds, events| all.borrow_mut().push((seconds, events));
-        record_run(times, 100_000, &|time| Some(*time), &record);
+        record_run(times, 100_000, &|time| *time, &record);
         all.into_inner()
     }
 
     #[test]
-    fn events_of_one_range_are_recorded_at_once_and_each_in_its_own() {
-        assert_eq!(recorded(&[40_000; 1_000]), [(60.0, 1_000)]);
-        let (old, new) = ([39_000; 3], [99_980; 5]);
-        let all = recorded(&[&old[..], &new[..]].concat());
-        let events = |of: fn(&f64) -> bool| -> usize {
-            all.iter().filter(|(s, _)| of(s)).map(|(_, n)| n).sum()
-        };
-        assert_eq!(events(|seconds| *seconds == 61.0), 3);
-        assert_eq!(events(|seconds| *seconds == 0.02), 5);
-        assert_eq!(
-            recorded(&[100_500]),
-            [(0.0, 1)],
-            "a source whose clock is ahead"
-        );
+    fn events_that_were_made_at_once_are_recorded_at_once_and_each_as_late_as_it_is() {
+        assert_eq!(recorded(&[Some(40_000); 1_000]), [(60.0, 1_000)]);
+        let (old, new) = ([Some(39_000); 3], [Some(99_980); 5]);
+        // as sources do that send again
+        let all = [&old[..], &new, &old].concat();
+        assert_eq!(recorded(&all), [(61.0, 3), (0.02, 5), (61.0, 3)]);
+        assert_eq!(recorded(&[None, Some(99_000)]), [(1.0, 1)]);
+        // a source whose clock is ahead
+        assert_eq!(recorded(&[Some(100_500)]), [(0.0, 1)]);
     }
 }

@@ -264,17 +264,15 @@ impl HealthState {
 
 #[cfg(test)]
 mod tests {
-    use metrics_exporter_prometheus::PrometheusBuilder;
-
     use super::*;
     use crate::verdict::Reason;
+    use crate::watch::metrics::Series;
 
     #[test]
     fn a_lane_that_waits_is_in_the_gauge_whatever_it_waits_for() {
         for verdict in Verdict::ALL {
-            let recorder = PrometheusBuilder::new().build_recorder();
-            let exported = recorder.handle();
-            ::metrics::with_local_recorder(&recorder, || {
+            let exported = Series::default();
+            ::metrics::with_local_recorder(&exported, || {
                 let health = Health::default();
                 assert!(health.note_waiting(Waiter::Lane(0), verdict, "why"));
                 assert!(health.note_waiting(Waiter::Lane(3), verdict, "why"));
@@ -294,21 +292,20 @@ mod tests {
 
     #[test]
     fn the_reason_of_a_refusal_does_not_hide_the_lane_from_the_gauge() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        ::metrics::with_local_recorder(&recorder, || {
+        let exported = Series::default();
+        ::metrics::with_local_recorder(&exported, || {
             let refused = Verdict::Reject(Reason::Constraint);
             Health::default().note_waiting(Waiter::Lane(0), refused, "why");
         });
         let line = format!("{}{{verdict=\"reject\"}} 1\n", metrics::WAITING.name);
-        assert!(recorder.handle().render().contains(&line));
+        assert!(exported.render().contains(&line));
     }
 
     #[test]
     fn a_schema_that_is_waited_for_is_a_reason_and_in_the_gauge() {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let exported = recorder.handle();
+        let exported = Series::default();
         let line = format!("{}{{verdict=\"unavailable\"}}", metrics::WAITING.name);
-        ::metrics::with_local_recorder(&recorder, || {
+        ::metrics::with_local_recorder(&exported, || {
             let health = Health::default();
             health.note_joined();
             health.note_waiting(Waiter::BookkeepingSchema, Verdict::Unavailable, "away");

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use crate::watch::health::Health;
+use crate::watch::metrics::Series;
 use crate::watch::sampled::Sampled;
 
 /// `http.listen` names an address that can't be listened on.
@@ -28,7 +28,7 @@ pub struct ListenError {
 pub async fn serve_endpoints(
     listen: SocketAddr,
     health: Arc<Health>,
-    metrics: PrometheusHandle,
+    metrics: Series,
     sampled: Arc<Sampled>,
 ) -> Result<SocketAddr, ListenError> {
     let listener = TcpListener::bind(listen)
@@ -41,13 +41,6 @@ pub async fn serve_endpoints(
         address: listen,
         error,
     })?;
-    let upkeep = metrics.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-            upkeep.run_upkeep();
-        }
-    });
     let ready = move || {
         let health = health.clone();
         async move {

@@ -3,10 +3,12 @@
 
 #![allow(clippy::disallowed_macros)] // here they are allowed
 
+mod exposition;
 mod names;
 mod outcomes;
 mod partition_gauges;
-mod recorder;
+mod ranges;
+mod series;
 mod stage;
 mod table_names;
 
@@ -22,7 +24,7 @@ use crate::verdict::{Failure, Reason, Verdict};
 pub use crate::watch::metrics::names::*;
 pub use crate::watch::metrics::outcomes::{BatchOutcome, EventOutcome, TOTALS, Totals};
 pub use crate::watch::metrics::partition_gauges::PartitionGauges;
-pub use crate::watch::metrics::recorder::{LATENCY_SECONDS, install_recorder, recorder_builder};
+pub use crate::watch::metrics::series::{Series, install_recorder};
 pub use crate::watch::metrics::stage::Stage;
 pub use crate::watch::metrics::table_names::OTHER_TABLES;
 use crate::watch::metrics::table_names::TableNames;

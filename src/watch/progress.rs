@@ -6,8 +6,20 @@ use std::collections::{BTreeMap, HashMap};
 use crate::clock::now_ms;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
-use crate::watch::lateness::Lateness;
-use crate::watch::metrics::PartitionGauges;
+use crate::watch::position::Position;
+
+/// What librdkafka tells of a partition's log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ToldEnd {
+    /// Behind its last record.
+    pub high: Option<i64>,
+    /// As far as it can be read: behind lies what a transaction hides that is open.
+    pub readable: Option<i64>,
+    /// The broker that leads it; -1: none.
+    pub leader: i32,
+    /// A broker is asked for its records, and answers. Else this is what was there when one did last.
+    pub is_fetched: bool,
+}
 
 /// How far each assigned partition has come.
 #[derive(Default)]
@@ -15,71 +27,19 @@ pub struct Progress {
     partitions: Locked<HashMap<TopicPartition, Position>>,
 }
 
-#[derive(Default)]
-struct Position {
-    applied: Option<i64>,
-    /// The next offset to read, whether there are records below or not. Behind `applied` while duplicates are
-    /// counted.
-    read: Option<i64>,
-    /// The end of the log when the partition was taken up.
-    target: Option<i64>,
-    /// The end of the log as last heard.
-    high: Option<i64>,
-    /// The same, without what a transaction hides that is open.
-    readable: Option<i64>,
-    /// Below this offset there are no records that aren't done with, whatever the watermark says.
-    drained: Option<i64>,
-    lateness: Lateness,
-    gauges: PartitionGauges,
-    /// Some of it lies in the dead letter topic alone, until Postgres is back.
-    diverted: bool,
-}
-
-impl Position {
-    fn publish_position(&mut self, source: &TopicPartition) {
-        if let Some(applied) = self.applied {
-            self.gauges.set_watermark(source, applied);
-        }
-        if let Some(behind) = self.events_behind() {
-            self.gauges.set_lag(source, behind);
-        }
-    }
-
-    fn is_caught_up(&self) -> bool {
-        let is_read = |target| self.read.is_some_and(|read| read >= target);
-        !self.diverted && self.target.is_some_and(is_read)
-    }
-
-    fn events_behind(&self) -> Option<i64> {
-        let (applied, high) = (self.applied?, self.high?);
-        Some((high - applied).max(0))
-    }
-
-    /// Whether all is in that can be read of the log, as far as it was heard of.
-    fn is_at_end(&self) -> bool {
-        let done = self.applied.max(self.drained);
-        let end = self.readable.or(self.high);
-        !self.diverted && done.is_some() && end.is_some_and(|end| done >= Some(end))
-    }
-
-    fn hear_of_end(&mut self, now: i64) {
-        let is_at_end = self.is_at_end();
-        self.lateness.note_heard(is_at_end, now);
-    }
-}
-
 impl Progress {
     /// Changes what is known of a partition, if it is still assigned.
     fn change_position(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
         if let Some(position) = self.partitions.lock().get_mut(source) {
             change(position);
-            position.publish_position(source);
         }
     }
 
     /// The partition is assigned to this process.
     pub fn note_assigned(&self, source: &TopicPartition) {
-        self.partitions.lock().entry(source.clone()).or_default();
+        let mut partitions = self.partitions.lock();
+        let position = partitions.entry(source.clone());
+        position.or_insert_with(|| Position::new(now_ms()));
     }
 
     /// The partition is read from `start` on; `applied` and `high` are its watermark and the end of its log.
@@ -91,6 +51,7 @@ impl Progress {
             p.high = Some(high);
             (p.readable, p.drained) = (None, None);
             p.diverted = false;
+            p.hear_of_end(now_ms());
             // a topic created again may be shorter than it was
             p.target = Some(p.target.map_or(high, |target| target.min(high)));
         });
@@ -112,9 +73,7 @@ impl Progress {
     pub fn note_applied(&self, source: &TopicPartition, next_offset: i64, last: Option<i64>) {
         self.change_position(source, |p| {
             p.lateness.note_applied(next_offset, last);
-            if let Some(ms) = last {
-                p.gauges.set_applied_time(source, ms);
-            }
+            p.applied_time = last.or(p.applied_time);
             p.applied = Some(next_offset);
             p.diverted = false;
             p.high = p.high.max(Some(next_offset));
@@ -136,23 +95,25 @@ impl Progress {
         self.change_position(source, |p| p.diverted = true);
     }
 
-    /// How far the log of an assigned partition goes, and how far it can be read, as librdkafka's statistics tell.
-    /// `is_read`: it isn't paused; else they tell what was there when it was.
-    pub fn note_log_end(
-        &self,
-        source: &TopicPartition,
-        high: Option<i64>,
-        readable: Option<i64>,
-        is_read: bool,
-    ) {
-        self.change_position(source, |p| match is_read {
-            true => {
-                p.high = high.or(p.high);
-                p.readable = readable.or(p.readable);
-                p.hear_of_end(now_ms());
+    /// What librdkafka's statistics tell of an assigned partition's log.
+    pub fn note_log_end(&self, source: &TopicPartition, told: ToldEnd) {
+        self.change_position(source, |p| {
+            p.leader = told.leader;
+            if told.is_fetched {
+                p.high = told.high.or(p.high);
+                p.readable = told.readable.or(p.readable);
+                let now = now_ms();
+                p.fetched = Some(now);
+                p.hear_of_end(now);
+            } else {
+                p.high = p.high.max(told.high);
             }
-            false => p.high = p.high.max(high),
         });
+    }
+
+    /// Where the group would go on in an assigned partition, as Kafka tells.
+    pub fn note_committed(&self, source: &TopicPartition, next_offset: i64) {
+        self.change_position(source, |p| p.committed = Some(next_offset));
     }
 
     /// How far the log of an assigned partition can be read, as Kafka has just told.
@@ -164,36 +125,46 @@ impl Progress {
         });
     }
 
-    /// The assigned partitions of which everything is in, as far as was heard of their logs' ends.
-    pub fn list_at_end(&self) -> Vec<TopicPartition> {
+    /// The assigned partitions of which librdkafka doesn't tell where their logs end, by the brokers that lead them.
+    pub fn list_untold_ends(&self) -> BTreeMap<i32, Vec<TopicPartition>> {
+        let (now, partitions) = (now_ms(), self.partitions.lock());
+        let mut untold: BTreeMap<i32, Vec<TopicPartition>> = BTreeMap::new();
+        for (source, p) in partitions.iter().filter(|(_, p)| p.is_untold(now)) {
+            untold.entry(p.leader).or_default().push(source.clone());
+        }
+        untold
+    }
+
+    /// The assigned partitions of which nothing tells how far they have come: they aren't taken up yet.
+    pub fn list_without_position(&self) -> Vec<TopicPartition> {
         let partitions = self.partitions.lock();
-        let at_end = partitions.iter().filter(|(_, p)| p.is_at_end());
-        at_end.map(|(source, _)| source.clone()).collect()
+        let without = partitions
+            .iter()
+            .filter(|(_, p)| p.applied.or(p.committed).is_none());
+        without.map(|(source, _)| source.clone()).collect()
     }
 
     /// How late each assigned partition is, in seconds, as far as it is known.
     pub fn list_lags(&self) -> BTreeMap<TopicPartition, f64> {
         let (now, partitions) = (now_ms(), self.partitions.lock());
-        let lag = |p: &Position| p.lateness.seconds(p.is_at_end(), now);
         let lags = partitions.iter();
-        lags.filter_map(|(source, p)| Some((source.clone(), lag(p)?)))
+        lags.filter_map(|(source, p)| Some((source.clone(), p.lag(now)?)))
             .collect()
     }
 
-    /// Sets the gauges of what changes by itself as time passes.
-    pub fn publish_lags(&self) {
+    /// Has the metrics tell how far each assigned partition is.
+    pub fn publish(&self) {
         let (now, mut partitions) = (now_ms(), self.partitions.lock());
-        for (source, p) in partitions.iter_mut() {
-            if let Some(seconds) = p.lateness.seconds(p.is_at_end(), now) {
-                p.gauges.set_lag_seconds(source, seconds);
-            }
+        for (source, position) in partitions.iter_mut() {
+            position.publish(source, now);
         }
     }
 
     /// The partition is somebody else's.
     pub fn note_given_up(&self, source: &TopicPartition) {
-        if let Some(mut position) = self.partitions.lock().remove(source) {
-            position.gauges.clear();
+        let mut partitions = self.partitions.lock();
+        if let Some(position) = partitions.remove(source) {
+            position.withdraw();
         }
     }
 
@@ -227,7 +198,10 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use metrics::with_local_recorder;
+
     use super::*;
+    use crate::watch::metrics::Series;
 
     #[test]
     fn what_was_applied_long_ago_is_read_to_its_end_before_everything_is_caught_up() {
@@ -277,15 +251,100 @@ mod tests {
         assert!(lag() >= Some(60.0), "another one may lie behind");
         progress.note_drained(&source, 12);
         assert_eq!(lag(), Some(0.0), "it was a mark");
-        progress.note_log_end(&source, Some(20), Some(12), true);
-        assert_eq!((lag(), progress.list_at_end().len()), (Some(0.0), 1));
-        progress.note_log_end(&source, Some(20), Some(20), true);
+        let end = |high, readable, is_fetched| ToldEnd {
+            high: Some(high),
+            readable: Some(readable),
+            leader: 1,
+            is_fetched,
+        };
+        let is_at_end = || progress.partitions.lock()[&source].is_at_end();
+        progress.note_log_end(&source, end(20, 12, true));
+        assert_eq!((lag(), is_at_end()), (Some(0.0), true));
+        progress.note_log_end(&source, end(20, 20, true));
         assert!(lag() < Some(5.0), "everything was in a moment ago");
-        assert!(progress.list_at_end().is_empty());
-        progress.note_log_end(&source, Some(12), Some(12), false);
+        assert!(!is_at_end());
+        progress.note_log_end(&source, end(12, 12, false));
+        assert!(!is_at_end(), "it is paused, and that is old");
+    }
+
+    fn told(leader: i32, is_fetched: bool) -> ToldEnd {
+        let (high, readable) = (Some(10), Some(10));
+        ToldEnd {
+            high,
+            readable,
+            leader,
+            is_fetched,
+        }
+    }
+
+    #[test]
+    fn kafka_is_asked_for_the_ends_that_no_fetch_tells_by_the_brokers_that_lead_them() {
+        let progress = Progress::default();
+        let sources = [0, 1, 2, 3].map(|partition| TopicPartition {
+            topic: "orders".into(),
+            partition,
+        });
+        sources.iter().for_each(|s| progress.note_assigned(s));
+        for (source, told) in [
+            (&sources[0], told(1, true)),
+            (&sources[1], told(2, false)),
+            (&sources[2], told(-1, false)),
+        ] {
+            progress.note_log_end(source, told);
+        }
+        let asked = progress.list_untold_ends();
+        assert_eq!(asked[&2], [sources[1].clone()]);
+        assert_eq!(asked[&-1].len(), 2, "of one nothing was told at all");
+        assert!(!asked.contains_key(&1));
+    }
+
+    #[test]
+    fn a_partition_that_is_not_taken_up_is_as_far_as_the_group_has_committed() {
+        let (series, progress) = (Series::default(), Progress::default());
+        let [source, other] = [0, 1].map(|partition| TopicPartition {
+            topic: "orders".into(),
+            partition,
+        });
+        with_local_recorder(&series, || {
+            for source in [&source, &other] {
+                progress.note_assigned(source);
+                progress.note_readable_end(source, 10);
+            }
+            progress.note_committed(&source, 10);
+            progress.note_committed(&other, 3);
+            progress.publish();
+        });
+        let text = series.render();
+        let says = |name: &str, partition: &str, value: &str| {
+            let line =
+                format!("landfall_{name}{{topic=\"orders\",partition=\"{partition}\"}} {value}\n");
+            text.contains(&line)
+        };
+        assert!(says("lag_events", "0", "0") && says("lag_seconds", "0", "0"));
         assert!(
-            progress.list_at_end().is_empty(),
-            "it is paused, and that is old"
+            says("lag_events", "1", "7")
+                && !text.contains("lag_seconds{topic=\"orders\",partition=\"1\"")
         );
+        assert!(!text.contains("landfall_watermark_offset"));
+        assert_eq!(progress.list_without_position(), []);
+    }
+
+    #[test]
+    fn a_partition_that_is_given_up_leaves_no_series() {
+        let (series, progress) = (Series::default(), Progress::default());
+        let source = TopicPartition {
+            topic: "orders".into(),
+            partition: 0,
+        };
+        with_local_recorder(&series, || {
+            progress.note_assigned(&source);
+            progress.note_taken_up(&source, 10, 10, 10);
+            progress.note_applied(&source, 11, Some(now_ms()));
+            progress.publish();
+            assert_eq!(series.render().matches("partition=\"0\"").count(), 4);
+            progress.note_given_up(&source);
+            progress.publish();
+        });
+        assert_eq!(series.render(), "");
     }
 }

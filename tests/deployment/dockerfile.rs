@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use landfall::config::HttpConfig;
 use landfall::watch::health::Health;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use landfall::watch::metrics::Series;
 use regex::Regex;
 
 use super::{path, pinned, text};
@@ -183,7 +183,7 @@ fn probe(port: u16) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_check_tells_alive_from_dead() {
-    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let metrics = Series::default();
     let anywhere = "127.0.0.1:0".parse().unwrap();
     let health = Arc::new(Health::default());
     let alive =

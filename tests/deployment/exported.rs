@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use landfall::record::TopicPartition;
 use landfall::verdict::{Failure, Reason, Verdict};
-use landfall::watch::metrics::{self, BatchOutcome, EventOutcome, PartitionGauges, Stage};
+use landfall::watch::metrics::{self, BatchOutcome, EventOutcome, PartitionGauges, Series, Stage};
 use landfall::watch::standing::Standing;
 
 use super::alerts::rules_in;
@@ -33,10 +33,9 @@ const BY_PROMETHEUS: [&str; 2] = ["job", "instance"];
 impl Exported {
     /// Records each metric once, and reads what is rendered.
     pub fn now() -> Self {
-        let recorder = metrics::recorder_builder().unwrap().build_recorder();
-        let handle = recorder.handle();
-        ::metrics::with_local_recorder(&recorder, record_each);
-        Self::read(&handle.render())
+        let series = Series::default();
+        ::metrics::with_local_recorder(&series, record_each);
+        Self::read(&series.render())
     }
 
     /// The same with what rules record, and what exporters beside Landfall tell.
@@ -203,8 +202,8 @@ fn record_each() {
     metrics::count_failed_attempt(&Failure::new(Verdict::Retry, "why".to_owned()));
     let mut partition = PartitionGauges::default();
     partition.set_watermark(&source, 1);
-    partition.set_lag(&source, 1);
-    partition.set_lag_seconds(&source, 1.0);
+    partition.set_lag(&source, Some(1));
+    partition.set_lag_seconds(&source, Some(1.0));
     partition.set_applied_time(&source, 1);
     metrics::set_assigned_partitions(1);
     metrics::count_rebalance("assigned");
@@ -295,20 +294,19 @@ fn record_topics(topics: usize) {
         latencies.kafka.record(1.0);
         let mut partition = PartitionGauges::default();
         partition.set_watermark(&source, 1);
-        partition.set_lag(&source, 1);
-        partition.set_lag_seconds(&source, 1.0);
+        partition.set_lag(&source, Some(1));
+        partition.set_lag_seconds(&source, Some(1.0));
         partition.set_applied_time(&source, 1);
     }
 }
 
 #[test]
 fn a_scrape_of_a_thousand_topics_is_bounded() {
-    let recorder = metrics::recorder_builder().unwrap().build_recorder();
-    let handle = recorder.handle();
+    let series = Series::default();
     metrics::limit_tables(200);
-    ::metrics::with_local_recorder(&recorder, || record_topics(1_000));
+    ::metrics::with_local_recorder(&series, || record_topics(1_000));
     let since = Instant::now();
-    let scraped = handle.render();
+    let scraped = series.render();
     let lines = scraped.lines().count();
     println!(
         "{lines} lines, {} bytes, {:?}",

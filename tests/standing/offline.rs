@@ -78,6 +78,20 @@ async fn partitions_without_a_leader_are_set_aside_and_the_others_are_taken_up()
         .await;
     let standing = gone + 4 - first_gone as usize;
     stand_still(&worker, standing, &["(unavailable)", "no broker leads"]).await;
+    eventually(
+        "those are late that stand still, and no others",
+        async || {
+            let (_, metrics) = worker.get("/metrics").await;
+            let lags = metrics.lines();
+            let lags = lags.filter(|line| line.starts_with("landfall_lag_seconds{"));
+            let lags: Vec<f64> = lags
+                .filter_map(|line| line.rsplit_once(' ')?.1.parse().ok())
+                .collect();
+            let late = lags.iter().filter(|lag| **lag > 5.0).count();
+            (lags.len() == 8 && late == standing).then_some(())
+        },
+    )
+    .await;
     kafka.give_disk(disk);
     kafka.stop();
     kafka.restart();

@@ -1,7 +1,7 @@
 //! The name of every metric, with its kind, its labels and what it means: what `/metrics` says in `# HELP`, and what
 //! `docs/metrics.md` explains.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use super::ranges::{BATCH_SIZES, LATENCY_SECONDS, WORK_SECONDS};
 
 /// What kind of metric it is, in Prometheus' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,23 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// For people.
     pub help: &'static str,
+    /// Of a histogram: the greatest value of each range.
+    pub(super) ranges: &'static [f64],
+}
+
+const fn metric(
+    kind: Kind,
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind,
+        labels,
+        help,
+        ranges: &[],
+    }
 }
 
 const fn counter(
@@ -40,37 +57,21 @@ const fn counter(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Metric {
-    let kind = Kind::Counter;
-    Metric {
-        name,
-        kind,
-        labels,
-        help,
-    }
+    metric(Kind::Counter, name, labels, help)
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    let kind = Kind::Gauge;
-    Metric {
-        name,
-        kind,
-        labels,
-        help,
-    }
+    metric(Kind::Gauge, name, labels, help)
 }
 
 const fn histogram(
     name: &'static str,
     labels: &'static [&'static str],
+    ranges: &'static [f64],
     help: &'static str,
 ) -> Metric {
-    let kind = Kind::Histogram;
-    Metric {
-        name,
-        kind,
-        labels,
-        help,
-    }
+    let metric = metric(Kind::Histogram, name, labels, help);
+    Metric { ranges, ..metric }
 }
 
 pub const LAG_SECONDS: Metric = gauge(
@@ -96,11 +97,13 @@ pub const WATERMARK: Metric = gauge(
 pub const SOURCE_LATENCY: Metric = histogram(
     "landfall_source_latency_seconds",
     &["table"],
+    LATENCY_SECONDS,
     "From an event's commit at its source to the COMMIT that made it visible in the destination",
 );
 pub const KAFKA_LATENCY: Metric = histogram(
     "landfall_kafka_latency_seconds",
     &["table"],
+    LATENCY_SECONDS,
     "From the timestamp of an event's record in Kafka to the COMMIT that made it visible in the destination",
 );
 pub const EVENTS: Metric = counter(
@@ -113,15 +116,22 @@ pub const BATCHES: Metric = counter(
     &["outcome"],
     "Batches by outcome (committed, fenced, recreated, overtaken, abandoned)",
 );
-pub const BATCH_EVENTS: Metric = histogram("landfall_batch_events", &[], "Records in a batch");
+pub const BATCH_EVENTS: Metric = histogram(
+    "landfall_batch_events",
+    &[],
+    BATCH_SIZES,
+    "Records in a batch",
+);
 pub const APPLY_SECONDS: Metric = histogram(
     "landfall_apply_seconds",
     &[],
+    WORK_SECONDS,
     "From the start of a batch's first attempt to its COMMIT",
 );
 pub const STAGE_SECONDS: Metric = histogram(
     "landfall_stage_seconds",
     &["stage"],
+    WORK_SECONDS,
     "Time that a batch spends in each stage of its way, attempts that failed included",
 );
 pub const FAILED_ATTEMPTS: Metric = counter(
@@ -345,22 +355,3 @@ pub const ALL: &[Metric] = &[
     THREADS,
     STARTED,
 ];
-
-/// Tells the recorder what each means.
-pub(super) fn describe_all() {
-    for Metric {
-        name, kind, help, ..
-    } in ALL.iter().copied()
-    {
-        let unit = match name {
-            name if name.ends_with("_seconds") => Unit::Seconds,
-            name if name.ends_with("_bytes") => Unit::Bytes,
-            _ => Unit::Count,
-        };
-        match kind {
-            Kind::Counter => describe_counter!(name, unit, help),
-            Kind::Gauge => describe_gauge!(name, unit, help),
-            Kind::Histogram => describe_histogram!(name, unit, help),
-        }
-    }
-}

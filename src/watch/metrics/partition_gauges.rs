@@ -6,6 +6,7 @@
 use metrics::{Gauge, Label, gauge};
 
 use super::names::{APPLIED_TIME, LAG, LAG_SECONDS, Metric, WATERMARK};
+use super::series::UNKNOWN;
 use crate::record::TopicPartition;
 
 /// The gauges of a partition.
@@ -34,13 +35,15 @@ impl PartitionGauges {
         set(&mut self.watermark, WATERMARK, source, next_offset as f64);
     }
 
-    /// How many records are behind.
-    pub fn set_lag(&mut self, source: &TopicPartition, events: i64) {
-        set(&mut self.lag, LAG, source, events as f64);
+    /// How many records are behind; `None`: it isn't known.
+    pub fn set_lag(&mut self, source: &TopicPartition, events: Option<i64>) {
+        let events = events.map_or(UNKNOWN, |events| events as f64);
+        set(&mut self.lag, LAG, source, events);
     }
 
     /// The same as time.
-    pub fn set_lag_seconds(&mut self, source: &TopicPartition, seconds: f64) {
+    pub fn set_lag_seconds(&mut self, source: &TopicPartition, seconds: Option<f64>) {
+        let seconds = seconds.unwrap_or(UNKNOWN);
         set(&mut self.lag_seconds, LAG_SECONDS, source, seconds);
     }
 
@@ -50,10 +53,15 @@ impl PartitionGauges {
         set(&mut self.applied_time, APPLIED_TIME, source, seconds);
     }
 
-    /// The partition was given up: its lag is somebody else's to tell.
+    /// The partition was given up: whoever has it now tells of it.
     pub fn clear(&mut self) {
-        for gauge in [&self.lag, &self.lag_seconds].into_iter().flatten() {
-            gauge.set(0.0);
-        }
+        let Self {
+            watermark,
+            lag,
+            lag_seconds,
+            applied_time,
+        } = std::mem::take(self);
+        let all = [watermark, lag, lag_seconds, applied_time];
+        all.iter().flatten().for_each(|gauge| gauge.set(UNKNOWN));
     }
 }
