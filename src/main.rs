@@ -8,6 +8,7 @@ use landfall::cli::{Cli, Command, Run};
 use landfall::config::Config;
 use landfall::ledger::letter_indexes::create_missing_indexes;
 use landfall::ledger::migrate;
+use landfall::ledger::resume::ResumeReason;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, import_connector, prune, status, terminal};
@@ -116,6 +117,7 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     let stop = shutdown::on_signal()?;
     let recorder = metrics::install_recorder()?;
     metrics::limit_tables(config.http.metrics_tables);
+    metrics::begin_at_zero(&ResumeReason::ALL.map(ResumeReason::name));
     metrics::set_build(landfall::kafka::librdkafka_version());
     let (health, progress) = (Arc::new(Health::default()), Arc::new(Progress::default()));
     let sampled = Arc::new(Sampled::default());

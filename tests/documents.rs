@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use landfall::ledger::resume::ResumeReason;
 use landfall::verdict::Verdict;
 use landfall::watch::metrics;
 use landfall::watch::standing::Standing;
@@ -269,6 +270,7 @@ fn the_values_of_labels_that_are_few_are_all_explained() {
         metrics::Stage::ALL.map(|it| it.name()).to_vec(),
         Verdict::ALL.map(|it| it.name()).to_vec(),
         Standing::REASONS.to_vec(),
+        ResumeReason::ALL.map(|it| it.name()).to_vec(),
         vec![metrics::OTHER_TABLES],
     ];
     for value in values.concat() {

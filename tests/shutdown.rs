@@ -164,9 +164,6 @@ async fn metrics_are_there_from_the_first_batch_on_and_all_of_them_are_described
         metrics::FAILED_ATTEMPTS,
         metrics::OPEN_LETTERS,
         metrics::ROWS_LEFT,
-        metrics::STANDING,
-        metrics::STANDING_SINCE,
-        metrics::WAITING,
     ]
     .map(|metric| metric.name);
     let all: BTreeSet<&str> = metrics::ALL.iter().map(|metric| metric.name).collect();

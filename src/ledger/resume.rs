@@ -65,6 +65,32 @@ pub enum ResumeReason {
     OtherLog,
 }
 
+impl ResumeReason {
+    /// Every reason there is.
+    pub const ALL: [ResumeReason; 7] = [
+        ResumeReason::New,
+        ResumeReason::Continue,
+        ResumeReason::Behind,
+        ResumeReason::Restored,
+        ResumeReason::Recreated,
+        ResumeReason::Doubtful,
+        ResumeReason::OtherLog,
+    ];
+
+    /// The `cause` label of [`metrics::RESUMPTIONS`](crate::watch::metrics::RESUMPTIONS).
+    pub fn name(self) -> &'static str {
+        match self {
+            ResumeReason::New => "new",
+            ResumeReason::Continue => "continued",
+            ResumeReason::Behind => "behind",
+            ResumeReason::Restored => "restored",
+            ResumeReason::Recreated => "recreated",
+            ResumeReason::Doubtful => "doubtful",
+            ResumeReason::OtherLog => "other_log",
+        }
+    }
+}
+
 /// Where a partition is read from, and why there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {

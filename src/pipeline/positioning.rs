@@ -26,6 +26,7 @@ use crate::pipeline::unanswered::Unanswered;
 use crate::record::TopicPartition;
 use crate::verdict::{Failure, Verdict};
 use crate::watch::kafka_health::describe_rival;
+use crate::watch::metrics;
 use crate::watch::standing::Standing;
 
 /// Reads positions for one lane.
@@ -387,6 +388,7 @@ fn log_resumption(
     log: &LogState,
     last_group: Option<&str>,
 ) {
+    metrics::count_resumption(resumed.why.name());
     let (start, watermark, committed) =
         (resumed.start, resumed.watermark.next_offset, log.committed);
     match resumed.why {

@@ -138,9 +138,12 @@ impl Worker {
         watches.spawn(warn_of_idle_routes(topics.clone(), config.clone()));
         watches.spawn(watch_topics(topics, consumer.clone()));
         watches.spawn(watch_untold_ends(consumer.clone()));
-        watches.spawn(make_wanted_days(pool.clone(), ledger.clone()));
-        let schema = config.postgres.schema.clone();
-        watches.spawn(measure_regularly(pool, schema, ledger.clone()));
+        watches.spawn(make_wanted_days(pool, ledger.clone()));
+        let (questions, schema) = (
+            connection::build_single(config)?,
+            config.postgres.schema.clone(),
+        );
+        watches.spawn(measure_regularly(questions, schema, ledger.clone()));
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), ledger, until_caught_up);
         retention.spawn(looking_after);

@@ -5,6 +5,7 @@
 
 mod exposition;
 mod names;
+mod open_letters;
 mod outcomes;
 mod partition_gauges;
 mod ranges;
@@ -12,29 +13,57 @@ mod series;
 mod stage;
 mod table_names;
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metrics::{Histogram, SharedString, counter, gauge, histogram};
+use metrics::{Histogram, counter, gauge, histogram};
 
 use crate::clock::time_since_1970;
 use crate::verdict::{Failure, Reason, Verdict};
 pub use crate::watch::metrics::names::*;
+use crate::watch::metrics::open_letters::OpenLetters;
 pub use crate::watch::metrics::outcomes::{BatchOutcome, EventOutcome, TOTALS, Totals};
 pub use crate::watch::metrics::partition_gauges::PartitionGauges;
 pub use crate::watch::metrics::series::{Series, install_recorder};
 pub use crate::watch::metrics::stage::Stage;
 pub use crate::watch::metrics::table_names::OTHER_TABLES;
 use crate::watch::metrics::table_names::TableNames;
+use crate::watch::standing::Standing;
 
 /// The tables that have labels.
 static TABLES: LazyLock<TableNames> = LazyLock::new(TableNames::unbounded);
 
+/// How an assignment changes.
+const REBALANCE_KINDS: [&str; 4] = ["assigned", "revoked", "lost", "failed"];
+
+/// Those of which letters wait. Of the process, not of a worker: one that is built anew knows what was told.
+static LETTERS: LazyLock<OpenLetters> = LazyLock::new(OpenLetters::unbounded);
+
 /// From now on no more than so many tables are told apart (`http.metrics_tables`).
 pub fn limit_tables(most: usize) {
     TABLES.limit_to(most);
+    LETTERS.limit_tables_of_others(most);
+}
+
+/// What seldom happens is 0 from the beginning: of a series that begins with 1, Prometheus doesn't see that it rose.
+/// `resumption_causes`: all that there are.
+pub fn begin_at_zero(resumption_causes: &[&'static str]) {
+    for cause in resumption_causes {
+        counter!(RESUMPTIONS.name, "cause" => *cause).increment(0);
+    }
+    for kind in REBALANCE_KINDS {
+        counter!(REBALANCES.name, "kind" => kind).increment(0);
+    }
+    for outcome in BatchOutcome::ALL {
+        counter!(BATCHES.name, "outcome" => outcome.name()).increment(0);
+    }
+    for why in Standing::REASONS {
+        set_standing_partitions(why, 0, None);
+    }
+    for verdict in Verdict::ALL {
+        set_waiting_lanes(verdict, 0);
+    }
 }
 
 /// Counts events with the same outcome.
@@ -135,9 +164,14 @@ pub fn set_assigned_partitions(partitions: usize) {
     gauge!(PARTITIONS.name).set(partitions as f64);
 }
 
-/// The assignment has changed, or was to: `assigned`, `revoked`, `lost` or `failed`.
+/// The assignment has changed, or was to: one of [`REBALANCE_KINDS`].
 pub fn count_rebalance(kind: &'static str) {
     counter!(REBALANCES.name, "kind" => kind).increment(1);
+}
+
+/// A partition is taken up, and this led to where it is read from.
+pub fn count_resumption(cause: &'static str) {
+    counter!(RESUMPTIONS.name, "cause" => cause).increment(1);
 }
 
 /// How many partitions stand still for a reason, and since when the first of them does.
@@ -174,16 +208,9 @@ pub fn set_pool(most: usize, idle: usize, used: usize, waiting: usize) {
     gauge!(POOL_WAITING.name).set(waiting as f64);
 }
 
-/// How many letters wait for a decision, by table and reason. Those of tables that aren't told apart are added up.
+/// How many letters wait for a decision, by table and reason: all that there are.
 pub fn set_open_letters<'l>(letters: impl Iterator<Item = (&'l str, &'l str, u64)>) {
-    let mut sums: HashMap<(SharedString, &str), u64> = HashMap::new();
-    for (table, reason, count) in letters {
-        *sums.entry((TABLES.label_of(table), reason)).or_default() += count;
-    }
-    for ((table, reason), count) in sums {
-        gauge!(OPEN_LETTERS.name, "table" => table, "reason" => reason.to_owned())
-            .set(count as f64);
-    }
+    LETTERS.set(&TABLES, letters);
 }
 
 /// When the oldest letter was put aside that waits for a decision, in seconds since 1970, 0 if there is none; how many keys

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use landfall::ledger::resume::ResumeReason;
 use landfall::record::TopicPartition;
 use landfall::verdict::{Failure, Reason, Verdict};
 use landfall::watch::metrics::{self, BatchOutcome, EventOutcome, PartitionGauges, Series, Stage};
@@ -173,6 +174,7 @@ fn values_of(metric: &str, label: &str) -> Option<BTreeSet<String>> {
     let names: Vec<&str> = match (metric, label) {
         ("landfall_events_total", "outcome") => EventOutcome::ALL.map(EventOutcome::name).into(),
         ("landfall_batches_total", "outcome") => BatchOutcome::ALL.map(BatchOutcome::name).into(),
+        (_, "cause") => ResumeReason::ALL.map(ResumeReason::name).into(),
         (_, "stage") => Stage::ALL.map(Stage::name).into(),
         (_, "why") => Standing::REASONS.into(),
         (_, "verdict") => Verdict::ALL.map(Verdict::name).into(),
@@ -207,6 +209,7 @@ fn record_each() {
     partition.set_applied_time(&source, 1);
     metrics::set_assigned_partitions(1);
     metrics::count_rebalance("assigned");
+    metrics::count_resumption("new");
     metrics::note_pruned();
     metrics::set_waiting_lanes(Verdict::Systemic, 1);
     metrics::set_standing_partitions("lost", 1, None);

@@ -224,6 +224,11 @@ pub const REBALANCES: Metric = counter(
     &["kind"],
     "Changes of the assignment, by kind: assigned, revoked, lost (the group took the process for gone), failed",
 );
+pub const RESUMPTIONS: Metric = counter(
+    "landfall_resumptions_total",
+    &["cause"],
+    "Partitions that were taken up, by what Postgres and Kafka say of each other: new, continued, behind, restored, recreated, doubtful, other_log",
+);
 pub const INBOX_EVENTS: Metric = gauge(
     "landfall_inbox_events",
     &["lane"],
@@ -337,6 +342,7 @@ pub const ALL: &[Metric] = &[
     LAST_APPLIED,
     PARTITIONS,
     REBALANCES,
+    RESUMPTIONS,
     INBOX_EVENTS,
     INBOX_BYTES,
     FETCH_QUEUE_EVENTS,

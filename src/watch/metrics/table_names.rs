@@ -32,6 +32,12 @@ impl TableNames {
         self.0.lock().most = most;
     }
 
+    /// The value of the label for this table, if it has one already.
+    pub fn known_label_of(&self, table: &str) -> Option<SharedString> {
+        let known = self.0.lock();
+        known.names.contains(table).then(|| table.to_owned().into())
+    }
+
     /// The value of the label for this table; an empty name stays empty, as nothing tells the table.
     pub fn label_of(&self, table: &str) -> SharedString {
         let mut known = self.0.lock();
