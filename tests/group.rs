@@ -1,7 +1,7 @@
 //! Several workers in one group: one dies, one hangs and comes back.
 
 use crate::support::worker::Worker;
-use crate::support::{World, audit, events};
+use crate::support::{World, audit, events, eventually};
 
 #[tokio::test]
 async fn a_killed_worker_is_replaced_by_its_fellow() {
@@ -15,6 +15,16 @@ async fn a_killed_worker_is_replaced_by_its_fellow() {
         .await;
     for worker in [&first, &second] {
         worker.says(&["partitions assigned", "partitions=2"]).await;
+        eventually("it tells of its own partitions alone", async || {
+            let (_, metrics) = worker.get("/metrics").await;
+            let count = |name: &str| {
+                let lines = metrics.lines();
+                lines.filter(|line| line.starts_with(name)).count()
+            };
+            let each = ["landfall_lag_seconds{", "landfall_watermark_offset{"].map(count);
+            (each == [2, 2]).then_some(())
+        })
+        .await;
     }
     world.kafka.produce(&world.topic, &history[1000..]).await;
     first.kill().await;

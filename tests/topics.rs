@@ -1,5 +1,7 @@
 //! A topic deleted and created again loses nothing, whatever its offsets look like.
 
+use landfall::watch::metrics;
+
 use crate::support::events::{self, insert, update};
 use crate::support::{Event, World, audit};
 
@@ -55,6 +57,9 @@ async fn a_shorter_topic_recreated_while_running_loses_nothing() {
         .until_count("SELECT count(*) FROM t WHERE version = 51", 20)
         .await;
     audit::assert_forward_only(&world.db).await;
+    let resumptions = metrics::RESUMPTIONS.name;
+    let recreated = worker.metric(resumptions, &["cause=\"recreated\""]).await;
+    assert_eq!(recreated, 1.0, "{}", worker.log());
     assert_eq!(worker.stop().await.0, Some(0));
 }
 
