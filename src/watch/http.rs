@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -41,6 +42,13 @@ pub async fn serve_endpoints(
         address: listen,
         error,
     })?;
+    let values = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            values.take_values_in();
+        }
+    });
     let ready = move || {
         let health = health.clone();
         async move {

@@ -3,7 +3,6 @@
 
 #![allow(clippy::disallowed_macros)] // here they are allowed
 
-mod exposition;
 mod names;
 mod open_letters;
 mod outcomes;
@@ -54,6 +53,9 @@ pub fn begin_at_zero(resumption_causes: &[&'static str]) {
     }
     for kind in REBALANCE_KINDS {
         counter!(REBALANCES.name, "kind" => kind).increment(0);
+    }
+    for what in [DroppedTelemetry::Spans, DroppedTelemetry::LineageEvents] {
+        count_dropped_telemetry(what, 0);
     }
     for outcome in BatchOutcome::ALL {
         counter!(BATCHES.name, "outcome" => outcome.name()).increment(0);

@@ -147,7 +147,11 @@ fn the_objective_is_stated_once_and_the_histogram_can_tell_of_its_target() {
     };
     let target = stated("landfall:lag_target:seconds");
     let objective = stated("landfall:lag_objective:ratio");
-    assert!(landfall::watch::metrics::LATENCY_SECONDS.contains(&target));
+    assert!(
+        landfall::watch::metrics::SOURCE_LATENCY
+            .ranges
+            .contains(&target)
+    );
     let panels = text("monitoring/grafana/dashboards/table.json");
     assert!(panels.contains(&format!(r#"le=\"{target}\""#)));
     let told = text("monitoring/README.md");

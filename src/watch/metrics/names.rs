@@ -1,6 +1,8 @@
 //! The name of every metric, with its kind, its labels and what it means: what `/metrics` says in `# HELP`, and what
 //! `docs/metrics.md` explains.
 
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
 use super::ranges::{BATCH_SIZES, LATENCY_SECONDS, WORK_SECONDS};
 
 /// What kind of metric it is, in Prometheus' words.
@@ -34,7 +36,7 @@ pub struct Metric {
     /// For people.
     pub help: &'static str,
     /// Of a histogram: the greatest value of each range.
-    pub(super) ranges: &'static [f64],
+    pub ranges: &'static [f64],
 }
 
 const fn metric(
@@ -361,3 +363,20 @@ pub const ALL: &[Metric] = &[
     THREADS,
     STARTED,
 ];
+
+/// Tells the recorder what each means.
+pub(super) fn describe_all() {
+    for metric in ALL {
+        let (name, help) = (metric.name, metric.help);
+        let unit = match name {
+            name if name.ends_with("_seconds") => Unit::Seconds,
+            name if name.ends_with("_bytes") => Unit::Bytes,
+            _ => Unit::Count,
+        };
+        match metric.kind {
+            Kind::Counter => describe_counter!(name, unit, help),
+            Kind::Gauge => describe_gauge!(name, unit, help),
+            Kind::Histogram => describe_histogram!(name, unit, help),
+        }
+    }
+}

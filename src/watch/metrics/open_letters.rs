@@ -79,7 +79,9 @@ mod tests {
                 let rest = line.strip_prefix("landfall_open_dead_letters{table=\"")?;
                 Some(rest.replace("\",reason=\"value\"}", ""))
             });
-            lines.collect::<Vec<_>>()
+            let mut lines: Vec<String> = lines.collect();
+            lines.sort();
+            lines
         };
         assert_eq!(
             set(&[("theirs", 3), ("also theirs", 4)]),

@@ -1,57 +1,39 @@
-//! Everything that is measured in this process. Beside `metrics-exporter-prometheus`, which keeps each value of a histogram by
-//! itself until somebody asks, this counts them as they come; and what has nothing to say any more leaves no series behind.
+//! Everything that is measured in this process, as Prometheus reads it. What has nothing to say any more is set to
+//! [`UNKNOWN`] and left out: `metrics-exporter-prometheus` keeps a series once it was there.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 use metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SetRecorderError, SharedString,
     Unit, set_global_recorder,
 };
-use metrics_util::registry::{Registry, Storage};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
 
-use super::exposition::{Family, Sample, render_family};
-use super::names::{ALL, Kind, Metric};
-use super::ranges::{RangeCounts, WORK_SECONDS};
+use super::names::{ALL, describe_all};
 
 /// What a gauge is set to that has nothing to say any more: it isn't exported then.
 pub(super) const UNKNOWN: f64 = f64::NAN;
 
 /// The series of this process. Whoever has a copy sees the same.
 #[derive(Clone)]
-pub struct Series(Arc<Registry<Key, Values>>);
+pub struct Series(Arc<PrometheusRecorder>);
 
-/// How the value of a series is kept.
-struct Values;
-
-impl Storage<Key> for Values {
-    type Counter = Arc<AtomicU64>;
-    type Gauge = Arc<AtomicU64>;
-    type Histogram = Arc<RangeCounts>;
-
-    fn counter(&self, _: &Key) -> Self::Counter {
-        Arc::default()
-    }
-
-    fn gauge(&self, _: &Key) -> Self::Gauge {
-        Arc::new(AtomicU64::new(UNKNOWN.to_bits()))
-    }
-
-    fn histogram(&self, key: &Key) -> Self::Histogram {
-        let ranges = find_metric(key.name()).map_or(WORK_SECONDS, |metric| metric.ranges);
-        Arc::new(RangeCounts::new(ranges))
-    }
-}
-
-fn find_metric(name: &str) -> Option<&'static Metric> {
-    ALL.iter().find(|metric| metric.name == name)
+/// A recorder with the ranges of every histogram.
+///
+/// # Errors
+/// A histogram without ranges, which a test would find.
+fn build_recorder() -> Result<PrometheusRecorder, BuildError> {
+    let mut histograms = ALL.iter().filter(|metric| !metric.ranges.is_empty());
+    let builder = histograms.try_fold(PrometheusBuilder::new(), |builder, metric| {
+        builder.set_buckets_for_metric(Matcher::Full(metric.name.into()), metric.ranges)
+    });
+    Ok(builder?.build_recorder())
 }
 
 impl Default for Series {
     fn default() -> Self {
-        Self(Arc::new(Registry::new(Values)))
+        let without_ranges = |_| PrometheusBuilder::new().build_recorder();
+        Self(Arc::new(build_recorder().unwrap_or_else(without_ranges)))
     }
 }
 
@@ -62,58 +44,65 @@ impl Default for Series {
 pub fn install_recorder() -> Result<Series, SetRecorderError<Series>> {
     let series = Series::default();
     set_global_recorder(series.clone())?;
+    describe_all();
     Ok(series)
 }
 
 impl Series {
     /// All series that have something to say, in Prometheus' text format.
     pub fn render(&self) -> String {
-        let mut families: BTreeMap<String, Family> = BTreeMap::new();
-        let mut add = |kind, key: &Key, sample| {
-            let family = families.entry(key.name().to_owned());
-            let family = family.or_insert_with(|| Family::new(kind));
-            family.samples.push((key.clone(), sample));
-        };
-        self.0.visit_counters(|key, value| {
-            add(Kind::Counter, key, Sample::Count(value.load(Relaxed)));
-        });
-        self.0.visit_gauges(|key, value| {
-            let value = f64::from_bits(value.load(Relaxed));
-            if !value.is_nan() {
-                add(Kind::Gauge, key, Sample::Value(value));
-            }
-        });
-        self.0.visit_histograms(|key, counts| {
-            add(Kind::Histogram, key, Sample::Ranges(counts.read()));
-        });
-        let mut text = String::new();
-        for (name, family) in families {
-            let help = find_metric(&name).map_or("", |metric| metric.help);
-            render_family(&mut text, &name, help, family);
-        }
-        text
+        leave_out_unknown(&self.0.handle().render())
+    }
+
+    /// Takes in the values of histograms, each of which is kept by itself until then (16 bytes). To be called each second: an
+    /// event has two.
+    pub fn take_values_in(&self) {
+        self.0.handle().run_upkeep();
     }
 }
 
+/// The page without the series that say nothing, and without the heads of metrics that have no others.
+fn leave_out_unknown(page: &str) -> String {
+    let mut told = String::with_capacity(page.len());
+    for family in page.split_inclusive("\n\n") {
+        let is_told = |line: &&str| !line.ends_with(" NaN");
+        let lines = family.lines().filter(is_told);
+        if lines
+            .clone()
+            .any(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            lines.for_each(|line| {
+                told.push_str(line);
+                told.push('\n');
+            });
+        }
+    }
+    told
+}
+
 impl Recorder for Series {
-    // what each means is in `names`
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let existing = |counter: &Arc<AtomicU64>| counter.clone().into();
-        self.0.get_or_create_counter(&key.to_retained(), existing)
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.0.describe_counter(name, unit, help);
     }
 
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let existing = |gauge: &Arc<AtomicU64>| gauge.clone().into();
-        self.0.get_or_create_gauge(&key.to_retained(), existing)
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.0.describe_gauge(name, unit, help);
     }
 
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        let existing = |counts: &Arc<RangeCounts>| counts.clone().into();
-        self.0.get_or_create_histogram(&key.to_retained(), existing)
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
+        self.0.describe_histogram(name, unit, help);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.0.register_counter(key, metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.0.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        self.0.register_histogram(key, metadata)
     }
 }
 
@@ -121,47 +110,37 @@ impl Recorder for Series {
 mod tests {
     #![allow(clippy::disallowed_macros)] // here they are allowed
 
-    use metrics::{counter, gauge, histogram, with_local_recorder};
+    use metrics::{counter, gauge, with_local_recorder};
 
     use super::*;
+    use crate::watch::metrics::names::Kind;
 
     #[test]
-    fn a_scrape_is_sorted_and_escaped_and_has_each_kind_in_prometheus_words() {
-        let series = Series::default();
-        with_local_recorder(&series, || {
-            counter!("b_total", "table" => "z").increment(2);
-            counter!("b_total", "table" => "a \"quoted\\\n").increment(1);
-            gauge!("c").set(0.5);
-            histogram!("landfall_batch_events").record_many(7.0, 3);
-        });
-        let text = series.render();
-        let (counters, rest) = text.split_at(text.find("# TYPE c").unwrap());
-        assert_eq!(
-            counters,
-            "# TYPE b_total counter\nb_total{table=\"a \\\"quoted\\\\\\n\"} 1\nb_total{table=\"z\"} 2\n\n"
-        );
-        let histogram = rest.strip_prefix("# TYPE c gauge\nc 0.5\n\n").unwrap();
-        assert!(histogram.starts_with(
-            "# HELP landfall_batch_events Records in a batch\n# TYPE landfall_batch_events histogram\n\
-             landfall_batch_events_bucket{le=\"1\"} 0\nlandfall_batch_events_bucket{le=\"10\"} 3\n"
-        ));
-        assert!(histogram.ends_with(
-            "landfall_batch_events_bucket{le=\"+Inf\"} 3\nlandfall_batch_events_sum 21\nlandfall_batch_events_count 3\n\n"
-        ));
+    fn every_histogram_has_ranges() {
+        assert!(build_recorder().is_ok());
+        for metric in ALL.iter().filter(|metric| metric.kind == Kind::Histogram) {
+            assert!(!metric.ranges.is_empty(), "{}", metric.name);
+        }
     }
 
     #[test]
     fn what_has_nothing_to_say_any_more_leaves_no_series_until_it_has_again() {
         let series = Series::default();
         with_local_recorder(&series, || {
-            let partition = gauge!("a", "partition" => "1");
             assert_eq!(series.render(), "");
+            let partition = gauge!("a", "partition" => "1");
             partition.set(1.0);
             assert_eq!(series.render(), "# TYPE a gauge\na{partition=\"1\"} 1\n\n");
             partition.set(UNKNOWN);
             assert_eq!(series.render(), "");
+            counter!("b_total").increment(1);
+            assert_eq!(series.render(), "# TYPE b_total counter\nb_total 1\n\n");
             gauge!("a", "partition" => "1").set(2.0);
-            assert_eq!(series.render(), "# TYPE a gauge\na{partition=\"1\"} 2\n\n");
+            let page = series.render();
+            assert!(
+                page.contains("# TYPE a gauge\na{partition=\"1\"} 2\n\n"),
+                "{page}"
+            );
         });
     }
 }
