@@ -23,6 +23,11 @@ pub struct UnreadTopic {
 }
 
 impl UnreadTopic {
+    /// Whether each of its partitions was told of.
+    pub fn is_whole(&self) -> bool {
+        usize::try_from(self.count) == Ok(self.partitions.len())
+    }
+
     /// Whether it has records, and the group has committed nothing of any partition.
     pub fn is_uncommitted(&self) -> bool {
         let partitions = || self.partitions.values();

@@ -181,14 +181,22 @@ impl LateTopics {
         if met.is_met_first(topic) {
             let wanted = topic.clone();
             let unread = look_at(config, topics, move |it| it == &*wanted).await?;
-            if unread.is_empty() {
-                return Ok(()); // it is gone
-            }
+            require_told(topic, &unread)?;
             enter(config, pool, &unread, None).await?;
         }
         settled.lock().insert(topic.clone());
         Ok(())
     }
+}
+
+/// The topic was there a moment ago. A broker that hasn't heard of it, or not of all its partitions, tells nothing of where
+/// these begin: taken for an answer, they would begin at their beginning, and that for good.
+fn require_told(topic: &str, unread: &UnreadTopics) -> Result<(), Failure> {
+    if unread.get(topic).is_some_and(UnreadTopic::is_whole) {
+        return Ok(());
+    }
+    let message = format!("Kafka doesn't tell of all partitions of {topic} now");
+    Err(Failure::of_kafka(Verdict::Unavailable, message))
 }
 
 /// A wrong group, or one whose offsets have expired, would have everything read from the beginning, and that for good.
@@ -248,6 +256,39 @@ fn tell_start(
         }
         _ => {
             tracing::info!(%topic, partitions = begun, left_out, from_beginning = others, own, group, "never applied to this destination: goes on where the group stands (kafka.start = \"group\"); partitions of which it has committed nothing, or Landfall itself (own), begin at their beginning");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::topic_ids::TopicId;
+
+    #[test]
+    fn a_topic_of_which_no_broker_tells_or_not_of_all_partitions_is_asked_about_again() {
+        let log = UnreadPartition {
+            low: 0,
+            high: 9,
+            committed: Some(4),
+            is_own: false,
+        };
+        let told = |partitions: &[i32]| {
+            let topic = UnreadTopic {
+                id: TopicId::Untold,
+                count: 2,
+                partitions: partitions.iter().map(|number| (*number, log)).collect(),
+            };
+            require_told("t", &UnreadTopics::from([("t".to_owned(), topic)]))
+        };
+        assert_eq!(told(&[0, 1]), Ok(()));
+        for untold in [
+            told(&[1]),
+            told(&[]),
+            require_told("t", &UnreadTopics::new()),
+        ] {
+            let failure = untold.expect_err("nobody knows where it begins");
+            assert!(failure.of_kafka && failure.verdict == Verdict::Unavailable);
         }
     }
 }
