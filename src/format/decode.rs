@@ -200,6 +200,7 @@ impl Decoder {
         let other_key = other_key.map(|header| reader.read_other_key(header, topic, arena));
         let source = envelope.as_ref().map(|envelope| &*envelope.source);
         let facts = topic.lander.note_facts(record, source);
+        let applies_deletes = topic.lander.shape().applies_deletes(deletes);
         let incoming = Incoming {
             record,
             arena,
@@ -215,9 +216,15 @@ impl Decoder {
                 }
             }
             Some(envelope) => topic.decode_event(incoming, key, envelope),
-            None => topic.decode_tombstone(incoming, key),
+            None => match topic.decode_tombstone(incoming, key) {
+                // which row it would remove is of no matter
+                Err(refusal) if !applies_deletes && refusal.blame == Blame::Record => {
+                    Ok(Decoded::Nothing(Operation::Tombstone.name()))
+                }
+                decoded => decoded,
+            },
         }?;
-        let decoded = match all_deletes || topic.lander.shape().applies_deletes(deletes) {
+        let decoded = match all_deletes || applies_deletes {
             true => decoded,
             false => without_deletes(decoded),
         };

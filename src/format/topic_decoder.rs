@@ -421,11 +421,14 @@ impl TopicDecoder {
         if hash.is_some_and(|hash| incoming.memory.open_deletes.close_delete(hash)) {
             return Ok(Decoded::BelongsToDelete);
         }
-        if self.lander.appends() && (key.is_empty() || !self.deletes_by_tombstones()) {
+        if self.lander.appends() && (hash.is_none() || !self.deletes_by_tombstones()) {
             return Ok(Decoded::Nothing(Operation::Tombstone.name())); // of which there is no row
         }
         if key.is_empty() {
             let message = match hash {
+                _ if self.lander.appends() => {
+                    "the key of a record without a value (tombstone) names no column: nothing tells what it deletes; have the source write keys that do, or set deletes = false in the [[route]]"
+                }
                 None => {
                     "a record without a value (tombstone) has no key either: nothing tells which row it deletes"
                 }
