@@ -456,6 +456,8 @@ fn a_topic_of_another_shape_is_named_with_the_setting_for_it() {
         (Topic::trigger(), envelope, "envelope = \"debezium\""),
         (Topic::trigger(), r#"{"id":1}"#, "format.trigger.id"),
         (avro(), envelope, "encoding = \"json\""),
+        (debezium(), "text", "JsonConverter"),
+        (Topic::flat(ROUTE), "17", "JsonConverter"),
     ];
     for (topic, value, setting) in &mut cases {
         let refusal = topic.refusal(KEY, Some(value));
@@ -463,9 +465,8 @@ fn a_topic_of_another_shape_is_named_with_the_setting_for_it() {
         assert_eq!(refusal.blame, Blame::Topic, "{value}");
     }
     for odd in [
-        "text",
         "[1]",
-        "17",
+        "{ broken",
         "{\"op\":1}",
         r#"{"op":"x","before":null,"after":null}"#,
     ] {
@@ -487,4 +488,36 @@ fn what_connectors_write_about_themselves_carries_nothing_in_any_envelope() {
             );
         }
     }
+}
+
+#[test]
+fn a_tombstone_that_tells_no_column_of_an_appended_row_is_refused_and_never_passed_over() {
+    let route = "[[route]]\ntopic = \"t\"\ntable = \"s\"\nwrite = \"append\"\n";
+    let mut topic = Topic::flat(route);
+    for key in ["7", "\"seven\"", "\"{"] {
+        topic.change(Some(key), Some(r#"{"id":7}"#));
+        let refusal = topic.refusal(Some(key), None);
+        assert_eq!(refusal.reason, Reason::MissingKey, "{key}");
+        assert!(
+            refusal.message.contains("deletes = false"),
+            "{}",
+            refusal.message
+        );
+    }
+    assert_eq!(topic.change(KEY, None).operation, Operation::Tombstone);
+    assert!(matches!(
+        topic.decode(None, None),
+        Ok(Decoded::Nothing("tombstone"))
+    ));
+    // where it is said by an event of its own that the row is gone
+    topic.change(Some("7"), Some(r#"{"id":7,"__deleted":true}"#));
+    assert!(matches!(
+        topic.decode(Some("7"), None),
+        Ok(Decoded::BelongsToDelete)
+    ));
+    let mut topic = Topic::flat(&format!("{route}deletes = false\n"));
+    assert!(matches!(
+        topic.decode(Some("7"), None),
+        Ok(Decoded::Nothing("tombstone"))
+    ));
 }

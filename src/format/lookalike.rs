@@ -33,6 +33,8 @@ pub enum Lookalike {
     GlueFramed,
     /// JSON.
     Json,
+    /// A text that doesn't begin as a JSON object or list, as StringConverter writes it.
+    Text,
 }
 
 /// All fields that Debezium's BEGIN and END of a transaction have.
@@ -89,7 +91,10 @@ impl Lookalike {
             }
             () if is_framed => Some(Self::RegistryFramed),
             () if is_glues => Some(Self::GlueFramed),
-            () => Self::of_json(std::str::from_utf8(value).ok()?),
+            () => {
+                let text = std::str::from_utf8(value).ok()?;
+                Self::of_json(text).or_else(|| is_plain(text).then_some(Self::Text))
+            }
         }
     }
 
@@ -176,7 +181,11 @@ impl Lookalike {
         let (looks_like, remedy) = self.describe();
         let (envelope, encoding) = (format.envelope.name(), format.encoding.name());
         let configured = match self {
-            Self::RegistryFramed | Self::Registered(_) | Self::GlueFramed | Self::Json => {
+            Self::RegistryFramed
+            | Self::Registered(_)
+            | Self::GlueFramed
+            | Self::Json
+            | Self::Text => {
                 format!("its encoding is configured as {encoding}")
             }
             _ => format!("its envelope is configured as {envelope}"),
@@ -250,10 +259,36 @@ impl Lookalike {
                 "messages in the framing of AWS Glue's registry, which Landfall doesn't read",
                 "have the converter write Confluent's wire format, or JSON",
             ),
+            Self::Text => (
+                "texts, not JSON objects (StringConverter writes such)",
+                "have the connector write JSON (JsonConverter), or take the topic out of kafka.topics",
+            ),
             Self::Json => (
                 "JSON",
                 "set encoding = \"json\" in the topic's [[route]], or under [format] for all topics",
             ),
+        }
+    }
+}
+
+/// Whether it is no JSON, be it broken, that a row or an event could be.
+fn is_plain(text: &str) -> bool {
+    let text = text.trim_start();
+    !text.is_empty() && !text.starts_with(['{', '[']) && text != "null"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_does_not_begin_as_an_object_is_what_a_string_converter_writes() {
+        let look = |value: &str| Lookalike::of_bytes(value.as_bytes(), Encoding::Json);
+        for text in ["c 1", "Struct{id=1}", "\"quoted\"", "17"] {
+            assert_eq!(look(text), Some(Lookalike::Text), "{text}");
+        }
+        for broken in ["{", " {\"id\":", "[1", "null", " ", ""] {
+            assert_eq!(look(broken), None, "{broken}");
         }
     }
 }

@@ -154,6 +154,13 @@ impl Finding {
         }
     }
 
+    /// It is a problem if it is about events that would become dead letters: all others do, too.
+    pub fn weigh_letters(&mut self) {
+        if self.event.as_ref().is_some_and(|it| it.reason.is_some()) {
+            self.severity = Severity::Problem;
+        }
+    }
+
     /// Whether the check fails because of the finding.
     pub fn is_problem(&self) -> bool {
         self.severity == Severity::Problem

@@ -122,7 +122,7 @@ pub fn sample_topics(
     let mut records: HashMap<Arc<str>, Vec<Record>> = HashMap::new();
     match sample_records(config, &complaints, ranges, SAMPLE_LIMITS) {
         Ok(sampled) => {
-            for record in sampled {
+            for record in sampled.records {
                 let topic = record.source.topic.clone();
                 records.entry(topic).or_default().push(record);
             }

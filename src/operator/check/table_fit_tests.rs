@@ -191,6 +191,24 @@ fn values_that_never_fit_are_a_problem_and_single_ones_a_warning() {
 }
 
 #[test]
+fn columns_that_are_each_odd_in_some_events_are_a_problem_where_no_event_fits() {
+    let mut relation = relation(&[("id", "int4"), ("n", "int4"), ("m", "int4")], &[&[0]]);
+    relation.not_null = vec![NotNull {
+        column: "m".to_owned(),
+        has_default: false,
+    }];
+    let of_value = event("c", KEY, r#"{"id":1,"n":{"a":1},"m":1}"#);
+    let of_null = event("c", KEY, r#"{"id":1,"n":1,"m":null}"#);
+    let findings = judged(&relation, &[of_value.clone(), of_null.clone()]);
+    assert_eq!(codes(&findings), ["values_unfit", "nulls"]);
+    assert!(findings.iter().all(Finding::is_problem), "{findings:?}");
+    let fits = event("c", KEY, r#"{"id":1,"n":1,"m":1}"#);
+    let findings = judged(&relation, &[of_value, of_null, fits]);
+    assert_eq!(codes(&findings), ["values_unfit", "nulls"]);
+    assert!(!findings.iter().any(Finding::is_problem), "{findings:?}");
+}
+
+#[test]
 fn values_whose_meaning_nobody_tells_are_a_problem_that_names_column_and_key() {
     let relation = relation(&[("id", "int4"), ("at", "timestamptz")], &[&[0]]);
     let wrong = event("c", KEY, r#"{"id":1,"at":true}"#);

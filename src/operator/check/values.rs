@@ -1,5 +1,7 @@
 //! Do the sampled events' values go into the table's columns? No value is ever told.
 
+use std::collections::BTreeSet;
+
 use crate::config::{DecimalForm, SchemalessConfig};
 use crate::format::change::Change;
 use crate::operator::check::causes::{Causes, tell_letter, weigh_finding};
@@ -66,11 +68,48 @@ pub fn judge_conversions(
     reading: &Reading,
 ) -> Vec<Finding> {
     let columns = relation.table.columns.iter();
-    let judged = columns.flat_map(|column| {
-        let values = SampledValues::of_column(relation, column, sample, reading);
-        values.judge_column(relation, column, sample, reading)
+    let sampled: Vec<(&Column, SampledValues<'_, '_>)> = columns
+        .map(|column| {
+            let values = SampledValues::of_column(relation, column, sample, reading);
+            (column, values)
+        })
+        .collect();
+    // columns that are each odd in some events may together leave none that fits
+    let odd = sampled.iter().flat_map(|(_, values)| &values.odd);
+    let none_fits = odd.collect::<BTreeSet<_>>().len() >= sample.changes.len();
+    let judged = sampled.iter().flat_map(|(column, values)| {
+        let refused = values.judge_refused(relation, column, sample, none_fits);
+        let undeclared = values.judge_undeclared(relation, column, reading);
+        let others = values.judge_fitting(relation, column);
+        undeclared.into_iter().chain(refused).chain(others)
     });
     judged.collect()
+}
+
+/// Why a value can't be written to its column.
+#[derive(PartialEq)]
+enum Unfit {
+    /// A null that the column doesn't take.
+    Null,
+    /// It doesn't convert.
+    Value(ValueError),
+}
+
+impl Unfit {
+    /// That of its event's dead letter.
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Null => Reason::Constraint,
+            Self::Value(_) => Reason::Value,
+        }
+    }
+
+    fn undeclared(&self) -> Option<&ValueError> {
+        match self {
+            Self::Value(error) if error.is_undeclared() => Some(error),
+            Self::Value(_) | Self::Null => None,
+        }
+    }
 }
 
 /// What a sample's events have for one column.
@@ -78,10 +117,10 @@ pub fn judge_conversions(
 struct SampledValues<'s, 'r> {
     /// How many values convert.
     fitting: usize,
-    /// Nulls that the column doesn't take.
-    nulls: Causes<(), usize>,
-    /// Values that don't convert, by why.
-    refused: Causes<ValueError, RefusedValue<'s, 'r>>,
+    /// Values that can't be written, by why.
+    refused: Causes<Unfit, RefusedValue<'s, 'r>>,
+    /// Their events.
+    odd: Vec<usize>,
     /// Those of them for which nothing tells what they mean.
     undeclared: Vec<RefusedValue<'s, 'r>>,
     suspicious: usize,
@@ -90,7 +129,7 @@ struct SampledValues<'s, 'r> {
     assumed: Option<i32>,
 }
 
-/// A value that doesn't convert: of which event of the sample, and which of its fields.
+/// A value that can't be written: of which event of the sample, and which of its fields.
 #[derive(Clone, Copy)]
 struct RefusedValue<'s, 'r> {
     event: usize,
@@ -114,10 +153,10 @@ impl<'s, 'r> SampledValues<'s, 'r> {
             let Some((at, field)) = fields.find(|(_, name)| is_it(name)) else {
                 continue;
             };
-            match convert_value(relation, change, (at, field), reading) {
-                None | Some(Ok(Value::Unavailable)) => {}
-                Some(Ok(Value::Null)) if takes_null => {}
-                Some(Ok(Value::Null)) => values.nulls.note_sample((), event, None),
+            let unfit = match convert_value(relation, change, (at, field), reading) {
+                None | Some(Ok(Value::Unavailable)) => continue,
+                Some(Ok(Value::Null)) if takes_null => continue,
+                Some(Ok(Value::Null)) => Unfit::Null,
                 Some(Ok(Value::Text(text))) => {
                     values.fitting += 1;
                     let scale = assumed_scale(relation, column, change, at, reading);
@@ -125,51 +164,110 @@ impl<'s, 'r> SampledValues<'s, 'r> {
                     values.suspicious += usize::from(looks_like_placeholder(&text));
                     let is_narrow = column.pg_type.name == "float4";
                     values.rounded += usize::from(is_narrow && loses_digits(&text));
+                    continue;
                 }
-                Some(Err(error)) => {
-                    let field = at;
-                    let refused = RefusedValue {
-                        event,
-                        change,
-                        field,
-                    };
-                    let is_undeclared = error.is_undeclared();
-                    values.undeclared.extend(is_undeclared.then_some(refused));
-                    values.refused.note_sample(error, refused, None);
-                }
-            }
+                Some(Err(error)) => Unfit::Value(error),
+            };
+            let refused = RefusedValue {
+                event,
+                change,
+                field: at,
+            };
+            let is_undeclared = unfit.undeclared().is_some();
+            values.undeclared.extend(is_undeclared.then_some(refused));
+            values.odd.push(event);
+            values.refused.note_sample(unfit, refused, None);
         }
         values
     }
 
     /// How many there are that are to be written.
     fn count_all(&self) -> usize {
-        self.fitting + self.nulls.count_samples() + self.refused.count_samples()
+        self.fitting + self.odd.len()
     }
 
-    fn judge_column(
+    /// Each cause; not those of values where it isn't known yet what these mean. `none_fits`: no event of the sample does.
+    fn judge_refused(
         &self,
         relation: &Relation,
         column: &Column,
         sample: &TableSample<'_>,
-        reading: &Reading,
+        none_fits: bool,
     ) -> Vec<Finding> {
         let (name, table, all) = (&column.name, &relation.table.name, self.count_all());
-        let mut findings = self.judge_refused(relation, column, sample, reading);
-        findings.extend(
-            self.assumed
-                .map(|scale| suspect_scale(relation, column, scale)),
-        );
-        for nulls in self.nulls.iter() {
-            let count = nulls.count;
-            let about = sample.tell_first(nulls.first, Reason::Constraint, count, all);
-            let found = format!(
-                "column {name} of {table} is NOT NULL, and {count} of {all} sampled events have a null there; {about}"
-            );
-            let remedy = format!("drop NOT NULL; {}", tell_letter(Reason::Constraint));
-            let finding = weigh_finding("nulls", found, &remedy, count >= all);
-            findings.push(finding.of_event(about.of_column(name)));
-        }
+        // one of several causes may still be all there is
+        let is_throughout = none_fits || self.odd.len() >= all;
+        let told = self.undeclared.is_empty();
+        let causes = self.refused.iter();
+        let causes = causes.filter(|one| told || one.cause == Unfit::Null);
+        let findings = causes.map(|one| {
+            let (reason, count) = (one.cause.reason(), one.count);
+            let about = sample.tell_first(one.first.event, reason, count, all);
+            let letter = tell_letter(reason);
+            let finding = match &one.cause {
+                Unfit::Null => weigh_finding(
+                    "nulls",
+                    format!(
+                        "column {name} of {table} is NOT NULL, and {count} of {all} sampled events have a null there; {about}"
+                    ),
+                    &format!("drop NOT NULL; {letter}"),
+                    is_throughout,
+                ),
+                Unfit::Value(error) => weigh_finding(
+                    "values_unfit",
+                    format!(
+                        "{}; {about}",
+                        self.tell_refused(relation, column, error, count)
+                    ),
+                    &format!(
+                        "give the column a type that fits the source's, or have the connector send schemas (schemas.enable); {letter}"
+                    ),
+                    is_throughout,
+                ),
+            };
+            finding.of_event(about.of_column(name))
+        });
+        findings.collect()
+    }
+
+    fn tell_refused(
+        &self,
+        relation: &Relation,
+        column: &Column,
+        error: &ValueError,
+        count: usize,
+    ) -> String {
+        format!(
+            "column {} of {} ({}) can't take {count} of {} sampled values: {error}",
+            column.name,
+            relation.table.name,
+            column.pg_type.name,
+            self.count_all()
+        )
+    }
+
+    /// That nothing tells what values mean.
+    fn judge_undeclared(
+        &self,
+        relation: &Relation,
+        column: &Column,
+        reading: &Reading,
+    ) -> Option<Finding> {
+        let mut causes = self.refused.iter();
+        let (error, first) = causes.find_map(|one| Some((one.cause.undeclared()?, one.first)))?;
+        let values = self.refused.iter().filter(|one| one.cause != Unfit::Null);
+        let count = values.map(|one| one.count).sum();
+        let found = self.tell_refused(relation, column, error, count);
+        let remedy = self.propose_setting(relation, column, error, first, reading);
+        Some(Finding::problem("values_undeclared", found, remedy))
+    }
+
+    /// What may be wrong with values that are written.
+    fn judge_fitting(&self, relation: &Relation, column: &Column) -> Vec<Finding> {
+        let (name, table, all) = (&column.name, &relation.table.name, self.count_all());
+        let scale = self.assumed;
+        let mut findings =
+            Vec::from_iter(scale.map(|scale| suspect_scale(relation, column, scale)));
         if self.rounded > 0 {
             let found = format!(
                 "column {name} of {table} is a real, and {} of {all} sampled values have more digits than it holds: they are rounded",
@@ -184,40 +282,6 @@ impl<'s, 'r> SampledValues<'s, 'r> {
             findings.push(suspect_placeholder(found));
         }
         findings
-    }
-
-    fn judge_refused(
-        &self,
-        relation: &Relation,
-        column: &Column,
-        sample: &TableSample<'_>,
-        reading: &Reading,
-    ) -> Vec<Finding> {
-        let (all, odd) = (self.count_all(), self.refused.count_samples());
-        let tell = |error: &ValueError, count: usize| {
-            format!(
-                "column {} of {} ({}) can't take {count} of {all} sampled values: {error}",
-                column.name, relation.table.name, column.pg_type.name
-            )
-        };
-        let undeclared = self.refused.iter().find(|one| one.cause.is_undeclared());
-        if let Some(one) = undeclared {
-            let remedy = self.propose_setting(relation, column, &one.cause, one.first, reading);
-            let found = tell(&one.cause, odd);
-            return vec![Finding::problem("values_undeclared", found, remedy)];
-        }
-        let causes = self.refused.iter().map(|one| {
-            let about = sample.tell_first(one.first.event, Reason::Value, one.count, all);
-            let found = format!("{}; {about}", tell(&one.cause, one.count));
-            let remedy = format!(
-                "give the column a type that fits the source's, or have the connector send schemas (schemas.enable); {}",
-                tell_letter(Reason::Value)
-            );
-            // one of several causes may still be all there is
-            weigh_finding("values_unfit", found, &remedy, odd >= all)
-                .of_event(about.of_column(&column.name))
-        });
-        causes.collect()
     }
 
     /// What to set so that it is told what the values mean.

@@ -57,6 +57,10 @@ pub fn judge_trial(
     };
     let refused = RefusedSample::of_outcome(outcome, known, already);
     findings.extend(refused.to_findings(known));
+    if refused.makes_letters_of_all {
+        // none of several causes may be all there is
+        findings.iter_mut().for_each(Finding::weigh_letters);
+    }
     findings.extend(explain_obstacle(outcome, known));
     findings.extend(outcome.altered_key.as_ref().map(|failure| {
         let remedy = "or give the key its former type; as it is, `run` lets the partitions of its topics stand still";

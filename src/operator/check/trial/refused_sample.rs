@@ -6,6 +6,9 @@ use crate::operator::check::trial::judged::{Known, STOPS};
 use crate::operator::check::trial::{Refusal, TrialOutcome};
 use crate::verdict::{Failure, Reason, Verdict, sqlstate};
 
+/// So many refused events of a kind tell of their kind: one alone may be odd.
+const TELL_OF_KIND: usize = 2;
+
 /// What is told already without a trial.
 #[derive(Clone, Copy)]
 pub struct AlreadyTold {
@@ -34,6 +37,8 @@ pub struct RefusedSample<'o> {
     /// and by what they do.
     reached_by_kind: Vec<ChangeKind>,
     refused_by_kind: Vec<ChangeKind>,
+    /// All that was tried would become dead letters, for whatever causes, those that are told already among them.
+    pub makes_letters_of_all: bool,
 }
 
 impl<'o> RefusedSample<'o> {
@@ -55,12 +60,17 @@ impl<'o> RefusedSample<'o> {
             }
         }
         let reached = (0..changes.len()).filter(|at| !left_out.contains(at));
+        let becomes_letter = |refusal: &&Refusal| {
+            matches!(refusal.failure.verdict, Verdict::Reject(_)) && !is_old(refusal, known)
+        };
+        let letters = outcome.refusals.iter().filter(becomes_letter).count();
         Self {
             causes,
             awaited,
             reached: outcome.tried.saturating_sub(left_out.len()),
             reached_by_kind: reached.filter_map(kind_at).collect(),
             refused_by_kind: refused,
+            makes_letters_of_all: letters > 0 && letters >= outcome.tried,
         }
     }
 
@@ -138,7 +148,8 @@ impl<'o> RefusedSample<'o> {
         }
         let count = |kinds: &[ChangeKind], kind| kinds.iter().filter(|k| **k == kind).count();
         let kinds = alike.kinds.iter().filter(|kind| {
-            count(&self.refused_by_kind, **kind) >= count(&self.reached_by_kind, **kind)
+            let refused = count(&self.refused_by_kind, **kind);
+            refused >= TELL_OF_KIND && refused >= count(&self.reached_by_kind, **kind)
         });
         kinds.map(|kind| kind.plural()).collect()
     }
@@ -167,9 +178,13 @@ fn is_left_out(refusal: &Refusal, known: &Known<'_>, told: AlreadyTold) -> bool 
     };
     // the event that takes a row from its old key may have been landed long ago
     let is_moved = failure.verdict == Verdict::Early && failure.sqlstate.is_none();
+    is_told || is_moved || is_old(refusal, known)
+}
+
+/// Whether it is said of rows as they are now, and the event is in already.
+fn is_old(refusal: &Refusal, known: &Known<'_>) -> bool {
     let place = known.sample.places.get(refusal.at);
-    let is_old = depends_on_rows(failure) && place.is_some_and(|place| (known.is_landed)(*place));
-    is_told || is_moved || is_old
+    depends_on_rows(&refusal.failure) && place.is_some_and(|place| (known.is_landed)(*place))
 }
 
 /// Whether it is said of the rows that are there, and not of the event alone.
@@ -201,5 +216,88 @@ fn suggest_remedy(failure: &Failure, reason: Reason) -> &'static str {
             "drop or loosen the constraint or trigger that it names, or mend these rows at the source"
         }
         _ => "give the column a type that fits the source's",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bumpalo::Bump;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::format::decode::Decoder;
+    use crate::operator::check::observe::observe_records;
+    use crate::operator::check::testing::event;
+    use crate::operator::check::trial::judged::judge_trial;
+    use crate::record::Record;
+    use crate::table_name::TableName;
+
+    /// What is found of events of these operations, of which Postgres has refused these, each for the value of another
+    /// column; the others fail as `told`.
+    fn judge(operations: &[&str], refused: &[usize], told: &[usize]) -> Vec<Finding> {
+        let key = |at: usize| format!(r#"{{"id":{at}}}"#);
+        let records: Vec<_> = (operations.iter().enumerate())
+            .map(|(at, op)| Record {
+                offset: at as i64,
+                ..event(op, &key(at), &key(at))
+            })
+            .collect();
+        let arena = Bump::new();
+        let mut observed = observe_records(Decoder::new(Vec::new().into(), true), &records, &arena);
+        let (table, sample) = observed.tables.pop_first().expect("a table");
+        let refusal = |at: usize, by_postgres| Refusal {
+            at,
+            failure: Failure::new(Verdict::Reject(Reason::Value), format!("odd {at}")),
+            column: Some(format!("c{at}")),
+            by_postgres,
+        };
+        let by_postgres = refused.iter().map(|at| refusal(*at, true));
+        let outcome = TrialOutcome {
+            tried: operations.len(),
+            refusals: by_postgres
+                .chain(told.iter().map(|at| refusal(*at, false)))
+                .collect(),
+            ..TrialOutcome::default()
+        };
+        let config = "[kafka]\nbrokers = \"k:1\"\ntopics = [\"t\"]\n[postgres]\nurl = \"postgres://a@b/c\"\n";
+        let config = Config::parse(config).expect("a configuration");
+        let known = Known {
+            postgres: &config.postgres,
+            table: &table,
+            sample: &sample,
+            is_landed: &|_| false,
+            is_told: &|at| told.contains(&at),
+        };
+        let about = sample.tell_first(0, Reason::Value, 1, operations.len());
+        let of_columns = Finding::warning("values_unfit", "told", "mend it").of_event(about);
+        let mut findings = Vec::from_iter((!told.is_empty()).then_some(of_columns));
+        judge_trial(&outcome, &known, &mut findings);
+        assert_eq!(table, TableName::new("public", "orders"));
+        findings
+    }
+
+    fn problems(findings: &[Finding]) -> usize {
+        findings.iter().filter(|it| it.is_problem()).count()
+    }
+
+    #[test]
+    fn one_odd_event_tells_nothing_of_its_kind_and_several_without_any_other_do() {
+        let findings = judge(&["c", "c", "c", "u"], &[3], &[]);
+        assert_eq!((findings.len(), problems(&findings)), (1, 0));
+        assert!(!findings[0].found.contains("all updates"), "{findings:?}");
+        let findings = judge(&["c", "c", "u", "u"], &[2, 3], &[]);
+        assert_eq!((findings.len(), problems(&findings)), (2, 2));
+        assert!(findings[0].found.contains("all updates"), "{findings:?}");
+        let findings = judge(&["c", "u", "u", "u"], &[2, 3], &[]);
+        assert_eq!((findings.len(), problems(&findings)), (2, 0));
+    }
+
+    #[test]
+    fn causes_that_together_make_letters_of_all_are_problems_those_told_of_the_columns_among_them()
+    {
+        let findings = judge(&["c", "c", "c"], &[0, 1], &[2]);
+        assert_eq!((findings.len(), problems(&findings)), (3, 3));
+        let findings = judge(&["c", "c", "c", "c"], &[0, 1], &[2]);
+        assert_eq!((findings.len(), problems(&findings)), (3, 0));
     }
 }
