@@ -42,6 +42,7 @@ mod landing;
 mod lane;
 mod lane_decoder;
 mod lane_partitions;
+mod last_events;
 mod latency;
 mod learn_feeds;
 mod leave_pauses;
@@ -61,6 +62,7 @@ mod set_aside;
 mod stand_still;
 mod stuck;
 mod topic_look;
+mod topic_looks;
 mod topic_watch;
 mod transaction;
 mod trial;
@@ -174,8 +176,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     if ledger.await? == LedgerKnows::APart {
         return Ok(AttemptOutcome::SourceGoneBack);
     }
-    // 4. The rows of fresh events are written, and their tables verified to be as the attempt takes them to
-    // be. An event that Postgres refuses becomes a reject.
+    // 4. The rows of fresh events are written, and their tables verified. What Postgres refuses becomes a reject.
     let written = tx.write_fresh_rows(batch, changes, letters);
     let written = Stage::Rows.time(written).await;
     if written.inspect_err(|failure| destination.forget_if_stale(batch, failure))?
@@ -187,7 +188,9 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     if lane.feeds.is_outdated(batch) {
         return Ok(AttemptOutcome::DecodeAnew);
     }
-    lane.breaker.judge_batch(batch)?;
+    if let Some(look_around) = lane.breaker.judge_batch(batch)? {
+        return Ok(look_around);
+    }
     // 5. Rejects are delivered to the dead letter topic,
     Stage::Delivery
         .time(before_commit.deliver_rejects(batch))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use uuid::Uuid;
 
@@ -42,6 +43,15 @@ pub struct SampleLimits {
     pub idle: Duration,
 }
 
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Sample {
+    /// Each partition's in order.
+    pub records: Vec<Record>,
+    /// Of each range all was read, or as much of a partition as was wanted.
+    pub is_whole: bool,
+}
+
 /// Reads the ranges side by side, each in order, until `limits` say that it is enough. What librdkafka
 /// says meanwhile is added to `complaints`. Blocks its thread.
 ///
@@ -52,7 +62,11 @@ pub fn sample_records(
     complaints: &Complaints,
     ranges: Vec<SampleRange>,
     limits: SampleLimits,
-) -> Result<Vec<Record>, ClientError> {
+) -> Result<Sample, ClientError> {
+    if ranges.is_empty() {
+        let (records, is_whole) = (Vec::new(), true);
+        return Ok(Sample { records, is_whole });
+    }
     let mut properties = consumer_properties(config);
     properties.remove("group.instance.id");
     properties
@@ -61,9 +75,9 @@ pub fn sample_records(
     let mut cursor = Cursor::new(&properties, complaints.clone())?;
     let starts = ranges.iter().map(|r| (&r.source, Offset::Offset(r.start)));
     cursor.read_from(&list_offsets(starts)?)?;
-    let records = collect_records(&mut cursor, ranges, limits);
+    let sample = collect_records(&mut cursor, ranges, limits);
     cursor.close();
-    Ok(records)
+    Ok(sample)
 }
 
 /// What is still wanted of a partition.
@@ -76,7 +90,10 @@ fn collect_records(
     cursor: &mut Cursor<Complaints>,
     ranges: Vec<SampleRange>,
     limits: SampleLimits,
-) -> Vec<Record> {
+) -> Sample {
+    let topic = ranges.first().map(|range| range.source.topic.clone());
+    // librdkafka tells which partition has come to its end, and not of which topic
+    let topic = topic.filter(|topic| ranges.iter().all(|range| range.source.topic == *topic));
     let wanted = ranges.into_iter().map(|range| {
         let source = range.source.clone();
         let records = limits.partition_records;
@@ -99,8 +116,17 @@ fn collect_records(
             };
             wanted.get(&source).map(|w| w.range.source.clone())
         };
-        let Polled::Record(record) = cursor.poll_record(POLL_TIMEOUT, is_wanted) else {
-            continue;
+        let record = match cursor.poll_record(POLL_TIMEOUT, is_wanted) {
+            Polled::Record(record) => record,
+            // the last offsets may be no records
+            Polled::Error(KafkaError::PartitionEOF(partition)) => {
+                let source = topic
+                    .clone()
+                    .map(|topic| TopicPartition { topic, partition });
+                source.map(|source| wanted.remove(&source));
+                continue;
+            }
+            Polled::Error(_) | Polled::Skipped | Polled::Nothing => continue,
         };
         last_came = Some(Instant::now());
         bytes += record.memory_size();
@@ -114,5 +140,6 @@ fn collect_records(
         }
         records.push(record);
     }
-    records
+    let is_whole = wanted.is_empty();
+    Sample { records, is_whole }
 }

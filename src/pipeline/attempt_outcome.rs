@@ -1,10 +1,14 @@
 //! How an attempt at a batch ended.
 
+use crate::pipeline::topic_looks::DoubtfulRecord;
+
 /// What became of a batch that was attempted, unless the attempt failed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// Something new is known of where topics lead: the records are to be decoded by it. Nothing was written.
     DecodeAnew,
+    /// What these records are is told by what else their topics hold: that is to be looked at. Nothing was written.
+    LookAround(Vec<DoubtfulRecord>),
     /// All of the batch is in.
     Committed,
     /// The partition is somebody else's, or was repositioned: nothing was written.

@@ -16,9 +16,11 @@ use crate::letter::Letter;
 use crate::pipeline::advance::Advance;
 use crate::pipeline::advances::Advances;
 use crate::pipeline::entry::{Entry, EntryState, Reject};
+use crate::pipeline::last_events::Fate;
 use crate::pipeline::order::Order;
 use crate::pipeline::owned_partition::OwnedPartitions;
 use crate::pipeline::place_entries::place_entries;
+use crate::pipeline::topic_looks::OneTopic;
 use crate::pipeline::trial::{PublishedRejects, Trial};
 use crate::record::{Coordinates, Record, TopicPartition};
 use crate::rows::source_order::EntryEvent;
@@ -321,17 +323,17 @@ impl<'r> Batch<'r> {
         }
     }
 
-    /// The events of each partition of which some were refused: landed ones as `false`, refused ones as `true`, in
-    /// arrival order.
-    pub fn list_refusing(&self) -> BTreeMap<&'r TopicPartition, Vec<(&'r Record, bool)>> {
-        let refused = self.entries.iter().filter(|e| e.is_refused() == Some(true));
+    /// The events of each partition of which some were refused, in arrival order.
+    pub fn list_refusing(&self) -> BTreeMap<&'r TopicPartition, Vec<(&'r Record, Fate)>> {
+        let refused = |e: &&Entry<'_>| e.fate().is_some_and(|fate| fate != Fate::Landed);
+        let refused = self.entries.iter().filter(refused);
         let mut refusing: BTreeMap<_, Vec<_>> =
             refused.map(|e| (&e.record.source, Vec::new())).collect();
         if !refusing.is_empty() {
             for entry in &self.entries {
                 let events = refusing.get_mut(&entry.record.source);
-                if let (Some(events), Some(refused)) = (events, entry.is_refused()) {
-                    events.push((entry.record, refused));
+                if let (Some(events), Some(fate)) = (events, entry.fate()) {
+                    events.push((entry.record, fate));
                 }
             }
         }
@@ -341,13 +343,13 @@ impl<'r> Batch<'r> {
     /// The same of all partitions, one after the other as they came.
     pub fn list_runs(
         &self,
-    ) -> impl Iterator<Item = (&'r TopicPartition, impl Iterator<Item = bool>)> {
+    ) -> impl Iterator<Item = (&'r TopicPartition, impl Iterator<Item = Fate>)> {
         let runs = self
             .entries
             .chunk_by(|a, b| a.record.source == b.record.source);
         runs.filter_map(|run| {
             let source = &run.first()?.record.source;
-            Some((source, run.iter().filter_map(Entry::is_refused)))
+            Some((source, run.iter().filter_map(Entry::fate)))
         })
     }
 
@@ -452,7 +454,16 @@ impl<'r> Batch<'r> {
     pub fn has_event_of(&self, topic: &str) -> bool {
         let of_topic = |e: &&Entry<'_>| *e.record.source.topic == *topic;
         let mut entries = self.entries.iter().filter(of_topic);
-        entries.any(|e| e.is_refused() == Some(false) || e.duplicate && e.change.is_some())
+        entries.any(|e| e.fate() == Some(Fate::Landed) || e.duplicate && e.change.is_some())
+    }
+
+    /// Which topic of its name the partition's is.
+    pub fn topic_of(&self, source: &TopicPartition) -> OneTopic {
+        let advance = self.advances.iter().find(|a| a.source == *source);
+        OneTopic {
+            name: source.topic.clone(),
+            id: advance.and_then(|advance| advance.held.topic_id),
+        }
     }
 
     /// The offset of the partition's first record in the batch.

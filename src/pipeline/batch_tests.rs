@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
@@ -7,8 +7,10 @@ use super::*;
 use crate::format::change::Operation;
 use crate::format::partition_memory::PartitionMemory;
 use crate::letter::Place;
+use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::breaker::Breaker;
 use crate::pipeline::owned_partition::OwnedPartition;
+use crate::pipeline::topic_looks::TopicLook;
 use crate::record::{LogPlace, TopicPartition};
 use crate::table_name::TableName;
 use crate::verdict::Verdict;
@@ -442,6 +444,109 @@ fn letters_that_a_partition_without_records_owes_come_along() {
     }
 }
 
+/// Of another shape than is configured.
+fn stray(offset: i64) -> Record {
+    Record {
+        value: Some(r#"{"id":7,"version":1}"#.into()),
+        ..record(offset, 1)
+    }
+}
+
+fn untried(start: i64) -> OwnedPartition {
+    OwnedPartition {
+        is_untried: true,
+        ..owned(start, start, 1)
+    }
+}
+
+fn breaker() -> Breaker {
+    Breaker::new(&crate::config::BreakerConfig {
+        ratio: 0.5,
+        window: 100,
+        open: std::time::Duration::from_secs(1),
+    })
+}
+
+fn note_look(breaker: &mut Breaker, batch: &Batch<'_>, look: TopicLook) {
+    let (now, hour) = (Instant::now(), Duration::from_secs(3600));
+    let topic = batch.topic_of(&P());
+    breaker.looks.note_look(topic, look, hour, now);
+}
+
+/// The offsets of what has to be looked around before the batch can be judged.
+fn doubtful(judged: Result<Option<AttemptOutcome>, Failure>) -> Vec<i64> {
+    match judged {
+        Ok(Some(AttemptOutcome::LookAround(doubtful))) => {
+            doubtful.iter().map(|record| record.offset).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_stray_is_looked_around_once_postgres_has_refused_the_event_that_seemed_to_tell_its_topic() {
+    let records = [stray(10), record(11, 1)];
+    let mut batch = gather(&records, untried(10));
+    let mut breaker = breaker();
+    assert_eq!(breaker.judge_batch(&batch), Ok(None));
+    let refusal = Failure::new(Verdict::Reject(crate::verdict::Reason::Value), "odd");
+    batch.entries[1].reject_for(&refusal, 1, None);
+    assert_eq!(doubtful(breaker.judge_batch(&batch)), [10]);
+    // once a trial, and no sooner again than it is worth
+    batch.trial.looked.insert(batch.topic_of(&P()));
+    assert!(breaker.judge_batch(&batch).is_err());
+    batch.trial.looked.clear();
+    note_look(&mut breaker, &batch, TopicLook::Nothing);
+    assert!(breaker.judge_batch(&batch).is_err());
+    note_look(&mut breaker, &batch, TopicLook::AsConfigured);
+    assert_eq!(breaker.judge_batch(&batch), Ok(None));
+}
+
+#[test]
+fn what_is_known_of_a_topic_says_nothing_of_the_next_one_of_its_name() {
+    let (strays, events) = ([stray(0)], [record(0, 1)]);
+    let batch = gather(&strays, untried(0));
+    let mut breaker = breaker();
+    note_look(&mut breaker, &batch, TopicLook::AsConfigured);
+    breaker.note_batch(&gather(&events, untried(0)));
+    assert_eq!(breaker.judge_batch(&batch), Ok(None));
+    let recreated = OwnedPartition {
+        topic_id: Some(Uuid::from_u128(9)),
+        ..untried(0)
+    };
+    let batch = gather(&strays, recreated);
+    assert_eq!(doubtful(breaker.judge_batch(&batch)), [0]);
+}
+
+#[test]
+fn strays_at_a_topics_start_are_letters_however_many_once_a_look_has_told_them_from_its_events() {
+    let strays: Vec<Record> = (0..9).map(stray).collect();
+    let mut breaker = breaker();
+    let batch = gather(&strays[..6], untried(0));
+    assert_eq!(doubtful(breaker.judge_batch(&batch)), [0]);
+    note_look(&mut breaker, &batch, TopicLook::AsConfigured);
+    assert_eq!(breaker.judge_batch(&batch), Ok(None));
+    breaker.note_batch(&batch);
+    let batch = gather(&strays[6..], untried(6));
+    assert_eq!(breaker.judge_batch(&batch), Ok(None));
+}
+
+#[test]
+fn tombstones_of_a_topic_that_was_not_looked_at_remove_nothing() {
+    let all = [lone_tombstone(10, 1)];
+    let named = OwnedPartition {
+        is_untried: true,
+        ..owned_with("t", 10)
+    };
+    let mut batch = gather(&all, named);
+    let mut breaker = breaker();
+    assert_eq!(doubtful(breaker.judge_batch(&batch)), [10]);
+    batch.trial.looked.insert(batch.topic_of(&P()));
+    assert!(breaker.judge_batch(&batch).is_err());
+    note_look(&mut breaker, &batch, TopicLook::Nothing);
+    assert_eq!(breaker.judge_batch(&batch), Ok(None));
+}
+
 #[test]
 fn a_topic_of_another_converter_stops_the_lane_at_its_first_record_and_is_named_with_the_settings()
 {
@@ -475,10 +580,10 @@ fn a_topic_of_another_converter_stops_the_lane_at_its_first_record_and_is_named_
     }
     assert_eq!(
         judge(&framed, 1.0),
-        Ok(()),
+        Ok(None),
         "dead letters are what is wanted"
     );
-    assert_eq!(judge(&odd, 0.5), Ok(()), "this is the record's own fault");
+    assert_eq!(judge(&odd, 0.5), Ok(None), "this is the record's own fault");
 }
 
 #[test]

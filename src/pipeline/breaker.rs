@@ -1,23 +1,22 @@
 //! When so many of the last events were refused that something else must be wrong: nothing more is taken in of their
 //! partition then, instead of pouring the stream into the dead letter topic.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::BreakerConfig;
 use crate::format::undecodable::Blame;
 use crate::locked::Locked;
+use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::batch::Batch;
-use crate::pipeline::topic_look::{DoubtfulRecord, TopicLook};
+use crate::pipeline::last_events::{Fate, LastEvents};
+use crate::pipeline::topic_looks::{DoubtfulRecord, OneTopic, TopicLook, TopicLooks};
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
 
-/// So many events that are refused one after the other, from the first one that this destination was ever sent of their
-/// topic, are no bad records: the set-up doesn't fit the topic.
-const NEVER_ACCEPTED: usize = 5;
-
 /// The topics of which this process has landed an event.
-pub type LandedTopics = Arc<Locked<HashSet<Arc<str>>>>;
+pub type LandedTopics = Arc<Locked<HashSet<OneTopic>>>;
 
 /// The last events of a lane's partitions, and how many of them were refused.
 #[derive(Clone, Debug)]
@@ -27,73 +26,7 @@ pub struct Breaker {
     partitions: HashMap<TopicPartition, LastEvents>,
     landed: LandedTopics,
     /// What a look at topics has found of which nothing was landed.
-    looks: HashMap<Arc<str>, TopicLook>,
-}
-
-/// A partition's last events.
-#[derive(Clone, Debug, Default)]
-struct LastEvents {
-    refused: VecDeque<bool>,
-    /// How many of them were refused.
-    count: usize,
-    /// Whether any event was ever landed.
-    any_landed: bool,
-}
-
-/// Where it is too much.
-#[derive(Debug, PartialEq, Eq)]
-struct Trip {
-    /// So many of the last events were refused.
-    count: usize,
-    /// Of the events that were looked at: the first one of these,
-    first: usize,
-    /// and the one that was too much.
-    last: usize,
-}
-
-impl LastEvents {
-    /// Takes in an event that was landed, or refused.
-    fn note_event(&mut self, refused: bool, window: usize) {
-        self.any_landed |= !refused;
-        if self.refused.len() == window {
-            if !refused && self.count == 0 {
-                return; // one more of the same
-            }
-            self.count -= usize::from(self.refused.pop_front() == Some(true));
-        }
-        self.refused.push_back(refused);
-        self.count += usize::from(refused);
-    }
-
-    /// Whether these events, in order, would make too many refusals at any time.
-    fn find_trip(&self, events: &[bool], ratio: f64, window: usize) -> Option<Trip> {
-        let mut ahead = self.clone();
-        for (last, refused) in events.iter().enumerate() {
-            ahead.note_event(*refused, window);
-            let is_full = ahead.refused.len() == window;
-            if is_full && ahead.count as f64 > ratio * window as f64 {
-                let begin = (last + 1).saturating_sub(window);
-                let refused = events.iter().skip(begin).position(|refused| *refused);
-                return Some(Trip {
-                    count: ahead.count,
-                    first: begin + refused.unwrap_or_default(),
-                    last,
-                });
-            }
-        }
-        None
-    }
-
-    /// Whether none of these events would be the first one to be landed, and they are too many for that.
-    fn find_misfit(&self, events: &[bool]) -> Option<Trip> {
-        let missing = NEVER_ACCEPTED.saturating_sub(self.refused.len());
-        let all_refused = !self.any_landed && events.iter().all(|refused| *refused);
-        (all_refused && events.len() >= missing.max(1)).then(|| Trip {
-            count: self.refused.len() + events.len(),
-            first: 0,
-            last: missing.max(1) - 1,
-        })
-    }
+    pub(super) looks: TopicLooks,
 }
 
 impl Breaker {
@@ -104,7 +37,7 @@ impl Breaker {
             window: config.window,
             partitions: HashMap::new(),
             landed: Arc::default(),
-            looks: HashMap::new(),
+            looks: TopicLooks::default(),
         }
     }
 
@@ -113,65 +46,73 @@ impl Breaker {
         Self { landed, ..self }
     }
 
+    /// Returns what has to be looked at before the batch can be judged, if anything has.
+    ///
     /// # Errors
     /// Systemic, of the records of one partition: if its refusals are too many, or one of them tells that all of its topic
     /// is to be refused.
-    pub fn judge_batch(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+    pub fn judge_batch(&self, batch: &Batch<'_>) -> Result<Option<AttemptOutcome>, Failure> {
         // whoever lets everything be dead letters means these too
         if self.ratio >= 1.0 {
-            return Ok(());
+            return Ok(None);
+        }
+        let doubtful = self.find_doubtful(batch);
+        if !doubtful.is_empty() {
+            return Ok(Some(AttemptOutcome::LookAround(doubtful)));
         }
         self.judge_setup(batch)?;
         self.judge_tombstones(batch)?;
         for (source, events) in batch.list_refusing() {
             self.judge_partition(batch, source, &events)?;
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// The records of the batch that can't be judged by themselves: they are as no record of their topic should be, or
-    /// tombstones, which mean in each shape of topics something else, and nothing of their topic was landed.
-    pub fn find_doubtful(&self, batch: &Batch<'_>) -> Vec<DoubtfulRecord> {
-        if self.ratio >= 1.0 {
-            return Vec::new();
-        }
+    /// The records of the batch, one of each topic, that can't be judged by themselves: they are as no record of their topic
+    /// should be, or tombstones, which mean in each shape of topics something else, and nothing of their topic was landed.
+    /// Not those that were looked around in this trial, or lately.
+    fn find_doubtful(&self, batch: &Batch<'_>) -> Vec<DoubtfulRecord> {
         let errors = batch.list_setup_errors();
         let odd = errors.filter(|(_, blame, _)| *blame == Blame::Topic);
         let records = odd
             .map(|(record, ..)| record)
             .chain(batch.list_lone_tombstones());
-        let mut seen: HashSet<&Arc<str>> = HashSet::new();
-        let doubtful = records.filter(|record| {
-            seen.insert(&record.source.topic) && !self.fits(batch, &record.source)
-        });
-        let doubtful = doubtful.map(|record| DoubtfulRecord {
-            source: record.source.clone(),
-            offset: record.offset,
+        let now = Instant::now();
+        let (mut partitions, mut topics) = (HashSet::new(), HashSet::new());
+        let records = records.filter(|record| partitions.insert(&record.source));
+        let doubtful = records.filter_map(|record| {
+            let (source, topic) = (&record.source, batch.topic_of(&record.source));
+            let may_look = !batch.trial.looked.contains(&topic) && self.looks.is_due(&topic, now);
+            let is_doubtful = may_look && !self.fits(batch, source) && topics.insert(topic.clone());
+            is_doubtful.then(|| DoubtfulRecord {
+                topic,
+                source: source.clone(),
+                offset: record.offset,
+            })
         });
         doubtful.collect()
     }
 
-    /// Notes what a look at a topic has found.
-    pub fn note_look(&mut self, topic: Arc<str>, look: TopicLook) {
-        self.looks.insert(topic, look);
-    }
-
     /// Whether anything tells that the partition's topic is as it is said to be.
     fn fits(&self, batch: &Batch<'_>, source: &TopicPartition) -> bool {
-        self.looks.get(&source.topic) == Some(&TopicLook::AsConfigured)
-            || batch.has_event_of(&source.topic)
+        self.looks.find(&batch.topic_of(source)) == Some(&TopicLook::AsConfigured)
             || self.has_landed_any(batch, source)
+            || batch.has_event_of(&source.topic)
     }
 
     /// # Errors
     /// A tombstone of a topic that holds records of another shape alone: nothing tells what it means.
     fn judge_tombstones(&self, batch: &Batch<'_>) -> Result<(), Failure> {
+        let mut partitions = HashSet::new();
         for record in batch.list_lone_tombstones() {
             let source = &record.source;
-            let why = match self.looks.get(&source.topic) {
+            if !partitions.insert(source) {
+                continue;
+            }
+            let why = match self.looks.find(&batch.topic_of(source)) {
                 Some(TopicLook::Other(why)) => why,
-                Some(TopicLook::Unread) => "what else it holds can't be read now",
-                Some(TopicLook::AsConfigured | TopicLook::Nothing) | None => continue,
+                Some(TopicLook::Unread) | None => "what else it holds can't be read now",
+                Some(TopicLook::AsConfigured | TopicLook::Nothing) => continue,
             };
             if self.fits(batch, source) {
                 continue;
@@ -227,13 +168,15 @@ impl Breaker {
         &self,
         batch: &Batch<'_>,
         source: &TopicPartition,
-        events: &[(&Record, bool)],
+        events: &[(&Record, Fate)],
     ) -> Result<(), Failure> {
-        let none = LastEvents::default();
-        let before = self.partitions.get(source).unwrap_or(&none);
-        let flags: Vec<bool> = events.iter().map(|(_, refused)| *refused).collect();
+        let (none, topic) = (LastEvents::default(), batch.topic_of(source));
+        let before = self.partitions.get(source);
+        let before = before.filter(|last| last.topic_id == topic.id);
+        let before = before.unwrap_or(&none);
+        let fates: Vec<Fate> = events.iter().map(|(_, fate)| *fate).collect();
         let what = batch.describe_refusals(source);
-        let tripped = before.find_trip(&flags, self.ratio, self.window);
+        let tripped = before.find_trip(&fates, self.ratio, self.window);
         let (trip, why) = if let Some(trip) = tripped {
             let why = format!(
                 "{} of {} events in a row were refused ({what}), which looks like more than bad records; mend the cause, \
@@ -242,7 +185,7 @@ impl Breaker {
             );
             (trip, why)
         } else if !self.has_landed_any(batch, source)
-            && let Some(trip) = before.find_misfit(&flags)
+            && let Some(trip) = before.find_misfit(&fates)
         {
             let why = format!(
                 "topic {}: all of its first {} events were refused ({what}), and none was ever landed: the set-up doesn't fit \
@@ -262,71 +205,25 @@ impl Breaker {
     fn has_landed_any(&self, batch: &Batch<'_>, source: &TopicPartition) -> bool {
         let mut advances = batch.advances.iter();
         let untried = advances.any(|a| a.source == *source && a.held.is_untried);
-        !untried || self.landed.lock().contains(&source.topic)
+        !untried || self.landed.lock().contains(&batch.topic_of(source))
     }
 
     /// The batch is in.
     pub fn note_batch(&mut self, batch: &Batch<'_>) {
         let window = self.window;
         for (source, events) in batch.list_runs() {
-            if !self.partitions.contains_key(source) {
+            let topic = batch.topic_of(source);
+            let last = self.partitions.get(source);
+            if last.is_none_or(|last| last.topic_id != topic.id) {
                 self.partitions
-                    .insert(source.clone(), LastEvents::default());
+                    .insert(source.clone(), LastEvents::of_topic(topic.id));
             }
             if let Some(last) = self.partitions.get_mut(source) {
-                events.for_each(|refused| last.note_event(refused, window));
-                if last.any_landed && !self.landed.lock().contains(&source.topic) {
-                    self.landed.lock().insert(source.topic.clone());
+                events.for_each(|fate| last.note_event(fate, window));
+                if last.any_landed && !self.landed.lock().contains(&topic) {
+                    self.landed.lock().insert(topic);
                 }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn last_events(before: &[bool], window: usize) -> LastEvents {
-        let mut last = LastEvents::default();
-        before.iter().for_each(|e| last.note_event(*e, window));
-        last
-    }
-
-    #[test]
-    fn more_than_the_ratio_of_a_full_window_trips() {
-        let last = last_events(&[], 4);
-        assert_eq!(last.find_trip(&[true; 3], 0.5, 4), None, "not full");
-        assert_eq!(last.find_trip(&[true, false, true, false], 0.5, 4), None);
-        let three = [false, false, true, true, true, false, false];
-        let trip = Trip {
-            count: 3,
-            first: 2,
-            last: 4,
-        };
-        assert_eq!(last.find_trip(&three, 0.5, 4), Some(trip));
-    }
-
-    #[test]
-    fn what_was_noted_before_counts_until_it_leaves_the_window() {
-        let mut last = last_events(&[true, true, false, false], 4);
-        assert_eq!(last.find_trip(&[true], 0.5, 4), None);
-        last.note_event(true, 4);
-        last.note_event(false, 4);
-        let trip = last.find_trip(&[true, true], 0.5, 4);
-        assert_eq!(trip.map(|trip| (trip.count, trip.last)), Some((3, 1)));
-    }
-
-    #[test]
-    fn what_was_refused_from_the_first_event_on_trips_before_the_window_is_full() {
-        let misfit = |before: &[bool], events: &[bool]| {
-            let trip = last_events(before, 100).find_misfit(events);
-            trip.map(|trip| (trip.count, trip.first, trip.last))
-        };
-        assert_eq!(misfit(&[], &[true; 4]), None, "bad records there may be");
-        assert_eq!(misfit(&[], &[true; 5]), Some((5, 0, 4)));
-        assert_eq!(misfit(&[true; 4], &[true]), Some((5, 0, 0)));
-        assert_eq!(misfit(&[], &[true, true, true, true, false, true]), None);
-        assert_eq!(misfit(&[false], &[true; 50]), None);
     }
 }

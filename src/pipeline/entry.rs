@@ -16,6 +16,7 @@ use crate::format::stream_ends::{StreamId, StreamStanding};
 use crate::format::undecodable::Blame;
 use crate::letter::{Cause, KeyHashes, Letter, Place, Stage};
 use crate::pipeline::advance::Advance;
+use crate::pipeline::last_events::Fate;
 use crate::record::Record;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Reason};
@@ -205,13 +206,17 @@ impl<'r> Entry<'r> {
     }
 
     /// Whether it was refused for what it is, or else landed; nothing, if it is neither.
-    pub fn is_refused(&self) -> Option<bool> {
+    pub fn fate(&self) -> Option<Fate> {
         match &self.state {
             _ if self.duplicate => None,
             // it says nothing of what the topic's events are like
             EntryState::Pending if self.is_lone_tombstone() => None,
-            EntryState::Pending => Some(false),
-            EntryState::Rejected(reject) => reject.cause.reason.is_refusal().then_some(true),
+            EntryState::Pending => Some(Fate::Landed),
+            EntryState::Rejected(reject) if !reject.cause.reason.is_refusal() => None,
+            EntryState::Rejected(reject) => Some(match reject.blame {
+                Blame::Topic => Fate::Stray,
+                Blame::Record | Blame::Converter | Blame::Route => Fate::Refused,
+            }),
             EntryState::Nothing(_) => None,
         }
     }

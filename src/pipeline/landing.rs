@@ -1,8 +1,7 @@
 //! Landing what a lane has read: batch after batch, until all of it is in. What follows a failed attempt
 //! is decided in `retry_policy`.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use bumpalo::Bump;
@@ -66,7 +65,7 @@ async fn land_in_parts(
     let mut in_flight = InFlight::new(records);
     let mut retry = RetryState::new(lane.waiting.retry());
     let mut deferred_trial = trial.clone();
-    let (mut others_wait, mut looked) = (false, HashSet::new());
+    let mut others_wait = false;
     loop {
         arena.reset();
         if !leave_readable(lane, &mut in_flight).await {
@@ -79,9 +78,10 @@ async fn land_in_parts(
                 false => return,
             }
         }
-        let Some(batch) = look_around(lane, batch, &trial, &mut looked).await else {
+        if trial.knew_table && batch.has_unplaced() {
+            note_reread(lane, batch); // it is named behind the few records that are tried
             return give_back(lane, in_flight, arena);
-        };
+        }
         if let Some(from) = cut_batch(lane, &batch, others_wait) {
             drop(batch);
             deferred_trial = trial.clone();
@@ -114,23 +114,6 @@ async fn land_in_parts(
             AfterBatch::LetGo => return give_back(lane, in_flight, arena),
         }
     }
-}
-
-/// Has looked at all that tells what the batch's records are; `None`: they have to be read again.
-async fn look_around<'r>(
-    lane: &mut Lane,
-    batch: Batch<'r>,
-    trial: &Trial,
-    looked: &mut HashSet<Arc<str>>,
-) -> Option<Batch<'r>> {
-    if trial.knew_table && batch.has_unplaced() {
-        note_reread(lane, batch); // it is named behind the few records that are tried
-        return None;
-    }
-    let doubtful = lane.breaker.find_doubtful(&batch);
-    look_at_topics(lane, doubtful, looked)
-        .await
-        .then_some(batch)
 }
 
 /// The batch's partitions are read again, to see whether they can go on.
@@ -329,6 +312,15 @@ async fn end_attempts(
             return match step {
                 NextStep::LetGo => AfterBatch::LetGo,
                 _ => AfterBatch::DecodeAnew(so_far),
+            };
+        }
+        AttemptOutcome::LookAround(doubtful) => {
+            let topics = doubtful.iter().map(|record| record.topic.clone());
+            batch.trial.looked.extend(topics);
+            let so_far = batch.into_trial(sent);
+            return match look_at_topics(lane, doubtful).await {
+                true => AfterBatch::DecodeAnew(so_far),
+                false => AfterBatch::LetGo,
             };
         }
         AttemptOutcome::SourceGoneBack => {

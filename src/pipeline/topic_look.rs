@@ -4,12 +4,10 @@
 //! One record tells little, and the partition's batch may hold no other. So its partition is read on behind it, and the
 //! topic's others from their beginning, before anything is judged.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use tokio::task::spawn_blocking;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tracing::warn;
 
 use crate::config::Config;
@@ -19,41 +17,26 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::format::undecodable::Blame;
 use crate::kafka::Error;
 use crate::kafka::complaints::Complaints;
-use crate::kafka::sample::{SampleLimits, SampleRange, sample_records};
+use crate::kafka::sample::{Sample, SampleLimits, SampleRange, sample_records};
 use crate::kafka::topics::Topics;
+use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::Learned;
-use crate::record::{Record, TopicPartition};
+use crate::pipeline::topic_looks::{DoubtfulRecord, TopicLook};
+use crate::record::Record;
+
+const MOST_TIME: Duration = Duration::from_secs(5);
 
 /// As much of a topic as tells its shape; more would hold up the lane.
 const LIMITS: SampleLimits = SampleLimits {
     partition_records: 50,
     bytes: 4 << 20,
-    duration: Duration::from_secs(5),
-    idle: Duration::from_secs(1),
+    duration: MOST_TIME,
+    idle: MOST_TIME,
 };
 
-/// A record that tells too little of its topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DoubtfulRecord {
-    /// Its partition.
-    pub source: TopicPartition,
-    /// Where it is.
-    pub offset: i64,
-}
-
-/// What a look at a topic has found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TopicLook {
-    /// A record that is as the topic is said to be.
-    AsConfigured,
-    /// Records of another shape alone: what is wrong with the first, for people. No value of a row.
-    Other(String),
-    /// Nothing that tells.
-    Nothing,
-    /// It can't be read now.
-    Unread,
-}
+/// How many topics are looked at at a time: each has a consumer of its own.
+const AT_ONCE: usize = 8;
 
 impl TopicLook {
     fn of_records(decoder: &mut Decoder, records: &[Record]) -> Self {
@@ -75,60 +58,58 @@ impl TopicLook {
     }
 }
 
-/// Looks at the topics of these records, one of each, those that were not `looked` at before; what is found is noted with
-/// the lane's breaker. Returns `false` if somebody needs the lane.
-pub async fn look_at_topics(
-    lane: &mut Lane,
-    doubtful: Vec<DoubtfulRecord>,
-    looked: &mut HashSet<Arc<str>>,
-) -> bool {
-    for record in doubtful {
-        let topic = record.source.topic.clone();
-        if !looked.insert(topic.clone()) {
-            continue;
-        }
-        match look_at_topic(lane, record).await {
-            Some(look) => lane.breaker.note_look(topic, look),
-            None => return false,
-        }
+/// Looks at the topics of these records, one of each, several at a time; what is found is noted with the lane's breaker.
+/// Returns `false` if somebody needs the lane.
+pub async fn look_at_topics(lane: &mut Lane, doubtful: Vec<DoubtfulRecord>) -> bool {
+    let began = Instant::now();
+    let (topics, config) = (&lane.before_commit.topics, &lane.before_commit.config);
+    let reads = stream::iter(doubtful).map(|behind| {
+        let (topics, config) = (topics.clone(), config.clone());
+        let topic = behind.topic.clone();
+        ask_kafka(move || read_on(&topics, &config, &behind)).map(|read| (topic, read))
+    });
+    let reads = reads.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+    let Some(reads) = lane.waiting.unless_needed(reads).await else {
+        return false;
+    };
+    let mut found = Vec::new();
+    for (topic, read) in reads {
+        let look = match read {
+            Ok(sample) => judge_sample(lane, sample).await,
+            Err(error) => {
+                warn!(topic = &*topic.name, %error, "what else the topic holds can't be read");
+                Some(TopicLook::Unread)
+            }
+        };
+        let Some(look) = look else { return false };
+        found.push((topic, look));
+    }
+    let now = Instant::now();
+    for (topic, look) in found {
+        let looks = &mut lane.breaker.looks;
+        looks.note_look(topic, look, now - began, now);
     }
     true
 }
 
-async fn look_at_topic(lane: &mut Lane, behind: DoubtfulRecord) -> Option<TopicLook> {
-    let topics = lane.before_commit.topics.clone();
-    let config = lane.before_commit.config.clone();
-    let topic = behind.source.topic.clone();
-    let read = spawn_blocking(move || read_on(&topics, &config, &behind));
-    let read = lane.waiting.unless_needed(read).await?;
-    let failed = match read {
-        Ok(Ok(records)) => return judge_records(lane, records).await,
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    warn!(%topic, error = failed, "what else the topic holds can't be read");
-    Some(TopicLook::Unread)
-}
-
-async fn judge_records(lane: &mut Lane, mut records: Vec<Record>) -> Option<TopicLook> {
-    records.retain(|record| record.value.is_some());
-    let learned = lane.decoder.learn_schemas(&records, &lane.waiting).await;
-    let look = TopicLook::of_records(&mut lane.decoder.decoder, &records);
+async fn judge_sample(lane: &mut Lane, mut sample: Sample) -> Option<TopicLook> {
+    sample.records.retain(|record| record.value.is_some());
+    let learned = lane.decoder.learn_schemas(&sample.records, &lane.waiting);
+    let learned = learned.await;
+    let look = TopicLook::of_records(&mut lane.decoder.decoder, &sample.records);
     match learned {
         Learned::LetGo => None,
-        Learned::Some(_) if look == TopicLook::Nothing => Some(TopicLook::Unread),
+        Learned::All if sample.is_whole => Some(look),
+        // what wasn't read may be what tells
+        _ if look == TopicLook::Nothing => Some(TopicLook::Unread),
         Learned::All | Learned::Some(_) => Some(look),
     }
 }
 
 /// What is behind the record, and in the topic's other partitions. Blocks its thread.
-fn read_on(
-    topics: &Topics,
-    config: &Config,
-    behind: &DoubtfulRecord,
-) -> Result<Vec<Record>, Error> {
+fn read_on(topics: &Topics, config: &Config, behind: &DoubtfulRecord) -> Result<Sample, Error> {
     let mut ranges = Vec::new();
-    for source in topics.partitions(|topic| topic == &*behind.source.topic)? {
+    for source in topics.partitions(|topic| topic == &*behind.topic.name)? {
         let (low, high) = topics.log_ends(&source)?;
         let start = match source == behind.source {
             true => low.max(behind.offset + 1),
@@ -142,16 +123,16 @@ fn read_on(
             });
         }
     }
-    if ranges.is_empty() {
-        return Ok(Vec::new());
-    }
     let complaints = Complaints::new(&config.kafka);
     sample_records(&config.kafka, &complaints, ranges, LIMITS).map_err(Error::of_creation)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::record::TopicPartition;
 
     fn record(offset: i64, value: &str) -> Record {
         Record {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 use crate::pipeline::entry::{Entry, EntryState, Reject};
+use crate::pipeline::topic_looks::OneTopic;
 use crate::postgres::settings::Patience;
 use crate::record::Coordinates;
 use crate::rows::statement::Conflicts;
@@ -32,6 +33,8 @@ pub struct Trial {
     pub conflicts: Conflicts,
     /// Records whose parents were waited for in vain: those that still have none are put aside.
     pub given_up: HashSet<Coordinates>,
+    /// Topics at which it was looked what else they hold.
+    pub looked: HashSet<OneTopic>,
 }
 
 /// Rejects that were published with records which aren't landed, by these, with the ids of their events: a topic that was
