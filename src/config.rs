@@ -19,6 +19,7 @@ mod lines;
 mod load;
 mod log;
 mod nearest;
+mod open_lineage;
 mod posix_regex;
 mod postgres;
 mod postgres_url;
@@ -57,6 +58,7 @@ pub use kafka::KafkaConfig;
 pub use letter_topics::LetterTopic;
 pub use lineage::{Fact, Lineage};
 pub use log::{LogConfig, LogFormat};
+pub use open_lineage::OpenLineageConfig;
 pub use postgres::PostgresConfig;
 pub use registry::{Login, RegistryConfig};
 pub use retry::{RetryConfig, WhenUnavailable};
@@ -104,6 +106,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[tracing]`: where spans are sent.
     pub tracing: TracingConfig,
+    /// `[lineage]`: who is told what is read and written.
+    pub lineage: OpenLineageConfig,
 }
 
 impl Config {
@@ -172,6 +176,7 @@ impl Config {
         self.http.summarize(&mut summary);
         self.log.summarize(&mut summary);
         self.tracing.summarize(&mut summary);
+        self.lineage.summarize(&mut summary);
         summary
     }
 
@@ -188,6 +193,7 @@ impl Config {
         let http = HttpConfig::from_reader(reader);
         let log = LogConfig::from_reader(reader);
         let tracing = TracingConfig::from_reader(reader);
+        let lineage = OpenLineageConfig::from_reader(reader);
         Some(Self {
             kafka: kafka?,
             format,
@@ -199,6 +205,7 @@ impl Config {
             http,
             log,
             tracing,
+            lineage,
         })
     }
 }

@@ -14,6 +14,7 @@ use landfall::operator::command_error::CommandError;
 use landfall::operator::{check, dlq, forget, import_connector, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
+use landfall::watch::lineage::{JobKind, LineageRun, LineageTarget};
 use landfall::watch::progress::Progress;
 use landfall::watch::sampled::Sampled;
 use landfall::watch::spans::Scene;
@@ -48,8 +49,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let traces = match start_telemetry(&config, &cli.command) {
-        Ok(traces) => traces,
+    let (traces, lineage) = match start_telemetry(&config, &cli.command) {
+        Ok(started) => started,
         Err(error) => {
             terminal::print_error(&format!("landfall: {error}"));
             return ExitCode::from(2);
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(run_command(&config, cli.command));
+    let outcome = runtime.block_on(run_command(&config, cli.command, lineage));
     // a hanging connection or commit must not keep the process alive
     runtime.shutdown_timeout(Duration::from_millis(500));
     if let Some(traces) = traces {
@@ -80,25 +81,44 @@ fn main() -> ExitCode {
     }
 }
 
-/// The log, and the spans of a worker.
-fn start_telemetry(config: &Config, command: &Command) -> Result<Option<Traces>, Box<dyn Error>> {
-    let traces = match command {
-        Command::Run(_) => Traces::from_config(&config.tracing)?,
-        _ => None,
+/// The log, the spans of a worker, and who is told of its run.
+fn start_telemetry(
+    config: &Config,
+    command: &Command,
+) -> Result<(Option<Traces>, Option<LineageTarget>), Box<dyn Error>> {
+    let (traces, lineage) = match command {
+        Command::Run(_) => (
+            Traces::from_config(&config.tracing)?,
+            LineageTarget::from_config(&config.lineage)?,
+        ),
+        _ => (None, None),
     };
     if traces.is_some() {
         spans::set_scene(Scene::from_config(config));
     }
     telemetry::start_logging(&config.log, traces.as_ref())?;
-    Ok(traces)
+    Ok((traces, lineage))
 }
 
-async fn run_command(config: &Config, command: Command) -> Result<(), Box<dyn Error>> {
+async fn run_command(
+    config: &Config,
+    command: Command,
+    lineage: Option<LineageTarget>,
+) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Run(run) => {
+            let kind = match run.until_caught_up {
+                true => JobKind::Batch,
+                false => JobKind::Streaming,
+            };
+            let told = lineage.map(|target| LineageRun::start(target, config, kind));
             let outcome = run_worker(config, &run).await;
             // of whatever was dropped in the middle
             sessions::cancel_statements().await;
+            if let Some(told) = told {
+                let ended = outcome.as_ref().map(drop).map_err(AsRef::as_ref);
+                told.end(ended).await;
+            }
             return outcome;
         }
         Command::Check(check) => check::run_check(config, &check).await,

@@ -47,6 +47,7 @@ mod latency;
 mod learn_feeds;
 mod leave_pauses;
 mod lock_patience;
+mod note_flows;
 mod order;
 mod owned_partition;
 mod partition_order;

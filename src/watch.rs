@@ -5,6 +5,7 @@ pub mod http;
 pub mod kafka_health;
 mod kept_traces;
 mod lateness;
+pub mod lineage;
 mod log_line;
 pub mod metrics;
 mod position;

@@ -181,7 +181,7 @@ fn every_key_and_every_metric_that_the_documents_name_exists() {
         .collect();
     assert!(unknown.is_empty(), "no such metrics: {unknown:?}");
 
-    let sections = "kafka|format|postgres|route|apply|retry|dead_letter|http|log|tracing";
+    let sections = "kafka|format|postgres|route|apply|retry|dead_letter|http|log|tracing|lineage";
     let key = Regex::new(&format!(r"`((?:{sections})(?:\.[a-z_]+)+)(?: = [^`]*)?`")).unwrap();
     let example = text("config/landfall.toml");
     let is_option = |name: &str| OPTIONS.iter().any(|(option, ..)| *option == name);

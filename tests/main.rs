@@ -36,6 +36,7 @@ mod json_schema;
 mod lag;
 mod ledger;
 mod letters;
+mod lineage;
 mod many_letters;
 mod mariadb;
 mod merged;

@@ -86,6 +86,12 @@ impl KafkaConfig {
         })
     }
 
+    /// The topics that are asked for by name.
+    pub fn topic_names(&self) -> impl Iterator<Item = &str> {
+        let all = self.topics.iter().map(TopicPattern::as_str);
+        all.filter(|topic| !topic.starts_with('^'))
+    }
+
     pub(super) fn summarize(&self, summary: &mut Summary) {
         summary.add("kafka.brokers", &self.brokers);
         summary.add("kafka.group", &self.group);

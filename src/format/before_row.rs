@@ -75,7 +75,7 @@ mod tests {
         let shape = Shape {
             names: of.iter().map(|(name, _)| (*name).into()).collect(),
             schema: schema.map(|schema| Arc::new(schema::parse(schema).expect("a schema"))),
-            facts: Vec::new(),
+            ..Default::default()
         };
         let values: Vec<&str> = of.iter().map(|(_, raw)| *raw).collect();
         Fields {

@@ -72,6 +72,30 @@ pub struct Shape {
     /// The places of fields that say something of the event and aren't the row's own: they are landed only where the
     /// table has a column of that name.
     pub facts: Vec<usize>,
+    /// Of what a route has made them, if one has.
+    pub made_of: Option<MadeOf>,
+}
+
+/// The fields of another shape that these have come of.
+#[derive(Debug)]
+pub struct MadeOf {
+    /// The event's.
+    pub shape: Arc<Shape>,
+    /// One for each field.
+    pub origins: Vec<FieldOrigin>,
+}
+
+/// What a field has come of, by its place among the event's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldOrigin {
+    /// It is that field.
+    Same(usize),
+    /// Its hash.
+    Hash(usize),
+    /// It stands in place of that field, whatever that is.
+    Fixed(usize),
+    /// The event has no such field.
+    Told,
 }
 
 impl Shape {
@@ -81,6 +105,7 @@ impl Shape {
             names,
             schema,
             facts: Vec::new(),
+            made_of: None,
         }
     }
 }

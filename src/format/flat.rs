@@ -129,9 +129,8 @@ impl FlatShape {
             read.clone()
         } else {
             Arc::new(Shape {
-                names: read.names.clone(),
-                schema: read.schema.clone(),
                 facts: facts.iter().map(|(at, _)| *at).collect(),
+                ..Shape::new(read.names.clone(), read.schema.clone())
             })
         };
         Self {

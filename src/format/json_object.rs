@@ -28,11 +28,7 @@ impl<'s, 'r> Object<'s, 'r> {
     /// `shape` is replaced if the object turns out to have another one.
     pub fn new(shape: &'s mut Arc<Shape>, schema: Option<&Arc<Field>>, arena: &'r Bump) -> Self {
         if shape.schema.as_ref().map(Arc::as_ptr) != schema.map(Arc::as_ptr) {
-            *shape = Arc::new(Shape {
-                names: Vec::new(),
-                schema: schema.cloned(),
-                facts: Vec::new(),
-            });
+            *shape = Arc::new(Shape::new(Vec::new(), schema.cloned()));
         }
         Self { shape, arena }
     }
@@ -98,11 +94,7 @@ impl<'de: 'r, 'r> Visitor<'de> for Object<'_, 'r> {
         }
         if let Some(names) = others {
             let schema = self.shape.schema.clone();
-            *self.shape = Arc::new(Shape {
-                names,
-                schema,
-                facts: Vec::new(),
-            });
+            *self.shape = Arc::new(Shape::new(names, schema));
         }
         Ok(Fields {
             shape: Some(self.shape.clone()),

@@ -200,7 +200,7 @@ mod tests {
             let shape = Shape {
                 names: names.iter().map(|name| (*name).into()).collect(),
                 schema: None,
-                facts: Vec::new(),
+                ..Default::default()
             };
             let mut seen = Vec::new();
             let fields = Fields {

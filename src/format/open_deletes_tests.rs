@@ -8,7 +8,7 @@ fn key(values: &[(&'static str, &'static str)]) -> u64 {
     let shape = Shape {
         names: names.into_iter().map(Into::into).collect(),
         schema: None,
-        facts: Vec::new(),
+        ..Default::default()
     };
     key_hash(&Fields {
         shape: Some(Arc::new(shape)),

@@ -69,11 +69,8 @@ impl RoutedKey {
         if self.shape.names.len() != self.columns.len()
             || self.shape.schema.as_ref().map(Arc::as_ptr) != schema.map(Arc::as_ptr)
         {
-            self.shape = Arc::new(Shape {
-                names: self.columns.iter().map(|c| c.as_str().into()).collect(),
-                schema: schema.cloned(),
-                facts: Vec::new(),
-            });
+            let names = self.columns.iter().map(|c| c.as_str().into()).collect();
+            self.shape = Arc::new(Shape::new(names, schema.cloned()));
         }
         Ok(Fields {
             shape: Some(self.shape.clone()),
@@ -139,11 +136,8 @@ impl RoutedKey {
         }
         let mut values = bumpalo::collections::Vec::with_capacity_in(self.columns.len(), arena);
         values.extend(self.columns.iter().filter_map(was));
-        let shape = Shape {
-            names: self.columns.iter().map(|c| c.as_str().into()).collect(),
-            schema: before.schema().cloned(),
-            facts: Vec::new(),
-        };
+        let names = self.columns.iter().map(|c| c.as_str().into()).collect();
+        let shape = Shape::new(names, before.schema().cloned());
         Some(Box::new(Fields {
             shape: Some(Arc::new(shape)),
             values: values.into_bump_slice(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bumpalo::Bump;
 
-use crate::config::{Fact, Mask, RowShape};
-use crate::format::change::{Fields, Operation, Shape};
+use crate::config::{Fact, Lineage, Mask, RowShape};
+use crate::format::change::{FieldOrigin, Fields, MadeOf, Operation, Shape};
 use crate::format::column_name::may_stand_for;
 use crate::format::facts::{Facts, fact_schema, plain_field};
 use crate::format::schema::{Field, Kind};
@@ -136,33 +136,32 @@ impl RowShaper {
             };
             let schema = from.schema.as_ref().and_then(|s| s.field_at(at, field));
             let text = || Some(plain_field(column, Kind::String, None));
-            let (cell, schema) = match self.shape.mask.get(said) {
-                None => (Cell::Field(at), schema.map(|s| renamed(s, column))),
-                Some(Mask::Hash) => (Cell::Hashed(at), text()),
+            let (cell, origin, schema) = match self.shape.mask.get(said) {
+                None => {
+                    let schema = schema.map(|s| renamed(s, column));
+                    (Cell::Field(at), FieldOrigin::Same(at), schema)
+                }
+                Some(Mask::Hash) => (Cell::Hashed(at), FieldOrigin::Hash(at), text()),
                 Some(_) if part == Part::Key => {
                     return refuse_route(format!(
                         "mask of the [[route]] leaves nothing of {field}, a field of the events' key, which tells rows apart: it can only be hashed"
                     ));
                 }
-                Some(Mask::Null) => (Cell::Fixed("null".into()), text()),
-                Some(Mask::Text(fixed)) => (fixed_text(fixed), text()),
+                Some(Mask::Null) => {
+                    let null = Cell::Fixed("null".into());
+                    (null, FieldOrigin::Fixed(at), text())
+                }
+                Some(Mask::Text(fixed)) => (fixed_text(fixed), FieldOrigin::Fixed(at), text()),
             };
             if from.facts.contains(&at) && column == &**field {
                 columns.facts.push(columns.names.len());
             }
-            columns.add(field, column, cell, schema)?;
+            columns.add(field, column, (cell, origin), schema)?;
         }
         if part == Part::Row {
-            for (fact, column) in &self.shape.lineage.facts {
-                let schema = Some(fact_schema(*fact, column));
-                columns.add("a fact of lineage", column, Cell::Fact(*fact), schema)?;
-            }
-            for (column, fixed) in &self.shape.lineage.texts {
-                let schema = Some(plain_field(column, Kind::String, None));
-                columns.add("a text of lineage", column, fixed_text(fixed), schema)?;
-            }
+            columns.add_facts(&self.shape.lineage)?;
         }
-        let (to, cells) = columns.into_shape();
+        let (to, cells) = columns.into_shape(from.clone());
         self.plans.push(Plan {
             part,
             from,
@@ -180,6 +179,7 @@ struct Columns<'n> {
     from: Vec<&'n str>,
     names: Vec<Box<str>>,
     cells: Vec<Cell>,
+    origins: Vec<FieldOrigin>,
     schemas: Vec<Field>,
     /// The places of those that say something of the event, and that no route asks for.
     facts: Vec<usize>,
@@ -192,7 +192,7 @@ impl<'n> Columns<'n> {
         &mut self,
         from: &'n str,
         column: &str,
-        cell: Cell,
+        (cell, origin): (Cell, FieldOrigin),
         schema: Option<Field>,
     ) -> Result<(), Undecodable> {
         let names = self.names.iter().zip(&self.from);
@@ -205,16 +205,39 @@ impl<'n> Columns<'n> {
         self.from.push(from);
         self.names.push(column.into());
         self.cells.push(cell);
+        self.origins.push(origin);
         self.schemas.extend(schema);
         Ok(())
     }
 
+    /// What is told of the event beside its row.
+    ///
+    /// # Errors
+    /// As for [`Columns::add`].
+    fn add_facts(&mut self, lineage: &Lineage) -> Result<(), Undecodable> {
+        for (fact, column) in &lineage.facts {
+            let schema = Some(fact_schema(*fact, column));
+            let told = (Cell::Fact(*fact), FieldOrigin::Told);
+            self.add("a fact of lineage", column, told, schema)?;
+        }
+        for (column, fixed) in &lineage.texts {
+            let schema = Some(plain_field(column, Kind::String, None));
+            let told = (fixed_text(fixed), FieldOrigin::Told);
+            self.add("a text of lineage", column, told, schema)?;
+        }
+        Ok(())
+    }
+
     /// A field without a schema has none; where no field has one, neither has the struct.
-    fn into_shape(self) -> (Arc<Shape>, Vec<Cell>) {
+    fn into_shape(self, from: Arc<Shape>) -> (Arc<Shape>, Vec<Cell>) {
         let schema = (!self.schemas.is_empty())
             .then(|| Arc::new(plain_field("", Kind::Struct(self.schemas), None)));
         let shape = Shape {
             facts: self.facts,
+            made_of: Some(MadeOf {
+                shape: from,
+                origins: self.origins,
+            }),
             ..Shape::new(self.names, schema)
         };
         (Arc::new(shape), self.cells)

@@ -104,12 +104,11 @@ impl TriggerShape {
         let (id, action) = (require(&fields.id)?, require(&fields.action)?);
         let time = fields.time.as_deref().map(require).transpose()?;
         let marked = Arc::new(Shape {
-            names: read.names.clone(),
-            schema: read.schema.clone(),
             facts: [Some(id), Some(action), time]
                 .into_iter()
                 .flatten()
                 .collect(),
+            ..Shape::new(read.names.clone(), read.schema.clone())
         });
         Ok(Self {
             read,

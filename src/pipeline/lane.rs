@@ -19,6 +19,7 @@ use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::latency::record_latencies;
 use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::lock_patience::LockPatience;
+use crate::pipeline::note_flows::NotedFlows;
 use crate::pipeline::positioning::{Positions, TakenUp};
 use crate::pipeline::set_aside::AsidePartitions;
 use crate::pipeline::trial::Trial;
@@ -64,6 +65,8 @@ pub struct Lane {
     pub(super) waiting: Waiting,
     /// Learns where topics lead.
     pub(super) feeds: Arc<FeedLearner>,
+    /// What it has told of where topics lead, to those who follow lineage.
+    pub(super) noted_flows: NotedFlows,
     /// Whether too many events were refused.
     pub(super) breaker: Breaker,
     /// For how many more batches conflicts are expected.
@@ -208,6 +211,7 @@ impl Lane {
             );
         }
         count_outcomes(&batch);
+        self.noted_flows.note_batch(&batch);
         record_latencies(&batch, now_ms());
         if self.destination.ledger.event_ids.are_kept() {
             tell_new_doubts(&batch);

@@ -34,6 +34,7 @@ use crate::pipeline::lane_decoder::LaneDecoder;
 use crate::pipeline::lane_partitions::LanePartitions;
 use crate::pipeline::learn_feeds::FeedLearner;
 use crate::pipeline::lock_patience::LockPatience;
+use crate::pipeline::note_flows::NotedFlows;
 use crate::pipeline::positioning::Positions;
 use crate::pipeline::run_error::RunError;
 use crate::pipeline::run_lane;
@@ -218,6 +219,7 @@ impl LaneParts<'_> {
             positions: self.positions.clone(),
             waiting: Waiting::of_lane(number, inbox, self.pool.clone(), health, config),
             feeds: self.feeds.clone(),
+            noted_flows: NotedFlows::default(),
             breaker: Breaker::new(&config.dead_letter.breaker).beside(self.landed.clone()),
             conflicts_expected_for: 0,
             lock_patience: LockPatience::default(),

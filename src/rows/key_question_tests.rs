@@ -58,7 +58,7 @@ fn a_plainly_written_key_has_the_hash_that_the_events_own_text_has() {
     let shape = crate::format::change::Shape {
         names: vec!["id".into(), "name".into()],
         schema: None,
-        facts: Vec::new(),
+        ..Default::default()
     };
     let fields = crate::format::change::Fields {
         shape: Some(Arc::new(shape)),

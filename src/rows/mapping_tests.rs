@@ -12,7 +12,7 @@ fn fields(cells: &[(&str, &'static str)]) -> Fields<'static> {
             Arc::new(Shape {
                 names,
                 schema: None,
-                facts: Vec::new(),
+                ..Default::default()
             })
         }),
         values: values.leak(), // of a test, which ends soon

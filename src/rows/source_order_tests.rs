@@ -27,7 +27,7 @@ fn fields(cells: &[(&str, String)]) -> Fields<'static> {
             Arc::new(Shape {
                 names,
                 schema,
-                facts: Vec::new(),
+                ..Default::default()
             })
         }),
         values: values.leak(), // of a test, which ends soon

@@ -178,6 +178,11 @@ const SPEAKERS: &[(&str, &str, &str)] = &[
         "src/format/registry/client.rs",
         "asks the schema registry",
     ),
+    (
+        "reqwest",
+        "src/watch/lineage/target.rs",
+        "posts lineage events",
+    ),
     ("tokio_postgres", "src/postgres/", "speaks with Postgres"),
     ("tokio_postgres", "src/ledger", "the bookkeeping tables"),
     (

@@ -250,7 +250,7 @@ fn a_wrong_variable_is_named_as_it_is_written() {
     let expected = [
         "LANDFALL_APPLY__LANE: apply.lane: unknown key; did you mean LANDFALL_APPLY__LANES?",
         "LANDFALL_APPLY__LANES: apply.lanes: found \"many\"; allowed: a number from 1 to 64",
-        "LANDFALL_FLY__AWAY: fly: unknown key; allowed: apply, dead_letter, format, http, kafka, log, postgres, retry, route, tracing",
+        "LANDFALL_FLY__AWAY: fly: unknown key; allowed: apply, dead_letter, format, http, kafka, lineage, log, postgres, retry, route, tracing",
         "LANDFALL_KAFKA__PROPERTIES__GROUP_ID: kafka.properties.group.id: cannot be set: set kafka.group instead",
         "LANDFALL_KAFKA__TOPICS: kafka.topics: found \"[1, 2\"; allowed: a TOML list of texts, or texts with commas between",
         "LANDFALL_ROUTE__TOPIC: route: routes are written in the file, as [[route]]",

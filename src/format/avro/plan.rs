@@ -111,11 +111,8 @@ impl Plan {
 
 /// What a record's fields are called.
 pub(super) fn shape_of(whole: Field) -> Arc<Shape> {
-    Arc::new(Shape {
-        names: whole.fields().iter().map(|f| (&*f.name).into()).collect(),
-        schema: Some(Arc::new(whole)),
-        facts: Vec::new(),
-    })
+    let names = whole.fields().iter().map(|f| (&*f.name).into()).collect();
+    Arc::new(Shape::new(names, Some(Arc::new(whole))))
 }
 
 impl RowPlan {
