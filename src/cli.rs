@@ -64,6 +64,7 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   landfall status
   landfall status --json | jq        One object a line
+  landfall status --watch            Again and again, until Ctrl-C; --interval 10s for less often
 
 committed: the group's offset in Kafka; applied: everything below it is in the destination;
 end: the end of the log; lag: what is still to be applied. It joins no group, so it can be asked
@@ -240,6 +241,14 @@ pub struct Status {
     /// Print one JSON object a line.
     #[arg(long)]
     pub json: bool,
+
+    /// Show it again and again, in place on a terminal, until Ctrl-C.
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+
+    /// How long --watch pauses between two looks.
+    #[arg(long, value_name = "TIME", default_value = "2s", requires = "watch", value_parser = humantime::parse_duration)]
+    pub interval: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

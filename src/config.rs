@@ -67,7 +67,7 @@ pub use route_writes::{Deletes, WriteMode};
 pub use row_shape::{FieldChoice, Mask, RowShape};
 pub use schema_evolution::SchemaEvolution;
 pub use schemaless::{BytesForm, DecimalForm, SchemalessColumns, SchemalessConfig, TimeUnit};
-pub use secret::Secret;
+pub use secret::{Secret, read_secret_file};
 pub use start_at::StartAt;
 pub use summary::Summary;
 pub use table_template::TableTemplate;

@@ -29,6 +29,7 @@ pub mod record;
 pub mod retry;
 pub mod rows;
 pub mod shutdown;
+pub mod status;
 pub mod table_name;
 pub mod verdict;
 pub mod watch;

@@ -11,15 +11,18 @@ use landfall::ledger::migrate;
 use landfall::ledger::resume::ResumeReason;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
+use landfall::operator::status::gather::{self, Gatherer};
 use landfall::operator::{check, dlq, forget, import_connector, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
+use landfall::watch::http::{self, Told};
 use landfall::watch::lineage::{JobKind, LineageRun, LineageTarget};
+use landfall::watch::page::Page;
 use landfall::watch::progress::Progress;
 use landfall::watch::sampled::Sampled;
 use landfall::watch::spans::Scene;
 use landfall::watch::traces::Traces;
-use landfall::watch::{http, metrics, spans, telemetry};
+use landfall::watch::{metrics, spans, telemetry};
 use landfall::{memory, pipeline, shutdown};
 
 /// A batch allocates a little for each of thousands of events, in one thread or another.
@@ -124,7 +127,7 @@ async fn run_command(
         Command::Check(check) => check::run_check(config, &check).await,
         Command::Migrate => migrate_now(config).await,
         Command::Prune(asked) => prune::prune_ledger(config, &asked).await,
-        Command::Status(asked) => status::show_status(config, asked.json).await,
+        Command::Status(asked) => status::show_status(config, &asked).await,
         Command::Dlq(dlq) => dlq::run_command(config, &dlq.command).await,
         Command::Forget(what) => forget::forget_topic(config, &what).await,
         Command::ImportConnector(asked) => return Ok(import_connector::run_import(&asked)?),
@@ -141,14 +144,15 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
     metrics::set_build(landfall::kafka::librdkafka_version());
     let (health, progress) = (Arc::new(Health::default()), Arc::new(Progress::default()));
     let sampled = Arc::new(Sampled::default());
-    let address = http::serve_endpoints(
-        config.http.listen,
-        health.clone(),
-        recorder,
-        sampled.clone(),
-    )
-    .await?;
-    tracing::info!(%address, "serving /metrics, /healthz and /readyz");
+    let page = start_page(config, &health, &progress);
+    let told = Told {
+        health: health.clone(),
+        metrics: recorder,
+        sampled: sampled.clone(),
+        page,
+    };
+    let address = http::serve_endpoints(&config.http, told).await?;
+    tracing::info!(%address, "serving /metrics, /healthz, /readyz and a page");
     let worker_sessions = WorkerSessions::new(&config.postgres.schema, &config.kafka.group);
     let pool = connection::build_worker_pool(config, worker_sessions.enter_sql())?;
     sampled.add(metrics::read_process);
@@ -177,6 +181,16 @@ async fn run_worker(config: &Config, run: &Run) -> Result<(), Box<dyn Error>> {
         events if events > 0 && run.fail_on_dead_letters => Err(PutAside { events }.into()),
         _ => Ok(()),
     }
+}
+
+/// What the page shows is kept up to date beside the worker.
+fn start_page(config: &Config, health: &Arc<Health>, progress: &Arc<Progress>) -> Arc<Page> {
+    let page = Arc::new(Page::new(config, health.clone(), progress.clone()));
+    let (asking, remembering) = (page.clone(), page.clone());
+    let gatherer = Gatherer::new(config, gather::PAGE_PATIENCE);
+    tokio::spawn(async move { asking.keeper.keep_asking(gatherer).await });
+    tokio::spawn(async move { remembering.keep_history().await });
+    page
 }
 
 /// What `--fail-on-dead-letters` makes a failure of.

@@ -1,4 +1,4 @@
-//! What others see of a running worker: metrics, health, progress, the log, spans.
+//! What others see of a running worker: metrics, health, progress, the page, the log, spans.
 
 pub mod health;
 pub mod http;
@@ -8,8 +8,10 @@ mod lateness;
 pub mod lineage;
 mod log_line;
 pub mod metrics;
+pub mod page;
 mod position;
 pub mod progress;
+pub mod recent_ddl;
 pub mod sampled;
 mod span_queue;
 pub mod spans;

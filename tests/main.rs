@@ -46,6 +46,7 @@ mod mysql_types;
 mod operations;
 mod order;
 mod outage;
+mod page;
 mod parents;
 mod pooler;
 mod protobuf;

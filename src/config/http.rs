@@ -1,10 +1,12 @@
-//! `[http]`: where `/metrics`, `/healthz` and `/readyz` are served.
+//! `[http]`: where the page, `/metrics`, `/healthz` and `/readyz` are served.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use super::reader::Reader;
+use super::secret::read_secret_file;
 use super::summary::Summary;
-use super::value::{allowed, integer_within, parse_string};
+use super::value::{allowed, because, integer_within, parse_string};
 
 /// `[http]`: the address of the page for health and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// How many tables metrics tell apart.
     pub metrics_tables: usize,
+    /// The file with the token that whoever wants to see more than whether the worker is alive and ready has to bring.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for HttpConfig {
@@ -20,6 +24,7 @@ impl Default for HttpConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
             metrics_tables: 200,
+            token_file: None,
         }
     }
 }
@@ -28,6 +33,9 @@ impl HttpConfig {
     pub(super) fn summarize(&self, summary: &mut Summary) {
         summary.add("http.listen", self.listen);
         summary.add("http.metrics_tables", self.metrics_tables);
+        if let Some(file) = &self.token_file {
+            summary.add("http.token_file", file.display());
+        }
     }
 
     pub(super) fn from_reader(reader: &mut Reader) -> Self {
@@ -41,9 +49,16 @@ impl HttpConfig {
             Self::default().metrics_tables,
             integer_within(1..=100_000),
         );
+        // it is read again with each request; whether it can be is told at the start
+        let token_file = reader.read("http.token_file", |found| {
+            let path = PathBuf::from(parse_string(found)?);
+            let read = read_secret_file(&path);
+            read.map(|_| path).map_err(|e| because(e.to_string()))
+        });
         Self {
             listen,
             metrics_tables,
+            token_file,
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn read_secret(reader: &mut Reader, key: &str) -> Option<Secret> {
 
 /// Why a file holds no secret.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SecretFileError {
+pub enum SecretFileError {
     #[error("the secret file {} is not UTF-8 text", .0.display())]
     NoText(PathBuf),
     #[error("the secret file {} cannot be read: {error}", path.display())]
@@ -68,7 +68,10 @@ pub(super) enum SecretFileError {
 }
 
 /// A secret's file holds the secret and perhaps the line end that editors add.
-pub(super) fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
+///
+/// # Errors
+/// There is no such file, it can't be read, or it is empty.
+pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
     let own_path = || path.to_owned();
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
         // Its message would say "stream did not contain valid UTF-8", about which stream?

@@ -190,6 +190,7 @@ impl Group {
         self.topics.lock().extend(names);
         let lanes = self.assignment.add_partitions(&sources, self.count_lanes());
         for (lane, source) in lanes.into_iter().zip(sources) {
+            self.progress.note_lane(&source, lane);
             self.inboxes[lane].take_up([source]);
         }
         self.joined.store(true, Ordering::Release);

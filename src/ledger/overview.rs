@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use crate::ledger::forgotten_letters::letter_counts;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::record::TopicPartition;
 use crate::rows::sql::quote;
+use crate::status::{LetterCount, Standstill};
 use crate::verdict::Failure;
 
 /// A partition of which something was applied.
@@ -22,28 +22,6 @@ pub struct AppliedPartition {
     pub topic_id: Option<Uuid>,
     /// Why its next events can't be landed, if they can't.
     pub standstill: Option<Standstill>,
-}
-
-/// Why a partition's next events can't be landed, as its worker has noted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standstill {
-    /// Since when, in UTC as RFC 3339 has it.
-    pub since: String,
-    /// For people.
-    pub why: String,
-}
-
-/// How many letters of a table were put aside for a reason.
-#[derive(Debug, Serialize)]
-pub struct LetterCount {
-    /// The table; `None` where nothing told one.
-    pub table_name: Option<String>,
-    /// The name of the reason.
-    pub reason: String,
-    /// Letters that wait for a decision.
-    pub parked: i64,
-    /// Letters that were replayed, superseded or discarded.
-    pub done_with: i64,
 }
 
 /// Every partition of which something was applied, in order of topic and number.
@@ -140,7 +118,9 @@ pub async fn count_letters(
     schema: &str,
 ) -> Result<Vec<LetterCount>, Failure> {
     let sql = format!(
-        "SELECT table_name, reason, count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state <> 'parked') \
+        "SELECT table_name, reason, count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state <> 'parked'), \
+         count(DISTINCT key_hash) FILTER (WHERE state = 'parked'), \
+         to_char(min(first_failed_at) FILTER (WHERE state = 'parked') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
          FROM {0}.dead_letters WHERE {1} GROUP BY 1, 2 ORDER BY 1 NULLS FIRST, 2",
         quote(schema),
         letter_counts(&quote(schema), "dead_letters")
@@ -151,6 +131,17 @@ pub async fn count_letters(
         reason: row.get(1),
         parked: row.get(2),
         done_with: row.get(3),
+        parked_keys: row.get(4),
+        parked_since: row.get(5),
     };
     Ok(rows.iter().map(count).collect())
+}
+
+/// The server's version, as it says itself.
+///
+/// # Errors
+/// As Postgres says.
+pub async fn server_version(client: &impl UnnamedStatements) -> Result<String, Failure> {
+    let sql = "SELECT pg_catalog.current_setting('server_version')";
+    Ok(client.query_typed_one(sql, &[]).await?.get(0))
 }

@@ -2,18 +2,21 @@
 //! joins no group.
 
 mod bookkeeping;
+pub mod gather;
 mod kafka;
 mod line;
+mod text;
+mod watch;
 
 use serde::Serialize;
 
+use crate::cli;
 use crate::config::Config;
-use crate::ledger::overview::LetterCount;
 use crate::operator::command_error::CommandError;
-use crate::operator::status::bookkeeping::{Bookkeeping, read_bookkeeping};
-use crate::operator::status::kafka::KafkaAnswers;
-use crate::operator::status::line::PartitionLine;
+use crate::operator::status::gather::{Gatherer, PATIENCE};
+use crate::operator::status::text::format_status;
 use crate::operator::terminal;
+use crate::status::{LetterCount, PartitionLine, Problem, Status, Versions};
 
 /// One object a line.
 #[derive(Serialize)]
@@ -21,99 +24,43 @@ use crate::operator::terminal;
 enum StatusLine<'a> {
     Partition(&'a PartitionLine),
     DeadLetters(&'a LetterCount),
-    Problem { message: &'a str },
+    Versions(&'a Versions),
+    Problem(&'a Problem),
 }
 
 /// # Errors
-/// Kafka or Postgres can't be asked, or not for everything. What the others say has been printed.
-pub async fn show_status(config: &Config, json: bool) -> Result<(), CommandError> {
-    let mut problems = Vec::new();
-    let bookkeeping = match read_bookkeeping(config).await {
-        Ok(bookkeeping) => Some(bookkeeping),
-        Err(problem) => {
-            problems.push(problem.to_string());
-            None
+/// Kafka or Postgres can't be asked, or not for everything. What the others say has been printed. Watching goes on then.
+pub async fn show_status(config: &Config, asked: &cli::Status) -> Result<(), CommandError> {
+    if asked.watch {
+        return watch::watch_status(config, asked.interval).await;
+    }
+    let mut gatherer = Gatherer::new(config, PATIENCE);
+    let status = gatherer.gather().await;
+    if asked.json {
+        print_json(&status);
+    } else {
+        terminal::print(&format_status(&status));
+    }
+    gatherer.rest().await;
+    match status.problems.is_empty() {
+        true => Ok(()),
+        false => {
+            let problems = status.problems.into_iter();
+            let messages = problems.map(|problem| problem.message);
+            Err(CommandError::Incomplete(messages.collect()))
         }
-    };
-    let kafka = look_at_kafka(config, bookkeeping.as_ref()).await;
-    problems.extend(kafka.problems.iter().cloned());
-    let lines = line::put_together(config, bookkeeping.as_ref(), &kafka);
-    let letters = bookkeeping.map(|bookkeeping| bookkeeping.letters);
-    if json {
-        print_json(&lines, letters.as_deref(), &problems);
-    } else {
-        print_text(&lines, letters.as_deref());
-    }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(CommandError::Incomplete(problems))
     }
 }
 
-async fn look_at_kafka(config: &Config, bookkeeping: Option<&Bookkeeping>) -> KafkaAnswers {
-    let applied: Vec<String> = bookkeeping
-        .map(Bookkeeping::list_topics)
-        .unwrap_or_default();
-    let owned = config.clone();
-    let looked = tokio::task::spawn_blocking(move || kafka::ask_kafka(&owned, &applied)).await;
-    looked.unwrap_or_else(|error| KafkaAnswers {
-        problems: vec![format!("Kafka can't be looked at: {error}")],
-        ..KafkaAnswers::default()
-    })
-}
-
-fn print_json(lines: &[PartitionLine], letters: Option<&[LetterCount]>, problems: &[String]) {
-    let partitions = lines.iter().map(StatusLine::Partition);
-    let letters = letters
-        .unwrap_or_default()
-        .iter()
-        .map(StatusLine::DeadLetters);
-    let problems = problems
-        .iter()
-        .map(|message| StatusLine::Problem { message });
+fn print_json(status: &Status) {
+    let partitions = status.partitions.iter().map(StatusLine::Partition);
+    let letters = status.dead_letters.iter().flatten();
+    let letters = letters.map(StatusLine::DeadLetters);
+    let versions = std::iter::once(StatusLine::Versions(&status.versions));
+    let problems = status.problems.iter().map(StatusLine::Problem);
     partitions
         .chain(letters)
+        .chain(versions)
         .chain(problems)
         .all(|line| terminal::print_json(&line));
-}
-
-/// Problems go to standard error, at the end.
-fn print_text(lines: &[PartitionLine], letters: Option<&[LetterCount]>) {
-    if lines.is_empty() {
-        terminal::print("no partitions\n");
-    } else {
-        let header = [
-            "topic",
-            "partition",
-            "committed",
-            "applied",
-            "end",
-            "lag",
-            "state",
-        ];
-        let rows = lines.iter().map(PartitionLine::table_cells);
-        terminal::print(&terminal::format_table(header, rows, &[]));
-    }
-    match letters {
-        None => {}
-        Some([]) => {
-            terminal::print("\nno dead letters\n");
-        }
-        Some(letters) => {
-            let header = ["table", "reason", "parked", "done with"];
-            let rows = letters.iter().map(letter_cells);
-            let table = terminal::format_table(header, rows, &[]);
-            terminal::print(&format!("\ndead letters\n{table}"));
-        }
-    }
-}
-
-fn letter_cells(count: &LetterCount) -> [String; 4] {
-    [
-        count.table_name.clone().unwrap_or_else(|| "?".to_owned()),
-        count.reason.clone(),
-        count.parked.to_string(),
-        count.done_with.to_string(),
-    ]
 }

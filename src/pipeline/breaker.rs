@@ -14,6 +14,7 @@ use crate::pipeline::last_events::{Fate, LastEvents};
 use crate::pipeline::topic_looks::{DoubtfulRecord, OneTopic, TopicLook, TopicLooks};
 use crate::record::{Record, TopicPartition};
 use crate::verdict::{Failure, Verdict};
+use crate::watch::progress::Refusals;
 
 /// The topics of which this process has landed an event.
 pub type LandedTopics = Arc<Locked<HashSet<OneTopic>>>;
@@ -206,6 +207,15 @@ impl Breaker {
         let mut advances = batch.advances.iter();
         let untried = advances.any(|a| a.source == *source && a.held.is_untried);
         !untried || self.landed.lock().contains(&batch.topic_of(source))
+    }
+
+    /// How many of the partition's last events were refused.
+    pub fn refusals_of(&self, source: &TopicPartition) -> Refusals {
+        let last = self.partitions.get(source);
+        last.map_or_else(Refusals::default, |last| Refusals {
+            refused: last.count,
+            of: last.refused.len(),
+        })
     }
 
     /// The batch is in.

@@ -217,6 +217,10 @@ impl Lane {
             tell_new_doubts(&batch);
         }
         self.breaker.note_batch(&batch);
+        for source in batch.sources() {
+            let refusals = self.breaker.refusals_of(&source);
+            self.partitions.progress.note_refusals(&source, refusals);
+        }
         self.diverting = false;
         let grown = self.most_events.map(|most| most + most / 10 + 1);
         self.most_events = grown.filter(|most| *most < FREE_BATCH_EVENTS);

@@ -13,7 +13,7 @@ use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::evolution::{Ddl, DdlKind, ExtensionTypes, Plan, WantedTable, plan_table};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
-use crate::watch::metrics;
+use crate::watch::{metrics, recent_ddl};
 
 /// Whoever writes to the table waits behind us meanwhile. What takes longer, as a large table is written anew for a wider
 /// column, is for a person to run when it suits.
@@ -127,6 +127,7 @@ pub async fn evolve_table(
     done.map_err(|error| explain_refusal(&error, name, policy, &plan.statements))?;
     for ddl in &plan.statements {
         metrics::count_ddl(ddl.kind.name());
+        recent_ddl::note_ddl(ddl.kind.name(), name);
         tracing::info!(table = %name, statement = ddl.sql, "the destination was given what events ask for (schema_evolution)");
     }
     failpoint::reach("ddl_after_commit");

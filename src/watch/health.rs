@@ -11,7 +11,7 @@ use crate::table_name::TableName;
 use crate::verdict::Verdict;
 use crate::watch::kafka_health::KafkaHealth;
 use crate::watch::metrics;
-use crate::watch::standing::{Standing, StandingPartitions};
+use crate::watch::standing::{Standing, StandingPartitions, Stop};
 
 /// A lane that waits for a parent says so with each attempt, which are more frequent than this.
 const PARENT_WAIT_MEMORY: Duration = Duration::from_secs(3);
@@ -190,6 +190,11 @@ impl Health {
     /// The partitions of ours that stand still.
     pub fn standing_partitions(&self) -> BTreeMap<TopicPartition, Standing> {
         self.state.lock().standing.all()
+    }
+
+    /// The same, for people.
+    pub fn list_stops(&self) -> BTreeMap<TopicPartition, Stop> {
+        self.state.lock().standing.list_stops()
     }
 
     /// Whether a partition of ours stands still, and not because others go first.

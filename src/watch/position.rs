@@ -3,6 +3,7 @@
 use crate::record::TopicPartition;
 use crate::watch::lateness::Lateness;
 use crate::watch::metrics::PartitionGauges;
+use crate::watch::progress::Refusals;
 
 /// librdkafka tells ends once a second: of one that it hasn't told for so long, Kafka is asked.
 const FETCHED_HOLDS_MS: i64 = 1_500;
@@ -32,6 +33,9 @@ pub(super) struct Position {
     pub lateness: Lateness,
     /// Some of it lies in the dead letter topic alone, until Postgres is back.
     pub diverted: bool,
+    /// The number of the lane that has it.
+    pub lane: Option<usize>,
+    pub refusals: Refusals,
     gauges: PartitionGauges,
 }
 
@@ -50,6 +54,8 @@ impl Position {
             applied_time: None,
             lateness: Lateness::new(now),
             diverted: false,
+            lane: None,
+            refusals: Refusals::default(),
             gauges: PartitionGauges::default(),
         }
     }
@@ -84,7 +90,7 @@ impl Position {
     }
 
     /// In records. So many there were when the log's end was heard of last; if that is long ago, none is no news any more.
-    fn events_behind(&self, now: i64) -> Option<i64> {
+    pub fn events_behind(&self, now: i64) -> Option<i64> {
         let (done, high) = (self.applied.or(self.committed)?, self.high?);
         let behind = (high - done).max(0);
         (behind > 0 || self.lateness.has_heard(now)).then_some(behind)

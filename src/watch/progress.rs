@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
+
 use crate::clock::now_ms;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
@@ -27,6 +29,32 @@ pub struct Progress {
     partitions: Locked<HashMap<TopicPartition, Position>>,
 }
 
+/// How many of a partition's last events were refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Refusals {
+    pub refused: usize,
+    /// So many events it was.
+    pub of: usize,
+}
+
+/// How far an assigned partition has come at this moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The number of the lane that has it.
+    pub lane: Option<usize>,
+    /// Everything below is in the destination.
+    pub applied: Option<i64>,
+    /// Everything below is done with: applied, or a duplicate.
+    pub read: Option<i64>,
+    /// The end of the log as last heard.
+    pub end: Option<i64>,
+    /// Records that aren't applied.
+    pub lag: Option<i64>,
+    /// How late it is, in seconds; `None`: nothing is known yet.
+    pub lag_seconds: Option<f64>,
+    pub refusals: Refusals,
+}
+
 impl Progress {
     /// Changes what is known of a partition, if it is still assigned.
     fn change_position(&self, source: &TopicPartition, change: impl FnOnce(&mut Position)) {
@@ -40,6 +68,16 @@ impl Progress {
         let mut partitions = self.partitions.lock();
         let position = partitions.entry(source.clone());
         position.or_insert_with(|| Position::new(now_ms()));
+    }
+
+    /// The partition is that lane's.
+    pub fn note_lane(&self, source: &TopicPartition, lane: usize) {
+        self.change_position(source, |p| p.lane = Some(lane));
+    }
+
+    /// So many of the partition's last events were refused.
+    pub fn note_refusals(&self, source: &TopicPartition, refusals: Refusals) {
+        self.change_position(source, |p| p.refusals = refusals);
     }
 
     /// The partition is read from `start` on; `applied` and `high` are its watermark and the end of its log.
@@ -149,6 +187,24 @@ impl Progress {
         let (now, partitions) = (now_ms(), self.partitions.lock());
         let lags = partitions.iter();
         lags.filter_map(|(source, p)| Some((source.clone(), p.lag(now)?)))
+            .collect()
+    }
+
+    /// How far each assigned partition has come.
+    pub fn list_readings(&self) -> BTreeMap<TopicPartition, Reading> {
+        let (now, partitions) = (now_ms(), self.partitions.lock());
+        let reading = |p: &Position| Reading {
+            lane: p.lane,
+            applied: p.applied,
+            read: p.read,
+            end: p.high,
+            lag: p.events_behind(now),
+            lag_seconds: p.lag(now),
+            refusals: p.refusals,
+        };
+        let readings = partitions.iter();
+        readings
+            .map(|(source, p)| (source.clone(), reading(p)))
             .collect()
     }
 

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::SystemTime;
 
+use serde::Serialize;
+
+use crate::clock::utc_text;
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
 use crate::verdict::Verdict;
@@ -43,6 +46,21 @@ struct Stood {
     since: SystemTime,
     /// It waits for rows that may have come since it was tried last.
     has_hope: bool,
+}
+
+/// A partition that stands still, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// Since when, in UTC as RFC 3339 has it.
+    pub since: String,
+    /// The kind of reason, among [`Standing::REASONS`].
+    pub reason: &'static str,
+    /// The table that it is about, as `schema.table`, if it is about one.
+    pub table: Option<String>,
+    /// For people; it quotes no value.
+    pub text: String,
+    /// Nothing but a person's deed ends it.
+    pub needs_person: bool,
 }
 
 /// The tables that partitions bring changes of.
@@ -134,6 +152,18 @@ impl Standing {
     }
 }
 
+impl Stood {
+    fn to_stop(&self) -> Stop {
+        Stop {
+            since: utc_text(self.since),
+            reason: self.standing.name(),
+            table: self.standing.table().map(TableName::to_string),
+            text: self.standing.text().to_owned(),
+            needs_person: self.standing.needs_person(),
+        }
+    }
+}
+
 impl Brought {
     fn add(
         &mut self,
@@ -191,6 +221,13 @@ impl StandingPartitions {
     pub(super) fn all(&self) -> BTreeMap<TopicPartition, Standing> {
         let all = self.0.iter();
         all.map(|(source, stood)| (source.clone(), stood.standing.clone()))
+            .collect()
+    }
+
+    /// All of them, for people.
+    pub(super) fn list_stops(&self) -> BTreeMap<TopicPartition, Stop> {
+        let all = self.0.iter();
+        all.map(|(source, stood)| (source.clone(), stood.to_stop()))
             .collect()
     }
 

@@ -2,9 +2,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use landfall::config::HttpConfig;
+use landfall::config::{Config, HttpConfig};
 use landfall::watch::health::Health;
 use landfall::watch::metrics::Series;
+use landfall::watch::http::{Told, serve_endpoints};
+use landfall::watch::page::Page;
 use regex::Regex;
 
 use super::{path, pinned, text};
@@ -183,14 +185,19 @@ fn probe(port: u16) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_health_check_tells_alive_from_dead() {
-    let metrics = Series::default();
-    let anywhere = "127.0.0.1:0".parse().unwrap();
+    let mut config = Config::parse(&text("config/minimal.toml")).unwrap();
+    config.http.listen = "127.0.0.1:0".parse().unwrap();
     let health = Arc::new(Health::default());
-    let alive =
-        landfall::watch::http::serve_endpoints(anywhere, health, metrics, Arc::default()).await;
+    let told = Told {
+        metrics: Series::default(),
+        sampled: Arc::default(),
+        page: Arc::new(Page::new(&config, health.clone(), Arc::default())),
+        health,
+    };
+    let alive = serve_endpoints(&config.http, told).await;
     assert!(probe(alive.unwrap().port()));
 
-    let dead = std::net::TcpListener::bind(anywhere).unwrap();
+    let dead = std::net::TcpListener::bind(config.http.listen).unwrap();
     let port = dead.local_addr().unwrap().port();
     drop(dead);
     assert!(!probe(port));

@@ -23,7 +23,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "operator",
-        &["cli", "kafka", "format", "rows", "postgres", "ledger"],
+        &[
+            "watch", "cli", "kafka", "format", "rows", "postgres", "ledger",
+        ],
     ),
 ];
 
@@ -38,6 +40,7 @@ const WORDS: &[&str] = &[
     "record",
     "retry",
     "shutdown",
+    "status",
     "table_name",
     "verdict",
 ];

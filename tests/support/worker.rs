@@ -157,19 +157,18 @@ impl Worker {
         }
     }
 
+    /// Where it serves, as host and port.
+    pub async fn address(&self) -> String {
+        let line = self.says(&["serving /metrics"]).await;
+        let address = line.split("address=").nth(1);
+        let address = address.and_then(|rest| rest.split_whitespace().next());
+        let address = address.expect("the log names the address");
+        address.trim_matches('"').to_owned()
+    }
+
     /// What an HTTP path answers: status and body.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let line = self.says(&["serving /metrics"]).await;
-        let address = line
-            .split("address=")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next());
-        let url = format!(
-            "http://{}{path}",
-            address
-                .expect("the log names the address")
-                .trim_matches('"')
-        );
+        let url = format!("http://{}{path}", self.address().await);
         tokio::task::spawn_blocking(move || {
             let agent = ureq::Agent::config_builder()
                 .http_status_as_error(false)

@@ -1,14 +1,25 @@
 //! What the bookkeeping tables say: how far each partition is, and counts of dead letters.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
 
 use crate::config::Config;
+use crate::ledger::migrate;
 use crate::ledger::overview::{
-    AppliedPartition, LetterCount, count_letters, list_partitions, list_waiting,
+    AppliedPartition, count_letters, list_partitions, list_waiting, server_version,
 };
-use crate::operator::bookkeeping::{name_database, open_bookkeeping};
+use crate::operator::bookkeeping::name_database;
 use crate::operator::command_error::CommandError;
+use crate::postgres::connection::{build_single, connect};
+use crate::postgres::settings::{Patience, begin_unpinned, pin_patience};
 use crate::record::TopicPartition;
+use crate::status::LetterCount;
+use crate::verdict::{Failure, Verdict};
+
+/// How long locks are waited for, such as those of a migration.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The side of the bookkeeping tables.
 pub struct Bookkeeping {
@@ -16,23 +27,78 @@ pub struct Bookkeeping {
     pub partitions: Vec<AppliedPartition>,
     /// The partitions that others go before which aren't drained yet.
     pub waiting: HashSet<TopicPartition>,
-    /// The letters by table and reason.
-    pub letters: Vec<LetterCount>,
+    /// The letters by table and reason; millions may take longer to count than there is time.
+    pub letters: Result<Vec<LetterCount>, CommandError>,
+    /// The server's version.
+    pub server_version: String,
 }
 
-/// Reads the bookkeeping tables.
-///
-/// # Errors
-/// Postgres can't be asked, or the tables aren't there.
-pub async fn read_bookkeeping(config: &Config) -> Result<Bookkeeping, CommandError> {
-    let client = open_bookkeeping(config).await?;
-    let schema = &config.postgres.schema;
-    let named = |failure| name_database(config, failure);
-    Ok(Bookkeeping {
-        partitions: list_partitions(&client, schema).await.map_err(named)?,
-        waiting: list_waiting(&client, schema).await.map_err(named)?,
-        letters: count_letters(&client, schema).await.map_err(named)?,
-    })
+/// Reads the bookkeeping tables, by a connection of its own: what others do doesn't wait for it.
+pub struct BookkeepingReader {
+    config: Config,
+    /// How long a statement may take.
+    patience: Duration,
+    /// Of one connection; there once somebody has asked.
+    pool: Option<Pool>,
+}
+
+impl BookkeepingReader {
+    /// Connects to nothing yet.
+    pub fn new(config: &Config, patience: Duration) -> Self {
+        Self {
+            config: config.clone(),
+            patience,
+            pool: None,
+        }
+    }
+
+    /// Reads everything, as it was at one moment or another of the last seconds.
+    ///
+    /// # Errors
+    /// A file for TLS can't be used, Postgres can't be asked, or the tables aren't as they must be.
+    pub async fn read(&mut self) -> Result<Bookkeeping, CommandError> {
+        let pool = match self.pool.take() {
+            Some(pool) => pool,
+            None => build_single(&self.config)?,
+        };
+        // a server that is frozen keeps to no timeout
+        let most = 2 * self.patience;
+        let read = tokio::time::timeout(most, self.read_by(&pool)).await;
+        let read = read.unwrap_or_else(|_| {
+            let why = format!("no answer within {most:?}");
+            Err(Failure::new(Verdict::Unavailable, why))
+        });
+        let read = read.map_err(|failure| name_database(&self.config, failure))?;
+        // after an error the next one begins with a new connection: it may have been the connection's
+        self.pool = Some(pool);
+        Ok(read)
+    }
+
+    /// Ends its connection, until it is asked again.
+    pub fn rest(&mut self) {
+        self.pool = None;
+    }
+
+    async fn read_by(&self, pool: &Pool) -> Result<Bookkeeping, Failure> {
+        let schema = &self.config.postgres.schema;
+        let mut client = connect(pool).await?;
+        let tx = begin_unpinned(&mut client).await?;
+        let patience = Patience {
+            lock: LOCK_TIMEOUT,
+            statement: self.patience,
+        };
+        pin_patience(&tx, patience).await?;
+        migrate::require_current(&tx, schema).await?;
+        Ok(Bookkeeping {
+            partitions: list_partitions(&tx, schema).await?,
+            waiting: list_waiting(&tx, schema).await?,
+            server_version: server_version(&tx).await?,
+            // last, as nothing more can be asked after a timeout
+            letters: count_letters(&tx, schema)
+                .await
+                .map_err(|failure| name_database(&self.config, failure)),
+        })
+    }
 }
 
 impl Bookkeeping {

@@ -32,35 +32,77 @@ pub struct KafkaAnswers {
 /// An offset for each partition that has one.
 pub type Offsets = HashMap<TopicPartition, i64>;
 
-/// Asks about the subscribed topics and those that were `applied`. Blocks its thread, for less than
-/// a minute.
-pub fn ask_kafka(config: &Config, applied: &[String]) -> KafkaAnswers {
-    let complaints = Complaints::new(&config.kafka);
-    let mut answers = KafkaAnswers::default();
-    let observer = match Observer::of_whole_logs(&config.kafka, &complaints) {
-        Ok(observer) => observer,
-        Err(error) => {
-            answers
-                .problems
-                .push(kafka::Error::of_creation(error).to_string());
-            return answers;
+/// Asks Kafka. Its clients are kept for as long as Kafka answers everything.
+pub struct KafkaAsker {
+    config: Config,
+    clients: Option<Clients>,
+}
+
+struct Clients {
+    complaints: Complaints,
+    observer: Observer,
+    topics: Topics,
+}
+
+impl KafkaAsker {
+    /// Connects to nothing yet.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            clients: None,
         }
-    };
-    if let Err(problem) = answers.ask_observer(config, applied, &observer, &complaints) {
-        answers.problems.push(problem.to_string());
     }
-    observer.close();
-    answers
+
+    /// Asks about the subscribed topics and those that were `applied`. Blocks its thread, for less than
+    /// a minute.
+    pub fn ask(&mut self, applied: &[String]) -> KafkaAnswers {
+        let mut answers = KafkaAnswers::default();
+        let kept = self.clients.take().map_or_else(|| self.open_clients(), Ok);
+        let clients = match kept {
+            Ok(clients) => clients,
+            Err(problem) => {
+                answers.problems.push(problem.to_string());
+                return answers;
+            }
+        };
+        if let Err(problem) = answers.ask_clients(&self.config, applied, &clients) {
+            answers.problems.push(problem.to_string());
+        }
+        if answers.problems.is_empty() {
+            self.clients = Some(clients);
+        } else {
+            // what it complains of now would be told of later troubles, too
+            clients.observer.close();
+        }
+        answers
+    }
+
+    /// Ends its connections. Blocks its thread.
+    pub fn close(self) {
+        if let Some(clients) = self.clients {
+            clients.observer.close();
+        }
+    }
+
+    fn open_clients(&self) -> Result<Clients, kafka::Error> {
+        let complaints = Complaints::new(&self.config.kafka);
+        let observer = Observer::of_whole_logs(&self.config.kafka, &complaints);
+        Ok(Clients {
+            observer: observer.map_err(kafka::Error::of_creation)?,
+            topics: Topics::new(&self.config)?,
+            complaints,
+        })
+    }
 }
 
 impl KafkaAnswers {
-    fn ask_observer(
+    fn ask_clients(
         &mut self,
         config: &Config,
         applied: &[String],
-        observer: &Observer,
-        complaints: &Complaints,
+        clients: &Clients,
     ) -> Result<(), kafka::Error> {
+        let (observer, complaints) = (&clients.observer, &clients.complaints);
         let cluster = observer.reach_cluster()?;
         let asked = cluster
             .topics
@@ -79,7 +121,7 @@ impl KafkaAnswers {
         let mut names: Vec<&str> = partitions.iter().map(|p| &*p.topic).collect();
         names.dedup();
         if !names.is_empty() {
-            match Topics::new(config).and_then(|topics| topics.ids(&names)) {
+            match clients.topics.ids(&names) {
                 Ok(ids) => self.ids = ids,
                 Err(problem) => self.problems.push(problem.to_string()),
             }
