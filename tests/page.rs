@@ -8,6 +8,7 @@ mod schema;
 use browser::{LOOKS, dump, judge, paint, read_rows};
 use compared::{fresh_page, shows_the_same};
 
+use landfall::clock::now_ms;
 use regex::Regex;
 
 use crate::commands::landfall;
@@ -37,11 +38,11 @@ async fn world_with_trouble(test: &str) -> World {
 
 /// Has `held` stand still until the session is dropped, with an event to come, and puts three events of `t` aside.
 async fn make_trouble(world: &World) -> tokio_postgres::Client {
-    let held = events::insert_into("held", 1, 1);
+    let held = events::insert_into("held", 1, 1).at(now_ms());
     world.kafka.produce(&world.topics[1], &[held]).await;
     world.until_count("SELECT count(*) FROM held", 1).await;
     let rival = locking_at(&world.database_url, "LOCK TABLE held").await;
-    let later = events::insert_into("held", 2, 2);
+    let later = events::insert_into("held", 2, 2).at(now_ms());
     world.kafka.produce(&world.topics[1], &[later]).await;
     let mut rows: Vec<Event> = events::history(60, 1);
     rows.extend((7_000..7_003).map(|id| events::insert(id, id, -1)));
@@ -177,9 +178,38 @@ async fn a_page_of_trouble_is_readable_in_the_light_in_the_dark_on_a_phone_and_b
         "{stops:?}"
     );
     if let Some(folder) = std::env::var_os("LANDFALL_SCREENSHOTS") {
-        for look in LOOKS {
-            let file = std::path::Path::new(&folder).join(format!("page-{}.png", look.name));
-            paint(look, &address(&worker, "/?refresh=off").await, &file);
-        }
+        paint_all(&world, &worker, folder.as_ref()).await;
+    }
+}
+
+/// For the documents (`dev/screenshots`): a minute of traffic that is now quick and now slow. The test's own names are
+/// replaced by a shop's.
+async fn paint_all(world: &World, worker: &Worker, folder: &std::path::Path) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(70);
+    let mut n = 0;
+    while std::time::Instant::now() < until {
+        let burst = 1 + (n / 40) % 7 * 12;
+        let events = (0..burst).map(|_| {
+            n += 1;
+            let id = n as i64;
+            events::insert(50_000 + id, id % 60 + 1, 1).at(now_ms())
+        });
+        let events: Vec<Event> = events.collect();
+        world.kafka.produce(&world.topic, &events).await;
+    }
+    let page = fresh_page(worker).await;
+    let names = [
+        (&*world.name, "shop"),
+        ("public.held", "public.customers"),
+        ("public.t", "public.orders"),
+    ];
+    let page = names
+        .iter()
+        .fold(page, |page, (own, shown)| page.replace(own, shown));
+    let file = tempfile::Builder::new().suffix(".html").tempfile().unwrap();
+    std::fs::write(file.path(), page).unwrap();
+    for look in LOOKS {
+        let picture = folder.join(format!("page-{}.png", look.name));
+        paint(look, &format!("file://{}", file.path().display()), &picture);
     }
 }

@@ -217,13 +217,24 @@ impl Health {
     /// # Errors
     /// Why the process isn't ready, a line for each reason.
     pub fn check_ready(&self) -> Result<(), String> {
+        let mut reasons = self.list_reasons();
+        let standing = &self.state.lock().standing;
+        reasons.extend(standing.describe_all());
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(reasons.join("\n"))
+        }
+    }
+
+    /// Why the process isn't ready, but for the partitions that stand still.
+    pub fn list_reasons(&self) -> Vec<String> {
         let state = self.state.lock();
         let mut reasons: Vec<String> = state
             .waiting
             .iter()
             .map(|(who, wait)| wait.describe(*who))
             .collect();
-        reasons.extend(state.standing.describe_all());
         reasons.extend(self.kafka.reasons());
         let late = state.late.iter();
         reasons.extend(
@@ -239,11 +250,7 @@ impl Health {
                 "not a member of its consumer group any more (for {seconds}s): its session has ended, and it joins again"
             ));
         }
-        if reasons.is_empty() {
-            Ok(())
-        } else {
-            Err(reasons.join("\n"))
-        }
+        reasons
     }
 }
 

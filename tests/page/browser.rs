@@ -21,17 +21,17 @@ pub const LOOKS: [Look; 3] = [
     Look {
         name: "light",
         is_dark: false,
-        size: (1280, 1500),
+        size: (1100, 1100),
     },
     Look {
         name: "dark",
         is_dark: true,
-        size: (1280, 1500),
+        size: (1100, 1100),
     },
     Look {
         name: "phone",
         is_dark: false,
-        size: (500, 1600),
+        size: (500, 1100),
     },
 ];
 

@@ -85,15 +85,16 @@ fn letter_cells(row: &ReadRow) -> Value {
     json!(columns.map(|column| &row[column]))
 }
 
-/// As `landfall status` has it for people.
+/// As `landfall status` has it for people; why it stands still is told apart.
 fn describe(line: &Value) -> String {
     let line = line.clone();
     match (line["state"].as_str().unwrap(), &line["standstill"]) {
-        (_, Value::Object(standstill)) => format!(
-            "stands still since {} {}",
-            standstill["since"].as_str().unwrap(),
-            standstill["why"].as_str().unwrap()
-        ),
+        (_, Value::Object(standstill)) => {
+            format!(
+                "stands still since {}",
+                standstill["since"].as_str().unwrap()
+            )
+        }
         ("ok", _) => String::new(),
         ("new", _) => "nothing applied yet".to_owned(),
         ("unknown", _) => "?".to_owned(),

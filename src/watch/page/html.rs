@@ -81,13 +81,23 @@ fn draw_sections(document: &StatusDocument) -> Markup {
 
 fn draw_readiness(document: &StatusDocument) -> Markup {
     let worker = &document.worker;
+    let stops = worker.partitions.iter();
+    let stops = stops.filter(|own| own.stands_still.is_some()).count();
     html! {
         @if worker.ready {
             p class="ready" role="status" { "Ready" }
         } @else {
             div class="unready" role="status" {
                 p { strong { "Not ready" } }
-                ul { @for reason in &worker.reasons { li { (reason) } } }
+                ul {
+                    @if stops > 0 {
+                        li {
+                            (stops) @if stops == 1 { " partition stands" } @else { " partitions stand" }
+                            " still: " a href="#standing" { "why" }
+                        }
+                    }
+                    @for reason in &worker.reasons { li { (reason) } }
+                }
             }
         }
         (draw_side("Kafka", &document.kafka))

@@ -97,7 +97,7 @@ impl Seen<'_> {
             line.and_then(of_line).or(own.and_then(of_own))
         };
         let name = format!("{} {}", topic.unwrap_or_default(), whole(partition));
-        let state = line.map_or_else(String::new, PartitionLine::describe_state);
+        let state = line.map_or_else(String::new, describe_state);
         Row {
             cells: vec![
                 text("topic", topic.unwrap_or_default()),
@@ -134,6 +134,14 @@ impl Seen<'_> {
         let records = self.line.and_then(|line| line.lag).unwrap_or_default();
         let first = if stands { 1e15 } else { 0.0 };
         first + seconds.max(records as f64 / 1e6)
+    }
+}
+
+/// As `landfall status` says, but for the reason of a standstill: the page has it above.
+fn describe_state(line: &PartitionLine) -> String {
+    match &line.standstill {
+        Some(standstill) => format!("stands still since {}", standstill.since),
+        None => line.describe_state(),
     }
 }
 

@@ -61,7 +61,7 @@ fn draw_row(row: &Row) -> Markup {
         tr role="row" class=[row.is_trouble.then_some("trouble")] {
             @for (at, cell) in row.cells.iter().enumerate() {
                 @if at == 0 {
-                    th scope="row" role="rowheader" data-column=(cell.column) { (cell.shown) }
+                    th scope="row" role="rowheader" class=[cell.class()] data-column=(cell.column) { (cell.shown) }
                 } @else {
                     td role="cell" class=[cell.class()] data-column=(cell.column) { (cell.shown) }
                 }

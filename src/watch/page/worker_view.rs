@@ -25,7 +25,7 @@ pub struct WorkerView {
     pub started_at: String,
     /// As `/readyz` says.
     pub ready: bool,
-    /// Why it isn't, a line for each reason.
+    /// Why it isn't, but for the partitions that stand still.
     pub reasons: Vec<String>,
     /// Between two values of a history, in seconds; the latest is the last one.
     pub history_step_seconds: u64,
@@ -106,10 +106,7 @@ pub struct Sources<'s> {
 impl Sources<'_> {
     /// How everything is at this moment.
     pub fn view_worker(&self) -> WorkerView {
-        let reasons = match self.health.check_ready() {
-            Ok(()) => Vec::new(),
-            Err(reasons) => reasons.lines().map(str::to_owned).collect(),
-        };
+        let reasons = self.health.list_reasons();
         let (readings, series) = (self.progress.list_readings(), self.history.series());
         let stops = self.health.list_stops();
         let open = stops.values().filter(|stop| stop.reason == "systemic");
@@ -117,7 +114,7 @@ impl Sources<'_> {
         WorkerView {
             group: self.config.kafka.group.clone(),
             started_at: utc_text(self.started_at),
-            ready: reasons.is_empty(),
+            ready: reasons.is_empty() && stops.is_empty(),
             reasons,
             history_step_seconds: INTERVAL.as_secs(),
             lanes: self.view_lanes(&readings, &series),
