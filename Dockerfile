@@ -1,7 +1,8 @@
 # docker build -t landfall .
 # docker run --rm -v "$PWD/landfall.toml:/etc/landfall/landfall.toml:ro" -p 127.0.0.1:9464:9464 landfall
 #
-# To reach /metrics from outside, the configuration needs http.listen = "0.0.0.0:9464".
+# To reach the page and /metrics from outside, the configuration needs http.listen = "0.0.0.0:9464", and http.token_file
+# unless whoever reaches the port may see names of tables and topics.
 
 # As old as Cargo.toml's rust-version; the -bookworm of both stages keeps their libc the same.
 FROM rust:1.95-bookworm AS build

@@ -43,7 +43,7 @@ build:
 
 release:
 	@dev/prerequisites build
-	OPENSSL_NO_VENDOR=0 dev/cargo build --release --locked
+	LANDFALL_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) OPENSSL_NO_VENDOR=0 dev/cargo build --release --locked
 
 fmt:
 	dev/cargo fmt --all

@@ -1,6 +1,6 @@
 //! On a terminal: lines as wide as it is, and a question before anything is given up.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
@@ -77,4 +77,53 @@ async fn who_is_asked_decides() {
         assert_eq!(output.status.code(), Some(code), "{asked}");
         assert_eq!(world.count(parked).await, left);
     }
+}
+
+/// What the program writes until it has begun to draw so many times.
+fn read_draws(mut master: std::fs::File, draws: usize) -> String {
+    let (mut text, mut bytes) = (String::new(), [0; 4096]);
+    while text.matches("\u{1b}[1;1H").count() < draws {
+        let read = master.read(&mut bytes).expect("it goes on");
+        text += &String::from_utf8_lossy(&bytes[..read]);
+    }
+    text
+}
+
+#[tokio::test]
+async fn watching_draws_in_place_until_it_is_interrupted_and_ends_well() {
+    let world = World::new("status_watch", 1).await;
+    world.catch_up().await;
+    let (master, slave) = terminal();
+    let mut child = command(&world, "status --watch --interval 100ms")
+        .stdin(Stdio::null())
+        .stdout(slave)
+        .spawn()
+        .expect("landfall starts");
+    let drawn = tokio::task::spawn_blocking(|| read_draws(master, 3));
+    let drawn = drawn.await.unwrap();
+    let screen = drawn.split("\u{1b}[1;1H").nth(1).unwrap();
+    assert!(screen.contains(&world.topic), "{screen}");
+    assert!(!screen.ends_with('\n'), "it would scroll");
+    let id = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn watching_into_a_pipe_prints_again_and_again_until_nobody_reads() {
+    let world = World::new("status_piped", 1).await;
+    world.catch_up().await;
+    let mut child = command(&world, "status --watch --interval 100ms")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("landfall starts");
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let seen = lines
+        .map(Result::unwrap)
+        .filter(|line| line.contains(&world.topic));
+    let seen: Vec<String> = seen.take(2).collect();
+    assert_eq!(seen[0], seen[1]);
+    assert!(!seen[0].contains('\u{1b}'), "{seen:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

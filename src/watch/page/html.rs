@@ -155,7 +155,7 @@ fn draw_glance(document: &StatusDocument) -> Markup {
     let parked = parked.map(|all| all.iter().map(|count| count.parked).sum::<i64>());
     html! {
         dl {
-            div { dt { "late by at most" } dd { (lags.max_by(f64::total_cmp).map_or_else(|| "-".to_owned(), duration)) } }
+            div { dt { "lag in time, at most" } dd { (lags.max_by(f64::total_cmp).map_or_else(|| "-".to_owned(), duration)) } }
             div { dt { "records a second" } dd {
                 (now.map_or_else(|| "-".to_owned(), short_number))
                 (draw_sparkline("throughput of this worker", "records a second", &rates))

@@ -30,7 +30,7 @@ pub fn draw_partitions(document: &StatusDocument) -> Markup {
     }
     let rows: Vec<Row> = seen.iter().map(Seen::row).collect();
     html! {
-        (draw_table("Partitions: offsets, and how late they are", &rows, "No partitions."))
+        (draw_table("Partitions: offsets, lag in records and in time", &rows, "No partitions."))
         @if hidden > 0 {
             p { "These are the latest ones; " a href="status.json" { "status.json" } " has " (hidden) " more." }
         }
@@ -44,7 +44,7 @@ pub fn draw_lanes(lanes: &[LaneView]) -> Markup {
             number("lane", lane.lane),
             number("partitions", lane.partitions),
             number(
-                "lag",
+                "lag in time",
                 lane.lag_seconds.map_or_else(|| "-".to_owned(), duration),
             ),
             throughput(
@@ -123,7 +123,7 @@ impl Seen<'_> {
             (seconds.map_or_else(|| "-".to_owned(), duration))
             (draw_sparkline(&format!("lag of {name}"), "s", history))
         };
-        number("late by", shown)
+        number("lag in time", shown)
     }
 
     /// What is to be seen first.
