@@ -41,9 +41,10 @@ build:
 	@dev/prerequisites build
 	dev/cargo build --locked
 
+release: export LANDFALL_COMMIT = $(shell git rev-parse --short HEAD 2>/dev/null)
 release:
 	@dev/prerequisites build
-	LANDFALL_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) OPENSSL_NO_VENDOR=0 dev/cargo build --release --locked
+	OPENSSL_NO_VENDOR=0 dev/cargo build --release --locked
 
 fmt:
 	dev/cargo fmt --all
