@@ -91,8 +91,7 @@ impl StatusKeeper {
             // whether or not it came in time, there is what there is
             let _ = tokio::time::timeout(LOOK_PATIENCE, answer.wait_for(is_fresh)).await;
         }
-        let kept = answer.borrow().clone();
-        kept
+        answer.borrow().clone()
     }
 }
 

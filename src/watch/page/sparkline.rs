@@ -47,7 +47,7 @@ fn path_of(values: &[Option<f64>], most: f64) -> String {
 /// With as many digits as tell something.
 pub fn short_number(value: f64) -> String {
     match value {
-        v if v == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         v if v < 10.0 => format!("{v:.1}"),
         v => format!("{v:.0}"),
     }
