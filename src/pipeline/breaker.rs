@@ -212,10 +212,8 @@ impl Breaker {
     /// How many of the partition's last events were refused.
     pub fn refusals_of(&self, source: &TopicPartition) -> Refusals {
         let last = self.partitions.get(source);
-        last.map_or_else(Refusals::default, |last| Refusals {
-            refused: last.count,
-            of: last.refused.len(),
-        })
+        let (refused, of) = last.map_or((0, 0), LastEvents::count_refused);
+        Refusals { refused, of }
     }
 
     /// The batch is in.

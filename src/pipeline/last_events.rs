@@ -53,6 +53,11 @@ impl LastEvents {
         }
     }
 
+    /// How many of them were refused, and how many they are.
+    pub fn count_refused(&self) -> (usize, usize) {
+        (self.count, self.refused.len())
+    }
+
     /// Takes in an event that was landed, or refused.
     pub fn note_event(&mut self, fate: Fate, window: usize) {
         let refused = fate != Fate::Landed;
