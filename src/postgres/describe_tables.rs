@@ -39,7 +39,9 @@ const COLUMNS: &str = "\
     SELECT a.attname::text, n.nspname::text, t.typname::text, b.modifier, e.typname::text, \
            a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid, i.modifier, b.relation, \
            a.attnotnull, CASE WHEN a.attcollation <> t.typcollation THEN (SELECT pg_catalog.format('%I.%I', s.nspname, l.collname) \
-               FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace s ON s.oid = l.collnamespace WHERE l.oid = a.attcollation) END \
+               FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace s ON s.oid = l.collnamespace WHERE l.oid = a.attcollation) END, \
+           EXISTS (SELECT FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '' \
+               AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(false|[0.]+|B?''([0.]*|false|[{][}]|[[][]]|[\\]x)''(::.*)?)$') \
     FROM base b \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = b.relation AND a.attnum = b.attnum \
     JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
@@ -196,6 +198,7 @@ fn read_column(row: &Row) -> Column {
         not_null: row.get(11),
         collation: row.get(12),
         of_domain: row.get(8),
+        zero_default: row.get(13),
     }
 }
 

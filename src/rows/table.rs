@@ -44,6 +44,9 @@ pub struct Column {
     pub not_null: bool,
     /// Quoted and with its schema, if it isn't the type's own.
     pub collation: Option<String>,
+    /// Its default is a zero, be it of a number, a text or a document: a source's schema has such a one for defaults that
+    /// it can't tell, too.
+    pub zero_default: bool,
     /// Of a domain. Whoever may create operators can have some for it that come before the base type's.
     pub of_domain: bool,
 }

@@ -24,6 +24,7 @@ pub fn table(name: &str, columns: &str, unique: &[&[&str]]) -> Arc<Table> {
             not_null: false,
             collation: None,
             of_domain: false,
+            zero_default: false,
         }
     };
     let columns: Vec<Column> = columns.split(' ').map(column).collect();

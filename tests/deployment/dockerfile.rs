@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use landfall::config::{Config, HttpConfig};
 use landfall::watch::health::Health;
-use landfall::watch::metrics::Series;
 use landfall::watch::http::{Told, serve_endpoints};
+use landfall::watch::metrics::Series;
 use landfall::watch::page::Page;
 use regex::Regex;
 

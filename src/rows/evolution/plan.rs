@@ -63,10 +63,9 @@ impl Plan {
 
     /// Whether one of the statements has this column take null.
     pub fn loosens_column(&self, table: &TableName, column: &str) -> bool {
-        let kept = loosening(table, column, true);
-        let dropped = loosening(table, column, false);
-        let mut all = self.statements.iter();
-        all.any(|ddl| ddl.sql == kept || ddl.sql == dropped)
+        let sql = loosening(table, column);
+        let mut loosenings = self.statements.iter();
+        loosenings.any(|ddl| ddl.kind == DdlKind::DropNotNull && ddl.sql.starts_with(&sql))
     }
 
     /// Whether nothing needs to be done or said.
@@ -174,8 +173,7 @@ impl Plan {
     }
 
     /// Columns that took no null as the first events had a value for each row, and of which later ones have none. Such a
-    /// row has none here either: a default that its event's schema doesn't tell would put one in, which may even be a
-    /// zero that nobody but a converter ever named.
+    /// row has none here either, where a zero for a default would put one in.
     fn loosen_columns(&mut self, now: &Table, wanted: &WantedTable) {
         for (at, known) in now.columns.iter().enumerate() {
             let in_key = || now.unique_keys.iter().any(|key| key.columns.contains(&at));
@@ -188,9 +186,11 @@ impl Plan {
                 now.find_column_beside(&column.name, is_beside) == Ok(Some(at))
             });
             if wanted.may_lack(column) {
-                let default = column.and_then(|column| column.default.as_ref());
-                let keeps_default = default.is_some_and(|default| !default.may_be_invented);
-                let sql = loosening(&wanted.name, &known.name, keeps_default);
+                let mut sql = loosening(&wanted.name, &known.name);
+                // rows that have no value would get one that perhaps nobody at the source has named
+                if known.zero_default && !column.is_some_and(WantedColumn::tells_default) {
+                    sql += &format!(", ALTER COLUMN {} DROP DEFAULT", quote(&known.name));
+                }
                 self.add(DdlKind::DropNotNull, sql);
             }
         }
@@ -292,11 +292,7 @@ fn quote_table(name: &TableName) -> String {
     format!("{}.{}", quote(&name.schema), quote(&name.name))
 }
 
-fn loosening(table: &TableName, column: &str, keeps_default: bool) -> String {
+fn loosening(table: &TableName, column: &str) -> String {
     let (table, column) = (quote_table(table), quote(column));
-    let mut sql = format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL");
-    if !keeps_default {
-        sql += &format!(", ALTER COLUMN {column} DROP DEFAULT");
-    }
-    sql
+    format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
 }

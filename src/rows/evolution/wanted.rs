@@ -51,6 +51,12 @@ impl WantedColumn {
                 && !other.is_beside(&self.name)
     }
 
+    /// Whether its events' schemas have a default that is the source's for certain.
+    pub(super) fn tells_default(&self) -> bool {
+        let default = self.default.as_ref();
+        default.is_some_and(|default| !default.may_be_invented)
+    }
+
     /// Whether it is there for nothing but to tell that rows are deleted.
     pub(super) fn is_of_mark(&self) -> bool {
         self.is_mark

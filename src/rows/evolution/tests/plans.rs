@@ -194,21 +194,39 @@ fn a_column_takes_null_once_rows_have_none_for_it_under_create_alone() {
     for column in &mut there.columns {
         column.not_null = true;
     }
-    let kept = "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"name\" DROP NOT NULL";
-    let loose = &*format!("{kept}, ALTER COLUMN \"name\" DROP DEFAULT");
+    let loose = "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"name\" DROP NOT NULL";
     for row in [&[ID, COUNT, NAME][..], &[ID, COUNT]] {
         let changes = [change(&[ID], row)];
         assert_eq!(sql(&plan(Some(&there), &changes, Create)), [loose]);
         assert!(plan(Some(&there), &changes, AddColumns).is_empty());
     }
-    // a default that the source tells stays
-    let name = r#"{"field":"name","type":"string","optional":true,"default":"new"}"#;
-    let changes = [change(&[ID], &[ID, COUNT, name])];
-    assert_eq!(sql(&plan(Some(&there), &changes, Create)), [kept]);
     let name = r#"{"field":"name","type":"string","optional":false}"#;
     for row in [&[ID, COUNT, name][..], &["id", "count", "name"], &[]] {
         let changes = [change(&[ID], row)];
         assert!(plan(Some(&there), &changes, Create).is_empty(), "{row:?}");
+    }
+}
+
+#[test]
+fn a_zero_that_may_be_invented_is_no_default_any_more_once_rows_have_no_value() {
+    let mut there = Arc::into_inner(table("orders", "id:int8 count:int4", &[&["id"]]))
+        .expect("it is nobody else's");
+    let count = r#"{"field":"count","type":"int32","optional":true,"default":0}"#;
+    let (loose, and_no_default) = (
+        "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"count\" DROP NOT NULL",
+        ", ALTER COLUMN \"count\" DROP DEFAULT",
+    );
+    there.columns[1].not_null = true;
+    for (zero_default, row, rest) in [
+        (true, &[ID][..], and_no_default),
+        (true, &[ID, COUNT], and_no_default),
+        (true, &[ID, count], ""), // it is told beside a column that takes null
+        (false, &[ID], ""),       // the source's own, or somebody's
+    ] {
+        there.columns[1].zero_default = zero_default;
+        let plan = plan(Some(&there), &[change(&[ID], row)], Create);
+        assert_eq!(sql(&plan), [format!("{loose}{rest}")]);
+        assert!(plan.loosens_column(&there.name, "count"));
     }
 }
 
