@@ -58,78 +58,96 @@ async fn world_of_tables(postgres: &OwnPostgres) -> World {
     world
 }
 
-/// What a live group tells in trouble of each kind; the second worker is gone at the end.
-async fn go_through_trouble(
-    prometheus: &Prometheus,
-    postgres: &OwnPostgres,
-    world: &mut World,
-) -> Worker {
-    let [t, users, stopped, made] = [0, 1, 2, 3].map(|n| world.topics[n].clone());
-    let first = world.run();
-    watch(prometheus, &first).await;
-    world.kafka.produce(&t, &events::history(300, 2)).await;
-    world
-        .kafka
-        .produce(&stopped, &[insert_into("stopped", 1, 1)])
-        .await;
-    world
-        .until_count("SELECT count(*) FROM t WHERE version = 2", 300)
-        .await;
-    prometheus
-        .until("landfall_kafka_received_bytes_total > 0")
-        .await;
+/// A group in trouble, and who watches it.
+struct Session {
+    prometheus: Prometheus,
+    postgres: OwnPostgres,
+    world: World,
+}
 
-    // a table is made, letters are written, a delete leaves a row
-    let fields = [required("id", "int64"), optional("name", "string")];
-    let row = insert("made", &fields, json!({ "id": 1, "name": "Ada" }));
-    world.kafka.produce(&made, &[row]).await;
-    world.kafka.produce(&t, &[refused(1), refused(2)]).await;
-    world.kafka.produce(&users, &[of_user(1, "c", "Bob")]).await;
-    world.until_count("SELECT count(*) FROM users", 1).await;
-    world.kafka.produce(&users, &[of_user(2, "d", "bob")]).await;
-    prometheus.until("landfall_ddl_statements_total > 0").await;
-    prometheus.until("landfall_rows_left_total > 0").await;
-    prometheus.until("landfall_open_dead_letters > 0").await;
+impl Session {
+    async fn send(&self, table: &str, events: &[Event]) {
+        let topic = format!("{}.public.{table}", self.world.name);
+        self.world.kafka.produce(&topic, events).await;
+    }
 
-    // a second worker joins
-    let second = world.run();
-    watch(prometheus, &second).await;
-    prometheus
-        .until("count(landfall_assigned_partitions > 0) == 2")
-        .await;
+    async fn worker_begins(&self) -> Worker {
+        let worker = self.world.run();
+        watch(&self.prometheus, &worker).await;
+        self.send("t", &events::history(300, 2)).await;
+        self.send("stopped", &[insert_into("stopped", 1, 1)]).await;
+        let landed = "SELECT count(*) FROM t WHERE version = 2";
+        self.world.until_count(landed, 300).await;
+        let scraped = "landfall_kafka_received_bytes_total > 0";
+        self.prometheus.until(scraped).await;
+        worker
+    }
 
-    // a table loses a column, and Postgres goes away
-    let rename = "ALTER TABLE stopped RENAME COLUMN body TO gone";
-    world.db.batch_execute(rename).await.unwrap();
-    world
-        .kafka
-        .produce(&stopped, &[insert_into("stopped", 2, 1)])
-        .await;
-    prometheus
-        .until("landfall_standing_partitions{why=\"systemic\"} > 0")
-        .await;
-    postgres.stop();
-    world
-        .kafka
-        .produce(&t, &events::history(300, 3)[600..])
-        .await;
-    prometheus
-        .until("landfall_waiting_lanes{verdict=\"unavailable\"} > 0")
-        .await;
-    prometheus.until("sum(landfall_lag_events) > 100").await;
-    postgres.restart();
-    world.reconnect().await;
-    world
-        .until_count("SELECT count(*) FROM t WHERE version = 3", 300)
-        .await;
+    /// A table is made, rows are refused, a delete leaves one.
+    async fn something_becomes_of_events(&self) {
+        let fields = [required("id", "int64"), optional("name", "string")];
+        let row = insert("made", &fields, json!({ "id": 1, "name": "Ada" }));
+        self.send("made", &[row]).await;
+        self.send("t", &[refused(1), refused(2)]).await;
+        self.send("users", &[of_user(1, "c", "Bob")]).await;
+        self.world
+            .until_count("SELECT count(*) FROM users", 1)
+            .await;
+        self.send("users", &[of_user(2, "d", "bob")]).await;
+        for metric in [
+            "ddl_statements_total",
+            "rows_left_total",
+            "open_dead_letters",
+        ] {
+            self.prometheus
+                .until(&format!("landfall_{metric} > 0"))
+                .await;
+        }
+    }
 
-    // what it lacked is there again, and one worker goes
-    let rename = "ALTER TABLE stopped RENAME COLUMN gone TO body";
-    world.db.batch_execute(rename).await.unwrap();
-    world.until_count("SELECT count(*) FROM stopped", 2).await;
-    assert_eq!(second.stop().await.0, Some(0));
-    prometheus.until("up == 0").await;
-    first
+    async fn worker_joins(&self) -> Worker {
+        let worker = self.world.run();
+        watch(&self.prometheus, &worker).await;
+        let shared = "count(landfall_assigned_partitions > 0) == 2";
+        self.prometheus.until(shared).await;
+        worker
+    }
+
+    async fn alter(&self, change: &str) {
+        let statement = format!("ALTER TABLE stopped RENAME COLUMN {change}");
+        self.world.db.batch_execute(&statement).await.unwrap();
+    }
+
+    /// A table lacks a column, then Postgres is away; both are mended.
+    async fn something_stands_still(&mut self) {
+        self.alter("body TO gone").await;
+        self.send("stopped", &[insert_into("stopped", 2, 1)]).await;
+        let stands = "landfall_standing_partitions{why=\"systemic\"} > 0";
+        self.prometheus.until(stands).await;
+        self.postgres.stop();
+        self.send("t", &events::history(300, 3)[600..]).await;
+        let waits = "landfall_waiting_lanes{verdict=\"unavailable\"} > 0";
+        self.prometheus.until(waits).await;
+        self.prometheus
+            .until("sum(landfall_lag_events) > 100")
+            .await;
+        self.postgres.restart();
+        self.world.reconnect().await;
+        let landed = "SELECT count(*) FROM t WHERE version = 3";
+        self.world.until_count(landed, 300).await;
+        self.alter("gone TO body").await;
+        let landed = "SELECT count(*) FROM stopped";
+        self.world.until_count(landed, 2).await;
+    }
+
+    async fn alerts_seen(&self) -> Vec<String> {
+        let asked = "count by (alertname) (ALERTS)";
+        let seen = self.prometheus.history(asked).await.unwrap();
+        let names = seen
+            .iter()
+            .filter_map(|(labels, _)| labels["alertname"].as_str());
+        names.map(str::to_owned).collect()
+    }
 }
 
 /// As Grafana would ask, of everything.
@@ -182,39 +200,38 @@ async fn promtool_accepts_the_metrics_of(worker: &Worker) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_query_of_the_dashboards_and_every_rule_answers_for_a_live_group_in_trouble() {
     let postgres = OwnPostgres::start(&[]);
-    let mut world = world_of_tables(&postgres).await;
-    let prometheus = Prometheus::start();
-    prometheus
-        .scrape_page("exporters", Path::new(EXPORTERS))
-        .await;
-    let first = go_through_trouble(&prometheus, &postgres, &mut world).await;
+    let world = world_of_tables(&postgres).await;
+    let mut session = Session {
+        prometheus: Prometheus::start(),
+        postgres,
+        world,
+    };
+    let exporters = Path::new(EXPORTERS);
+    session.prometheus.scrape_page("exporters", exporters).await;
+    let first = session.worker_begins().await;
+    session.something_becomes_of_events().await;
+    let second = session.worker_joins().await;
+    session.something_stands_still().await;
+    assert_eq!(second.stop().await.0, Some(0));
+    session.prometheus.until("up == 0").await;
 
     for (place, query) in queries() {
-        let history = prometheus.history(&query).await;
+        let history = session.prometheus.history(&query).await;
         let history = history.unwrap_or_else(|e| panic!("{place}: {query}: {e}"));
-        assert!(
-            history.iter().any(|(_, values)| !values.is_empty()),
-            "{place}: {query} is empty"
-        );
+        let is_answered = history.iter().any(|(_, values)| !values.is_empty());
+        assert!(is_answered, "{place}: {query} is empty");
     }
-    let rules = prometheus.rules().await;
+    let rules = session.prometheus.rules().await;
     assert!(rules.len() > 30, "{}", rules.len());
     for [name, health, error] in rules {
         assert_eq!(health, "ok", "{name}: {error}");
     }
     eventually("the alerts have been seen", async || {
-        let seen = prometheus
-            .history("count by (alertname) (ALERTS)")
-            .await
-            .unwrap();
-        let names = seen
+        let seen = session.alerts_seen().await;
+        let all = ALERTS
             .iter()
-            .filter_map(|(labels, _)| labels["alertname"].as_str());
-        ALERTS
-            .map(|alert| names.clone().any(|name| name == alert))
-            .iter()
-            .all(|seen| *seen)
-            .then_some(())
+            .all(|alert| seen.iter().any(|name| name == alert));
+        all.then_some(())
     })
     .await;
     promtool_accepts_the_metrics_of(&first).await;
