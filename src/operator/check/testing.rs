@@ -41,6 +41,7 @@ pub fn table(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Table {
         not_null: false,
         collation: None,
         of_domain: false,
+        zero_default: false,
     };
     Table::new(
         TableName::new("public", "orders"),
