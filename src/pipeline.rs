@@ -138,8 +138,7 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         return Ok(AttemptOutcome::DecodeAnew);
     }
     if batch.has_gaps() {
-        // asked before anything can make the batch wait: retention that passes it meanwhile has not
-        // deleted anything unseen
+        // asked before anything can make the batch wait: retention that passes it meanwhile has deleted nothing unseen
         if let Some(outcome) = before_commit.confirm_topics(batch).await? {
             return Ok(outcome);
         }
@@ -167,9 +166,8 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
     let Fence::Held { letters, overtaken } = moved else {
         return Ok(AttemptOutcome::Fenced);
     };
-    let merged = lane.feeds.merged_tables();
     let overtaken = batch.topics_of(&overtaken);
-    overtaken.for_each(|topic| _ = merged.note_gave_way(topic));
+    overtaken.for_each(|topic| _ = lane.feeds.merged_tables().note_gave_way(topic));
     // 2. Letters that were published while Postgres was away get their rows.
     let letters = tx.insert_owed_letters(batch, letters).await?;
     // 3. Ids are entered, which tells fresh events from duplicates.
@@ -193,9 +191,8 @@ async fn attempt_once(lane: &Lane, batch: &mut Batch<'_>) -> Result<AttemptOutco
         return Ok(look_around);
     }
     // 5. Rejects are delivered to the dead letter topic,
-    Stage::Delivery
-        .time(before_commit.deliver_rejects(batch))
-        .await?;
+    let delivered = before_commit.deliver_rejects(batch);
+    Stage::Delivery.time(delivered).await?;
     // 6. and get their rows.
     Stage::Letters.time(tx.insert_letters(batch)).await?;
     // 7. The topics are confirmed to be those that the lane took up.
