@@ -40,8 +40,10 @@ const COLUMNS: &str = "\
            a.attgenerated::text, a.attidentity::text, a.attnum, b.type <> a.atttypid, i.modifier, b.relation, \
            a.attnotnull, CASE WHEN a.attcollation <> t.typcollation THEN (SELECT pg_catalog.format('%I.%I', s.nspname, l.collname) \
                FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace s ON s.oid = l.collnamespace WHERE l.oid = a.attcollation) END, \
-           EXISTS (SELECT FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '' \
-               AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(false|[0.]+|B?''([0.]*|false|[{][}]|[[][]]|[\\]x)''(::.*)?)$') \
+           EXISTS (SELECT FROM pg_catalog.pg_attrdef d CROSS JOIN LATERAL (SELECT pg_catalog.btrim(pg_catalog.split_part( \
+               pg_catalog.pg_get_expr(d.adbin, d.adrelid), '::', 1), '''') AS value) literal \
+               WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '' \
+               AND (literal.value IN ('', 'false', '{}', '[]', '\\x') OR literal.value ~ '^[0.]+$')) \
     FROM base b \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = b.relation AND a.attnum = b.attnum \
     JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
