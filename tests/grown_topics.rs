@@ -94,7 +94,10 @@ async fn new_partitions_wait_beside_a_running_worker_and_say_so() {
         "{told}"
     );
     let status = done(&world, "status").text;
-    assert!(status.contains("waits for older partitions"), "{status}");
+    assert!(
+        status.contains("stands still (waits): older partitions"),
+        "{status}"
+    );
     assert_eq!(world.count(NEWEST).await, 0);
     rival.batch_execute("COMMIT").await.unwrap();
     world.until_count(NEWEST, ROWS).await;

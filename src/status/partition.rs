@@ -64,10 +64,12 @@ impl PartitionState {
             PartitionState::Ok => "",
             PartitionState::New => "nothing applied yet",
             PartitionState::StandsStill => "stands still",
-            PartitionState::Waiting => "waits for older partitions of its topic to be drained",
+            PartitionState::Waiting => {
+                "stands still (waits): older partitions of its topic go first"
+            }
             PartitionState::Recreated => "topic created again: will be read from its beginning",
             PartitionState::Overtaken => {
-                "stands still: Kafka has deleted what comes next, see /readyz"
+                "stands still (lost): Kafka has deleted what comes next, see /readyz"
             }
             PartitionState::NoTopic => "no such topic any more",
             PartitionState::NotSubscribed => "not in kafka.topics",

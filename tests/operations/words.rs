@@ -1,6 +1,7 @@
 //! One word for one thing: what the code has a name for, the document explains under that name.
 
 use landfall::letter::LetterState;
+use landfall::status::PartitionState;
 use landfall::verdict::{Reason, Verdict};
 use landfall::watch::standing::Standing;
 
@@ -54,5 +55,20 @@ fn each_state_of_a_dead_letter_and_each_verdict_is_among_the_words() {
         let explained =
             words.contains(&format!("`{word}`")) || words.contains(&format!("| {word} |"));
         assert!(explained, "{word}");
+    }
+}
+
+#[test]
+fn status_says_why_a_partition_stands_still_in_the_words_of_readyz() {
+    for (state, why) in [
+        (PartitionState::Overtaken, "lost"),
+        (PartitionState::Waiting, "waits"),
+    ] {
+        assert!(Standing::REASONS.contains(&why));
+        let said = state.describe_state();
+        assert!(
+            said.starts_with(&format!("stands still ({why}): ")),
+            "{said}"
+        );
     }
 }
