@@ -51,7 +51,7 @@ pub async fn shows_the_same(world: &World, worker: &Worker) -> String {
         let state = |line: &Value| describe(line);
         assert!(
             [state(before), state(after)].contains(&row["state"]),
-            "{said}"
+            "{said}: {page}"
         );
     }
     let letters = told(world, "dead_letters");

@@ -13,8 +13,11 @@ use crate::status::{LetterCount, Side, Status, Versions};
 /// For so long an answer is good enough.
 const FRESH_FOR: Duration = Duration::from_secs(5);
 
-/// Where there are millions of letters they take seconds to count: no more than this part of the time goes into it.
-const MOST_OF_THE_TIME: u32 = 20;
+/// Where there are millions of letters they take seconds to count: no more than this part of the time goes into it,
+const MOST_OF_THE_TIME: u32 = 4;
+
+/// and the next answer comes no later than this: who was away for long may be back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long whoever looks waits for a fresh answer; then there is the one before.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
@@ -43,7 +46,7 @@ pub struct StatusKeeper {
 pub struct Kept {
     /// What was said. Letters and versions are of the time when they were told last.
     pub status: Status,
-    /// When it was said.
+    /// When the question was put.
     pub at: SystemTime,
     pub kafka: SideState,
     pub postgres: SideState,
@@ -70,12 +73,12 @@ impl StatusKeeper {
                 asked.rest().await;
                 self.wanted.notified().await;
             }
-            let since = Instant::now();
+            let (since, at) = (Instant::now(), SystemTime::now());
             let status = asked.ask().await;
             self.answer
-                .send_modify(|kept| *kept = Some(Kept::after(kept.take(), status)));
-            let pause = FRESH_FOR.max(since.elapsed() * MOST_OF_THE_TIME);
-            tokio::time::sleep(pause).await;
+                .send_modify(|kept| *kept = Some(Kept::after(kept.take(), status, at)));
+            let pause = since.elapsed() * MOST_OF_THE_TIME;
+            tokio::time::sleep(pause.clamp(FRESH_FOR, LONGEST_PAUSE)).await;
         }
     }
 
@@ -96,8 +99,8 @@ impl StatusKeeper {
 }
 
 impl Kept {
-    fn after(before: Option<Self>, mut status: Status) -> Self {
-        let at = SystemTime::now();
+    /// `at`: when the question was put.
+    fn after(before: Option<Self>, mut status: Status, at: SystemTime) -> Self {
         let (letters, versions, sides) = match before {
             Some(before) => (
                 before.status.dead_letters,

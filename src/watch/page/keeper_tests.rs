@@ -61,16 +61,16 @@ fn what_a_side_that_is_away_said_last_is_kept_with_since_when() {
         dead_letters: Some(letters.clone()),
         ..Status::default()
     };
-    let first = Kept::after(None, told);
+    let first = Kept::after(None, told, SystemTime::now());
     assert_eq!(first.postgres.away_since, None);
     let mut silent = Status::default();
     silent.note_problems(Side::Postgres, ["refused".to_owned()]);
-    let second = Kept::after(Some(first.clone()), silent.clone());
+    let second = Kept::after(Some(first.clone()), silent.clone(), SystemTime::now());
     assert_eq!(second.status.dead_letters, Some(letters));
     assert_eq!(second.postgres.answered_at, first.postgres.answered_at);
     assert_eq!(second.kafka.problem, None);
     let since = second.postgres.away_since.clone();
     assert!(since.is_some());
-    let third = Kept::after(Some(second), silent);
+    let third = Kept::after(Some(second), silent, SystemTime::now());
     assert_eq!(third.postgres.away_since, since);
 }
