@@ -160,6 +160,7 @@ fn table() -> Arc<Table> {
     let column = |(name, _, kind): (&str, &str, &str)| Column {
         name: name.to_owned(),
         of_domain: false,
+        zero_default: false,
         pg_type: PgType {
             name: kind.to_owned(),
             modifier: -1,
