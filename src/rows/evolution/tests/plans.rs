@@ -211,6 +211,7 @@ fn a_column_takes_null_once_rows_have_none_for_it_under_create_alone() {
 fn a_zero_that_may_be_invented_is_no_default_any_more_once_rows_have_no_value() {
     let mut there = Arc::into_inner(table("orders", "id:int8 count:int4", &[&["id"]]))
         .expect("it is nobody else's");
+    let untold = r#"{"field":"count","type":"int32","optional":true}"#;
     let count = r#"{"field":"count","type":"int32","optional":true,"default":0}"#;
     let (loose, and_no_default) = (
         "ALTER TABLE \"shop\".\"orders\" ALTER COLUMN \"count\" DROP NOT NULL",
@@ -219,7 +220,7 @@ fn a_zero_that_may_be_invented_is_no_default_any_more_once_rows_have_no_value() 
     there.columns[1].not_null = true;
     for (zero_default, row, rest) in [
         (true, &[ID][..], and_no_default),
-        (true, &[ID, COUNT], and_no_default),
+        (true, &[ID, untold], and_no_default),
         (true, &[ID, count], ""), // it is told beside a column that takes null
         (false, &[ID], ""),       // the source's own, or somebody's
     ] {
