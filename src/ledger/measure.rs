@@ -18,6 +18,8 @@ use crate::watch::metrics;
 const INTERVAL: Duration = Duration::from_secs(15);
 /// Where there are millions of letters they take seconds to count: no more than this part of the time goes into it.
 const MOST_OF_THE_TIME: u32 = 50;
+/// But so often at least: what took long was perhaps a server that didn't answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// While one of the statements sees the database as it is, nothing that is deleted meanwhile can be vacuumed away.
 const LONGEST_LOOK: &str = "SET LOCAL statement_timeout = '30s'";
@@ -29,7 +31,8 @@ pub async fn measure_regularly(questions: Pool, schema: String, ledger: Arc<Ledg
         if let Err(error) = measure_once(&questions, &schema, &ledger).await {
             tracing::debug!(%error, "the bookkeeping can't be measured now");
         }
-        tokio::time::sleep(INTERVAL.max(since.elapsed() * MOST_OF_THE_TIME)).await;
+        let pause = (since.elapsed() * MOST_OF_THE_TIME).clamp(INTERVAL, LONGEST_PAUSE);
+        tokio::time::sleep(pause).await;
     }
 }
 

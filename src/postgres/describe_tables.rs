@@ -43,7 +43,7 @@ const COLUMNS: &str = "\
            EXISTS (SELECT FROM pg_catalog.pg_attrdef d CROSS JOIN LATERAL (SELECT pg_catalog.btrim(pg_catalog.split_part( \
                pg_catalog.pg_get_expr(d.adbin, d.adrelid), '::', 1), '''') AS value) literal \
                WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '' \
-               AND (literal.value IN ('', 'false', '{}', '[]', '\\x') OR literal.value ~ '^[0.]+$')) \
+               AND (literal.value IN ('', 'false', '{}', '[]', '\\x') OR literal.value ~ '^0([.]0*)?$')) \
     FROM base b \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = b.relation AND a.attnum = b.attnum \
     JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
