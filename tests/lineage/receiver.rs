@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
-use tokio::net::TcpListener;
+
+use crate::support::serve::serve;
 
 pub struct Receiver {
     pub url: String,
@@ -23,9 +24,7 @@ impl Receiver {
         let app = Router::new()
             .route("/api/v1/lineage", post(keep))
             .with_state(kept.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let url = serve(app).await;
         Self { url, kept }
     }
 

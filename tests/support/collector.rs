@@ -13,8 +13,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message as _;
-use tokio::net::TcpListener;
 
+use super::serve::serve;
 use super::spans::{SeenSpan, SeenTrace};
 
 pub struct Collector {
@@ -34,9 +34,7 @@ impl Collector {
         let app = Router::new()
             .route("/v1/traces", post(keep_spans))
             .with_state(kept.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let url = serve(app).await;
         Self { url, kept }
     }
 

@@ -21,6 +21,7 @@ pub mod prometheus;
 pub mod protobuf;
 pub mod proxy;
 pub mod repository;
+pub mod serve;
 pub mod source;
 pub mod spans;
 pub mod stack;
