@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::clock::utc_text;
 use crate::config::Config;
 use crate::record::TopicPartition;
+use crate::verdict::Verdict;
 use crate::watch::health::{Health, Waiter};
 use crate::watch::metrics::TOTALS;
 use crate::watch::page::history::{History, INTERVAL, Series, sum_throughputs};
@@ -109,7 +110,9 @@ impl Sources<'_> {
         let reasons = self.health.list_reasons();
         let (readings, series) = (self.progress.list_readings(), self.history.series());
         let stops = self.health.list_stops();
-        let open = stops.values().filter(|stop| stop.reason == "systemic");
+        let open = stops
+            .values()
+            .filter(|stop| stop.reason == Verdict::Systemic.name());
         let breaker = &self.config.dead_letter.breaker;
         WorkerView {
             group: self.config.kafka.group.clone(),
