@@ -20,6 +20,13 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// What a file or a program says: perhaps with the line end that editors and `echo` add. `None`: nothing.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        let secret = text.strip_suffix('\n').unwrap_or(text);
+        let secret = secret.strip_suffix('\r').unwrap_or(secret);
+        (!secret.is_empty()).then(|| Self::new(secret))
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -28,29 +35,43 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads `key`, or the file that its twin `<key>_file` names.
-///
-/// A variable outdoes the file: `LANDFALL_POSTGRES__PASSWORD` wins over a
-/// `password_file` in `landfall.toml`. Both in the same place are a contradiction.
+/// Reads `key`, or the file that its twin `<key>_file` names, once: for what mustn't change while we run.
+/// What may is a [`super::SecretSource`].
 pub(super) fn read_secret(reader: &mut Reader, key: &str) -> Option<Secret> {
-    let twin = format!("{key}_file");
-    let written = reader.read_hidden(key, value::parse_string).map(Secret);
-    let (key_by_variable, twin_by_variable) =
-        (reader.in_environment(key), reader.in_environment(&twin));
-    if reader.is_set(key) && reader.is_set(&twin) && key_by_variable == twin_by_variable {
-        reader.note_problem(&twin, format!("{key} is set as well; set only one of them"));
+    let in_file = format!("{key}_file");
+    let chosen = choose_key(reader, &[key, &in_file])?;
+    if chosen == key {
+        return reader.read_hidden(key, value::parse_string).map(Secret);
     }
-    let outdone = key_by_variable && !twin_by_variable;
-    let from_file = reader.read(&twin, |found| {
+    reader.read(&in_file, |found| {
         let path = value::parse_string(found)?;
-        // What is not used need not exist.
-        if outdone {
-            return Ok(None);
-        }
-        let secret = read_secret_file(Path::new(&path));
-        secret.map(Some).map_err(|e| because(e.to_string()))
-    });
-    from_file.flatten().or(written)
+        read_secret_file(Path::new(&path)).map_err(|e| because(e.to_string()))
+    })
+}
+
+/// The one of these keys, which say the same secret in several ways, that holds.
+///
+/// A variable outdoes the file: `LANDFALL_POSTGRES__PASSWORD` wins over a `password_file` in `landfall.toml`, which need
+/// not exist then. Two in the same place are a contradiction.
+pub(super) fn choose_key<'k>(reader: &mut Reader, keys: &[&'k str]) -> Option<&'k str> {
+    reader
+        .known
+        .extend(keys.iter().map(|key| (*key).to_owned()));
+    let set: Vec<&str> = keys.iter().copied().filter(|k| reader.is_set(k)).collect();
+    let by_variable = set.iter().any(|key| reader.in_environment(key));
+    let mut holding = set
+        .into_iter()
+        .filter(|key| reader.in_environment(key) == by_variable)
+        .collect::<Vec<_>>()
+        .into_iter();
+    let first = holding.next()?;
+    for other in holding {
+        reader.note_problem(
+            other,
+            format!("{first} is set as well; set only one of them"),
+        );
+    }
+    Some(first)
 }
 
 /// Why a file holds no secret.
@@ -81,10 +102,8 @@ pub fn read_secret_file(path: &Path) -> Result<Secret, SecretFileError> {
             error,
         },
     })?;
-    let secret = text.strip_suffix('\n').unwrap_or(&text);
-    let secret = secret.strip_suffix('\r').unwrap_or(secret);
-    if secret.is_empty() {
-        return Err(SecretFileError::Empty(own_path()));
+    match Secret::of_text(&text) {
+        Some(secret) => Ok(secret),
+        None => Err(SecretFileError::Empty(own_path())),
     }
-    Ok(Secret::new(secret))
 }
