@@ -245,6 +245,18 @@ fn a_single_key_is_no_rows_that_lacks_its_column_unless_the_route_says_so() {
     assert_eq!(values(&tombstone.key), [("id", "7")]);
     let row = topic.change(Some("7"), Some(r#"{"name":"x"}"#));
     assert_eq!(values(&row.key), [("id", "7")]);
+    // a row that has another value is refused by itself: those without the column, and tombstones, still have the key
+    let other = topic.refusal(Some("8"), Some(r#"{"id":"9","name":"x"}"#));
+    assert_eq!(
+        (other.reason, other.blame),
+        (Reason::MissingKey, Blame::Topic)
+    );
+    assert!(other.message.contains("key_from"), "{}", other.message);
+    let row = topic.change(Some("8"), Some(r#"{"name":"y"}"#));
+    assert_eq!(values(&row.key), [("id", "8")]);
+    assert_eq!(values(&topic.change(Some("8"), None).key), [("id", "8")]);
+    let keyless = topic.refusal(None, Some(r#"{"name":"y"}"#)).message;
+    assert!(!keyless.contains("set key_from"), "{keyless}");
     // nor is it the column that a field of the row is renamed to
     let renamed = "rename = { name = \"id\" }\nkey =";
     let mut topic = Topic::flat(&ROUTE.replace("key =", renamed));

@@ -17,17 +17,21 @@ pub(super) struct RoutedKey {
     fixed: bool,
     /// Whether the source logs whole rows (`whole_rows`).
     pub(super) whole_rows: bool,
+    /// Whether it is the record's (`key_from`).
+    in_record: bool,
     /// The shape of the last key. Keys of one topic share the shape, so that mappings know them again.
     shape: Arc<Shape>,
 }
 
 impl RoutedKey {
-    /// The key of these columns. `fixed`: no update changes them; `whole_rows`: the source logs whole rows.
-    pub fn new(columns: Vec<String>, fixed: bool, whole_rows: bool) -> Self {
+    /// The key of these columns. `fixed`: no update changes them; `whole_rows`: the source logs whole rows; `in_record`: the
+    /// route says that records' keys are its values.
+    pub fn new(columns: Vec<String>, fixed: bool, whole_rows: bool, in_record: bool) -> Self {
         Self {
             columns,
             fixed,
             whole_rows,
+            in_record,
             shape: Arc::default(),
         }
     }
@@ -80,6 +84,9 @@ impl RoutedKey {
 
     fn describe_missing(&self, column: &str) -> String {
         let remedy = match &*self.columns {
+            _ if self.in_record => {
+                ", nor is it the record's key, which its [[route]] says it to be (key_from = \"record_key\")"
+            }
             [_] => {
                 "; if records' keys are its values, set key_from = \"record_key\" in the [[route]]"
             }

@@ -5,7 +5,8 @@
 //! tombstone of such a key names no row, and a delete is taken by its row alone; once a row has shown another value,
 //! keys of the partition are believed no more. A row without the column says nothing of it: a key that records are spread by,
 //! of rows that leave a field out, looks the same. Where rows never have the column (ksqlDB writes a key's column to the key
-//! alone) the route says so (`key_from = "record_key"`), and keys are believed from the first one on.
+//! alone) the route says so (`key_from = "record_key"`): keys are believed from the first one on, and a row that has another
+//! value there is refused by itself.
 
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use bumpalo::Bump;
 use crate::format::change::{Fields, Shape};
 use crate::format::key_text::plain_json;
 use crate::format::schema::{Field, Kind};
+use crate::format::undecodable::{Undecodable, refuse_topic};
+use crate::letter::Stage;
+use crate::verdict::Reason;
 
 /// What is known of a partition's single keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,17 +121,27 @@ impl SingleKey {
 
     /// The key as far as it is believed; no fields, if it isn't. `row` is what the event leaves behind, if it leaves a row: it
     /// may tell.
+    ///
+    /// # Errors
+    /// The row has another value, where the route says that it is the key's.
     pub fn believe<'r>(
         &self,
         key: Fields<'r>,
         row: Option<&Fields<'r>>,
         belief: &mut KeyBelief,
-    ) -> Fields<'r> {
+    ) -> Result<Fields<'r>, Undecodable> {
         if !self.is_single(&key) {
-            return key;
+            return Ok(key);
         }
-        if self.is_said && *belief == KeyBelief::Unknown {
+        if self.is_said {
+            // whatever rows have shown before the route said so
             *belief = KeyBelief::Confirmed;
+            if let (Some((column, raw)), Some(row)) = (key.iter().next(), row)
+                && compare_with_row(column, raw, row, *belief) == KeyBelief::Doubted
+            {
+                return refuse_other_value(column);
+            }
+            return Ok(key);
         }
         if let (Some((column, raw)), Some(row)) = (key.iter().next(), row)
             && *belief != KeyBelief::Doubted
@@ -140,11 +154,18 @@ impl SingleKey {
                 );
             }
         }
-        match belief {
+        Ok(match belief {
             KeyBelief::Confirmed => key,
             KeyBelief::Unknown | KeyBelief::Doubted => Fields::default(),
-        }
+        })
     }
+}
+
+fn refuse_other_value<T>(column: &str) -> Result<T, Undecodable> {
+    let message = format!(
+        "the row has another value for the key column {column} than the record's key, which its [[route]] says to be the same (key_from = \"record_key\")"
+    );
+    refuse_topic(Reason::MissingKey, Stage::Transformation, message)
 }
 
 /// What a row shows of a key that isn't doubted.

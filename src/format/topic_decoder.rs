@@ -162,7 +162,12 @@ impl TopicDecoder {
         let is_action = format.envelope == EnvelopeKind::Trigger;
         let whole_rows = is_action || route.is_some_and(|route| route.whole_rows);
         let new_key = |route: &RouteConfig, columns: Vec<String>| {
-            RoutedKey::new(columns, route.fixed_key || tells_no_before, whole_rows)
+            RoutedKey::new(
+                columns,
+                route.fixed_key || tells_no_before,
+                whole_rows,
+                route.key_in_record,
+            )
         };
         Self {
             format,
@@ -279,7 +284,7 @@ impl TopicDecoder {
         // records are spread by their keys, be they believed to be the row's yet or not
         let told_other = self.has_other_key(&key);
         let left = row.as_ref().filter(|_| !removes);
-        let key = self.believe_key(key, left, incoming.memory);
+        let key = self.believe_key(key, left, incoming.memory)?;
         let key_move = incoming.find_key_move(operation, &table, &envelope.source, &key);
         let record_key = self.has_routed_key().then(|| key.clone());
         let of_other_key = match incoming.memory.key_belief {
@@ -417,7 +422,7 @@ impl TopicDecoder {
         key: Fields<'r>,
     ) -> Result<Decoded<'r>, Undecodable> {
         let hash = incoming.hash_record_key(self.struct_of(&key));
-        let key = self.believe_key(key, None, incoming.memory);
+        let key = self.believe_key(key, None, incoming.memory)?;
         if hash.is_some_and(|hash| incoming.memory.open_deletes.close_delete(hash)) {
             return Ok(Decoded::BelongsToDelete);
         }
@@ -538,10 +543,10 @@ impl TopicDecoder {
         key: Fields<'r>,
         row: Option<&Fields<'r>>,
         memory: &mut PartitionMemory,
-    ) -> Fields<'r> {
+    ) -> Result<Fields<'r>, Undecodable> {
         match self.single_key() {
             Some(single) => single.believe(key, row, &mut memory.key_belief),
-            None => key,
+            None => Ok(key),
         }
     }
 

@@ -48,8 +48,8 @@ pub struct SampleLimits {
 pub struct Sample {
     /// Each partition's in order.
     pub records: Vec<Record>,
-    /// Of each range all was read, or as much of a partition as was wanted.
-    pub is_whole: bool,
+    /// What is left of ranges of which neither all was read nor as much as was wanted.
+    pub unread: Vec<SampleRange>,
 }
 
 /// Reads the ranges side by side, each in order, until `limits` say that it is enough. What librdkafka
@@ -64,8 +64,7 @@ pub fn sample_records(
     limits: SampleLimits,
 ) -> Result<Sample, ClientError> {
     if ranges.is_empty() {
-        let (records, is_whole) = (Vec::new(), true);
-        return Ok(Sample { records, is_whole });
+        return Ok(Sample::default());
     }
     let mut properties = consumer_properties(config);
     properties.remove("group.instance.id");
@@ -132,6 +131,7 @@ fn collect_records(
         bytes += record.memory_size();
         if let Some(of_partition) = wanted.get_mut(&record.source) {
             of_partition.records = of_partition.records.saturating_sub(1);
+            of_partition.range.start = record.offset + 1;
             if of_partition.records == 0 || record.offset >= of_partition.range.last {
                 wanted.remove(&record.source);
                 // else a long partition would stand before the others
@@ -140,6 +140,6 @@ fn collect_records(
         }
         records.push(record);
     }
-    let is_whole = wanted.is_empty();
-    Sample { records, is_whole }
+    let unread = wanted.into_values().map(|wanted| wanted.range).collect();
+    Sample { records, unread }
 }

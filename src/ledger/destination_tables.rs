@@ -1,4 +1,5 @@
-//! `destination_tables`: which tables there have been, and which of them Landfall made. What is gone of them isn't made
+//! `destination_tables`: which tables there have been, and which of them Landfall made, and `made_columns`: which of their
+//! columns. What is gone of them isn't made
 //! anew: it would lack what was landed before, and the watermarks and ids say that this is there.
 
 use deadpool_postgres::Object;
@@ -48,13 +49,20 @@ impl DestinationTables {
         let schema = &self.schema;
         TableNotes {
             find: format!(
-                "SELECT coalesce(made_oid = to_regclass(format('%I.%I', $1::text, $2::text))::oid, false) \
+                "SELECT ARRAY(SELECT a.attname::text FROM {schema}.made_columns m \
+                     JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum = m.attnum \
+                     WHERE m.relation = to_regclass(format('%I.%I', $1::text, $2::text))::oid) \
                  FROM {schema}.destination_tables WHERE (schema_name, table_name) = ($1::text, $2::text)"
             ),
             enter_made: format!(
                 "INSERT INTO {schema}.destination_tables (schema_name, table_name, made_oid) \
                  VALUES ($1::text, $2::text, to_regclass(format('%I.%I', $1::text, $2::text))::oid) \
                  ON CONFLICT (schema_name, table_name) DO UPDATE SET made_oid = excluded.made_oid"
+            ),
+            enter_columns: format!(
+                "INSERT INTO {schema}.made_columns (relation, attnum) SELECT attrelid, attnum FROM pg_catalog.pg_attribute \
+                 WHERE attrelid = to_regclass(format('%I.%I', $1::text, $2::text))::oid AND attname = ANY ($3::text[]) \
+                 ON CONFLICT DO NOTHING"
             ),
         }
     }

@@ -128,6 +128,11 @@ const MIGRATIONS: &[(i32, &str, &str)] = &[
         "key_belief",
         include_str!("../../migrations/0032_key_belief.sql"),
     ),
+    (
+        33,
+        "made_columns",
+        include_str!("../../migrations/0033_made_columns.sql"),
+    ),
 ];
 
 /// Whoever lands with an older build queues behind a lock that is waited for, at most this long at the first try. Their

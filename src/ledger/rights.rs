@@ -7,7 +7,7 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 15] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 16] = [
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("topics", "SELECT, INSERT, UPDATE"),
     ("asked_topics", "SELECT, INSERT, UPDATE"),
@@ -18,6 +18,7 @@ const NEEDED_PRIVILEGES: [(&str, &str); 15] = [
     ("dead_letters", "SELECT, INSERT, UPDATE, DELETE"),
     ("table_topics", "SELECT, INSERT"),
     ("destination_tables", "SELECT, INSERT, UPDATE"),
+    ("made_columns", "SELECT, INSERT"),
     ("row_sources", "SELECT, INSERT"),
     ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
     ("row_identities", "SELECT, INSERT"),

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -470,7 +471,8 @@ fn breaker() -> Breaker {
 fn note_look(breaker: &mut Breaker, batch: &Batch<'_>, look: TopicLook) {
     let (now, hour) = (Instant::now(), Duration::from_secs(3600));
     let topic = batch.topic_of(&P());
-    breaker.looks.note_look(topic, look, hour, now);
+    let found = (look, HashMap::new());
+    breaker.looks.note_look(topic, found, hour, now);
 }
 
 /// The offsets of what has to be looked around before the batch can be judged.

@@ -22,17 +22,21 @@ use crate::kafka::topics::Topics;
 use crate::pipeline::ask_kafka::ask_kafka;
 use crate::pipeline::lane::Lane;
 use crate::pipeline::lane_decoder::Learned;
-use crate::pipeline::topic_looks::{DoubtfulRecord, TopicLook};
+use crate::pipeline::topic_looks::{DoubtfulRecord, NextOffsets, TopicLook};
 use crate::record::Record;
 
-const MOST_TIME: Duration = Duration::from_secs(5);
+/// How long asking for the ends of partitions may take, and how long reading them.
+const HALF_TIME: Duration = Duration::from_millis(2500);
+
+/// Where a look goes on in a partition of which enough was read.
+const READ: i64 = i64::MAX;
 
 /// As much of a topic as tells its shape; more would hold up the lane.
 const LIMITS: SampleLimits = SampleLimits {
     partition_records: 50,
     bytes: 4 << 20,
-    duration: MOST_TIME,
-    idle: MOST_TIME,
+    duration: HALF_TIME,
+    idle: HALF_TIME,
 };
 
 /// How many topics are looked at at a time: each has a consumer of its own.
@@ -63,10 +67,11 @@ impl TopicLook {
 pub async fn look_at_topics(lane: &mut Lane, doubtful: Vec<DoubtfulRecord>) -> bool {
     let began = Instant::now();
     let (topics, config) = (&lane.before_commit.topics, &lane.before_commit.config);
+    let looks = &lane.breaker.looks;
     let reads = stream::iter(doubtful).map(|behind| {
         let (topics, config) = (topics.clone(), config.clone());
-        let topic = behind.topic.clone();
-        ask_kafka(move || read_on(&topics, &config, &behind)).map(|read| (topic, read))
+        let (topic, next) = (behind.topic.clone(), looks.next_offsets(&behind.topic));
+        ask_kafka(move || read_on(&topics, &config, &behind, next)).map(|read| (topic, read))
     });
     let reads = reads.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
     let Some(reads) = lane.waiting.unless_needed(reads).await else {
@@ -75,10 +80,10 @@ pub async fn look_at_topics(lane: &mut Lane, doubtful: Vec<DoubtfulRecord>) -> b
     let mut found = Vec::new();
     for (topic, read) in reads {
         let look = match read {
-            Ok(sample) => judge_sample(lane, sample).await,
+            Ok(part) => judge_part(lane, part).await,
             Err(error) => {
                 warn!(topic = &*topic.name, %error, "what else the topic holds can't be read");
-                Some(TopicLook::Unread)
+                Some((TopicLook::Unread, lane.breaker.looks.next_offsets(&topic)))
             }
         };
         let Some(look) = look else { return false };
@@ -92,29 +97,58 @@ pub async fn look_at_topics(lane: &mut Lane, doubtful: Vec<DoubtfulRecord>) -> b
     true
 }
 
-async fn judge_sample(lane: &mut Lane, mut sample: Sample) -> Option<TopicLook> {
-    sample.records.retain(|record| record.value.is_some());
-    let learned = lane.decoder.learn_schemas(&sample.records, &lane.waiting);
+/// What one look has read.
+struct Part {
+    records: Vec<Record>,
+    /// Where the next one goes on; empty: this one has come to the topic's end.
+    next: NextOffsets,
+}
+
+async fn judge_part(lane: &mut Lane, mut part: Part) -> Option<(TopicLook, NextOffsets)> {
+    part.records.retain(|record| record.value.is_some());
+    let learned = lane.decoder.learn_schemas(&part.records, &lane.waiting);
     let learned = learned.await;
-    let look = TopicLook::of_records(&mut lane.decoder.decoder, &sample.records);
+    let look = TopicLook::of_records(&mut lane.decoder.decoder, &part.records);
     match learned {
         Learned::LetGo => None,
-        Learned::All if sample.is_whole => Some(look),
+        Learned::All if part.next.is_empty() => Some((look, part.next)),
         // what wasn't read may be what tells
-        _ if look == TopicLook::Nothing => Some(TopicLook::Unread),
-        Learned::All | Learned::Some(_) => Some(look),
+        Learned::All if look == TopicLook::Nothing => Some((TopicLook::Unread, part.next)),
+        Learned::All => Some((look, part.next)),
+        // the next look begins anew
+        Learned::Some(_) if look == TopicLook::Nothing => {
+            Some((TopicLook::Unread, NextOffsets::new()))
+        }
+        Learned::Some(_) => Some((look, NextOffsets::new())),
     }
 }
 
-/// What is behind the record, and in the topic's other partitions. Blocks its thread.
-fn read_on(topics: &Topics, config: &Config, behind: &DoubtfulRecord) -> Result<Sample, Error> {
-    let mut ranges = Vec::new();
+/// What is behind the record, and in the topic's other partitions, as far as the time suffices; `next`: where earlier looks
+/// have left off. Blocks its thread.
+fn read_on(
+    topics: &Topics,
+    config: &Config,
+    behind: &DoubtfulRecord,
+    mut next: NextOffsets,
+) -> Result<Part, Error> {
+    let began = Instant::now();
+    let (mut ranges, mut is_whole) = (Vec::new(), true);
     for source in topics.partitions(|topic| topic == &*behind.topic.name)? {
+        if next.get(&source.partition) == Some(&READ) {
+            continue;
+        }
+        // the other half is for reading
+        if began.elapsed() > HALF_TIME {
+            is_whole = false;
+            break;
+        }
         let (low, high) = topics.log_ends(&source)?;
-        let start = match source == behind.source {
-            true => low.max(behind.offset + 1),
-            false => low,
+        let start = match next.get(&source.partition) {
+            Some(next) => low.max(*next),
+            None if source == behind.source => low.max(behind.offset + 1),
+            None => low,
         };
+        next.insert(source.partition, READ);
         if start < high {
             ranges.push(SampleRange {
                 source,
@@ -124,7 +158,15 @@ fn read_on(topics: &Topics, config: &Config, behind: &DoubtfulRecord) -> Result<
         }
     }
     let complaints = Complaints::new(&config.kafka);
-    sample_records(&config.kafka, &complaints, ranges, LIMITS).map_err(Error::of_creation)
+    let sample = sample_records(&config.kafka, &complaints, ranges, LIMITS);
+    let Sample { records, unread } = sample.map_err(Error::of_creation)?;
+    is_whole &= unread.is_empty();
+    let unread = unread.iter().map(|r| (r.source.partition, r.start));
+    next.extend(unread);
+    if is_whole {
+        next.clear();
+    }
+    Ok(Part { records, next })
 }
 
 #[cfg(test)]

@@ -45,26 +45,62 @@ pub enum TopicLook {
     Unread,
 }
 
+/// By partition, the offset that the next look begins at, where one look has not sufficed for the topic.
+pub type NextOffsets = HashMap<i32, i64>;
+
+/// What is known of a topic.
+#[derive(Clone, Debug)]
+struct Looked {
+    look: TopicLook,
+    due: Instant,
+    next_offsets: NextOffsets,
+}
+
 /// What was found of topics, and when it may be looked again.
 #[derive(Clone, Debug, Default)]
-pub struct TopicLooks(HashMap<OneTopic, (TopicLook, Instant)>);
+pub struct TopicLooks(HashMap<OneTopic, Looked>);
 
 impl TopicLooks {
-    /// Notes what a look has found that took so long until now.
-    pub fn note_look(&mut self, topic: OneTopic, look: TopicLook, took: Duration, now: Instant) {
-        self.0.insert(topic, (look, now + took * REST_FACTOR));
+    /// Notes what a look has found that took so long until now, and where the next one goes on: nowhere, if it has come to
+    /// the topic's end.
+    pub fn note_look(
+        &mut self,
+        topic: OneTopic,
+        (look, next_offsets): (TopicLook, NextOffsets),
+        took: Duration,
+        now: Instant,
+    ) {
+        let before = self.0.remove(&topic);
+        let went_on = before.filter(|before| !before.next_offsets.is_empty());
+        let look = match (look, went_on.map(|before| before.look)) {
+            // what the topic's other parts have shown
+            (TopicLook::Nothing | TopicLook::Unread, Some(other @ TopicLook::Other(_))) => other,
+            (look, _) => look,
+        };
+        let looked = Looked {
+            look,
+            due: now + took * REST_FACTOR,
+            next_offsets,
+        };
+        self.0.insert(topic, looked);
     }
 
     /// What was found last.
     pub fn find(&self, topic: &OneTopic) -> Option<&TopicLook> {
-        self.0.get(topic).map(|(look, _)| look)
+        self.0.get(topic).map(|looked| &looked.look)
+    }
+
+    /// Where the next look goes on; empty: at the beginning.
+    pub fn next_offsets(&self, topic: &OneTopic) -> NextOffsets {
+        let looked = self.0.get(topic);
+        looked.map_or_else(NextOffsets::default, |looked| looked.next_offsets.clone())
     }
 
     /// Whether another look may tell more, and the last one was long enough ago.
     pub fn is_due(&self, topic: &OneTopic, now: Instant) -> bool {
         self.0
             .get(topic)
-            .is_none_or(|(look, due)| *look != TopicLook::AsConfigured && *due <= now)
+            .is_none_or(|looked| looked.look != TopicLook::AsConfigured && looked.due <= now)
     }
 }
 
@@ -84,13 +120,38 @@ mod tests {
         let mut looks = TopicLooks::default();
         assert!(looks.is_due(&topic(1), began));
         for look in [TopicLook::Nothing, TopicLook::Unread] {
-            looks.note_look(topic(1), look.clone(), took, began);
+            let found = (look.clone(), NextOffsets::new());
+            looks.note_look(topic(1), found, took, began);
             assert_eq!(looks.find(&topic(1)), Some(&look));
             assert!(!looks.is_due(&topic(1), soon) && looks.is_due(&topic(1), late));
         }
-        looks.note_look(topic(1), TopicLook::AsConfigured, took, began);
+        let found = (TopicLook::AsConfigured, NextOffsets::new());
+        looks.note_look(topic(1), found, took, began);
         assert!(!looks.is_due(&topic(1), late));
         assert_eq!(looks.find(&topic(2)), None);
         assert!(looks.is_due(&topic(2), soon));
+    }
+
+    #[test]
+    fn several_looks_at_parts_of_a_topic_find_what_one_would_have_found() {
+        let topic = OneTopic {
+            name: "t".into(),
+            id: None,
+        };
+        let other = || TopicLook::Other("flat".to_owned());
+        let mut looks = TopicLooks::default();
+        let mut look = |look, next: &[(i32, i64)]| {
+            let found = (look, next.iter().copied().collect());
+            looks.note_look(topic.clone(), found, Duration::ZERO, Instant::now());
+            (looks.find(&topic).cloned(), looks.next_offsets(&topic))
+        };
+        let next = [(0, i64::MAX), (1, 7)];
+        let kept = look(TopicLook::Unread, &next);
+        assert_eq!(kept, (Some(TopicLook::Unread), next.into()));
+        assert_eq!(look(other(), &next).0, Some(other()));
+        assert_eq!(look(TopicLook::Unread, &next).0, Some(other()));
+        assert_eq!(look(TopicLook::Nothing, &[]), (Some(other()), [].into()));
+        // it begins anew
+        assert_eq!(look(TopicLook::Nothing, &[]).0, Some(TopicLook::Nothing));
     }
 }

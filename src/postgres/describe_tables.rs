@@ -14,7 +14,7 @@ use crate::postgres::unique_keys::{UNIQUE_KEYS, read_unique_keys};
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::foreign_keys::ForeignKeys;
 use crate::rows::sql::quote;
-use crate::rows::table::{Column, PgType, Table};
+use crate::rows::table::{Column, Identity, PgType, Table};
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
 
@@ -196,7 +196,11 @@ fn read_column(row: &Row) -> Column {
             element,
         },
         generated: !row.get::<_, String>(5).is_empty(),
-        identity_always: row.get::<_, String>(6) == "a",
+        identity: match row.get(6) {
+            "a" => Some(Identity::Always),
+            "d" => Some(Identity::ByDefault),
+            _ => None,
+        },
         not_null: row.get(11),
         collation: row.get(12),
         of_domain: row.get(8),

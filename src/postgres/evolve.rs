@@ -32,12 +32,14 @@ const EXTENSION_TYPES: &str = "\
     WHERE t.typname = ANY ($1) AND EXISTS (SELECT FROM pg_catalog.pg_depend d \
         WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e')";
 
-/// What is asked and noted about a table that is made. Each statement has the parameters schema and name.
+/// What is asked and noted about a table that is made or altered. Each statement has the parameters schema and name.
 pub struct TableNotes {
-    /// A row if there has been such a table; in it, whether the one that is there is one that Landfall made.
+    /// A row if there has been such a table; in it, the columns that Landfall made of the one that is there.
     pub find: String,
     /// Notes that Landfall made the table that is there.
     pub enter_made: String,
+    /// Notes that Landfall made these columns of it, which is the third parameter.
+    pub enter_columns: String,
 }
 
 /// Which of the statements are run.
@@ -60,19 +62,20 @@ impl Part {
 pub struct NotedPlan {
     /// What is done.
     pub plan: Plan,
-    /// What would help, and is a person's to run: of columns that take no null, only those of a table that Landfall made
-    /// are loosened, as a person may have meant it so.
+    /// What would help, and is a person's to run: of columns that take no null, only those that Landfall made are loosened,
+    /// as a person may have meant it so.
     pub left: Vec<Ddl>,
 }
 
 impl NotedPlan {
-    /// `note`: whether the table is one that Landfall made; `None`: there has been none of this name.
-    fn of_plan(mut plan: Plan, name: &TableName, note: Option<bool>) -> Self {
-        let is_ours = note == Some(true);
-        let is_left = |ddl: &Ddl| ddl.kind == DdlKind::DropNotNull && !is_ours;
+    /// `made`: the table's columns that Landfall made; `None`: there has been none of this name.
+    fn of_plan(mut plan: Plan, name: &TableName, made: Option<&[String]>) -> Self {
+        let is_ours = |column: &String| made.is_some_and(|made| made.contains(column));
+        let is_left =
+            |ddl: &Ddl| ddl.kind == DdlKind::DropNotNull && !ddl.columns.iter().all(is_ours);
         let (left, statements) = plan.statements.into_iter().partition(is_left);
         plan.statements = statements;
-        if plan.makes_table() && note.is_some() {
+        if plan.makes_table() && made.is_some() {
             plan.statements.clear();
             plan.obstacles = vec![explain_gone(name)];
         }
@@ -118,10 +121,7 @@ pub async fn evolve_table(
         );
         return Err(Failure::new(Verdict::Systemic, what));
     }
-    if plan.makes_table() {
-        tx.execute_typed(&notes.enter_made, &parameters_of(name))
-            .await?;
-    }
+    note_made(&tx, name, notes, &plan).await?;
     failpoint::reach("ddl_before_commit");
     let done = tx.commit().await;
     done.map_err(|error| explain_refusal(&error, name, policy, &plan.statements))?;
@@ -146,11 +146,11 @@ pub async fn foresee_plan(
     wanted: impl Fn(&ExtensionTypes) -> WantedTable,
 ) -> Result<NotedPlan, Failure> {
     let plan = plan_now(client, name, policy, wanted).await?;
-    let note = match notes {
-        Some(notes) => find_note(client, name, notes).await?,
+    let made = match notes {
+        Some(notes) => find_made(client, name, notes).await?,
         None => None,
     };
-    Ok(NotedPlan::of_plan(plan, name, note))
+    Ok(NotedPlan::of_plan(plan, name, made.as_deref()))
 }
 
 async fn plan_now(
@@ -170,12 +170,33 @@ async fn plan_now(
     ))
 }
 
-/// Whether the table is one that Landfall made; `None`: there has been none of this name.
-async fn find_note(
+/// Notes what the plan's statements have made.
+async fn note_made(
+    tx: &Transaction<'_>,
+    name: &TableName,
+    notes: &TableNotes,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let [schema, table] = parameters_of(name);
+    if plan.makes_table() {
+        let parameters = [schema.clone(), table.clone()];
+        tx.execute_typed(&notes.enter_made, &parameters).await?;
+    }
+    let columns: Vec<&str> = plan.made_columns().collect();
+    if !columns.is_empty() {
+        let columns: (&(dyn ToSql + Sync), Type) = (&columns, Type::TEXT_ARRAY);
+        let parameters = [schema, table, columns];
+        tx.execute_typed(&notes.enter_columns, &parameters).await?;
+    }
+    Ok(())
+}
+
+/// The table's columns that Landfall made; `None`: there has been none of this name.
+async fn find_made(
     client: &impl UnnamedStatements,
     name: &TableName,
     notes: &TableNotes,
-) -> Result<Option<bool>, Failure> {
+) -> Result<Option<Vec<String>>, Failure> {
     let row = client
         .query_typed_opt(&notes.find, &parameters_of(name))
         .await?;

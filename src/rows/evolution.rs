@@ -5,8 +5,8 @@
 //! integer to bigint, real to double precision, a varchar to a longer one or to text, a numeric to one with more digits).
 //!
 //! What is never done, whatever events say: no table and no column is dropped or renamed; no column becomes narrower or of
-//! another kind; NOT NULL isn't set on a column that is there, and is dropped only from one of a table that Landfall made; a
-//! default is neither set nor dropped on one; a table that is gone isn't made again; no key, index or
+//! another kind; NOT NULL isn't set on a column that is there, and is dropped only from one that Landfall made, with the zero
+//! for a default that nothing but a converter has named; no other default is set or dropped on one; a table that is gone isn't made again; no key, index or
 //! constraint is made but a new table's primary key; no privilege is given. Nothing is guessed where no schema tells.
 
 mod column_type;

@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use crate::rows::binary::{Column as Array, Form};
 use crate::rows::sql::quote;
-use crate::rows::table::{Column, Equality, Table};
+use crate::rows::table::{Column, Equality, Identity, Table};
 
 /// Of so many rows, at most, it is said among which values their keys are.
 const FEW_ROWS: usize = 32;
@@ -186,7 +186,7 @@ fn settable_columns<'a>(
             && !table
                 .columns
                 .get(*column)
-                .is_some_and(|c| c.identity_always)
+                .is_some_and(|c| c.identity == Some(Identity::Always))
     })
 }
 

@@ -25,6 +25,15 @@ pub struct PgType {
     pub element: Option<Box<PgType>>,
 }
 
+/// Who numbers the rows of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Postgres: it may be inserted with OVERRIDING SYSTEM VALUE, never updated.
+    Always,
+    /// Postgres, where a row has no number.
+    ByDefault,
+}
+
 /// A column of a destination table.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -38,8 +47,8 @@ pub struct Column {
     pub cast: String,
     /// GENERATED ALWAYS AS (…) STORED: computed by Postgres, never written.
     pub generated: bool,
-    /// GENERATED ALWAYS AS IDENTITY: may be inserted with OVERRIDING SYSTEM VALUE, never updated.
-    pub identity_always: bool,
+    /// GENERATED … AS IDENTITY, which takes no null.
+    pub identity: Option<Identity>,
     /// NOT NULL, of the column itself.
     pub not_null: bool,
     /// Quoted and with its schema, if it isn't the type's own.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::rows::table::{Column, PgType, Table, UniqueKey};
+use crate::rows::table::{Column, Identity, PgType, Table, UniqueKey};
 use crate::table_name::TableName;
 
 /// `table("t", "id:int4 name:text", &[&["id"]])`; a type may end in `!` (identity, always) or
@@ -20,7 +20,7 @@ pub fn table(name: &str, columns: &str, unique: &[&[&str]]) -> Arc<Table> {
             },
             cast: format!("\"pg_catalog\".\"{bare}\""),
             generated: kind.ends_with('='),
-            identity_always: kind.ends_with('!'),
+            identity: kind.ends_with('!').then_some(Identity::Always),
             not_null: false,
             collation: None,
             of_domain: false,

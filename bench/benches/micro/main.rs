@@ -174,7 +174,7 @@ fn table() -> Arc<Table> {
         },
         cast: format!(r#""pg_catalog"."{kind}""#),
         generated: false,
-        identity_always: false,
+        identity: None,
         not_null: false,
         collation: None,
     };

@@ -72,7 +72,7 @@ fn write_plan(noted: &NotedPlan) -> String {
         text += &comment(&format!("never run by itself: {by_hand};"));
     }
     for ddl in &noted.left {
-        let why = "not run by itself, as Landfall didn't make the table";
+        let why = "not run by itself, as Landfall didn't make the column";
         text += &comment(&format!("{why}: {};", ddl.sql));
     }
     if plan.is_empty() && noted.left.is_empty() {

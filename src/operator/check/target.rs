@@ -59,7 +59,7 @@ impl TargetJudge<'_, '_> {
             match read_relation(config, client, table, needs).await {
                 Ok(mut relation) => {
                     if let Some(foreseen) = &foreseen {
-                        let loosens = |column: &str| foreseen.plan.loosens_column(table, column);
+                        let loosens = |column: &str| foreseen.plan.loosens_column(column);
                         relation.not_null.retain(|known| !loosens(&known.column));
                     }
                     let missing = table_fit::find_missing_columns(&relation, needs);

@@ -37,7 +37,7 @@ pub fn table(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Table {
         },
         cast: (*pg_type).to_owned(),
         generated: false,
-        identity_always: false,
+        identity: None,
         not_null: false,
         collation: None,
         of_domain: false,

@@ -39,6 +39,8 @@ impl DdlKind {
 pub struct Ddl {
     pub kind: DdlKind,
     pub sql: String,
+    /// The columns that it makes or alters.
+    pub columns: Vec<String>,
     /// What a person who looks at it should know.
     pub comment: Option<String>,
 }
@@ -62,10 +64,17 @@ impl Plan {
     }
 
     /// Whether one of the statements has this column take null.
-    pub fn loosens_column(&self, table: &TableName, column: &str) -> bool {
-        let sql = loosening(table, column);
+    pub fn loosens_column(&self, column: &str) -> bool {
         let mut loosenings = self.statements.iter();
-        loosenings.any(|ddl| ddl.kind == DdlKind::DropNotNull && ddl.sql.starts_with(&sql))
+        loosenings
+            .any(|ddl| ddl.kind == DdlKind::DropNotNull && ddl.columns.iter().any(|c| c == column))
+    }
+
+    /// The columns that there are only since its statements are run.
+    pub fn made_columns(&self) -> impl Iterator<Item = &str> {
+        let is_maker = |ddl: &&Ddl| matches!(ddl.kind, DdlKind::CreateTable | DdlKind::AddColumn);
+        let makers = self.statements.iter().filter(is_maker);
+        makers.flat_map(|ddl| ddl.columns.iter().map(String::as_str))
     }
 
     /// Whether nothing needs to be done or said.
@@ -117,6 +126,7 @@ impl Plan {
         };
         let columns = wanted.columns.iter();
         let mut lines: Vec<String> = columns
+            .clone()
             .filter_map(|column| {
                 let found = self.require_type(name, column)?;
                 let required = wanted.is_required(column);
@@ -138,14 +148,15 @@ impl Plan {
         }
         if !has_schema {
             let sql = format!("CREATE SCHEMA IF NOT EXISTS {}", quote(&name.schema));
-            self.add(DdlKind::CreateSchema, sql);
+            self.add(DdlKind::CreateSchema, sql, &[]);
         }
         let sql = format!(
             "CREATE TABLE IF NOT EXISTS {} (\n  {}\n)",
             quote_table(name),
             lines.join(",\n  ")
         );
-        self.add(DdlKind::CreateTable, sql);
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+        self.add(DdlKind::CreateTable, sql, &columns);
     }
 
     fn alter_table(&mut self, now: &Table, wanted: &WantedTable, may_widen: bool) {
@@ -177,7 +188,7 @@ impl Plan {
     fn loosen_columns(&mut self, now: &Table, wanted: &WantedTable) {
         for (at, known) in now.columns.iter().enumerate() {
             let in_key = || now.unique_keys.iter().any(|key| key.columns.contains(&at));
-            if !known.not_null || known.generated || known.identity_always || in_key() {
+            if !known.not_null || known.generated || known.identity.is_some() || in_key() {
                 continue;
             }
             let mut columns = wanted.columns.iter();
@@ -186,12 +197,13 @@ impl Plan {
                 now.find_column_beside(&column.name, is_beside) == Ok(Some(at))
             });
             if wanted.may_lack(column) {
-                let mut sql = loosening(&wanted.name, &known.name);
+                let (table, name) = (quote_table(&wanted.name), quote(&known.name));
+                let mut sql = format!("ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL");
                 // rows that have no value would get one that perhaps nobody at the source has named
                 if known.zero_default && !column.is_some_and(WantedColumn::tells_default) {
-                    sql += &format!(", ALTER COLUMN {} DROP DEFAULT", quote(&known.name));
+                    sql += &format!(", ALTER COLUMN {name} DROP DEFAULT");
                 }
-                self.add(DdlKind::DropNotNull, sql);
+                self.add(DdlKind::DropNotNull, sql, &[&known.name]);
             }
         }
     }
@@ -218,7 +230,7 @@ impl Plan {
                 define_column(column, found, required, default)
             ),
         };
-        self.add(DdlKind::AddColumn, sql);
+        self.add(DdlKind::AddColumn, sql, &[&column.name]);
         if let Some(ddl) = self.statements.last_mut() {
             ddl.comment = column.comment.clone();
         }
@@ -240,7 +252,9 @@ impl Plan {
         };
         match compare_width(&known.pg_type, found) {
             Width::Enough => {}
-            Width::WidenTo(wider) => self.add(DdlKind::AlterType, alter(&wider)),
+            Width::WidenTo(wider) => {
+                self.add(DdlKind::AlterType, alter(&wider), &[&known.name]);
+            }
             Width::ByHand(other) => self.by_hand.push(alter(&other)),
         }
     }
@@ -268,10 +282,11 @@ impl Plan {
         None
     }
 
-    fn add(&mut self, kind: DdlKind, sql: String) {
+    fn add(&mut self, kind: DdlKind, sql: String, columns: &[&str]) {
         self.statements.push(Ddl {
             kind,
             sql,
+            columns: columns.iter().map(ToString::to_string).collect(),
             comment: None,
         });
     }
@@ -290,9 +305,4 @@ fn define_column(
 
 fn quote_table(name: &TableName) -> String {
     format!("{}.{}", quote(&name.schema), quote(&name.name))
-}
-
-fn loosening(table: &TableName, column: &str) -> String {
-    let (table, column) = (quote_table(table), quote(column));
-    format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
 }
