@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::reader::Reader;
 use super::secret::read_secret_file;
 use super::summary::Summary;
-use super::value::{allowed, because, integer_within, parse_string};
+use super::value::{Found, Refusal, allowed, because, integer_within, parse_list, parse_string};
 
 /// `[http]`: the address of the page for health and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct HttpConfig {
     pub metrics_tables: usize,
     /// The file with the token that whoever wants to see more than whether the worker is alive and ready has to bring.
     pub token_file: Option<PathBuf>,
+    /// The names that are answered to, beside addresses and `localhost`. None: any, unless `listen` is a loopback address.
+    pub hosts: Vec<String>,
 }
 
 impl Default for HttpConfig {
@@ -25,6 +27,7 @@ impl Default for HttpConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9464)),
             metrics_tables: 200,
             token_file: None,
+            hosts: Vec::new(),
         }
     }
 }
@@ -35,6 +38,9 @@ impl HttpConfig {
         summary.add("http.metrics_tables", self.metrics_tables);
         if let Some(file) = &self.token_file {
             summary.add("http.token_file", file.display());
+        }
+        if !self.hosts.is_empty() {
+            summary.add("http.hosts", self.hosts.join(","));
         }
     }
 
@@ -59,6 +65,22 @@ impl HttpConfig {
             listen,
             metrics_tables,
             token_file,
+            hosts: reader.read("http.hosts", parse_hosts).unwrap_or_default(),
         }
+    }
+}
+
+/// Names alone: a port may be another one behind a proxy, and a name with `*` would be none.
+fn parse_hosts(found: &Found) -> Result<Vec<String>, Refusal> {
+    let hosts = parse_list(found)?;
+    let is_name = |host: &String| {
+        host.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+    };
+    match hosts.iter().all(is_name) {
+        true => Ok(hosts),
+        false => Err(allowed(
+            "names without a port, such as [\"landfall.example.org\"]",
+        )),
     }
 }

@@ -1,6 +1,8 @@
 //! The worker's own port: the page, `/status.json`, `/metrics`, `/healthz` and `/readyz`. It takes nothing but questions.
 
 mod connections;
+mod host;
+mod places;
 mod token;
 
 use std::net::SocketAddr;
@@ -17,7 +19,8 @@ use tokio::net::TcpListener;
 
 use crate::config::HttpConfig;
 use crate::watch::health::Health;
-use crate::watch::http::connections::serve_connections;
+use crate::watch::http::connections::{BOUNDS, serve_connections};
+use crate::watch::http::host::{HostNames, require_host};
 use crate::watch::http::token::{TokenFile, require_token};
 use crate::watch::metrics::Series;
 use crate::watch::page::{self, Page};
@@ -63,8 +66,11 @@ pub async fn serve_endpoints(config: &HttpConfig, told: Told) -> Result<SocketAd
             values.take_values_in();
         }
     });
-    let router = build_router(told, token);
-    tokio::spawn(serve_connections(listener, router));
+    let mut router = build_router(told, token);
+    if let Some(names) = HostNames::wanted(address, &config.hosts) {
+        router = router.layer(from_fn_with_state(names, require_host));
+    }
+    tokio::spawn(serve_connections(listener, router, BOUNDS));
     Ok(address)
 }
 

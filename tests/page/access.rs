@@ -1,5 +1,7 @@
 //! Who may see the page, and what a browser is told beside it.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use ureq::http::Response;
 
 use super::address;
@@ -97,17 +99,39 @@ async fn the_page_runs_nothing_loads_nothing_and_is_not_kept() {
     for foreign in ["<script", "src=", "<link", "@import", "url(", "style="] {
         assert!(!page.contains(foreign), "{foreign} in {page}");
     }
-    for method in ["POST", "PUT", "DELETE"] {
-        let url = address(&worker, "/").await;
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(url)
-            .body(());
-        let agent = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent = agent.allow_non_standard_methods(true).build().new_agent();
-        let answer = tokio::task::spawn_blocking(move || agent.run(request.unwrap()));
-        assert_eq!(answer.await.unwrap().unwrap().status(), 405, "{method}");
+}
+
+/// Sends this request, and reads what is answered until the connection is ended.
+async fn exchange(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn nothing_is_written_no_other_name_is_answered_to_and_idle_connections_keep_no_probe_away() {
+    let world = World::new("page_bounds", 1).await;
+    let worker = world.run();
+    let address = worker.address().await;
+    for path in ["/", "/status.json", "/metrics", "/healthz", "/readyz"] {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
+            let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n");
+            let said = exchange(&address, &(head + "Connection: close\r\n\r\n")).await;
+            assert!(said.starts_with("HTTP/1.1 405"), "{method} {path}: {said}");
+        }
+        let rebound = format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n");
+        let said = exchange(&address, &(rebound + "Connection: close\r\n\r\n")).await;
+        assert!(said.starts_with("HTTP/1.1 421"), "{path}: {said}");
+        assert!(said.contains("http.hosts"), "{said}");
     }
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(&address).await.unwrap());
+    }
+    let (alive, _) = worker.get("/healthz").await;
+    assert_eq!(alive, 200);
 }
 
 #[test]

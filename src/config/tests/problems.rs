@@ -146,6 +146,10 @@ fn a_value_out_of_range_or_of_another_type_says_what_is_allowed() {
             "allowed: an IP address and a port",
         ),
         (
+            "[http]\nhosts = ['sink.example.org:9464']",
+            "http.hosts: found a list; allowed: names without a port",
+        ),
+        (
             "[log]\nlevel = 'inof'",
             "found \"inof\"; allowed: error, warn, info",
         ),
