@@ -70,6 +70,16 @@ committed: the group's offset in Kafka; applied: everything below it is in the d
 end: the end of the log; lag: what is still to be applied. It joins no group, so it can be asked
 while workers run. Exits 1 if Kafka or Postgres can't be asked, with what the other one says.";
 
+const HEALTH_EXAMPLES: &str = "\
+Examples:
+  landfall health                    Is the worker of this configuration alive?
+  landfall health --ready            Does it read and write, or what does it wait for?
+  LANDFALL_HTTP__LISTEN=127.0.0.1:9465 landfall health
+                                     Another worker on this machine
+
+Asks /healthz, or /readyz, at http.listen, for three seconds at most, and prints a line. Exits 0 if
+the answer is yes, 1 if it is no or there is none. Of the configuration it reads [http] alone.";
+
 const FORGET_EXAMPLES: &str = "\
 Examples:
   landfall forget --topic shop.public.orders
@@ -134,6 +144,9 @@ pub enum Command {
     /// Let a topic be processed again, from its first record on.
     #[command(after_help = FORGET_EXAMPLES)]
     Forget(Forget),
+    /// Ask the running worker whether it is alive.
+    #[command(after_help = HEALTH_EXAMPLES)]
+    Health(Health),
     /// Turn Kafka Connect's JDBC sinks into a configuration.
     #[command(after_help = IMPORT_EXAMPLES)]
     ImportConnector(ImportConnector),
@@ -260,6 +273,13 @@ pub struct Forget {
     /// Only this partition of it.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: Option<i32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Health {
+    /// Ask whether it is ready, not only alive.
+    #[arg(long)]
+    pub ready: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use landfall::cli::{Cli, Command, Run};
-use landfall::config::Config;
+use landfall::config::{Config, HttpConfig};
 use landfall::ledger::letter_indexes::create_missing_indexes;
 use landfall::ledger::migrate;
 use landfall::ledger::resume::ResumeReason;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
 use landfall::operator::status::gather::{self, Gatherer};
-use landfall::operator::{check, dlq, forget, import_connector, prune, status, terminal};
+use landfall::operator::{check, dlq, forget, health, import_connector, prune, status, terminal};
 use landfall::postgres::{connection, sessions};
 use landfall::watch::health::Health;
 use landfall::watch::http::{self, Told};
@@ -35,15 +35,8 @@ fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _failpoints = landfall::failpoint::read_plan();
     let cli = Cli::parse_or_exit();
-    // it makes a configuration, and needs none
-    if let Command::ImportConnector(asked) = &cli.command {
-        return match import_connector::run_import(asked) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                terminal::print_error(&format!("landfall: {error}"));
-                ExitCode::from(2)
-            }
-        };
+    if let Some(code) = run_without_configuration(&cli) {
+        return code;
     }
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
@@ -82,6 +75,31 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The commands that don't ask for a whole configuration.
+fn run_without_configuration(cli: &Cli) -> Option<ExitCode> {
+    let (outcome, failed): (Result<(), Box<dyn Error>>, u8) = match &cli.command {
+        // it makes one
+        Command::ImportConnector(asked) => {
+            (import_connector::run_import(asked).map_err(Into::into), 2)
+        }
+        Command::Health(asked) => match HttpConfig::load(&cli.config) {
+            Ok(config) => (health::ask_worker(&config, asked).map_err(Into::into), 1),
+            Err(error) => {
+                terminal::print_error(&error.to_string());
+                return Some(ExitCode::from(2));
+            }
+        },
+        _ => return None,
+    };
+    Some(match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::print_error(&format!("landfall: {error}"));
+            ExitCode::from(failed)
+        }
+    })
 }
 
 /// The log, the spans of a worker, and who is told of its run.
@@ -130,7 +148,8 @@ async fn run_command(
         Command::Status(asked) => status::show_status(config, &asked).await,
         Command::Dlq(dlq) => dlq::run_command(config, &dlq.command).await,
         Command::Forget(what) => forget::forget_topic(config, &what).await,
-        Command::ImportConnector(asked) => return Ok(import_connector::run_import(&asked)?),
+        // `run_without_configuration` has seen to them
+        Command::ImportConnector(_) | Command::Health(_) => Ok(()),
     }
     .map_err(Into::into)
 }

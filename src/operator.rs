@@ -5,6 +5,7 @@ pub mod check;
 pub mod command_error;
 pub mod dlq;
 pub mod forget;
+pub mod health;
 pub mod import_connector;
 pub mod prune;
 pub mod status;

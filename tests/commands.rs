@@ -2,6 +2,7 @@
 
 mod dlq;
 mod forget;
+mod health;
 mod status;
 mod terminal;
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::reader::Reader;
-use super::secret::read_secret_file;
+use super::secret::{Secret, read_secret_file};
 use super::summary::Summary;
 use super::value::{Found, Refusal, allowed, because, integer_within, parse_list, parse_string};
 
@@ -33,6 +33,11 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
+    /// What `token_file` holds now, if there is one that can be read.
+    pub fn read_token(&self) -> Option<Secret> {
+        read_secret_file(self.token_file.as_deref()?).ok()
+    }
+
     pub(super) fn summarize(&self, summary: &mut Summary) {
         summary.add("http.listen", self.listen);
         summary.add("http.metrics_tables", self.metrics_tables);

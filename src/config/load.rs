@@ -14,7 +14,7 @@ use super::error::{ConfigError, Place, Problem};
 use super::lines::lines_of_keys;
 use super::reader::Reader;
 use super::unknown::find_unknown_keys;
-use super::{Config, DEFAULT_PATH};
+use super::{Config, DEFAULT_PATH, HttpConfig};
 
 impl Config {
     /// Reads the file, then the process's environment, whose variables win.
@@ -38,27 +38,49 @@ impl Config {
         may_be_absent: bool,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Config, ConfigError> {
-        let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => read_config(Source::Text(&text), &name, environment),
-            Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
-                read_config(Source::Absent, &name, environment)
-            }
-            Err(error) => read_config(Source::Unreadable(error.to_string()), &name, environment),
-        }
+        let source = Source::of_file(path, may_be_absent);
+        read_config(source, &path.display().to_string(), environment)
     }
 
     /// Reads a TOML text without any environment; messages call it `<text>`.
     pub fn parse(text: &str) -> Result<Config, ConfigError> {
-        read_config(Source::Text(text), "<text>", [])
+        read_config(Source::Text(text.to_owned()), "<text>", [])
     }
 }
 
-enum Source<'a> {
-    Text(&'a str),
+impl HttpConfig {
+    /// Reads `[http]` alone, as [`Config::load`] does: whoever asks a worker how it is needs no secrets, and a route that
+    /// somebody has got wrong since the worker started doesn't concern it.
+    ///
+    /// # Errors
+    /// The file can't be read, is not TOML, or something is wrong in `[http]`.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let source = Source::of_file(path, path == Path::new(DEFAULT_PATH));
+        let name = path.display().to_string();
+        let (mut reader, _) = open_reader(&source, &name, std::env::vars_os());
+        let config = Self::from_reader(&mut reader);
+        match reader.into_problems() {
+            (problems, _) if problems.is_empty() => Ok(config),
+            (problems, _) => Err(ConfigError::new(problems)),
+        }
+    }
+}
+
+enum Source {
+    Text(String),
     /// The default file does not exist, which the environment may make up for.
     Absent,
     Unreadable(String),
+}
+
+impl Source {
+    fn of_file(path: &Path, may_be_absent: bool) -> Self {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::Text(text),
+            Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => Self::Absent,
+            Err(error) => Self::Unreadable(error.to_string()),
+        }
+    }
 }
 
 fn read_config(
@@ -171,7 +193,7 @@ fn open_reader(
 #[cfg(test)]
 impl Reader {
     pub(super) fn of_text(text: &str) -> Self {
-        open_reader(&Source::Text(text), "<text>", []).0
+        open_reader(&Source::Text(text.to_owned()), "<text>", []).0
     }
 }
 

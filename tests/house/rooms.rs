@@ -186,6 +186,7 @@ const SPEAKERS: &[(&str, &str, &str)] = &[
         "src/watch/lineage/target.rs",
         "posts lineage events",
     ),
+    ("reqwest", "src/operator/health.rs", "asks a worker's port"),
     ("tokio_postgres", "src/postgres/", "speaks with Postgres"),
     ("tokio_postgres", "src/ledger", "the bookkeeping tables"),
     (
