@@ -1,5 +1,5 @@
 # Everything there is to do with a clone. `make` alone tells.
-.PHONY: help demo test soak fuzz audit bench stack stack-down build release fmt
+.PHONY: help demo test soak fuzz audit bench image image-test stack stack-down build release fmt
 
 help:
 	@echo 'make demo        the whole way once: source Postgres -> Debezium -> Kafka -> Landfall -> destination, proven (ENCODING=avro: with a schema registry)'
@@ -8,6 +8,7 @@ help:
 	@echo 'make fuzz        LLVM'"'"'s fuzzer on each parser of what others send; SECONDS_EACH=60 TARGET=avro for a part of it'
 	@echo 'make audit       licences, sources, bans and advisories of the dependencies (deny.toml)'
 	@echo 'make bench       Landfall beside the Debezium JDBC sink and Flink; WORKLOAD=avro ROUNDS=3 EVENTS=300000 for a part of it'
+	@echo 'make image       the container image, built by buildah as root; make image-test runs it on the real stack'
 	@echo 'make stack       start the local Kafka, Connect, registry and Postgres (make stack-down ends them)'
 	@echo 'make release     build target/release/landfall, which brings its own OpenSSL (make build: a quick, slower one)'
 	@echo 'make fmt         format the code'
@@ -30,6 +31,12 @@ audit:
 
 bench:
 	@bench/run
+
+image:
+	@dev/image build
+
+image-test:
+	@dev/image test
 
 stack:
 	@dev/stack up

@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# What is in the image: as little as can be, and each crate of it told.
+
+LIMIT=40000000 # bytes, unpacked
+
+# in_image COMMAND …: with its files at $MOUNTED
+in_image() {
+  local container code=0
+  container=$("${BUILDAH[@]}" from --pull-never localhost/landfall)
+  MOUNTED=$("${BUILDAH[@]}" mount "$container")
+  "$@" || code=$?
+  "${BUILDAH[@]}" rm "$container" >/dev/null
+  return "$code"
+}
+
+show_image() {
+  say "image landfall: $(in_image image_size | numfmt --to=si --suffix=B) unpacked, $(image_digest landfall)"
+}
+
+image_size() { du --summarize --bytes "$MOUNTED" | cut -f 1; }
+
+image_files() { (cd "$MOUNTED" && find . ! -type d -printf '/%P\n' | sort); }
+
+check_contents() {
+  local size more
+  size=$(in_image image_size)
+  ((size < LIMIT)) || die "the image is too large: $size bytes"
+  # Beside what it is for: libraries that the binary loads, and what loads them.
+  more=$(in_image image_files | grep --invert-match --line-regexp --extended-regexp \
+    '/usr/local/bin/landfall|/etc/passwd|/etc/ssl/certs/ca-certificates.crt|/lib(64)?/([^/]+/)?(ld-linux-.*|lib(c|m|gcc_s|dl|pthread|rt)\.so\.[0-9]+)' || true)
+  [[ -z $more ]] || die "more is in the image than need be: $more"
+}
+
+check_labels() {
+  local labels version
+  labels=$("${BUILDAH[@]}" inspect --type image landfall | jq --compact-output .Docker.config.Labels)
+  version=$(sed -n '0,/^version = /s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
+  jq --exit-status --arg version "$version" --arg revision "$(image_revision)" \
+    '.["org.opencontainers.image.version"] == $version and .["org.opencontainers.image.revision"] == $revision' <<<"$labels" >/dev/null ||
+    die "the labels are wrong: $labels"
+}
+
+# The list that cargo-auditable has put into the binary.
+components() {
+  local section
+  section=$(mktemp)
+  objcopy --dump-section ".dep-v0=$section" "$MOUNTED/usr/local/bin/landfall" /dev/null
+  perl -MCompress::Zlib -0777 -ne 'print uncompress($_)' "$section"
+  rm "$section"
+}
+
+as_cyclonedx() {
+  jq 'def as($type): {type: $type, name, version, purl: "pkg:cargo/\(.name)@\(.version)"};
+    {bomFormat: "CycloneDX", specVersion: "1.5", version: 1,
+     metadata: {component: (.packages[] | select(.root) | as("application"))},
+     components: [.packages[] | select(.root | not) | as("library") + {scope: (if .kind == "build" then "excluded" else "required" end)}]}'
+}
+
+# It names what Cargo would link, in the versions of Cargo.lock, and nothing else. OpenSSL and librdkafka come as crates too.
+check_components() {
+  local listed linked
+  listed=$(in_image components | jq --raw-output '.packages[] | select(.kind != "build") | "\(.name) v\(.version)"' | sort -u)
+  linked=$("$DEV/cargo" tree --locked --package landfall --edges normal,no-proc-macro --prefix none --format '{p}' |
+    sed 's/ (.*//' | sort -u)
+  [[ $listed == "$linked" ]] || die "the binary's list of crates is wrong:
+$(diff <(echo "$listed") <(echo "$linked"))"
+  listed=$(in_image components)
+  jq --exit-status '[.packages[].name] | contains(["openssl-src", "rdkafka-sys"])' <<<"$listed" >/dev/null ||
+    die "the binary's list of crates is without OpenSSL or librdkafka"
+  say "its binary lists $(wc -l <<<"$linked") crates that are linked: what Cargo.lock says"
+}
