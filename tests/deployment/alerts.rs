@@ -39,6 +39,8 @@ fn prometheus_scrapes_landfall_where_it_listens_and_reads_every_rule() {
     let folders = ["rules/*.yml", "alerts/*.yml"];
     assert_eq!(texts(&prometheus["rule_files"]), folders);
     let compose = yaml("docker-compose.yml");
+    let told = &prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"];
+    assert_eq!(texts(told), ["alertmanager:9093"]);
     let mounted = texts(&compose["services"]["prometheus"]["volumes"]);
     for folder in folders.map(|pattern| pattern.split('/').next().unwrap()) {
         let mount = format!("./monitoring/{folder}:/etc/prometheus/{folder}:ro");

@@ -39,6 +39,15 @@ pub fn stack() -> &'static Stack {
     })
 }
 
+/// Where Java finds Kafka.
+pub fn kafka_class_path() -> String {
+    let exports = std::fs::read_to_string(root().join(".stack/env"));
+    let exports = exports.expect("dev/stack up writes .stack/env");
+    let mut lines = exports.lines();
+    let found = lines.find_map(|line| line.strip_prefix("LANDFALL_STACK_KAFKA_CLASSPATH="));
+    found.expect("its line").to_owned()
+}
+
 /// Runs a script of `dev/` and returns what it printed; fails the test if it fails.
 pub fn dev(script: &str, arguments: &[&str]) -> String {
     dev_with_input(script, arguments, "")
