@@ -10,8 +10,8 @@ use regex::Regex;
 use serde_yaml::Value;
 
 use super::compose::{FILES, compose, each_service};
-use super::{keys, path, texts, yaml};
-use crate::support::stack::{dev, kafka_class_path};
+use super::{json, keys, path, text, texts, yaml};
+use crate::support::stack::{dev, of_stack};
 
 fn said(output: &Output) -> String {
     let both = [&*output.stdout, &*output.stderr].concat();
@@ -90,7 +90,7 @@ fn property(variable: &str) -> Option<String> {
 }
 
 fn java(class: &str, arguments: &[&str]) -> String {
-    let class_path = kafka_class_path();
+    let class_path = of_stack("KAFKA_CLASSPATH");
     let quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"];
     let words = [&quick[..], &[&*class_path, class], arguments].concat();
     accepts("java", &words)
@@ -146,4 +146,37 @@ fn kafka_knows_each_property_of_its_brokers_and_takes_their_values() {
         }
     }
     assert_eq!((checked, alike.len()), (4, 2));
+}
+
+/// With the local stack's registry and Postgres in place of those that are not there.
+#[test]
+fn connect_takes_the_connector_with_its_workers_converters() {
+    let mut connector = json("deploy/compose/connector.json");
+    connector["name"] = "shop".into();
+    let registry = of_stack("REGISTRY");
+    let properties = text("deploy/connect/worker.properties");
+    for (key, value) in properties.lines().filter_map(|line| line.split_once('=')) {
+        if key.contains(".converter") {
+            connector[key] = value.replace("http://registry:8080", &registry).into();
+        }
+    }
+    for (key, value) in [
+        ("hostname", "127.0.0.1"),
+        ("port", &of_stack("PGPORT")),
+        ("dbname", "postgres"),
+        ("user", "postgres"),
+        ("password", "none"),
+    ] {
+        connector[format!("database.{key}")] = value.into();
+    }
+    let class = connector["connector.class"].as_str().unwrap();
+    let connect = of_stack("CONNECT");
+    let answer = ureq::put(format!(
+        "{connect}/connector-plugins/{class}/config/validate"
+    ))
+    .header("content-type", "application/json")
+    .send(connector.to_string());
+    let answer = answer.unwrap().body_mut().read_to_string().unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["error_count"], 0, "{answer}");
 }

@@ -39,13 +39,14 @@ pub fn stack() -> &'static Stack {
     })
 }
 
-/// Where Java finds Kafka.
-pub fn kafka_class_path() -> String {
-    let exports = std::fs::read_to_string(root().join(".stack/env"));
-    let exports = exports.expect("dev/stack up writes .stack/env");
-    let mut lines = exports.lines();
-    let found = lines.find_map(|line| line.strip_prefix("LANDFALL_STACK_KAFKA_CLASSPATH="));
-    found.expect("its line").to_owned()
+/// What `.stack/env` says of the stack, once it is up.
+pub fn of_stack(key: &str) -> String {
+    stack();
+    let lines = std::fs::read_to_string(root().join(".stack/env"));
+    let lines = lines.expect("dev/stack up writes .stack/env");
+    let mut lines = lines.lines().filter_map(|line| line.split_once('='));
+    let found = lines.find(|(name, _)| *name == format!("LANDFALL_STACK_{key}"));
+    found.unwrap_or_else(|| panic!("no {key}")).1.to_owned()
 }
 
 /// Runs a script of `dev/` and returns what it printed; fails the test if it fails.
