@@ -160,9 +160,10 @@ fn connect_takes_the_connector_with_its_workers_converters() {
             connector[key] = value.replace("http://registry:8080", &registry).into();
         }
     }
+    let port = of_stack("PGPORT");
     for (key, value) in [
         ("hostname", "127.0.0.1"),
-        ("port", &of_stack("PGPORT")),
+        ("port", &*port),
         ("dbname", "postgres"),
         ("user", "postgres"),
         ("password", "none"),
