@@ -56,16 +56,18 @@ as_cyclonedx() {
      components: [.packages[] | select(.root | not) | as("library") + {scope: (if .kind == "build" then "excluded" else "required" end)}]}'
 }
 
-# It names what Cargo would link, in the versions of Cargo.lock, and nothing else. OpenSSL and librdkafka come as crates too.
+# It names all that Cargo links, OpenSSL and librdkafka among it, and nothing that Cargo.lock hasn't.
 check_components() {
-  local listed linked
-  listed=$(in_image components | jq --raw-output '.packages[] | select(.kind != "build") | "\(.name) v\(.version)"' | sort -u)
-  linked=$("$DEV/cargo" tree --locked --package landfall --edges normal,no-proc-macro --prefix none --format '{p}' |
-    sed 's/ (.*//' | sort -u)
-  [[ $listed == "$linked" ]] || die "the binary's list of crates is wrong:
-$(diff <(echo "$listed") <(echo "$linked"))"
-  listed=$(in_image components)
-  jq --exit-status '[.packages[].name] | contains(["openssl-src", "rdkafka-sys"])' <<<"$listed" >/dev/null ||
-    die "the binary's list of crates is without OpenSSL or librdkafka"
-  say "its binary lists $(wc -l <<<"$linked") crates that are linked: what Cargo.lock says"
+  local listed linked locked
+  listed=$(in_image components | jq --raw-output '.packages[] | "\(.name) \(.version)"' | sort -u)
+  linked=$("$DEV/cargo" tree --locked --package landfall --edges normal --prefix none --format '{p}' |
+    sed 's/^\([^ ]*\) v\([^ ]*\).*/\1 \2/' | sort -u)
+  locked=$(sed -n '/^name = /{s/^name = "\(.*\)"/\1/;N;s/\nversion = "\(.*\)"/ \1/p}' "$ROOT/Cargo.lock" | sort -u)
+  [[ -z $(comm -13 <(echo "$listed") <(echo "$linked")) ]] ||
+    die "the binary's list leaves out crates: $(comm -13 <(echo "$listed") <(echo "$linked"))"
+  [[ -z $(comm -23 <(echo "$listed") <(echo "$locked")) ]] ||
+    die "the binary lists crates that Cargo.lock hasn't: $(comm -23 <(echo "$listed") <(echo "$locked"))"
+  grep --quiet '^openssl-src ' <<<"$listed" && grep --quiet '^rdkafka-sys ' <<<"$listed" ||
+    die "the binary's list is without OpenSSL or librdkafka"
+  say "its binary lists $(wc -l <<<"$listed") crates: the $(wc -l <<<"$linked") that Cargo links, and what built them"
 }
