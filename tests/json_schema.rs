@@ -6,7 +6,6 @@ use crate::commands::landfall;
 use crate::envelopes::{letters, rows, survives_crashes};
 use crate::support::avro::Registry;
 use crate::support::events::{change, history};
-use crate::support::own_registry::OwnRegistry;
 use crate::support::{Event, World};
 
 /// Ids of schemas of keys and values.
@@ -205,27 +204,6 @@ async fn an_event_that_came_in_json_is_recognised_by_its_json_schema() {
     world.catch_up().await;
     let ids = "SELECT count(*) FROM landfall.processed_events";
     assert_eq!((world.count(ids).await, letters(&world).await), (20, 0));
-}
-
-#[tokio::test]
-async fn a_registry_that_is_away_is_waited_for() {
-    let mut world = World::new("json_schema_away", 1).await;
-    let registry = OwnRegistry::start();
-    world.use_registry_at(&registry.api().url, "json-schema");
-    let schemas = Schemas::register(&registry.api(), &world.topic, &envelope_schema());
-    registry.stop();
-    world
-        .kafka
-        .produce(&world.topic, &schemas.frame_all(&history(5, 1)))
-        .await;
-    let worker = world.run();
-    worker
-        .says(&["a partition waits, and the others", "can't be asked"])
-        .await;
-    registry.restart();
-    world.until_count("SELECT count(*) FROM t", 5).await;
-    assert_eq!(letters(&world).await, 0);
-    assert_eq!(worker.stop().await.0, Some(0));
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::commands::{done, landfall};
 use crate::envelopes::{letters, rows, survives_crashes};
 use crate::support::events::{change, history};
-use crate::support::own_registry::OwnRegistry;
 use crate::support::protobuf::{Encoder, envelope_schema, row_schema};
 use crate::support::{Event, World};
 
@@ -103,28 +102,6 @@ async fn envelopes_and_flat_rows_are_applied_once_whatever_crashes() {
     let versions = (1..=4).flat_map(|version| (1..=200).map(move |id| flat(id, version)));
     let events: Vec<Event> = versions.map(|event| encoder.encode(&event)).collect();
     survives_crashes(world, &events).await;
-}
-
-#[tokio::test]
-async fn a_registry_that_is_away_is_waited_for() {
-    let mut world = World::new("protobuf_away", 1).await;
-    add_columns(&world).await;
-    let registry = OwnRegistry::start();
-    world.use_registry_at(&registry.api().url, "protobuf");
-    let encoder = Encoder::register(&registry.api(), &world.topic, &envelope_schema());
-    registry.stop();
-    world
-        .kafka
-        .produce(&world.topic, &encoder.all(&history(5, 1)))
-        .await;
-    let worker = world.run();
-    worker
-        .says(&["a partition waits, and the others", "can't be asked"])
-        .await;
-    registry.restart();
-    world.until_count("SELECT count(*) FROM t", 5).await;
-    assert_eq!(letters(&world).await, 0);
-    assert_eq!(worker.stop().await.0, Some(0));
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 # A Postgres of our own in a folder: DIR/{data,port,pid,log}. Used by dev/postgres for the throw-away
 # servers of tests and by dev/stack for its own.
 
-# postgres_choose_binaries: sets PGBIN. LANDFALL_STACK_POSTGRES_BIN names a folder, or "embedded".
+# postgres_choose_binaries: sets PGBIN. LANDFALL_STACK_POSTGRES_BIN names a folder, or "embedded", or "embedded-17.6.0".
 postgres_choose_binaries() {
   local wanted=${LANDFALL_STACK_POSTGRES_BIN:-} candidate
-  [[ $wanted != embedded ]] || {
-    postgres_embedded_binaries
+  case $wanted in
+  embedded | embedded-*)
+    postgres_embedded_binaries "${wanted#embedded}"
     return
-  }
+    ;;
+  esac
   # pg_config alone proves nothing: it comes with the client library.
   for candidate in ${wanted:-"$(pg_config --bindir 2>/dev/null)" \
     $(printf '%s\n' /usr/lib/postgresql/*/bin | sort --version-sort --reverse)}; do
@@ -20,8 +22,10 @@ postgres_choose_binaries() {
   postgres_embedded_binaries
 }
 
+# postgres_embedded_binaries [-VERSION]: of the pinned one, or of another.
 postgres_embedded_binaries() {
   local reachable
+  [[ -z ${1:-} ]] || EMBEDDED_POSTGRES_VERSION=${1#-} EMBEDDED_POSTGRES_HOME=$CACHE/postgres${1}
   fetch_embedded_postgres || die "no Postgres is installed, and fetching one failed"
   PGBIN=$EMBEDDED_POSTGRES_HOME/bin
   ! postgres_as_user test -x "$PGBIN/postgres" || return 0

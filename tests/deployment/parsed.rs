@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_yaml::Value;
 
 use super::compose::{FILES, compose, each_service};
-use super::{json, keys, path, text, texts, yaml};
+use super::{json, keys, path, text, yaml};
 use crate::support::stack::{dev, of_stack};
 
 fn said(output: &Output) -> String {
@@ -67,19 +67,6 @@ fn alertmanager_and_the_balancer_accept_their_configurations() {
         "haproxy",
         &["-c", "-f", &file("deploy/compose/haproxy.cfg")],
     );
-}
-
-#[test]
-fn jaeger_knows_its_flags() {
-    let jaeger = dev("jaeger", &["program"]);
-    for (name, service) in each_service() {
-        if name.ends_with("jaeger") {
-            let mut flags = texts(&service["command"]);
-            assert!(!flags.is_empty());
-            flags.push("--help");
-            accepts(jaeger.trim(), &flags);
-        }
-    }
 }
 
 /// What the image makes of a variable: KAFKA_LOG_DIRS is log.dirs.

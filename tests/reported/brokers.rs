@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-use crate::cut_logs::{catch_up, updates};
 use crate::support::events::insert;
+use crate::support::lone_broker::{catch_up, updates};
 use crate::support::own_kafka::OwnKafka;
 use crate::support::worker::Worker;
 use crate::support::{World, eventually};

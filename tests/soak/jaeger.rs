@@ -2,9 +2,14 @@
 //! building this one takes minutes.
 
 use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_yaml::Value;
 
 use crate::support::jaeger::Jaeger;
+use crate::support::repository::text;
 use crate::support::spans::{SeenTrace, producer_trace, traced_row};
+use crate::support::stack::dev;
 use crate::support::{Event, World, events, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,4 +51,17 @@ async fn jaeger_has_each_batch_as_one_trace_and_finds_the_one_that_the_log_names
     .await;
     told.assert_tells_of_letters(&world.dead_letter_topic(), 1);
     assert_eq!(jaeger.traces().await.len(), first.len() + 1);
+}
+
+#[test]
+fn jaeger_knows_its_flags_in_the_compose_file() {
+    let compose: Value = serde_yaml::from_str(&text("docker-compose.yml")).unwrap();
+    let command = &compose["services"]["jaeger"]["command"];
+    let flags = command.as_sequence().unwrap().iter();
+    let output = Command::new(dev("jaeger", &["program"]).trim())
+        .args(flags.map(|flag| flag.as_str().unwrap()))
+        .arg("--help")
+        .output()
+        .expect("it is built");
+    assert!(output.status.success(), "{output:?}");
 }

@@ -12,6 +12,7 @@ pub mod guarded;
 pub mod jaeger;
 pub mod kafka;
 pub mod letters;
+pub mod lone_broker;
 pub mod mariadb;
 pub mod own_kafka;
 pub mod own_postgres;

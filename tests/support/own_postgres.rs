@@ -19,6 +19,12 @@ impl OwnPostgres {
         Self::start_in(settings, Vec::new())
     }
 
+    /// Of this version, whatever the machine has: fetched the first time.
+    pub fn of_version(version: &str) -> Self {
+        let binaries = format!("embedded-{version}");
+        Self::start_in(&[], vec![("LANDFALL_STACK_POSTGRES_BIN", binaries)])
+    }
+
     /// With one more locale, in UTF-8, whatever locales the machine has. `None` where its source isn't
     /// there to compile: it is in Debian's package `locales`.
     pub fn with_locale(name: &str) -> Option<Self> {
