@@ -160,7 +160,7 @@ check_user() {
 }
 
 run_image() {
-  local before
+  local before producer
   prepare_trial
   start_worker in_container
   await "it is ready" is_ready
@@ -169,13 +169,14 @@ run_image() {
   [[ $(health) == alive ]] || fail "its health check doesn't find it alive"
 
   seq --format '{"id":%.0f}' 1 "$RECORDS" | kafka_tool ConsoleProducer --topic "$NAME" >>"$TRIAL/kafka.log" 2>&1 &
+  producer=$!
   await "the first rows are there" has_landed 1
   stop_worker
   before=$(landed)
   ((before < RECORDS)) || fail "all rows had landed before it was told to end"
   ! health 2>/dev/null || fail "its health check finds it alive after its end"
 
-  wait %% 2>/dev/null || true
+  wait "$producer" || fail "the records could not be sent"
   start_worker in_read_only_container
   await "it is ready on a read-only root" is_ready
   check_user
