@@ -5,7 +5,7 @@ use landfall::config::Config;
 use regex::Regex;
 use serde_yaml::Value;
 
-use super::{json, keys, path, pinned, text, texts, yaml};
+use super::{dockerfile, json, keys, path, pinned, text, texts, yaml};
 
 /// One of everything, and several of what may be lost.
 pub const FILES: [&str; 2] = [ONE, CLUSTER];
@@ -216,6 +216,22 @@ fn only_loopback_ports_are_published() {
         }
     }
     assert!(published > 0);
+}
+
+/// Some builders leave an image's own health check out.
+#[test]
+fn landfall_is_well_if_its_images_health_check_says_so() {
+    let mut workers = 0;
+    for (name, service) in each_service() {
+        if service["build"].as_str() == Some(".") {
+            let told = texts(&service["healthcheck"]["test"]);
+            let mut own = dockerfile::health_check();
+            own.insert(0, "CMD".to_owned());
+            assert_eq!(told, own, "{name}");
+            workers += 1;
+        }
+    }
+    assert_eq!(workers, 3);
 }
 
 #[test]

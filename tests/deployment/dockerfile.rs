@@ -204,10 +204,15 @@ fn the_labels_say_what_cargo_toml_says() {
     }
 }
 
-/// The health check's own command, of a worker that listens elsewhere.
-fn probe(listen: SocketAddr) -> bool {
+/// The command that says whether a container is well.
+pub fn health_check() -> Vec<String> {
     let check = last(&last_stage(instructions("Dockerfile")), "HEALTHCHECK");
-    let command = list(check.split_once("CMD").unwrap().1.trim());
+    list(check.split_once("CMD").unwrap().1.trim())
+}
+
+/// The same, of a worker that listens elsewhere.
+fn probe(listen: SocketAddr) -> bool {
+    let command = health_check();
     assert_eq!(command[0], "landfall");
     let ended = Command::new(env!("CARGO_BIN_EXE_landfall"))
         .args(&command[1..])
