@@ -14,7 +14,7 @@ machine_volumes() {
   [[ ! -e $authorities ]] || echo "--volume=$authorities:$MACHINE_AUTHORITIES:ro"
 }
 
-# build_image NAME [ARG …]: the very Dockerfile. With one time for all files, equal contents are an equal digest.
+# build_image NAME [ARG …]: the very Dockerfile. With one time for all files, equal contents are an equal layer.
 build_image() {
   local name=$1 volumes started=$SECONDS
   shift
@@ -31,9 +31,15 @@ build_image() {
   say "built in $((SECONDS - started)) s"
 }
 
-image_digest() { "${BUILDAH[@]}" inspect --type image --format '{{.FromImageDigest}}' "$1"; }
+# All that an image says and has, but for what buildah notes of its own doing in Docker's format: the names of the
+# containers and of the images in between, which are random.
+image_digest() {
+  "${BUILDAH[@]}" inspect --type image "$1" | jq --compact-output --sort-keys '.Docker
+    | {architecture, os, created, rootfs, config: (.config | del(.Hostname)), history: [.history[] | del(.comment)]}' |
+    sha256sum | cut -d ' ' -f 1
+}
 
-# All layers once more; those of the first time stay, for the next build.
+# Everything once more; what was kept of the first time stays, for the next build.
 reproduce_image() {
   local first second before layer
   build_image landfall

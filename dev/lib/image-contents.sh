@@ -14,7 +14,7 @@ in_image() {
 }
 
 show_image() {
-  say "image landfall: $(in_image image_size | numfmt --to=si --suffix=B) unpacked, $(image_digest landfall)"
+  say "image landfall: $(in_image image_size | numfmt --to=si --suffix=B) unpacked, contents $(image_digest landfall)"
 }
 
 image_size() { du --summarize --bytes "$MOUNTED" | cut -f 1; }
@@ -50,10 +50,10 @@ components() {
 }
 
 as_cyclonedx() {
-  jq 'def as($type): {type: $type, name, version, purl: "pkg:cargo/\(.name)@\(.version)"};
+  jq 'def component($type): {type: $type, name, version, purl: "pkg:cargo/\(.name)@\(.version)"};
     {bomFormat: "CycloneDX", specVersion: "1.5", version: 1,
-     metadata: {component: (.packages[] | select(.root) | as("application"))},
-     components: [.packages[] | select(.root | not) | as("library") + {scope: (if .kind == "build" then "excluded" else "required" end)}]}'
+     metadata: {component: (.packages[] | select(.root) | component("application"))},
+     components: [.packages[] | select(.root | not) | component("library") + {scope: (if .kind == "build" then "excluded" else "required" end)}]}'
 }
 
 # It names all that Cargo links, OpenSSL and librdkafka among it, and nothing that Cargo.lock hasn't.
