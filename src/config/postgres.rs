@@ -4,7 +4,7 @@ use tokio_postgres::config::Host;
 
 use super::postgres_url;
 use super::reader::Reader;
-use super::secret::{Secret, read_secret};
+use super::secret_source::{SecretSource, read_file_source, read_source};
 use super::summary::Summary;
 use super::tls::Tls;
 use super::value::{allowed, parse_boolean, parse_string};
@@ -18,29 +18,25 @@ const LONGEST_NAME_BYTES: usize = 63;
 #[derive(Debug, Clone)]
 pub struct PostgresConfig {
     /// As configured, possibly with a password: show `display_url` instead.
-    pub url: Secret,
+    pub(super) url: SecretSource,
     /// Outdoes a password in the URL.
-    pub password: Option<Secret>,
+    pub(super) password: Option<SecretSource>,
     /// Where the bookkeeping tables live.
     pub schema: String,
     /// Whether `run` creates and upgrades the bookkeeping tables.
     pub migrate: bool,
-    // tokio-postgres' own Debug leaves the password out.
-    connection: tokio_postgres::Config,
+    // As the URL was at the start. tokio-postgres' own Debug leaves the password out.
+    pub(super) connection: tokio_postgres::Config,
     tls: Tls,
 }
 
 impl PostgresConfig {
-    /// The parsed URL, with the password set.
+    /// The parsed URL. Who logs in is read anew for each connection: [`PostgresConfig::read_login`].
     pub fn connection_config(&self) -> tokio_postgres::Config {
-        let mut connection = self.connection.clone();
-        if let Some(password) = &self.password {
-            connection.password(password.expose());
-        }
-        connection
+        self.connection.clone()
     }
 
-    /// What the URL says of TLS; `postgres::tls::build_connector` makes a connector of it.
+    /// What the URL says of TLS; `postgres::tls` makes connectors of it.
     pub fn tls(&self) -> &Tls {
         &self.tls
     }
@@ -82,13 +78,17 @@ impl PostgresConfig {
         if !reader.is_set(URL_KEY) && !reader.is_set("postgres.url_file") {
             reader.note_missing(URL_KEY);
         }
-        let url = read_secret(reader, URL_KEY);
+        let url = read_file_source(reader, URL_KEY);
         let parsed = url.as_ref().and_then(|url| {
-            postgres_url::parse_url(url.expose())
-                .map_err(|error| reader.note_problem(url_key(reader), error))
+            let text = url.read_blocking();
+            let text = text
+                .map_err(|error| reader.note_problem(url.key(), error))
+                .ok()?;
+            postgres_url::parse_url(text.expose())
+                .map_err(|error| reader.note_problem(url.key(), error))
                 .ok()
         });
-        let password = read_secret(reader, "postgres.password");
+        let password = read_source(reader, "postgres.password");
         let schema = reader.read_or("postgres.schema", "landfall".to_owned(), |found| {
             Some(parse_string(found)?)
                 .filter(|name| is_schema_name(name))
@@ -106,14 +106,6 @@ impl PostgresConfig {
             connection,
             tls,
         })
-    }
-}
-
-fn url_key(reader: &Reader) -> &'static str {
-    if reader.is_set(URL_KEY) {
-        URL_KEY
-    } else {
-        "postgres.url_file"
     }
 }
 

@@ -13,7 +13,7 @@ const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// Why a text is no URL of a Postgres. Never with a part of the text where a password could stand.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PostgresUrlError {
+pub enum PostgresUrlError {
     #[error("allowed: a URL that starts with postgres:// or postgresql://")]
     Scheme,
     #[error("is a JDBC URL; allowed: {0}, with the password in postgres.password_file")]

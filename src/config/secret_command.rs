@@ -3,17 +3,20 @@
 use std::fmt;
 use std::io;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use figment::value::Value;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 
 use super::secret::Secret;
 use super::value::{Found, Refusal, allowed, parse_list};
 
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// A command has so long.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// A token is some kilobytes long.
 const LONGEST_SECRET_BYTES: u64 = 64 * 1024;
@@ -23,11 +26,23 @@ const SHOWN_CHARS: usize = 200;
 const READ_OF_STDERR_BYTES: u64 = 4096;
 
 /// The program and its arguments. `Debug` hides the arguments: they may be secrets.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct SecretCommand {
     program: String,
     arguments: Vec<String>,
+    /// How it ended last, and when.
+    last: Arc<Mutex<Option<(Instant, Outcome)>>>,
 }
+
+type Outcome = Result<Secret, Arc<SecretCommandError>>;
+
+impl PartialEq for SecretCommand {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.program, &self.arguments) == (&other.program, &other.arguments)
+    }
+}
+
+impl Eq for SecretCommand {}
 
 /// Why a command gave no secret.
 #[derive(Debug, thiserror::Error)]
@@ -73,19 +88,36 @@ impl SecretCommand {
         };
         let mut words = words.unwrap_or_default().into_iter();
         match words.next().filter(|program| !program.is_empty()) {
-            Some(program) => Ok(Self {
-                program,
-                arguments: words.collect(),
-            }),
+            Some(program) => Ok(Self::new(program, words.collect())),
             None => Err(allowed(
                 "a program and its arguments, such as [\"cat\", \"/run/secrets/token\"], or one text of them",
             )),
         }
     }
 
+    fn new(program: String, arguments: Vec<String>) -> Self {
+        Self {
+            program,
+            arguments,
+            last: Arc::default(),
+        }
+    }
+
     /// What the program prints on its standard output, without the line end.
-    pub(super) async fn run(&self) -> Result<Secret, SecretCommandError> {
-        self.run_within(TIME_LIMIT).await
+    ///
+    /// It runs once at a time: what it says to one is news to all who have asked since. A dozen connections that open
+    /// together would start a dozen programs, some of which take a second of the processor.
+    pub(super) async fn run(&self) -> Outcome {
+        let asked = Instant::now();
+        let mut last = self.last.lock().await;
+        if let Some((at, outcome)) = &*last
+            && *at >= asked
+        {
+            return outcome.clone();
+        }
+        let outcome = self.run_within(TIME_LIMIT).await.map_err(Arc::new);
+        *last = Some((Instant::now(), outcome.clone()));
+        outcome
     }
 
     async fn run_within(&self, limit: Duration) -> Result<Secret, SecretCommandError> {
@@ -212,10 +244,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> SecretCommand {
-        SecretCommand {
-            program: "sh".to_owned(),
-            arguments: vec!["-c".to_owned(), script.to_owned()],
-        }
+        SecretCommand::new("sh".to_owned(), vec!["-c".to_owned(), script.to_owned()])
     }
 
     async fn error_of(command: SecretCommand) -> String {
@@ -236,10 +265,7 @@ mod tests {
         .await;
         assert_eq!(error, "sh failed, exit status: 7: no way");
         assert_eq!(error_of(shell("exit 3")).await, "sh failed, exit status: 3");
-        let absent = SecretCommand {
-            program: "/absent/program".to_owned(),
-            arguments: vec!["hunter2".to_owned()],
-        };
+        let absent = SecretCommand::new("/absent/program".to_owned(), vec!["hunter2".to_owned()]);
         assert!(!format!("{absent:?}").contains("hunter2"));
         let error = error_of(absent).await;
         assert!(
@@ -278,5 +304,19 @@ mod tests {
             assert!(std::time::Instant::now() < deadline, "{command_line}");
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_together_are_told_by_one_program_and_who_asks_later_by_another() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let counting = shell(&format!("sleep 0.3; echo x >> {path}; wc -l < {path}"));
+        let together = tokio::join!(counting.run(), counting.run(), counting.run());
+        let said = |outcome: Outcome| outcome.unwrap().expose().to_owned();
+        assert_eq!(
+            [together.0, together.1, together.2].map(said),
+            ["1", "1", "1"]
+        );
+        assert_eq!(said(counting.run().await), "2");
     }
 }

@@ -1,6 +1,7 @@
 //! Where a secret comes from that others may change while we run: it is read anew each time that it is used.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::reader::Reader;
 use super::secret::{Secret, SecretFileError, choose_key, read_secret_file};
@@ -36,9 +37,16 @@ enum SecretCause {
     #[error(transparent)]
     File(#[from] SecretFileError),
     #[error(transparent)]
-    Command(#[from] SecretCommandError),
+    Command(#[from] Arc<SecretCommandError>),
     #[error("cannot be read: {0}")]
     Here(#[from] std::io::Error),
+}
+
+impl SecretError {
+    /// A program was to print it, which may do so the next time; else somebody has to mend something.
+    pub fn is_of_command(&self) -> bool {
+        matches!(self.cause, SecretCause::Command(_))
+    }
 }
 
 impl SecretSource {
@@ -79,6 +87,11 @@ impl SecretSource {
     /// Whether it may be another one the next time that it is read.
     pub fn may_change(&self) -> bool {
         !matches!(self.from, Origin::Written(_))
+    }
+
+    /// Whether a program prints it, which takes its time.
+    pub fn is_command(&self) -> bool {
+        matches!(self.from, Origin::Command(_))
     }
 
     /// The secret as it is now. A command has ten seconds.
@@ -125,20 +138,29 @@ async fn read_file(path: PathBuf) -> Result<Secret, SecretCause> {
 }
 
 /// Reads `key`, or one of its twins `<key>_file` and `<key>_command`.
-#[allow(dead_code)] // for [postgres], which takes it next
 pub(super) fn read_source(reader: &mut Reader, key: &str) -> Option<SecretSource> {
-    let in_file = format!("{key}_file");
-    let by_command = format!("{key}_command");
+    let [in_file, by_command] = ["file", "command"].map(|twin| format!("{key}_{twin}"));
     let chosen = choose_key(reader, &[key, &in_file, &by_command])?;
+    if chosen != by_command {
+        return read_chosen(reader, key, chosen);
+    }
+    // its arguments may be secrets
+    reader.read_hidden(chosen, |found| SecretSource::command(chosen, found))
+}
+
+/// Reads `key`, or its twin `<key>_file`: for what must be known as soon as we start.
+pub(super) fn read_file_source(reader: &mut Reader, key: &str) -> Option<SecretSource> {
+    let in_file = format!("{key}_file");
+    let chosen = choose_key(reader, &[key, &in_file])?;
+    read_chosen(reader, key, chosen)
+}
+
+fn read_chosen(reader: &mut Reader, key: &str, chosen: &str) -> Option<SecretSource> {
     if chosen == key {
         let written = reader.read_hidden(key, parse_string);
         return written.map(|text| SecretSource::written(key, Secret::new(text)));
     }
-    if chosen == in_file {
-        return reader.read(chosen, |found| SecretSource::file(chosen, found));
-    }
-    // its arguments may be secrets
-    reader.read_hidden(chosen, |found| SecretSource::command(chosen, found))
+    reader.read(chosen, |found| SecretSource::file(chosen, found))
 }
 
 #[cfg(test)]

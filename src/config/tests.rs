@@ -54,6 +54,16 @@ fn owned(environment: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
         .collect()
 }
 
+/// With what Postgres would be logged in to now.
+fn password_of(config: &Config) -> Option<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.build().unwrap();
+    let mut connection = config.postgres.connection_config();
+    let login = runtime.block_on(config.postgres.read_login()).unwrap();
+    login.put_into(&mut connection);
+    connection.get_password().map(<[u8]>::to_owned)
+}
+
 /// The minimal configuration and more.
 fn minimal_and(text: &str) -> String {
     format!("{MINIMAL}{text}")

@@ -11,7 +11,7 @@ const SYSTEM: &str = "system";
 
 /// Why the TLS parameters of a URL can't be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TlsParameterError {
+pub enum TlsParameterError {
     #[error("sslmode: allowed: {}", MODES.map(|(name, _)| name).join(", "))]
     Mode,
     #[error("sslrootcert=system needs sslmode=verify-full")]

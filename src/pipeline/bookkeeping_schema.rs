@@ -32,6 +32,8 @@ pub async fn wait_for_schema(
 ) -> Result<bool, Failure> {
     let waiting = Waiting::of_schema(stop.clone(), health.clone(), config);
     let prepared = waiting.until(|| async {
+        // whatever keeps us out, somebody may let us in
+        drop(connect(pool).await?);
         match prepare_schema(config, pool).await {
             Ok(()) => Ok(PreparedSchema::Ready),
             Err(failure) if failure.verdict == Verdict::Systemic && failure.sqlstate.is_none() => {

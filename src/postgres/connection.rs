@@ -77,8 +77,12 @@ fn build_pool_of(
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
-    let tls = tls::build_connector(config.postgres.tls()).map_err(|e| systemic_failure(&e))?;
-    let connector = Connector { tls, known };
+    // each connection reads the files anew; what can't be used at the start is told at once
+    tls::read_connector(config.postgres.tls()).map_err(|e| systemic_failure(&e))?;
+    let postgres = Arc::new(config.postgres.clone());
+    // it may be read twice: see `open_connection`
+    let opening = CONNECT_TIMEOUT + 2 * postgres.time_to_read_login();
+    let connector = Connector { postgres, known };
     let manager = Manager::from_connect(connection, connector, recycling);
     let prepare = Hook::async_fn(move |client: &mut ClientWrapper, _| {
         let on_open = on_open.clone();
@@ -92,7 +96,7 @@ fn build_pool_of(
         .runtime(deadpool_postgres::Runtime::Tokio1)
         .timeouts(Timeouts {
             wait: Some(CONNECT_TIMEOUT),
-            create: Some(CONNECT_TIMEOUT),
+            create: Some(opening),
             recycle: Some(CONNECT_TIMEOUT),
         })
         .post_create(prepare)

@@ -2,6 +2,7 @@
 
 use tokio_postgres::error::DbError;
 
+use crate::postgres::refused::{explain_refusal, full_text, login_hint};
 use crate::verdict::{Failure, Reason, Verdict, of_sqlstate, sqlstate};
 
 /// With the verdict on it, a text for the letter and one for the log.
@@ -19,7 +20,7 @@ impl From<tokio_postgres::Error> for Failure {
 /// role or the database.
 pub fn while_connecting(error: &tokio_postgres::Error) -> Failure {
     let Some(db) = error.as_db_error() else {
-        return client_failure(error);
+        return explain_refusal(error).unwrap_or_else(|| client_failure(error));
     };
     match verdict_on(db) {
         Verdict::Reject(_) => database_failure(db, Verdict::Systemic, true),
@@ -122,6 +123,7 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         .collect();
     let log_line = if openly {
         let hint = lookup_hint(db).or_else(|| partition_hint(db));
+        let hint = hint.or_else(|| login_hint(db));
         let hint = hint.map_or_else(|| resource_hint(db), str::to_owned);
         format!("Postgres: {} (SQLSTATE {code}{names}){hint}", db.message())
     } else {
@@ -165,13 +167,7 @@ fn lookup_hint(db: &DbError) -> Option<&'static str> {
 
 /// Errors without an SQLSTATE arise on our side of the connection, or are the connection's end.
 fn client_failure(error: &tokio_postgres::Error) -> Failure {
-    let mut text = error.to_string();
-    if let Some(cause) = std::error::Error::source(error) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
+    let text = full_text(error);
     // tokio-postgres keeps the kind to itself; these words are its own, pinned by a test.
     let verdict = if text.starts_with("error serializing parameter")
         || text.starts_with("error encoding message")

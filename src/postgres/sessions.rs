@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Connect, Pool, StatementCache};
 use futures::future::join_all;
-use postgres_openssl::MakeTlsConnector;
 use tokio::task::JoinHandle;
 use tokio_postgres::{CancelToken, Client, Config, Error};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::PostgresConfig;
 use crate::locked::Locked;
 use crate::postgres::backend_key::BackendKey;
+use crate::postgres::opening::open_connection;
+use crate::postgres::tls;
 use crate::verdict::Failure;
 
 /// How long Postgres may take to be asked.
@@ -32,7 +34,8 @@ struct OpenSession {
     /// Ends the connection on our side.
     given_up: CancellationToken,
     token: CancelToken,
-    tls: MakeTlsConnector,
+    /// How it is connected: requests to cancel go the same way.
+    postgres: Arc<PostgresConfig>,
     is_watched: bool,
 }
 
@@ -54,9 +57,9 @@ pub struct SessionInUse {
     pub process_id: i32,
 }
 
-/// Connects as tokio-postgres does, and remembers how to end what it has opened.
+/// Connects with what files and commands say now, and remembers how to end what it has opened.
 pub(super) struct Connector {
-    pub(super) tls: MakeTlsConnector,
+    pub(super) postgres: Arc<PostgresConfig>,
     pub(super) known: Known,
 }
 
@@ -64,9 +67,9 @@ type Connecting = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), E
 
 impl Connect for Connector {
     fn connect(&self, config: &Config) -> Connecting {
-        let (tls, config, known) = (self.tls.clone(), config.clone(), self.known);
+        let (postgres, config, known) = (self.postgres.clone(), config.clone(), self.known);
         Box::pin(async move {
-            let (client, connection) = config.connect(tls.clone()).await?;
+            let (client, connection) = open_connection(&config, &postgres).await?;
             let given_up = CancellationToken::new();
             let token = client.cancel_token();
             if known != Known::Nothing
@@ -80,7 +83,7 @@ impl Connect for Connector {
                     process_id: None,
                     given_up: given_up.clone(),
                     token,
-                    tls,
+                    postgres,
                     is_watched: known == Known::ToWatch,
                 });
             }
@@ -172,11 +175,11 @@ pub async fn give_up(session: SessionInUse) {
     let found = {
         let open = OPEN.lock();
         let found = open.iter().find(|other| other.key == session.key);
-        found.map(|s| (s.given_up.clone(), s.token.clone(), s.tls.clone()))
+        found.map(|s| (s.given_up.clone(), s.token.clone(), s.postgres.clone()))
     };
-    if let Some((given_up, token, tls)) = found {
+    if let Some((given_up, token, postgres)) = found {
         given_up.cancel();
-        let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel(token, tls)).await;
+        let _ = tokio::time::timeout(CANCEL_TIMEOUT, cancel(token, postgres)).await;
     }
 }
 
@@ -187,7 +190,7 @@ pub async fn cancel_statements() {
         let open = OPEN.lock();
         let alive = open.iter().filter(|session| session.may_be_alive());
         alive
-            .map(|s| cancel(s.token.clone(), s.tls.clone()))
+            .map(|s| cancel(s.token.clone(), s.postgres.clone()))
             .collect()
     };
     if tokio::time::timeout(CANCEL_TIMEOUT, join_all(cancels))
@@ -198,8 +201,17 @@ pub async fn cancel_statements() {
     }
 }
 
-async fn cancel(token: CancelToken, tls: MakeTlsConnector) {
-    if let Err(error) = token.cancel_query(tls).await {
-        tracing::debug!(%error, "a statement can't be cancelled");
+async fn cancel(token: CancelToken, postgres: Arc<PostgresConfig>) {
+    let read = tokio::task::spawn_blocking(move || tls::read_connector(postgres.tls())).await;
+    let ended = match read {
+        Ok(Ok(connector)) => token
+            .cancel_query(connector)
+            .await
+            .map_err(|e| e.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a statement can't be cancelled");
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode};
+use openssl::x509::X509;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
 use postgres_openssl::MakeTlsConnector;
 
 use crate::config::{ClientCertificate, Tls, TlsMode};
@@ -26,12 +28,12 @@ const STORE_VARIABLE: &str = "SSL_CERT_FILE";
 /// Why no connection can be secured as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("postgres.url: {parameter}: {} cannot be used: {error}", path.display())]
+    #[error("postgres.url: {parameter}: {} cannot be used: {why}", path.display())]
     File {
         parameter: &'static str,
         path: PathBuf,
         #[source]
-        error: Box<dyn std::error::Error + Send + Sync>,
+        why: UnusableFile,
     },
     #[error(
         "postgres.url: sslmode needs the system's trusted certificates, and none of {} exists; \
@@ -43,37 +45,89 @@ pub enum TlsError {
     Setup(#[from] ErrorStack),
 }
 
-/// The connector for every mode; with `TlsMode::Disable` tokio-postgres never uses it.
-///
-/// The files are read now: whoever renews a certificate makes a new connector.
-pub fn build_connector(tls: &Tls) -> Result<MakeTlsConnector, TlsError> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-    if tls.mode >= TlsMode::VerifyCa {
-        trust_roots(&mut builder, tls.root_certificates.as_deref())?;
-        builder.set_verify(SslVerifyMode::PEER);
-    } else {
-        builder.set_verify(SslVerifyMode::NONE);
-    }
-    if let Some(client) = &tls.client {
-        present_certificate(&mut builder, client)?;
-    }
-    let mut connector = MakeTlsConnector::new(builder.build());
-    let verify_host_name = tls.mode == TlsMode::VerifyFull;
-    connector.set_callback(move |connection, _host| {
-        connection.set_verify_hostname(verify_host_name);
-        Ok(())
-    });
-    Ok(connector)
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableFile {
+    #[error(transparent)]
+    Unreadable(#[from] std::io::Error),
+    #[error("it holds no certificate in PEM")]
+    NoCertificate,
+    #[error("it holds no private key in PEM that is not encrypted")]
+    NoKey,
+    #[error("it is not the key of sslcert")]
+    OtherKey,
 }
 
-fn trust_roots(builder: &mut SslConnectorBuilder, named: Option<&Path>) -> Result<(), TlsError> {
-    let (parameter, path) = match named {
-        Some(path) => ("sslrootcert", path.to_owned()),
-        None => ("the system's certificates", system_store()?),
-    };
-    builder
-        .set_ca_file(&path)
-        .map_err(|error| unusable_file(parameter, &path, error))
+/// What the files say that a connection is secured with.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct TlsFiles {
+    roots: Option<PemFile>,
+    certificate_and_key: Option<(PemFile, PemFile)>,
+}
+
+impl TlsFiles {
+    /// Reads the files that the mode needs.
+    ///
+    /// # Errors
+    /// One can't be read, or the system has no trusted certificates.
+    pub(super) fn read(tls: &Tls) -> Result<Self, TlsError> {
+        let roots = match (&tls.root_certificates, tls.mode >= TlsMode::VerifyCa) {
+            (Some(path), true) => Some(PemFile::read("sslrootcert", path)?),
+            (None, true) => Some(PemFile::read(
+                "the system's certificates",
+                &system_store()?,
+            )?),
+            (_, false) => None,
+        };
+        let read_both = |client: &ClientCertificate| {
+            Ok::<_, TlsError>((
+                PemFile::read("sslcert", &client.certificate)?,
+                PemFile::read("sslkey", &client.key)?,
+            ))
+        };
+        Ok(Self {
+            roots,
+            certificate_and_key: tls.client.as_ref().map(read_both).transpose()?,
+        })
+    }
+
+    /// Whether a server that asks for a certificate is shown one.
+    pub(super) fn show_certificate(&self) -> bool {
+        self.certificate_and_key.is_some()
+    }
+
+    /// The connector for every mode; with `TlsMode::Disable` tokio-postgres never uses it.
+    ///
+    /// # Errors
+    /// A file isn't what it should be.
+    pub(super) fn build_connector(&self, mode: TlsMode) -> Result<MakeTlsConnector, TlsError> {
+        let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+        match &self.roots {
+            Some(roots) => {
+                builder.set_cert_store(roots.to_store()?);
+                builder.set_verify(SslVerifyMode::PEER);
+            }
+            None => builder.set_verify(SslVerifyMode::NONE),
+        }
+        if let Some((certificate, key)) = &self.certificate_and_key {
+            present_certificate(&mut builder, certificate, key)?;
+        }
+        let mut connector = MakeTlsConnector::new(builder.build());
+        let verify_host_name = mode == TlsMode::VerifyFull;
+        connector.set_callback(move |connection, _host| {
+            connection.set_verify_hostname(verify_host_name);
+            Ok(())
+        });
+        Ok(connector)
+    }
+}
+
+/// A connector of what the files say now.
+///
+/// # Errors
+/// A file can't be used.
+pub fn read_connector(tls: &Tls) -> Result<MakeTlsConnector, TlsError> {
+    TlsFiles::read(tls)?.build_connector(tls.mode)
 }
 
 fn system_store() -> Result<PathBuf, TlsError> {
@@ -91,29 +145,68 @@ fn system_store() -> Result<PathBuf, TlsError> {
 
 fn present_certificate(
     builder: &mut SslConnectorBuilder,
-    client: &ClientCertificate,
+    certificate: &PemFile,
+    key: &PemFile,
 ) -> Result<(), TlsError> {
-    builder
-        .set_certificate_chain_file(&client.certificate)
-        .map_err(|error| unusable_file("sslcert", &client.certificate, error))?;
-    let pem =
-        std::fs::read(&client.key).map_err(|error| unusable_file("sslkey", &client.key, error))?;
+    let mut chain = certificate.certificates()?.into_iter();
+    if let Some(own) = chain.next() {
+        builder.set_certificate(&own)?;
+    }
+    for intermediate in chain {
+        builder.add_extra_chain_cert(intermediate)?;
+    }
     // Without the callback OpenSSL asks for an encrypted key's passphrase on the terminal.
-    PKey::private_key_from_pem_callback(&pem, |_| Ok(0))
-        .and_then(|key| builder.set_private_key(&key))
+    let private = PKey::private_key_from_pem_callback(&key.pem, |_| Ok(0))
+        .map_err(|_| key.refuse(UnusableFile::NoKey))?;
+    builder
+        .set_private_key(&private)
         .and_then(|()| builder.check_private_key())
-        .map_err(|error| unusable_file("sslkey", &client.key, error))
+        .map_err(|_| key.refuse(UnusableFile::OtherKey))
 }
 
-fn unusable_file(
+/// A file, with the parameter that names it.
+#[derive(Clone, PartialEq, Eq)]
+struct PemFile {
     parameter: &'static str,
-    path: &Path,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> TlsError {
-    TlsError::File {
-        parameter,
-        path: path.to_owned(),
-        error: error.into(),
+    path: PathBuf,
+    pem: Vec<u8>,
+}
+
+impl PemFile {
+    fn read(parameter: &'static str, path: &Path) -> Result<Self, TlsError> {
+        let mut file = Self {
+            parameter,
+            path: path.to_owned(),
+            pem: Vec::new(),
+        };
+        file.pem = std::fs::read(path).map_err(|error| file.refuse(error.into()))?;
+        Ok(file)
+    }
+
+    /// At least one.
+    fn certificates(&self) -> Result<Vec<X509>, TlsError> {
+        let all = X509::stack_from_pem(&self.pem).unwrap_or_default();
+        match all.is_empty() {
+            true => Err(self.refuse(UnusableFile::NoCertificate)),
+            false => Ok(all),
+        }
+    }
+
+    /// These authorities and no others: a connector's own store has the system's as well, whose certificates anybody has.
+    fn to_store(&self) -> Result<X509Store, TlsError> {
+        let mut store = X509StoreBuilder::new()?;
+        for authority in self.certificates()? {
+            store.add_cert(authority)?;
+        }
+        Ok(store.build())
+    }
+
+    fn refuse(&self, why: UnusableFile) -> TlsError {
+        TlsError::File {
+            parameter: self.parameter,
+            path: self.path.clone(),
+            why,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use openssl::pkey::Private;
 use openssl::rsa::Rsa;
 use openssl::ssl::SslAcceptor;
 use openssl::symm::Cipher;
+use openssl::x509::X509Name;
 use openssl::x509::extension::SubjectAlternativeName;
-use openssl::x509::{X509, X509Name};
 use postgres_openssl::MakeTlsConnector;
 use tempfile::TempDir;
 
@@ -80,7 +80,7 @@ impl Server {
 
     /// Whether a client that trusts `root` shakes hands with this server under `host`.
     fn accepts(&self, mode: TlsMode, root: Option<PathBuf>, host: &str) -> bool {
-        let connector = build_connector(&tls(mode, root)).unwrap();
+        let connector = read_connector(&tls(mode, root)).unwrap();
         shake_hands(self, connector, host)
     }
 }
@@ -146,18 +146,22 @@ fn each_mode_verifies_as_much_as_libpq_does() {
 #[test]
 fn a_file_that_cannot_be_used_is_named_with_its_parameter() {
     let server = server();
-    let says = |tls: &Tls| build_connector(tls).err().unwrap().to_string();
+    let says = |tls: &Tls| read_connector(tls).err().unwrap().to_string();
 
     let absent = says(&tls(TlsMode::VerifyCa, Some("/absent.pem".into())));
     assert!(absent.starts_with("postgres.url: sslrootcert: /absent.pem cannot be used: "));
 
     let mut with_client = tls(TlsMode::Require, None);
     with_client.client = server.client("key.pem");
-    assert!(build_connector(&with_client).is_ok());
+    assert!(read_connector(&with_client).is_ok());
     with_client.client = server.client("absent.pem");
     assert!(says(&with_client).contains("sslkey: "));
     with_client.client = server.client("encrypted.pem");
-    assert!(says(&with_client).contains("encrypted.pem cannot be used"));
+    assert!(says(&with_client).ends_with(
+        "encrypted.pem cannot be used: it holds no private key in PEM that is not encrypted"
+    ));
+    let no_root = says(&tls(TlsMode::VerifyFull, Some(server.path("key.pem"))));
+    assert!(no_root.ends_with("key.pem cannot be used: it holds no certificate in PEM"));
 }
 
 #[test]
@@ -168,5 +172,27 @@ fn a_key_of_another_certificate_is_refused() {
         certificate: server.path("certificate.pem"),
         key: other.path("key.pem"),
     });
-    assert!(build_connector(&with_client).is_err());
+    let error = read_connector(&with_client).err().unwrap().to_string();
+    assert!(
+        error.ends_with("key.pem cannot be used: it is not the key of sslcert"),
+        "{error}"
+    );
+}
+
+#[test]
+fn files_are_the_same_until_one_is_renewed() {
+    let (server, renewed) = (server(), self::server());
+    let settings = Tls {
+        client: server.client("key.pem"),
+        ..tls(TlsMode::VerifyFull, Some(server.path("certificate.pem")))
+    };
+    let read = || TlsFiles::read(&settings).unwrap();
+    let before = read();
+    assert!(before == read());
+    std::fs::copy(
+        renewed.path("certificate.pem"),
+        server.path("certificate.pem"),
+    )
+    .unwrap();
+    assert!(before != read());
 }

@@ -308,9 +308,9 @@ fn landfall_reads_the_configuration_that_is_mounted() {
         config.postgres.display_url(),
         format!("postgres://landfall@destination:5432/{}", database.unwrap())
     );
-    let password = config.postgres.password.unwrap();
+    let password = config.postgres.password_source().unwrap();
     assert_eq!(
-        password.expose(),
+        password.read_blocking().unwrap().expose(),
         text("deploy/compose/secrets/landfall").trim_end()
     );
 }

@@ -233,7 +233,7 @@ fn an_unknown_key_suggests_the_nearest_wherever_it_belongs() {
         ),
         (
             "zebra = 1",
-            "postgres.zebra: unknown key; allowed: migrate, password, password_file, schema, url, url_file",
+            "postgres.zebra: unknown key; allowed: migrate, password, password_command, password_file, schema, url, url_file",
         ),
     ] {
         let line = problem(more);

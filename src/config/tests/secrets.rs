@@ -22,10 +22,7 @@ fn a_secret_is_read_from_the_file_its_twin_names() {
         "password_file = '{path}'\n[kafka.properties]\n'sasl.password_file' = '{path}'\n"
     ));
     let config = load(&text, &[]).unwrap();
-    assert_eq!(
-        config.postgres.connection_config().get_password(),
-        Some(SECRET.as_bytes())
-    );
+    assert_eq!(password_of(&config), Some(SECRET.into()));
     assert_eq!(config.kafka.properties["sasl.password"], SECRET);
 
     let variable = "LANDFALL_KAFKA__PROPERTIES__SASL_PASSWORD_FILE";
@@ -47,10 +44,7 @@ fn a_variable_wins_over_the_files_twin_and_two_in_one_place_are_refused() {
     let twin = format!("password_file = '{}'\n", other.path.display());
     let variable = [("LANDFALL_POSTGRES__PASSWORD", SECRET)];
     let config = load(&minimal_and(&twin), &variable).unwrap();
-    assert_eq!(
-        config.postgres.connection_config().get_password(),
-        Some(SECRET.as_bytes())
-    );
+    assert_eq!(password_of(&config), Some(SECRET.into()));
 
     let absent = minimal_and(
         "password_file = '/absent'\n[kafka.properties]\n'sasl.password_file' = '/absent'\n",

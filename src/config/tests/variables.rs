@@ -45,10 +45,7 @@ fn text_of_digits_stays_text() {
     ];
     let config = load(MINIMAL, &environment).unwrap();
     assert_eq!(config.kafka.group, "42");
-    assert_eq!(
-        config.postgres.connection_config().get_password(),
-        Some(&b"0123"[..])
-    );
+    assert_eq!(password_of(&config), Some(b"0123".into()));
     assert_eq!(config.postgres.schema, "true");
 }
 

@@ -8,6 +8,7 @@ use crate::config::{Config, PostgresConfig};
 use crate::operator::check::bookkeeping;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::server::{Server, judge_server, read_server};
+use crate::postgres::refused::is_of_tls;
 use crate::postgres::{connection, sessions};
 use crate::verdict::{Failure, Verdict, sqlstate};
 
@@ -52,7 +53,7 @@ pub async fn judge_destination(config: &Config) -> ObservedDestination {
             findings.extend(judge_server(postgres, &server));
             findings.extend(find_pooler(postgres, &client).await);
             findings.extend(bookkeeping::judge_schema_version(postgres, &server));
-            if server.schema_version.is_some_and(|version| version > 0) {
+            if server.schema_version.is_none_or(|version| version > 0) {
                 match answer_in_time(bookkeeping::find_missing_rights(
                     &client,
                     config,
@@ -93,11 +94,10 @@ pub async fn answer_in_time<T>(
 
 /// Why Postgres can't be used, and what helps.
 pub fn explain_unreachable(postgres: &PostgresConfig, failure: &Failure) -> Finding {
+    let password_key = postgres.password_key();
+    let password = format!("correct the password of {password_key}");
     let (code, remedy) = match failure.sqlstate.as_deref() {
-        Some(sqlstate::INVALID_PASSWORD) => (
-            "postgres_login",
-            "correct postgres.password or postgres.password_file",
-        ),
+        Some(sqlstate::INVALID_PASSWORD) => ("postgres_login", &*password),
         Some(state) if state.starts_with("28") => (
             "postgres_login",
             "correct the user and the database of postgres.url, and what the server's pg_hba.conf says of them",
@@ -114,6 +114,18 @@ pub fn explain_unreachable(postgres: &PostgresConfig, failure: &Failure) -> Find
             "raise max_connections, or the role's or the database's limit; Landfall needs apply.lanes + 3",
         ),
         Some(_) => ("postgres_unreachable", "see the server's log"),
+        None if is_of_tls(failure) => (
+            "postgres_tls",
+            "correct the setting that is named, or what it names",
+        ),
+        None if failure.verdict == Verdict::Systemic
+            || failure.log_line.starts_with(password_key) =>
+        {
+            (
+                "postgres_login",
+                "correct the setting that is named, or what it names",
+            )
+        }
         None => (
             "postgres_unreachable",
             "see that it runs, and that the host and port of postgres.url can be reached from here; it may ask for TLS or a password",
