@@ -37,6 +37,7 @@ mod lag;
 mod ledger;
 mod letters;
 mod lineage;
+mod locked_postgres;
 mod many_letters;
 mod mariadb;
 mod merged;

@@ -13,6 +13,7 @@ pub mod jaeger;
 pub mod kafka;
 pub mod letters;
 pub mod lone_broker;
+pub mod locked_postgres;
 pub mod mariadb;
 pub mod own_kafka;
 pub mod own_postgres;
