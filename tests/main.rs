@@ -35,6 +35,7 @@ mod isolation;
 mod json_schema;
 mod lag;
 mod ledger;
+mod least_privilege;
 mod letters;
 mod lineage;
 mod locked_postgres;

@@ -7,7 +7,8 @@ use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
 /// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 16] = [
+const NEEDED_PRIVILEGES: [(&str, &str); 17] = [
+    ("migrations", "SELECT"),
     ("partitions", "SELECT, INSERT, UPDATE"),
     ("topics", "SELECT, INSERT, UPDATE"),
     ("asked_topics", "SELECT, INSERT, UPDATE"),
@@ -77,6 +78,20 @@ pub struct MissingPrivileges {
     pub on: &'static str,
     /// The privileges, separated by commas.
     pub privileges: String,
+    is_function: bool,
+}
+
+impl MissingPrivileges {
+    /// The statement that gives the role what it lacks.
+    pub fn grant_sql(&self, schema: &str, role: &str) -> String {
+        let kind = if self.is_function { "FUNCTION " } else { "" };
+        let on = format!("{}.{}", quote(schema), quote(self.on));
+        format!(
+            "GRANT {} ON {kind}{on} TO {};",
+            self.privileges,
+            quote(role)
+        )
+    }
 }
 
 /// Reads what our role may do with the bookkeeping schema, be it there or not.
@@ -122,6 +137,7 @@ pub async fn find_missing_privileges(
             missing.push(MissingPrivileges {
                 on: table,
                 privileges,
+                is_function: false,
             });
         }
     }
@@ -133,6 +149,7 @@ pub async fn find_missing_privileges(
             missing.push(MissingPrivileges {
                 on: function,
                 privileges,
+                is_function: true,
             });
         }
     }
@@ -176,4 +193,21 @@ pub async fn find_retention_remedy(
         .query_typed_one(RETENTION_REMEDY_QUERY, &[(&schema, Type::TEXT)])
         .await?;
     Ok(row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workers_role_is_granted_what_it_needs_and_no_more() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/postgres-roles.sql");
+        let roles = std::fs::read_to_string(file).unwrap();
+        for (table, privileges) in NEEDED_PRIVILEGES {
+            let grant = format!("(:'worker', '{table}', '{privileges}'),");
+            assert!(roles.contains(&grant), "{grant}");
+        }
+        let granted = roles.matches("(:'worker', '").count();
+        assert_eq!(granted, NEEDED_PRIVILEGES.len());
+    }
 }

@@ -27,6 +27,7 @@ mod server;
 mod spread;
 mod starts;
 mod table_fit;
+mod table_rights;
 mod target;
 #[cfg(test)]
 mod testing;

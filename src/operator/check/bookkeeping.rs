@@ -11,13 +11,20 @@ use crate::verdict::Failure;
 /// Is the bookkeeping schema there, of the right version, and could `run` make it so?
 pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Option<Finding> {
     let (schema, role) = (&postgres.schema, &server.role);
-    let Some(version) = server.schema_version else {
+    let rights = &server.rights;
+    if rights.schema_exists && !rights.use_schema {
         return Some(Finding::problem(
             "schema_forbidden",
-            format!("the role {role} may not read the bookkeeping schema {schema}"),
-            grant_everything(schema, role),
+            format!("the role {role} may not use the bookkeeping schema {schema}"),
+            format!(
+                "GRANT USAGE ON SCHEMA {} TO {};",
+                quote(schema),
+                quote(role)
+            ),
         ));
-    };
+    }
+    // what else keeps us from reading it is told with the other rights on its tables
+    let version = server.schema_version?;
     let current = migrate::current_version();
     if version == current {
         return None;
@@ -37,7 +44,6 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
             "the bookkeeping schema {schema} is at version {version}, and {current} is needed"
         ),
     };
-    let rights = &server.rights;
     let may = if rights.schema_exists {
         rights.create_in_schema
     } else {
@@ -76,15 +82,17 @@ pub async fn find_missing_rights(
     let schema = &config.postgres.schema;
     let mut findings = Vec::new();
     let missing = rights::find_missing_privileges(client, schema).await?;
-    let missing: Vec<String> = missing
-        .iter()
-        .map(|lacks| format!("{} on {schema}.{}", lacks.privileges, lacks.on))
-        .collect();
     if !missing.is_empty() {
+        let named = missing.iter();
+        let named = named.map(|lacks| format!("{} on {schema}.{}", lacks.privileges, lacks.on));
+        let grants = missing.iter().map(|lacks| lacks.grant_sql(schema, role));
         findings.push(Finding::problem(
             "schema_forbidden",
-            format!("the role {role} lacks {}", missing.join(" and ")),
-            grant_everything(schema, role),
+            format!(
+                "the role {role} lacks {}",
+                named.collect::<Vec<_>>().join(" and ")
+            ),
+            grants.collect::<Vec<_>>().join(" "),
         ));
     }
     if config.apply.idempotency == Idempotency::EventId {
@@ -116,12 +124,4 @@ async fn find_missing_day_rights(
         ));
     }
     Ok(findings)
-}
-
-fn grant_everything(schema: &str, role: &str) -> String {
-    let (schema, role) = (quote(schema), quote(role));
-    format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}; \
-         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role};"
-    )
 }

@@ -7,6 +7,7 @@ use crate::operator::check::finding::Finding;
 use crate::operator::check::observe::TableSample;
 use crate::operator::check::relation::Relation;
 use crate::operator::check::required_columns::find_required_columns;
+use crate::operator::check::table_rights::judge_rights;
 use crate::operator::check::values;
 use crate::rows::evolution::{MAX_NAME_BYTES, explain_column_name};
 use crate::rows::sql::quote;
@@ -117,6 +118,7 @@ pub fn judge_table(
     findings.extend(find_required_columns(relation, sample, reading));
     findings.extend(values::judge_conversions(relation, sample, reading));
     findings.extend(judge_rights(relation, needs));
+    findings.extend(find_rules(relation));
     if let Some((what, remedy)) = relation.table.explain_hidden_rows() {
         findings.push(Finding::problem("row_security", what, remedy));
     }
@@ -131,17 +133,22 @@ pub fn find_missing_columns<'n>(relation: &Relation, needs: &'n Needs) -> Vec<&'
         .collect()
 }
 
-/// The privileges that the role lacks.
-pub fn find_missing_privileges(relation: &Relation, needs: &Needs) -> Vec<&'static str> {
-    crate::operator::check::relation::TABLE_PRIVILEGES
-        .into_iter()
-        .filter(|privilege| match *privilege {
-            "DELETE" => needs.deletes,
-            "UPDATE" | "SELECT" => !needs.appends,
-            _ => true,
-        })
-        .filter(|privilege| !relation.privileges.contains(privilege))
-        .collect()
+/// What a rule does instead Postgres takes for done, and so do we.
+fn find_rules(relation: &Relation) -> Option<Finding> {
+    let (table, rules) = (&relation.table.name, &relation.rules_instead);
+    let first = rules.first()?;
+    Some(Finding::warning(
+        "rules_instead",
+        format!(
+            "rules of table {table} do something else instead of a change: {}; nothing tells then whether a row was written",
+            rules.join(", ")
+        ),
+        format!(
+            "DROP RULE {} ON {}; or see to it that rows are written all the same",
+            quote(first),
+            quote_name(table)
+        ),
+    ))
 }
 
 fn judge_columns(relation: &Relation, needs: &Needs) -> Option<Finding> {
@@ -284,32 +291,8 @@ fn find_hidden_keys(relation: &Relation, needs: &Needs, changes: &[Change<'_>]) 
     ))
 }
 
-fn judge_rights(relation: &Relation, needs: &Needs) -> Vec<Finding> {
-    let (table, role) = (&relation.table.name, quote(&relation.role));
-    let mut findings = Vec::new();
-    if !relation.usage {
-        findings.push(Finding::problem(
-            "schema_forbidden",
-            format!(
-                "the role {} may not use the schema {}",
-                relation.role, table.schema
-            ),
-            format!("GRANT USAGE ON SCHEMA {} TO {role};", quote(&table.schema)),
-        ));
-    }
-    let denied = find_missing_privileges(relation, needs);
-    if !denied.is_empty() {
-        let denied = denied.join(", ");
-        findings.push(Finding::problem(
-            "privileges_missing",
-            format!("the role {} lacks {denied} on {table}", relation.role),
-            format!("GRANT {denied} ON {} TO {role};", quote_name(table)),
-        ));
-    }
-    findings
-}
-
-fn quote_name(table: &TableName) -> String {
+/// A table's name as SQL.
+pub fn quote_name(table: &TableName) -> String {
     format!("{}.{}", quote(&table.schema), quote(&table.name))
 }
 

@@ -5,7 +5,8 @@ use crate::format::change::Decoded;
 use crate::format::decode::Decoder;
 use crate::format::partition_memory::PartitionMemory;
 use crate::operator::check::observe::Place;
-use crate::operator::check::relation::{NotNull, TABLE_PRIVILEGES};
+use crate::operator::check::relation::{DeniedSequence, NotNull, TABLE_PRIVILEGES};
+use crate::operator::check::table_rights::find_missing_privileges;
 use crate::operator::check::testing::{event, table as table_with};
 use crate::record::Record;
 
@@ -16,6 +17,9 @@ fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
         role: "sink".to_owned(),
         usage: true,
         privileges: TABLE_PRIVILEGES.to_vec(),
+        on_columns: Vec::new(),
+        denied_sequences: Vec::new(),
+        rules_instead: Vec::new(),
     }
 }
 
@@ -332,6 +336,59 @@ fn missing_privileges_come_with_their_grant() {
     assert_eq!(
         find_missing_privileges(&relation, &keeps),
         ["INSERT", "UPDATE"]
+    );
+}
+
+#[test]
+fn a_grant_on_columns_is_enough_where_it_has_those_that_events_carry() {
+    let columns = [("id", "int4"), ("note", "text"), ("internal", "text")];
+    let mut relation = relation(&columns, &[&[0]]);
+    relation.privileges = vec!["SELECT", "DELETE"];
+    let granted = |privilege: &str, column: &str| (privilege.to_owned(), column.to_owned());
+    relation.on_columns = vec![
+        granted("INSERT", "id"),
+        granted("INSERT", "note"),
+        granted("UPDATE", "id"),
+    ];
+    let records = [event("c", KEY, r#"{"id":1,"note":"n"}"#)];
+    let findings = judged(&relation, &records);
+    assert_eq!(codes(&findings), ["privileges_missing"]);
+    assert!(findings[0].found.contains("lacks UPDATE (note) on"));
+    assert_eq!(
+        findings[0].remedy,
+        r#"GRANT UPDATE ("note") ON "public"."orders" TO "sink";"#
+    );
+    relation.on_columns.push(granted("UPDATE", "note"));
+    assert!(judged(&relation, &records).is_empty());
+}
+
+#[test]
+fn a_rule_that_does_something_else_instead_is_worth_a_warning() {
+    let mut relation = relation(&[("id", "int4")], &[&[0]]);
+    relation.rules_instead = vec!["nothing".to_owned()];
+    let findings = judged(&relation, &[event("c", KEY, r#"{"id":1}"#)]);
+    assert_eq!(codes(&findings), ["rules_instead"]);
+    assert!(!findings[0].is_problem());
+    assert!(
+        findings[0]
+            .remedy
+            .starts_with(r#"DROP RULE "nothing" ON "public"."orders";"#)
+    );
+}
+
+#[test]
+fn a_sequence_is_needed_where_events_leave_its_column_out() {
+    let mut relation = relation(&[("id", "int4"), ("note", "text"), ("n", "int4")], &[&[0]]);
+    let denied = |column: &str| DeniedSequence {
+        column: column.to_owned(),
+        name: format!("public.orders_{column}_seq"),
+    };
+    relation.denied_sequences = vec![denied("id"), denied("n")];
+    let findings = judged(&relation, &[event("c", KEY, r#"{"id":1,"note":"n"}"#)]);
+    assert_eq!(codes(&findings), ["privileges_missing"]);
+    assert_eq!(
+        findings[0].remedy,
+        r#"GRANT USAGE ON SEQUENCE public.orders_n_seq TO "sink";"#
     );
 }
 

@@ -15,6 +15,7 @@ use crate::operator::check::relation::{self, Relation};
 use crate::operator::check::report::TopicLine;
 use crate::operator::check::sample::SampledTopic;
 use crate::operator::check::table_fit::{self, Needs};
+use crate::operator::check::table_rights;
 use crate::operator::check::topic::Asked;
 use crate::operator::check::trial::{AwaitedParents, Known, TrialPlan, judge_trial, try_sample};
 use crate::operator::check::values;
@@ -64,7 +65,8 @@ impl TargetJudge<'_, '_> {
                     }
                     let missing = table_fit::find_missing_columns(&relation, needs);
                     line.missing_columns = missing.into_iter().map(str::to_owned).collect();
-                    line.missing_privileges = table_fit::find_missing_privileges(&relation, needs);
+                    line.missing_privileges =
+                        table_rights::find_missing_privileges(&relation, needs);
                     let reading = Arc::new(Reading::new(&config.format));
                     let sample = &self.target.sample;
                     let judged = table_fit::judge_table(&relation, needs, sample, &reading);

@@ -9,7 +9,7 @@ use crate::operator::check::report::TopicLine;
 use crate::operator::check::trial::refused_sample::{AlreadyTold, RefusedSample};
 use crate::operator::check::trial::{Refusal, TrialOutcome};
 use crate::table_name::TableName;
-use crate::verdict::{Verdict, sqlstate};
+use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// Read-only servers are told of by the server's own findings.
 const READ_ONLY: &[&str] = &["25006"];
@@ -103,7 +103,18 @@ pub fn judge_awaited(lines: &[TopicLine]) -> Vec<Finding> {
 }
 
 /// What is to be done about what `run` stops for.
-pub const STOPS: &str = "mend what it says; as it is, `run` stops the partition there until it is mended, and puts nothing aside";
+pub fn mend_stop(failure: &Failure) -> String {
+    let is_denied = failure.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE]);
+    let mend = match is_denied {
+        true => {
+            "GRANT the role what is denied it; where it is a trigger that needs it, its function can be SECURITY DEFINER instead"
+        }
+        false => "mend what it says",
+    };
+    format!(
+        "{mend}; as it is, `run` stops the partition there until it is mended, and puts nothing aside"
+    )
+}
 
 /// That not all was tried.
 fn explain_obstacle(outcome: &TrialOutcome, known: &Known<'_>) -> Option<Finding> {
@@ -124,7 +135,7 @@ fn explain_obstacle(outcome: &TrialOutcome, known: &Known<'_>) -> Option<Finding
         Verdict::Systemic => Some(Finding::problem(
             "event_stops",
             format!("the sampled events can't be written to {table}: {failure}"),
-            STOPS,
+            mend_stop(failure),
         )),
         _ => {
             let locks = &[

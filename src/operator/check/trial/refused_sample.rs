@@ -2,7 +2,7 @@
 
 use crate::operator::check::causes::{Alike, Causes, ChangeKind, tell_letter, weigh_finding};
 use crate::operator::check::finding::{AboutEvent, Finding};
-use crate::operator::check::trial::judged::{Known, STOPS};
+use crate::operator::check::trial::judged::{Known, mend_stop};
 use crate::operator::check::trial::{Refusal, TrialOutcome};
 use crate::verdict::{Failure, Reason, Verdict, sqlstate};
 
@@ -114,7 +114,9 @@ impl<'o> RefusedSample<'o> {
         let Verdict::Reject(reason) = failure.verdict else {
             // the others weren't looked at
             let found = format!("sampled events can't be written to {table}: {said}; {about}");
-            return Some(Finding::problem("event_stops", found, STOPS).of_event(about));
+            return Some(
+                Finding::problem("event_stops", found, mend_stop(failure)).of_event(about),
+            );
         };
         let (count, reached) = (alike.count, self.reached);
         // one of several causes may still be all there is
