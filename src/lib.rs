@@ -25,6 +25,7 @@ pub mod memory;
 pub mod operator;
 pub mod pipeline;
 pub mod postgres;
+pub mod rate_limit;
 pub mod record;
 pub mod retry;
 pub mod rows;

@@ -33,6 +33,7 @@ mod event_place;
 mod evolve;
 mod find_start;
 mod first_starts;
+mod hold_back;
 mod idle_routes;
 mod in_flight;
 mod isolate;

@@ -1,6 +1,7 @@
 //! What others see of a running worker: metrics, health, progress, the page, the log, spans.
 
 pub mod health;
+pub mod held_back;
 pub mod http;
 pub mod kafka_health;
 mod kept_traces;

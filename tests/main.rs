@@ -52,6 +52,7 @@ mod page;
 mod parents;
 mod pooler;
 mod protobuf;
+mod rate;
 mod replay;
 mod reported;
 mod retention;

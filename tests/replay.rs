@@ -8,6 +8,7 @@ mod order;
 mod own_topics;
 mod parents;
 mod races;
+mod rate;
 mod rounds;
 mod show;
 mod strays;

@@ -109,8 +109,8 @@ impl Inbox {
             drain: Notify::new(),
             space: Condvar::new(),
             busy: Arc::default(),
-            rows: config.batch_rows,
-            paced_rows: AtomicUsize::new(config.batch_rows),
+            rows: config.most_rows(),
+            paced_rows: AtomicUsize::new(config.most_rows()),
             bytes: config.most_bytes(),
             linger: config.linger,
         }

@@ -39,7 +39,7 @@ pub async fn show_status(config: &Config, asked: &cli::Status) -> Result<(), Com
     if asked.json {
         print_json(&status);
     } else {
-        terminal::print(&format_status(&status));
+        terminal::print(&format_status(&status, config.apply.rate));
     }
     gatherer.rest().await;
     match status.problems.is_empty() {

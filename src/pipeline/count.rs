@@ -7,8 +7,10 @@ use crate::pipeline::entry::EntryState;
 use crate::table_name::TableName;
 use crate::watch::metrics::{self, EventOutcome};
 
-/// Counts what became of each record of a batch.
-pub fn count_outcomes(batch: &Batch<'_>) {
+/// Counts what became of each record of a batch. Returns how many rows that took: one for each event that is neither a
+/// duplicate nor passed over, be it the row of a letter, or its id's alone as it came to one row with others.
+pub fn count_outcomes(batch: &Batch<'_>) -> usize {
+    let mut rows = 0;
     let mut counts = Counts::default();
     for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {
         let what = (&*advance.source.topic, None, "", EventOutcome::Duplicate);
@@ -22,6 +24,10 @@ pub fn count_outcomes(batch: &Batch<'_>) {
             EntryState::Pending if entry.stale => EventOutcome::Stale,
             EntryState::Pending => EventOutcome::Applied,
         };
+        rows += usize::from(!matches!(
+            outcome,
+            EventOutcome::Skipped | EventOutcome::Duplicate
+        ));
         let operation = match &entry.state {
             EntryState::Nothing(what) => what,
             _ => entry.operation().map_or("", |o| o.name()),
@@ -33,6 +39,7 @@ pub fn count_outcomes(batch: &Batch<'_>) {
         let table = table.map(ToString::to_string).unwrap_or_default();
         metrics::count_events(topic, &table, operation, outcome, n);
     }
+    rows
 }
 
 type What<'b> = (&'b str, Option<&'b TableName>, &'static str, EventOutcome);

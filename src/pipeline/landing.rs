@@ -20,6 +20,7 @@ use crate::pipeline::set_aside::Probe;
 use crate::pipeline::topic_look::look_at_topics;
 use crate::pipeline::trial::{PublishedRejects, Trial};
 use crate::postgres::catalogue::TablesAre;
+use crate::rate_limit::Allowance;
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::verdict::{Failure, Verdict, sqlstate};
@@ -47,12 +48,17 @@ pub async fn land_probe(lane: &mut Lane, probe: Probe, arena: &mut Bump) {
 
 /// Lands the records, and leaves with the lane what was published of those that aren't landed.
 async fn land_tried(lane: &mut Lane, records: Vec<Record>, trial: Trial, arena: &mut Bump) {
+    let Some(allowance) = lane.await_allowance(records.len()).await else {
+        return give_back(lane, InFlight::new(records), arena);
+    };
+    lane.allowance = allowance;
     lane.decoder.decoder.forget_refused_schemas();
     let mut published = lane.aside.take_published();
     let span = spans::process_records(lane.number, &records);
     let landed = land_in_parts(lane, records, trial, &mut published, arena);
     landed.instrument(span).await;
     lane.keep_published(published);
+    lane.allowance = Allowance::default(); // the rest is given back
 }
 
 async fn land_in_parts(

@@ -24,6 +24,7 @@ use crate::pipeline::positioning::{Positions, TakenUp};
 use crate::pipeline::set_aside::AsidePartitions;
 use crate::pipeline::trial::Trial;
 use crate::pipeline::waiting::Waiting;
+use crate::rate_limit::{Allowance, RateLimit};
 use crate::record::{Record, TopicPartition};
 use crate::rows::statement::Conflicts;
 use crate::watch::metrics::{self, BatchOutcome};
@@ -75,6 +76,10 @@ pub struct Lane {
     pub(super) lock_patience: LockPatience,
     /// So many events are landed at once at most, if more were too much for Postgres; it grows again.
     pub(super) most_events: Option<usize>,
+    /// How many rows a second the process may write, if there is a bound.
+    pub(super) rate_limit: Option<Arc<RateLimit>>,
+    /// Rows that it may write of what is in flight.
+    pub(super) allowance: Allowance,
     /// Postgres is away, and events go to the dead letter topic.
     pub(super) diverting: bool,
 }
@@ -210,7 +215,7 @@ impl Lane {
                 "a batch took long: the next ones have fewer rows, until they are landed quickly again"
             );
         }
-        count_outcomes(&batch);
+        self.allowance.spend(count_outcomes(&batch));
         self.noted_flows.note_batch(&batch);
         record_latencies(&batch, now_ms());
         if self.destination.ledger.event_ids.are_kept() {

@@ -45,6 +45,7 @@ use crate::pipeline::untold_ends::watch_untold_ends;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::catalogue::Catalogue;
 use crate::postgres::connection;
+use crate::rate_limit::{Allowance, RateLimit};
 use crate::rows::value::Reading;
 use crate::watch::health::Health;
 use crate::watch::progress::Progress;
@@ -106,6 +107,11 @@ impl Worker {
                 merged.clone(),
             )),
             landed: LandedTopics::default(),
+            rate_limit: config
+                .apply
+                .rate
+                .map(RateLimit::beginning_now)
+                .map(Arc::new),
             reading,
             ledger: ledger.clone(),
             letters,
@@ -166,6 +172,7 @@ struct LaneParts<'c> {
     catalogue: Arc<Catalogue>,
     evolution: Arc<Evolution>,
     landed: LandedTopics,
+    rate_limit: Option<Arc<RateLimit>>,
     reading: Arc<Reading>,
     ledger: Arc<Ledger>,
     letters: Arc<DeadLetters>,
@@ -224,6 +231,8 @@ impl LaneParts<'_> {
             conflicts_expected_for: 0,
             lock_patience: LockPatience::default(),
             most_events: None,
+            rate_limit: self.rate_limit.clone(),
+            allowance: Allowance::default(),
             diverting: false,
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::clock::now_ms;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
+use crate::watch::held_back::HeldBack;
 use crate::watch::position::Position;
 
 /// What librdkafka tells of a partition's log.
@@ -26,6 +27,8 @@ pub struct ToldEnd {
 /// How far each assigned partition has come.
 #[derive(Default)]
 pub struct Progress {
+    /// Whether it is `apply.rate` that they wait for.
+    pub held_back: HeldBack,
     partitions: Locked<HashMap<TopicPartition, Position>>,
 }
 

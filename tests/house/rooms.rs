@@ -37,6 +37,7 @@ const WORDS: &[&str] = &[
     "letter",
     "locked",
     "memory",
+    "rate_limit",
     "record",
     "retry",
     "shutdown",

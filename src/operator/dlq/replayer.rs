@@ -19,6 +19,8 @@ pub struct Replayer<'c> {
     /// Applies a letter in a transaction.
     pub applier: LetterApplier,
     retry: &'c RetryConfig,
+    /// `apply.rate`: a letter is a row.
+    rate: Option<u32>,
 }
 
 impl<'c> Replayer<'c> {
@@ -31,10 +33,11 @@ impl<'c> Replayer<'c> {
             store: LetterStore::new(config, client)?,
             applier: LetterApplier::new(config, force)?,
             retry: &config.retry,
+            rate: config.apply.rate,
         })
     }
 
-    /// Puts the chosen letters in, at most `rate` a second, and tells what became of each. In rounds,
+    /// Puts the chosen letters in, at most `rate` a second, nor more than `apply.rate`, and tells what became of each. In rounds,
     /// since a letter may need the row of one that comes later: until nothing more is gained.
     ///
     /// # Errors
@@ -46,6 +49,7 @@ impl<'c> Replayer<'c> {
         mut tell: impl FnMut(&Candidate, ReplayOutcome),
     ) -> Result<(), CommandError> {
         let (store, applier) = (&mut self.store, &mut self.applier);
+        let rate = rate.into_iter().chain(self.rate).min();
         let mut transactions = CommitEach::new(store, applier, self.retry, rate);
         let mut letters: Vec<&Candidate> = letters.iter().collect();
         let mut last_round = false;

@@ -1,10 +1,12 @@
 //! The answer for people.
 
+use std::time::Duration;
+
 use crate::operator::terminal::format_table;
 use crate::status::{LetterCount, PartitionLine, Status};
 
-/// Two tables. Problems are told elsewhere.
-pub fn format_status(status: &Status) -> String {
+/// Two tables, and how long the lag takes at least at `apply.rate`, if there is one. Problems are told elsewhere.
+pub fn format_status(status: &Status, rate: Option<u32>) -> String {
     let partitions = match status.partitions.as_slice() {
         [] => "no partitions\n".to_owned(),
         lines => {
@@ -29,7 +31,19 @@ pub fn format_status(status: &Status) -> String {
             format!("\ndead letters\n{table}")
         }
     };
-    partitions + &letters
+    partitions + &describe_rate(status, rate).unwrap_or_default() + &letters
+}
+
+/// Nothing, if there is no lag.
+fn describe_rate(status: &Status, rate: Option<u32>) -> Option<String> {
+    let (rate, lags) = (rate?, status.partitions.iter());
+    let lag: i64 = lags.filter_map(|line| line.lag).sum();
+    let seconds = lag.unsigned_abs().div_ceil(u64::from(rate));
+    let time = humantime::format_duration(Duration::from_secs(seconds));
+    let text = format!(
+        "\napply.rate lets a worker write {rate} rows a second: of all that isn't applied, one has {time} to do\n"
+    );
+    (lag > 0).then_some(text)
 }
 
 fn partition_cells(line: &PartitionLine) -> [String; 7] {

@@ -27,7 +27,7 @@ pub async fn watch_status(config: &Config, interval: Duration) -> Result<(), Com
     let show = async {
         let mut gatherer = Gatherer::new(config, PATIENCE);
         let mut gathered = gatherer.gather().await;
-        while show_screen(&screen_text(&gathered, interval)) {
+        while show_screen(&screen_text(&gathered, interval, config.apply.rate)) {
             tokio::time::sleep(interval.max(SHORTEST_INTERVAL)).await;
             gathered = gatherer.gather().await;
         }
@@ -52,10 +52,10 @@ fn end_of_watching() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn screen_text(status: &Status, interval: Duration) -> String {
+fn screen_text(status: &Status, interval: Duration, rate: Option<u32>) -> String {
     let every = humantime::format_duration(interval);
     let mut text = format!("{}, every {every}; Ctrl-C ends it\n\n", utc_now());
-    text += &format_status(status);
+    text += &format_status(status, rate);
     for problem in &status.problems {
         text += &format!("landfall: {}\n", terminal::printable(&problem.message));
     }

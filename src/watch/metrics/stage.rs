@@ -13,6 +13,8 @@ use crate::watch::spans;
 pub enum Stage {
     /// From the first record that is there to a batch.
     Collect,
+    /// Held back by `apply.rate`.
+    Rate,
     /// Records become changes.
     Decode,
     /// Waiting for a connection, or for one to be opened.
@@ -45,8 +47,9 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage there is, in their order.
-    pub const ALL: [Stage; 15] = [
+    pub const ALL: [Stage; 16] = [
         Stage::Collect,
+        Stage::Rate,
         Stage::Decode,
         Stage::Connect,
         Stage::Resolve,
@@ -67,6 +70,7 @@ impl Stage {
     pub fn name(self) -> &'static str {
         match self {
             Stage::Collect => "collect",
+            Stage::Rate => "rate",
             Stage::Decode => "decode",
             Stage::Connect => "connect",
             Stage::Resolve => "resolve",

@@ -160,6 +160,12 @@ fn draw_glance(document: &StatusDocument) -> Markup {
                 (now.map_or_else(|| "-".to_owned(), short_number))
                 (draw_sparkline("throughput of this worker", "records a second", &rates))
             } }
+            @if let Some(rate) = worker.rate.rows_per_second {
+                div { dt { "apply.rate" } dd {
+                    (rate) " rows a second"
+                    @if let Some(since) = &worker.rate.holds_back_since { ", holds back since " (moment(since)) }
+                } }
+            }
             div { dt { "dead letters parked" } dd { (whole(parked)) } }
             div { dt { "applied" } dd { (worker.events.applied) } }
             div { dt { "duplicates" } dd { (worker.events.duplicates) } }

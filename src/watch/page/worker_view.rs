@@ -34,6 +34,7 @@ pub struct WorkerView {
     /// Those that are assigned to it.
     pub partitions: Vec<PartitionView>,
     pub breaker: BreakerView,
+    pub rate: RateView,
     pub events: EventTotals,
     /// What `apply.schema_evolution` ran, the latest first.
     pub recent_ddl: Vec<DdlRun>,
@@ -85,6 +86,15 @@ pub struct BreakerView {
     pub open_partitions: usize,
 }
 
+/// `apply.rate`.
+#[derive(Debug, Serialize)]
+pub struct RateView {
+    /// `None`: there is no limit.
+    pub rows_per_second: Option<u32>,
+    /// Since when each batch has had to wait for it; `None`: they go on as they come.
+    pub holds_back_since: Option<String>,
+}
+
 /// What became of the events since the process started.
 #[derive(Debug, Serialize)]
 pub struct EventTotals {
@@ -114,6 +124,7 @@ impl Sources<'_> {
             .values()
             .filter(|stop| stop.reason == Verdict::Systemic.name());
         let breaker = &self.config.dead_letter.breaker;
+        let held_back = self.progress.held_back.since();
         WorkerView {
             group: self.config.kafka.group.clone(),
             started_at: utc_text(self.started_at),
@@ -126,6 +137,10 @@ impl Sources<'_> {
                 window: breaker.window,
                 open_seconds: breaker.open.as_secs_f64(),
                 open_partitions: open.count(),
+            },
+            rate: RateView {
+                rows_per_second: self.config.apply.rate,
+                holds_back_since: held_back.map(|since| utc_text(moment_of(since))),
             },
             partitions: view_partitions(readings, &series, stops),
             events: EventTotals::read(),
