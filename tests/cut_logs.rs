@@ -2,6 +2,7 @@
 //! tests/soak/cut_logs.rs.
 
 use crate::support::World;
+use crate::support::events::update;
 use crate::support::lone_broker::{catch_up, run, updates};
 use crate::support::own_kafka::OwnKafka;
 use crate::support::world::locking_at;

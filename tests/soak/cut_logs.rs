@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::events::{history, insert, tombstone};
-use crate::support::lone_broker::{catch_up, environment, run, updates};
+use crate::support::lone_broker::{catch_up, run, updates};
 use crate::support::own_kafka::OwnKafka;
 use crate::support::worker::Worker;
 use crate::support::{Event, World};
