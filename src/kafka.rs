@@ -8,13 +8,19 @@
 //!   partitions), both by a `cursor`.
 //! - Asking: `topics`, `topic_ids`, `topic_settings`, `log_cuts` and `offsets`; `observer` asks in the group's name.
 //! - Dead letters: `dead_letters` publishes them, each to the topic that `letter_topics` knows; `dead_letter_topic` creates them.
-//! - Whether anybody answers: `broker_watch`; what librdkafka says by itself, told once: `chatter`.
-//! - What all need: `client` and `properties` (how clients are set up), `copy` (records out of
+//! - Whether anybody answers: `broker_watch`; what librdkafka says by itself, told once: `chatter`; what mends it:
+//!   `advice` and `certificate_probe`, and `acl` for a missing right.
+//! - What all need: `client` and `properties` (how clients are set up), `login` (what they log in with, renewed),
+//!   `certificate_files` (whether they are to be made anew), `copy` (records out of
 //!   librdkafka's memory), `complaints` and `error` (what goes wrong).
 
+pub mod acl;
+mod advice;
 mod asked_brokers;
 pub mod assignment;
 mod broker_watch;
+pub mod certificate_files;
+mod certificate_probe;
 mod chatter;
 mod client;
 pub mod commit;
@@ -33,6 +39,7 @@ pub mod incarnations;
 mod leader_epochs;
 mod letter_topics;
 pub mod log_cuts;
+mod login;
 pub mod observer;
 pub mod offsets;
 mod partition_list;

@@ -39,6 +39,7 @@ mod least_privilege;
 mod letters;
 mod lineage;
 mod locked_postgres;
+mod locked_kafka;
 mod many_letters;
 mod mariadb;
 mod merged;

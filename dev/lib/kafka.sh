@@ -21,8 +21,10 @@ kafka_start() {
     kafka_java -XX:TieredStopAtLevel=1 kafka.tools.StorageTool format --config "$dir/server.properties" \
       --cluster-id "$(head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d =)" >"$dir/log" 2>&1 || return 1
   fi
-  process_start "$dir/pid" "$dir/log" "${KAFKA_JAVA[@]}" -Xms256m -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=50 \
-    kafka.Kafka "$dir/server.properties"
+  local options=(-Xms256m -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=50)
+  # What a test wants of a broker of its own.
+  [[ ! -e $dir/java.options ]] || read -ra options <"$dir/java.options"
+  process_start "$dir/pid" "$dir/log" "${KAFKA_JAVA[@]}" "${options[@]}" kafka.Kafka "$dir/server.properties"
 }
 
 KAFKA_JAVA=("$JAVA" "-Dlog4j2.configurationFile=$DEV/lib/log4j2.properties" -Djava.awt.headless=true

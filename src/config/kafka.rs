@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use figment::value::{Dict, Value};
 
 use super::connect_option::advise_on_option;
-use super::kafka_property::{may_be_secret, property_of};
+use super::kafka_login::{KafkaLogin, PASSWORD_PROPERTY, is_of_endpoint};
+use super::kafka_property::{Twin, may_be_secret, property_of, split_twin};
 use super::reader::Reader;
-use super::secret::{SecretFileError, read_secret_file};
+use super::secret_source::{SecretSource, read_short_lived};
 use super::start_at::{STARTS, StartAt};
 use super::summary::Summary;
 use super::topic_pattern::TopicPattern;
@@ -64,6 +64,10 @@ pub struct KafkaConfig {
     pub start: StartAt,
     /// librdkafka's, secrets included: show them with `shown_properties`.
     pub properties: BTreeMap<String, String>,
+    /// Those of the properties that are secrets which others may change while we run.
+    pub changing: BTreeMap<String, SecretSource>,
+    /// What clients log in with, if that changes while they live.
+    pub login: Option<KafkaLogin>,
 }
 
 impl KafkaConfig {
@@ -86,6 +90,22 @@ impl KafkaConfig {
         })
     }
 
+    /// The properties that librdkafka is given: not those that are heeded here.
+    pub fn librdkafka_properties(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.properties.iter();
+        let given = all.filter(|(name, _)| !is_of_endpoint(name));
+        given.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Secrets that librdkafka is given when a client is made, and that change: not the password, which it is given later, too.
+    pub fn secrets_of_clients(&self) -> BTreeMap<String, SecretSource> {
+        let all = self.changing.iter();
+        let given = all.filter(|(name, _)| !is_of_endpoint(name) && *name != PASSWORD_PROPERTY);
+        given
+            .map(|(name, source)| (name.clone(), source.clone()))
+            .collect()
+    }
+
     /// The topics that are asked for by name.
     pub fn topic_names(&self) -> impl Iterator<Item = &str> {
         let all = self.topics.iter().map(TopicPattern::as_str);
@@ -100,6 +120,14 @@ impl KafkaConfig {
         summary.add("kafka.start", word_for(&STARTS, self.start));
         for (name, value) in self.shown_properties() {
             summary.add(&format!("kafka.properties.{name}"), value);
+        }
+        let printed = self.changing.iter();
+        let printed = printed.filter(|(name, _)| !self.properties.contains_key(*name));
+        for (_, source) in printed {
+            summary.add(source.key(), "[secret]");
+        }
+        if let Some(KafkaLogin::Token(source)) = &self.login {
+            summary.add(source.key(), "[secret]");
         }
     }
 
@@ -119,14 +147,43 @@ impl KafkaConfig {
                     .collect()
             });
         let start = reader.read_or("kafka.start", StartAt::Earliest, one_of(&STARTS));
-        let properties = read_properties(reader);
+        let ChosenProperties {
+            properties,
+            changing,
+        } = read_properties(reader);
+        let token = read_short_lived(reader, "kafka.token");
+        let login = KafkaLogin::from_properties(&properties, &changing, token);
+        let login = login.unwrap_or_else(|error| {
+            let key = format!("{PROPERTIES_KEY}.{}", error.property);
+            reader.note_problem(&key, error.text);
+            None
+        });
         Some(Self {
             brokers: brokers?,
             group,
             topics: topics?,
             start,
             properties,
+            changing,
+            login,
         })
+    }
+}
+
+#[cfg(test)]
+impl KafkaConfig {
+    /// One with nothing but these properties.
+    pub fn of_properties(properties: &[(&str, &str)]) -> Self {
+        let own = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
+        Self {
+            brokers: "127.0.0.1:1".to_owned(),
+            group: "landfall".to_owned(),
+            topics: Vec::new(),
+            start: StartAt::Earliest,
+            properties: properties.iter().map(own).collect(),
+            changing: BTreeMap::new(),
+            login: None,
+        }
     }
 }
 
@@ -169,7 +226,15 @@ fn parse_topics(found: &Found) -> Result<Vec<String>, Refusal> {
     }
 }
 
-fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
+/// What `[kafka.properties]` comes to.
+#[derive(Default)]
+struct ChosenProperties {
+    /// As they are at the start; not those that a command prints.
+    properties: BTreeMap<String, String>,
+    changing: BTreeMap<String, SecretSource>,
+}
+
+fn read_properties(reader: &mut Reader) -> ChosenProperties {
     let written = reader.read_hidden(PROPERTIES_KEY, |found| match found.value {
         Value::Dict(_, dict) => Ok(dict.clone()),
         _ => Err(allowed("a table, [kafka.properties]")),
@@ -185,20 +250,55 @@ fn read_properties(reader: &mut Reader) -> BTreeMap<String, String> {
         if let Some((_, earlier)) = chosen.get(property_of(&name))
             && reader.is_from_environment(earlier) == by_variable
         {
-            let text = "set twice; set the property or its _file, once";
+            let text = "set twice; set the property, its _file or its _command, once";
             refuse_property(reader, &name, &value, text);
         }
         chosen.insert(property_of(&name).to_owned(), (name, value));
     }
-    let mut properties = BTreeMap::new();
+    let mut read = ChosenProperties::default();
     for (property, (name, value)) in chosen {
-        match read_property(&name, &value) {
-            Ok(Some(text)) => _ = properties.insert(property, text),
-            Ok(None) => {}
-            Err(error) => refuse_property(reader, &name, &value, error),
+        let from_environment = reader.is_from_environment(&value);
+        let outcome = match split_twin(&name) {
+            Some((_, twin)) => read_twin(&name, twin, &value, from_environment).map(|source| {
+                // one that can't be read is told when a client is made
+                if let (Twin::File, Ok(secret)) = (twin, source.read_blocking()) {
+                    let text = secret.expose().to_owned();
+                    read.properties.insert(property.clone(), text);
+                }
+                read.changing.insert(property, source);
+            }),
+            None => read_property(&name, &value)
+                .map(|text| _ = text.map(|text| read.properties.insert(property, text))),
+        };
+        if let Err(error) = outcome {
+            refuse_property(reader, &name, &value, error);
         }
     }
-    properties
+    read
+}
+
+fn read_twin(
+    name: &str,
+    twin: Twin,
+    value: &Value,
+    from_environment: bool,
+) -> Result<SecretSource, PropertyError> {
+    let key = format!("{PROPERTIES_KEY}.{name}");
+    let found = Found {
+        value,
+        from_environment,
+    };
+    let read = match twin {
+        Twin::File => SecretSource::file(key, &found),
+        Twin::Command => SecretSource::command(key, &found),
+    };
+    read.map_err(|refusal| match (refusal, twin) {
+        (Refusal::Because(text), _) => PropertyError::Source(text),
+        (Refusal::Allowed(text), Twin::Command) => {
+            PropertyError::Source(format!("allowed: {text}"))
+        }
+        (Refusal::Allowed(_), Twin::File) => PropertyError::NoPath(show_value(value)),
+    })
 }
 
 /// Why a property is not taken.
@@ -208,8 +308,8 @@ enum PropertyError {
     Owned(&'static str),
     #[error("found {0}; allowed: a path")]
     NoPath(String),
-    #[error(transparent)]
-    SecretFile(#[from] SecretFileError),
+    #[error("{0}")]
+    Source(String),
     #[error("found {0}; allowed: text, a number, true or false")]
     NoScalar(String),
 }
@@ -222,12 +322,6 @@ fn read_property(name: &str, value: &Value) -> Result<Option<String>, PropertyEr
             true => Ok(None), // not all of librdkafka's clients know it
             false => Err(PropertyError::Owned(why)),
         };
-    }
-    if property_of(name) != name {
-        let path = value
-            .as_str()
-            .ok_or_else(|| PropertyError::NoPath(show_value(value)))?;
-        return Ok(Some(read_secret_file(Path::new(path))?.expose().to_owned()));
     }
     match show_scalar(value) {
         None => Err(PropertyError::NoScalar(show_value(value))),

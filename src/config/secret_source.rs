@@ -163,6 +163,17 @@ fn read_chosen(reader: &mut Reader, key: &str, chosen: &str) -> Option<SecretSou
     reader.read(chosen, |found| SecretSource::file(chosen, found))
 }
 
+/// Reads `<key>_file` or `<key>_command`: of a secret that lives for minutes, and isn't worth writing.
+pub(super) fn read_short_lived(reader: &mut Reader, key: &str) -> Option<SecretSource> {
+    let in_file = format!("{key}_file");
+    let by_command = format!("{key}_command");
+    let chosen = choose_key(reader, &[&in_file, &by_command])?;
+    if chosen == in_file {
+        return reader.read(chosen, |found| SecretSource::file(chosen, found));
+    }
+    reader.read_hidden(chosen, |found| SecretSource::command(chosen, found))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::statistics::{Broker, Statistics};
 
+use crate::config::KafkaConfig;
+use crate::kafka::advice::Advisor;
 use crate::kafka::chatter;
 use crate::locked::Locked;
 use crate::watch::health::Health;
@@ -18,21 +20,24 @@ const FETCH_SILENCE_LIMIT: Duration = Duration::from_secs(3);
 /// How long a connection may be silent. librdkafka asks for topics every ten seconds.
 const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 
+/// librdkafka says nothing of brokers that close a connection at once.
+const NOTHING_SAID: &str = "nothing was said; if they ask for TLS or a login, set security.protocol and sasl.* in kafka.properties";
+
 /// Looks at the brokers, once a second.
 pub(super) struct BrokerWatch {
+    advisor: Advisor,
     /// Since when none has answered.
     silent_since: Locked<Option<Instant>>,
 }
 
-impl Default for BrokerWatch {
-    fn default() -> Self {
+impl BrokerWatch {
+    pub(super) fn new(config: &KafkaConfig) -> Self {
         Self {
+            advisor: Advisor::new(config),
             silent_since: Locked::new(Some(Instant::now())),
         }
     }
-}
 
-impl BrokerWatch {
     /// Looks at what is known of the brokers, and tells if they have gone or have come back.
     pub(super) fn note_statistics(&self, statistics: &Statistics, health: &Health) {
         let mut silent_since = self.silent_since.lock();
@@ -40,6 +45,7 @@ impl BrokerWatch {
             *silent_since = None;
             if health.note_kafka_away(None) {
                 chatter::forget_told();
+                self.advisor.forget();
                 tracing::info!("Kafka is back");
             }
             return;
@@ -48,10 +54,29 @@ impl BrokerWatch {
         if since.elapsed() < AWAY_AFTER {
             return;
         }
-        let why = explain_silence(statistics);
-        if health.note_kafka_away(Some(why.clone())) {
+        let why = self.explain_silence(statistics);
+        let is_news = health.note_kafka_away(Some(why.clone()));
+        // another reason is news, too
+        if chatter::is_news(&why) || is_news {
             tracing::warn!("Kafka is away, and waited for: {why}");
         }
+    }
+}
+
+impl BrokerWatch {
+    fn explain_silence(&self, statistics: &Statistics) -> String {
+        let brokers = statistics.brokers.values();
+        let mut names: Vec<&str> = brokers
+            .filter(|broker| broker.source != "logical" && broker.source != "internal")
+            .map(|broker| &*broker.nodename)
+            .filter(|name| !name.is_empty())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        let reason = chatter::last_reason();
+        let reason = reason.map(|reason| self.advisor.explain(&reason));
+        let reason = reason.unwrap_or_else(|| NOTHING_SAID.to_owned());
+        format!("no broker answers ({}): {reason}", names.join(", "))
     }
 }
 
@@ -70,19 +95,6 @@ pub(super) fn list_heard_of(statistics: &Statistics) -> HashSet<i32> {
     let heard_of = brokers.filter(|broker| answered_within(broker, FETCH_SILENCE_LIMIT));
     let ids = heard_of.map(|broker| broker.nodeid);
     ids.filter(|id| *id >= 0).collect()
-}
-
-fn explain_silence(statistics: &Statistics) -> String {
-    let brokers = statistics.brokers.values();
-    let mut names: Vec<&str> = brokers
-        .filter(|broker| broker.source != "logical" && broker.source != "internal")
-        .map(|broker| &*broker.nodename)
-        .filter(|name| !name.is_empty())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let reason = chatter::last_reason().map_or(String::new(), |reason| format!(": {reason}"));
-    format!("no broker answers ({}){reason}", names.join(", "))
 }
 
 #[cfg(test)]

@@ -35,9 +35,9 @@ pub(super) fn is_news(line: &str) -> bool {
     is_news
 }
 
-/// Notes why a broker can't be reached.
+/// Notes why a broker can't be reached, in all its words: some of them tell what mends it.
 pub(super) fn note_reason(reason: &str) {
-    TOLD.lock().last = Some(without_figures(reason).to_owned());
+    TOLD.lock().last = Some(without_names(without_times(reason)).to_owned());
 }
 
 /// Why a broker couldn't be reached last.
@@ -52,11 +52,19 @@ pub(super) fn forget_told() {
 
 /// Without the client's and the thread's name, and without how long it took and how often it was said.
 pub(super) fn without_figures(line: &str) -> &str {
-    let line = line.split(" (after ").next().unwrap_or(line);
-    let mut line = line.split(": Disconnected").next().map_or(line, |start| {
+    let line = without_times(line);
+    let line = line.split(": Disconnected").next().map_or(line, |start| {
         line.get(..start.len() + ": Disconnected".len())
             .unwrap_or(line)
     });
+    without_names(line)
+}
+
+fn without_times(line: &str) -> &str {
+    line.split(" (after ").next().unwrap_or(line)
+}
+
+fn without_names(mut line: &str) -> &str {
     while let Some((first, rest)) = line.split_once(": ") {
         if !first.starts_with("[thrd:") && !first.contains('#') {
             break;

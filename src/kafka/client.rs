@@ -1,24 +1,87 @@
 //! How every client of Kafka is set up, and what is passed on of what it says.
 
-use std::sync::mpsc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
-use crate::config::{Config, KafkaConfig};
+use crate::config::{Config, KafkaConfig, PASSWORD_PROPERTY, Secret, SecretSource};
 use crate::kafka::chatter;
 use crate::kafka::error::is_passing;
+use crate::kafka::login::{HasHandle, LiveClient, Login};
 
 /// Closing a consumer can hang.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What a client is made with.
+#[derive(Clone)]
+pub(super) struct ClientProperties {
+    properties: ClientConfig,
+    login: Option<Arc<Login>>,
+    /// Secrets that are read when a client is made.
+    changing: BTreeMap<String, SecretSource>,
+}
+
+impl ClientProperties {
+    fn new(config: &KafkaConfig) -> Self {
+        Self {
+            properties: ClientConfig::new(),
+            login: Login::of_config(config),
+            changing: config.secrets_of_clients(),
+        }
+    }
+
+    /// Sets a property of librdkafka's, in place of what it was.
+    pub(super) fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.properties.set(name, value);
+        self
+    }
+
+    /// Leaves a property to librdkafka.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.properties.remove(name);
+    }
+
+    /// Connects to nothing yet. May block its thread, for the ten seconds that each command for a secret has.
+    ///
+    /// # Errors
+    /// A property that librdkafka refuses, or a secret that can't be read.
+    pub(super) fn create<C, T>(&self, context: C) -> KafkaResult<LiveClient<T>>
+    where
+        C: ClientContext,
+        T: FromClientConfigAndContext<C> + HasHandle,
+    {
+        let mut properties = self.properties.clone();
+        for (name, source) in &self.changing {
+            let secret = read_on_thread(source).map_err(KafkaError::ClientCreation)?;
+            properties.set(name, secret.expose());
+        }
+        let password = self.login.as_ref().map(|login| login.password());
+        let password = password.transpose().map_err(KafkaError::ClientCreation)?;
+        if let Some(password) = password.flatten() {
+            properties.set(PASSWORD_PROPERTY, password.expose());
+        }
+        let client = properties.create_with_context(context)?;
+        Ok(LiveClient::new(client, self.login.clone()))
+    }
+}
+
+/// On a thread of its own: a command can't be waited for on one of the runtime's.
+fn read_on_thread(source: &SecretSource) -> Result<Secret, String> {
+    let source = source.clone();
+    let read = std::thread::spawn(move || source.read_blocking()).join();
+    let read = read.map_err(|_| "reading a secret panicked".to_owned())?;
+    read.map_err(|error| error.to_string())
+}
+
 /// The properties of the consumer: our defaults, the user's, and those that nobody may change.
-pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientConfig {
-    let mut client = ClientConfig::new();
+pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientProperties {
+    let mut client = ClientProperties::new(config);
     // Defaults that a user may change; `docs/decisions/15` has the reasons.
     client
         .set("client.id", "landfall")
@@ -31,7 +94,7 @@ pub(super) fn consumer_properties(config: &KafkaConfig) -> ClientConfig {
     if !has_broker_assign(config) {
         client.set("partition.assignment.strategy", "cooperative-sticky");
     }
-    for (name, value) in &config.properties {
+    for (name, value) in config.librdkafka_properties() {
         client.set(name, value);
     }
     // Properties on which exactly once rests; the configuration refuses them.
@@ -56,7 +119,7 @@ pub(super) fn has_broker_assign(config: &KafkaConfig) -> bool {
 
 /// The configured properties without those that only a consumer knows, about which librdkafka
 /// would complain.
-pub(super) fn client_properties(config: &Config) -> ClientConfig {
+pub(super) fn client_properties(config: &Config) -> ClientProperties {
     let consumer_only = [
         "fetch.",
         "queued.",
@@ -69,14 +132,13 @@ pub(super) fn client_properties(config: &Config) -> ClientConfig {
         "check.crcs",
         "consume.",
     ];
-    let mut client = ClientConfig::new();
+    let mut client = ClientProperties::new(&config.kafka);
     client
         .set("client.id", "landfall")
         .set("socket.keepalive.enable", "true");
     for (name, value) in config
         .kafka
-        .properties
-        .iter()
+        .librdkafka_properties()
         .filter(|(name, _)| !consumer_only.iter().any(|p| name.starts_with(p)))
     {
         client.set(name, value);
@@ -124,7 +186,8 @@ pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
         // whether any broker answers is told otherwise
         Some(RDKafkaErrorCode::AllBrokersDown) => {}
         code => {
-            if is_passing(error) || code == Some(RDKafkaErrorCode::Authentication) {
+            let refused = [RDKafkaErrorCode::Authentication, RDKafkaErrorCode::SSL];
+            if is_passing(error) || code.is_some_and(|code| refused.contains(&code)) {
                 chatter::note_reason(reason);
             }
             if chatter::is_news(reason) {
@@ -136,7 +199,7 @@ pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
 }
 
 /// Ends a consumer, within bounds.
-pub(super) fn close_consumer<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>) {
+pub(super) fn close_consumer<C: ConsumerContext + 'static>(consumer: LiveClient<BaseConsumer<C>>) {
     let (closed, wait) = mpsc::channel();
     std::thread::spawn(move || {
         drop(consumer);

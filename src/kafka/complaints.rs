@@ -8,6 +8,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::KafkaConfig;
+use crate::kafka::advice::Advisor;
 use crate::locked::Locked;
 
 /// The facility under which librdkafka complains of properties.
@@ -22,6 +23,7 @@ const TOLD_REASONS_LIMIT: usize = 3;
 pub struct Complaints {
     secrets: Arc<[String]>,
     words: Arc<Locked<Words>>,
+    advisor: Arc<Advisor>,
 }
 
 #[derive(Default)]
@@ -42,12 +44,22 @@ impl Complaints {
         Self {
             secrets,
             words: Arc::default(),
+            advisor: Arc::new(Advisor::new(config)),
         }
     }
 
-    /// The reasons for failures so far, or `otherwise` if none was given.
+    /// The reasons for failures so far, with what mends them, or `otherwise` if none was given. May block its thread, for
+    /// some seconds.
     pub fn list_reasons(&self, otherwise: &str) -> String {
-        match self.words.lock().reasons.as_slice() {
+        let reasons = self.words.lock().reasons.clone();
+        let mut explained: Vec<String> = Vec::new();
+        for reason in reasons {
+            let reason = self.advisor.explain(&reason);
+            if !explained.contains(&reason) {
+                explained.push(reason);
+            }
+        }
+        match explained.as_slice() {
             [] => self.without_secrets(otherwise),
             reasons => reasons.join("; "),
         }
@@ -113,21 +125,12 @@ fn without_figures(reason: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::config::StartAt;
 
     #[test]
     fn a_secret_in_librdkafkas_words_is_not_repeated() {
-        let properties = [("sasl.password", "hunter2"), ("client.id", "me")];
-        let complaints = Complaints::new(&KafkaConfig {
-            brokers: "127.0.0.1:1".to_owned(),
-            group: "landfall".to_owned(),
-            topics: Vec::new(),
-            start: StartAt::Earliest,
-            properties: BTreeMap::from(properties.map(|(n, v)| (n.to_owned(), v.to_owned()))),
-        });
+        let config = KafkaConfig::of_properties(&[("sasl.password", "hunter2")]);
+        let complaints = Complaints::new(&config);
         let error = KafkaError::Global(RDKafkaErrorCode::Authentication);
         complaints.error(error, "hunter2 of me is wrong (after 3ms in state UP)");
         assert_eq!(
@@ -138,10 +141,7 @@ mod tests {
 
     #[test]
     fn the_same_reason_is_given_once() {
-        let complaints = Complaints {
-            secrets: Arc::new([]),
-            words: Arc::default(),
-        };
+        let complaints = Complaints::new(&KafkaConfig::of_properties(&[]));
         assert_eq!(complaints.list_reasons("timed out"), "timed out");
         for took in [
             "(after 1ms in state CONNECT)",

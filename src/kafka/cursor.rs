@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::client::close_consumer;
+use crate::kafka::client::{ClientProperties, close_consumer};
 use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
+use crate::kafka::login::LiveClient;
 use crate::kafka::partition_list::{list_offsets, list_partitions};
 use crate::record::{Record, TopicPartition};
 
 /// A consumer with its place in some partitions.
 pub(super) struct Cursor<C: ConsumerContext + 'static> {
-    consumer: BaseConsumer<C>,
+    consumer: LiveClient<BaseConsumer<C>>,
     // of all topics: it costs no more than a comparison
     cache: TopicCache,
     arena: RecordArena,
@@ -32,9 +32,9 @@ pub(super) enum Polled {
 
 impl<C: ConsumerContext> Cursor<C> {
     /// Connects to nothing yet.
-    pub(super) fn new(properties: &ClientConfig, context: C) -> KafkaResult<Self> {
+    pub(super) fn new(properties: &ClientProperties, context: C) -> KafkaResult<Self> {
         Ok(Self {
-            consumer: properties.create_with_context(context)?,
+            consumer: properties.create(context)?,
             cache: TopicCache::default(),
             arena: RecordArena::default(),
         })

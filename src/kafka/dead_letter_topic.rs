@@ -6,9 +6,11 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::config::{Config, LetterTopic};
+use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::client::{LoggingContext, client_properties};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::error::{ClientError, Error, is_passing};
+use crate::kafka::login::LiveClient;
 use crate::kafka::topics::fetch_cluster;
 
 /// How long Kafka may take to create the topic, and to say which topics there are.
@@ -37,6 +39,14 @@ pub enum CreationError {
 }
 
 impl CreationError {
+    /// Whether the topic is there already, and we aren't shown it.
+    pub fn is_of_hidden_topic(&self) -> bool {
+        let Self::Refused { error, .. } = self else {
+            return false;
+        };
+        *error == RDKafkaErrorCode::TopicAlreadyExists
+    }
+
     /// Whether the brokers may answer another time.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unanswered(error) if is_passing(&error.0))
@@ -54,8 +64,8 @@ pub async fn ensure_topics(config: &Config) -> Vec<CreationError> {
 
 async fn create_topics(config: &Config) -> Result<Vec<CreationError>, CreationError> {
     let topics = config.dead_letter_topics();
-    let admin: AdminClient<LoggingContext> = client_properties(config)
-        .create_with_context(LoggingContext)
+    let admin: LiveClient<AdminClient<LoggingContext>> = client_properties(config)
+        .create(LoggingContext)
         .map_err(|e| CreationError::Client(ClientError(e)))?;
     let options = AdminOptions::new()
         .operation_timeout(Some(CREATION_TIMEOUT))
@@ -80,7 +90,7 @@ async fn create_topics(config: &Config) -> Result<Vec<CreationError>, CreationEr
     }
     let of_refused = |topic: &LetterTopic| {
         let (_, error) = refused.iter().find(|(name, _)| *name == topic.name)?;
-        Some(creation_refused(topic, *error))
+        Some(creation_refused(config, topic, *error))
     };
     Ok(topics.iter().filter_map(of_refused).collect())
 }
@@ -95,8 +105,8 @@ pub async fn validate_creation(
     topic: &LetterTopic,
     complaints: &Complaints,
 ) -> Result<(), CreationError> {
-    let admin: AdminClient<Complaints> = client_properties(config)
-        .create_with_context(complaints.clone())
+    let admin: LiveClient<AdminClient<Complaints>> = client_properties(config)
+        .create(complaints.clone())
         .map_err(|e| CreationError::Client(ClientError(e)))?;
     let options = AdminOptions::new()
         .validate_only(true)
@@ -106,7 +116,7 @@ pub async fn validate_creation(
         .await
         .map_err(|e| CreationError::Unanswered(ClientError(e)))?;
     match results.into_iter().next() {
-        Some(Err((_, error))) => Err(creation_refused(topic, error)),
+        Some(Err((_, error))) => Err(creation_refused(config, topic, error)),
         Some(Ok(_)) | None => Ok(()),
     }
 }
@@ -121,16 +131,20 @@ fn wanted_topic<'n>(config: &Config, name: &'n str) -> NewTopic<'n> {
     )
 }
 
-fn creation_refused(topic: &LetterTopic, error: RDKafkaErrorCode) -> CreationError {
+fn creation_refused(
+    config: &Config,
+    topic: &LetterTopic,
+    error: RDKafkaErrorCode,
+) -> CreationError {
     CreationError::Refused {
         topic: topic.name.clone(),
         error,
-        remedy: remedy_for(error, topic),
+        remedy: remedy_for(config, error, topic),
     }
 }
 
 /// What to do about a topic that the broker doesn't create.
-fn remedy_for(error: RDKafkaErrorCode, topic: &LetterTopic) -> String {
+fn remedy_for(config: &Config, error: RDKafkaErrorCode, topic: &LetterTopic) -> String {
     use RDKafkaErrorCode as Code;
     let LetterTopic { name: topic, key } = topic;
     match error {
@@ -145,7 +159,8 @@ fn remedy_for(error: RDKafkaErrorCode, topic: &LetterTopic) -> String {
             "the cluster's policy refuses it: set dead_letter.partitions and dead_letter.replication as it asks, or create {topic} yourself"
         ),
         Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => format!(
-            "let the user create it (kafka-acls --add --allow-principal … --operation Create --topic {topic}), or create {topic} yourself"
+            "let the user create it ({}), or create {topic} yourself",
+            write_grant(&config.kafka, "Create", Resource::Topic(topic))
         ),
         Code::InvalidTopic => format!("set {key} to a name that the cluster allows"),
         _ => format!("create {topic} yourself"),
@@ -196,7 +211,10 @@ mod tests {
             (Code::InvalidTopic, "set route.dead_letter_topic"),
             (Code::RequestTimedOut, "create g.dlq yourself"),
         ] {
-            assert!(remedy_for(error, &topic).contains(says), "{error:?}");
+            assert!(
+                remedy_for(&config(""), error, &topic).contains(says),
+                "{error:?}"
+            );
         }
     }
 }

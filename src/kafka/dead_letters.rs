@@ -5,15 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::config::Config;
-use crate::kafka::client::{LoggingContext, client_properties};
+use crate::kafka::client::{ClientProperties, LoggingContext, client_properties};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::letter_topics::LetterTopics;
+use crate::kafka::login::LiveClient;
 use crate::letter::headers::{
     KEY_ADDED_HEADER, LEFT_OUT_HEADER, TIMESTAMP_HEADER, cut_text, own_headers, write_headers,
 };
@@ -30,10 +30,10 @@ const SHORT_MESSAGE_BYTES: usize = 512;
 
 /// Publishes letters to the dead letter topics, over a producer of its own.
 pub struct DeadLetters {
-    producer: FutureProducer<LoggingContext>,
+    producer: LiveClient<FutureProducer<LoggingContext>>,
     /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
     /// with others may be too large only together with them.
-    alone: FutureProducer<LoggingContext>,
+    alone: LiveClient<FutureProducer<LoggingContext>>,
     topics: LetterTopics,
     group: String,
 }
@@ -57,8 +57,8 @@ impl DeadLetters {
                 "message.timeout.ms",
                 DELIVERY_TIMEOUT.as_millis().to_string(),
             );
-        let producer = |client: &ClientConfig| {
-            let created = client.create_with_context(LoggingContext);
+        let producer = |client: &ClientProperties| {
+            let created = client.create(LoggingContext);
             created.map_err(|e| Error::of_creation(ClientError(e)))
         };
         Ok(Self {

@@ -59,7 +59,8 @@ pub fn look_at_topics(
     topics: &Topics,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, UnreadTopic>, Error> {
-    let sources = topics.partitions(wanted)?;
+    let sources = topics.partitions(wanted);
+    let sources = sources.map_err(|error| explain_unreachable(config, error))?;
     let mut names: Vec<&str> = sources.iter().map(|source| &*source.topic).collect();
     names.dedup();
     let described = topics.describe(&names)?;
@@ -101,6 +102,16 @@ pub fn look_at_topics(
         }
     }
     Ok(unread)
+}
+
+/// What is only asked something doesn't hear why no broker answers: another client does.
+fn explain_unreachable(config: &KafkaConfig, error: Error) -> Error {
+    let Ok(observer) = Observer::new(config, &Complaints::new(config)) else {
+        return error;
+    };
+    let reached = observer.reach_cluster();
+    observer.close();
+    reached.err().unwrap_or(error)
 }
 
 /// Where logs begin and end, and what the group has committed.

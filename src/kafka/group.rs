@@ -14,6 +14,8 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::KafkaConfig;
+use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::assignment::Assignment;
 use crate::kafka::broker_watch::{BrokerWatch, list_heard_of};
 use crate::kafka::chatter;
@@ -45,6 +47,7 @@ pub struct Group {
     pub progress: Arc<Progress>,
     joined: AtomicBool,
     brokers: BrokerWatch,
+    config: KafkaConfig,
     /// Kafka has refused to let us read a topic since somebody asked.
     reading_refused: AtomicBool,
     /// Topics of which partitions were ever ours.
@@ -59,6 +62,7 @@ impl Group {
     /// One inbox for each lane. Polling ends with `stop`. To be made within the runtime whose lanes are
     /// waited for when partitions go.
     pub fn new(
+        config: &KafkaConfig,
         inboxes: Vec<Arc<Inbox>>,
         stop: CancellationToken,
         health: Arc<Health>,
@@ -72,12 +76,18 @@ impl Group {
             health,
             progress,
             joined: AtomicBool::new(false),
-            brokers: BrokerWatch::default(),
+            brokers: BrokerWatch::new(config),
+            config: config.clone(),
             reading_refused: AtomicBool::new(false),
             topics: Locked::default(),
             incarnations: Incarnations::default(),
             unread_ends: UnreadEnds::default(),
         }
+    }
+
+    /// The statement that lets us read a topic.
+    pub fn write_reading_grant(&self, topic: &str) -> String {
+        write_grant(&self.config, "Read", Resource::Topic(topic))
     }
 
     /// How many lanes there are.
@@ -137,8 +147,8 @@ impl Group {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
             self.reading_refused.store(true, Ordering::Release);
         }
-        if let Some(what) = explain_refusal(error) {
-            self.health.kafka.note_refusal(what);
+        if let Some(what) = self.explain_refusal(error) {
+            self.health.kafka.note_refusal(&what);
         }
         match error {
             error if is_passing(error) || !chatter::is_news(&error.to_string()) => {
@@ -146,6 +156,24 @@ impl Group {
             }
             error => tracing::warn!(%error, "kafka"),
         }
+    }
+
+    /// What Kafka doesn't let us do, if that is the error, for people.
+    fn explain_refusal(&self, error: &KafkaError) -> Option<String> {
+        let what = match error.rdkafka_error_code()? {
+            RDKafkaErrorCode::GroupAuthorizationFailed => {
+                let grant = write_grant(&self.config, "Read", Resource::Group(&self.config.group));
+                return Some(format!(
+                    "the user may not read in the consumer group kafka.group ({grant})"
+                ));
+            }
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                "the user may not read a topic of kafka.topics (kafka-acls --operation Read --topic …); the log names it"
+            }
+            RDKafkaErrorCode::ClusterAuthorizationFailed => "the user lacks rights on the cluster",
+            _ => return None,
+        };
+        Some(what.to_owned())
     }
 
     fn note_log_ends(&self, statistics: &Statistics) {
@@ -248,22 +276,6 @@ fn publish_queues(statistics: &Statistics) {
     let (events, bytes) = queued.unwrap_or_default();
     let received = u64::try_from(statistics.rx_bytes).unwrap_or_default();
     metrics::set_fetch_queue(u64::try_from(events).unwrap_or_default(), bytes, received);
-}
-
-/// What Kafka doesn't let us do, if that is the error, for people.
-fn explain_refusal(error: &KafkaError) -> Option<&'static str> {
-    match error.rdkafka_error_code()? {
-        RDKafkaErrorCode::GroupAuthorizationFailed => Some(
-            "the user may not read in the consumer group kafka.group (kafka-acls --operation Read --group …)",
-        ),
-        RDKafkaErrorCode::TopicAuthorizationFailed => Some(
-            "the user may not read a topic of kafka.topics (kafka-acls --operation Read --topic …); the log names it",
-        ),
-        RDKafkaErrorCode::ClusterAuthorizationFailed => {
-            Some("the user lacks rights on the cluster")
-        }
-        _ => None,
-    }
 }
 
 impl ConsumerContext for Group {

@@ -10,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::error::Error;
 use crate::kafka::group::Group;
+use crate::kafka::login::LiveClient;
 use crate::kafka::offsets::{fetch_committed, fetch_log_positions};
 use crate::kafka::partition_list::list_partitions;
 use crate::kafka::topics::TOPIC_QUERY_TIMEOUT;
@@ -27,11 +28,11 @@ const LET_GO_INTERVAL: Duration = Duration::from_millis(10);
 /// The consumer that is a member of the group. The consumer is closed, and the group left, by whoever lets
 /// go of it last.
 #[derive(Clone)]
-pub struct GroupConsumer(Arc<BaseConsumer<Group>>);
+pub struct GroupConsumer(Arc<LiveClient<BaseConsumer<Group>>>);
 
 /// The consumer for somebody who doesn't keep it from being closed.
 #[derive(Clone)]
-pub struct WeakGroupConsumer(Weak<BaseConsumer<Group>>);
+pub struct WeakGroupConsumer(Weak<LiveClient<BaseConsumer<Group>>>);
 
 impl WeakGroupConsumer {
     /// The consumer, unless it is closed.
@@ -46,7 +47,7 @@ impl GroupConsumer {
         WeakGroupConsumer(Arc::downgrade(&self.0))
     }
 
-    pub(super) fn new(consumer: BaseConsumer<Group>) -> Self {
+    pub(super) fn new(consumer: LiveClient<BaseConsumer<Group>>) -> Self {
         Self(Arc::new(consumer))
     }
 

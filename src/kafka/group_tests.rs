@@ -18,7 +18,8 @@ fn apply() -> ApplyConfig {
 fn group() -> Group {
     let inboxes = (0..2).map(|_| Arc::new(Inbox::new(&apply()))).collect();
     let stop = CancellationToken::new();
-    Group::new(inboxes, stop, Arc::default(), Arc::default())
+    let config = KafkaConfig::of_properties(&[]);
+    Group::new(&config, inboxes, stop, Arc::default(), Arc::default())
 }
 
 fn partition() -> TopicPartition {

@@ -4,13 +4,12 @@
 use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Message as _;
 
 use crate::config::KafkaConfig;
-use crate::kafka::client::{LoggingContext, consumer_properties};
+use crate::kafka::client::{ClientProperties, LoggingContext, consumer_properties};
 use crate::kafka::error::is_passing;
 use crate::kafka::leader_epochs::{list_position, read_leader_epoch};
 use crate::record::{LogPlace, TopicPartition};
@@ -30,7 +29,7 @@ pub enum EpochEnd {
 }
 
 /// How a log is read to find out: with what transactions hide that are open.
-pub(super) fn cut_properties(config: &KafkaConfig) -> ClientConfig {
+pub(super) fn cut_properties(config: &KafkaConfig) -> ClientProperties {
     let mut properties = consumer_properties(config);
     properties
         .set("isolation.level", "read_uncommitted")

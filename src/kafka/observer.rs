@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::config::KafkaConfig;
-use crate::kafka::client::{close_consumer, consumer_properties};
+use crate::kafka::client::{ClientProperties, close_consumer, consumer_properties};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::error::{ClientError, Error};
+use crate::kafka::login::LiveClient;
 use crate::kafka::offsets::{
     PartitionOffsets, fetch_committed, fetch_log_ends, fetch_log_positions,
 };
@@ -32,7 +32,7 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// A consumer that has the group's name, which is needed to ask, and only asks. Its calls block their
 /// thread.
 pub struct Observer {
-    consumer: BaseConsumer<Complaints>,
+    consumer: LiveClient<BaseConsumer<Complaints>>,
     complaints: Complaints,
     brokers: String,
 }
@@ -61,12 +61,12 @@ impl Observer {
 
     fn with_properties(
         config: &KafkaConfig,
-        mut properties: ClientConfig,
+        mut properties: ClientProperties,
         complaints: &Complaints,
     ) -> Result<Self, ClientError> {
         properties.set("statistics.interval.ms", "0");
         Ok(Self {
-            consumer: properties.create_with_context(complaints.clone())?,
+            consumer: properties.create(complaints.clone())?,
             complaints: complaints.clone(),
             brokers: config.brokers.clone(),
         })

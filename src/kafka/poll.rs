@@ -17,6 +17,7 @@ use crate::kafka::copy::{RecordArena, TopicCache, copy_record};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::group::Group;
 use crate::kafka::group_consumer::GroupConsumer;
+use crate::kafka::login::LiveClient;
 use crate::kafka::partition_list::list_partitions;
 use crate::kafka::positions::UntoldPositions;
 use crate::kafka::seek::{PendingSeeks, SeekQueue};
@@ -52,8 +53,8 @@ pub struct Poller {
 /// A property that librdkafka refuses, or topics that can't be subscribed to.
 pub fn subscribe(config: &KafkaConfig, group: Group) -> Result<(Poller, SeekQueue), Error> {
     let lanes = group.count_lanes();
-    let consumer: BaseConsumer<Group> = consumer_properties(config)
-        .create_with_context(group)
+    let consumer: LiveClient<BaseConsumer<Group>> = consumer_properties(config)
+        .create(group)
         .map_err(|e| Error::of_creation(ClientError(e)))?;
     let topics: Vec<String> = config
         .topics

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::kafka::client::client_properties;
 use crate::kafka::complaints::Complaints;
 use crate::kafka::error::ClientError;
+use crate::kafka::login::LiveClient;
 
 /// How long Kafka may take to answer.
 const SETTINGS_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,8 +34,8 @@ pub async fn read_topic_settings(
     names: &[&str],
 ) -> Result<BTreeMap<String, TopicSettings>, ClientError> {
     let complaints = Complaints::new(&config.kafka); // nobody wants to see them
-    let admin: AdminClient<Complaints> =
-        client_properties(config).create_with_context(complaints)?;
+    let admin: LiveClient<AdminClient<Complaints>> =
+        client_properties(config).create(complaints)?;
     let topics: Vec<_> = names
         .iter()
         .map(|name| ResourceSpecifier::Topic(name))

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 
 use crate::config::Config;
 use crate::kafka::asked_brokers::AskedBrokers;
-use crate::kafka::client::{LoggingContext, client_properties, close_consumer};
+use crate::kafka::client::{ClientProperties, LoggingContext, client_properties, close_consumer};
 use crate::kafka::error::{ClientError, Error};
 use crate::kafka::log_cuts::{EpochEnd, cut_properties, find_epoch_end};
+use crate::kafka::login::LiveClient;
 use crate::kafka::offsets::{fetch_log_ends, fetch_offsets_at};
 use crate::kafka::topic_ids::{AskRights, DescribedTopic, TopicId, describe_topics};
 use crate::locked::Locked;
@@ -61,14 +61,14 @@ impl ClusterTopic {
 pub struct Topics(Arc<Clients>);
 
 struct Clients {
-    admin: AdminClient<LoggingContext>,
+    admin: LiveClient<AdminClient<LoggingContext>>,
     brokers: AskedBrokers,
-    properties: ClientConfig,
+    properties: ClientProperties,
     /// Sees what transactions hide that are open; there once somebody has asked.
-    of_whole_logs: Locked<Option<Arc<BaseConsumer<LoggingContext>>>>,
-    cut_properties: ClientConfig,
+    of_whole_logs: Locked<Option<Arc<LiveClient<BaseConsumer<LoggingContext>>>>>,
+    cut_properties: ClientProperties,
     /// Those that find where logs were cut, and have nothing to do.
-    of_cuts: Locked<Vec<BaseConsumer<LoggingContext>>>,
+    of_cuts: Locked<Vec<LiveClient<BaseConsumer<LoggingContext>>>>,
 }
 
 impl Topics {
@@ -78,7 +78,7 @@ impl Topics {
     /// A property that librdkafka refuses.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let mut properties = client_properties(config);
-        let admin = properties.create_with_context(LoggingContext);
+        let admin = properties.create(LoggingContext);
         let admin = admin.map_err(|e| Error::of_creation(ClientError(e)))?;
         properties.set("isolation.level", "read_uncommitted");
         Ok(Self(Arc::new(Clients {
@@ -202,12 +202,12 @@ impl Topics {
     }
 
     /// Who sees what transactions hide that are open.
-    fn whole_logs(&self) -> Result<Arc<BaseConsumer<LoggingContext>>, Error> {
+    fn whole_logs(&self) -> Result<Arc<LiveClient<BaseConsumer<LoggingContext>>>, Error> {
         let mut of_whole_logs = self.0.of_whole_logs.lock();
         if let Some(consumer) = &*of_whole_logs {
             return Ok(consumer.clone());
         }
-        let consumer = self.0.properties.create_with_context(LoggingContext);
+        let consumer = self.0.properties.create(LoggingContext);
         let consumer = consumer.map_err(|e| Error::of_creation(ClientError(e)))?;
         Ok(of_whole_logs.insert(Arc::new(consumer)).clone())
     }
@@ -226,7 +226,7 @@ impl Topics {
         let consumer = match idle {
             Some(consumer) => consumer,
             None => {
-                let consumer = self.0.cut_properties.create_with_context(LoggingContext);
+                let consumer = self.0.cut_properties.create(LoggingContext);
                 consumer.map_err(|e| Error::of_creation(ClientError(e)))?
             }
         };

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::kafka::certificate_files::wait_for_renewal;
 use crate::kafka::dead_letter_topic::{self, CreationError};
 use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
@@ -47,6 +48,8 @@ enum Ended {
     ForGood(Result<(), RunError>),
     /// These topics were created again, and have these ids now.
     Recreated(Vec<(Arc<str>, Uuid)>),
+    /// Clients of Kafka are to be made with certificates that are new.
+    Renewed,
 }
 
 /// Runs the sink until `stop`, or until everything is caught up: then `patience` is how long what is away is waited for.
@@ -79,7 +82,10 @@ pub async fn run(
         let ended = run.run_worker(pauses.clone()).await?;
         match ended {
             Ended::ForGood(outcome) => return outcome,
-            Ended::Recreated(_) if stop.is_cancelled() => return Ok(()),
+            Ended::Recreated(_) | Ended::Renewed if stop.is_cancelled() => return Ok(()),
+            Ended::Renewed => tracing::info!(
+                "the certificates for Kafka were replaced: the consumer group is left, and joined anew with them"
+            ),
             Ended::Recreated(topics) => {
                 for (topic, id) in topics {
                     tracing::warn!(
@@ -126,6 +132,7 @@ impl Run<'_> {
             outcome = watch_lanes(&mut lanes, &end) => Ended::ForGood(outcome),
             outcome = wait_for_end(caught_up, config, self.patience) => Ended::ForGood(outcome),
             Some(Ok(topics)) = recreation.join_next() => Ended::Recreated(topics),
+            () = wait_for_renewal(config.clone()) => Ended::Renewed,
         };
         if let Ended::ForGood(outcome) = &ended {
             if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {
@@ -142,7 +149,7 @@ impl Run<'_> {
         end.cancel();
         drop((watches, recreation)); // they hold the consumer
         end_lanes(&mut lanes, consumer.group()).await;
-        if let Ended::Recreated(_) = &ended {
+        if let Ended::Recreated(_) | Ended::Renewed = &ended {
             forget_worker(consumer.group());
         }
         consumer.leave_group(polling).await;

@@ -47,12 +47,17 @@ pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
             };
             Ok((find_refusals(&topics, &lost), unreadable))
         });
-        let Ok((mut refusals, unreadable)) = asked.await else {
+        let Ok((refused, unreadable)) = asked.await else {
             continue;
         };
+        let refused = refused.into_iter();
+        let refused = refused
+            .map(|(topic, refusal)| format!("{refusal} ({})", group.write_reading_grant(&topic)));
+        let mut refusals: Vec<String> = refused.collect();
         is_refused &= !unreadable.is_empty();
         refusals.extend(unreadable.iter().map(|topic| {
-            format!("topic {topic}: the user may not read it (kafka-acls --operation Read --topic {topic})")
+            let grant = group.write_reading_grant(topic);
+            format!("topic {topic}: the user may not read it ({grant})")
         }));
         let health = &group.health.kafka;
         for refusal in refusals {
@@ -102,16 +107,18 @@ pub(super) async fn find_recreated_topic(
 }
 
 /// All at once; each by itself only if one is refused.
-fn find_refusals(topics: &Topics, names: &[Arc<str>]) -> Vec<String> {
+fn find_refusals(topics: &Topics, names: &[Arc<str>]) -> Vec<(Arc<str>, String)> {
     let all: Vec<&str> = names.iter().map(|name| &**name).collect();
     match topics.describe(&all) {
         Err(kafka::Error::TopicIdRefused { .. }) => {}
         _ => return Vec::new(),
     }
-    let refused = all
+    let refused = names
         .iter()
         .filter_map(|name| match topics.describe(&[name]) {
-            Err(refusal @ kafka::Error::TopicIdRefused { .. }) => Some(refusal.to_string()),
+            Err(refusal @ kafka::Error::TopicIdRefused { .. }) => {
+                Some((name.clone(), refusal.to_string()))
+            }
             _ => None,
         });
     refused.collect()

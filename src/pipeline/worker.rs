@@ -78,7 +78,13 @@ impl Worker {
         let group_health = health.clone();
         let new_inbox = |_| Arc::new(Inbox::new(&config.apply));
         let inboxes: Vec<Arc<Inbox>> = (0..config.apply.lanes).map(new_inbox).collect();
-        let group = Group::new(inboxes.clone(), stop, health.clone(), progress.clone());
+        let group = Group::new(
+            &config.kafka,
+            inboxes.clone(),
+            stop,
+            health.clone(),
+            progress.clone(),
+        );
         let topics = Topics::new(config)?;
         let letters = Arc::new(DeadLetters::new(config)?);
         let (poller, seeks) = subscribe(&config.kafka, group)?;

@@ -188,6 +188,7 @@ const SPEAKERS: &[(&str, &str, &str)] = &[
         "posts lineage events",
     ),
     ("reqwest", "src/operator/health.rs", "asks a worker's port"),
+    ("reqwest", "src/kafka/login/endpoint.rs", "asks for tokens"),
     ("tokio_postgres", "src/postgres/", "speaks with Postgres"),
     ("tokio_postgres", "src/ledger", "the bookkeeping tables"),
     (

@@ -14,6 +14,7 @@ pub mod kafka;
 pub mod letters;
 pub mod lone_broker;
 pub mod locked_postgres;
+pub mod locked_kafka;
 pub mod mariadb;
 pub mod own_kafka;
 pub mod own_postgres;

@@ -1,6 +1,7 @@
 //! The dead letter topics: is each there, or could `run` create it, and may it be written?
 
 use crate::config::{Config, LetterTopic};
+use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::dead_letter_topic::{CreationError, validate_creation};
 use crate::kafka::topics::Topics;
@@ -41,6 +42,7 @@ async fn find_hindrance(config: &Config, wanted: &LetterTopic) -> Option<Finding
     let topic = &wanted.name;
     let complaints = Complaints::new(&config.kafka);
     let finding = match validate_creation(config, wanted, &complaints).await.err()? {
+        error if error.is_of_hidden_topic() => return Some(forbidden_topic(config, wanted)),
         CreationError::Client(error) => {
             let found = complaints.without_secrets(&error.to_string());
             return Some(Finding::problem("kafka_property", found, "correct it"));
@@ -66,15 +68,20 @@ async fn find_hindrance(config: &Config, wanted: &LetterTopic) -> Option<Finding
 
 /// Whether the user may write the topic, which is there. `None`: nothing is wrong, or the brokers don't tell.
 async fn find_missing_right(config: &Config, there: &LetterTopic) -> Option<Finding> {
-    let LetterTopic { name: topic, key } = there;
-    let (owned, name) = (config.clone(), topic.clone());
+    let (owned, name) = (config.clone(), there.name.clone());
     let asked = tokio::task::spawn_blocking(move || Topics::new(&owned)?.may_write(&name));
     let Ok(Ok(Some(false))) = asked.await else {
         return None;
     };
+    Some(forbidden_topic(config, there))
+}
+
+fn forbidden_topic(config: &Config, there: &LetterTopic) -> Finding {
+    let LetterTopic { name: topic, key } = there;
     let found = format!("the user may not write to the dead letter topic {topic}");
     let remedy = format!(
-        "allow it (kafka-acls --add --allow-principal … --operation Write --topic {topic}), or set {key}; without it the first reject stops `run`"
+        "allow it ({}), or set {key}; without it the first reject stops `run`",
+        write_grant(&config.kafka, "Write", Resource::Topic(topic))
     );
-    Some(Finding::problem("dead_letter_topic_forbidden", found, remedy).of_topic(topic))
+    Finding::problem("dead_letter_topic_forbidden", found, remedy).of_topic(topic)
 }

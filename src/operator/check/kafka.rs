@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::config::Config;
+use crate::config::{Config, KafkaConfig};
 use crate::kafka;
+use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::observer::{ANSWER_TIMEOUT, Observer};
 use crate::kafka::offsets::PartitionOffsets;
@@ -92,7 +93,7 @@ impl ObservedCluster {
         self.letter_topics = letters
             .filter(|name| found.topics.iter().any(|topic| topic.name == *name))
             .collect();
-        let (chosen, findings) = choose_topics(&config.kafka.topics, &found.topics);
+        let (chosen, findings) = choose_topics(&config.kafka, &found.topics);
         self.findings.extend(findings);
         let sources: Vec<TopicPartition> = chosen.iter().flat_map(ClusterTopic::sources).collect();
         let committed = self.ask_committed(config, observer, complaints, &sources);
@@ -112,7 +113,10 @@ impl ObservedCluster {
                         next: committed.known.get(&source).copied(),
                         is_own: committed.own.contains(&source),
                     }),
-                    Err(error) => self.findings.push(unreadable_partition(&source, &error)),
+                    Err(error) => {
+                        let finding = unreadable_partition(&config.kafka, &source, &error);
+                        self.findings.push(finding);
+                    }
                 }
             }
             self.topics.push(SampledTopic {
@@ -142,7 +146,10 @@ impl ObservedCluster {
             Err(error) if error.is_forbidden() => self.findings.push(Finding::problem(
                 "group_forbidden",
                 format!("the user may not use the consumer group {group}: {error}"),
-                format!("allow it to read the group {group} (kafka-acls --operation Read --group {group}), or set kafka.group"),
+                format!(
+                    "allow it to read the group {group} ({}), or set kafka.group",
+                    write_grant(&config.kafka, "Read", Resource::Group(group))
+                ),
             )),
             Err(error) => self.findings.push(Finding::problem(
                 "group_unreadable",
@@ -190,11 +197,16 @@ fn warn_of_untold_ids(ids: &HashMap<String, TopicId>) -> Option<Finding> {
     })
 }
 
-fn unreadable_partition(source: &TopicPartition, error: &kafka::ClientError) -> Finding {
+fn unreadable_partition(
+    config: &KafkaConfig,
+    source: &TopicPartition,
+    error: &kafka::ClientError,
+) -> Finding {
     let remedy = if error.is_forbidden() {
-        "give the user the rights to describe and read the topic"
+        let grant = write_grant(config, "Read", Resource::Topic(&source.topic));
+        format!("give the user the rights to describe and read the topic ({grant})")
     } else {
-        "see that the broker that leads the partition runs and can be reached from here"
+        "see that the broker that leads the partition runs and can be reached from here".to_owned()
     };
     let number = source.partition;
     let found = format!("partition {number} can't be asked for its offsets: {error}");

@@ -7,7 +7,7 @@ use crate::operator::check::finding::Finding;
 
 /// The properties that librdkafka refuses.
 pub fn judge_properties(config: &KafkaConfig, complaints: &Complaints) -> Vec<Finding> {
-    let refusals = config.properties.iter().filter_map(|(name, value)| {
+    let refusals = config.librdkafka_properties().filter_map(|(name, value)| {
         let why = explain_refusal(name, value, complaints)?;
         Some(Finding::problem(
             "kafka_property",
@@ -20,20 +20,10 @@ pub fn judge_properties(config: &KafkaConfig, complaints: &Complaints) -> Vec<Fi
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::config::StartAt;
 
     fn found(properties: &[(&str, &str)]) -> Vec<String> {
-        let own = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
-        let config = KafkaConfig {
-            brokers: "127.0.0.1:1".to_owned(),
-            group: "landfall".to_owned(),
-            topics: Vec::new(),
-            start: StartAt::Earliest,
-            properties: BTreeMap::from_iter(properties.iter().map(own)),
-        };
+        let config = KafkaConfig::of_properties(properties);
         let findings = judge_properties(&config, &Complaints::new(&config));
         findings.into_iter().map(|finding| finding.found).collect()
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::KafkaConfig;
+use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::sample::{SampleLimits, SampleRange, sample_records};
 use crate::kafka::topic_ids::TopicId;
@@ -142,13 +143,13 @@ pub fn sample_topics(
             .records
             .sort_by_key(|r| (r.source.partition, r.offset));
         if topic.records.is_empty() && topic.count_offsets() > 0 {
-            findings.push(explain_unread(topic, &complaints));
+            findings.push(explain_unread(config, topic, &complaints));
         }
     }
 }
 
 /// A topic of transactions may well have offsets and no records; a forbidden one has a reason.
-fn explain_unread(topic: &SampledTopic, complaints: &Complaints) -> Finding {
+fn explain_unread(config: &KafkaConfig, topic: &SampledTopic, complaints: &Complaints) -> Finding {
     match complaints.list_reasons("").as_str() {
         "" => Finding::warning(
             "not_sampled",
@@ -158,7 +159,10 @@ fn explain_unread(topic: &SampledTopic, complaints: &Complaints) -> Finding {
         reasons => Finding::problem(
             "topic_unreadable",
             format!("its records can't be read: {reasons}"),
-            "give the user the right to read the topic (kafka-acls --operation Read --topic …), and see that its brokers can be reached from here",
+            format!(
+                "give the user the right to read the topic ({}), and see that its brokers can be reached from here",
+                write_grant(config, "Read", Resource::Topic(&topic.name))
+            ),
         ),
     }
     .of_topic(&topic.name)

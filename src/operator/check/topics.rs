@@ -1,14 +1,16 @@
 //! Which of the cluster's topics `kafka.topics` asks for.
 
-use crate::config::TopicPattern;
+use crate::config::{KafkaConfig, TopicPattern};
+use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::topics::ClusterTopic;
 use crate::operator::check::finding::Finding;
 
 /// The topics to read, in order of name, and what is wrong with the list itself.
 pub fn choose_topics(
-    patterns: &[TopicPattern],
+    config: &KafkaConfig,
     cluster: &[ClusterTopic],
 ) -> (Vec<ClusterTopic>, Vec<Finding>) {
+    let patterns = &config.topics;
     let mut findings = Vec::new();
     for pattern in patterns {
         if cluster
@@ -22,7 +24,10 @@ pub fn choose_topics(
             TopicPattern::Name(_) => Finding::problem(
                 "topic_missing",
                 format!("the cluster has no topic {written}, or doesn't show it to this user"),
-                "correct kafka.topics, create the topic, or give the user the rights to describe and read it",
+                format!(
+                    "correct kafka.topics, create the topic, or give the user the rights to describe and read it ({})",
+                    write_grant(config, "Read", Resource::Topic(written))
+                ),
             )
             .of_topic(written),
             TopicPattern::Regex(_) => Finding::warning(
@@ -58,12 +63,13 @@ mod tests {
 
     #[test]
     fn a_missing_name_is_a_problem_and_an_idle_pattern_a_warning() {
-        let patterns = [
+        let mut config = KafkaConfig::of_properties(&[]);
+        config.topics = vec![
             TopicPattern::Name("orders".to_owned()),
             TopicPattern::Name("odrers".to_owned()),
             TopicPattern::read("^shop[.]").unwrap(),
         ];
-        let (chosen, findings) = choose_topics(&patterns, &[topic("other"), topic("orders")]);
+        let (chosen, findings) = choose_topics(&config, &[topic("other"), topic("orders")]);
         assert_eq!(chosen, [topic("orders")]);
         let codes: Vec<_> = findings.iter().map(|f| (f.code, f.is_problem())).collect();
         assert_eq!(
