@@ -139,39 +139,34 @@ async fn read_file(path: PathBuf) -> Result<Secret, SecretCause> {
 
 /// Reads `key`, or one of its twins `<key>_file` and `<key>_command`.
 pub(super) fn read_source(reader: &mut Reader, key: &str) -> Option<SecretSource> {
-    let [in_file, by_command] = ["file", "command"].map(|twin| format!("{key}_{twin}"));
-    let chosen = choose_key(reader, &[key, &in_file, &by_command])?;
-    if chosen != by_command {
-        return read_chosen(reader, key, chosen);
-    }
-    // its arguments may be secrets
-    reader.read_hidden(chosen, |found| SecretSource::command(chosen, found))
+    read_one_of(reader, key, &["", "_file", "_command"])
 }
 
 /// Reads `key`, or its twin `<key>_file`: for what must be known as soon as we start.
 pub(super) fn read_file_source(reader: &mut Reader, key: &str) -> Option<SecretSource> {
-    let in_file = format!("{key}_file");
-    let chosen = choose_key(reader, &[key, &in_file])?;
-    read_chosen(reader, key, chosen)
-}
-
-fn read_chosen(reader: &mut Reader, key: &str, chosen: &str) -> Option<SecretSource> {
-    if chosen == key {
-        let written = reader.read_hidden(key, parse_string);
-        return written.map(|text| SecretSource::written(key, Secret::new(text)));
-    }
-    reader.read(chosen, |found| SecretSource::file(chosen, found))
+    read_one_of(reader, key, &["", "_file"])
 }
 
 /// Reads `<key>_file` or `<key>_command`: of a secret that lives for minutes, and isn't worth writing.
 pub(super) fn read_short_lived(reader: &mut Reader, key: &str) -> Option<SecretSource> {
-    let in_file = format!("{key}_file");
-    let by_command = format!("{key}_command");
-    let chosen = choose_key(reader, &[&in_file, &by_command])?;
-    if chosen == in_file {
-        return reader.read(chosen, |found| SecretSource::file(chosen, found));
+    read_one_of(reader, key, &["_file", "_command"])
+}
+
+fn read_one_of(reader: &mut Reader, key: &str, endings: &[&str]) -> Option<SecretSource> {
+    let keys: Vec<String> = endings.iter().map(|end| format!("{key}{end}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let chosen = choose_key(reader, &keys)?;
+    match chosen.strip_prefix(key) {
+        Some("_file") => reader.read(chosen, |found| SecretSource::file(chosen, found)),
+        // its arguments may be secrets
+        Some("_command") => {
+            reader.read_hidden(chosen, |found| SecretSource::command(chosen, found))
+        }
+        _ => {
+            let written = reader.read_hidden(key, parse_string);
+            written.map(|text| SecretSource::written(key, Secret::new(text)))
+        }
     }
-    reader.read_hidden(chosen, |found| SecretSource::command(chosen, found))
 }
 
 #[cfg(test)]
