@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::ledger::forgotten_letters::letter_counts;
 use crate::letter::LetterState;
+use crate::rows::sql::quote_text;
 
 /// Which letters are wanted. The fields narrow one another. A field that is empty narrows nothing.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,9 @@ impl LetterFilter {
         match self.states.as_slice() {
             [] => {}
             // as the indexes have it
-            [state] => condition.parts.push(format!("state = '{}'", state.name())),
+            [state] => condition
+                .parts
+                .push(format!("state = {}", quote_text(state.name()))),
             states => {
                 let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
                 condition.require("state = ANY(?)", Type::TEXT_ARRAY, names);

@@ -13,7 +13,7 @@ use crate::postgres::connection::connect;
 use crate::postgres::fingerprint::FACTS;
 use crate::postgres::settings::begin_pinned;
 use crate::postgres::unnamed_statements::UnnamedStatements;
-use crate::rows::sql::quote;
+use crate::rows::sql::{quote, quote_text};
 use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// In order; a migration that has been released is never changed.
@@ -289,8 +289,8 @@ async fn apply_missing(
 
 /// The statements of a migration for this schema.
 fn with_names(sql: &str, quoted_schema: &str) -> String {
-    let in_text = format!("'{}.", quoted_schema.replace('\'', "''"));
-    sql.replace("'{schema}.", &in_text)
+    let in_text = quote_text(&format!("{quoted_schema}."));
+    sql.replace("'{schema}.", in_text.trim_end_matches('\''))
         .replace("{schema}", quoted_schema)
         .replace("{facts}", FACTS)
 }

@@ -6,6 +6,7 @@
 use uuid::Uuid;
 
 use crate::record::TopicPartition;
+use crate::rows::sql::quote_text;
 
 /// What Postgres remembers of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +130,8 @@ pub fn short_log_message(source: &TopicPartition, log: ShortLog, schema: &str) -
     format!(
         "the destination has everything below offset {next_offset}, but the log ends at {high}: Kafka has lost its end, and nothing tells which of \
          its records were written since. To go on at its end: UPDATE {schema}.partitions SET next_offset = {high}, batch = gen_random_uuid() \
-         WHERE topic = '{}' AND partition = {partition}. To have all of it applied again: landfall forget --topic {topic} --partition {partition}",
-        topic.replace('\'', "''"),
+         WHERE topic = {} AND partition = {partition}. To have all of it applied again: landfall forget --topic {topic} --partition {partition}",
+        quote_text(topic),
     )
 }
 
@@ -141,9 +142,9 @@ pub fn other_log_message(source: &TopicPartition, log: ShortLog, schema: &str) -
     format!(
         "the destination has everything below offset {next_offset}, but of another log: this one, which ends at {high}, isn't of the leader epochs \
          that were landed. Was Kafka restored to an earlier state? Nothing tells which of its records were written since. To go on at offset {on}: \
-         UPDATE {schema}.partitions SET next_offset = {on}, leader_epoch = NULL, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {partition}. \
+         UPDATE {schema}.partitions SET next_offset = {on}, leader_epoch = NULL, batch = gen_random_uuid() WHERE topic = {} AND partition = {partition}. \
          To have all of it applied again: landfall forget --topic {topic} --partition {partition}",
-        topic.replace('\'', "''"),
+        quote_text(topic),
     )
 }
 
@@ -155,8 +156,8 @@ pub fn doubted_start_message(source: &TopicPartition, log: ShortLog, schema: &st
         "the destination was landed up to offset {next_offset}, from where kafka.start had it begin, but the log ends at {high}, or the group has no committed \
          offset of it: was the topic deleted and created again? The brokers tell no topic ids. If it is another topic now, have all of it applied: \
          landfall forget --topic {topic} --partition {partition}. If it is the same, go on at offset {on}: UPDATE {schema}.partitions \
-         SET next_offset = {on}, started_at = {on}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {partition}",
-        topic.replace('\'', "''"),
+         SET next_offset = {on}, started_at = {on}, batch = gen_random_uuid() WHERE topic = {} AND partition = {partition}",
+        quote_text(topic),
     )
 }
 
@@ -166,9 +167,9 @@ pub fn gap_message(source: &TopicPartition, gap: Gap, schema: &str) -> String {
     format!(
         "the destination has everything below offset {next_offset}, but Kafka's retention has deleted what comes before {low}: \
          {} events never reached Landfall. Bring them in at the source (a snapshot of the tables), then accept the gap: \
-         UPDATE {schema}.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = '{}' AND partition = {}",
+         UPDATE {schema}.partitions SET next_offset = {low}, batch = gen_random_uuid() WHERE topic = {} AND partition = {}",
         low - next_offset,
-        source.topic.replace('\'', "''"),
+        quote_text(&source.topic),
         source.partition
     )
 }

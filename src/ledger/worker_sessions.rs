@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::record::TopicPartition;
-use crate::rows::sql::quote;
+use crate::rows::sql::{quote, quote_text};
 use crate::verdict::Failure;
 
 /// How long a worker that has to give up a partition may have its last batch in hand.
@@ -31,12 +31,12 @@ impl WorkerSessions {
     /// waited for as long as its timeouts say.
     pub fn enter_sql(&self) -> String {
         let Self { schema, group } = self;
-        let group = group.replace('\'', "''");
+        let group = quote_text(group);
         format!(
             "DELETE FROM {schema}.worker_sessions s WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a \
              WHERE a.pid = s.pid AND coalesce(a.backend_start, s.backend_start) = s.backend_start); \
              INSERT INTO {schema}.worker_sessions (pid, backend_start, consumer_group) \
-             SELECT pid, backend_start, '{group}' FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() \
+             SELECT pid, backend_start, {group} FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() \
              ON CONFLICT DO NOTHING"
         )
     }
@@ -61,14 +61,14 @@ impl WorkerSessions {
              (SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) FROM pg_catalog.pg_stat_activity w \
               JOIN pg_catalog.pg_locks l ON l.pid = w.pid AND l.locktype = 'tuple' \
                AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-               AND l.relation = '{literal}.partitions'::pg_catalog.regclass \
+               AND l.relation = {partitions}::pg_catalog.regclass \
               JOIN {schema}.partitions p ON p.ctid = pg_catalog.format('(%s,%s)', l.page, l.tuple)::pg_catalog.tid \
               JOIN ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS h (topic, number) \
                ON h.topic = p.topic AND h.number = p.partition \
               WHERE w.pid = ANY ($1) AND w.wait_event_type = 'Lock' AND w.query_start < pg_catalog.now() - {PATIENCE} \
               AND w.query LIKE 'UPDATE %.partitions p SET next_offset%')",
             schema = self.schema,
-            literal = self.schema.replace('\'', "''"),
+            partitions = quote_text(&format!("{}.partitions", self.schema)),
         );
         let topics: Vec<&str> = held.iter().map(|source| &*source.topic).collect();
         let numbers: Vec<i32> = held.iter().map(|source| source.partition).collect();

@@ -10,6 +10,7 @@ use crate::format::event_id::day_bounds;
 use crate::ledger::days::day_writes::number_of;
 use crate::postgres::failure::KEEPS_OUT;
 use crate::postgres::settings::begin_pinned;
+use crate::rows::sql::quote_text;
 use crate::verdict::{Failure, sqlstate};
 
 /// Whoever writes meanwhile to what we want to lock queues behind us, at most this long. Shorter than
@@ -113,10 +114,10 @@ impl DayTables {
         let sql = format!(
             "INSERT INTO {schema}.day_writes (day) VALUES ({}); \
              CREATE TABLE {schema}.{name} (LIKE {schema}.processed_events INCLUDING ALL); \
-             ALTER TABLE {schema}.processed_events ATTACH PARTITION {schema}.{name} FOR VALUES FROM ('{}') TO ('{}'){attached}",
+             ALTER TABLE {schema}.processed_events ATTACH PARTITION {schema}.{name} FOR VALUES FROM ({}) TO ({}){attached}",
             number_of(day),
-            bounds.start,
-            bounds.end
+            quote_text(&bounds.start.to_string()),
+            quote_text(&bounds.end.to_string())
         );
         tx.batch_execute(&sql).await?;
         if !dry_run {
@@ -137,8 +138,8 @@ impl DayTables {
         let sql = format!(
             "SELECT d.name FROM (SELECT 'processed_events_' || to_char(to_timestamp($1::bigint * 86400) AT TIME ZONE 'UTC', 'YYYYMMDD')) d(name) \
              WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_class ledger USING (relnamespace) \
-             WHERE ledger.oid = '{}.processed_events'::regclass AND c.relname = d.name)",
-            self.schema.replace('\'', "''")
+             WHERE ledger.oid = {}::regclass AND c.relname = d.name)",
+            quote_text(&format!("{}.processed_events", self.schema))
         );
         let day = i64::try_from(day).unwrap_or(i64::MAX);
         let rows = tx.query_typed(&sql, &[(&day, Type::INT8)]).await?;
@@ -156,9 +157,9 @@ impl DayTables {
              EXISTS (SELECT FROM {}.processed_events WHERE id >= $1 AND id < $2), \
              EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = i.inhrelid AND k.convalidated AND k.conname = $3) \
              FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
-             WHERE i.inhparent = '{}.processed_events'::regclass AND pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'",
+             WHERE i.inhparent = {}::regclass AND pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT'",
             self.schema,
-            self.schema.replace('\'', "''")
+            quote_text(&format!("{}.processed_events", self.schema))
         );
         let (bounds, constraint) = (day_bounds(day), format!("{KEEPS_OUT}{day}"));
         let rows = tx
@@ -190,8 +191,9 @@ impl DayTables {
         let (table, bounds) = (others.table, day_bounds(day));
         let sql = format!(
             "ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {KEEPS_OUT}{day}; ALTER TABLE {table} ADD CONSTRAINT {KEEPS_OUT}{day} \
-             CHECK (NOT (id IS NOT NULL AND id >= '{}' AND id < '{}')) NOT VALID",
-            bounds.start, bounds.end
+             CHECK (NOT (id IS NOT NULL AND id >= {} AND id < {})) NOT VALID",
+            quote_text(&bounds.start.to_string()),
+            quote_text(&bounds.end.to_string())
         );
         tx.batch_execute(&sql).await?;
         tx.commit().await?;
@@ -213,8 +215,8 @@ impl DayTables {
         let sql = format!(
             "SELECT c.oid::regclass::text, k.conname, pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_constraint k \
              JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_inherits i ON i.inhrelid = c.oid \
-             WHERE i.inhparent = '{}.processed_events'::regclass AND k.conname LIKE '{KEEPS_OUT}%'",
-            self.schema.replace('\'', "''")
+             WHERE i.inhparent = {}::regclass AND k.conname LIKE '{KEEPS_OUT}%'",
+            quote_text(&format!("{}.processed_events", self.schema))
         );
         let tx = begin_pinned(client).await?;
         let left_behind = tx.query_typed(&sql, &[]).await?;

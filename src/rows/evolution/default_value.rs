@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use super::column_type::ColumnType;
 use crate::format::schema::{Field, Kind, Logical};
 use crate::format::stand_in::is_default_invented;
+use crate::rows::sql::quote_text;
 use crate::rows::value::{Reading, Value, to_text};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub(super) fn find_default(
     let text = to_text(&raw, Some(field), &column.to_pg_type(), reading);
     match text {
         Ok(Value::Text(text)) => Some(ColumnDefault {
-            literal: literal(&text),
+            literal: quote_text(&text),
             may_be_invented,
         }),
         Ok(Value::Null | Value::Unavailable) | Err(_) => None,
@@ -65,14 +66,5 @@ fn is_of_kind(told: &Json, kind: &Kind) -> bool {
         Kind::Array(_) => told.is_array(),
         Kind::Map(_) | Kind::Struct(_) => told.is_object(),
         Kind::Unknown => false,
-    }
-}
-
-/// A text as SQL, whatever it holds and whatever `standard_conforming_strings` says.
-fn literal(text: &str) -> String {
-    let doubled = text.replace('\'', "''");
-    match doubled.contains('\\') {
-        true => format!("E'{}'", doubled.replace('\\', "\\\\")),
-        false => format!("'{doubled}'"),
     }
 }
