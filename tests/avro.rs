@@ -4,6 +4,7 @@
 mod ailing;
 mod check;
 mod letters;
+mod locked;
 mod registry;
 mod stream;
 

@@ -1,7 +1,7 @@
 //! `[format]`: how records are to be understood.
 
 use super::reader::Reader;
-use super::registry::RegistryConfig;
+use super::registry::{Login, RegistryConfig};
 use super::route::RouteConfig;
 use super::schemaless::{SchemalessColumns, SchemalessConfig};
 use super::summary::Summary;
@@ -83,8 +83,8 @@ impl FormatConfig {
         self.schemaless_columns.summarize(summary);
         if let Some(registry) = self.registry.as_ref().filter(|_| registry) {
             summary.add("format.registry.url", registry.display_urls());
-            if let Some(login) = &registry.login {
-                summary.add("format.registry.username", &login.username);
+            if let Some(Login::Basic { username, .. }) = &registry.login {
+                summary.add("format.registry.username", username);
             }
             summary.add("format.registry.timeout", show_duration(registry.timeout));
         }

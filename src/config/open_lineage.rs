@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::reader::Reader;
-use super::secret::{Secret, read_secret};
+use super::secret_source::{SecretSource, read_source};
 use super::service_url::ServiceUrl;
 use super::summary::Summary;
 use super::value::parse_string;
@@ -22,8 +22,8 @@ pub struct OpenLineageConfig {
     pub namespace: String,
     /// The job's name. `None`: the consumer group's.
     pub job: Option<String>,
-    /// Sent as a bearer token.
-    pub token: Option<Secret>,
+    /// Sent as a bearer token, read anew with each event.
+    pub token: Option<SecretSource>,
 }
 
 impl Default for OpenLineageConfig {
@@ -61,7 +61,7 @@ impl OpenLineageConfig {
             url,
             namespace: reader.read_or("lineage.namespace", namespace, parse_string),
             job: reader.read("lineage.job", parse_string),
-            token: read_secret(reader, "lineage.token"),
+            token: read_source(reader, "lineage.token"),
         }
     }
 }

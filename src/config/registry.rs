@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::reader::Reader;
-use super::secret::{Secret, read_secret};
+use super::secret_source::{SecretSource, read_source};
 use super::service_url::ServiceUrl;
 use super::tls::ClientCertificate;
 use super::topic_format::Encoding;
@@ -21,7 +21,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct RegistryConfig {
     /// Never empty: registries that have the same schemas, tried in turn.
     pub urls: Vec<Url>,
-    /// Basic authentication.
+    /// What is shown with each request.
     pub login: Option<Login>,
     /// A PEM file of trusted authorities; `None`: the system's.
     pub root_certificates: Option<PathBuf>,
@@ -31,13 +31,18 @@ pub struct RegistryConfig {
     pub timeout: Duration,
 }
 
-/// Name and password of basic authentication.
+/// How a registry is told who asks, beside a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    /// Not a secret: the summary shows the name.
-    pub username: String,
-    /// `None`: the empty password.
-    pub password: Option<Secret>,
+pub enum Login {
+    /// Basic authentication.
+    Basic {
+        /// Not a secret: the summary shows the name.
+        username: String,
+        /// `None`: the empty password.
+        password: Option<SecretSource>,
+    },
+    /// A token, for whoever bears it.
+    Bearer(SecretSource),
 }
 
 impl RegistryConfig {
@@ -62,8 +67,7 @@ impl RegistryConfig {
             );
         }
         let urls = reader.read_hidden(URL_KEY, parse_urls);
-        let username = reader.read("format.registry.username", parse_string);
-        let password = read_secret(reader, "format.registry.password");
+        let login = read_login(reader);
         let path = |reader: &mut Reader, key| reader.read(key, parse_string).map(PathBuf::from);
         let root_certificates = path(reader, "format.registry.ca_file");
         let certificate = path(reader, "format.registry.cert_file");
@@ -86,14 +90,6 @@ impl RegistryConfig {
                 None
             }
         };
-        if password.is_some() && username.is_none() {
-            let key = if reader.is_set("format.registry.password") {
-                "format.registry.password"
-            } else {
-                "format.registry.password_file"
-            };
-            reader.note_problem(key, "needs format.registry.username beside it");
-        }
         let limits = Duration::from_millis(100)..=Duration::from_secs(600);
         let timeout = reader.read_or(
             "format.registry.timeout",
@@ -102,11 +98,32 @@ impl RegistryConfig {
         );
         Some(Self {
             urls: urls?,
-            login: username.map(|username| Login { username, password }),
+            login,
             root_certificates,
             client,
             timeout,
         })
+    }
+}
+
+fn read_login(reader: &mut Reader) -> Option<Login> {
+    let username = reader.read("format.registry.username", parse_string);
+    let password = read_source(reader, "format.registry.password");
+    let token = read_source(reader, "format.registry.token");
+    match (username, password, token) {
+        (None, None, token) => token.map(Login::Bearer),
+        (Some(username), password, None) => Some(Login::Basic { username, password }),
+        (None, Some(password), _) => {
+            reader.note_problem(password.key(), "needs format.registry.username beside it");
+            None
+        }
+        (Some(_), _, Some(token)) => {
+            reader.note_problem(
+                token.key(),
+                "format.registry.username is set as well; set only one of them",
+            );
+            None
+        }
     }
 }
 
@@ -123,5 +140,5 @@ fn parse_urls(found: &Found) -> Result<Vec<Url>, Refusal> {
 
 const URL: ServiceUrl = ServiceUrl {
     allowed: "one or several URLs, such as \"http://127.0.0.1:8081\"",
-    login: "format.registry.username and format.registry.password",
+    login: "format.registry.username and format.registry.password, or format.registry.token,",
 };

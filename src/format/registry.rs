@@ -8,8 +8,11 @@
 
 mod answer;
 mod client;
+mod connection;
 mod error;
 mod fetch;
+mod handshake;
+mod login;
 mod refer;
 
 use std::collections::{BTreeSet, HashMap};

@@ -5,7 +5,6 @@ use serde_json::json;
 use super::{produce, world};
 use crate::support::avro::{Encoder, Registry, envelope};
 use crate::support::events::{history, insert};
-use crate::support::guarded::Guarded;
 use crate::support::own_registry::OwnRegistry;
 use crate::support::{World, stack};
 
@@ -131,44 +130,6 @@ async fn of_several_registries_the_first_that_answers_will_do() {
         "{}",
         worker.log()
     );
-}
-
-#[tokio::test]
-async fn a_registry_behind_tls_and_a_password_is_asked_with_both() {
-    let (mut world, encoder) = world("avro_guarded", 1).await;
-    let guarded = Guarded::start(&stack().registry, "landfall:hunter2");
-    let settings = |password: &str, ca: bool| {
-        let mut lines = vec![
-            format!("url = \"{}\"", guarded.url),
-            "username = \"landfall\"".to_owned(),
-            format!("password = \"{password}\""),
-        ];
-        lines.extend(ca.then(|| format!("ca_file = \"{}\"", guarded.ca_file())));
-        lines
-    };
-    produce(&world, &encoder, &history(10, 1)).await;
-    for (lines, said) in [
-        (
-            settings("wrong", true),
-            "doesn't let us in (401 Unauthorized)",
-        ),
-        (settings("hunter2", false), "certificate verify failed"),
-    ] {
-        world.settings.insert("format.registry", lines);
-        let worker = world.run();
-        worker.says(&["breaker open", said]).await;
-        let (_, log) = worker.stop().await;
-        assert!(
-            !log.contains("hunter2") && !log.contains("\"wrong\""),
-            "{log}"
-        );
-    }
-    assert_eq!(letters(&world).await, 0);
-    world
-        .settings
-        .insert("format.registry", settings("hunter2", true));
-    world.catch_up().await;
-    assert_eq!(world.count("SELECT count(*) FROM t").await, 10);
 }
 
 /// What isn't a registry's API has no schema either, and that says nothing of the records.

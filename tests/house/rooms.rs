@@ -179,7 +179,7 @@ const SPEAKERS: &[(&str, &str, &str)] = &[
     ("rdkafka", "src/kafka/", "speaks with Kafka"),
     (
         "reqwest",
-        "src/format/registry/client.rs",
+        "src/format/registry/",
         "asks the schema registry",
     ),
     (

@@ -16,6 +16,7 @@ pub mod lone_broker;
 pub mod locked_postgres;
 pub mod locked_kafka;
 pub mod mariadb;
+pub mod mounted;
 pub mod own_kafka;
 pub mod own_postgres;
 pub mod own_registry;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::RegistryConfig;
+use crate::config::{Login, RegistryConfig};
 
 fn registry(lines: &str, environment: &[(&str, &str)]) -> RegistryConfig {
     let text = format!("\n[format]\nencoding = 'avro'\n[format.registry]\n{lines}\n");
@@ -37,9 +37,11 @@ fn a_login_is_given_beside_the_url_and_its_password_is_never_shown() {
         secret.path.display()
     );
     let found = registry(&lines, &[]);
-    let login = found.login.clone().unwrap();
-    assert_eq!(login.username, "me");
-    assert_eq!(login.password.unwrap().expose(), "hunter2");
+    let Some(Login::Basic { username, password }) = found.login.clone() else {
+        panic!("{found:?}");
+    };
+    let password = password.unwrap().read_blocking().unwrap();
+    assert_eq!((&*username, password.expose()), ("me", "hunter2"));
     assert!(!format!("{found:?}").contains("hunter2"));
 
     let text = minimal_and("\n[format.registry]\nurl = 'http://me:hunter2@a'\n");
@@ -49,6 +51,20 @@ fn a_login_is_given_beside_the_url_and_its_password_is_never_shown() {
     let text = minimal_and("\n[format.registry]\nurl = 'http://a'\npassword = 'hunter2'\n");
     let said = problems(&text, &[]).join("\n");
     assert!(said.contains("needs format.registry.username"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_token_stands_alone_and_comes_from_where_a_password_may_come_from() {
+    let lines = "url = 'http://a'\ntoken_command = ['get-token', 'hunter2']";
+    let found = registry(lines, &[]);
+    assert!(matches!(&found.login, Some(Login::Bearer(_))), "{found:?}");
+    assert!(!format!("{found:?}").contains("hunter2"));
+    let text =
+        minimal_and("\n[format.registry]\nurl = 'http://a'\nusername = 'me'\ntoken = 'hunter2'\n");
+    let said = problems(&text, &[]).join("\n");
+    let expected = "format.registry.token: format.registry.username is set as well";
+    assert!(said.contains(expected), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
 }
 

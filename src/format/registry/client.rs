@@ -1,18 +1,19 @@
 //! HTTP to the registry: what its answers mean, and which of its URLs is asked.
 
-use std::error::Error as _;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use openssl::pkey::PKey;
 use reqwest::header::ACCEPT;
-use reqwest::{Certificate, Identity, StatusCode, Url, redirect};
+use reqwest::{StatusCode, Url};
 
-use crate::config::{Login, RegistryConfig};
+use crate::config::{RegistryConfig, SecretError};
 use crate::format::registry::answer::says_missing;
-use crate::format::registry::error::RegistrySetupError;
+use crate::format::registry::connection::{Connection, Ready};
+use crate::format::registry::error::{RegistrySetupError, all_causes, innermost_cause};
 use crate::format::registry::fetch::{Answer, Ask};
+use crate::format::registry::handshake::explain_handshake;
+use crate::format::registry::login::{Age, LoginNow};
 use crate::verdict::{Failure, Verdict};
 
 /// The schema of a thousand columns has some 200 kB.
@@ -22,13 +23,16 @@ const ACCEPTED_TYPES: &str = "application/vnd.schemaregistry.v1+json, applicatio
 
 /// Asks the registry's URLs for one path at a time.
 pub struct Client {
-    http: reqwest::Client,
+    connection: Arc<Connection>,
+    login: LoginNow,
     urls: Vec<Url>,
-    login: Option<Login>,
     timeout: Duration,
     /// The URL that answered last is asked first.
     first: AtomicUsize,
 }
+
+/// A status, and a body; no body if it is too large.
+type Said = (StatusCode, Option<Vec<u8>>);
 
 impl Client {
     /// A client with the configured login and TLS files. No connection is opened yet.
@@ -36,44 +40,10 @@ impl Client {
     /// # Errors
     /// A file for TLS that can't be used.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistrySetupError> {
-        let mut http = reqwest::Client::builder()
-            .timeout(config.timeout)
-            // a login goes where it is configured to go, and nowhere else
-            .redirect(redirect::Policy::none())
-            // like Kafka and Postgres, the registry is asked directly
-            .no_proxy()
-            .user_agent(concat!("landfall/", env!("CARGO_PKG_VERSION")));
-        if let Some(path) = &config.root_certificates {
-            let told = unusable_file("format.registry.ca_file", path);
-            let pem = std::fs::read(path).map_err(|e| told(e.to_string()))?;
-            let trusted =
-                Certificate::from_pem_bundle(&pem).map_err(|e| told(innermost_cause(&e)))?;
-            if trusted.is_empty() {
-                return Err(told("it holds no certificate".to_owned()));
-            }
-            http = http.tls_certs_only(trusted);
-        }
-        if let Some(client) = &config.client {
-            let told_key = unusable_file("format.registry.key_file", &client.key);
-            let told = unusable_file("format.registry.cert_file", &client.certificate);
-            let certificate =
-                std::fs::read(&client.certificate).map_err(|e| told(e.to_string()))?;
-            let key = std::fs::read(&client.key).map_err(|e| told_key(e.to_string()))?;
-            // Without the callback OpenSSL asks for an encrypted key's passphrase on the terminal.
-            let key = PKey::private_key_from_pem_callback(&key, |_| Ok(0))
-                .and_then(|key| key.private_key_to_pem_pkcs8())
-                .map_err(|e| told_key(e.to_string()))?;
-            let identity = Identity::from_pkcs8_pem(&certificate, &key)
-                .map_err(|e| told(innermost_cause(&e)))?;
-            http = http.identity(identity);
-        }
-        let http = http
-            .build()
-            .map_err(|e| RegistrySetupError::Connection(innermost_cause(&e)))?;
         Ok(Self {
-            http,
+            connection: Arc::new(Connection::new(config)?),
+            login: LoginNow::new(config.login.clone()),
             urls: config.urls.clone(),
-            login: config.login.clone(),
             timeout: config.timeout,
             first: AtomicUsize::new(0),
         })
@@ -104,12 +74,17 @@ impl Client {
                 Some(body) => Answer::Found(body),
                 None => Answer::Refused(format!("it has more than {} MiB", MAX_ANSWER_BYTES >> 20)),
             }),
-            401 | 403 => {
-                let what = format!(
-                    "doesn't let us in ({status}): correct format.registry.username and format.registry.password"
-                );
-                said(Verdict::Systemic, what)
-            }
+            401 => said(
+                Verdict::Systemic,
+                format!(
+                    "doesn't let us in ({status}): {}",
+                    self.login.advise_unknown()
+                ),
+            ),
+            403 => said(
+                Verdict::Systemic,
+                format!("forbids it ({status}): {}", self.login.advise_forbidden()),
+            ),
             408 | 425 | 429 | 500.. => said(Verdict::Unavailable, format!("answers {status}")),
             400..=499 if body.is_some_and(|body| says_missing(&body)) => Ok(Answer::Missing),
             // whatever may answer like that: does a registry do so?
@@ -141,22 +116,27 @@ impl Client {
         }
     }
 
-    /// The answer's status and its body; no body if it is too large.
-    async fn send_request(
-        &self,
-        url: &Url,
-        path: &[&str],
-    ) -> Result<(StatusCode, Option<Vec<u8>>), Failure> {
+    async fn send_request(&self, url: &Url, path: &[&str]) -> Result<Said, Failure> {
+        let said = self.send_with(url, path, Age::Kept).await?;
+        // the login may have been replaced since it was read
+        match said.0 {
+            StatusCode::UNAUTHORIZED if self.login.may_change() => {
+                self.send_with(url, path, Age::Anew).await
+            }
+            _ => Ok(said),
+        }
+    }
+
+    async fn send_with(&self, url: &Url, path: &[&str], age: Age) -> Result<Said, Failure> {
         let mut asked = url.clone();
         if let Ok(mut segments) = asked.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        let mut request = self.http.get(asked).header(ACCEPT, ACCEPTED_TYPES);
-        if let Some(login) = &self.login {
-            let password = login.password.as_ref().map(|p| p.expose());
-            request = request.basic_auth(&login.username, password);
-        }
-        let failed = |error: reqwest::Error| self.failure_of(url, &error);
+        let Ready { client, outdated } = self.ready_client().await?;
+        let request = client.get(asked).header(ACCEPT, ACCEPTED_TYPES);
+        let request = self.login.show(request, age).await;
+        let request = request.map_err(|error| no_secret(&error))?;
+        let failed = |error: reqwest::Error| self.failure_of(url, &error, outdated.as_ref());
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
         let mut body = Vec::new();
@@ -169,7 +149,22 @@ impl Client {
         Ok((status, Some(body)))
     }
 
-    fn failure_of(&self, url: &Url, error: &reqwest::Error) -> Failure {
+    async fn ready_client(&self) -> Result<Ready, Failure> {
+        let connection = self.connection.clone();
+        let read = tokio::task::spawn_blocking(move || connection.client_now()).await;
+        // it neither panics nor is cut off, but for the end of the process
+        read.map_err(|_| {
+            let what = "the files of format.registry can't be read now";
+            Failure::new(Verdict::Unavailable, what)
+        })
+    }
+
+    fn failure_of(
+        &self,
+        url: &Url,
+        error: &reqwest::Error,
+        outdated: Option<&RegistrySetupError>,
+    ) -> Failure {
         if error.is_timeout() {
             let what = format!(
                 "the schema registry at {url} gave no answer within {:?}",
@@ -177,18 +172,31 @@ impl Client {
             );
             return Failure::new(Verdict::Unavailable, what);
         }
-        let what = innermost_cause(error);
+        let mut what = format!(
+            "the schema registry at {url} can't be asked: {}",
+            innermost_cause(error)
+        );
         // a certificate that isn't trusted is not trusted later either
-        let verdict = if what.contains("certificate verify failed") {
-            Verdict::Systemic
-        } else {
-            Verdict::Unavailable
+        let verdict = match explain_handshake(&all_causes(error)) {
+            Some(explained) => {
+                what = format!("{what}; {explained}");
+                Verdict::Systemic
+            }
+            None => Verdict::Unavailable,
         };
-        Failure::new(
-            verdict,
-            format!("the schema registry at {url} can't be asked: {what}"),
-        )
+        if let Some(outdated) = outdated {
+            what = format!(
+                "{what}; what the files of format.registry held before is used: {outdated}"
+            );
+        }
+        Failure::new(verdict, what)
     }
+}
+
+/// Only whoever gives the secret can mend it.
+fn no_secret(error: &SecretError) -> Failure {
+    let what = format!("the schema registry can't be asked without its login: {error}");
+    Failure::new(Verdict::Systemic, what)
 }
 
 impl Ask for Client {
@@ -227,23 +235,4 @@ fn join_failures(failures: Vec<Failure>) -> Failure {
         Verdict::Systemic
     };
     Failure::new(verdict, told.join("; "))
-}
-
-fn unusable_file(key: &'static str, path: &Path) -> impl Fn(String) -> RegistrySetupError {
-    move |reason| RegistrySetupError::File {
-        key,
-        path: path.to_owned(),
-        reason,
-    }
-}
-
-/// What went wrong, without what all of it was about.
-fn innermost_cause(error: &reqwest::Error) -> String {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
-    let mut text = error.to_string();
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
 }

@@ -12,6 +12,9 @@ use crate::format::registry::fetch::{Answer, Ask};
 const MAX_REFERENCE_DEPTH: usize = 16;
 const MAX_REFERENCES: usize = 256;
 
+/// Of all of them together, which are compiled at once.
+const MAX_REFERRED_BYTES: usize = 16 << 20;
+
 /// All of them, each after those that it refers to.
 ///
 /// # Errors
@@ -21,7 +24,7 @@ pub async fn resolve_references(
     kind: SchemaType,
     references: Vec<Reference>,
 ) -> Result<Vec<Referred>, LookupError> {
-    let mut resolved = Vec::new();
+    let (mut resolved, mut referred_bytes) = (Vec::new(), 0);
     // by subject and version: by whichever name, it is one schema
     let mut met: HashSet<(String, i64)> = HashSet::new();
     // each schema with those of its references that are still to be looked at; the first has none to keep
@@ -51,6 +54,13 @@ pub async fn resolve_references(
             .map_err(|e| {
                 e.tell_more(|why| format!("refers to subject {subject:?} version {version}, {why}"))
             })?;
+        referred_bytes += registered.schema.len();
+        if referred_bytes > MAX_REFERRED_BYTES {
+            let most = MAX_REFERRED_BYTES >> 20;
+            return Err(LookupError::Unusable(format!(
+                "refers to others of more than {most} MiB together"
+            )));
+        }
         let referred = Referred {
             name: name.clone(),
             schema: registered.schema,

@@ -52,12 +52,16 @@ fn server(answers: &[(&str, &[(u16, &str)])]) -> Server {
 }
 
 fn registry(urls: &[&str]) -> Registry {
+    registry_within(urls, Duration::from_millis(500))
+}
+
+fn registry_within(urls: &[&str], timeout: Duration) -> Registry {
     Registry::new(&RegistryConfig {
         urls: urls.iter().map(|url| url.parse().unwrap()).collect(),
         login: None,
         root_certificates: None,
         client: None,
-        timeout: Duration::from_millis(500),
+        timeout,
     })
     .unwrap()
 }
@@ -82,7 +86,7 @@ async fn what_may_come_back_is_waited_for_and_what_must_be_mended_is_told() {
         (503, "", Verdict::Unavailable, "answers 503"),
         (429, "", Verdict::Unavailable, "answers 429"),
         (401, "", Verdict::Systemic, "username"),
-        (403, "", Verdict::Systemic, "username"),
+        (403, "", Verdict::Systemic, "have the registry let"),
         (302, "", Verdict::Systemic, "where it really is"),
         (404, "<html>", Verdict::Systemic, "may lack its path"),
         (
@@ -220,4 +224,27 @@ async fn references_are_followed_but_not_in_circles_and_not_for_ever() {
     let known = learn(&registry(&[&gone.url]), 7).await.unwrap();
     let expected = "schema 7 refers to subject \"gone\" version 1, which the registry doesn't have";
     assert!(matches!(known, KnownSchema::Refused(why) if why == expected));
+}
+
+#[tokio::test]
+async fn what_a_schema_refers_to_is_bounded_all_together_and_an_answer_by_itself() {
+    let refer = |subject: &str| format!(r#"[{{"subject":"{subject}","version":1}}]"#);
+    let large = |references: &str| schema(&" ".repeat(6 << 20), references);
+    let (one, two, three) = (large(&refer("two")), large(&refer("three")), large("[]"));
+    let (root, huge) = (schema("\"int\"", &refer("one")), " ".repeat(9 << 20));
+    let server = server(&[
+        ("/schemas/ids/7", &[(200, &root)]),
+        ("/subjects/one/versions/1", &[(200, &one)]),
+        ("/subjects/two/versions/1", &[(200, &two)]),
+        ("/subjects/three/versions/1", &[(200, &three)]),
+        ("/schemas/ids/8", &[(200, &huge)]),
+    ]);
+    let registry = registry_within(&[&server.url], Duration::from_secs(30));
+    for (id, why) in [(7, "of more than 16 MiB together"), (8, "more than 8 MiB")] {
+        let known = learn(&registry, id).await.unwrap();
+        assert!(
+            matches!(&known, KnownSchema::Refused(told) if told.contains(why)),
+            "{known:?}"
+        );
+    }
 }

@@ -118,7 +118,7 @@ fn explain_unusable(failure: &Failure, others: bool) -> Finding {
     let (code, remedy) = match failure.verdict {
         Verdict::Systemic => (
             "registry_unusable",
-            "correct [format.registry]: url with its path, username and password, or ca_file",
+            "correct what it names in [format.registry]",
         ),
         _ => (
             "registry_unreachable",

@@ -8,10 +8,12 @@ use reqwest::redirect;
 use serde_json::Value;
 use url::Url;
 
-use crate::config::{OpenLineageConfig, Secret};
+use crate::config::{OpenLineageConfig, Secret, SecretSource};
 
 /// How long an event may take to be taken.
 const POST_TIMEOUT: Duration = Duration::from_secs(5);
+
+const API_KEY: &str = "OPENLINEAGE_API_KEY";
 
 /// Why there are no events.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +31,7 @@ pub enum LineageTargetError {
 pub struct LineageTarget {
     http: reqwest::Client,
     url: Url,
-    token: Option<Secret>,
+    token: Option<SecretSource>,
     /// What a variable calls the job's namespace.
     pub(super) namespace: Option<String>,
 }
@@ -70,8 +72,8 @@ impl LineageTarget {
         Ok(Some(Self {
             http: http.build().map_err(LineageTargetError::Client)?,
             url: below(url, &path),
-            token: set("OPENLINEAGE_API_KEY")
-                .map(Secret::new)
+            token: set(API_KEY)
+                .map(|key| SecretSource::written(API_KEY, Secret::new(key)))
                 .or_else(|| config.token.clone()),
             namespace: set("OPENLINEAGE_NAMESPACE"),
         }))
@@ -84,6 +86,7 @@ impl LineageTarget {
     pub(super) async fn post(&self, event: &Value) -> Result<(), String> {
         let mut request = self.http.post(self.url.clone());
         if let Some(token) = &self.token {
+            let token = token.read().await.map_err(|error| error.to_string())?;
             request = request.bearer_auth(token.expose());
         }
         let json = ("content-type", "application/json");
@@ -110,6 +113,7 @@ fn below(mut url: Url, path: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     fn read(set: &[(&str, &str)], url: Option<&str>) -> Result<Option<LineageTarget>, String> {
         let config = OpenLineageConfig {
@@ -143,7 +147,8 @@ mod tests {
         ];
         let target = read(&set, own).unwrap().unwrap();
         assert_eq!(target.url.as_str(), "https://other/events");
-        assert_eq!(target.token, Some(Secret::new("key")));
+        let token = target.token.unwrap().read_blocking().unwrap();
+        assert_eq!(token.expose(), "key");
         assert_eq!(target.namespace.as_deref(), Some("shop"));
         assert_eq!(url(&[("OPENLINEAGE_DISABLED", "true")], own), None);
     }
@@ -153,5 +158,29 @@ mod tests {
         let set = [("OPENLINEAGE_URL", "http://user:secret@host")];
         let said = read(&set, None).unwrap_err();
         assert!(said.contains("OPENLINEAGE_URL") && !said.contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn a_token_in_a_file_is_read_anew_and_one_that_is_gone_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "one").unwrap();
+        let text = format!(
+            "[lineage]\nurl = 'http://127.0.0.1:1'\ntoken_file = {:?}",
+            file.path()
+        );
+        let minimal =
+            "[kafka]\nbrokers = 'k:9092'\ntopics = ['t']\n[postgres]\nurl = 'postgres://a@b/c'";
+        let config = Config::parse(&format!("{minimal}\n{text}")).unwrap();
+        let none = |_: &str| Err(VarError::NotPresent);
+        let target = LineageTarget::read(&config.lineage, &none);
+        let target = target.unwrap().unwrap();
+        let token = target.token.as_ref().unwrap();
+        for now in ["one", "two"] {
+            std::fs::write(file.path(), now).unwrap();
+            assert_eq!(token.read().await.unwrap().expose(), now);
+        }
+        drop(file);
+        let said = target.post(&Value::Null).await.unwrap_err();
+        assert!(said.contains("lineage.token_file"), "{said}");
     }
 }
