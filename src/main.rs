@@ -22,7 +22,7 @@ use landfall::watch::progress::Progress;
 use landfall::watch::sampled::Sampled;
 use landfall::watch::spans::Scene;
 use landfall::watch::traces::Traces;
-use landfall::watch::{metrics, spans, telemetry};
+use landfall::watch::{metrics, panics, spans, telemetry};
 use landfall::{memory, pipeline, shutdown};
 
 /// A batch allocates a little for each of thousands of events, in one thread or another.
@@ -118,6 +118,7 @@ fn start_telemetry(
         spans::set_scene(Scene::from_config(config));
     }
     telemetry::start_logging(&config.log, traces.as_ref())?;
+    panics::log_panics();
     Ok((traces, lineage))
 }
 

@@ -10,6 +10,7 @@ pub mod lineage;
 mod log_line;
 pub mod metrics;
 pub mod page;
+pub mod panics;
 mod position;
 pub mod progress;
 pub mod recent_ddl;

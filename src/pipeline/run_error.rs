@@ -23,9 +23,17 @@ pub enum RunError {
     #[error(transparent)]
     NotCaughtUp(#[from] NotCaughtUp),
     /// A lane has panicked.
-    #[error("a lane failed: {0}")]
+    #[error("a lane failed: {}", tell_end(.0))]
     LaneFailed(JoinError),
     /// The poll thread has ended, and the lanes with it.
     #[error("reading from Kafka has ended")]
     ReadingEnded,
+}
+
+/// Its own words would hold the panic's, and those may hold a value.
+fn tell_end(error: &JoinError) -> &'static str {
+    match error.is_panic() {
+        true => "it panicked, the log says where",
+        false => "it was cut off",
+    }
 }

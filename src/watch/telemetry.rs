@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing::Subscriber;
-use tracing_subscriber::filter::{FilterExt as _, FilterFn, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, FilterFn, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Format;
 use tracing_subscriber::fmt::time::SystemTime;
@@ -38,7 +38,7 @@ pub enum TelemetryError {
 /// An error if `RUST_LOG` is no filter, or if logging was started before.
 pub fn start_logging(log: &LogConfig, traces: Option<&Traces>) -> Result<(), TelemetryError> {
     let filter = log_filter(log, std::env::var(LEVEL_VARIABLE).ok())?;
-    let written = filter.and(no_spans());
+    let written = filter.and(no_spans()).and(no_foreign_details());
     let lines = log_lines(log.format, stderr().is_terminal(), stderr).with_filter(written);
     tracing_subscriber::registry()
         .with(lines)
@@ -51,6 +51,19 @@ pub fn start_logging(log: &LogConfig, traces: Option<&Traces>) -> Result<(), Tel
 pub(super) fn no_spans() -> FilterFn {
     filter_fn(|metadata| metadata.target() != spans::TARGET)
 }
+
+/// What libraries tell in passing is what they are given: tokio-postgres tells each statement's parameters, which are rows,
+/// and what triggers say of them. Only librdkafka, which tells of itself and of brokers, is asked for more.
+fn no_foreign_details() -> FilterFn {
+    filter_fn(|metadata| {
+        let target = metadata.target();
+        *metadata.level() <= LevelFilter::WARN
+            || TELLING.iter().any(|name| target.starts_with(name))
+    })
+}
+
+/// Whose lines may be written whatever their level is.
+const TELLING: [&str; 3] = ["landfall", "librdkafka", "rdkafka"];
 
 /// Writes the log's lines. `ansi`: in colours, where they are for people.
 pub(super) fn log_lines<S, W>(
