@@ -15,6 +15,7 @@ pub mod exported;
 mod parsed;
 pub mod promql;
 mod promtool;
+mod secrets;
 
 fn path(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)

@@ -35,7 +35,7 @@ fn helm(command: &str, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-fn render(arguments: &[&str]) -> Vec<Object> {
+pub(super) fn render(arguments: &[&str]) -> Vec<Object> {
     let rendered = helm("template release", arguments).unwrap_or_else(|e| panic!("{e}"));
     objects(&rendered)
 }
@@ -52,12 +52,12 @@ fn objects(rendered: &str) -> Vec<Object> {
 
 const EVERYTHING: [&str; 2] = ["--values", "everything.yaml"];
 
-fn of_kind<'o>(objects: &'o [Object], kind: &str) -> &'o Value {
+pub(super) fn of_kind<'o>(objects: &'o [Object], kind: &str) -> &'o Value {
     let found = objects.iter().find(|(k, _)| k == kind);
     &found.unwrap_or_else(|| panic!("no {kind}")).1
 }
 
-fn container(objects: &[Object], kind: &str) -> Value {
+pub(super) fn container(objects: &[Object], kind: &str) -> Value {
     of_kind(objects, kind)["spec"]["template"]["spec"]["containers"][0].clone()
 }
 
@@ -116,7 +116,7 @@ fn schema_of(object: &Value) -> Value {
     schema
 }
 
-fn assert_taken(objects: &[Object]) {
+pub(super) fn assert_taken(objects: &[Object]) {
     for (kind, object) in objects {
         let schema = jsonschema::validator_for(&schema_of(object)).unwrap();
         let wrong = schema.iter_errors(object);
