@@ -78,6 +78,7 @@ impl OwnKafka {
     }
 
     /// Stops it, and has it come back once everything that it has is copied.
+    #[allow(dead_code)] // in make soak
     pub fn copy_disk(&self) {
         self.stop();
         copy_folder(
@@ -88,6 +89,7 @@ impl OwnKafka {
     }
 
     /// Has it come back with nothing but what it had when it was copied, its metadata included.
+    #[allow(dead_code)] // in make soak
     pub fn restore_disk(&self) {
         self.stop();
         let data = self.directory.join("kafka/data");
@@ -184,6 +186,7 @@ impl Drop for OwnKafka {
     }
 }
 
+#[allow(dead_code)] // in make soak
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("it is there") {

@@ -20,6 +20,7 @@ impl OwnPostgres {
     }
 
     /// Of this version, whatever the machine has: fetched the first time.
+    #[allow(dead_code)] // in make soak
     pub fn of_version(version: &str) -> Self {
         let binaries = format!("embedded-{version}");
         Self::start_in(&[], vec![("LANDFALL_STACK_POSTGRES_BIN", binaries)])
