@@ -2,6 +2,7 @@
 
 mod dlq;
 mod letters;
+mod printed;
 mod since;
 
 use std::io::IsTerminal as _;
@@ -13,6 +14,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 pub use crate::cli::dlq::{Discard, Dlq, DlqCommand, List, Replay, Show, WantedState};
 pub use crate::cli::letters::{ChosenLetters, LetterFilters, LetterId};
+pub use crate::cli::printed::{Completions, Manual};
 use crate::config::DEFAULT_PATH;
 
 const EXAMPLES: &str = "\
@@ -50,7 +52,10 @@ Exits 1 with every problem found, not only the first.";
 const MIGRATE_EXAMPLES: &str = "\
 Examples:
   landfall migrate                   As a role that may create a schema; then let `run`
-                                     use a lesser one, with postgres.migrate = false";
+                                     use a lesser one, with postgres.migrate = false
+
+A Landfall of before the upgrade can go on with the schema, so that one can go back to it. If an
+upgrade is of another kind, this says so and does nothing without --no-way-back.";
 
 const PRUNE_EXAMPLES: &str = "\
 Examples:
@@ -103,6 +108,19 @@ as .properties. The configuration goes to standard output, without any password.
 what became of each option: mapped, not needed, differs, no counterpart, to decide. It exits with 0 if
 a configuration was written, whatever is to decide, and with 2 if none was.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  landfall completions bash > /usr/share/bash-completion/completions/landfall
+  landfall completions zsh > /usr/local/share/zsh/site-functions/_landfall
+  landfall completions fish > ~/.config/fish/completions/landfall.fish
+
+A package brings those of bash, zsh and fish along.";
+
+const MANUAL_EXAMPLES: &str = "\
+Examples:
+  landfall man | man -l -
+  landfall man /usr/local/share/man/man1     landfall.1, landfall-run.1 and so on";
+
 /// Lands Kafka change events in Postgres, each exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(name = "landfall", version, after_help = EXAMPLES)]
@@ -132,7 +150,7 @@ pub enum Command {
     Check(Check),
     /// Create or upgrade the bookkeeping tables.
     #[command(after_help = MIGRATE_EXAMPLES)]
-    Migrate,
+    Migrate(Migrate),
     /// Forget the ids of events that were applied longer ago than apply.retention.
     #[command(after_help = PRUNE_EXAMPLES)]
     Prune(Prune),
@@ -150,6 +168,12 @@ pub enum Command {
     /// Turn Kafka Connect's JDBC sinks into a configuration.
     #[command(after_help = IMPORT_EXAMPLES)]
     ImportConnector(ImportConnector),
+    /// Print the completions of a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Print the page of the manual, or write one for each command.
+    #[command(after_help = MANUAL_EXAMPLES)]
+    Man(Manual),
 }
 
 impl Cli {
@@ -236,6 +260,13 @@ pub enum Trial {
     Always,
     /// Not at all.
     Never,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Migrate {
+    /// Upgrade also if no Landfall of before the upgrade can go on with the schema then.
+    #[arg(long)]
+    pub no_way_back: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -8,7 +8,7 @@
 //!   that were never had, `first_starts`.
 //! - For a replay of dead letters: `letter_rows`, `letter_filter`, `letter_states`, `recorded_events`.
 //! - For an operator: `standstills`, `overview`, `rights`, `forget_partitions`.
-//! - The tables themselves: `migrate` creates them, `letter_indexes` what needs no migration, `retention` forgets what is old.
+//! - The tables themselves: `migrate` creates them by `migrations`, `schema_version` says who can use them, `letter_indexes` what needs no migration, `retention` forgets what is old.
 
 pub mod days;
 pub mod destination_tables;
@@ -24,6 +24,7 @@ pub mod letter_states;
 pub mod letters;
 pub mod measure;
 pub mod migrate;
+mod migrations;
 pub mod moved_rows;
 pub mod overview;
 pub mod partition_starts;
@@ -33,6 +34,7 @@ pub mod retention;
 pub mod rights;
 pub mod row_identities;
 pub mod row_positions;
+pub mod schema_version;
 pub mod standstills;
 pub mod table_facts;
 pub mod watermarks;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use landfall::cli::{Cli, Command, Run};
+use landfall::cli::{Cli, Command, Manual, Migrate, Run};
 use landfall::config::{Config, HttpConfig};
 use landfall::ledger::letter_indexes::create_missing_indexes;
-use landfall::ledger::migrate;
+use landfall::ledger::migrate::{WayBack, migrate};
 use landfall::ledger::resume::ResumeReason;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::operator::command_error::CommandError;
@@ -79,6 +79,7 @@ fn main() -> ExitCode {
 
 /// The commands that don't ask for a whole configuration.
 fn run_without_configuration(cli: &Cli) -> Option<ExitCode> {
+    let print = |text: Vec<u8>| _ = terminal::print(&String::from_utf8_lossy(&text));
     let (outcome, failed): (Result<(), Box<dyn Error>>, u8) = match &cli.command {
         // it makes one
         Command::ImportConnector(asked) => {
@@ -91,6 +92,17 @@ fn run_without_configuration(cli: &Cli) -> Option<ExitCode> {
                 return Some(ExitCode::from(2));
             }
         },
+        Command::Completions(asked) => {
+            print(asked.render());
+            (Ok(()), 1)
+        }
+        Command::Man(asked) => {
+            let written = match &asked.directory {
+                Some(directory) => Manual::write_pages(directory),
+                None => Manual::render_main_page().map(print),
+            };
+            (written.map_err(Into::into), 1)
+        }
         _ => return None,
     };
     Some(match outcome {
@@ -144,13 +156,16 @@ async fn run_command(
             return outcome;
         }
         Command::Check(check) => check::run_check(config, &check).await,
-        Command::Migrate => migrate_now(config).await,
+        Command::Migrate(asked) => migrate_now(config, &asked).await,
         Command::Prune(asked) => prune::prune_ledger(config, &asked).await,
         Command::Status(asked) => status::show_status(config, &asked).await,
         Command::Dlq(dlq) => dlq::run_command(config, &dlq.command).await,
         Command::Forget(what) => forget::forget_topic(config, &what).await,
         // `run_without_configuration` has seen to them
-        Command::ImportConnector(_) | Command::Health(_) => Ok(()),
+        Command::ImportConnector(_)
+        | Command::Health(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(()),
     }
     .map_err(Into::into)
 }
@@ -222,9 +237,13 @@ struct PutAside {
     events: u64,
 }
 
-async fn migrate_now(config: &Config) -> Result<(), CommandError> {
+async fn migrate_now(config: &Config, asked: &Migrate) -> Result<(), CommandError> {
     let pool = connection::build_pool(config)?;
-    let applied = migrate::migrate(&pool, &config.postgres.schema).await?;
+    let way_back = match asked.no_way_back {
+        true => WayBack::GivenUp,
+        false => WayBack::Kept,
+    };
+    let applied = migrate(&pool, &config.postgres.schema, way_back).await?;
     let schema = terminal::printable(&config.postgres.schema);
     terminal::print(&match applied.as_slice() {
         [] => format!("schema {schema} is up to date\n"),

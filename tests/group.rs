@@ -1,5 +1,8 @@
 //! Several workers in one group: one dies, one hangs and comes back.
 
+use std::path::Path;
+
+use crate::support::rolling::Rolling;
 use crate::support::worker::Worker;
 use crate::support::{World, audit, events, eventually};
 
@@ -159,48 +162,29 @@ async fn until_caught_up_waits_for_the_partitions_of_other_members_too() {
     assert_eq!(fellow.stop().await.0, Some(0));
 }
 
-/// Three workers, each replaced by a new process while events come; `static_members`: each comes back under its own name.
-async fn restart_each_of_three(test: &str, static_members: bool) -> Vec<Worker> {
-    let mut world = World::new(test, 6).await;
-    world.set("apply", "batch_rows = 100");
-    let run = |number: usize| {
-        let name = format!("{}-{number}", world.group());
-        let members = [("LANDFALL_KAFKA__PROPERTIES__GROUP_INSTANCE_ID", &*name)];
-        let environment = if static_members { &members[..] } else { &[] };
-        Worker::start(&["run"], &world.config_file(), environment)
+/// Three workers, each replaced by a new process while events come.
+async fn restart_each_of_three(test: &str, static_members: bool) -> (World, Vec<Worker>) {
+    let program = Path::new(env!("CARGO_BIN_EXE_landfall"));
+    let rolling = Rolling {
+        static_members,
+        first: program,
+        replacements: &[(0, program), (1, program), (2, program)],
     };
-    let history = events::history(500, 8);
-    let mut workers = vec![run(0), run(1), run(2)];
-    for worker in &workers {
-        worker.says(&["partitions assigned", "partitions=2"]).await;
-    }
-    for (number, part) in history.chunks(1000).enumerate() {
-        world.kafka.produce(&world.topic, part).await;
-        let (slot, version) = (number, 2 * (number + 1));
-        if slot < workers.len() {
-            // as Kubernetes does with a StatefulSet: the new one begins when the old one has ended
-            assert_eq!(workers.remove(slot).stop().await.0, Some(0));
-            workers.insert(slot, run(slot));
-        }
-        let landed = format!("SELECT count(*) FROM t WHERE version = {version}");
-        world.until_count(&landed, 500).await;
-    }
-    audit::assert_forward_only(&world.db).await;
-    let ids = "SELECT count(*) FROM landfall.processed_events";
-    assert_eq!(world.count(ids).await, 4000);
-    workers
+    rolling.run(test).await
 }
 
 #[tokio::test]
 async fn a_rolling_restart_under_load_loses_and_doubles_nothing() {
-    for worker in restart_each_of_three("rolling", false).await {
+    let (_world, workers) = restart_each_of_three("rolling", false).await;
+    for worker in workers {
         assert_eq!(worker.stop().await.0, Some(0));
     }
 }
 
 #[tokio::test]
 async fn a_rolling_restart_of_static_members_moves_no_partition_of_anybody_else() {
-    for worker in restart_each_of_three("rolling_static", true).await {
+    let (_world, workers) = restart_each_of_three("rolling_static", true).await;
+    for worker in workers {
         let log = worker.log();
         assert!(!log.contains("partitions given up"), "{log}");
         assert_eq!(worker.stop().await.0, Some(0));

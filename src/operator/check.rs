@@ -43,7 +43,7 @@ use deadpool_postgres::Object;
 
 use crate::cli::Check;
 use crate::config::Config;
-use crate::ledger::migrate;
+use crate::ledger::schema_version::SchemaState;
 use crate::operator::check::destination::{ObservedDestination, answer_in_time};
 use crate::operator::check::evolution::judge_sharing;
 use crate::operator::check::finding::Finding;
@@ -102,7 +102,7 @@ async fn examine_setup(config: &Config, check: &Check) -> Report {
     let has_ledger = destination
         .server
         .as_ref()
-        .is_some_and(|server| server.schema_version == Some(migrate::current_version()));
+        .is_some_and(|server| matches!(server.schema, Some(SchemaState::Usable(_))));
     let ledger = has_ledger.then_some(config.postgres.schema.as_str());
     let asked = Asked {
         config,
@@ -176,7 +176,7 @@ async fn judge_starts(
 ) {
     let config = asked.config;
     let server = destination.server.as_ref();
-    let is_new = server.is_some_and(|server| server.schema_version == Some(0));
+    let is_new = server.is_some_and(|server| server.schema == Some(SchemaState::Absent));
     let starts = match (destination.client.as_ref(), asked.ledger) {
         (Some(client), Some(schema)) => {
             let starts = Starts::read_ledger(client, schema, config);
@@ -246,6 +246,6 @@ fn postgres_line(config: &Config, destination: &ObservedDestination) -> Postgres
         version: server.map(|s| s.version.clone()),
         role: server.map(|s| s.role.clone()),
         schema: config.postgres.schema.clone(),
-        schema_version: server.and_then(|s| s.schema_version),
+        schema_version: server.and_then(|s| s.schema.as_ref().map(SchemaState::version)),
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::cli::Prune;
 use crate::config::Config;
 use crate::ledger::Ledger;
-use crate::ledger::migrate;
 use crate::ledger::retention::{Sweep, Swept};
+use crate::ledger::schema_version;
 use crate::operator::command_error::CommandError;
 use crate::operator::terminal::{self, json_line, printable};
 use crate::postgres::connection;
@@ -49,7 +49,7 @@ async fn sweep_ledger(
 ) -> Result<(), Failure> {
     let pool = connection::build_pool(config)?;
     let mut client = connection::connect(&pool).await?;
-    migrate::require_current(&client, &config.postgres.schema).await?;
+    schema_version::require_usable(&client, &config.postgres.schema).await?;
     let sweep = Sweep {
         ledger,
         retention: config.apply.retention,

@@ -6,7 +6,8 @@ use deadpool_postgres::Pool;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::ledger::migrate;
+use crate::ledger::migrate::{WayBack, migrate};
+use crate::ledger::schema_version::require_usable;
 use crate::pipeline::waiting::Waiting;
 use crate::postgres::connection::connect;
 use crate::verdict::{Failure, Verdict};
@@ -55,10 +56,12 @@ pub async fn wait_for_schema(
 async fn prepare_schema(config: &Config, pool: &Pool) -> Result<(), Failure> {
     let schema = &config.postgres.schema;
     if config.postgres.migrate {
-        for name in migrate::migrate(pool, schema).await? {
+        for name in migrate(pool, schema, WayBack::Kept).await? {
             tracing::info!(schema, migration = name, "bookkeeping schema upgraded");
         }
         return Ok(());
     }
-    migrate::require_current(&connect(pool).await?, schema).await
+    let version = require_usable(&connect(pool).await?, schema).await?;
+    tracing::debug!(schema, version, "bookkeeping schema is usable");
+    Ok(())
 }

@@ -23,4 +23,5 @@ mod much;
 mod postgres_versions;
 mod settings;
 mod sight;
+mod versions;
 mod workers;

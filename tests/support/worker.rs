@@ -19,7 +19,18 @@ pub struct Worker {
 
 impl Worker {
     pub fn start(arguments: &[&str], config: &Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_landfall"))
+        let program = Path::new(env!("CARGO_BIN_EXE_landfall"));
+        Self::start_program(program, arguments, config, environment)
+    }
+
+    /// The same of another build.
+    pub fn start_program(
+        program: &Path,
+        arguments: &[&str],
+        config: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut child = Command::new(program)
             .args(arguments)
             .arg("--config")
             .arg(config)

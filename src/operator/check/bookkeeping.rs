@@ -1,7 +1,10 @@
 //! The bookkeeping schema: its version, and what our role may do with it.
 
 use crate::config::{Config, Idempotency, PostgresConfig};
-use crate::ledger::{migrate, rights};
+use crate::ledger::rights;
+use crate::ledger::schema_version::{
+    NO_WAY_BACK_REMEDY, SchemaState, TOO_NEW_REMEDY, current_version,
+};
 use crate::operator::check::finding::Finding;
 use crate::operator::check::server::Server;
 use crate::postgres::unnamed_statements::UnnamedStatements;
@@ -24,24 +27,26 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
         ));
     }
     // what else keeps us from reading it is told with the other rights on its tables
-    let version = server.schema_version?;
-    let current = migrate::current_version();
-    if version == current {
-        return None;
-    }
-    if version > current {
-        return Some(Finding::problem(
-            "schema_too_new",
-            format!(
-                "the bookkeeping schema {schema} is at version {version}, of a later Landfall; this one knows up to {current}"
-            ),
-            "use that Landfall, or another postgres.schema",
-        ));
-    }
-    let state = match version {
-        0 => format!("the bookkeeping schema {schema} is not there yet"),
-        _ => format!(
-            "the bookkeeping schema {schema} is at version {version}, and {current} is needed"
+    let found = server.schema.as_ref()?;
+    let state = match (found, found.describe_hindrance(schema)) {
+        (SchemaState::TooNew { .. }, why) => {
+            let why = why.unwrap_or_default();
+            return Some(Finding::problem("schema_too_new", why, TOO_NEW_REMEDY));
+        }
+        (_, Some(why)) => {
+            return Some(Finding::problem(
+                "schema_no_way_back",
+                why,
+                NO_WAY_BACK_REMEDY,
+            ));
+        }
+        (SchemaState::Usable(_), _) => return None,
+        (SchemaState::Absent | SchemaState::Behind { version: 0, .. }, _) => {
+            format!("the bookkeeping schema {schema} is not there yet")
+        }
+        (SchemaState::Behind { version, .. }, _) => format!(
+            "the bookkeeping schema {schema} is at version {version}, and {} is needed",
+            current_version()
         ),
     };
     let may = if rights.schema_exists {

@@ -53,7 +53,7 @@ pub async fn judge_destination(config: &Config) -> ObservedDestination {
             findings.extend(judge_server(postgres, &server));
             findings.extend(find_pooler(postgres, &client).await);
             findings.extend(bookkeeping::judge_schema_version(postgres, &server));
-            if server.schema_version.is_none_or(|version| version > 0) {
+            if server.schema.as_ref().is_none_or(|s| s.version() > 0) {
                 match answer_in_time(bookkeeping::find_missing_rights(
                     &client,
                     config,

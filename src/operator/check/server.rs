@@ -1,8 +1,8 @@
 //! The Postgres server of the destination: what it is, and whether it takes writes.
 
 use crate::config::PostgresConfig;
-use crate::ledger::migrate;
 use crate::ledger::rights::{SchemaRights, read_schema_rights};
+use crate::ledger::schema_version::{SchemaState, read_state};
 use crate::operator::check::finding::Finding;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::verdict::{Failure, sqlstate};
@@ -20,8 +20,8 @@ pub struct Server {
     pub version: String,
     /// The role that Landfall is logged in as.
     pub role: String,
-    /// The version of the bookkeeping schema: 0 if there is none, `None` if our role can't read it.
-    pub schema_version: Option<i32>,
+    /// How the bookkeeping schema is; `None` if our role can't read it.
+    pub schema: Option<SchemaState>,
     /// What our role may do with the bookkeeping schema.
     pub rights: SchemaRights,
     version_number: i32,
@@ -42,21 +42,21 @@ pub async fn read_server(client: &impl UnnamedStatements, schema: &str) -> Resul
         role: row.get(2),
         in_recovery: row.get(3),
         read_only: row.get(4),
-        schema_version: read_schema_version(client, schema, &rights).await?,
+        schema: read_schema(client, schema, &rights).await?,
         rights,
     })
 }
 
-async fn read_schema_version(
+async fn read_schema(
     client: &impl UnnamedStatements,
     schema: &str,
     rights: &SchemaRights,
-) -> Result<Option<i32>, Failure> {
+) -> Result<Option<SchemaState>, Failure> {
     if rights.schema_exists && !rights.use_schema {
         return Ok(None);
     }
-    match migrate::installed_version(client, schema).await {
-        Ok(version) => Ok(Some(version)),
+    match read_state(client, schema).await {
+        Ok(state) => Ok(Some(state)),
         Err(failure) if failure.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE]) => Ok(None),
         Err(failure) => Err(failure),
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 
 use crate::config::Config;
-use crate::ledger::migrate;
 use crate::ledger::overview::{
     AppliedPartition, count_letters, list_partitions, list_waiting, server_version,
 };
+use crate::ledger::schema_version::require_usable;
 use crate::operator::bookkeeping::name_database;
 use crate::operator::command_error::CommandError;
 use crate::postgres::connection::{build_single, connect};
@@ -23,6 +23,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The side of the bookkeeping tables.
 pub struct Bookkeeping {
+    /// The version of its schema.
+    pub schema_version: i32,
     /// Every partition of which something was applied.
     pub partitions: Vec<AppliedPartition>,
     /// The partitions that others go before which aren't drained yet.
@@ -88,8 +90,9 @@ impl BookkeepingReader {
             statement: self.patience,
         };
         pin_patience(&tx, patience).await?;
-        migrate::require_current(&tx, schema).await?;
+        let schema_version = require_usable(&tx, schema).await?;
         Ok(Bookkeeping {
+            schema_version,
             partitions: list_partitions(&tx, schema).await?,
             waiting: list_waiting(&tx, schema).await?,
             server_version: server_version(&tx).await?,

@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::ledger::migrate;
 use crate::operator::status::bookkeeping::{Bookkeeping, BookkeepingReader};
 use crate::operator::status::kafka::{KafkaAnswers, KafkaAsker};
 use crate::operator::status::line::put_together;
@@ -48,8 +47,7 @@ impl Gatherer {
         };
         status.note_problems(Side::Postgres, of_postgres);
         if let Some(bookkeeping) = bookkeeping {
-            // another one would have been a problem
-            status.versions.ledger_schema = Some(migrate::current_version());
+            status.versions.ledger_schema = Some(bookkeeping.schema_version);
             status.versions.postgres = Some(bookkeeping.server_version);
             match bookkeeping.letters {
                 Ok(letters) => status.dead_letters = Some(letters),
