@@ -1,5 +1,5 @@
 # Everything there is to do with a clone. `make` alone tells.
-.PHONY: help demo test soak fuzz audit bench image image-test stack stack-down build release fmt
+.PHONY: help demo test soak fuzz audit bench image image-test stack stack-down build release dist fmt
 
 help:
 	@echo 'make demo        the whole way once: source Postgres -> Debezium -> Kafka -> Landfall -> destination, proven (ENCODING=avro: with a schema registry)'
@@ -11,6 +11,7 @@ help:
 	@echo 'make image       the container image, built by buildah as root; make image-test runs it on the real stack'
 	@echo 'make stack       start the local Kafka, Connect, registry and Postgres (make stack-down ends them)'
 	@echo 'make release     build target/release/landfall, which brings its own OpenSSL (make build: a quick, slower one)'
+	@echo 'make dist        what is released, in target/dist: a tarball, a Debian package, checksums; then it is tried'
 	@echo 'make fmt         format the code'
 
 ENCODING ?= json
@@ -52,6 +53,10 @@ release: export LANDFALL_COMMIT = $(shell git rev-parse --short HEAD 2>/dev/null
 release:
 	@dev/prerequisites build
 	OPENSSL_NO_VENDOR=0 dev/cargo build --release --locked
+
+dist:
+	@dev/dist
+	@dev/dist --check
 
 fmt:
 	dev/cargo fmt --all

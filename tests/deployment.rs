@@ -12,6 +12,7 @@ mod compose;
 pub mod dashboards;
 mod dockerfile;
 pub mod exported;
+mod package;
 mod parsed;
 pub mod promql;
 mod promtool;
