@@ -80,7 +80,7 @@ fn each_command_has_a_page_of_the_manual_with_its_examples_as_they_are_written()
     for name in names {
         let page = std::fs::read_to_string(directory.path().join(format!("{name}.1")));
         let page = page.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(page.contains(".SH EXAMPLES"), "{name}");
+        assert!(page.contains(".SH \"EXAMPLES"), "{name}");
         let arguments = ["-man", "-Tutf8", "-ww", "-z"];
         if let Some(read) = accepts("groff", &arguments, &page) {
             let complaints = String::from_utf8_lossy(&read.stderr);
