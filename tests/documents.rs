@@ -37,9 +37,14 @@ fn files_ending(below: &str, ending: &str) -> Vec<String> {
 /// Every page that is written for people, but for the change log and the results: what these name was there
 /// on their day.
 fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = ["README.md", "ARCHITECTURE.md", "bench/NOTES.md"]
-        .map(str::to_owned)
-        .into();
+    let mut pages: Vec<String> = [
+        "README.md",
+        "SECURITY.md",
+        "ARCHITECTURE.md",
+        "bench/NOTES.md",
+    ]
+    .map(str::to_owned)
+    .into();
     pages.extend(files_ending("docs", ".md"));
     pages.extend(files_ending("deploy", ".md"));
     pages.extend(files_ending("monitoring", ".md"));
@@ -99,6 +104,16 @@ fn every_decision_says_what_it_costs_and_names_a_test_that_exists() {
         for test in named {
             assert!(tests.contains(&test), "{page}: no test {test}");
         }
+    }
+}
+
+#[test]
+fn every_test_that_the_page_on_security_names_exists() {
+    let tests = tests();
+    let named = named_tests(&text("SECURITY.md"));
+    assert!(named.len() > 10, "{named:?}");
+    for test in named {
+        assert!(tests.contains(&test), "SECURITY.md: no test {test}");
     }
 }
 

@@ -86,8 +86,9 @@ fn commands(document: &str) -> Vec<String> {
         .collect()
 }
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
+    "SECURITY.md",
     "ARCHITECTURE.md",
     "docs/from-kafka-connect.md",
     "docs/guarantees.md",
@@ -162,7 +163,7 @@ fn every_configuration_that_is_shown_is_one_that_landfall_reads() {
             read(document, &block);
         }
     }
-    let examples = files("config");
+    let examples = [files("config"), files("deploy/secrets")].concat();
     assert!(examples.contains(&"config/landfall.toml".to_owned()));
     for example in examples.iter().filter(|file| file.ends_with(".toml")) {
         read(example, &text(example));

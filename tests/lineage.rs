@@ -1,6 +1,6 @@
 //! What a run tells in OpenLineage's events, judged by the specification's own schemas.
 
-mod receiver;
+pub mod receiver;
 mod specification;
 
 use std::time::{Duration, Instant};

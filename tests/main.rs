@@ -7,6 +7,7 @@ mod avro;
 mod awake;
 mod blue_green;
 mod breaker;
+mod canaries;
 mod caught_up;
 mod chaos;
 mod check;

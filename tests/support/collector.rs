@@ -26,6 +26,8 @@ pub struct Collector {
 struct Kept {
     spans: Vec<SeenSpan>,
     services: Vec<String>,
+    /// All of it, whatever it is.
+    whole: Vec<String>,
 }
 
 impl Collector {
@@ -43,6 +45,11 @@ impl Collector {
         SeenTrace::all_of(self.kept.lock().expect("no panic").spans.clone())
     }
 
+    /// All that was sent, as text.
+    pub fn whole(&self) -> String {
+        self.kept.lock().expect("no panic").whole.join("\n")
+    }
+
     /// Whose spans they are.
     pub fn services(&self) -> Vec<String> {
         self.kept.lock().expect("no panic").services.clone()
@@ -52,6 +59,7 @@ impl Collector {
 async fn keep_spans(State(kept): State<Arc<Mutex<Kept>>>, body: Bytes) -> Vec<u8> {
     let request = ExportTraceServiceRequest::decode(body).expect("OTLP");
     let mut kept = kept.lock().expect("no panic");
+    kept.whole.push(format!("{request:?}"));
     for of_resource in request.resource_spans {
         let attributes = of_resource.resource.map(|r| texts(&r.attributes));
         let service = attributes.and_then(|all| all.get("service.name").cloned());
