@@ -34,11 +34,8 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
             return Some(Finding::problem("schema_too_new", why, TOO_NEW_REMEDY));
         }
         (_, Some(why)) => {
-            return Some(Finding::problem(
-                "schema_no_way_back",
-                why,
-                NO_WAY_BACK_REMEDY,
-            ));
+            let code = "schema_no_way_back";
+            return Some(Finding::problem(code, why, NO_WAY_BACK_REMEDY));
         }
         (SchemaState::Usable(_), _) => return None,
         (SchemaState::Absent | SchemaState::Behind { version: 0, .. }, _) => {
