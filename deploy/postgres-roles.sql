@@ -56,7 +56,7 @@ FROM (VALUES
     (:'worker', 'dead_letters', 'SELECT, INSERT, UPDATE, DELETE'),
     (:'worker', 'table_topics', 'SELECT, INSERT'),
     (:'worker', 'destination_tables', 'SELECT, INSERT, UPDATE'),
-    (:'worker', 'made_columns', 'SELECT, INSERT'),
+    (:'worker', 'made_columns', 'SELECT, INSERT, UPDATE'),
     (:'worker', 'row_sources', 'SELECT, INSERT'),
     (:'worker', 'row_positions', 'SELECT, INSERT, UPDATE, DELETE'),
     (:'worker', 'row_identities', 'SELECT, INSERT'),

@@ -71,6 +71,12 @@ impl TokenEndpoint {
                 "must be an http or https URL, as sasl.oauthbearer.method = \"oidc\"",
             );
         };
+        if !url.username().is_empty() || url.password().is_some() {
+            return refuse(
+                URL,
+                "holds a user or a password: set sasl.oauthbearer.client.id and its secret instead",
+            );
+        }
         let Some(extensions) = parse_extensions(get(EXTENSIONS).map_or("", |text| text)) else {
             return refuse(
                 EXTENSIONS,

@@ -49,9 +49,9 @@ impl DestinationTables {
         let schema = &self.schema;
         TableNotes {
             find: format!(
-                "SELECT ARRAY(SELECT a.attname::text FROM {schema}.made_columns m \
-                     JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.attnum = m.attnum \
-                     WHERE m.relation = to_regclass(format('%I.%I', $1::text, $2::text))::oid) \
+                "SELECT ARRAY(SELECT column_name FROM {schema}.made_columns \
+                     WHERE (schema_name, table_name) = ($1::text, $2::text) \
+                     AND relation = to_regclass(format('%I.%I', $1::text, $2::text))::oid) \
                  FROM {schema}.destination_tables WHERE (schema_name, table_name) = ($1::text, $2::text)"
             ),
             enter_made: format!(
@@ -60,9 +60,9 @@ impl DestinationTables {
                  ON CONFLICT (schema_name, table_name) DO UPDATE SET made_oid = excluded.made_oid"
             ),
             enter_columns: format!(
-                "INSERT INTO {schema}.made_columns (relation, attnum) SELECT attrelid, attnum FROM pg_catalog.pg_attribute \
-                 WHERE attrelid = to_regclass(format('%I.%I', $1::text, $2::text))::oid AND attname = ANY ($3::text[]) \
-                 ON CONFLICT DO NOTHING"
+                "INSERT INTO {schema}.made_columns (schema_name, table_name, column_name, relation) \
+                 SELECT $1::text, $2::text, unnest($3::text[]), to_regclass(format('%I.%I', $1::text, $2::text))::oid \
+                 ON CONFLICT (schema_name, table_name, column_name) DO UPDATE SET relation = excluded.relation"
             ),
         }
     }

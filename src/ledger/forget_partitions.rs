@@ -145,7 +145,7 @@ async fn forget_positions(
             tx.execute_typed(&delete, &bounds).await?;
         }
         if !is_shared {
-            for of_tables in ["row_identities", "destination_tables"] {
+            for of_tables in ["row_identities", "destination_tables", "made_columns"] {
                 let sql = format!(
                     "DELETE FROM {schema}.{of_tables} WHERE schema_name = $1 AND table_name = $2"
                 );

@@ -19,7 +19,7 @@ const NEEDED_PRIVILEGES: [(&str, &str); 17] = [
     ("dead_letters", "SELECT, INSERT, UPDATE, DELETE"),
     ("table_topics", "SELECT, INSERT"),
     ("destination_tables", "SELECT, INSERT, UPDATE"),
-    ("made_columns", "SELECT, INSERT"),
+    ("made_columns", "SELECT, INSERT, UPDATE"),
     ("row_sources", "SELECT, INSERT"),
     ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
     ("row_identities", "SELECT, INSERT"),

@@ -128,7 +128,7 @@ fn explain_failure(failure: Failure) -> CommandError {
     match failure.sqlstate.as_deref() {
         Some(sqlstate::INSUFFICIENT_PRIVILEGE) => CommandError::Refused(format!(
             "{failure}: forget needs SELECT, UPDATE and DELETE on partitions, SELECT and DELETE on partition_starts, dead_letters, row_positions, \
-             row_identities, table_topics and destination_tables, and SELECT, INSERT and UPDATE on forgotten_partitions; run it as their owner"
+             row_identities, table_topics, destination_tables and made_columns, and SELECT, INSERT and UPDATE on forgotten_partitions; run it as their owner"
         )),
         _ => failure.into(),
     }

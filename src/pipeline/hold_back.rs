@@ -22,4 +22,9 @@ impl Lane {
         Stage::Rate.note(since.elapsed());
         may_go_on.then_some(allowance)
     }
+
+    /// The same for a probe, which rests the longer the longer it takes: who comes next waits in its place.
+    pub fn borrow_allowance(&self, records: usize) -> Allowance {
+        Allowance::take(&self.rate_limit, records).0
+    }
 }

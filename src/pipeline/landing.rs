@@ -48,7 +48,11 @@ pub async fn land_probe(lane: &mut Lane, probe: Probe, arena: &mut Bump) {
 
 /// Lands the records, and leaves with the lane what was published of those that aren't landed.
 async fn land_tried(lane: &mut Lane, records: Vec<Record>, trial: Trial, arena: &mut Bump) {
-    let Some(allowance) = lane.await_allowance(records.len()).await else {
+    let allowance = match trial.is_probe {
+        true => Some(lane.borrow_allowance(records.len())),
+        false => lane.await_allowance(records.len()).await,
+    };
+    let Some(allowance) = allowance else {
         return give_back(lane, InFlight::new(records), arena);
     };
     lane.allowance = allowance;

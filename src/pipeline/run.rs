@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::kafka::certificate_files::wait_for_renewal;
+use crate::kafka::certificate_files::{CertificateFiles, wait_for_renewal};
 use crate::kafka::dead_letter_topic::{self, CreationError};
 use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
@@ -116,6 +116,7 @@ impl Run<'_> {
         let (until_caught_up, end) = (self.patience.is_some(), stop.child_token());
         let pool = self.pool.clone();
         let watched = (health.clone(), self.progress.clone());
+        let certificates = CertificateFiles::read(config).await;
         let worker = Worker::start(config, pool, watched, end.clone(), until_caught_up)?;
         let Worker {
             mut lanes,
@@ -132,7 +133,7 @@ impl Run<'_> {
             outcome = watch_lanes(&mut lanes, &end) => Ended::ForGood(outcome),
             outcome = wait_for_end(caught_up, config, self.patience) => Ended::ForGood(outcome),
             Some(Ok(topics)) = recreation.join_next() => Ended::Recreated(topics),
-            () = wait_for_renewal(config.clone()) => Ended::Renewed,
+            () = wait_for_renewal(certificates) => Ended::Renewed,
         };
         if let Ended::ForGood(outcome) = &ended {
             if until_caught_up && outcome.is_ok() && !stop.is_cancelled() {

@@ -100,7 +100,9 @@ pub async fn look_at_topics(lane: &mut Lane, doubtful: Vec<DoubtfulRecord>) -> b
 /// What one look has read.
 struct Part {
     records: Vec<Record>,
-    /// Where the next one goes on; empty: this one has come to the topic's end.
+    /// The topic's end was come to.
+    is_last: bool,
+    /// Where the next one goes on, if it wasn't.
     next: NextOffsets,
 }
 
@@ -111,7 +113,7 @@ async fn judge_part(lane: &mut Lane, mut part: Part) -> Option<(TopicLook, NextO
     let look = TopicLook::of_records(&mut lane.decoder.decoder, &part.records);
     match learned {
         Learned::LetGo => None,
-        Learned::All if part.next.is_empty() => Some((look, part.next)),
+        Learned::All if part.is_last => Some((look, part.next)),
         // what wasn't read may be what tells
         Learned::All if look == TopicLook::Nothing => Some((TopicLook::Unread, part.next)),
         Learned::All => Some((look, part.next)),
@@ -131,15 +133,17 @@ fn read_on(
     behind: &DoubtfulRecord,
     mut next: NextOffsets,
 ) -> Result<Part, Error> {
+    let partitions = topics.partitions(|topic| topic == &*behind.topic.name)?;
+    // else the topic has just gone, and tells nothing
+    let (mut ranges, mut is_last) = (Vec::new(), !partitions.is_empty());
     let began = Instant::now();
-    let (mut ranges, mut is_whole) = (Vec::new(), true);
-    for source in topics.partitions(|topic| topic == &*behind.topic.name)? {
+    for source in partitions {
         if next.get(&source.partition) == Some(&READ) {
             continue;
         }
         // the other half is for reading
         if began.elapsed() > HALF_TIME {
-            is_whole = false;
+            is_last = false;
             break;
         }
         let (low, high) = topics.log_ends(&source)?;
@@ -160,13 +164,17 @@ fn read_on(
     let complaints = Complaints::new(&config.kafka);
     let sample = sample_records(&config.kafka, &complaints, ranges, LIMITS);
     let Sample { records, unread } = sample.map_err(Error::of_creation)?;
-    is_whole &= unread.is_empty();
+    is_last &= unread.is_empty();
     let unread = unread.iter().map(|r| (r.source.partition, r.start));
     next.extend(unread);
-    if is_whole {
+    if is_last {
         next.clear();
     }
-    Ok(Part { records, next })
+    Ok(Part {
+        records,
+        is_last,
+        next,
+    })
 }
 
 #[cfg(test)]

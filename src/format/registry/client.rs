@@ -151,9 +151,10 @@ impl Client {
 
     async fn ready_client(&self) -> Result<Ready, Failure> {
         let connection = self.connection.clone();
-        let read = tokio::task::spawn_blocking(move || connection.client_now()).await;
-        // it neither panics nor is cut off, but for the end of the process
-        read.map_err(|_| {
+        let read = tokio::task::spawn_blocking(move || connection.client_now());
+        // they may lie on a network's disk that hangs
+        let read = tokio::time::timeout(self.timeout, read).await;
+        read.ok().and_then(Result::ok).ok_or_else(|| {
             let what = "the files of format.registry can't be read now";
             Failure::new(Verdict::Unavailable, what)
         })
@@ -193,10 +194,14 @@ impl Client {
     }
 }
 
-/// Only whoever gives the secret can mend it.
+/// A program may succeed the next time; else whoever gives the secret has to mend it.
 fn no_secret(error: &SecretError) -> Failure {
     let what = format!("the schema registry can't be asked without its login: {error}");
-    Failure::new(Verdict::Systemic, what)
+    let verdict = match error.is_of_command() {
+        true => Verdict::Unavailable,
+        false => Verdict::Systemic,
+    };
+    Failure::new(verdict, what)
 }
 
 impl Ask for Client {

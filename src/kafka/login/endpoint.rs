@@ -15,6 +15,9 @@ use crate::kafka::login::proof::{Claims, ProofError, Token, UNTOLD_LIFETIME};
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Who is said to live for ever is asked for anew within a day.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(86_400);
+
 /// More than the longest token.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
@@ -105,14 +108,14 @@ impl<'c> EndpointClient<'c> {
         let claims = Claims::of_token(value);
         let lifetime = answer.get("expires_in").and_then(Value::as_f64);
         let lifetime = lifetime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let lifetime = lifetime.unwrap_or(UNTOLD_LIFETIME).min(LONGEST_LIFETIME);
         let expires_at = claims.as_ref().and_then(|claims| claims.expires_at);
         Some(Token {
             value: Secret::new(value),
             principal: claims
                 .and_then(|claims| claims.subject)
                 .unwrap_or_else(|| self.endpoint.client_id.clone()),
-            expires_at: expires_at
-                .unwrap_or_else(|| SystemTime::now() + lifetime.unwrap_or(UNTOLD_LIFETIME)),
+            expires_at: expires_at.unwrap_or_else(|| SystemTime::now() + lifetime),
             extensions: self.endpoint.extensions.clone(),
         })
     }

@@ -130,7 +130,8 @@ impl Handle {
             .expires_at
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let expires_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 1000);
+        let expires_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        let expires_ms = expires_ms.min(i64::MAX / 1000); // librdkafka counts microseconds
         let texts = token
             .extensions
             .iter()

@@ -34,8 +34,7 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
             return Some(Finding::problem("schema_too_new", why, TOO_NEW_REMEDY));
         }
         (_, Some(why)) => {
-            let code = "schema_no_way_back";
-            return Some(Finding::problem(code, why, NO_WAY_BACK_REMEDY));
+            return Some(refuse_upgrade(why));
         }
         (SchemaState::Usable(_), _) => return None,
         (SchemaState::Absent | SchemaState::Behind { version: 0, .. }, _) => {
@@ -70,6 +69,10 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
         let found = format!("{state}, and the role {role} may not create it");
         Finding::problem("schema_not_creatable", found, remedy)
     })
+}
+
+fn refuse_upgrade(why: String) -> Finding {
+    Finding::problem("schema_no_way_back", why, NO_WAY_BACK_REMEDY)
 }
 
 /// What the role lacks on the tables that are there.
