@@ -58,7 +58,7 @@ as_cyclonedx() {
 
 # It names all that Cargo links, OpenSSL and librdkafka among it, and nothing that Cargo.lock hasn't.
 check_components() {
-  local listed linked locked
+  local listed linked locked crate
   listed=$(in_image components | jq --raw-output '.packages[] | "\(.name) \(.version)"' | sort -u)
   linked=$("$DEV/cargo" tree --locked --package landfall --edges normal --prefix none --format '{p}' |
     sed 's/^\([^ ]*\) v\([^ ]*\).*/\1 \2/' | sort -u)
@@ -67,7 +67,8 @@ check_components() {
     die "the binary's list leaves out crates: $(comm -13 <(echo "$listed") <(echo "$linked"))"
   [[ -z $(comm -23 <(echo "$listed") <(echo "$locked")) ]] ||
     die "the binary lists crates that Cargo.lock hasn't: $(comm -23 <(echo "$listed") <(echo "$locked"))"
-  grep --quiet '^openssl-src ' <<<"$listed" && grep --quiet '^rdkafka-sys ' <<<"$listed" ||
-    die "the binary's list is without OpenSSL or librdkafka"
+  for crate in openssl-src rdkafka-sys; do
+    grep --quiet "^$crate " <<<"$listed" || die "the binary's list is without $crate"
+  done
   say "its binary lists $(wc -l <<<"$listed") crates: the $(wc -l <<<"$linked") that Cargo links, and what built them"
 }

@@ -25,7 +25,11 @@ postgres_choose_binaries() {
 # postgres_embedded_binaries [-VERSION]: of the pinned one, or of another.
 postgres_embedded_binaries() {
   local reachable
-  [[ -z ${1:-} ]] || EMBEDDED_POSTGRES_VERSION=${1#-} EMBEDDED_POSTGRES_HOME=$CACHE/postgres${1}
+  if [[ -n ${1:-} ]]; then
+    # shellcheck disable=SC2034 # fetch_embedded_postgres has it
+    EMBEDDED_POSTGRES_VERSION=${1#-}
+    EMBEDDED_POSTGRES_HOME=$CACHE/postgres$1
+  fi
   fetch_embedded_postgres || die "no Postgres is installed, and fetching one failed"
   PGBIN=$EMBEDDED_POSTGRES_HOME/bin
   ! postgres_as_user test -x "$PGBIN/postgres" || return 0
