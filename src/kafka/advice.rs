@@ -73,6 +73,14 @@ const CAUSES: [(&str, &str); 15] = [
     ),
 ];
 
+/// Words for a broker that has gone, or that isn't the kind of port that we take it for: it has refused nobody.
+const NO_REFUSAL: [&str; 2] = ["listener?", "Failed to resolve"];
+
+/// Whether brokers are there, and don't let us in.
+pub(super) fn is_refusal(reason: &str) -> bool {
+    find_mend(reason).is_some() && !NO_REFUSAL.iter().any(|words| reason.contains(words))
+}
+
 /// Explains reasons, each once.
 pub(super) struct Advisor {
     probe: CertificateProbe,
@@ -134,6 +142,18 @@ fn find_broker(reason: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broker_that_goes_has_refused_nobody() {
+        for gone in [
+            "127.0.0.1:9092/1: Connect to ipv4#127.0.0.1:9092 failed: Connection refused",
+            "127.0.0.1:9092/1: Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?)",
+        ] {
+            assert!(!is_refusal(gone), "{gone}");
+        }
+        let refused = "127.0.0.1:9092/1: SASL authentication error: Authentication failed";
+        assert!(is_refusal(refused));
+    }
 
     #[test]
     fn the_broker_is_found_in_librdkafkas_words() {

@@ -1,12 +1,13 @@
 //! Whether any broker answers: an idle consumer asks for nothing that could fail. librdkafka's statistics tell it.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::statistics::{Broker, Statistics};
 
 use crate::config::KafkaConfig;
-use crate::kafka::advice::Advisor;
+use crate::kafka::advice::{Advisor, is_refusal};
 use crate::kafka::chatter;
 use crate::locked::Locked;
 use crate::watch::health::Health;
@@ -28,6 +29,8 @@ pub(super) struct BrokerWatch {
     advisor: Advisor,
     /// Since when none has answered.
     silent_since: Locked<Option<Instant>>,
+    /// One has answered once.
+    was_there: AtomicBool,
 }
 
 impl BrokerWatch {
@@ -35,6 +38,7 @@ impl BrokerWatch {
         Self {
             advisor: Advisor::new(config),
             silent_since: Locked::new(Some(Instant::now())),
+            was_there: AtomicBool::new(false),
         }
     }
 
@@ -43,6 +47,7 @@ impl BrokerWatch {
         let mut silent_since = self.silent_since.lock();
         if statistics.brokers.values().any(answers) {
             *silent_since = None;
+            self.was_there.store(true, Ordering::Relaxed);
             if health.note_kafka_away(None) {
                 chatter::forget_told();
                 self.advisor.forget();
@@ -54,17 +59,20 @@ impl BrokerWatch {
         if since.elapsed() < AWAY_AFTER {
             return;
         }
-        let why = self.explain_silence(statistics);
-        let is_news = health.note_kafka_away(Some(why.clone()));
-        // another reason is news, too
-        if chatter::is_news(&why) || is_news {
+        let reason = chatter::last_reason();
+        let why = self.explain_silence(statistics, reason.as_deref());
+        let is_new = health.note_kafka_away(Some(why.clone()));
+        // Brokers that go say so in several ways. Another reason is news where none was ever there, or one refuses us.
+        let tells =
+            !self.was_there.load(Ordering::Relaxed) || reason.is_some_and(|r| is_refusal(&r));
+        if tells && chatter::is_news(&why) || is_new {
             tracing::warn!("Kafka is away, and waited for: {why}");
         }
     }
 }
 
 impl BrokerWatch {
-    fn explain_silence(&self, statistics: &Statistics) -> String {
+    fn explain_silence(&self, statistics: &Statistics, reason: Option<&str>) -> String {
         let brokers = statistics.brokers.values();
         let mut names: Vec<&str> = brokers
             .filter(|broker| broker.source != "logical" && broker.source != "internal")
@@ -73,8 +81,7 @@ impl BrokerWatch {
             .collect();
         names.sort_unstable();
         names.dedup();
-        let reason = chatter::last_reason();
-        let reason = reason.map(|reason| self.advisor.explain(&reason));
+        let reason = reason.map(|reason| self.advisor.explain(reason));
         let reason = reason.unwrap_or_else(|| NOTHING_SAID.to_owned());
         format!("no broker answers ({}): {reason}", names.join(", "))
     }

@@ -256,7 +256,9 @@ impl Positions {
             progress.note_taken_up(source, gap.next_offset, gap.next_offset, log.high);
             Standing::Lost(gap_message(source, gap, ledger.quoted_schema()))
         })?;
-        log_resumption(source, &resumed, &log, before.map(|row| row.group.as_str()));
+        let last_group = before.map(|row| row.group.as_str());
+        let rival = last_group.filter(|group| *group != ledger.group());
+        log_resumption(source, &resumed, &log, rival);
         Ok(resumed)
     }
 
@@ -381,22 +383,21 @@ async fn claim_partition(
         })
 }
 
-/// One line when a partition is not simply continued.
-fn log_resumption(
-    source: &TopicPartition,
-    resumed: &Resume,
-    log: &LogState,
-    last_group: Option<&str>,
-) {
+/// One line when a partition is not simply continued. `rival`: another group, if one has moved it last.
+fn log_resumption(source: &TopicPartition, resumed: &Resume, log: &LogState, rival: Option<&str>) {
     metrics::count_resumption(resumed.why.name());
     let (start, watermark, committed) =
         (resumed.start, resumed.watermark.next_offset, log.committed);
     match resumed.why {
         ResumeReason::Continue => {
-            tracing::debug!(partition = %source, start, last_group, "continues at its watermark")
+            tracing::debug!(partition = %source, start, rival, "continues at its watermark")
         }
         ResumeReason::New => {
             tracing::info!(partition = %source, start, committed, "never applied to this destination: starts at its beginning")
+        }
+        // `tell_rival` has told of it once: under load, they take a partition from each other again and again
+        ResumeReason::Behind if rival.is_some() => {
+            tracing::debug!(partition = %source, start, watermark, rival, "another group has moved the watermark past Kafka's offset")
         }
         ResumeReason::Behind => {
             tracing::info!(partition = %source, start, watermark, "Kafka's offset is behind the watermark: what lies between is counted as duplicates")
