@@ -7,19 +7,14 @@ use crate::support::eventually;
 use crate::support::locked_kafka::token_endpoint::CLIENT_SECRET;
 use crate::support::locked_kafka::{PASSWORD, USER};
 
-/// What is wrong: at this listener, with these properties, these words are told.
-struct Refusal {
-    listener: &'static str,
-    properties: Vec<(&'static str, &'static str)>,
-    told: &'static [&'static str],
-}
+type Properties = Vec<(&'static str, &'static str)>;
 
 const TLS: [(&str, &str); 2] = [
     ("SECURITY_PROTOCOL", "SSL"),
     ("SSL_CA_LOCATION", "{certificates}/ca.pem"),
 ];
 
-fn login(mechanism: &'static str, password: &'static str) -> Vec<(&'static str, &'static str)> {
+fn login(mechanism: &'static str, password: &'static str) -> Properties {
     vec![
         ("SECURITY_PROTOCOL", "SASL_SSL"),
         TLS[1],
@@ -29,7 +24,7 @@ fn login(mechanism: &'static str, password: &'static str) -> Vec<(&'static str, 
     ]
 }
 
-fn token(url: &'static str, secret: &'static str) -> Vec<(&'static str, &'static str)> {
+fn token(url: &'static str, secret: &'static str) -> Properties {
     vec![
         ("SECURITY_PROTOCOL", "SASL_SSL"),
         TLS[1],
@@ -41,13 +36,14 @@ fn token(url: &'static str, secret: &'static str) -> Vec<(&'static str, &'static
     ]
 }
 
-async fn refuse(locked: &Locked, refusal: Refusal) {
+/// At this listener, with these properties, nobody is let in, and these words are told.
+async fn refuse(locked: &Locked, listener: &str, properties: Properties, told: &[&str]) {
     let name = |property: &str| format!("LANDFALL_KAFKA__PROPERTIES__{property}");
-    let environment = refusal.properties.iter();
+    let environment = properties.iter();
     let mut environment: Vec<(String, String)> = environment
         .map(|(property, value)| (name(property), locked.kafka.fill_in(value)))
         .collect();
-    let broker = match refusal.listener {
+    let broker = match listener {
         "" => locked.kafka.open_address(),
         listener => locked.kafka.address(listener),
     };
@@ -57,24 +53,23 @@ async fn refuse(locked: &Locked, refusal: Refusal) {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let run = locked.start_with(&["run"], &environment);
-    let has_all = |text: &str| refusal.told.iter().all(|words| text.contains(words));
+    let has_all = |text: &str| told.iter().all(|words| text.contains(words));
     // it waits some seconds for brokers, in which a busy machine may not get as far as to be refused
-    let told = format!("check says {:?}", refusal.told);
-    eventually(&told, async || {
+    let checked = eventually("check says so", async || {
         let mut check = locked.start_with(&["check"], &environment);
         assert_eq!(check.wait().await, Some(1), "{}", check.log());
-        has_all(&check.log()).then_some(())
-    })
-    .await;
+        Some(check.log()).filter(|log| has_all(log))
+    });
+    let checked = checked.await;
     eventually("/readyz says why", async || {
         let (status, reasons) = run.get("/readyz").await;
         (status == 503 && has_all(&reasons)).then_some(())
     })
     .await;
     let mut words = vec!["Kafka is away, and waited for"];
-    words.extend(refusal.told);
+    words.extend(told);
     run.says(&words).await;
-    for log in [told, run.log()] {
+    for log in [checked, run.log()] {
         assert!(
             !log.contains(PASSWORD) && !log.contains(CLIENT_SECRET),
             "{log}"
@@ -88,14 +83,7 @@ async fn certificates_and_protocols_that_do_not_fit_are_named_with_their_setting
     let locked = Locked::new("refused_tls", "TLS", &[]).await;
     let with = |listener, properties: &[(&'static str, &'static str)], told| {
         let properties = properties.to_vec();
-        refuse(
-            &locked,
-            Refusal {
-                listener,
-                properties,
-                told,
-            },
-        )
+        refuse(&locked, listener, properties, told)
     };
     let other_ca = ("SSL_CA_LOCATION", "{certificates}/other-ca.pem");
     let other_client = [
@@ -141,16 +129,7 @@ async fn certificates_and_protocols_that_do_not_fit_are_named_with_their_setting
 #[tokio::test]
 async fn passwords_and_tokens_that_are_refused_are_named_with_their_setting() {
     let locked = Locked::new("refused_login", "LOGIN", &[]).await;
-    let with = |listener, properties, told| {
-        refuse(
-            &locked,
-            Refusal {
-                listener,
-                properties,
-                told,
-            },
-        )
-    };
+    let with = |listener, properties, told| refuse(&locked, listener, properties, told);
     let endpoint = |url| token(url, CLIENT_SECRET);
     join_all([
         with(
