@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;

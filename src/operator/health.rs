@@ -1,11 +1,11 @@
 //! `landfall health`: asks the worker at `http.listen` how it is, where there is nothing else to ask with, as in the image.
 
-use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{StatusCode, redirect};
 
+use crate::causes::innermost_cause;
 use crate::cli::Health;
 use crate::config::{HttpConfig, Secret};
 use crate::operator::terminal;
@@ -105,14 +105,6 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 fn on_one_line(told: &str) -> String {
     let lines: Vec<&str> = told.lines().collect();
     terminal::printable(&lines.join("; "))
-}
-
-/// What went wrong, without what all of it was about.
-fn innermost_cause(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes
-        .last()
-        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use std::time::Duration;
 use reqwest::header::ACCEPT;
 use reqwest::{StatusCode, Url};
 
+use crate::causes::{all_causes, innermost_cause};
 use crate::config::{RegistryConfig, SecretError};
 use crate::format::registry::answer::says_missing;
 use crate::format::registry::connection::{Connection, Ready};
-use crate::format::registry::error::{RegistrySetupError, all_causes, innermost_cause};
+use crate::format::registry::error::RegistrySetupError;
 use crate::format::registry::fetch::{Answer, Ask};
 use crate::format::registry::handshake::explain_handshake;
 use crate::format::registry::login::{Age, LoginNow};

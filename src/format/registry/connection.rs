@@ -5,8 +5,9 @@ use std::path::Path;
 use openssl::pkey::PKey;
 use reqwest::{Certificate, Identity, redirect};
 
+use crate::causes::innermost_cause;
 use crate::config::RegistryConfig;
-use crate::format::registry::error::{RegistrySetupError, innermost_cause};
+use crate::format::registry::error::RegistrySetupError;
 use crate::locked::Locked;
 
 /// Makes the client anew when a file has changed: certificates are renewed while we run.

@@ -1,6 +1,5 @@
 //! Why the registry can't be used, and why it gives no schema.
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use crate::verdict::Failure;
@@ -46,25 +45,4 @@ impl From<Failure> for LookupError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
-}
-
-/// What went wrong, without what all of it was about.
-pub(super) fn innermost_cause(error: &reqwest::Error) -> String {
-    let all = causes_of(error);
-    all.last().map_or_else(|| error.to_string(), Clone::clone)
-}
-
-/// All of it, from what it was about down to what went wrong.
-pub(super) fn all_causes(error: &reqwest::Error) -> String {
-    causes_of(error).join(": ")
-}
-
-fn causes_of(error: &reqwest::Error) -> Vec<String> {
-    let mut causes = Vec::new();
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        causes.push(inner.to_string());
-        cause = inner.source();
-    }
-    causes
 }

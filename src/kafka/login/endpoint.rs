@@ -1,6 +1,5 @@
 //! Asks a token endpoint: the client credentials grant (RFC 6749, section 4.4).
 
-use std::error::Error as _;
 use std::io::Read as _;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +8,7 @@ use reqwest::{Certificate, redirect};
 use serde_json::Value;
 use url::form_urlencoded;
 
+use crate::causes::innermost_cause;
 use crate::config::{Secret, TokenEndpoint};
 use crate::kafka::login::proof::{Claims, ProofError, Token, UNTOLD_LIFETIME};
 
@@ -132,15 +132,4 @@ fn explain_refusal(answer: Option<&Value>) -> String {
         .filter(|c| !c.is_control())
         .take(SHOWN_CHARACTERS)
         .collect()
-}
-
-/// What went wrong, without what all of it was about.
-fn innermost_cause(error: &reqwest::Error) -> String {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
-    let mut text = error.to_string();
-    while let Some(inner) = cause {
-        text = inner.to_string();
-        cause = inner.source();
-    }
-    text
 }
