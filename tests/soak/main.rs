@@ -17,6 +17,7 @@ mod cluster;
 mod cut_logs;
 mod faults;
 mod jaeger;
+mod kubernetes;
 mod load;
 mod long;
 mod much;

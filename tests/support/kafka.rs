@@ -55,6 +55,11 @@ impl Kafka {
         }
     }
 
+    /// `HOST:PORT` of the brokers, with commas between.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
     /// With a copy on each broker, of three at most; two have to have what is to count, where there are three.
     pub async fn create_topic(&self, topic: &str, partitions: i32) {
         self.create_topics(&[topic.to_owned()], partitions).await;

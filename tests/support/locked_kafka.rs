@@ -196,7 +196,7 @@ impl Drop for LockedKafka {
 }
 
 /// Below the ports that the kernel takes for outgoing connections: nobody sits on it while the broker restarts.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {

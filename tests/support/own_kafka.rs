@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::locked_kafka::free_port;
 use super::repository::root;
 use super::stack::dev_with;
 
@@ -26,6 +27,25 @@ impl OwnKafka {
     /// One that looks twice a second for what a topic needn't keep.
     pub fn with_quick_retention() -> Self {
         Self::with("log.retention.check.interval.ms=500\n")
+    }
+
+    /// One that is found at this address too, by who can't reach 127.0.0.1; and `ADDRESS:PORT`.
+    #[allow(dead_code)] // in make soak
+    pub fn also_at(address: &str) -> (Self, String) {
+        let own = Self::of("");
+        let kafka = own.directory.join("kafka");
+        let [port, controller, other] = ["port", "controller-port", "other-port"].map(|name| {
+            let port = free_port();
+            std::fs::write(kafka.join(name), port.to_string()).expect("written");
+            port
+        });
+        let properties = format!(
+            "listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},OTHER://{address}:{other}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,OTHER:PLAINTEXT\n"
+        );
+        std::fs::write(kafka.join("extra.properties"), properties).expect("written");
+        own.restart();
+        (own, format!("{address}:{other}"))
     }
 
     /// One of two disks, which can be taken away.
@@ -56,8 +76,14 @@ impl OwnKafka {
         self.directory.join(format!("kafka/disk{number}"))
     }
 
-    /// `{}` in the properties is the broker's directory.
     fn with(properties: &str) -> Self {
+        let own = Self::of(properties);
+        own.restart();
+        own
+    }
+
+    /// It isn't started yet. `{}` in the properties is the broker's directory.
+    fn of(properties: &str) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("own-kafka-{}-{number}", std::process::id());
@@ -68,7 +94,6 @@ impl OwnKafka {
         std::fs::create_dir_all(&kafka).expect("a directory for the broker");
         let properties = properties.replace("{}", &kafka.display().to_string());
         std::fs::write(kafka.join("extra.properties"), properties).expect("written");
-        own.restart();
         own
     }
 

@@ -2,6 +2,7 @@
 //! was applied, as its watermark tells.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -21,32 +22,45 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct Trickle {
     end: CancellationToken,
     sending: JoinHandle<i64>,
-    looking: JoinHandle<BTreeMap<i32, Duration>>,
+    looking: JoinHandle<()>,
+    stood: Stood,
 }
+
+/// How long each partition stood still at the most.
+type Stood = Arc<Mutex<BTreeMap<i32, Duration>>>;
 
 impl Trickle {
     /// Begins with all partitions of the world's topic, which are to be in the bookkeeping already.
     pub async fn start(world: &World, partitions: i32) -> Self {
         let end = CancellationToken::new();
         let topic = world.topic.clone();
+        let kafka = Kafka::at(world.kafka.brokers());
         let db = connect(&world.database_url).await;
+        let stood = Stood::default();
         Self {
-            sending: tokio::spawn(send(topic, partitions, end.clone())),
-            looking: tokio::spawn(look(db, end.clone())),
+            sending: tokio::spawn(send(kafka, topic, partitions, end.clone())),
+            looking: tokio::spawn(look(db, stood.clone(), end.clone())),
+            stood,
             end,
         }
     }
 
-    /// How many events were sent, and how long each partition stood still at the most.
-    pub async fn end(self) -> (i64, BTreeMap<i32, Duration>) {
+    /// How long each partition stood still at the most since the beginning, or since this was asked before.
+    pub fn stood(&self) -> BTreeMap<i32, Duration> {
+        std::mem::take(&mut self.stood.lock().expect("no panic"))
+    }
+
+    /// How many events were sent, and how long each partition stood still at the most, as [`Self::stood`] has it.
+    pub async fn end(mut self) -> (i64, BTreeMap<i32, Duration>) {
         self.end.cancel();
-        let sent = self.sending.await.expect("no panic");
-        (sent, self.looking.await.expect("no panic"))
+        let sent = (&mut self.sending).await.expect("no panic");
+        (&mut self.looking).await.expect("no panic");
+        (sent, self.stood())
     }
 }
 
-async fn send(topic: String, partitions: i32, end: CancellationToken) -> i64 {
-    let (kafka, mut ticks) = (Kafka::new(), tokio::time::interval(TICK));
+async fn send(kafka: Kafka, topic: String, partitions: i32, end: CancellationToken) -> i64 {
+    let mut ticks = tokio::time::interval(TICK);
     let mut version = 0;
     while !end.is_cancelled() {
         ticks.tick().await;
@@ -64,9 +78,8 @@ async fn send(topic: String, partitions: i32, end: CancellationToken) -> i64 {
     version * i64::from(partitions)
 }
 
-async fn look(db: tokio_postgres::Client, end: CancellationToken) -> BTreeMap<i32, Duration> {
+async fn look(db: tokio_postgres::Client, longest: Stood, end: CancellationToken) {
     let mut seen: BTreeMap<i32, (i64, Instant)> = BTreeMap::new();
-    let mut longest: BTreeMap<i32, Duration> = BTreeMap::new();
     let mut ticks = tokio::time::interval(TICK);
     while !end.is_cancelled() {
         ticks.tick().await;
@@ -75,6 +88,7 @@ async fn look(db: tokio_postgres::Client, end: CancellationToken) -> BTreeMap<i3
             let (partition, offset) = (row.get(0), row.get(1));
             let last = seen.entry(partition).or_insert((offset, Instant::now()));
             let stood = last.1.elapsed();
+            let mut longest = longest.lock().expect("no panic");
             let most = longest.entry(partition).or_default();
             *most = stood.max(*most);
             if last.0 != offset {
@@ -82,5 +96,4 @@ async fn look(db: tokio_postgres::Client, end: CancellationToken) -> BTreeMap<i3
             }
         }
     }
-    longest
 }
