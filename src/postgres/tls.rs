@@ -3,6 +3,7 @@
 //! OpenSSL, because librdkafka brings it along anyway.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
@@ -96,11 +97,25 @@ impl TlsFiles {
         self.certificate_and_key.is_some()
     }
 
-    /// The connector for every mode; with `TlsMode::Disable` tokio-postgres never uses it.
+    /// The connector for every mode; with `TlsMode::Disable` tokio-postgres never uses it. Of files that haven't changed it is the
+    /// one of before: to build one takes OpenSSL tens of milliseconds, as it reads all of the system's certificates first.
     ///
     /// # Errors
     /// A file isn't what it should be.
     pub(super) fn build_connector(&self, mode: TlsMode) -> Result<MakeTlsConnector, TlsError> {
+        static LAST: Mutex<Option<(TlsMode, TlsFiles, MakeTlsConnector)>> = Mutex::new(None);
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of_mode, of_files, connector)) = &*last
+            && (of_mode, of_files) == (&mode, self)
+        {
+            return Ok(connector.clone());
+        }
+        let connector = self.build_anew(mode)?;
+        *last = Some((mode, self.clone(), connector.clone()));
+        Ok(connector)
+    }
+
+    fn build_anew(&self, mode: TlsMode) -> Result<MakeTlsConnector, TlsError> {
         let mut builder = SslConnector::builder(SslMethod::tls_client())?;
         match &self.roots {
             Some(roots) => {
