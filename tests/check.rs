@@ -353,37 +353,6 @@ async fn a_role_that_may_not_add_to_the_bookkeeping_is_told() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_topic_that_may_not_be_written_is_a_problem() {
-    let kafka = crate::support::own_kafka::OwnKafka::with_rights();
-    let broker = kafka.broker();
-    let mut world = World::at("check_letters", 1, &broker).await;
-    world.set(
-        "kafka.properties",
-        "\"allow.auto.create.topics\" = \"false\"",
-    );
-    let letters = world.dead_letter_topic();
-    world.kafka.create_topic(&letters, 1).await;
-    let check = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_landfall"))
-            .args(["check", "--json", "--config"])
-            .arg(world.config_file())
-            .env("LANDFALL_KAFKA__BROKERS", &broker)
-            .output()
-            .expect("landfall starts");
-        codes(
-            &objects(&String::from_utf8(output.stdout).unwrap()),
-            "problem",
-        )
-    };
-    // its coordinator is still being found, which is no problem
-    assert_eq!(check(), [""; 0]);
-    kafka.deny("Write", &["--topic", &letters]);
-    let reader = ["--topic", letters.as_str()];
-    kafka.permit("Describe", &reader);
-    assert_eq!(check(), ["dead_letter_topic_forbidden"]);
-}
-
-#[tokio::test]
 async fn a_pooler_before_postgres_is_a_warning() {
     let world = World::new("check_pooler", 1).await;
     let direct = check(&world.config_file(), &["--json"]).1;

@@ -9,24 +9,42 @@ use crate::support::world::locking_at;
 
 const NEWEST: &str = "SELECT count(*) FROM t WHERE version >= 2000";
 
+/// A world of which 700 events were landed, and how many bytes its log has of the first 200.
+async fn landed(kafka: &OwnKafka, test: &str) -> (World, u64) {
+    let world = World::at(test, 1, &kafka.broker()).await;
+    let first = updates(1_000, 1_200);
+    world.kafka.produce(&world.topic, &first).await;
+    let kept = kafka.log_size(&world.topic);
+    let others = updates(1_200, 1_700);
+    world.kafka.produce(&world.topic, &others).await;
+    catch_up(&world, &kafka.broker()).await;
+    (world, kept)
+}
+
+/// 900 are written where 500 were lost, and on.
+async fn is_read_past_the_watermark(world: &World, broker: &str) {
+    let anew = updates(2_000, 2_900);
+    world.kafka.produce(&world.topic, &anew).await;
+    let log = catch_up(world, broker).await;
+    assert!(log.contains("Kafka has lost the end of this log"), "{log}");
+    let events = "SELECT count(*) FROM landfall.processed_events";
+    assert_eq!(world.count(events).await, 700 + 900);
+    let newest = "SELECT count(*) FROM t WHERE version >= 2850";
+    assert_eq!(world.count(newest).await, 50);
+    let next = "SELECT next_offset FROM landfall.partitions";
+    assert_eq!(world.count(next).await, 1_100);
+}
+
 #[tokio::test]
 async fn what_is_written_where_a_log_was_cut_is_read_by_a_worker_that_was_stopped_or_runs() {
     let kafka = OwnKafka::start();
     let broker = kafka.broker();
-    let world = World::at("cut", 1, &broker).await;
-    world
-        .kafka
-        .produce(&world.topic, &updates(1_000, 1_200))
-        .await;
-    let kept = kafka.log_size(&world.topic);
-    world
-        .kafka
-        .produce(&world.topic, &updates(1_200, 1_700))
-        .await;
-    catch_up(&world, &broker).await;
+    let (world, kept) = landed(&kafka, "cut").await;
+    let (longer, kept_of_longer) = landed(&kafka, "cut_longer").await;
 
     // 500 that were landed are lost, and fewer or more are written at their offsets
-    kafka.restart_without(&[(&world.topic, kept)]);
+    kafka.restart_without(&[(&world.topic, kept), (&longer.topic, kept_of_longer)]);
+    is_read_past_the_watermark(&longer, &broker).await;
     let anew = |from: i64, many: i64| updates(from, from + many);
     world.kafka.produce(&world.topic, &anew(2_000, 20)).await;
     let log = catch_up(&world, &broker).await;

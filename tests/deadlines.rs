@@ -1,4 +1,5 @@
-//! Nothing is waited for without end: a stop is obeyed in every state.
+//! Nothing is waited for without end: a stop is obeyed in every state. With a batch in hand whose brokers went away: in
+//! tests/kafka_away.rs.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,6 @@ use nix::unistd::Pid;
 use landfall::ledger::worker_sessions::WorkerSessions;
 use landfall::record::TopicPartition;
 
-use crate::support::own_kafka::OwnKafka;
 use crate::support::own_postgres::OwnPostgres;
 use crate::support::proxy::Hole;
 use crate::support::worker::Worker;
@@ -17,7 +17,7 @@ use crate::support::{World, events};
 /// What Docker gives.
 const STOP_BOUND: Duration = Duration::from_secs(10);
 
-async fn stops_in_time(worker: Worker) -> String {
+pub async fn stops_in_time(worker: Worker) -> String {
     let since = Instant::now();
     let (code, log) = worker.stop().await;
     let took = since.elapsed();
@@ -52,35 +52,6 @@ async fn sigterm_ends_a_worker_whose_brokers_never_answer() {
     let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let brokers = hole.local_addr().unwrap().to_string();
     stops_before_kafka_came("stop_hole", &brokers).await;
-}
-
-#[tokio::test]
-async fn sigterm_ends_a_worker_whose_brokers_went_away_with_a_batch_in_hand() {
-    let kafka = OwnKafka::start();
-    let broker = kafka.broker();
-    let world = World::at("stop_away", 2, &broker).await;
-    let environment = [("LANDFALL_KAFKA__BROKERS", broker.as_str())];
-    let worker = Worker::start(&["run"], &world.config_file(), &environment);
-    world
-        .kafka
-        .produce(&world.topic, &events::history(20, 2))
-        .await;
-    world
-        .until_count("SELECT count(*) FROM t WHERE version = 2", 20)
-        .await;
-    let rival = crate::support::world::connect(&world.database_url).await;
-    let lock = "BEGIN; LOCK TABLE t IN SHARE MODE";
-    rival.batch_execute(lock).await.unwrap();
-    let more = [events::insert(1000, 100, 1), events::insert(1001, 101, 1)];
-    world.kafka.produce(&world.topic, &more).await;
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    crate::support::eventually("a batch waits for the lock", async || {
-        (world.count(waiting).await > 0).then_some(())
-    })
-    .await;
-    kafka.stop();
-    rival.batch_execute("COMMIT").await.unwrap();
-    stops_in_time(worker).await;
 }
 
 #[tokio::test]

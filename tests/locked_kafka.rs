@@ -1,8 +1,12 @@
 //! Kafka that lets in only who proves who it is: each way in, end to end.
 
+mod granted;
+mod hidden;
+mod people;
 mod refused;
 mod renewed;
 mod rights;
+mod taken;
 
 use std::sync::Arc;
 

@@ -35,6 +35,7 @@ mod identity;
 mod import_connector;
 mod isolation;
 mod json_schema;
+mod kafka_away;
 mod lag;
 mod least_privilege;
 mod ledger;

@@ -38,7 +38,7 @@ pub async fn taken_over(test: &str, partitions: i32, versions: i64) -> World {
     world
 }
 
-fn start_at(world: &mut World, start: &str) {
+pub fn start_at(world: &mut World, start: &str) {
     world.set("kafka", &format!("start = \"{start}\""));
 }
 

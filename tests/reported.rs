@@ -4,5 +4,4 @@ mod brokers;
 mod groups;
 mod hosts;
 mod retention;
-mod rights;
 mod tables;

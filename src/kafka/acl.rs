@@ -23,6 +23,19 @@ pub fn write_grant(config: &KafkaConfig, operation: &str, on: Resource<'_>) -> S
     )
 }
 
+/// That the user who is logged in lacks this right, with the statement that gives it.
+pub fn describe_missing(config: &KafkaConfig, operation: &str, on: Resource<'_>) -> String {
+    let what = match on {
+        Resource::Topic(name) => format!("topic {name}"),
+        Resource::Group(name) => format!("consumer group {name}"),
+    };
+    let grant = write_grant(config, operation, on);
+    format!(
+        "the user may not {} {what} ({grant})",
+        operation.to_lowercase()
+    )
+}
+
 fn find_user(config: &KafkaConfig) -> Option<&str> {
     let get = |name: &str| config.properties.get(name).map(String::as_str);
     let protocol = get("security.protocol")?;

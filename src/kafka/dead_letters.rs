@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::FutureRecord;
 
-use crate::config::Config;
-use crate::kafka::client::{ClientProperties, LoggingContext, client_properties};
+use crate::config::{Config, KafkaConfig};
+use crate::kafka::acl::{Resource, describe_missing};
+use crate::kafka::client::{ClientProperties, client_properties};
 use crate::kafka::error::{ClientError, Error};
+use crate::kafka::lasting_producer::LastingProducer;
 use crate::kafka::letter_topics::LetterTopics;
-use crate::kafka::login::LiveClient;
 use crate::letter::headers::{
     KEY_ADDED_HEADER, LEFT_OUT_HEADER, TIMESTAMP_HEADER, cut_text, own_headers, write_headers,
 };
@@ -30,12 +31,12 @@ const SHORT_MESSAGE_BYTES: usize = 512;
 
 /// Publishes letters to the dead letter topics, over a producer of its own.
 pub struct DeadLetters {
-    producer: LiveClient<FutureProducer<LoggingContext>>,
+    producer: LastingProducer,
     /// Sends each record by itself. The broker's limit holds for a batch of records: one that comes
     /// with others may be too large only together with them.
-    alone: LiveClient<FutureProducer<LoggingContext>>,
+    alone: LastingProducer,
     topics: LetterTopics,
-    group: String,
+    config: KafkaConfig,
 }
 
 impl DeadLetters {
@@ -58,14 +59,14 @@ impl DeadLetters {
                 DELIVERY_TIMEOUT.as_millis().to_string(),
             );
         let producer = |client: &ClientProperties| {
-            let created = client.create(LoggingContext);
+            let created = LastingProducer::new(client);
             created.map_err(|e| Error::of_creation(ClientError(e)))
         };
         Ok(Self {
             producer: producer(&client)?,
             alone: producer(client.set("batch.num.messages", "1"))?,
             topics: LetterTopics::new(config),
-            group: config.kafka.group.clone(),
+            config: config.kafka.clone(),
         })
     }
 
@@ -89,12 +90,25 @@ impl DeadLetters {
             };
             let Some(next) = form.form_after(&error, letter.record) else {
                 let topic = self.topic_for(letter.record);
-                let text = format!("can't publish to the dead letter topic {topic}: {error}");
+                let why = self.explain(&error, &topic);
+                let text = format!("can't publish to the dead letter topic {topic}: {why}");
                 let failure = Failure::of_kafka(verdict_on(&error), text);
                 let Record { source, offset, .. } = letter.record;
                 return Err(failure.about_records(source, *offset, *offset));
             };
             form = next;
+        }
+    }
+
+    fn explain(&self, error: &KafkaError, topic: &str) -> String {
+        use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+        match error.rdkafka_error_code() {
+            // who may write to a topic needs no right on the cluster
+            Some(TopicAuthorizationFailed | ClusterAuthorizationFailed) => {
+                let missing = describe_missing(&self.config, "Write", Resource::Topic(topic));
+                format!("{error}: {missing}")
+            }
+            _ => error.to_string(),
         }
     }
 
@@ -145,8 +159,7 @@ impl DeadLetters {
             LetterPart::All => &self.producer,
             _ => &self.alone,
         };
-        let delivery = producer.send(message, DELIVERY_TIMEOUT).await;
-        let delivery = delivery.map_err(|(error, _)| error)?;
+        let delivery = producer.send(message, DELIVERY_TIMEOUT).await?;
         Ok(Place {
             topic,
             partition: delivery.partition,
@@ -158,7 +171,7 @@ impl DeadLetters {
     /// The record's own headers, and after them ours, which replace those of an earlier round.
     fn headers_of(&self, letter: &UnpublishedLetter<'_>, part: LetterPart) -> OwnedHeaders {
         let record = letter.record;
-        let ours = write_headers(letter, &self.group);
+        let ours = write_headers(letter, &self.config.group);
         let own = own_headers(record).filter(|_| part != LetterPart::OursAlone);
         let headers = OwnedHeaders::new_with_capacity(record.headers.len() + ours.len());
         let headers = own.fold(headers, |all, h| {

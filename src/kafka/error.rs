@@ -75,7 +75,15 @@ pub enum Error {
     TopicIdsMisunderstood,
     /// The id of one topic is refused.
     #[error("topic {topic}: {refusal}")]
-    TopicIdRefused { topic: String, refusal: String },
+    TopicIdRefused {
+        topic: String,
+        refusal: String,
+        /// As the user may not know of it, whether or not it is there.
+        is_hidden: bool,
+    },
+    /// The user lacks a right: which, and the statement that gives it.
+    #[error("{0}")]
+    Forbidden(String),
     /// A position to read from that librdkafka doesn't take.
     #[error("{partition}: {error}")]
     Position {
@@ -159,6 +167,16 @@ pub(super) fn is_passing(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::OperationTimedOut
         )
     )
+}
+
+/// Whether the user may not do this with a topic.
+pub(super) fn is_of_topic_right(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
+}
+
+/// Whether the user may not know of the consumer group.
+pub(super) fn is_of_group_right(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }
 
 /// Whether the topic, or the partition, isn't there.

@@ -10,12 +10,11 @@ use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::KafkaConfig;
-use crate::kafka::acl::{Resource, write_grant};
 use crate::kafka::assignment::Assignment;
 use crate::kafka::broker_watch::{BrokerWatch, list_heard_of};
 use crate::kafka::chatter;
@@ -24,6 +23,7 @@ use crate::kafka::error::is_passing;
 use crate::kafka::inbox::Inbox;
 use crate::kafka::incarnations::Incarnations;
 use crate::kafka::partition_list::partition_of;
+use crate::kafka::refusals::Refusals;
 use crate::kafka::unread_ends::UnreadEnds;
 use crate::locked::Locked;
 use crate::record::TopicPartition;
@@ -47,9 +47,8 @@ pub struct Group {
     pub progress: Arc<Progress>,
     joined: AtomicBool,
     brokers: BrokerWatch,
-    config: KafkaConfig,
-    /// Kafka has refused to let us read a topic since somebody asked.
-    reading_refused: AtomicBool,
+    /// What Kafka doesn't let us do.
+    pub refusals: Refusals,
     /// Topics of which partitions were ever ours.
     topics: Locked<BTreeSet<Arc<str>>>,
     /// Which topics of their names are read.
@@ -68,6 +67,7 @@ impl Group {
         health: Arc<Health>,
         progress: Arc<Progress>,
     ) -> Self {
+        let refusals = Refusals::new(config, health.clone());
         Self {
             inboxes,
             assignment: Assignment::default(),
@@ -77,17 +77,11 @@ impl Group {
             progress,
             joined: AtomicBool::new(false),
             brokers: BrokerWatch::new(config),
-            config: config.clone(),
-            reading_refused: AtomicBool::new(false),
+            refusals,
             topics: Locked::default(),
             incarnations: Incarnations::default(),
             unread_ends: UnreadEnds::default(),
         }
-    }
-
-    /// The statement that lets us read a topic.
-    pub fn write_reading_grant(&self, topic: &str) -> String {
-        write_grant(&self.config, "Read", Resource::Topic(topic))
     }
 
     /// How many lanes there are.
@@ -137,43 +131,15 @@ impl Group {
             .collect()
     }
 
-    /// Whether Kafka has refused to let us read a topic, which it says once: whoever asks looks after it.
-    pub fn take_reading_refused(&self) -> bool {
-        self.reading_refused.swap(false, Ordering::AcqRel)
-    }
-
     /// Logs what a poll brought instead of a message.
     pub fn log_poll_error(&self, error: &KafkaError) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
-            self.reading_refused.store(true, Ordering::Release);
-        }
-        if let Some(what) = self.explain_refusal(error) {
-            self.health.kafka.note_refusal(&what);
-        }
+        let is_told = self.refusals.tell(error);
         match error {
-            error if is_passing(error) || !chatter::is_news(&error.to_string()) => {
+            error if is_told || is_passing(error) || !chatter::is_news(&error.to_string()) => {
                 tracing::debug!(%error, "kafka");
             }
             error => tracing::warn!(%error, "kafka"),
         }
-    }
-
-    /// What Kafka doesn't let us do, if that is the error, for people.
-    fn explain_refusal(&self, error: &KafkaError) -> Option<String> {
-        let what = match error.rdkafka_error_code()? {
-            RDKafkaErrorCode::GroupAuthorizationFailed => {
-                let grant = write_grant(&self.config, "Read", Resource::Group(&self.config.group));
-                return Some(format!(
-                    "the user may not read in the consumer group kafka.group ({grant})"
-                ));
-            }
-            RDKafkaErrorCode::TopicAuthorizationFailed => {
-                "the user may not read a topic of kafka.topics (kafka-acls --operation Read --topic …); the log names it"
-            }
-            RDKafkaErrorCode::ClusterAuthorizationFailed => "the user lacks rights on the cluster",
-            _ => return None,
-        };
-        Some(what.to_owned())
     }
 
     fn note_log_ends(&self, statistics: &Statistics) {
@@ -208,6 +174,7 @@ impl Group {
 
     fn take_partitions(&self, consumer: &BaseConsumer<Group>, partitions: &TopicPartitionList) {
         self.health.note_joined();
+        self.refusals.note_joined();
         // Paused until its lane has read the watermark and said where to start.
         if let Err(error) = consumer.pause(partitions) {
             tracing::warn!(%error, "can't pause partitions");

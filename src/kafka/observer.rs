@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use crate::config::KafkaConfig;
 use crate::kafka::client::{ClientProperties, close_consumer, consumer_properties};
 use crate::kafka::complaints::Complaints;
-use crate::kafka::error::{ClientError, Error};
+use crate::kafka::error::{ClientError, Error, is_passing};
 use crate::kafka::login::LiveClient;
 use crate::kafka::offsets::{
     PartitionOffsets, fetch_committed, fetch_log_ends, fetch_log_positions,
@@ -19,6 +19,10 @@ use crate::record::TopicPartition;
 
 /// How long Kafka has to answer a question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the first attempt may take at a question that is never answered who may not know of the group; each one after it may
+/// take twice as long.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long what librdkafka has to say beside its answers may take to arrive.
 const BESIDE_TIMEOUT: Duration = Duration::from_millis(200);
@@ -140,11 +144,24 @@ impl Observer {
     /// As for [`Observer::first_offsets`].
     pub fn committed_offsets<'p>(
         &self,
-        partitions: impl IntoIterator<Item = &'p TopicPartition>,
+        partitions: impl IntoIterator<Item = &'p TopicPartition> + Clone,
     ) -> Result<PartitionOffsets, ClientError> {
-        let answer = fetch_committed(&self.consumer, partitions, ANSWER_TIMEOUT);
-        // who may not know of the group isn't told where its coordinator is, and waits for it until the time is over
-        answer.map_err(|error| self.find_refusal().unwrap_or(ClientError(error)))
+        let (began_at, mut timeout) = (Instant::now(), FIRST_TIMEOUT);
+        loop {
+            let left = ANSWER_TIMEOUT.saturating_sub(began_at.elapsed());
+            let answer = fetch_committed(&self.consumer, partitions.clone(), timeout.min(left));
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            // who may not know of the group isn't told where its coordinator is, and waits for it until the time is over
+            let is_late = is_passing(&error) || ClientError(error.clone()).is_of_coordinator();
+            match self.find_refusal() {
+                Some(refusal) => return Err(refusal),
+                None if is_late && timeout < left => timeout *= 2,
+                None => return Err(ClientError(error)),
+            }
+        }
     }
 
     /// What the brokers have refused, if they said so beside their answers.

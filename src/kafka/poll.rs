@@ -128,6 +128,7 @@ impl Poller {
                     self.hand_over(consumer, &message);
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+                    group.refusals.tell(&error);
                     tracing::error!(%error, "kafka: this consumer can't go on");
                     break;
                 }

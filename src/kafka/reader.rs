@@ -8,9 +8,12 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use crate::config::{Config, KafkaConfig};
+use crate::kafka::acl::{Resource, describe_missing};
 use crate::kafka::client::{LoggingContext, consumer_properties};
 use crate::kafka::cursor::{Cursor, Polled, start_at};
-use crate::kafka::error::{ClientError, Error, is_gone, is_passing};
+use crate::kafka::error::{
+    ClientError, Error, is_gone, is_of_group_right, is_of_topic_right, is_passing,
+};
 use crate::kafka::topics::Topics;
 use crate::record::{Record, TopicPartition};
 
@@ -54,7 +57,7 @@ impl Reader {
             (open.next_offset..open.next_offset + READ_OVER_RECORDS).contains(&offset)
         };
         if !self.open.get(source).is_some_and(near) {
-            let there = self.topics.partitions(|topic| topic == &*source.topic)?;
+            let there = self.find_partitions(&source.topic)?;
             if !there.contains(source) {
                 return Ok(None);
             }
@@ -67,7 +70,7 @@ impl Reader {
         let Some(open) = self.open.get_mut(source) else {
             return Ok(None);
         };
-        while let Some(record) = open.next_record(source)? {
+        while let Some(record) = open.next_record(source, &self.config)? {
             if record.offset >= offset {
                 return Ok(Some(record).filter(|r| r.offset == offset));
             }
@@ -86,7 +89,7 @@ impl Reader {
         topic: &str,
         mut visit: impl FnMut(Record) -> bool,
     ) -> Result<bool, Error> {
-        for source in self.topics.partitions(|name| name == topic)? {
+        for source in self.find_partitions(topic)? {
             let (low, high) = self.topics.log_ends(&source)?;
             if low >= high {
                 continue;
@@ -96,7 +99,7 @@ impl Reader {
                 continue;
             };
             while open.next_offset < high {
-                match open.next_record(&source)? {
+                match open.next_record(&source, &self.config)? {
                     Some(record) if record.offset < high => {
                         if !visit(record) {
                             return Ok(false);
@@ -114,12 +117,21 @@ impl Reader {
     /// # Errors
     /// As for [`Reader::read`].
     pub fn count_offsets(&self, topic: &str) -> Result<u64, Error> {
-        let partitions = self.topics.partitions(|name| name == topic)?;
+        let partitions = self.find_partitions(topic)?;
         let sizes = partitions.iter().map(|source| {
             let (low, high) = self.topics.log_ends(source)?;
             Ok((high - low).max(0) as u64)
         });
         sizes.sum()
+    }
+
+    /// None where the topic isn't there: one that we may not know of isn't shown either.
+    fn find_partitions(&self, topic: &str) -> Result<Vec<TopicPartition>, Error> {
+        let found = self.topics.partitions(|name| name == topic)?;
+        if found.is_empty() && !self.topics.find_hidden(&[topic])?.is_empty() {
+            return Err(unreadable_topic(&self.config, topic));
+        }
+        Ok(found)
     }
 
     fn open_at(&mut self, source: &TopicPartition, offset: i64) -> Result<(), Error> {
@@ -147,7 +159,11 @@ impl Reader {
 
 impl OpenPartition {
     /// `None` at the end of the log.
-    fn next_record(&mut self, source: &TopicPartition) -> Result<Option<Record>, Error> {
+    fn next_record(
+        &mut self,
+        source: &TopicPartition,
+        config: &KafkaConfig,
+    ) -> Result<Option<Record>, Error> {
         let since = Instant::now();
         loop {
             let left = READ_TIMEOUT.saturating_sub(since.elapsed());
@@ -165,6 +181,11 @@ impl OpenPartition {
                 Polled::Error(KafkaError::PartitionEOF(_)) => return Ok(None),
                 Polled::Error(error) if is_gone(&error) => return Ok(None),
                 Polled::Error(error) if is_passing(&error) && !left.is_zero() => {}
+                // no group is joined: who may not know of it reads all the same
+                Polled::Error(error) if is_of_group_right(&error) && !left.is_zero() => {}
+                Polled::Error(error) if is_of_topic_right(&error) => {
+                    return Err(unreadable_topic(config, &source.topic));
+                }
                 Polled::Error(error) => return Err(unreadable_partition(source, error)),
                 Polled::Nothing => {
                     return Err(Error::NothingCame {
@@ -175,6 +196,10 @@ impl OpenPartition {
             }
         }
     }
+}
+
+fn unreadable_topic(config: &KafkaConfig, topic: &str) -> Error {
+    Error::Forbidden(describe_missing(config, "Read", Resource::Topic(topic)))
 }
 
 fn unreadable_partition(source: &TopicPartition, error: KafkaError) -> Error {

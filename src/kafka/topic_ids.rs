@@ -158,15 +158,24 @@ unsafe fn read_descriptions(
                         rights: read_rights(description),
                     },
                 ),
-                Err(refusal) => return Err(Error::TopicIdRefused { topic, refusal }),
+                Err((is_hidden, refusal)) => {
+                    return Err(Error::TopicIdRefused {
+                        topic,
+                        refusal,
+                        is_hidden,
+                    });
+                }
             };
         }
     }
     Ok(topics)
 }
 
-/// The id in a topic's description; the error says in the broker's words why there is none.
-unsafe fn id_of(description: *const rd::rd_kafka_TopicDescription_t) -> Result<TopicId, String> {
+/// The id in a topic's description; the error says in the broker's words why there is none, and whether that is as we may not
+/// know of the topic.
+unsafe fn id_of(
+    description: *const rd::rd_kafka_TopicDescription_t,
+) -> Result<TopicId, (bool, String)> {
     unsafe {
         let error = rd::rd_kafka_TopicDescription_error(description);
         if !error.is_null() {
@@ -174,7 +183,10 @@ unsafe fn id_of(description: *const rd::rd_kafka_TopicDescription_t) -> Result<T
                 code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
                 code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
                 | code::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC => return Ok(TopicId::Gone),
-                _ => return Err(copy_text(rd::rd_kafka_error_string(error))),
+                refused => {
+                    let is_hidden = refused == code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+                    return Err((is_hidden, copy_text(rd::rd_kafka_error_string(error))));
+                }
             }
         }
         let id = rd::rd_kafka_TopicDescription_topic_id(description);

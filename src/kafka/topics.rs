@@ -130,6 +130,28 @@ impl Topics {
         Ok(unreadable.map(|(name, _)| name).collect())
     }
 
+    /// Those of the topics of which the brokers don't say whether they are there, as we may not know of them.
+    ///
+    /// # Errors
+    /// No broker answered in time, or it refused for another reason.
+    pub fn find_hidden(&self, topics: &[&str]) -> Result<Vec<String>, Error> {
+        // all at once; each by itself only if one is refused
+        match self.describe(topics) {
+            Err(Error::TopicIdRefused { .. }) => {}
+            described => return described.map(|_| Vec::new()),
+        }
+        let mut hidden = Vec::new();
+        for topic in topics {
+            match self.describe(&[topic]) {
+                Err(Error::TopicIdRefused {
+                    is_hidden: true, ..
+                }) => hidden.push((*topic).to_owned()),
+                described => drop(described?),
+            }
+        }
+        Ok(hidden)
+    }
+
     fn ask_description(
         &self,
         topics: &[&str],

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use crate::kafka;
 use crate::kafka::group_consumer::GroupConsumer;
 use crate::kafka::incarnations::LastLook;
 use crate::kafka::topics::Topics;
@@ -28,7 +27,7 @@ pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
         tokio::time::sleep(LOOK_INTERVAL + more).await;
         let group = consumer.group();
         let lost = group.list_lost_topics();
-        is_refused |= group.take_reading_refused();
+        is_refused |= group.refusals.take_reading_refused();
         // those that are ours can be refused too, and then only the fetching of their records says so, once
         let ours = match is_refused {
             true => group.assignment.list_topics(),
@@ -45,25 +44,15 @@ pub(super) async fn watch_topics(topics: Topics, consumer: GroupConsumer) {
                 [] => Vec::new(),
                 names => topics.find_unreadable(names)?,
             };
-            Ok((find_refusals(&topics, &lost), unreadable))
+            let lost: Vec<&str> = lost.iter().map(|name| &**name).collect();
+            Ok((topics.find_hidden(&lost).unwrap_or_default(), unreadable))
         });
-        let Ok((refused, unreadable)) = asked.await else {
+        let Ok((hidden, unreadable)) = asked.await else {
             continue;
         };
-        let refused = refused.into_iter();
-        let refused = refused
-            .map(|(topic, refusal)| format!("{refusal} ({})", group.write_reading_grant(&topic)));
-        let mut refusals: Vec<String> = refused.collect();
         is_refused &= !unreadable.is_empty();
-        refusals.extend(unreadable.iter().map(|topic| {
-            let grant = group.write_reading_grant(topic);
-            format!("topic {topic}: the user may not read it ({grant})")
-        }));
-        let health = &group.health.kafka;
-        for refusal in refusals {
-            if health.note_refusal(&refusal) {
-                tracing::warn!("Kafka refuses: {refusal}; its partitions go on once it lets us");
-            }
+        for topic in hidden.iter().chain(&unreadable) {
+            group.refusals.tell_unreadable(topic);
         }
     }
 }
@@ -104,22 +93,4 @@ pub(super) async fn find_recreated_topic(
             return recreated;
         }
     }
-}
-
-/// All at once; each by itself only if one is refused.
-fn find_refusals(topics: &Topics, names: &[Arc<str>]) -> Vec<(Arc<str>, String)> {
-    let all: Vec<&str> = names.iter().map(|name| &**name).collect();
-    match topics.describe(&all) {
-        Err(kafka::Error::TopicIdRefused { .. }) => {}
-        _ => return Vec::new(),
-    }
-    let refused = names
-        .iter()
-        .filter_map(|name| match topics.describe(&[name]) {
-            Err(refusal @ kafka::Error::TopicIdRefused { .. }) => {
-                Some((name.clone(), refusal.to_string()))
-            }
-            _ => None,
-        });
-    refused.collect()
 }

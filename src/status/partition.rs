@@ -82,7 +82,7 @@ impl PartitionLine {
     /// How it is, for people: nothing where there is nothing to do.
     pub fn describe_state(&self) -> String {
         match (self.partition, &self.standstill) {
-            (None, _) => "no such topic".to_owned(),
+            (None, _) if self.state == PartitionState::NoTopic => "no such topic".to_owned(),
             (_, Some(Standstill { since, why })) => format!("stands still since {since} {why}"),
             (_, None) => self.state.describe_state().to_owned(),
         }

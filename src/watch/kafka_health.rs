@@ -68,6 +68,11 @@ impl KafkaHealth {
         is_news
     }
 
+    /// Notes that Kafka lets us do it again.
+    pub fn note_allowed(&self, what: &str) {
+        self.0.lock().refusals.remove(what);
+    }
+
     /// Notes that another consumer group was the last to write one of our partitions, in this batch. Returns whether it is
     /// news that it does so again and again.
     pub fn note_rival(&self, group: &str, source: &TopicPartition, batch: Uuid) -> bool {
@@ -134,6 +139,15 @@ mod tests {
         assert!(!kafka.note_away(Some("refused again".into())));
         assert_eq!(kafka.reasons(), ["Kafka is away (for 0s): refused again"]);
         assert!(kafka.note_away(None) && kafka.reasons().is_empty());
+    }
+
+    #[test]
+    fn what_kafka_refuses_is_news_once_and_a_reason_until_it_is_allowed_again() {
+        let kafka = KafkaHealth::default();
+        assert!(kafka.note_refusal("reading") && !kafka.note_refusal("reading"));
+        assert_eq!(kafka.reasons(), ["Kafka refuses: reading"]);
+        kafka.note_allowed("reading");
+        assert!(kafka.reasons().is_empty() && kafka.note_refusal("reading"));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 //! the moment: it ends with the last of them.
 
 pub mod rights;
+pub mod statements;
 pub mod token_endpoint;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::own_kafka::JAVA_OPTIONS;
 use super::repository::root;
 use super::stack::{dev, dev_with};
 use rights::Admin;
@@ -69,7 +71,7 @@ impl LockedKafka {
         std::fs::write(kafka.join("port"), number.to_string()).expect("written");
         std::fs::write(kafka.join("extra.properties"), locked.properties()).expect("written");
         let options = format!(
-            "-Xms128m -Xmx320m -XX:+UseSerialGC -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={}",
+            "{JAVA_OPTIONS} -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={}",
             locked.tokens.keys_url()
         );
         std::fs::write(kafka.join("java.options"), options).expect("written");

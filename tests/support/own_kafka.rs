@@ -7,6 +7,9 @@ use super::locked_kafka::free_port;
 use super::repository::root;
 use super::stack::dev_with;
 
+/// A broker that lives for seconds spends ten of them on compiling itself well.
+pub const JAVA_OPTIONS: &str = "-Xms64m -Xmx320m -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
 pub struct OwnKafka {
     directory: PathBuf,
 }
@@ -14,14 +17,6 @@ pub struct OwnKafka {
 impl OwnKafka {
     pub fn start() -> Self {
         Self::with("")
-    }
-
-    /// One that asks for rights, on whatever has any; everybody is `User:ANONYMOUS`.
-    pub fn with_rights() -> Self {
-        Self::with(
-            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
-             allow.everyone.if.no.acl.found=true\n",
-        )
     }
 
     /// One that looks twice a second for what a topic needn't keep.
@@ -94,6 +89,7 @@ impl OwnKafka {
         std::fs::create_dir_all(&kafka).expect("a directory for the broker");
         let properties = properties.replace("{}", &kafka.display().to_string());
         std::fs::write(kafka.join("extra.properties"), properties).expect("written");
+        std::fs::write(kafka.join("java.options"), JAVA_OPTIONS).expect("written");
         own
     }
 
@@ -168,31 +164,6 @@ impl OwnKafka {
     fn segment(&self, topic: &str) -> PathBuf {
         let file = format!("kafka/data/{topic}-0/00000000000000000000.log");
         self.directory.join(file)
-    }
-
-    /// Takes the right to do this with this (`--topic`, `NAME`) from everybody.
-    pub fn deny(&self, operation: &str, on: &[&str]) {
-        self.change_rights(&["--add"], "--deny-principal", operation, on);
-    }
-
-    /// Gives it back.
-    pub fn allow(&self, operation: &str, on: &[&str]) {
-        self.change_rights(&["--remove", "--force"], "--deny-principal", operation, on);
-    }
-
-    /// Gives everybody the right, where another one was denied: then nothing else is allowed any more.
-    pub fn permit(&self, operation: &str, on: &[&str]) {
-        self.change_rights(&["--add"], "--allow-principal", operation, on);
-    }
-
-    fn change_rights(&self, change: &[&str], how: &str, operation: &str, on: &[&str]) {
-        let broker = self.broker();
-        let mut arguments = vec!["acls", "--bootstrap-server", &broker];
-        let who = [how, "User:ANONYMOUS", "--operation", operation];
-        for more in [change, &who, on] {
-            arguments.extend(more);
-        }
-        dev_with("kafka", &arguments, "", &[]);
     }
 
     fn stack(&self, arguments: &[&str]) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::config::Config;
 use crate::kafka;
+use crate::kafka::acl::{Resource, describe_missing};
 use crate::kafka::complaints::Complaints;
 use crate::kafka::observer::Observer;
 use crate::kafka::offsets::PartitionOffsets;
@@ -17,6 +18,8 @@ use crate::record::TopicPartition;
 pub struct KafkaAnswers {
     /// Of the topics that were asked about: their partitions. `None`: Kafka didn't answer.
     pub partitions: Option<BTreeSet<TopicPartition>>,
+    /// Topics of which Kafka doesn't say whether they are there, as the user may not know of them.
+    pub hidden: BTreeSet<String>,
     /// The topics' ids, by their names.
     pub ids: HashMap<String, TopicId>,
     /// The first offsets that are still in the logs.
@@ -114,9 +117,18 @@ impl KafkaAnswers {
             self.ends = self.note_answer("the ends of the logs", ends, complaints);
             let begins = observer.first_offsets(&partitions);
             self.begins = self.note_answer("the beginnings of the logs", begins, complaints);
-            let committed = observer.committed_offsets(&partitions);
-            let what = format!("the offsets of the group {}", config.kafka.group);
-            self.committed = self.note_answer(&what, committed, complaints);
+            let group = &config.kafka.group;
+            match observer.committed_offsets(&partitions) {
+                Err(error) if error.is_forbidden() => {
+                    let on = Resource::Group(group);
+                    self.problems
+                        .push(describe_missing(&config.kafka, "Describe", on));
+                }
+                committed => {
+                    let what = format!("the offsets of the group {group}");
+                    self.committed = self.note_answer(&what, committed, complaints);
+                }
+            }
         }
         let mut names: Vec<&str> = partitions.iter().map(|p| &*p.topic).collect();
         names.dedup();
@@ -127,6 +139,16 @@ impl KafkaAnswers {
             }
         }
         self.partitions = Some(partitions);
+        let is_there = |name: &&str| cluster.topics.iter().any(|topic| topic.name == **name);
+        let named = config.kafka.topic_names();
+        let named: BTreeSet<&str> = named.chain(applied.iter().map(String::as_str)).collect();
+        let missing: Vec<&str> = named.into_iter().filter(|name| !is_there(name)).collect();
+        for topic in clients.topics.find_hidden(&missing)? {
+            let on = Resource::Topic(&topic);
+            self.problems
+                .push(describe_missing(&config.kafka, "Describe", on));
+            self.hidden.insert(topic);
+        }
         Ok(())
     }
 

@@ -52,7 +52,9 @@ fn describe_partition(
     let applied = row.map(|row| row.next_offset);
     let (begin, end) = (kafka.begins.get(source), kafka.ends.get(source));
     let id = kafka.ids.get(&*source.topic).copied();
-    let known = kafka.partitions.as_ref().map(|all| all.contains(source));
+    let told = kafka.partitions.as_ref();
+    let told = told.filter(|_| !kafka.hidden.contains(&*source.topic));
+    let known = told.map(|all| all.contains(source));
     let recreated = matches!((row.and_then(|row| row.topic_id), id), (Some(was), Some(TopicId::Known(is))) if was != is);
     let state = match (known, applied, begin) {
         (None, ..) => PartitionState::Unknown,
@@ -98,7 +100,10 @@ fn find_absent_topics(
         applied: None,
         end: None,
         lag: None,
-        state: PartitionState::NoTopic,
+        state: match kafka.hidden.contains(name) {
+            true => PartitionState::Unknown,
+            false => PartitionState::NoTopic,
+        },
         standstill: None,
     };
     names.map(line).collect()
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_gone_is_told_from_a_kafka_that_does_not_answer() {
+    fn a_topic_that_is_gone_is_told_from_one_that_is_not_shown_and_a_kafka_that_does_not_answer() {
         let gone = KafkaAnswers {
             partitions: Some(BTreeSet::new()),
             ..KafkaAnswers::default()
@@ -174,6 +179,14 @@ mod tests {
         assert_eq!(
             state_and_lag(Some(applied(70)), &gone),
             (PartitionState::NoTopic, None)
+        );
+        let hidden = KafkaAnswers {
+            hidden: ["orders".to_owned()].into(),
+            ..gone
+        };
+        assert_eq!(
+            state_and_lag(Some(applied(70)), &hidden),
+            (PartitionState::Unknown, None)
         );
         let silent = KafkaAnswers::default();
         assert_eq!(

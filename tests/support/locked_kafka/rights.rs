@@ -6,11 +6,14 @@
 
 use std::ffi::{CStr, CString};
 use std::ptr::null_mut;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as rd;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
+
+use crate::support::PATIENCE;
 
 const WAIT_MS: i32 = 20_000;
 
@@ -38,20 +41,33 @@ impl Admin {
         Self(config.create().expect("an admin client"))
     }
 
+    /// It holds once this has returned.
     pub fn grant(&self, right: &Right) {
         self.ask(|client, queue| unsafe {
             let mut acl = [right.binding(rd::rd_kafka_AclBinding_new)];
             rd::rd_kafka_CreateAcls(client, acl.as_mut_ptr(), 1, null_mut(), queue);
             rd::rd_kafka_AclBinding_destroy(acl[0]);
         });
+        self.wait_until_it_holds(right, true);
     }
 
+    /// It holds no longer once this has returned.
     pub fn take(&self, right: &Right) {
         self.ask(|client, queue| unsafe {
             let mut acl = [right.binding(rd::rd_kafka_AclBindingFilter_new)];
             rd::rd_kafka_DeleteAcls(client, acl.as_mut_ptr(), 1, null_mut(), queue);
             rd::rd_kafka_AclBinding_destroy(acl[0]);
         });
+        self.wait_until_it_holds(right, false);
+    }
+
+    /// The controller answers before the broker has heard of it, which tells the rights that it goes by.
+    fn wait_until_it_holds(&self, right: &Right, holds: bool) {
+        let since = Instant::now();
+        while self.rights_of(&right.principal).contains(right) != holds {
+            assert!(since.elapsed() < PATIENCE, "{right:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What these principals may do.
