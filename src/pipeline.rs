@@ -62,6 +62,7 @@ pub mod run_error;
 mod session_watch;
 mod set_aside;
 mod stand_still;
+mod start_worker;
 mod stuck;
 mod topic_look;
 mod topic_looks;

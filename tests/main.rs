@@ -58,6 +58,7 @@ mod pooler;
 mod printed;
 mod protobuf;
 mod rate;
+mod rejoined;
 mod replay;
 mod reported;
 mod retention;

@@ -9,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::kafka::certificate_files::{CertificateFiles, wait_for_renewal};
+use crate::kafka::certificate_files::wait_for_renewal;
 use crate::kafka::dead_letter_topic::{self, CreationError};
 use crate::kafka::group::Group;
 use crate::pipeline::caught_up::{CaughtUp, NotCaughtUp};
 use crate::pipeline::first_starts::settle_first_starts;
 use crate::pipeline::leave_pauses::LeavePauses;
 use crate::pipeline::run_error::RunError;
+use crate::pipeline::start_worker::StartedWorker;
 use crate::pipeline::topic_watch::find_recreated_topic;
 use crate::pipeline::worker::Worker;
 use crate::postgres::sessions;
@@ -70,7 +71,7 @@ pub async fn run(
         return Ok(());
     }
     let run = Run {
-        config,
+        config: Arc::new(config.clone()),
         pool,
         health,
         progress,
@@ -78,9 +79,9 @@ pub async fn run(
         patience,
     };
     let mut pauses = LeavePauses::default();
+    let mut started = run.start_worker().await?;
     loop {
-        let ended = run.run_worker(pauses.clone()).await?;
-        match ended {
+        match run.run_worker(started, pauses.clone()).await {
             Ended::ForGood(outcome) => return outcome,
             Ended::Recreated(_) | Ended::Renewed if stop.is_cancelled() => return Ok(()),
             Ended::Renewed => tracing::info!(
@@ -96,28 +97,33 @@ pub async fn run(
                 }
             }
         }
+        let Some(next) = run.start_next_worker().await? else {
+            return Ok(());
+        };
+        started = next;
     }
 }
 
 /// What each worker is run with.
-struct Run<'r> {
-    config: &'r Config,
-    pool: Pool,
-    health: Arc<Health>,
-    progress: Arc<Progress>,
-    stop: &'r CancellationToken,
-    patience: Option<Duration>,
+pub(super) struct Run<'r> {
+    pub(super) config: Arc<Config>,
+    pub(super) pool: Pool,
+    pub(super) health: Arc<Health>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) stop: &'r CancellationToken,
+    pub(super) patience: Option<Duration>,
 }
 
 impl Run<'_> {
     /// Runs one worker to its end, and lets it end well.
-    async fn run_worker(&self, pauses: LeavePauses) -> Result<Ended, RunError> {
-        let (config, stop, health) = (self.config, self.stop, &self.health);
-        let (until_caught_up, end) = (self.patience.is_some(), stop.child_token());
-        let pool = self.pool.clone();
-        let watched = (health.clone(), self.progress.clone());
-        let certificates = CertificateFiles::read(config).await;
-        let worker = Worker::start(config, pool, watched, end.clone(), until_caught_up)?;
+    async fn run_worker(&self, started: StartedWorker, pauses: LeavePauses) -> Ended {
+        let (config, stop, health) = (&*self.config, self.stop, &self.health);
+        let until_caught_up = self.patience.is_some();
+        let StartedWorker {
+            worker,
+            end,
+            certificates,
+        } = started;
         let Worker {
             mut lanes,
             mut retention,
@@ -154,7 +160,7 @@ impl Run<'_> {
             forget_worker(consumer.group());
         }
         consumer.leave_group(polling).await;
-        Ok(ended)
+        ended
     }
 }
 

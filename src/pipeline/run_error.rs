@@ -22,6 +22,9 @@ pub enum RunError {
     /// `--until-caught-up` would wait for ever.
     #[error(transparent)]
     NotCaughtUp(#[from] NotCaughtUp),
+    /// Making its clients has panicked.
+    #[error("the worker can't be started: {}", tell_end(.0))]
+    StartFailed(JoinError),
     /// A lane has panicked.
     #[error("a lane failed: {}", tell_end(.0))]
     LaneFailed(JoinError),

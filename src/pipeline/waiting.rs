@@ -40,6 +40,8 @@ enum LaneOrSetup {
     },
     /// Where partitions begin that were never read.
     FirstStarts { stop: CancellationToken },
+    /// The worker after one that has left the group.
+    NextWorker { stop: CancellationToken },
 }
 
 impl Waiting {
@@ -72,6 +74,11 @@ impl Waiting {
     /// How it is waited for, before there are lanes, that it can be settled where partitions begin.
     pub fn of_first_starts(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
         Self::new(LaneOrSetup::FirstStarts { stop }, health, config)
+    }
+
+    /// How it is waited for that the group can be joined anew, after its lanes have ended.
+    pub fn of_next_worker(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
+        Self::new(LaneOrSetup::NextWorker { stop }, health, config)
     }
 
     fn new(who: LaneOrSetup, health: Arc<Health>, config: &Config) -> Self {
@@ -138,6 +145,9 @@ impl Waiting {
             LaneOrSetup::FirstStarts { .. } => {
                 tracing::warn!(error = %failure, "it can't be settled yet where partitions begin that were never read, as kafka.start has it; waiting, and nothing is read meanwhile");
             }
+            LaneOrSetup::NextWorker { .. } => {
+                tracing::warn!(error = %failure, "the consumer group can't be joined anew yet; waiting, and nothing is read meanwhile");
+            }
             LaneOrSetup::Lane { number, .. } if failure.verdict == Verdict::Systemic => {
                 tracing::error!(lane = number, error = %failure, "breaker open: stopped taking in until this is mended; nothing is dead-lettered; `landfall check` says more; probing every {:?}", self.repair_probe);
             }
@@ -196,6 +206,7 @@ impl LaneOrSetup {
             LaneOrSetup::Lane { number, .. } => health::Waiter::Lane(*number),
             LaneOrSetup::Schema { .. } => health::Waiter::BookkeepingSchema,
             LaneOrSetup::FirstStarts { .. } => health::Waiter::FirstStarts,
+            LaneOrSetup::NextWorker { .. } => health::Waiter::NextWorker,
         }
     }
 
@@ -203,7 +214,9 @@ impl LaneOrSetup {
     async fn is_needed(&self) {
         match self {
             LaneOrSetup::Lane { inbox, .. } => inbox.wait_for_drain_request().await,
-            LaneOrSetup::Schema { stop, .. } | LaneOrSetup::FirstStarts { stop } => {
+            LaneOrSetup::Schema { stop, .. }
+            | LaneOrSetup::FirstStarts { stop }
+            | LaneOrSetup::NextWorker { stop } => {
                 stop.cancelled().await;
             }
         }

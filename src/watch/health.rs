@@ -23,6 +23,8 @@ pub enum Waiter {
     BookkeepingSchema,
     /// The process before it has lanes: it isn't settled yet where partitions begin.
     FirstStarts,
+    /// The process between the lanes of a worker that has left the group and those of the next one.
+    NextWorker,
     Lane(usize),
 }
 
@@ -31,6 +33,7 @@ impl fmt::Display for Waiter {
         match self {
             Waiter::BookkeepingSchema => f.write_str("bookkeeping schema"),
             Waiter::FirstStarts => f.write_str("kafka.start"),
+            Waiter::NextWorker => f.write_str("joining the consumer group anew"),
             Waiter::Lane(number) => write!(f, "lane {number}"),
         }
     }
