@@ -10,6 +10,7 @@ use crate::format::partition_memory::PartitionMemory;
 use crate::letter::Place;
 use crate::pipeline::attempt_outcome::AttemptOutcome;
 use crate::pipeline::breaker::Breaker;
+use crate::pipeline::count::count_outcomes;
 use crate::pipeline::owned_partition::OwnedPartition;
 use crate::pipeline::topic_looks::TopicLook;
 use crate::record::{LogPlace, TopicPartition};
@@ -439,6 +440,8 @@ fn letters_that_a_partition_without_records_owes_come_along() {
         let batch = Batch::gather_records(&records, arena(), &owned_partitions, &mut decoder);
         assert_eq!(batch.owed_letters().count(), 1);
         assert_eq!(batch.entries.len(), records.len());
+        // each is a row by which `apply.rate` is kept, be it of an event that came while Postgres was away
+        assert_eq!(count_outcomes(&batch), records.len() + 1);
         assert_eq!(batch.advances.len(), records.len() + 1);
         let debt = batch.advances.iter().find(|a| a.source == P()).unwrap();
         assert_eq!((debt.held.next_offset, debt.new_watermark()), (3, 5));

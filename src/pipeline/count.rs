@@ -8,9 +8,10 @@ use crate::table_name::TableName;
 use crate::watch::metrics::{self, EventOutcome};
 
 /// Counts what became of each record of a batch. Returns how many rows that took: one for each event that is neither a
-/// duplicate nor passed over, be it the row of a letter, or its id's alone as it came to one row with others.
+/// duplicate nor passed over, be it the row of a letter, or its id's alone as it came to one row with others; and one for
+/// each letter that was owed.
 pub fn count_outcomes(batch: &Batch<'_>) -> usize {
-    let mut rows = 0;
+    let mut rows = batch.owed_letters().count();
     let mut counts = Counts::default();
     for advance in batch.advances.iter().filter(|a| a.below_floor > 0) {
         let what = (&*advance.source.topic, None, "", EventOutcome::Duplicate);

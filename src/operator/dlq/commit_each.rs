@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Interval;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::config::RetryConfig;
 use crate::failpoint;
@@ -21,6 +21,13 @@ use crate::verdict::{Failure, Verdict};
 /// So often a letter is tried again at once because its table was altered meanwhile.
 pub const MAX_ALTERATIONS: u32 = 3;
 
+/// Ticks so many times a second at most. What took longer isn't caught up: the next ones would come all at once.
+fn pace_of(rate: u32) -> Interval {
+    let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / f64::from(rate.max(1))));
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pace
+}
+
 /// Puts letters in for good.
 pub struct CommitEach<'r, 'c> {
     store: &'r mut LetterStore<'c>,
@@ -37,12 +44,11 @@ impl<'r, 'c> CommitEach<'r, 'c> {
         retry: &'c RetryConfig,
         rate: Option<u32>,
     ) -> Self {
-        let pace = rate.map(|rate| Duration::from_secs_f64(1.0 / f64::from(rate)));
         Self {
             store,
             applier,
             retry,
-            pace: pace.map(tokio::time::interval),
+            pace: rate.map(pace_of),
         }
     }
 
@@ -162,5 +168,23 @@ impl LetterTransactions for CommitEach<'_, '_> {
             self.store.record_failure(letter, &record, &cause).await?;
         }
         Ok(Attempt::Done(ReplayOutcome::Failed(cause)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_letter_that_took_long_lets_none_behind_it_come_faster() {
+        let mut pace = pace_of(50);
+        pace.tick().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        pace.tick().await;
+        let since = Instant::now();
+        pace.tick().await;
+        assert!(since.elapsed() >= Duration::from_millis(15), "{since:?}");
     }
 }
