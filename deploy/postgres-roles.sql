@@ -65,29 +65,30 @@ FROM (VALUES
     (:'operator', 'migrations', 'SELECT'),
     -- a row that is locked by FOR SHARE needs one of these
     (:'operator', 'partitions', 'SELECT, UPDATE'),
-    (:'operator', 'topics', 'SELECT'),
     (:'operator', 'partition_starts', 'SELECT'),
     (:'operator', 'processed_events', 'SELECT, INSERT, UPDATE'),
     (:'operator', 'day_writes', 'SELECT, INSERT'),
     (:'operator', 'dead_letters', 'SELECT, UPDATE'),
     (:'operator', 'forgotten_partitions', 'SELECT'),
-    (:'operator', 'row_sources', 'SELECT, INSERT'),
     (:'operator', 'row_positions', 'SELECT, INSERT, UPDATE, DELETE'),
     (:'operator', 'row_identities', 'SELECT, INSERT'),
     (:'operator', 'moved_rows', 'SELECT, INSERT, UPDATE, DELETE'),
     (:'operator', 'table_topics', 'SELECT'),
     (:'reader', 'migrations', 'SELECT'),
     (:'reader', 'partitions', 'SELECT'),
-    (:'reader', 'topics', 'SELECT'),
     (:'reader', 'partition_starts', 'SELECT'),
     (:'reader', 'dead_letters', 'SELECT'),
     (:'reader', 'forgotten_partitions', 'SELECT')
 ) AS needed(role, relation, privileges)
 WHERE to_regclass(format('%I.%I', :'schema', relation)) IS NOT NULL \gexec
 SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, role)
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-CROSS JOIN unnest(ARRAY[:'worker', :'operator']) AS r(role)
-WHERE n.nspname = :'schema' \gexec
+FROM (VALUES
+    (:'worker', 'table_facts_1'),
+    (:'worker', 'let_days_in'),
+    (:'operator', 'table_facts_1')
+) AS needed(role, function)
+JOIN pg_proc p ON p.proname = function
+JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = :'schema' \gexec
 
 -- The destination: rows are looked at, written and removed, by replays too.
 SELECT format('GRANT USAGE ON SCHEMA %I TO %I', trim(name), role)

@@ -169,6 +169,22 @@ impl Config {
         route.map_or(default, |(route, _)| route.shape.applies_deletes(default))
     }
 
+    /// Whether the topic's events may remove rows of their table, one by one or all at once.
+    pub fn removes_rows(&self, topic: &str) -> bool {
+        let (deletes, truncates) = (self.apply.deletes, self.apply.truncates);
+        self.route_for(topic)
+            .map_or(deletes || truncates, |(route, _)| {
+                let shape = &route.shape;
+                shape.removes_rows(deletes) || truncates && shape.empties_tables()
+            })
+    }
+
+    /// Whether each of the topic's changes is a row of its own.
+    pub fn appends_rows(&self, topic: &str) -> bool {
+        let route = self.route_for(topic);
+        route.is_some_and(|(route, _)| route.shape.write == WriteMode::Append)
+    }
+
     /// All settings without the secrets, for the line logged at start.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();

@@ -11,6 +11,7 @@
 //! - The tables themselves: `migrate` creates them by `migrations`, `schema_version` says who can use them, `letter_indexes` what needs no migration, `retention` forgets what is old.
 
 pub mod days;
+pub mod denied;
 pub mod destination_tables;
 pub mod event_ids;
 pub mod feeds;
@@ -26,6 +27,7 @@ pub mod measure;
 pub mod migrate;
 mod migrations;
 pub mod moved_rows;
+pub mod needed_rights;
 pub mod overview;
 pub mod partition_starts;
 pub mod recorded_events;

@@ -3,6 +3,7 @@
 mod bookkeeping;
 pub mod check;
 pub mod command_error;
+mod denied;
 pub mod dlq;
 pub mod forget;
 pub mod health;

@@ -24,6 +24,7 @@ mod caught_up;
 mod count;
 mod cut_logs;
 mod deliver;
+mod denied;
 mod destination;
 mod divert;
 mod dropped_fetches;

@@ -20,6 +20,7 @@ mod sent_ahead;
 pub mod sessions;
 pub mod settings;
 mod silent_handshake;
+pub mod table_rights;
 pub mod tls;
 mod unique_keys;
 pub mod unnamed_statements;

@@ -215,6 +215,20 @@ impl Failure {
             .is_some_and(|code| codes.contains(&code))
     }
 
+    /// Our role may not do what it was about to.
+    pub fn means_denied(&self) -> bool {
+        self.has_sqlstate(&[sqlstate::INSUFFICIENT_PRIVILEGE])
+    }
+
+    /// The same, with what mends it, which names no row value.
+    pub fn mended_by(mut self, remedy: &str) -> Self {
+        for text in [&mut self.message, &mut self.log_line] {
+            text.push_str("; ");
+            text.push_str(remedy);
+        }
+        self
+    }
+
     /// An insert met what is there already.
     pub fn means_conflict(&self) -> bool {
         self.has_sqlstate(&[sqlstate::UNIQUE_VIOLATION])

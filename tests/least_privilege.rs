@@ -2,6 +2,8 @@
 //! of its grants is taken away, `check` gives the statement that brings it back.
 
 mod neighbours;
+mod taken_from_operators;
+mod taken_while_running;
 
 use std::process::Command;
 

@@ -148,6 +148,13 @@ impl<'r> Fields<'r> {
         shape.is_some_and(|shape| shape.facts.contains(&at))
     }
 
+    /// The names of the row's own fields, in the event's order.
+    pub fn own_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.names().iter().enumerate();
+        let own = names.filter(|(at, _)| !self.is_fact(*at));
+        own.map(|(_, name)| &**name)
+    }
+
     /// The schema of the field with this name, which is most likely at this place.
     pub fn field_of(&self, at: usize, name: &str) -> Option<&Field> {
         let fields = self.schema()?.fields();
@@ -242,6 +249,16 @@ impl RowOrder<'_> {
 }
 
 impl<'r> Change<'r> {
+    /// Adds the columns that the event carries and that aren't there yet, its key's first. What it says of itself beside
+    /// its row is none.
+    pub fn add_columns(&self, columns: &mut Vec<String>) {
+        for name in self.key.own_names().chain(self.row.own_names()) {
+            if !columns.iter().any(|column| column == name) {
+                columns.push(name.to_owned());
+            }
+        }
+    }
+
     /// The same event as far as its key goes: nothing but a delete.
     pub fn of_key_alone(&self) -> Change<'r> {
         Change {

@@ -1,44 +1,22 @@
-//! What our role may do with the bookkeeping tables, and what `run` needs.
+//! What our role may do with the bookkeeping tables.
 
 use tokio_postgres::types::Type;
 
+use crate::ledger::needed_rights::BookkeepingUse;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
 
-/// The tables, and what `run` does with each.
-const NEEDED_PRIVILEGES: [(&str, &str); 17] = [
-    ("migrations", "SELECT"),
-    ("partitions", "SELECT, INSERT, UPDATE"),
-    ("topics", "SELECT, INSERT, UPDATE"),
-    ("asked_topics", "SELECT, INSERT, UPDATE"),
-    ("partition_starts", "SELECT, INSERT, UPDATE"),
-    ("processed_events", "SELECT, INSERT, UPDATE, DELETE"),
-    ("day_writes", "SELECT, INSERT, DELETE"),
-    ("forgotten_partitions", "SELECT"),
-    ("dead_letters", "SELECT, INSERT, UPDATE, DELETE"),
-    ("table_topics", "SELECT, INSERT"),
-    ("destination_tables", "SELECT, INSERT, UPDATE"),
-    ("made_columns", "SELECT, INSERT, UPDATE"),
-    ("row_sources", "SELECT, INSERT"),
-    ("row_positions", "SELECT, INSERT, UPDATE, DELETE"),
-    ("row_identities", "SELECT, INSERT"),
-    ("moved_rows", "SELECT, INSERT, UPDATE, DELETE"),
-    ("worker_sessions", "SELECT, INSERT, DELETE"),
-];
-
 const SCHEMA_RIGHTS_QUERY: &str = "\
     SELECT has_database_privilege(current_database(), 'CREATE'), n.oid IS NOT NULL, \
-           coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false) \
+           coalesce(has_schema_privilege(n.oid, 'USAGE'), false), coalesce(has_schema_privilege(n.oid, 'CREATE'), false), \
+           current_user::text \
     FROM (SELECT) one LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = $1";
 
 const MISSING_PRIVILEGES_QUERY: &str = "\
     SELECT string_agg(p, ', ') FROM unnest(string_to_array($3, ', ')) p, pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = $1 AND c.relname = $2 AND NOT has_table_privilege(c.oid, p)";
-
-/// The functions, which `run` calls.
-const NEEDED_FUNCTIONS: [&str; 2] = ["table_facts_1", "let_days_in"];
 
 const MAY_EXECUTE_QUERY: &str = "\
     SELECT coalesce(bool_and(has_function_privilege(p.oid, 'EXECUTE')), true) FROM pg_catalog.pg_proc p \
@@ -70,6 +48,8 @@ pub struct SchemaRights {
     pub use_schema: bool,
     /// Create tables in the bookkeeping schema.
     pub create_in_schema: bool,
+    /// Who we are.
+    pub role: String,
 }
 
 /// What our role lacks on one of the tables, or functions.
@@ -110,26 +90,28 @@ pub async fn read_schema_rights(
         schema_exists: row.get(1),
         use_schema: row.get(2),
         create_in_schema: row.get(3),
+        role: row.get(4),
     })
 }
 
-/// Finds what our role lacks to do with the tables and functions what `run` does.
+/// Finds what our role lacks for this use of the tables and functions.
 ///
 /// # Errors
 /// As Postgres says.
 pub async fn find_missing_privileges(
     client: &impl UnnamedStatements,
     schema: &str,
+    used: BookkeepingUse,
 ) -> Result<Vec<MissingPrivileges>, Failure> {
     let mut missing = Vec::new();
-    for (table, needed) in NEEDED_PRIVILEGES {
+    for (table, needed) in used.privileges() {
         let row = client
             .query_typed_one(
                 MISSING_PRIVILEGES_QUERY,
                 &[
                     (&schema, Type::TEXT),
-                    (&table, Type::TEXT),
-                    (&needed, Type::TEXT),
+                    (table, Type::TEXT),
+                    (needed, Type::TEXT),
                 ],
             )
             .await?;
@@ -141,8 +123,8 @@ pub async fn find_missing_privileges(
             });
         }
     }
-    for function in NEEDED_FUNCTIONS {
-        let asked = [(&schema as _, Type::TEXT), (&function as _, Type::TEXT)];
+    for function in used.functions() {
+        let asked = [(&schema as _, Type::TEXT), (function as _, Type::TEXT)];
         let row = client.query_typed_one(MAY_EXECUTE_QUERY, &asked).await?;
         if !row.get::<_, bool>(0) {
             let privileges = "EXECUTE".to_owned();
@@ -193,21 +175,4 @@ pub async fn find_retention_remedy(
         .query_typed_one(RETENTION_REMEDY_QUERY, &[(&schema, Type::TEXT)])
         .await?;
     Ok(row.get(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_workers_role_is_granted_what_it_needs_and_no_more() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/postgres-roles.sql");
-        let roles = std::fs::read_to_string(file).unwrap();
-        for (table, privileges) in NEEDED_PRIVILEGES {
-            let grant = format!("(:'worker', '{table}', '{privileges}'),");
-            assert!(roles.contains(&grant), "{grant}");
-        }
-        let granted = roles.matches("(:'worker', '").count();
-        assert_eq!(granted, NEEDED_PRIVILEGES.len());
-    }
 }

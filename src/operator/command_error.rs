@@ -53,6 +53,19 @@ pub enum CommandError {
     Refused(String),
 }
 
+impl CommandError {
+    /// What Postgres has refused, if that is it.
+    pub fn failure_mut(&mut self) -> Option<&mut Failure> {
+        match self {
+            Self::Bookkeeping { failure, .. }
+            | Self::Postgres(failure)
+            | Self::Letter { failure, .. } => Some(failure),
+            Self::ReplayStopped(error) => error.failure_mut(),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,14 +25,21 @@ mod walk;
 
 use crate::cli::DlqCommand;
 use crate::config::Config;
+use crate::ledger::needed_rights::BookkeepingUse;
 use crate::operator::bookkeeping::open_bookkeeping;
 use crate::operator::command_error::CommandError;
+use crate::operator::denied::explain_denied;
 
 /// Carries out a `dlq` command.
 ///
 /// # Errors
 /// Kafka or Postgres can't be asked, or the command couldn't do all that it was told to.
 pub async fn run_command(config: &Config, command: &DlqCommand) -> Result<(), CommandError> {
+    let ended = carry_out(config, command).await;
+    explain_denied(config, BookkeepingUse::Letters, ended).await
+}
+
+async fn carry_out(config: &Config, command: &DlqCommand) -> Result<(), CommandError> {
     let client = open_bookkeeping(config).await?;
     let schema = &config.postgres.schema;
     match command {

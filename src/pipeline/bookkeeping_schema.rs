@@ -31,7 +31,7 @@ pub async fn wait_for_schema(
     health: &Arc<Health>,
     stop: &CancellationToken,
 ) -> Result<bool, Failure> {
-    let waiting = Waiting::of_schema(stop.clone(), health.clone(), config);
+    let waiting = Waiting::of_schema(stop.clone(), pool.clone(), health.clone(), config);
     let prepared = waiting.until(|| async {
         // whatever keeps us out, somebody may let us in
         drop(connect(pool).await?);

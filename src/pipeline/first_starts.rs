@@ -42,7 +42,7 @@ pub(super) async fn settle_first_starts(
         return Ok(true); // as every partition begins that has no watermark
     }
     let topics = Topics::new(config)?;
-    let waiting = Waiting::of_first_starts(stop.clone(), health.clone(), config);
+    let waiting = Waiting::of_first_starts(stop.clone(), pool.clone(), health.clone(), config);
     let config = Arc::new(config.clone());
     let settled = waiting.until(|| settle(&config, &topics, pool));
     let settled = waiting.unless_needed(settled).await.flatten();

@@ -186,6 +186,7 @@ impl RetryState {
         batch: &mut Batch<'_>,
         deferred: Deferred,
     ) -> NextStep {
+        let waiting = &lane.waiting;
         batch.trial.count_failure();
         metrics::count_failed_attempt(&failure);
         let reaction = reaction_to(failure.verdict, batch.trial.approach);
@@ -203,7 +204,8 @@ impl RetryState {
             }
             Reaction::Split => failure.verdict = Verdict::Systemic, // no part is smaller
             Reaction::RetrySoon | Reaction::WaitForLock => self.retries += 1,
-            Reaction::WaitForRepair | Reaction::WaitForServer | Reaction::WaitForChange => {}
+            Reaction::WaitForRepair => failure = waiting.explain_denial(failure, Some(batch)).await,
+            Reaction::WaitForServer | Reaction::WaitForChange => {}
         }
         let is_untold = failure.is_of_unknown_table() && !batch.trial.checks_tables;
         if is_untold && self.is_told_by_tables(reaction, lane, batch) {

@@ -48,7 +48,8 @@ impl Run<'_> {
     /// It fails for longer than the patience.
     pub(super) async fn start_next_worker(&self) -> Result<Option<StartedWorker>, RunError> {
         let (health, config) = (&self.health, &self.config);
-        let waiting = Waiting::of_next_worker(self.stop.clone(), health.clone(), config);
+        let pool = self.pool.clone();
+        let waiting = Waiting::of_next_worker(self.stop.clone(), pool, health.clone(), config);
         let attempt = || async {
             let started = self.start_worker().await;
             started.map_err(|error| Failure::of_kafka(Verdict::Unavailable, error.to_string()))

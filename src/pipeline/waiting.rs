@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, RetryConfig};
 use crate::kafka::inbox::Inbox;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::denied::RightsAsker;
 use crate::retry::Delays;
 use crate::table_name::TableName;
 use crate::verdict::{Failure, Verdict};
@@ -20,6 +22,7 @@ pub struct Waiting {
     who: LaneOrSetup,
     health: Arc<Health>,
     retry: RetryConfig,
+    rights: RightsAsker,
     /// Between two attempts while something is set up wrongly: `dead_letter.breaker.open`.
     repair_probe: Duration,
 }
@@ -56,36 +59,52 @@ impl Waiting {
         let who = LaneOrSetup::Lane {
             number,
             inbox,
-            pool,
+            pool: pool.clone(),
         };
-        Self::new(who, health, config)
+        Self::new(who, pool, health, config)
     }
 
     /// How the bookkeeping schema is waited for, before there are lanes.
-    pub fn of_schema(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
+    pub fn of_schema(
+        stop: CancellationToken,
+        pool: Pool,
+        health: Arc<Health>,
+        config: &Config,
+    ) -> Self {
         let who = LaneOrSetup::Schema {
             database: config.postgres.display_url(),
             schema: config.postgres.schema.clone(),
             stop,
         };
-        Self::new(who, health, config)
+        Self::new(who, pool, health, config)
     }
 
     /// How it is waited for, before there are lanes, that it can be settled where partitions begin.
-    pub fn of_first_starts(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
-        Self::new(LaneOrSetup::FirstStarts { stop }, health, config)
+    pub fn of_first_starts(
+        stop: CancellationToken,
+        pool: Pool,
+        health: Arc<Health>,
+        config: &Config,
+    ) -> Self {
+        Self::new(LaneOrSetup::FirstStarts { stop }, pool, health, config)
     }
 
     /// How it is waited for that the group can be joined anew, after its lanes have ended.
-    pub fn of_next_worker(stop: CancellationToken, health: Arc<Health>, config: &Config) -> Self {
-        Self::new(LaneOrSetup::NextWorker { stop }, health, config)
+    pub fn of_next_worker(
+        stop: CancellationToken,
+        pool: Pool,
+        health: Arc<Health>,
+        config: &Config,
+    ) -> Self {
+        Self::new(LaneOrSetup::NextWorker { stop }, pool, health, config)
     }
 
-    fn new(who: LaneOrSetup, health: Arc<Health>, config: &Config) -> Self {
+    fn new(who: LaneOrSetup, pool: Pool, health: Arc<Health>, config: &Config) -> Self {
         Self {
             who,
             health,
             retry: config.retry.clone(),
+            rights: RightsAsker::new(pool, config),
             repair_probe: config.dead_letter.breaker.open,
         }
     }
@@ -114,9 +133,19 @@ impl Waiting {
 
     /// Tells a failure, and pauses. Returns whether to try again: not if somebody needs the one who waits.
     pub async fn wait_after(&self, failure: &Failure, delays: &mut Delays) -> bool {
-        self.tell_failure(failure);
+        let failure = self.explain_denial(failure.clone(), None).await;
+        self.tell_failure(&failure);
         let pause = self.pause_after(failure.verdict, delays);
         self.sleep_unless_needed(pause).await
+    }
+
+    /// What is denied to our role, with what grants it; `batch`: with which it came up.
+    pub async fn explain_denial(&self, failure: Failure, batch: Option<&Batch<'_>>) -> Failure {
+        if !failure.means_denied() {
+            return failure; // as mostly
+        }
+        let explained = self.rights.explain(failure.clone(), batch);
+        self.unless_needed(explained).await.unwrap_or(failure)
     }
 
     /// Tells what is waited for: one line in the log when it changes, however often it is tried.

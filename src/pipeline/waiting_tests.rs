@@ -1,12 +1,14 @@
 use std::cell::Cell;
 
 use super::*;
+use crate::postgres::connection::build_single;
 
 fn waiting(stop: &CancellationToken, health: &Arc<Health>) -> Waiting {
     let minimal = include_str!("../../config/minimal.toml");
     let quick = "[retry]\ninitial_delay = \"1ms\"\nmax_delay = \"1ms\"\n";
     let config = Config::parse(&format!("{minimal}\n{quick}")).unwrap();
-    Waiting::of_schema(stop.clone(), health.clone(), &config)
+    let pool = build_single(&config).unwrap();
+    Waiting::of_schema(stop.clone(), pool, health.clone(), &config)
 }
 
 fn away() -> Failure {

@@ -164,7 +164,8 @@ impl Catalogue {
     }
 }
 
-fn missing_table(name: &TableName) -> Failure {
+/// What there is to say of a table that isn't there.
+pub fn missing_table(name: &TableName) -> Failure {
     Failure {
         sqlstate: Some(sqlstate::UNDEFINED_TABLE.into()),
         ..Failure::new(

@@ -1,12 +1,14 @@
 //! The bookkeeping schema: its version, and what our role may do with it.
 
 use crate::config::{Config, Idempotency, PostgresConfig};
+use crate::ledger::needed_rights::BookkeepingUse;
 use crate::ledger::rights;
 use crate::ledger::schema_version::{
     NO_WAY_BACK_REMEDY, SchemaState, TOO_NEW_REMEDY, current_version,
 };
 use crate::operator::check::finding::Finding;
 use crate::operator::check::server::Server;
+use crate::postgres::table_rights::grant_schema_sql;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::rows::sql::quote;
 use crate::verdict::Failure;
@@ -19,11 +21,7 @@ pub fn judge_schema_version(postgres: &PostgresConfig, server: &Server) -> Optio
         return Some(Finding::problem(
             "schema_forbidden",
             format!("the role {role} may not use the bookkeeping schema {schema}"),
-            format!(
-                "GRANT USAGE ON SCHEMA {} TO {};",
-                quote(schema),
-                quote(role)
-            ),
+            grant_schema_sql(schema, role),
         ));
     }
     // what else keeps us from reading it is told with the other rights on its tables
@@ -86,7 +84,7 @@ pub async fn find_missing_rights(
 ) -> Result<Vec<Finding>, Failure> {
     let schema = &config.postgres.schema;
     let mut findings = Vec::new();
-    let missing = rights::find_missing_privileges(client, schema).await?;
+    let missing = rights::find_missing_privileges(client, schema, BookkeepingUse::Landing).await?;
     if !missing.is_empty() {
         let named = missing.iter();
         let named = named.map(|lacks| format!("{} on {schema}.{}", lacks.privileges, lacks.on));

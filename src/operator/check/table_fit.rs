@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::format::change::{Change, Fields};
+use crate::format::change::Change;
 use crate::operator::check::finding::Finding;
 use crate::operator::check::observe::TableSample;
 use crate::operator::check::relation::Relation;
@@ -34,18 +34,8 @@ impl Needs {
         let mut columns = Vec::new();
         let mut keys = BTreeSet::new();
         for change in changes {
-            let names = |fields: &Fields<'_>| -> Vec<String> {
-                let names = fields.names().iter().enumerate();
-                let own = names.filter(|(at, _)| !fields.is_fact(*at));
-                own.map(|(_, name)| name.to_string()).collect()
-            };
-            let key = names(&change.key);
-            for name in key.iter().cloned().chain(names(&change.row)) {
-                if !columns.contains(&name) {
-                    columns.push(name);
-                }
-            }
-            keys.insert(key);
+            change.add_columns(&mut columns);
+            keys.insert(change.key.own_names().map(str::to_owned).collect());
         }
         if let Some(key) = routed_key
             && keys.is_empty()

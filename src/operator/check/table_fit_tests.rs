@@ -5,20 +5,24 @@ use crate::format::change::Decoded;
 use crate::format::decode::Decoder;
 use crate::format::partition_memory::PartitionMemory;
 use crate::operator::check::observe::Place;
-use crate::operator::check::relation::{DeniedSequence, NotNull, TABLE_PRIVILEGES};
+use crate::operator::check::relation::NotNull;
 use crate::operator::check::table_rights::find_missing_privileges;
 use crate::operator::check::testing::{event, table as table_with};
+use crate::postgres::table_rights::{DeniedSequence, TABLE_PRIVILEGES, TableRights};
 use crate::record::Record;
 
 fn relation(columns: &[(&str, &str)], unique_keys: &[&[usize]]) -> Relation {
     Relation {
         table: Arc::new(table_with(columns, unique_keys)),
         not_null: Vec::new(),
-        role: "sink".to_owned(),
-        usage: true,
-        privileges: TABLE_PRIVILEGES.to_vec(),
-        on_columns: Vec::new(),
-        denied_sequences: Vec::new(),
+        rights: TableRights {
+            oid: 1,
+            role: "sink".to_owned(),
+            usage: true,
+            privileges: TABLE_PRIVILEGES.to_vec(),
+            on_columns: Vec::new(),
+            denied_sequences: Vec::new(),
+        },
         rules_instead: Vec::new(),
     }
 }
@@ -319,8 +323,8 @@ fn what_looks_like_a_placeholder_of_another_setting_is_told_and_never_shown() {
 #[test]
 fn missing_privileges_come_with_their_grant() {
     let mut relation = relation(&[("id", "int4")], &[&[0]]);
-    relation.privileges = vec!["SELECT"];
-    relation.usage = false;
+    relation.rights.privileges = vec!["SELECT"];
+    relation.rights.usage = false;
     let findings = judged(&relation, &[event("c", KEY, r#"{"id":1}"#)]);
     assert_eq!(codes(&findings), ["schema_forbidden", "privileges_missing"]);
     assert_eq!(
@@ -343,9 +347,9 @@ fn missing_privileges_come_with_their_grant() {
 fn a_grant_on_columns_is_enough_where_it_has_those_that_events_carry() {
     let columns = [("id", "int4"), ("note", "text"), ("internal", "text")];
     let mut relation = relation(&columns, &[&[0]]);
-    relation.privileges = vec!["SELECT", "DELETE"];
+    relation.rights.privileges = vec!["SELECT", "DELETE"];
     let granted = |privilege: &str, column: &str| (privilege.to_owned(), column.to_owned());
-    relation.on_columns = vec![
+    relation.rights.on_columns = vec![
         granted("INSERT", "id"),
         granted("INSERT", "note"),
         granted("UPDATE", "id"),
@@ -358,7 +362,7 @@ fn a_grant_on_columns_is_enough_where_it_has_those_that_events_carry() {
         findings[0].remedy,
         r#"GRANT UPDATE ("note") ON "public"."orders" TO "sink";"#
     );
-    relation.on_columns.push(granted("UPDATE", "note"));
+    relation.rights.on_columns.push(granted("UPDATE", "note"));
     assert!(judged(&relation, &records).is_empty());
 }
 
@@ -383,7 +387,7 @@ fn a_sequence_is_needed_where_events_leave_its_column_out() {
         column: column.to_owned(),
         name: format!("public.orders_{column}_seq"),
     };
-    relation.denied_sequences = vec![denied("id"), denied("n")];
+    relation.rights.denied_sequences = vec![denied("id"), denied("n")];
     let findings = judged(&relation, &[event("c", KEY, r#"{"id":1,"note":"n"}"#)]);
     assert_eq!(codes(&findings), ["privileges_missing"]);
     assert_eq!(

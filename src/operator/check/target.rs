@@ -72,7 +72,7 @@ impl TargetJudge<'_, '_> {
                     let judged = table_fit::judge_table(&relation, needs, sample, &reading);
                     findings.extend(judged);
                     // what is to be altered can't be tried as it is
-                    let is_ready = relation.usage && !is_altered;
+                    let is_ready = relation.rights.usage && !is_altered;
                     if is_ready && line.missing_privileges.is_empty() {
                         let trial = self.try_target(client, &relation, &reading, &mut findings);
                         line.awaited = trial.await;

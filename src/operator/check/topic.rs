@@ -6,7 +6,7 @@ use bumpalo::Bump;
 use deadpool_postgres::Object;
 
 use crate::cli::Trial;
-use crate::config::{Config, Envelope, RouteConfig, WriteMode, may_meet_others};
+use crate::config::{Config, Envelope, may_meet_others};
 use crate::format::change::Change;
 use crate::format::decode::Decoder;
 use crate::format::merged_tables::MergedTables;
@@ -58,7 +58,7 @@ pub async fn judge_topic(
     let route = config.route_for(&topic.name).map(|(route, _)| route);
     for target in &targets {
         let has_truncates = emptied.contains(&target.table);
-        let needs = find_needs(config, route, &target.sample.changes);
+        let needs = find_needs(config, &topic.name, &target.sample.changes);
         let mut line = describe_topic(topic, schemas, Some((target, &needs)));
         let judge = TargetJudge {
             asked,
@@ -92,21 +92,17 @@ pub async fn judge_topic(
 }
 
 /// What the events need of their table, as the route says it.
-fn find_needs(config: &Config, route: Option<&RouteConfig>, changes: &[Change<'_>]) -> Needs {
-    let (deletes, truncates) = (config.apply.deletes, config.apply.truncates);
-    let Some(route) = route else {
-        return Needs::of_events(changes, None, deletes || truncates);
-    };
-    let shape = &route.shape;
-    let removes = shape.removes_rows(deletes) || truncates && shape.empties_tables();
-    let appends = shape.write == WriteMode::Append;
+fn find_needs(config: &Config, topic: &str, changes: &[Change<'_>]) -> Needs {
+    let route = config.route_for(topic).map(|(route, _)| route);
     // the columns' names, where the route's key has the fields'
-    let key = route.key.as_ref();
-    let key = key.map(|key| key.iter().map(|field| shape.column_of(field).to_owned()));
-    let key: Option<Vec<String>> = key.map(Iterator::collect);
+    let key: Option<Vec<String>> = route.and_then(|route| {
+        let fields = route.key.as_ref()?.iter();
+        let columns = fields.map(|field| route.shape.column_of(field).to_owned());
+        Some(columns.collect())
+    });
     Needs {
-        appends,
-        ..Needs::of_events(changes, key.as_deref(), removes)
+        appends: config.appends_rows(topic),
+        ..Needs::of_events(changes, key.as_deref(), config.removes_rows(topic))
     }
 }
 

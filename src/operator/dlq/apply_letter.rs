@@ -15,8 +15,10 @@ use crate::format::event_id;
 use crate::format::landing::Landing;
 use crate::format::registry::{Registry, RegistrySetupError};
 use crate::format::undecodable::Undecodable;
+use crate::ledger::denied::Denied;
 use crate::ledger::letter_states::LetterStates;
 use crate::ledger::moved_rows::MovedRows;
+use crate::ledger::needed_rights::BookkeepingUse;
 use crate::ledger::recorded_events::RecordedEvents;
 use crate::ledger::row_identities::RowIdentities;
 use crate::ledger::row_positions::RowPositions;
@@ -29,6 +31,7 @@ use crate::operator::dlq::refusal::Refusal;
 use crate::postgres::catalogue::{Catalogue, TablesAre};
 use crate::postgres::key_identities::{Asker, identify_keys};
 use crate::postgres::moving::MovingWriter;
+use crate::postgres::table_rights::TableUse;
 use crate::postgres::unnamed_statements::UnnamedStatements;
 use crate::postgres::versions::compare_versions;
 use crate::record::Record;
@@ -46,6 +49,9 @@ pub struct LetterApplier {
     catalogue: Catalogue,
     /// The last letter's table, as it was taken to be.
     table: Option<Arc<Table>>,
+    /// The columns that the last letter's event carries.
+    columns: Vec<String>,
+    config: Config,
     decoder: Decoder,
     registry: Option<Registry>,
     /// What the configuration says of values.
@@ -69,6 +75,8 @@ impl LetterApplier {
         Ok(Self {
             catalogue: Catalogue::verified_by(facts_query(schema)),
             table: None,
+            columns: Vec::new(),
+            config: config.clone(),
             decoder: Decoder::from_config(config),
             registry: Registry::from_config(config)?,
             reading: Arc::new(Reading::new(&config.format)),
@@ -111,7 +119,7 @@ impl LetterApplier {
         letter: &Candidate,
         record: &Record,
     ) -> Result<ReplayOutcome, Refusal> {
-        self.table = None;
+        (self.table, self.columns) = (None, Vec::new());
         let eligibility = match letter.row {
             Some(id) => Eligibility::of_row(self.letters.lock_letter(tx, id).await?, self.force),
             None => self.judge_unrecorded(tx, letter).await?,
@@ -189,6 +197,29 @@ impl LetterApplier {
         ))
     }
 
+    /// What was denied to our role when the last letter was applied, with what grants it.
+    pub async fn explain_denial(
+        &self,
+        client: &impl UnnamedStatements,
+        refusal: Refusal,
+        letter: &Candidate,
+    ) -> Refusal {
+        let topic = &letter.source.topic;
+        let denied = Denied {
+            schema: &self.config.postgres.schema,
+            used: BookkeepingUse::Letters,
+            table: TableUse {
+                columns: &self.columns,
+                deletes: self.config.removes_rows(topic),
+                appends: self.config.appends_rows(topic),
+            },
+        };
+        match refusal {
+            Refusal::Failure(failure) => Refusal::Failure(denied.explain(client, failure).await),
+            other => other,
+        }
+    }
+
     /// Forgets what is known of tables: it may be older than the tables.
     pub fn forget_tables(&mut self) {
         self.catalogue.forget_all();
@@ -226,6 +257,7 @@ impl LetterApplier {
         tx: &Transaction<'_>,
         change: &Change<'r>,
     ) -> Result<(Result<RowChange<'r>, Failure>, Vec<KeyHashes>), Failure> {
+        change.add_columns(&mut self.columns);
         let mut row = self.map_change(tx, change).await;
         if let Err(failure) = &row
             && !matches!(failure.verdict, Verdict::Reject(_) | Verdict::Systemic)

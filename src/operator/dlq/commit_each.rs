@@ -137,8 +137,7 @@ impl LetterTransactions for CommitEach<'_, '_> {
 
     async fn holds_up_followers(&mut self, letter: &Candidate) -> Result<bool, CommandError> {
         let tx = self.store.begin_transaction().await?;
-        let eligibility = self.applier.judge_unrecorded(&tx, letter).await;
-        let eligibility = eligibility.map_err(|f| CommandError::Refused(f.message))?;
+        let eligibility = self.applier.judge_unrecorded(&tx, letter).await?;
         Ok(eligibility.holds_up_followers())
     }
 
@@ -159,6 +158,8 @@ impl LetterTransactions for CommitEach<'_, '_> {
             }
             Err(refusal) => refusal,
         };
+        let client = self.store.client();
+        let refusal = self.applier.explain_denial(client, refusal, letter).await;
         if !last_round && refusal.may_lack_parent() {
             return Ok(Attempt::LacksParent);
         }

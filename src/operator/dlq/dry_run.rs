@@ -160,7 +160,8 @@ impl<'t> RollBackGroup<'t> {
             }
             alterations += 1;
         };
-        Ok(fail_letter(refusal, letter))
+        let explained = self.applier.explain_denial(&self.tx, refusal, letter);
+        Ok(fail_letter(explained.await, letter))
     }
 }
 
@@ -169,8 +170,7 @@ impl LetterTransactions for RollBackGroup<'_> {
     async fn wait_for_turn(&mut self) {}
 
     async fn holds_up_followers(&mut self, letter: &Candidate) -> Result<bool, CommandError> {
-        let eligibility = self.applier.judge_unrecorded(&self.tx, letter).await;
-        let eligibility = eligibility.map_err(|f| CommandError::Refused(f.message))?;
+        let eligibility = self.applier.judge_unrecorded(&self.tx, letter).await?;
         Ok(eligibility.holds_up_followers())
     }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 
 use crate::config::Config;
+use crate::ledger::needed_rights::BookkeepingUse;
 use crate::ledger::overview::{
     AppliedPartition, count_letters, list_partitions, list_waiting, server_version,
 };
 use crate::ledger::schema_version::require_usable;
 use crate::operator::bookkeeping::name_database;
 use crate::operator::command_error::CommandError;
+use crate::operator::denied::explain_denied;
 use crate::postgres::connection::{build_single, connect};
 use crate::postgres::settings::{Patience, begin_unpinned, pin_patience};
 use crate::record::TopicPartition;
@@ -70,7 +72,9 @@ impl BookkeepingReader {
             let why = format!("no answer within {most:?}");
             Err(Failure::new(Verdict::Unavailable, why))
         });
-        let read = read.map_err(|failure| name_database(&self.config, failure))?;
+        let named = read.map_err(|failure| name_database(&self.config, failure));
+        let mut read = self.explain_denied(named).await?;
+        read.letters = self.explain_denied(read.letters).await;
         // after an error the next one begins with a new connection: it may have been the connection's
         self.pool = Some(pool);
         Ok(read)
@@ -79,6 +83,10 @@ impl BookkeepingReader {
     /// Ends its connection, until it is asked again.
     pub fn rest(&mut self) {
         self.pool = None;
+    }
+
+    async fn explain_denied<T>(&self, asked: Result<T, CommandError>) -> Result<T, CommandError> {
+        explain_denied(&self.config, BookkeepingUse::Looking, asked).await
     }
 
     async fn read_by(&self, pool: &Pool) -> Result<Bookkeeping, Failure> {
