@@ -18,6 +18,7 @@ pub mod clock;
 pub mod config;
 pub mod failpoint;
 pub mod format;
+pub mod handshake;
 pub mod kafka;
 pub mod ledger;
 pub mod letter;

@@ -3,26 +3,22 @@
 use std::collections::HashMap;
 
 use crate::config::KafkaConfig;
+use crate::handshake::HandshakeFault;
 use crate::kafka::certificate_probe::CertificateProbe;
 use crate::locked::Locked;
 
 /// What librdkafka says of a broker's certificate, whatever is wrong with it.
 const CERTIFICATE_REFUSED: &str = "certificate verify failed";
 
-/// Words of librdkafka's or a broker's, and what mends it; the first that fits holds.
-const CAUSES: [(&str, &str); 15] = [
+const SPEAKS_NO_TLS: &str = "the port speaks no TLS: set security.protocol to PLAINTEXT or SASL_PLAINTEXT, or kafka.brokers to the port for TLS";
+
+/// Words of librdkafka's or a broker's, and what mends it; the first that fits holds. OpenSSL's are looked at after them.
+const CAUSES: [(&str, &str); 9] = [
     (
         "Failed to acquire SASL OAUTHBEARER token",
         "no broker is asked without a token",
     ),
-    (
-        CERTIFICATE_REFUSED,
-        "set ssl.ca.location to the authority that signed the brokers' certificates",
-    ),
-    (
-        "connecting to a PLAINTEXT broker listener?",
-        "the port speaks no TLS: set security.protocol to PLAINTEXT or SASL_PLAINTEXT, or kafka.brokers to the port for TLS",
-    ),
+    ("connecting to a PLAINTEXT broker listener?", SPEAKS_NO_TLS),
     (
         "connecting to a SSL listener?",
         "the port may ask for TLS: set security.protocol to SSL or SASL_SSL, or kafka.brokers to the port without it",
@@ -34,26 +30,6 @@ const CAUSES: [(&str, &str); 15] = [
     (
         "client SSL authentication might be required",
         "the brokers ask for a client certificate: set ssl.certificate.location and ssl.key.location",
-    ),
-    (
-        "certificate required",
-        "the brokers ask for a client certificate: set ssl.certificate.location and ssl.key.location",
-    ),
-    (
-        "alert unknown ca",
-        "the brokers don't trust our certificate: ssl.certificate.location must be signed by an authority of theirs",
-    ),
-    (
-        "alert certificate unknown",
-        "the brokers don't trust our certificate: ssl.certificate.location must be signed by an authority of theirs",
-    ),
-    (
-        "alert bad certificate",
-        "the brokers ask for a client certificate, or don't take ours: set ssl.certificate.location and ssl.key.location",
-    ),
-    (
-        "certificate expired",
-        "our certificate has expired: ssl.certificate.location needs a new one",
     ),
     (
         "mechanism handshake failed",
@@ -78,7 +54,9 @@ const NO_REFUSAL: [&str; 2] = ["listener?", "Failed to resolve"];
 
 /// Whether brokers are there, and don't let us in.
 pub(super) fn is_refusal(reason: &str) -> bool {
-    find_mend(reason).is_some() && !NO_REFUSAL.iter().any(|words| reason.contains(words))
+    let is_gone = NO_REFUSAL.iter().any(|words| reason.contains(words))
+        || HandshakeFault::of_words(reason) == Some(HandshakeFault::NoTls);
+    find_mend(reason).is_some() && !is_gone
 }
 
 /// Explains reasons, each once.
@@ -129,7 +107,38 @@ impl Advisor {
 fn find_mend(reason: &str) -> Option<&'static str> {
     let mut causes = CAUSES.iter();
     let cause = causes.find(|(words, _)| reason.contains(words));
-    cause.map(|(_, mend)| *mend)
+    let by_words = cause.map(|(_, mend)| *mend);
+    by_words.or_else(|| HandshakeFault::of_words(reason).map(mend_handshake))
+}
+
+fn mend_handshake(fault: HandshakeFault) -> &'static str {
+    match fault {
+        HandshakeFault::Certificate(_) => {
+            "set ssl.ca.location to the authority that signed the brokers' certificates"
+        }
+        HandshakeFault::OwnMissing => {
+            "the brokers ask for a client certificate: set ssl.certificate.location and ssl.key.location"
+        }
+        HandshakeFault::OwnUntrusted | HandshakeFault::OwnRefused => {
+            "the brokers don't trust our certificate: ssl.certificate.location must be signed by an authority of theirs"
+        }
+        HandshakeFault::OwnBad => {
+            "the brokers ask for a client certificate, or don't take ours: set ssl.certificate.location and ssl.key.location"
+        }
+        HandshakeFault::OwnExpired => {
+            "our certificate has expired: ssl.certificate.location needs a new one"
+        }
+        HandshakeFault::OwnRevoked => {
+            "our certificate was revoked: ssl.certificate.location needs a new one"
+        }
+        HandshakeFault::NothingInCommon => {
+            "the brokers have no cipher of TLS in common with us, or ask for a client certificate: set ssl.cipher.suites, or ssl.certificate.location and ssl.key.location"
+        }
+        HandshakeFault::OtherVersion => {
+            "the brokers have no version of TLS in common with us: let their ssl.enabled.protocols have TLSv1.2 or TLSv1.3"
+        }
+        HandshakeFault::NoTls => SPEAKS_NO_TLS,
+    }
 }
 
 /// Host and port in `ssl://host:port/bootstrap: …`.

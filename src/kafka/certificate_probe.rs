@@ -9,30 +9,10 @@ use openssl::ssl::{HandshakeError, SslConnector, SslMethod};
 use openssl::x509::X509;
 
 use crate::config::KafkaConfig;
+use crate::handshake::CertificateFault;
 
 /// How long a broker may take to answer, twice.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// OpenSSL's numbers of what it may find (`X509_V_ERR_…`), what each means and what mends it.
-const FINDINGS: [(&[i32], &str); 5] = [
-    (
-        &[10],
-        "its certificate has expired: the broker needs a new one (its ssl.keystore.location)",
-    ),
-    (
-        &[9],
-        "its certificate isn't valid yet: see the clocks here and there",
-    ),
-    (
-        &[62, 64],
-        "its certificate is for another host: write the broker in kafka.brokers, and in its advertised.listeners, by a name that its certificate has (or set ssl.endpoint.identification.algorithm = \"none\", and anybody may play the broker)",
-    ),
-    (&[23], "its certificate was revoked"),
-    (
-        &[2, 18, 19, 20, 21, 24],
-        "its certificate comes from an authority that isn't trusted here: set ssl.ca.location to the authority that signed it",
-    ),
-];
 
 /// Shakes hands with brokers as librdkafka does, and sends nothing.
 pub(super) struct CertificateProbe {
@@ -54,10 +34,7 @@ impl CertificateProbe {
 
     /// What is wrong with the certificate of the broker at `host:port`; `None`: nothing, or nobody knows. Blocks its thread.
     pub(super) fn explain_refusal(&self, broker: &str) -> Option<&'static str> {
-        let code = self.shake_hands(broker)?;
-        let mut findings = FINDINGS.iter();
-        let found = findings.find(|(codes, _)| codes.contains(&code));
-        found.map(|(_, words)| *words)
+        CertificateFault::of_verification(self.shake_hands(broker)?).map(explain_certificate)
     }
 
     /// OpenSSL's number of what is wrong.
@@ -89,5 +66,23 @@ impl CertificateProbe {
             }
         }
         Ok(connector.build())
+    }
+}
+
+fn explain_certificate(fault: CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::Expired => {
+            "its certificate has expired: the broker needs a new one (its ssl.keystore.location)"
+        }
+        CertificateFault::NotYetValid => {
+            "its certificate isn't valid yet: see the clocks here and there"
+        }
+        CertificateFault::OtherHost => {
+            "its certificate is for another host: write the broker in kafka.brokers, and in its advertised.listeners, by a name that its certificate has (or set ssl.endpoint.identification.algorithm = \"none\", and anybody may play the broker)"
+        }
+        CertificateFault::Revoked => "its certificate was revoked",
+        CertificateFault::UnknownAuthority => {
+            "its certificate comes from an authority that isn't trusted here: set ssl.ca.location to the authority that signed it"
+        }
     }
 }

@@ -6,65 +6,22 @@ use std::error::Error as _;
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
+use crate::handshake::{CertificateFault, HandshakeFault};
 use crate::postgres::opening::NoCredentials;
 use crate::verdict::{Failure, Verdict, sqlstate};
 
 /// What a failure of TLS begins with, whoever refuses whom.
 const NO_TLS: &str = "Postgres: no TLS: ";
 
-/// What OpenSSL calls it, what it is, and what helps. The first that is found holds.
-const HANDSHAKES: [(&[&str], &str); 9] = [
+/// Words of tokio-postgres' own, where TLS can't be had, and what helps.
+const NO_HANDSHAKE: [(&str, &str); 2] = [
     (
-        &["certificate has expired"],
-        "the server's certificate, or one that it was signed by, has expired: renew it there, or the authority in sslrootcert",
-    ),
-    (
-        &["certificate is not yet valid"],
-        "the server's certificate isn't valid yet: look at the clocks of both machines",
-    ),
-    (
-        &["ostname mismatch", "IP address mismatch"],
-        "the server's certificate is for another host than postgres.url names: use a name that it is for, or sslmode=verify-ca, \
-         which doesn't ask for the name",
-    ),
-    (
-        &[
-            "issuer certificate",
-            "self-signed",
-            "self signed",
-            "verify the first certificate",
-            "certificate verify failed",
-        ],
-        "the server's certificate is of no authority that sslrootcert holds (without it: that the system trusts): let it name \
-         the file of the authority",
-    ),
-    (
-        &["server does not support TLS"],
+        "server does not support TLS",
         "the server takes no TLS, which sslmode of postgres.url asks for: turn ssl on there",
     ),
     (
-        &["no hostname provided"],
+        "no hostname provided",
         "sslmode of postgres.url asks for TLS, which needs a host name and isn't there through a socket of the file system",
-    ),
-    (
-        &[
-            "alert unknown ca",
-            "alert bad certificate",
-            "alert decrypt error",
-        ],
-        "the server doesn't take the certificate in sslcert: it is of no authority that ssl_ca_file there holds",
-    ),
-    (
-        &[
-            "alert certificate expired",
-            "alert certificate revoked",
-            "alert certificate unknown",
-        ],
-        "the server doesn't take the certificate in sslcert: it has expired or was revoked",
-    ),
-    (
-        &["alert certificate required"],
-        "the server wants a certificate: let sslcert and sslkey of postgres.url name one",
     ),
 ];
 
@@ -149,12 +106,58 @@ fn no_credentials_of(error: &Error) -> Option<&NoCredentials> {
     error.source()?.downcast_ref()
 }
 
-/// What a failed handshake is, and what helps, by what OpenSSL says of it.
+/// What a failed handshake is, and what helps, by what OpenSSL or tokio-postgres says of it.
 pub(super) fn explain_handshake(text: &str) -> Option<&'static str> {
-    let found = HANDSHAKES
-        .iter()
-        .find(|(words, _)| words.iter().any(|word| text.contains(word)));
-    found.map(|(_, explained)| *explained)
+    let mut without = NO_HANDSHAKE.iter();
+    match without.find(|(words, _)| text.contains(words)) {
+        Some((_, explained)) => Some(explained),
+        None => HandshakeFault::of_words(text).map(explain_fault),
+    }
+}
+
+fn explain_fault(fault: HandshakeFault) -> &'static str {
+    match fault {
+        HandshakeFault::Certificate(fault) => explain_certificate(fault),
+        HandshakeFault::OwnUntrusted | HandshakeFault::OwnBad => {
+            "the server doesn't take the certificate in sslcert: it is of no authority that ssl_ca_file there holds"
+        }
+        HandshakeFault::OwnExpired | HandshakeFault::OwnRevoked | HandshakeFault::OwnRefused => {
+            "the server doesn't take the certificate in sslcert: it has expired or was revoked"
+        }
+        HandshakeFault::OwnMissing => {
+            "the server wants a certificate: let sslcert and sslkey of postgres.url name one"
+        }
+        HandshakeFault::NothingInCommon => {
+            "the server has no cipher of TLS in common with us: look at ssl_ciphers there"
+        }
+        HandshakeFault::OtherVersion => {
+            "the server has no version of TLS in common with us: let ssl_min_protocol_version and ssl_max_protocol_version there \
+             admit TLSv1.2 or TLSv1.3"
+        }
+        HandshakeFault::NoTls => {
+            "what answers there speaks no TLS, though it says so: look at what stands between, and at host and port of postgres.url"
+        }
+    }
+}
+
+fn explain_certificate(fault: CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::Expired => {
+            "the server's certificate, or one that it was signed by, has expired: renew it there, or the authority in sslrootcert"
+        }
+        CertificateFault::NotYetValid => {
+            "the server's certificate isn't valid yet: look at the clocks of both machines"
+        }
+        CertificateFault::OtherHost => {
+            "the server's certificate is for another host than postgres.url names: use a name that it is for, or sslmode=verify-ca, \
+             which doesn't ask for the name"
+        }
+        CertificateFault::Revoked => "the server's certificate was revoked: have it replaced there",
+        CertificateFault::UnknownAuthority => {
+            "the server's certificate is of no authority that sslrootcert holds (without it: that the system trusts): let it name \
+             the file of the authority"
+        }
+    }
 }
 
 /// With its cause.

@@ -35,6 +35,7 @@ const WORDS: &[&str] = &[
     "clock",
     "config",
     "failpoint",
+    "handshake",
     "letter",
     "locked",
     "memory",

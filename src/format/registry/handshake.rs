@@ -1,55 +1,54 @@
-//! What stands behind a TLS handshake that fails, and the setting that mends it: OpenSSL's words name neither.
+//! What mends a TLS handshake with the registry that has failed: OpenSSL's words name no setting.
 
-/// Words of OpenSSL's, and what is to be done. The first that are found hold: "certificate verify failed" comes with
-/// what failed of it in brackets.
-const CAUSES: [(&[&str], &str); 9] = [
-    (
-        &["certificate has expired"],
-        "its certificate has expired: have the registry's certificate renewed",
-    ),
-    (
-        &["certificate is not yet valid"],
-        "its certificate isn't valid yet: correct this machine's clock, or the registry's certificate",
-    ),
-    (
-        &["hostname mismatch", "IP address mismatch"],
-        "its certificate is for another host: ask by a name that it has, in format.registry.url",
-    ),
-    (
-        &["certificate verify failed"],
-        "its certificate is of no authority that is trusted: set format.registry.ca_file to the authority's certificate",
-    ),
-    (
-        &["alert certificate required", "alert handshake failure"],
-        "it asks for a client's certificate: set format.registry.cert_file and format.registry.key_file",
-    ),
-    (
-        &[
-            "alert unknown ca",
-            "alert bad certificate",
-            "alert unsupported certificate",
-        ],
-        "it doesn't trust our certificate: set format.registry.cert_file to one of an authority that it trusts",
-    ),
-    (
-        &["alert certificate expired"],
-        "our certificate has expired: have that of format.registry.cert_file renewed",
-    ),
-    (
-        &["alert certificate revoked"],
-        "our certificate is revoked: have that of format.registry.cert_file replaced",
-    ),
-    (
-        &["wrong version number", "packet length too long"],
-        "it speaks no TLS there: correct format.registry.url, or its https://",
-    ),
-];
+use crate::handshake::{CertificateFault, HandshakeFault};
 
 /// What is wrong, if the words of an error are those of a handshake that the next try doesn't mend.
 pub(super) fn explain_handshake(said: &str) -> Option<&'static str> {
-    let causes = CAUSES.iter();
-    let found = causes.filter(|(words, _)| words.iter().any(|word| said.contains(word)));
-    found.map(|(_, what)| *what).next()
+    HandshakeFault::of_words(said).map(explain_fault)
+}
+
+fn explain_fault(fault: HandshakeFault) -> &'static str {
+    match fault {
+        HandshakeFault::Certificate(fault) => explain_certificate(fault),
+        HandshakeFault::OwnMissing | HandshakeFault::NothingInCommon => {
+            "it asks for a client's certificate: set format.registry.cert_file and format.registry.key_file"
+        }
+        HandshakeFault::OwnUntrusted | HandshakeFault::OwnBad | HandshakeFault::OwnRefused => {
+            "it doesn't trust our certificate: set format.registry.cert_file to one of an authority that it trusts"
+        }
+        HandshakeFault::OwnExpired => {
+            "our certificate has expired: have that of format.registry.cert_file renewed"
+        }
+        HandshakeFault::OwnRevoked => {
+            "our certificate is revoked: have that of format.registry.cert_file replaced"
+        }
+        HandshakeFault::OtherVersion => {
+            "it has no version of TLS in common with us: let what is at format.registry.url take TLS 1.2 or 1.3"
+        }
+        HandshakeFault::NoTls => {
+            "it speaks no TLS there: correct format.registry.url, or its https://"
+        }
+    }
+}
+
+fn explain_certificate(fault: CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::Expired => {
+            "its certificate has expired: have the registry's certificate renewed"
+        }
+        CertificateFault::NotYetValid => {
+            "its certificate isn't valid yet: correct this machine's clock, or the registry's certificate"
+        }
+        CertificateFault::OtherHost => {
+            "its certificate is for another host: ask by a name that it has, in format.registry.url"
+        }
+        CertificateFault::Revoked => {
+            "its certificate was revoked: have the registry's certificate replaced"
+        }
+        CertificateFault::UnknownAuthority => {
+            "its certificate is of no authority that is trusted: set format.registry.ca_file to the authority's certificate"
+        }
+    }
 }
 
 #[cfg(test)]
