@@ -188,6 +188,8 @@ pub struct Failure {
     pub log_line: String,
     /// Kafka's, not Postgres'.
     pub of_kafka: bool,
+    /// Of what we log in with, not of Postgres, which may well be there.
+    pub of_login: bool,
     /// What it is about, if not about everything.
     pub concern: Option<Box<Concern>>,
 }
@@ -213,6 +215,11 @@ impl Failure {
         self.sqlstate
             .as_deref()
             .is_some_and(|code| codes.contains(&code))
+    }
+
+    /// Postgres itself can't be had, so that events may have to go elsewhere.
+    pub fn means_postgres_is_away(&self) -> bool {
+        self.verdict == Verdict::Unavailable && !self.of_kafka && !self.of_login
     }
 
     /// Our role may not do what it was about to.
@@ -269,6 +276,7 @@ impl Failure {
             log_line: message.clone(),
             message,
             of_kafka: false,
+            of_login: false,
             concern: None,
         }
     }

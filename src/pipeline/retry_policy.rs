@@ -222,7 +222,7 @@ impl RetryState {
         if failure.verdict == Verdict::Systemic {
             batch.revive_unpublished(); // what was refused may be mended with the rest
         }
-        if reaction == Reaction::WaitForServer && !failure.of_kafka {
+        if failure.means_postgres_is_away() {
             self.away += 1;
             if self.is_to_divert(lane) {
                 return NextStep::Divert(failure);

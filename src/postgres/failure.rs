@@ -135,6 +135,7 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         message,
         log_line,
         of_kafka: false,
+        of_login: false,
         concern: None,
     }
 }

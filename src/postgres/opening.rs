@@ -42,6 +42,11 @@ pub(super) enum NoCredentials {
     Login(#[from] LoginError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A certificate and a key that don't belong together, or half a file, say.
+    #[error(
+        "{0}; a file was written a moment ago, and what belongs to it may be about to be: all are read again soon"
+    )]
+    HalfRenewed(TlsError),
     #[error("postgres.url: its files weren't read: {0}")]
     Unread(#[from] tokio::task::JoinError),
     /// What the server says of our certificate.
@@ -55,8 +60,13 @@ impl NoCredentials {
         match self {
             Self::Login(error) => error.may_pass(),
             Self::Tls(_) | Self::Refused(_) => false,
-            Self::Unread(_) => true,
+            Self::Unread(_) | Self::HalfRenewed(_) => true,
         }
+    }
+
+    /// Whether it may be otherwise in a moment.
+    pub(super) fn is_of_credentials(&self) -> bool {
+        !self.may_pass() || matches!(self, Self::HalfRenewed(_))
     }
 }
 
@@ -91,8 +101,11 @@ impl Credentials {
         let settings = postgres.tls().clone();
         let read = tokio::task::spawn_blocking(move || {
             let files = TlsFiles::read(&settings)?;
-            let tls = files.build_connector(settings.mode)?;
-            Ok::<_, TlsError>((files, tls))
+            match files.build_connector(settings.mode) {
+                Ok(tls) => Ok((files, tls)),
+                Err(error) if files.are_being_renewed() => Err(NoCredentials::HalfRenewed(error)),
+                Err(error) => Err(error.into()),
+            }
         });
         let (files, tls) = read.await??;
         let said = Said { login, files };
@@ -165,7 +178,7 @@ impl TlsConnect<Empty> for Refusing {
 mod tests {
     use super::*;
     use crate::postgres::failure::while_connecting;
-    use crate::verdict::Verdict;
+    use crate::verdict::{Failure, Verdict};
 
     #[tokio::test]
     async fn an_error_carries_why_there_are_no_credentials() {
@@ -173,5 +186,16 @@ mod tests {
         let failure = while_connecting(&error);
         assert_eq!(failure.verdict, Verdict::Systemic);
         assert_eq!(failure.log_line, TlsError::NoSystemStore.to_string());
+    }
+
+    #[tokio::test]
+    async fn what_is_being_renewed_is_waited_for_and_sends_no_event_elsewhere() {
+        let error = carry(NoCredentials::HalfRenewed(TlsError::NoSystemStore)).await;
+        assert!(is_of_credentials(&error), "it is read once more at once");
+        let failure = while_connecting(&error);
+        assert_eq!(failure.verdict, Verdict::Unavailable);
+        assert!(!failure.means_postgres_is_away());
+        let away = Failure::new(Verdict::Unavailable, "connection refused");
+        assert!(away.means_postgres_is_away());
     }
 }

@@ -28,7 +28,7 @@ const NO_HANDSHAKE: [(&str, &str); 2] = [
 /// Whether another password or another certificate might be let in.
 pub(super) fn is_of_credentials(error: &Error) -> bool {
     if let Some(why) = no_credentials_of(error) {
-        return !why.may_pass();
+        return why.is_of_credentials();
     }
     match error.as_db_error() {
         Some(db) => db.code().code().starts_with("28"),
@@ -46,7 +46,10 @@ pub(super) fn explain_refusal(error: &Error) -> Option<Failure> {
                 true => Verdict::Unavailable,
                 false => Verdict::Systemic,
             };
-            return Some(Failure::new(verdict, why.to_string()));
+            return Some(Failure {
+                of_login: true,
+                ..Failure::new(verdict, why.to_string())
+            });
         }
     };
     if let Some(explained) = explain_handshake(&text) {

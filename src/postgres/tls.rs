@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
@@ -22,6 +23,9 @@ const SYSTEM_STORES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",             // SUSE
     "/etc/ssl/cert.pem",                  // Alpine, macOS
 ];
+
+/// Files that belong together are written one after the other: for so long after the one, the other may still be to come.
+const RENEWAL_TIME: Duration = Duration::from_secs(60);
 
 /// OpenSSL's own variable for another store.
 const STORE_VARIABLE: &str = "SSL_CERT_FILE";
@@ -95,6 +99,13 @@ impl TlsFiles {
     /// Whether a server that asks for a certificate is shown one.
     pub(super) fn show_certificate(&self) -> bool {
         self.certificate_and_key.is_some()
+    }
+
+    /// Whether one of them was written a moment ago, so that what doesn't fit may be about to.
+    pub(super) fn are_being_renewed(&self) -> bool {
+        let own = self.certificate_and_key.iter();
+        let own = own.flat_map(|(certificate, key)| [certificate, key]);
+        self.roots.iter().chain(own).any(PemFile::is_new)
     }
 
     /// The connector for every mode; with `TlsMode::Disable` tokio-postgres never uses it. Of files that haven't changed it is the
@@ -196,6 +207,15 @@ impl PemFile {
         };
         file.pem = std::fs::read(path).map_err(|error| file.refuse(error.into()))?;
         Ok(file)
+    }
+
+    fn is_new(&self) -> bool {
+        let written = std::fs::metadata(&self.path).and_then(|file| file.modified());
+        written.is_ok_and(|written| {
+            // a clock that is ahead makes it as new as can be
+            let age = SystemTime::now().duration_since(written);
+            age.unwrap_or_default() < RENEWAL_TIME
+        })
     }
 
     /// At least one.

@@ -196,3 +196,24 @@ fn files_are_the_same_until_one_is_renewed() {
     .unwrap();
     assert!(before != read());
 }
+
+#[test]
+fn files_are_being_renewed_for_a_while_after_one_of_them_was_written() {
+    let server = server();
+    let settings = Tls {
+        client: server.client("key.pem"),
+        ..tls(TlsMode::Require, None)
+    };
+    let set_age = |name: &str, age: Duration| {
+        let file = std::fs::File::options().write(true).open(server.path(name));
+        let file = file.unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    };
+    for name in ["certificate.pem", "key.pem"] {
+        set_age(name, 2 * RENEWAL_TIME);
+    }
+    let files = TlsFiles::read(&settings).unwrap();
+    assert!(!files.are_being_renewed());
+    set_age("certificate.pem", Duration::ZERO);
+    assert!(files.are_being_renewed());
+}

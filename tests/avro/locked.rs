@@ -164,6 +164,24 @@ async fn whatever_keeps_the_registry_shut_is_named_with_its_setting_and_mended_w
     world
         .until_count("SELECT count(*) FROM t WHERE extra = 7", 1)
         .await;
+    // with it the registry's refusal may be over in a moment, as the key comes after its certificate
+    guarded.lock(expired);
+    files.swap(&of_another[..1]);
+    world.sql("ALTER TABLE t ADD more int").await;
+    let newer = api.encoder(&world.topic, &[("more", json!("int"))]);
+    let row = json!({ "id": 12, "version": 1, "body": null, "more": 7 });
+    produce(&world, &newer, &[change("c", 3_000_000, 12, Some(row))]).await;
+    let words = [
+        "(unavailable)",
+        "certificate has expired",
+        "it is not the key of format.registry.cert_file",
+    ];
+    stands_for(&worker, &words).await;
+    guarded.lock(everything());
+    files.swap(&right);
+    world
+        .until_count("SELECT count(*) FROM t WHERE more = 7", 1)
+        .await;
     let (code, log) = worker.stop().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("hunter2") && !log.contains("BEGIN"), "{log}");

@@ -178,13 +178,14 @@ impl Client {
             "the schema registry at {url} can't be asked: {}",
             innermost_cause(error)
         );
-        // a certificate that isn't trusted is not trusted later either
-        let verdict = match explain_handshake(&all_causes(error)) {
-            Some(explained) => {
-                what = format!("{what}; {explained}");
-                Verdict::Systemic
-            }
-            None => Verdict::Unavailable,
+        let explained = explain_handshake(&all_causes(error));
+        if let Some(explained) = explained {
+            what = format!("{what}; {explained}");
+        }
+        // a certificate that isn't trusted is not trusted later either; but what is being renewed may be
+        let verdict = match explained.is_some() && outdated.is_none() {
+            true => Verdict::Systemic,
+            false => Verdict::Unavailable,
         };
         if let Some(outdated) = outdated {
             what = format!(

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use openssl::pkey::PKey;
+use openssl::x509::X509;
 use reqwest::{Certificate, Identity, redirect};
 
 use crate::causes::innermost_cause;
-use crate::config::RegistryConfig;
+use crate::config::{ClientCertificate, RegistryConfig};
 use crate::format::registry::error::RegistrySetupError;
 use crate::locked::Locked;
 
@@ -105,15 +106,7 @@ impl Files {
         if let (Some(certificate), Some(key), Some(client)) =
             (&self.certificate, &self.key, &config.client)
         {
-            // Without the callback OpenSSL asks for an encrypted key's passphrase on the terminal.
-            let key = PKey::private_key_from_pem_callback(key, |_| Ok(0))
-                .and_then(|key| key.private_key_to_pem_pkcs8())
-                .map_err(|e| unusable_file(KEY_FILE, &client.key, e.to_string()))?;
-            let identity = Identity::from_pkcs8_pem(certificate, &key);
-            http =
-                http.identity(identity.map_err(|e| {
-                    unusable_file(CERT_FILE, &client.certificate, innermost_cause(&e))
-                })?);
+            http = http.identity(own_identity(certificate, key, client)?);
         }
         let built = http.build();
         built.map_err(|e| RegistrySetupError::Connection(innermost_cause(&e)))
@@ -123,6 +116,25 @@ impl Files {
 const CA_FILE: &str = "format.registry.ca_file";
 const CERT_FILE: &str = "format.registry.cert_file";
 const KEY_FILE: &str = "format.registry.key_file";
+
+fn own_identity(
+    certificate: &[u8],
+    key: &[u8],
+    named: &ClientCertificate,
+) -> Result<Identity, RegistrySetupError> {
+    let of_key = |reason| unusable_file(KEY_FILE, &named.key, reason);
+    // Without the callback OpenSSL asks for an encrypted key's passphrase on the terminal.
+    let key = PKey::private_key_from_pem_callback(key, |_| Ok(0));
+    let key = key.map_err(|e| of_key(e.to_string()))?;
+    let public = X509::from_pem(certificate).and_then(|own| own.public_key());
+    if public.is_ok_and(|public| !public.public_eq(&key)) {
+        return Err(of_key(format!("it is not the key of {CERT_FILE}")));
+    }
+    let key = key.private_key_to_pem_pkcs8();
+    let key = key.map_err(|e| of_key(e.to_string()))?;
+    Identity::from_pkcs8_pem(certificate, &key)
+        .map_err(|e| unusable_file(CERT_FILE, &named.certificate, innermost_cause(&e)))
+}
 
 fn trusted(pem: &[u8], path: &Path) -> Result<Vec<Certificate>, RegistrySetupError> {
     let told = |reason| unusable_file(CA_FILE, path, reason);
