@@ -14,7 +14,7 @@ deploy/kafka-acls.sh [OPTION …] -- KAFKA-ACLS-ARGUMENT …
   --letters NAME      dead_letter.topic, else GROUP.dlq; may be given again (route.dead_letter_topic)
 
   --worker PRINCIPAL    who runs `landfall run`, and `landfall check` for it
-  --operator PRINCIPAL  who runs `landfall dlq replay`, `list` and `show`
+  --operator PRINCIPAL  who runs `landfall dlq replay`, `list` and `show`, and `landfall status`
   --reader PRINCIPAL    who runs `landfall status`
 
   --remove            takes all of it away again
@@ -84,7 +84,8 @@ for ((at = 0; at < ${#topics[@]}; at += 3)); do
   allow "$reader" "${topic[@]}" -- Describe
 done
 allow "$worker" --group "$group" -- Read
-# how far the group has come
+# how far the group has come: for `status`
+allow "$operator" --group "$group" -- Describe
 allow "$reader" --group "$group" -- Describe
 for topic in "${letters[@]}"; do
   # Create: `run` makes the topic where there is none

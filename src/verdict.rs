@@ -6,6 +6,7 @@ pub mod sqlstate;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use crate::record::TopicPartition;
 use crate::table_name::TableName;
@@ -186,6 +187,8 @@ pub struct Failure {
     pub message: String,
     /// Never quotes a value.
     pub log_line: String,
+    /// Where in `log_line` begins what mends it.
+    pub remedy_at: Option<NonZeroU32>,
     /// Kafka's, not Postgres'.
     pub of_kafka: bool,
     /// Of what we log in with, not of Postgres, which may well be there.
@@ -229,11 +232,20 @@ impl Failure {
 
     /// The same, with what mends it, which names no row value.
     pub fn mended_by(mut self, remedy: &str) -> Self {
+        let at = u32::try_from(self.log_line.len());
+        self.remedy_at = at.ok().and_then(NonZeroU32::new);
         for text in [&mut self.message, &mut self.log_line] {
             text.push_str("; ");
             text.push_str(remedy);
         }
         self
+    }
+
+    /// What it says without what mends it, which may differ among events that meet the same.
+    pub fn what(&self) -> &str {
+        let end = self.remedy_at.and_then(|at| usize::try_from(at.get()).ok());
+        let what = end.and_then(|end| self.log_line.get(..end));
+        what.unwrap_or(&self.log_line)
     }
 
     /// An insert met what is there already.
@@ -274,6 +286,7 @@ impl Failure {
             verdict,
             sqlstate: None,
             log_line: message.clone(),
+            remedy_at: None,
             message,
             of_kafka: false,
             of_login: false,

@@ -4,22 +4,26 @@
 //! nothing more for good, whatever the user may do later.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::future_producer::Delivery;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
-use tokio::sync::Mutex;
 
 use crate::kafka::client::{ClientProperties, LoggingContext};
 use crate::kafka::login::LiveClient;
+use crate::locked::Locked;
 
 type Producer = LiveClient<FutureProducer<LoggingContext>>;
 
 /// Is made anew once its client can't go on.
-pub(super) struct LastingProducer {
+pub(super) struct LastingProducer(Arc<Renewable>);
+
+struct Renewable {
     properties: ClientProperties,
-    client: Mutex<Arc<Producer>>,
+    client: Locked<Arc<Producer>>,
+    is_renewed_now: AtomicBool,
 }
 
 impl LastingProducer {
@@ -28,41 +32,56 @@ impl LastingProducer {
     /// # Errors
     /// A property that librdkafka refuses, or a secret that can't be read.
     pub(super) fn new(properties: &ClientProperties) -> KafkaResult<Self> {
-        Ok(Self {
-            client: Mutex::new(Arc::new(properties.create(LoggingContext)?)),
+        Ok(Self(Arc::new(Renewable {
+            client: Locked::new(Arc::new(properties.create(LoggingContext)?)),
             properties: properties.clone(),
-        })
+            is_renewed_now: AtomicBool::new(false),
+        })))
     }
 
     /// Sends a record, and waits until it is safe; for a place in the queue, `timeout` at most.
     ///
     /// # Errors
-    /// Kafka didn't take it. Of a client that was given up: what it was given up for.
+    /// Kafka didn't take it. Of a client that was given up: what it was given up for; there is another one soon, which a batch
+    /// with its locks doesn't wait for.
     pub(super) async fn send(
         &self,
         record: FutureRecord<'_, [u8], [u8]>,
         timeout: Duration,
     ) -> KafkaResult<Delivery> {
-        let client = self.usable_client().await?;
+        let client = self.0.client.lock().clone();
         let sent = client.send(record, timeout).await;
         sent.map_err(|(error, _)| match find_end(&client) {
-            Some(end) => KafkaError::MessageProduction(end),
+            Some(end) => {
+                self.renew();
+                KafkaError::MessageProduction(end)
+            }
             None => error,
         })
     }
 
-    async fn usable_client(&self) -> KafkaResult<Arc<Producer>> {
-        let mut client = self.client.lock().await;
-        if find_end(&client).is_some() {
-            let properties = self.properties.clone();
-            // it may run a command for a secret
-            let made = tokio::task::spawn_blocking(move || properties.create(LoggingContext));
-            let made = made.await.map_err(|_| KafkaError::Canceled)??;
-            let given_up = std::mem::replace(&mut *client, Arc::new(made));
-            // ending one can take a while, and nobody waits for it
-            drop(tokio::task::spawn_blocking(move || drop(given_up)));
+    fn renew(&self) {
+        let renewable = self.0.clone();
+        if renewable.is_renewed_now.swap(true, Ordering::AcqRel) {
+            return;
         }
-        Ok(client.clone())
+        // it may run a command for a secret, and ending the other one can take a while
+        drop(tokio::task::spawn_blocking(move || {
+            let is_given_up = find_end(&renewable.client.lock()).is_some();
+            match is_given_up.then(|| renewable.properties.create(LoggingContext)) {
+                Some(Ok(made)) => {
+                    let given_up = std::mem::replace(&mut *renewable.client.lock(), Arc::new(made));
+                    renewable.is_renewed_now.store(false, Ordering::Release);
+                    drop(given_up);
+                }
+                Some(Err(error)) => {
+                    // whoever sends the next record tries again
+                    tracing::debug!(%error, "a producer can't be made anew");
+                    renewable.is_renewed_now.store(false, Ordering::Release);
+                }
+                None => renewable.is_renewed_now.store(false, Ordering::Release),
+            }
+        }));
     }
 }
 

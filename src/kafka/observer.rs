@@ -20,8 +20,8 @@ use crate::record::TopicPartition;
 /// How long Kafka has to answer a question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the first attempt may take at a question that is never answered who may not know of the group; each one after it may
-/// take twice as long.
+/// How long the first attempt may take at a question that is never answered who may not know of the group; the second one has all
+/// the time that is left.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long what librdkafka has to say beside its answers may take to arrive.
@@ -146,22 +146,25 @@ impl Observer {
         &self,
         partitions: impl IntoIterator<Item = &'p TopicPartition> + Clone,
     ) -> Result<PartitionOffsets, ClientError> {
-        let (began_at, mut timeout) = (Instant::now(), FIRST_TIMEOUT);
-        loop {
-            let left = ANSWER_TIMEOUT.saturating_sub(began_at.elapsed());
-            let answer = fetch_committed(&self.consumer, partitions.clone(), timeout.min(left));
-            let error = match answer {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            // who may not know of the group isn't told where its coordinator is, and waits for it until the time is over
-            let is_late = is_passing(&error) || ClientError(error.clone()).is_of_coordinator();
-            match self.find_refusal() {
-                Some(refusal) => return Err(refusal),
-                None if is_late && timeout < left => timeout *= 2,
-                None => return Err(ClientError(error)),
+        let began_at = Instant::now();
+        let first = fetch_committed(&self.consumer, partitions.clone(), FIRST_TIMEOUT);
+        let is_late = match &first {
+            Ok(_) => false,
+            Err(error) => is_passing(error) || ClientError(error.clone()).is_of_coordinator(),
+        };
+        // who may not know of the group isn't told where its coordinator is, and waits for it until the time is over
+        let refusal = first.is_err().then(|| self.find_refusal()).flatten();
+        let answer = match is_late && refusal.is_none() {
+            true => {
+                let left = ANSWER_TIMEOUT.saturating_sub(began_at.elapsed());
+                fetch_committed(&self.consumer, partitions, left)
             }
-        }
+            false => first,
+        };
+        answer.map_err(|error| {
+            let refusal = refusal.or_else(|| self.find_refusal());
+            refusal.unwrap_or(ClientError(error))
+        })
     }
 
     /// What the brokers have refused, if they said so beside their answers.

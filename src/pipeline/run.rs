@@ -79,7 +79,10 @@ pub async fn run(
         patience,
     };
     let mut pauses = LeavePauses::default();
-    let mut started = run.start_worker().await?;
+    let mut started = tokio::select! {
+        started = run.start_worker() => started?,
+        () = stop.cancelled() => return Ok(()),
+    };
     loop {
         match run.run_worker(started, pauses.clone()).await {
             Ended::ForGood(outcome) => return outcome,

@@ -103,8 +103,7 @@ impl AsidePartition {
 
     /// Whether it was tried, and met the same as the other one, as all events of their table do.
     fn is_tried_alike(&self, other: &Failure) -> bool {
-        let is_same =
-            self.failure.table() == other.table() && self.failure.log_line == other.log_line;
+        let is_same = self.failure.table() == other.table() && self.failure.what() == other.what();
         self.tried.is_some() && is_same && other.is_of_whole_table()
     }
 

@@ -87,6 +87,11 @@ impl Worker {
         );
         let topics = Topics::new(config)?;
         let letters = Arc::new(DeadLetters::new(config)?);
+        // all that can fail comes before the group is joined: what fails is tried again, and each time the others would hand over
+        // partitions
+        let registry = Registry::from_config(config)?.map(Arc::new);
+        let single = || connection::build_single(config);
+        let (of_sessions, of_sizes) = (single()?, single()?);
         let (poller, seeks) = subscribe(&config.kafka, group)?;
         let consumer = poller.group_consumer();
         let ledger = Arc::new(Ledger::new(
@@ -121,7 +126,7 @@ impl Worker {
             reading,
             ledger: ledger.clone(),
             letters,
-            registry: Registry::from_config(config)?.map(Arc::new),
+            registry,
             positions: Positions::new(consumer.clone(), seeks, topics.clone(), merged)
                 .looking_at_ends(until_caught_up)
                 .settling_late(LateTopics::new(config, &topics, &pool)),
@@ -142,7 +147,7 @@ impl Worker {
         let mut watches = JoinSet::new();
         let session_watch = SessionWatch {
             pool: pool.clone(),
-            questions: connection::build_single(config)?,
+            questions: of_sessions,
             health: group_health,
             consumer: consumer.clone(),
             worker_sessions: WorkerSessions::new(&config.postgres.schema, &config.kafka.group),
@@ -152,11 +157,8 @@ impl Worker {
         watches.spawn(watch_topics(topics, consumer.clone()));
         watches.spawn(watch_untold_ends(consumer.clone()));
         watches.spawn(make_wanted_days(pool, ledger.clone()));
-        let (questions, schema) = (
-            connection::build_single(config)?,
-            config.postgres.schema.clone(),
-        );
-        watches.spawn(measure_regularly(questions, schema, ledger.clone()));
+        let schema = config.postgres.schema.clone();
+        watches.spawn(measure_regularly(of_sizes, schema, ledger.clone()));
         let mut retention = JoinSet::new();
         let looking_after = retention::apply_hourly(config.clone(), ledger, until_caught_up);
         retention.spawn(looking_after);

@@ -134,6 +134,7 @@ fn database_failure(db: &DbError, verdict: Verdict, openly: bool) -> Failure {
         sqlstate: Some(code.to_owned()),
         message,
         log_line,
+        remedy_at: None,
         of_kafka: false,
         of_login: false,
         concern: None,

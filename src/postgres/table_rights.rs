@@ -13,7 +13,7 @@ use crate::verdict::Failure;
 pub const TABLE_PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
 const RIGHTS_QUERY: &str = "\
-    SELECT c.oid, current_user::text, has_schema_privilege(n.oid, 'USAGE'), \
+    SELECT c.oid, current_user::text, coalesce(has_schema_privilege(n.oid, 'USAGE'), false), \
            ARRAY(SELECT p FROM unnest($3::text[]) p WHERE has_table_privilege(c.oid, p) \
                OR (p <> 'DELETE' AND (SELECT bool_and(has_column_privilege(c.oid, a.attnum, p)) \
                    FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))), \
@@ -25,7 +25,7 @@ const RIGHTS_QUERY: &str = "\
 
 /// An identity column's sequence asks nobody for a privilege.
 const DENIED_SEQUENCES_QUERY: &str = "\
-    SELECT a.attname::text, pg_catalog.format('%I.%I', n.nspname, s.relname) \
+    SELECT a.attname::text, pg_catalog.format('%I.%I', n.nspname, s.relname), s.relname::text \
     FROM pg_catalog.pg_attrdef d \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
     JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND u.objid = d.oid \
@@ -58,6 +58,8 @@ pub struct DeniedSequence {
     pub column: String,
     /// Its own, as SQL.
     pub name: String,
+    /// Its own, without a schema.
+    pub plain: String,
 }
 
 /// What is done with a table. By default rows are looked for and written over, nothing tells of which columns.
@@ -78,6 +80,8 @@ pub struct LackedRight {
     pub found: String,
     /// The statement that lets it.
     pub grant: String,
+    /// The name, without a schema, of what it is a right on.
+    pub on: String,
     /// It is the right to name what is in the schema.
     pub is_of_schema: bool,
 }
@@ -121,6 +125,7 @@ pub async fn read_table_rights(
             .map(|row| DeniedSequence {
                 column: row.get(0),
                 name: row.get(1),
+                plain: row.get(2),
             })
             .collect(),
     }))
@@ -155,6 +160,7 @@ impl TableRights {
         (!self.usage).then(|| LackedRight {
             found: format!("the role {role} may not use the schema {schema}"),
             grant: grant_schema_sql(schema, role),
+            on: schema.clone(),
             is_of_schema: true,
         })
     }
@@ -189,6 +195,7 @@ impl TableRights {
                 quote(&name.name),
                 quote(role)
             ),
+            on: name.name.clone(),
             is_of_schema: false,
         })
     }
@@ -207,12 +214,13 @@ impl TableRights {
         };
         let denied = self.denied_sequences.iter();
         let needed = denied.filter(move |it| !used.columns.is_empty() && !is_carried(&it.column));
-        needed.map(|DeniedSequence { column, name }| LackedRight {
+        needed.map(|DeniedSequence { column, name, plain }| LackedRight {
             found: format!(
                 "the role {} lacks USAGE on the sequence {name}, which fills column {column} of {}",
                 self.role, table.name
             ),
             grant: format!("GRANT USAGE ON SEQUENCE {name} TO {};", quote(&self.role)),
+            on: plain.clone(),
             is_of_schema: false,
         })
     }

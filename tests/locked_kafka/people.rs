@@ -85,7 +85,8 @@ async fn each_right_of_who_replays_or_looks_is_needed_and_named_at_once_and_noth
     assert_eq!(world.count(left_out).await, 1);
 
     // who replays: the second letter is in its topic without its value, and the third one fails again
-    assert_eq!(granted.rights_of(OPERATOR).len(), 3);
+    assert_eq!(granted.rights_of(OPERATOR).len(), 4);
+    granted.succeeds(OPERATOR, "status").await;
     let right = |operation, name| granted.right_of(OPERATOR, operation, name);
     let read = right("Read", &world.topic);
     refused_without(&granted, &read, &["dlq show 2", "dlq replay --id 2"]).await;
@@ -93,6 +94,8 @@ async fn each_right_of_who_replays_or_looks_is_needed_and_named_at_once_and_noth
     refused_without(&granted, &read, &["dlq show 1", "dlq replay"]).await;
     let write = right("Write", &letters);
     refused_without(&granted, &write, &["dlq replay --id 3"]).await;
+    let describe = right("Describe", world.group());
+    refused_without(&granted, &describe, &["status"]).await;
 
     // who looks
     assert_eq!(granted.rights_of(READER).len(), 2);

@@ -386,6 +386,7 @@ fn a_sequence_is_needed_where_events_leave_its_column_out() {
     let denied = |column: &str| DeniedSequence {
         column: column.to_owned(),
         name: format!("public.orders_{column}_seq"),
+        plain: format!("orders_{column}_seq"),
     };
     relation.rights.denied_sequences = vec![denied("id"), denied("n")];
     let findings = judged(&relation, &[event("c", KEY, r#"{"id":1,"note":"n"}"#)]);

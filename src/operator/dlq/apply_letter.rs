@@ -24,6 +24,7 @@ use crate::ledger::row_identities::RowIdentities;
 use crate::ledger::row_positions::RowPositions;
 use crate::ledger::table_facts::facts_query;
 use crate::letter::{KeyHashes, LetterState};
+use crate::locked::Locked;
 use crate::operator::dlq::candidate::Candidate;
 use crate::operator::dlq::eligibility::Eligibility;
 use crate::operator::dlq::outcome::{ForceReason, ReplayOutcome};
@@ -65,6 +66,8 @@ pub struct LetterApplier {
     keeps_ids: bool,
     /// Whether letters are applied that could overwrite newer data.
     force: bool,
+    /// What was denied last, to events with these columns, and how it was explained: many letters may meet the same.
+    last_denial: Locked<Option<(Failure, Vec<String>, Failure)>>,
 }
 
 impl LetterApplier {
@@ -87,6 +90,7 @@ impl LetterApplier {
             identities: RowIdentities::new(schema),
             keeps_ids: config.apply.idempotency == Idempotency::EventId,
             force,
+            last_denial: Locked::default(),
         })
     }
 
@@ -214,10 +218,21 @@ impl LetterApplier {
                 appends: self.config.appends_rows(topic),
             },
         };
-        match refusal {
-            Refusal::Failure(failure) => Refusal::Failure(denied.explain(client, failure).await),
-            other => other,
+        let failure = match refusal {
+            Refusal::Failure(failure) if failure.means_denied() => failure,
+            other => return other,
+        };
+        let met = (failure.clone(), self.columns.clone());
+        let known = match &*self.last_denial.lock() {
+            Some((was, columns, told)) if (was, columns) == (&met.0, &met.1) => Some(told.clone()),
+            _ => None,
+        };
+        if let Some(told) = known {
+            return Refusal::Failure(told);
         }
+        let told = denied.explain(client, failure).await;
+        *self.last_denial.lock() = Some((met.0, met.1, told.clone()));
+        Refusal::Failure(told)
     }
 
     /// Forgets what is known of tables: it may be older than the tables.
