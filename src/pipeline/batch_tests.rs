@@ -737,6 +737,26 @@ fn the_end_of_what_was_read_is_believed_only_if_no_later_leader_may_have_cut_wha
 }
 
 #[test]
+fn a_log_that_was_read_to_a_marker_where_the_watermark_is_already_is_read_to_there() {
+    let read = |offset, next_offset| {
+        let place = LogPlace {
+            offset,
+            leader_epoch: None,
+        };
+        let position = Some(place);
+        let held = OwnedPartition {
+            position,
+            ..owned(24, next_offset, 1)
+        };
+        held.end_read_below()
+    };
+    assert_eq!(read(25, 25), Some(25));
+    assert_eq!(read(25, 30), Some(25));
+    assert_eq!(read(25, 24), None, "the watermark is taken there");
+    assert_eq!(read(24, 25), None, "nothing new");
+}
+
+#[test]
 fn what_was_diverted_takes_the_watermark_along_with_its_own_leader_epoch() {
     let held = OwnedPartition {
         read_to: Some(30),

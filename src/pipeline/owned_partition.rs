@@ -88,6 +88,14 @@ impl OwnedPartition {
         let ahead = |end: &LogPlace| end.offset > self.next_offset && self.owed.is_empty();
         self.position.filter(ahead)
     }
+
+    /// How far the log was read without a record, if the watermark is there already: as somebody else has taken it there, and
+    /// Kafka's offset lay behind.
+    pub fn end_read_below(&self) -> Option<i64> {
+        let end = self.position?.offset;
+        let is_news = self.read_to.is_some_and(|read| read < end);
+        (is_news && end <= self.next_offset && self.owed.is_empty()).then_some(end)
+    }
 }
 
 /// What is remembered of a partition whose events below the floor are duplicates.

@@ -77,6 +77,11 @@ pub fn note_positions(lane: &mut Lane, positions: Vec<ReadPosition>) {
 /// none. To be called between two batches. What fails is tried again after the next batch, or once the lane is
 /// idle; a Postgres that is away is told by the next batch.
 pub async fn pass_ends(lane: &mut Lane) {
+    for (source, partition) in &lane.partitions.owned {
+        if let Some(end) = partition.end_read_below() {
+            lane.partitions.progress.note_read(source, end);
+        }
+    }
     let mut behind = list_behind(lane);
     if behind.is_empty() {
         return;
