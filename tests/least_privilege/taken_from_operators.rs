@@ -7,13 +7,24 @@ use std::process::{Command, Stdio};
 use super::{Guarded, grants_of};
 use crate::support::{audit, events};
 
-/// Runs commands side by side; what each says, and with which code it ends.
-async fn run_all(config: PathBuf, commands: Vec<String>) -> Vec<(Option<i32>, String)> {
-    let ran = tokio::task::spawn_blocking(move || run_side_by_side(&config, &commands));
+/// What a command says, and with which code it ends.
+type Ended = (Option<i32>, String);
+
+/// Runs commands side by side. A broker that is too busy to answer says nothing of rights: it is asked again.
+async fn run_all(config: PathBuf, commands: Vec<String>) -> Vec<Ended> {
+    let ran = tokio::task::spawn_blocking(move || {
+        let mut ended = run_side_by_side(&config, &commands);
+        for (words, ended) in commands.iter().zip(&mut ended) {
+            while ended.1.contains("can't be reached") {
+                *ended = run_side_by_side(&config, std::slice::from_ref(words)).remove(0);
+            }
+        }
+        ended
+    });
     ran.await.expect("no panic")
 }
 
-fn run_side_by_side(config: &Path, commands: &[String]) -> Vec<(Option<i32>, String)> {
+fn run_side_by_side(config: &Path, commands: &[String]) -> Vec<Ended> {
     let start = |words: &String| {
         Command::new(env!("CARGO_BIN_EXE_landfall"))
             .args(words.split_whitespace())
